@@ -1,0 +1,207 @@
+//! What can be typed, and nothing else: plain types, no files opened, no defaults decided.
+//!
+//! The doc comments here are the help and the manual.
+
+#![allow(
+    clippy::doc_markdown,
+    rustdoc::bare_urls,
+    rustdoc::invalid_html_tags,
+    reason = "these doc comments are shown in a terminal, where Markdown would be noise"
+)]
+
+mod generate;
+mod output;
+mod source;
+mod stop;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::BoolishValueParser};
+use clap_complete::Shell;
+
+pub use self::{
+    generate::{completions, man_pages},
+    output::OutputArgs,
+    source::{ConnectionArgs, FilterArgs, KINDS, OPERATIONS, PositionArgs},
+    stop::StopArgs,
+};
+
+/// Bring the Bluesky record stream to a pipe, a file or a program
+#[derive(Debug, Parser)]
+#[command(
+    name = "rocketman",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    before_help = "\
+Examples:
+  rocketman tail --collection app.bsky.feed.post | jq -r .commit.record.text
+  rocketman tail --since 2h --exit-at-end -o last-two-hours.ndjson",
+    after_help = "Each command explains itself: rocketman tail --help"
+)]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How much is said on stderr, and how
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Messages")]
+pub struct GlobalArgs {
+    /// Say nothing but errors on stderr
+    #[arg(short, long, global = true, env = "ROCKETMAN_QUIET", value_parser = BoolishValueParser::new(), conflicts_with = "verbose", display_order = 901)]
+    pub quiet: bool,
+    /// Say more on stderr (can be repeated)
+    ///
+    /// Once shows the course of things, twice what is asked of servers, three times everything the libraries have to say.
+    /// The variable RUST_LOG overrides both -v and -q.
+    #[arg(short, long, global = true, action = ArgAction::Count, env = "ROCKETMAN_VERBOSE", display_order = 902)]
+    pub verbose: u8,
+    /// Write messages as text or as JSON, one object a line
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        env = "ROCKETMAN_LOG_FORMAT",
+        default_value = "text",
+        hide_short_help = true,
+        display_order = 903
+    )]
+    pub log_format: LogFormat,
+    /// Show the status line on stderr
+    ///
+    /// By default it is shown on a terminal, unless the events go to that terminal too, or messages are quiet, verbose or JSON.
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        env = "ROCKETMAN_PROGRESS",
+        default_value = "auto",
+        hide_short_help = true,
+        display_order = 904
+    )]
+    pub progress: When,
+    /// Colour messages
+    ///
+    /// By default they are coloured on a terminal, unless NO_COLOR is set.
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        env = "ROCKETMAN_COLOR",
+        default_value = "auto",
+        hide_short_help = true,
+        display_order = 905
+    )]
+    pub color: When,
+}
+
+/// A choice that can be left to the program
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// Where it makes sense
+    Auto,
+    /// In any case
+    Always,
+    /// In no case
+    Never,
+}
+
+/// How messages are written
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Stream events to stdout, a file or a program
+    #[command(
+        before_help = "\
+Examples:
+  rocketman tail -c app.bsky.feed.post | jq -r .commit.record.text
+  rocketman tail -c 'app.bsky.graph.*' --cursor-file graph.cursor >> graph.ndjson
+  rocketman tail --since 2h --exit-at-end -o last-two-hours.ndjson
+  rocketman tail -d @dids.txt --kind all
+  rocketman tail -c app.bsky.feed.post -n 100 -x ./reply.sh",
+        after_help = "All options, with what they mean: rocketman tail --help",
+        after_long_help = AFTER_TAIL
+    )]
+    Tail(Box<TailArgs>),
+    /// Print the completions for a shell
+    ///
+    /// For bash, for example: rocketman completions bash > ~/.local/share/bash-completion/completions/rocketman
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print a page of the manual, or write all of them
+    ///
+    /// To read a page at once: rocketman man tail | man -l -
+    Man {
+        /// The command whose page to print; without it, the page of the program
+        #[arg(value_name = "COMMAND")]
+        command: Option<String>,
+        /// Write all pages into this folder instead
+        #[arg(
+            long,
+            value_name = "FOLDER",
+            env = "ROCKETMAN_DIR",
+            conflicts_with = "command"
+        )]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// All that can be typed after `rocketman tail`.
+#[derive(Debug, Args)]
+pub struct TailArgs {
+    /// Servers to read from, in order of preference
+    ///
+    /// wss://HOST[:PORT]/subscribe is the Jetstream exactly there. https://HOST or HOST[:PORT] is the Jetstream of that
+    /// host; without a scheme, TLS is used except on loopback. The next server is tried when one cannot be reached.
+    /// Without any, the public instances of Bluesky are read. ROCKETMAN_SOURCE lists servers, separated by blanks.
+    #[arg(value_name = "SOURCE", hide_short_help = true)]
+    pub source: Vec<String>,
+    /// Which events.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// From where on.
+    #[command(flatten)]
+    pub position: PositionArgs,
+    /// Where to.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Until when.
+    #[command(flatten)]
+    pub stop: StopArgs,
+    /// How to stay connected.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+}
+
+const AFTER_TAIL: &str = "\
+Environment:
+  Each flag that takes one value can be set as ROCKETMAN_<FLAG>, for example
+  ROCKETMAN_CURSOR_FILE. ROCKETMAN_SOURCE, ROCKETMAN_COLLECTION, ROCKETMAN_DID,
+  ROCKETMAN_KIND and ROCKETMAN_OP take lists separated by blanks. The command
+  line wins. HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY name proxies,
+  SSL_CERT_FILE and SSL_CERT_DIR root certificates.
+
+Exit codes:
+  0    finished, or asked to stop by SIGTERM, or stdout was closed by its reader
+  1    failed while running
+  2    wrong usage or configuration
+  3    no server could be reached within --max-retries
+  6    the server refused the request
+  7    another process uses the cursor file
+  130  interrupted by Ctrl-C, after everything read was delivered and the
+       cursor saved; or at once, by a second signal";

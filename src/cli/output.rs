@@ -1,0 +1,43 @@
+//! Where events go, and in which form.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Args, builder::BoolishValueParser};
+
+/// Where to
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Where to")]
+pub struct OutputArgs {
+    /// Append to this file instead of writing to stdout
+    ///
+    /// Lines are made durable at the pace of the cursor file, and never later than the cursor. With a cursor file, a restart after a
+    /// crash cuts the file back to what the cursor counts, so that each event is in it exactly once. '-' is stdout.
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        env = "ROCKETMAN_OUTPUT",
+        conflicts_with = "exec"
+    )]
+    pub output: Option<PathBuf>,
+    /// Run this program for each event; takes the rest of the line, up to a lone ';'
+    ///
+    /// One at a time, in order, without a shell. The program gets the event's line on stdin, and in its environment
+    /// ROCKETMAN_EVENT_KIND, _DID, _COLLECTION, _OPERATION, _RKEY, _TIME_US, _CURSOR and _URI. Exit status 0 means that it
+    /// took the event; any other ends the run with status 1, and a saved cursor stays before that event.
+    #[arg(short = 'x', long, value_name = "PROGRAM", num_args = 1.., value_terminator = ";", allow_hyphen_values = true)]
+    pub exec: Vec<OsString>,
+    /// Write the server's payload byte for byte
+    ///
+    /// Otherwise a raw line end inside an event, which would tear its line, becomes a space.
+    #[arg(long, env = "ROCKETMAN_RAW", value_parser = BoolishValueParser::new(), hide_short_help = true)]
+    pub raw: bool,
+    /// End each event with NUL instead of a line end
+    #[arg(short = '0', long, env = "ROCKETMAN_PRINT0", value_parser = BoolishValueParser::new(), conflicts_with = "exec", hide_short_help = true)]
+    pub print0: bool,
+    /// Check that each event is valid JSON to its end, and drop those that are not
+    ///
+    /// By default only the envelope is read, and what is inside a record is the server's word.
+    #[arg(long, env = "ROCKETMAN_VALIDATE", value_parser = BoolishValueParser::new(), hide_short_help = true)]
+    pub validate: bool,
+}

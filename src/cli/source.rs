@@ -1,0 +1,138 @@
+//! Which events to read, from where on, and how to stay connected.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, builder::BoolishValueParser};
+
+/// Which events
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which events")]
+pub struct FilterArgs {
+    /// Only records of this collection, or of all with a prefix: 'app.bsky.feed.*' (can be repeated)
+    ///
+    /// At most 100. Unless --kind says otherwise, only commits are then delivered: account, identity and sync events are left out.
+    #[arg(short, long, value_name = "NSID")]
+    pub collection: Vec<String>,
+    /// Only this account, or those listed in @FILE (can be repeated)
+    ///
+    /// A file holds one DID a line; blank lines and what follows a # are ignored. At most 10,000 in all.
+    #[arg(short, long, value_name = "DID")]
+    pub did: Vec<String>,
+    /// Only this kind of event (can be repeated)
+    ///
+    /// By default all kinds, or commits if --collection or --op is given. A stored copy of records needs the account,
+    /// identity and sync events too, to honour deletions: use --kind all for that.
+    #[arg(short, long, value_name = "KIND", value_parser = KINDS)]
+    pub kind: Vec<String>,
+    /// Only commits with this operation (can be repeated)
+    #[arg(long, value_name = "OPERATION", value_parser = OPERATIONS)]
+    pub op: Vec<String>,
+}
+
+/// The values of `--kind`.
+pub const KINDS: [&str; 5] = ["all", "commit", "identity", "account", "sync"];
+
+/// The values of `--op`.
+pub const OPERATIONS: [&str; 3] = ["create", "update", "delete"];
+
+/// From where on
+#[derive(Debug, Args)]
+#[command(next_help_heading = "From where on")]
+pub struct PositionArgs {
+    /// Begin at this time or age: 2026-11-23T10:00:00Z, or 2h
+    ///
+    /// Servers keep a day or a day and a half. Wins over what is in a cursor file.
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "ROCKETMAN_SINCE",
+        conflicts_with = "cursor"
+    )]
+    pub since: Option<String>,
+    /// Go on from this file, and keep it up to date
+    ///
+    /// It is made when it is missing; then the stream begins at the live tip, or where --since or --cursor say. It is saved
+    /// every second while it changes, and on every way of stopping, and it never gets ahead of what was delivered.
+    /// A lock beside it (FILE.lock) keeps a second process out.
+    #[arg(long, value_name = "FILE", env = "ROCKETMAN_CURSOR_FILE")]
+    pub cursor_file: Option<PathBuf>,
+    /// Begin at this cursor: a server's number, microseconds since 1970, a time, or an age
+    ///
+    /// It is sent as given. A number below 1000000000000000 means an event of one particular server. Wins over what is in a cursor file.
+    #[arg(
+        long,
+        value_name = "CURSOR",
+        env = "ROCKETMAN_CURSOR",
+        hide_short_help = true
+    )]
+    pub cursor: Option<String>,
+    /// Save the cursor file this often while it changes
+    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_SAVE_INTERVAL", value_parser = interval, default_value = "1s", hide_short_help = true)]
+    pub save_interval: Duration,
+    /// Go back this far behind the last event where a resume is by time
+    ///
+    /// That is the case on another server, or on one that counts its events anew. Repeats are recognised and dropped.
+    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_REWIND", value_parser = humantime::parse_duration, default_value = "10s", hide_short_help = true)]
+    pub rewind: Duration,
+}
+
+/// How to stay connected
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct ConnectionArgs {
+    /// Give up after this many failed tries in a row; 0 for none
+    ///
+    /// Without it, it is tried for ever. Only new events end a row of failed tries.
+    #[arg(
+        long,
+        value_name = "N",
+        env = "ROCKETMAN_MAX_RETRIES",
+        hide_short_help = true
+    )]
+    pub max_retries: Option<u32>,
+    /// Wait at most this long between two tries
+    ///
+    /// Waits begin below 250ms and double up to this, each at random between none and its limit.
+    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_MAX_BACKOFF", value_parser = humantime::parse_duration, default_value = "30s", hide_short_help = true)]
+    pub max_backoff: Duration,
+    /// Allow this long for a connection to open
+    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_CONNECT_TIMEOUT", value_parser = interval, default_value = "10s", hide_short_help = true)]
+    pub connect_timeout: Duration,
+    /// Reconnect when nothing at all was received for this long
+    ///
+    /// Pings are sent three times as often, so that even a quiet stream receives something.
+    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_FRAME_TIMEOUT", value_parser = interval, default_value = "75s", hide_short_help = true)]
+    pub frame_timeout: Duration,
+    /// Have the server leave out events whose JSON is larger than this
+    #[arg(long, value_name = "BYTES", env = "ROCKETMAN_MAX_MESSAGE_SIZE", value_parser = bytes, hide_short_help = true)]
+    pub max_message_size: Option<u32>,
+    /// Refuse messages from the server that are larger than this
+    #[arg(long, value_name = "BYTES", env = "ROCKETMAN_MAX_FRAME_SIZE", value_parser = bytes, default_value = "8M", hide_short_help = true)]
+    pub max_frame_size: u32,
+    /// Do not ask the server for compressed events
+    #[arg(long, env = "ROCKETMAN_NO_COMPRESS", value_parser = BoolishValueParser::new(), hide_short_help = true)]
+    pub no_compress: bool,
+}
+
+/// A duration longer than none.
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("it has to be longer than none".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(format!("{error}; write it like 500ms, 30s or 1h 30m")),
+    }
+}
+
+/// A number of bytes, with K or M for 1024 or 1024 × 1024 of them.
+fn bytes(text: &str) -> Result<u32, String> {
+    let (digits, unit) = match text.strip_suffix(['k', 'K']) {
+        Some(digits) => (digits, 1 << 10),
+        None => text
+            .strip_suffix(['m', 'M'])
+            .map_or((text, 1), |digits| (digits, 1 << 20)),
+    };
+    let number: Option<u32> = digits.parse().ok().filter(|number| *number > 0);
+    number
+        .and_then(|number| number.checked_mul(unit))
+        .ok_or_else(|| "write it like 65536, 64K or 8M, below 4096M".to_owned())
+}

@@ -1,0 +1,36 @@
+//! When to end.
+
+use std::time::Duration;
+
+use clap::{Args, builder::BoolishValueParser};
+
+use super::source::interval;
+
+/// Until when
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Until when")]
+pub struct StopArgs {
+    /// End after this many events
+    #[arg(short = 'n', long, value_name = "N", env = "ROCKETMAN_COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// End once everything up to the moment of the start was read
+    ///
+    /// The moment is taken from the first server's clock. On a stream that is so quiet that nothing later comes (one of a
+    /// few accounts, for example), a minute of silence counts as the end, and the last message says so.
+    #[arg(short, long, env = "ROCKETMAN_EXIT_AT_END", value_parser = BoolishValueParser::new())]
+    pub exit_at_end: bool,
+    /// End at the first event of this time or later; an age such as 5m is allowed too
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "ROCKETMAN_UNTIL",
+        hide_short_help = true
+    )]
+    pub until: Option<String>,
+    /// End after this time
+    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_DURATION", value_parser = interval, hide_short_help = true)]
+    pub duration: Option<Duration>,
+    /// Allow this long for the rest to be delivered when asked to stop
+    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_GRACE", value_parser = humantime::parse_duration, default_value = "10s", hide_short_help = true)]
+    pub grace: Duration,
+}

@@ -1,0 +1,337 @@
+//! A cursor in a file: replaced whole or not at all, and held by one process at a time.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{CursorError, CursorStore, Saved};
+use crate::event::{FileMark, Identity, Origin, Point, Position, show_time};
+
+/// The format this version writes and reads.
+const FORMAT: u64 = 1;
+
+/// Far above any cursor (some 400 bytes, and 100 more per unfinished file); a larger file is something else.
+const LARGEST: u64 = 4 * 1024 * 1024;
+
+/// What is in the file. `saved_until` is for people and never read back.
+#[derive(Serialize, Deserialize)]
+struct Contents {
+    format: u64,
+    #[serde(flatten)]
+    origin: Origin,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seq: Option<u64>,
+    time_us: u64,
+    #[serde(default, skip_deserializing)]
+    saved_until: String,
+    identity: Option<Identity>,
+    filter: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    files: Vec<FileMark>,
+}
+
+/// Only the format, read first so that another one gets its own error.
+#[derive(Deserialize)]
+struct Header {
+    format: u64,
+}
+
+/// A cursor file and the lock beside it (`PATH.lock`), which is held until this is dropped.
+#[derive(Debug)]
+pub struct FileCursor {
+    path: PathBuf,
+    /// Held, not read: the lock goes when the file is closed, however the process ends.
+    _lock: File,
+}
+
+impl FileCursor {
+    /// Takes the lock. The cursor file itself need not exist yet; its folder has to, and must be writable.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, CursorError> {
+        let asked = path.as_ref();
+        let error = |action| {
+            move |source| CursorError::Io {
+                action,
+                path: asked.to_owned(),
+                source,
+            }
+        };
+        // A link is followed once, here, so that a save replaces what it points to and not the link.
+        let path = match fs::canonicalize(asked) {
+            Ok(path) => path,
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => asked.to_owned(),
+            Err(refused) => return Err(error("open")(refused)),
+        };
+        if path.is_dir() {
+            return Err(error("open")(io::ErrorKind::IsADirectory.into()));
+        }
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(beside(&path, "lock"))
+            .map_err(error("lock"))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path, _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(CursorError::Taken(asked.to_owned())),
+            Err(TryLockError::Error(refused)) => Err(error("lock")(refused)),
+        }
+    }
+
+    /// Reads a cursor file without taking its lock; `None` when there is no file.
+    pub fn read(path: &Path) -> Result<Option<Saved>, CursorError> {
+        let error = |source| CursorError::Io {
+            action: "read",
+            path: path.to_owned(),
+            source,
+        };
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(refused) => return Err(error(refused)),
+        };
+        let mut text = Vec::new();
+        file.take(LARGEST + 1)
+            .read_to_end(&mut text)
+            .map_err(error)?;
+        if text.len() as u64 > LARGEST {
+            return Err(CursorError::TooLarge(path.to_owned()));
+        }
+        parse(path, &text).map(Some)
+    }
+}
+
+fn parse(path: &Path, text: &[u8]) -> Result<Saved, CursorError> {
+    let damaged = |source| CursorError::Damaged {
+        path: path.to_owned(),
+        source,
+    };
+    if text.trim_ascii().is_empty() {
+        return Err(CursorError::Empty(path.to_owned()));
+    }
+    let Header { format } = serde_json::from_slice(text).map_err(damaged)?;
+    if format != FORMAT {
+        return Err(CursorError::Format {
+            path: path.to_owned(),
+            found: format,
+            known: FORMAT,
+        });
+    }
+    let Contents {
+        format: _,
+        origin,
+        seq,
+        time_us,
+        saved_until: _,
+        identity,
+        filter,
+        files,
+    } = serde_json::from_slice(text).map_err(damaged)?;
+    if time_us == 0 {
+        return Err(damaged(serde::de::Error::custom("its time_us is 0")));
+    }
+    let position = Position {
+        origin,
+        point: Point {
+            seq,
+            time_us,
+            identity,
+        },
+    };
+    Ok(Saved {
+        position,
+        filter,
+        files,
+    })
+}
+
+impl CursorStore for FileCursor {
+    async fn load(&mut self) -> Result<Option<Saved>, CursorError> {
+        Self::read(&self.path)
+    }
+
+    async fn save(&mut self, saved: &Saved) -> Result<(), CursorError> {
+        let path = self.path.clone();
+        let text = contents(saved);
+        let work = tokio::task::spawn_blocking(move || replace(&path, &text));
+        work.await.unwrap_or_else(|lost| {
+            Err(CursorError::Io {
+                action: "save",
+                path: self.path.clone(),
+                source: io::Error::other(lost),
+            })
+        })
+    }
+}
+
+fn contents(saved: &Saved) -> Vec<u8> {
+    let Saved {
+        position: Position { origin, point },
+        filter,
+        files,
+    } = saved;
+    let contents = Contents {
+        format: FORMAT,
+        origin: origin.clone(),
+        seq: point.seq,
+        time_us: point.time_us,
+        saved_until: show_time(point.time_us),
+        identity: point.identity,
+        filter: filter.clone(),
+        files: files.clone(),
+    };
+    let mut text =
+        serde_json::to_vec_pretty(&contents).expect("plain data with string keys is always JSON");
+    text.push(b'\n');
+    text
+}
+
+/// Writes beside, makes it durable, and puts it in place of the old one.
+fn replace(path: &Path, text: &[u8]) -> Result<(), CursorError> {
+    let error = |action| {
+        move |source| CursorError::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    };
+    let fresh = beside(path, "new");
+    let write = || {
+        let mut file = File::create(&fresh)?;
+        file.write_all(text)?;
+        file.sync_all()
+    };
+    write().map_err(error("write"))?;
+    fs::rename(&fresh, path).map_err(error("replace"))?;
+    File::open(folder(path))
+        .and_then(|folder| folder.sync_all())
+        .map_err(error("sync the folder of"))
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn saved(time_us: u64) -> Saved {
+        let origin = Origin {
+            source: "jetstream".into(),
+            host: "wss://example.com/subscribe".to_owned(),
+        };
+        let point = Point {
+            seq: Some(7),
+            time_us,
+            identity: serde_json::from_str("\"00000000000000ff\"").unwrap(),
+        };
+        Saved {
+            position: Position { origin, point },
+            filter: "all kinds of events".to_owned(),
+            files: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_saved_is_loaded_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cursor.json");
+        let mut store = FileCursor::open(&path).unwrap();
+        assert_eq!(store.load().await.unwrap(), None);
+        let mut expected = saved(1_800_000_000_000_000);
+        store.save(&expected).await.unwrap();
+        expected.files.push(FileMark {
+            path: "/tmp/x".into(),
+            inode: 3,
+            bytes: 4,
+        });
+        expected.position.point.seq = None;
+        store.save(&expected).await.unwrap();
+        assert_eq!(store.load().await.unwrap(), Some(expected));
+        let names: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names.len(), 2, "a cursor and its lock: {names:?}");
+    }
+
+    #[test]
+    fn damage_is_refused_and_never_read_as_nothing() {
+        let path = Path::new("c");
+        let good = contents(&saved(5));
+        assert!(parse(path, &good).is_ok());
+        for cut in 1..good.len() - 2 {
+            let result = parse(path, &good[..cut]);
+            assert!(
+                matches!(result, Err(CursorError::Damaged { .. })),
+                "cut at {cut}: {result:?}"
+            );
+        }
+        assert!(matches!(parse(path, b" \n"), Err(CursorError::Empty(_))));
+        assert!(matches!(
+            parse(path, b"1725911162329308"),
+            Err(CursorError::Damaged { .. })
+        ));
+        assert!(matches!(
+            parse(path, br#"{"format":2}"#),
+            Err(CursorError::Format { found: 2, .. })
+        ));
+        assert!(matches!(
+            parse(path, &contents(&saved(0))),
+            Err(CursorError::Damaged { .. })
+        ));
+    }
+
+    #[test]
+    fn a_second_owner_is_refused_until_the_first_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cursor.json");
+        let first = FileCursor::open(&path).unwrap();
+        assert!(matches!(
+            FileCursor::open(&path),
+            Err(CursorError::Taken(_))
+        ));
+        drop(first);
+        assert!(FileCursor::open(&path).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_link_stays_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+        FileCursor::open(&real)
+            .unwrap()
+            .save(&saved(5))
+            .await
+            .unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        FileCursor::open(&link)
+            .unwrap()
+            .save(&saved(6))
+            .await
+            .unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(
+            FileCursor::read(&real)
+                .unwrap()
+                .unwrap()
+                .position
+                .point
+                .time_us,
+            6
+        );
+    }
+}

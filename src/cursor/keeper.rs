@@ -1,0 +1,140 @@
+//! When a position is saved, and which.
+//!
+//! Between the pipeline, which knows what was read and what is accepted, and the store, which keeps what it is told.
+
+use tokio::time::{Instant, timeout_at};
+use tracing::{info, warn};
+
+use super::{CursorError, CursorStore, Marks, Saved};
+use crate::{
+    STATE,
+    event::{Batch, FileMark, Point, Position},
+};
+
+/// How long the last save may take when nothing of the grace period is left.
+const LAST_SAVE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// The cursor of a run.
+#[derive(Debug)]
+pub(crate) struct Keeper<C> {
+    store: C,
+    filter: String,
+    marks: Marks,
+    /// Where the stream is done up to.
+    position: Option<Position>,
+    saved: Option<Saved>,
+    is_failing: bool,
+}
+
+impl<C: CursorStore> Keeper<C> {
+    pub(crate) fn new(store: C) -> Self {
+        Self {
+            store,
+            filter: String::new(),
+            marks: Marks::default(),
+            position: None,
+            saved: None,
+            is_failing: false,
+        }
+    }
+
+    /// Returns what an earlier run saved. From now on saves are made with this filter.
+    pub(crate) async fn load(&mut self, filter: &str) -> Result<Option<Saved>, CursorError> {
+        filter.clone_into(&mut self.filter);
+        self.store.load().await
+    }
+
+    /// The source goes on from what was saved, so it stands until something further is accepted.
+    pub(crate) fn go_on_from(&mut self, saved: Saved) {
+        self.position = Some(saved.position.clone());
+        self.saved = Some(saved);
+    }
+
+    /// Notes a batch that went through the filter.
+    pub(crate) fn add(&mut self, batch: &Batch) {
+        // Until something is accepted, a crash has to come back to the first event, not to a later live tip.
+        if let (None, Some(first), Some(origin)) = (&self.position, batch.first(), batch.origin()) {
+            let point = Point {
+                identity: None,
+                ..*first
+            };
+            self.position = Some(Position {
+                origin: (**origin).clone(),
+                point,
+            });
+        }
+        self.marks.add(batch);
+    }
+
+    /// The sink is about to make durable what it was given so far.
+    pub(crate) fn pin(&mut self) {
+        self.marks.pin();
+    }
+
+    /// Events given to the sink so far.
+    pub(crate) fn kept(&self) -> u64 {
+        self.marks.kept()
+    }
+
+    /// Where the stream is done up to.
+    pub(crate) fn into_position(self) -> Option<Position> {
+        self.position
+    }
+
+    /// Saves what changed. A failure is told once and tried again with the next save.
+    pub(crate) async fn save(&mut self, accepted: u64, files: Vec<FileMark>) {
+        match self.try_save(accepted, files).await {
+            Ok(()) if self.is_failing => {
+                self.is_failing = false;
+                info!(target: STATE, "the cursor is saved again");
+            }
+            Ok(()) => {}
+            Err(error) if !self.is_failing => {
+                self.is_failing = true;
+                warn!(target: STATE, error = &error as &(dyn std::error::Error + 'static), "the cursor could not be saved, trying again");
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Saves what changed, at the end of a run.
+    pub(crate) async fn save_last(
+        &mut self,
+        accepted: u64,
+        files: Vec<FileMark>,
+        deadline: Instant,
+    ) -> Result<(), CursorError> {
+        let deadline = deadline.max(Instant::now() + LAST_SAVE);
+        timeout_at(deadline, self.try_save(accepted, files))
+            .await
+            .unwrap_or(Err(CursorError::TimedOut))
+    }
+
+    async fn try_save(&mut self, accepted: u64, files: Vec<FileMark>) -> Result<(), CursorError> {
+        if let Some(position) = self.marks.settle(accepted) {
+            self.position = Some(position);
+        }
+        let Some(position) = self
+            .position
+            .as_ref()
+            .filter(|position| position.point.time_us > 0)
+        else {
+            return Ok(());
+        };
+        if self
+            .saved
+            .as_ref()
+            .is_some_and(|saved| saved.position == *position && saved.files == files)
+        {
+            return Ok(());
+        }
+        let fresh = Saved {
+            position: position.clone(),
+            filter: self.filter.clone(),
+            files,
+        };
+        self.store.save(&fresh).await?;
+        self.saved = Some(fresh);
+        Ok(())
+    }
+}

@@ -1,0 +1,143 @@
+//! Where the next run goes on: the stores that keep a position between runs.
+//!
+//! A store keeps what it is given and hands it back. What may be saved, and when, is the pipeline's business.
+
+mod file;
+mod keeper;
+mod marks;
+
+use std::path::PathBuf;
+
+pub use self::file::FileCursor;
+pub(crate) use self::{keeper::Keeper, marks::Marks};
+use crate::event::{FileMark, Position};
+
+/// What a store keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    /// The last event that is done with.
+    pub position: Position,
+    /// The filter it was read with, in words, so that a change of filter is noticed.
+    pub filter: String,
+    /// The sink's unfinished files, and how much of each the position counts.
+    pub files: Vec<FileMark>,
+}
+
+/// Keeps the cursor of one pipeline between runs.
+///
+/// The pipeline loads once, before anything is read, and then saves at its own pace and on every way of stopping. It only ever saves
+/// a position that lies further along the stream than the one before, and never an empty one.
+pub trait CursorStore: Send {
+    /// Returns what was saved last; `None` when nothing ever was.
+    ///
+    /// What exists but cannot be understood is an error, never `None`: starting at the live tip instead would lose events silently.
+    fn load(&mut self) -> impl Future<Output = Result<Option<Saved>, CursorError>> + Send;
+
+    /// Replaces what was saved. Either all of it is durable on return, or what was saved before still stands.
+    ///
+    /// Cancel safety: a save that was dropped halfway may or may not have happened; it is never torn.
+    fn save(&mut self, saved: &Saved) -> impl Future<Output = Result<(), CursorError>> + Send;
+}
+
+/// Why a cursor could not be kept or read.
+#[derive(Debug, thiserror::Error)]
+pub enum CursorError {
+    /// The file system refused.
+    #[error("cannot {action} cursor file '{}'", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The cursor file.
+        path: PathBuf,
+        /// The refusal.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is there, and holds nothing.
+    #[error("cursor file '{}' is empty", .0.display())]
+    Empty(PathBuf),
+    /// The file is no cursor, or a part of one.
+    #[error("cursor file '{}' is damaged or no cursor file", path.display())]
+    Damaged {
+        /// The cursor file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The file is larger than any cursor.
+    #[error("'{}' is too large to be a cursor file", .0.display())]
+    TooLarge(PathBuf),
+    /// The file was written by a version with another format.
+    #[error("cursor file '{}' has format {found}, and this version reads format {known}", path.display())]
+    Format {
+        /// The cursor file.
+        path: PathBuf,
+        /// The format it names.
+        found: u64,
+        /// The format this version reads.
+        known: u64,
+    },
+    /// Another process has it.
+    #[error("cursor file '{}' is in use by another process", .0.display())]
+    Taken(PathBuf),
+    /// The last save did not come to an end.
+    #[error("the cursor could not be saved in time")]
+    TimedOut,
+}
+
+impl CursorError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Io { .. } | Self::TimedOut => None,
+            Self::Empty(path)
+            | Self::Damaged { path, .. }
+            | Self::TooLarge(path)
+            | Self::Format { path, .. } => Some(format!(
+                "to start over, move '{}' away and say where to begin, for example with --since 2h",
+                path.display()
+            )),
+            Self::Taken(_) => Some("give each process a --cursor-file of its own".to_owned()),
+        }
+    }
+}
+
+/// No cursor: every run starts where its source says, and nothing is kept.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoCursor;
+
+impl CursorStore for NoCursor {
+    async fn load(&mut self) -> Result<Option<Saved>, CursorError> {
+        Ok(None)
+    }
+
+    async fn save(&mut self, _saved: &Saved) -> Result<(), CursorError> {
+        Ok(())
+    }
+}
+
+/// The stores of this crate, as one type.
+#[derive(Debug)]
+pub enum AnyCursorStore {
+    /// Nothing is kept.
+    None(NoCursor),
+    /// A file.
+    File(FileCursor),
+}
+
+impl CursorStore for AnyCursorStore {
+    async fn load(&mut self) -> Result<Option<Saved>, CursorError> {
+        match self {
+            Self::None(store) => store.load().await,
+            Self::File(store) => store.load().await,
+        }
+    }
+
+    async fn save(&mut self, saved: &Saved) -> Result<(), CursorError> {
+        match self {
+            Self::None(store) => store.save(saved).await,
+            Self::File(store) => store.save(saved).await,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What can end a run, and what kind of end that is.
+
+use std::time::Duration;
+
+use crate::{cursor::CursorError, sink::SinkError, source::SourceError};
+
+/// The kinds of failure that callers can act on: one for each exit code of the program, and no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// Something failed while running.
+    Failed,
+    /// What was asked for makes no sense, or cannot be set up.
+    Usage,
+    /// The source could not be reached within the allowed retries.
+    Unreachable,
+    /// The server refused, and would refuse again.
+    Refused,
+    /// Another process owns the cursor.
+    CursorTaken,
+}
+
+/// Why a run failed.
+///
+/// `Display` says what failed; the cause is in [`source`](std::error::Error::source) and nowhere else.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The source.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The sink.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// The cursor store.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
+    /// A stop was asked for, and the sink did not come to an end.
+    #[error("{sink} did not take the rest within {}; the cursor stays at what it took", humantime::format_duration(*grace))]
+    Hung {
+        /// The sink.
+        sink: String,
+        /// How long it was waited for.
+        grace: Duration,
+    },
+}
+
+impl Error {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Source(error) => match error {
+                SourceError::Unreachable { .. } => ErrorKind::Unreachable,
+                SourceError::Refused { .. } => ErrorKind::Refused,
+                SourceError::Foreign { .. } | SourceError::Setup { .. } => ErrorKind::Usage,
+            },
+            Self::Cursor(CursorError::Taken(_)) => ErrorKind::CursorTaken,
+            Self::Sink(_) | Self::Cursor(_) | Self::Hung { .. } => ErrorKind::Failed,
+        }
+    }
+
+    /// What to do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Source(SourceError::Refused { hint, .. }) => hint.clone(),
+            Self::Source(SourceError::Unreachable { .. }) => Some(
+                "check the network and the address; without --max-retries it keeps trying"
+                    .to_owned(),
+            ),
+            Self::Source(SourceError::Foreign { .. }) => {
+                Some("give each source a --cursor-file of its own".to_owned())
+            }
+            Self::Source(SourceError::Setup { .. }) => None,
+            Self::Sink(error) => error.hint(),
+            Self::Cursor(error) => error.hint(),
+            Self::Hung { .. } => {
+                Some("allow it more time with --grace, or look at what reads it".to_owned())
+            }
+        }
+    }
+}
+
+/// An error and all its causes on one line.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        // Some libraries repeat their cause; a reader needs it once.
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,274 @@
+//! All that was ready at once: events in order, their lines in one reused buffer.
+//!
+//! Nothing here allocates per event. Dropping events closes the gaps, so that what is kept can leave in one write.
+
+use std::sync::Arc;
+
+use super::{BadEvent, Envelope, Event, LineRules, Origin, Point, decode};
+
+/// How many bytes of lines make a batch full. Twice the socket's read buffer: larger batches measured no faster.
+const FULL: usize = 256 * 1024;
+
+/// A buffer that one large event has grown past this is given back.
+const KEEP: usize = 1024 * 1024;
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    start: u32,
+    /// Without the line end.
+    len: u32,
+    envelope: Envelope,
+}
+
+/// Events of one origin, in its order, and how far in the stream they reach.
+///
+/// Every line ends in `\n`. [`Batch::reached`] also counts events that were dropped since.
+#[derive(Debug, Default)]
+pub struct Batch {
+    lines: Vec<u8>,
+    side: Vec<u8>,
+    entries: Vec<Entry>,
+    origin: Option<Arc<Origin>>,
+    first: Option<Point>,
+    reached: Option<Point>,
+    /// Events at the front that were taken already.
+    taken: usize,
+}
+
+impl Batch {
+    /// An empty batch.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Empties the batch and keeps its memory.
+    pub fn clear(&mut self) {
+        let Self {
+            lines,
+            side,
+            entries,
+            origin: _,
+            first,
+            reached,
+            taken,
+        } = self;
+        lines.clear();
+        lines.shrink_to(KEEP);
+        side.clear();
+        side.shrink_to(KEEP);
+        entries.clear();
+        *first = None;
+        *reached = None;
+        *taken = 0;
+    }
+
+    /// Says which stream the events come from; all events of one batch come from the same.
+    pub fn set_origin(&mut self, origin: &Arc<Origin>) {
+        debug_assert!(
+            self.entries.is_empty(),
+            "a batch holds events of one origin"
+        );
+        self.origin = Some(Arc::clone(origin));
+    }
+
+    /// The stream the events come from.
+    pub fn origin(&self) -> Option<&Arc<Origin>> {
+        self.origin.as_ref()
+    }
+
+    /// Whether a source should hand the batch over rather than read on.
+    pub fn is_full(&self) -> bool {
+        self.lines.len() >= FULL
+    }
+
+    /// How many events are in it, and not taken yet.
+    pub fn len(&self) -> usize {
+        self.entries.len() - self.taken
+    }
+
+    /// Whether no event is in it, or all are taken.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The lines of the events, each ended by `\n`, back to back.
+    pub fn lines(&self) -> &[u8] {
+        let start = self
+            .entries
+            .get(self.taken)
+            .map_or(self.lines.len(), |entry| entry.start as usize);
+        self.lines.get(start..).unwrap_or_default()
+    }
+
+    /// The events, in order.
+    pub fn events(&self) -> Events<'_> {
+        Events {
+            batch: self,
+            at: self.taken,
+        }
+    }
+
+    /// Takes the first `n` events away: a sink has them now. Their memory is kept until the batch is cleared.
+    pub fn take(&mut self, n: usize) {
+        self.taken = (self.taken + n).min(self.entries.len());
+    }
+
+    /// The place of the first event that was read into it, kept or not.
+    pub fn first(&self) -> Option<&Point> {
+        self.first.as_ref()
+    }
+
+    /// How far in the stream the batch reaches: the place of the last event read, kept or not.
+    pub fn reached(&self) -> Option<&Point> {
+        self.reached.as_ref()
+    }
+
+    /// Adds one event from its line of JSON.
+    pub fn push(&mut self, line: &[u8], rules: LineRules) -> Result<(), BadEvent> {
+        let start = self.lines.len();
+        self.lines.extend_from_slice(line);
+        let result = self
+            .read(start, rules)
+            .map(|envelope| self.keep(start, envelope));
+        if result.is_err() {
+            self.cut(start);
+        }
+        result
+    }
+
+    /// Keeps the events that `wanted` says yes to, in place and in order. Comes before any is taken.
+    pub fn retain(&mut self, mut wanted: impl FnMut(Event<'_>) -> bool) {
+        let Self {
+            lines,
+            side,
+            entries,
+            ..
+        } = self;
+        let mut end = 0;
+        let mut moved = false;
+        entries.retain_mut(|entry| {
+            let (start, len) = (entry.start as usize, entry.len as usize);
+            let line = lines.get(start..start + len).unwrap_or_default();
+            if !wanted(Event {
+                line,
+                side,
+                envelope: &entry.envelope,
+            }) {
+                moved = true;
+                return false;
+            }
+            if moved {
+                lines.copy_within(start..=start + len, end);
+                entry.start = super::to_u32(end);
+            }
+            end += len + 1;
+            true
+        });
+        lines.truncate(end);
+    }
+
+    /// Keeps the first `len` events, before any is taken; how far the batch reaches ends with them.
+    pub fn truncate(&mut self, len: usize) {
+        if len >= self.entries.len() {
+            return;
+        }
+        self.entries.truncate(len);
+        let last = self.entries.last();
+        self.lines
+            .truncate(last.map_or(0, |entry| (entry.start + entry.len) as usize + 1));
+        self.reached = last.map(|entry| entry.envelope.point);
+        if last.is_none() {
+            self.first = None;
+        }
+    }
+
+    /// Moves the lines out, for a writer, and takes an empty buffer in exchange; the events are gone with them.
+    pub(crate) fn take_lines(&mut self, empty: Vec<u8>) -> Vec<u8> {
+        self.entries.clear();
+        self.side.clear();
+        self.taken = 0;
+        std::mem::replace(&mut self.lines, empty)
+    }
+
+    /// The line ends of the events, as offsets just behind each.
+    pub(crate) fn line_ends(&self) -> impl Iterator<Item = usize> {
+        self.entries
+            .iter()
+            .map(|entry| (entry.start + entry.len) as usize + 1)
+    }
+
+    /// Replaces the byte that ends each line.
+    pub(crate) fn end_lines_with(&mut self, end: u8) {
+        for entry in &self.entries {
+            if let Some(byte) = self.lines.get_mut((entry.start + entry.len) as usize) {
+                *byte = end;
+            }
+        }
+    }
+
+    /// The buffer itself, so that a source can write a line straight behind the others.
+    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.lines
+    }
+
+    /// Reads what was written behind `start` as one line. It becomes an event by `keep`, or goes by `cut`.
+    pub(crate) fn read(&mut self, start: usize, rules: LineRules) -> Result<Envelope, BadEvent> {
+        let line = self.lines.get_mut(start..).unwrap_or_default();
+        let len = if rules.raw {
+            line.len()
+        } else {
+            decode::tidy(line)
+        };
+        self.lines.truncate(start + len);
+        decode::envelope(
+            self.lines.get(start..).unwrap_or_default(),
+            &mut self.side,
+            rules,
+        )
+    }
+
+    /// Makes what was written behind `start` an event.
+    pub(crate) fn keep(&mut self, start: usize, envelope: Envelope) {
+        let len = self.lines.len() - start;
+        self.lines.push(b'\n');
+        self.entries.push(Entry {
+            start: super::to_u32(start),
+            len: super::to_u32(len),
+            envelope,
+        });
+        self.first.get_or_insert(envelope.point);
+        self.reached = Some(envelope.point);
+    }
+
+    /// Drops what was written behind `start`.
+    pub(crate) fn cut(&mut self, start: usize) {
+        self.lines.truncate(start);
+    }
+}
+
+/// The events of a batch, in order.
+#[derive(Debug)]
+pub struct Events<'a> {
+    batch: &'a Batch,
+    at: usize,
+}
+
+impl<'a> Iterator for Events<'a> {
+    type Item = Event<'a>;
+
+    fn next(&mut self) -> Option<Event<'a>> {
+        let entry = self.batch.entries.get(self.at)?;
+        self.at += 1;
+        let start = entry.start as usize;
+        let line = self
+            .batch
+            .lines
+            .get(start..start + entry.len as usize)
+            .unwrap_or_default();
+        Some(Event {
+            line,
+            side: &self.batch.side,
+            envelope: &entry.envelope,
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! From the bytes of one message to one event of a batch, or to the reason why not.
+
+use serde::de::IgnoredAny;
+
+use super::{Envelope, envelope, scan};
+
+/// Why a message is no event. The class, not the text, decides what is counted and logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum BadEvent {
+    /// The envelope cannot be read, or the message does not end where an object ends.
+    #[error("its envelope cannot be read")]
+    Envelope,
+    /// The whole of it was asked to be checked, and it is not JSON.
+    #[error("it is not valid JSON")]
+    NotJson,
+    /// A binary message that is no zstd frame.
+    #[error("it is not a zstd frame")]
+    NotZstd,
+    /// A zstd frame that was made with another dictionary.
+    #[error("it was compressed with another dictionary")]
+    WrongDictionary,
+    /// A zstd frame that cannot be inflated.
+    #[error("its zstd frame is damaged")]
+    DamagedZstd,
+    /// A zstd frame that inflates past the cap.
+    #[error("it inflates past the size limit")]
+    TooLarge,
+    /// A compressed message reached a program that was built without zstd.
+    #[error("it is compressed, and this build has no zstd")]
+    Compressed,
+}
+
+impl BadEvent {
+    /// Every class, in the order of their counters.
+    pub const ALL: [Self; 7] = [
+        Self::Envelope,
+        Self::NotJson,
+        Self::NotZstd,
+        Self::WrongDictionary,
+        Self::DamagedZstd,
+        Self::TooLarge,
+        Self::Compressed,
+    ];
+}
+
+/// What is done to a line on its way into a batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LineRules {
+    /// Keep the payload as it came, raw line ends included.
+    pub raw: bool,
+    /// Parse all of it, records included, and refuse what is not JSON.
+    pub validate: bool,
+}
+
+/// Reads the envelope of a line that is already tidy.
+pub(crate) fn envelope(
+    line: &[u8],
+    side: &mut Vec<u8>,
+    rules: LineRules,
+) -> Result<Envelope, BadEvent> {
+    if line.trim_ascii_end().last() != Some(&b'}') {
+        return Err(BadEvent::Envelope);
+    }
+    if rules.validate
+        && (str::from_utf8(line).is_err() || serde_json::from_slice::<IgnoredAny>(line).is_err())
+    {
+        return Err(BadEvent::NotJson);
+    }
+    match scan::commit(line) {
+        Some(envelope) => Ok(envelope),
+        None => envelope::read(line, side).map_err(|_| BadEvent::Envelope),
+    }
+}
+
+/// Turns raw line ends, which would tear the line, into spaces, and returns the length without trailing white space.
+pub(crate) fn tidy(line: &mut [u8]) -> usize {
+    let len = line.trim_ascii_end().len();
+    let mut from = 0;
+    while let Some(found) = line
+        .get(from..len)
+        .and_then(|rest| memchr::memchr2(b'\n', b'\r', rest))
+    {
+        if let Some(byte) = line.get_mut(from + found) {
+            *byte = b' ';
+        }
+        from += found + 1;
+    }
+    len
+}

@@ -1,0 +1,174 @@
+//! The checked way into an envelope: any field order, any escapes, any kind.
+//!
+//! Slower than `scan`, and only asked where that gives up. Unknown keys are ignored, unknown kinds pass. Nesting costs no
+//! stack: whatever is not part of the envelope is skipped without recursion.
+
+use std::{borrow::Cow, ops::Range};
+
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+
+use super::{Envelope, Identity, Kind, Operation, Point, Span};
+
+#[derive(Deserialize)]
+struct WireEvent<'a> {
+    #[serde(borrow)]
+    did: Cow<'a, str>,
+    #[serde(borrow)]
+    time_us: &'a RawValue,
+    #[serde(borrow)]
+    cursor: Option<&'a RawValue>,
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    commit: Option<WireCommit<'a>>,
+    #[serde(borrow)]
+    identity: Option<&'a RawValue>,
+    #[serde(borrow)]
+    account: Option<&'a RawValue>,
+    #[serde(borrow)]
+    sync: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct WireCommit<'a> {
+    #[serde(borrow, default)]
+    rev: Cow<'a, str>,
+    #[serde(borrow)]
+    operation: Cow<'a, str>,
+    #[serde(borrow)]
+    collection: Cow<'a, str>,
+    #[serde(borrow)]
+    rkey: Cow<'a, str>,
+}
+
+/// The upstream relay's number inside an identity, account or sync event; absent or zero on synthetic ones.
+#[derive(Deserialize, Default)]
+struct Upstream {
+    #[serde(default)]
+    seq: u64,
+}
+
+/// Reads an envelope in whatever order it comes; unescaped names are appended to `side`.
+pub(crate) fn read(line: &[u8], side: &mut Vec<u8>) -> Result<Envelope, serde_json::Error> {
+    let event: WireEvent<'_> = serde_json::from_slice(line)?;
+    let kind = Kind::from_wire(event.kind.as_bytes());
+    let mut place = |text: &Cow<'_, str>| match text {
+        Cow::Borrowed(text) => Span::in_line(offset(line, text), text.len()),
+        Cow::Owned(text) => {
+            side.extend_from_slice(text.as_bytes());
+            Span::in_side(side.len() - text.len(), text.len())
+        }
+    };
+    let point = |identity| {
+        Ok::<_, serde_json::Error>(Point {
+            seq: event
+                .cursor
+                .map(|seq| serde_json::from_str(seq.get()))
+                .transpose()?,
+            time_us: serde_json::from_str(event.time_us.get())?,
+            identity: Some(identity),
+        })
+    };
+    if kind != Kind::Commit {
+        return Ok(Envelope {
+            kind,
+            operation: None,
+            point: point(identity_of(&event, kind, line))?,
+            did: place(&event.did),
+            collection: Span::default(),
+            rkey: Span::default(),
+            rev: Span::default(),
+        });
+    }
+    let commit = event
+        .commit
+        .as_ref()
+        .ok_or_else(|| serde::de::Error::missing_field("commit"))?;
+    let parts = [
+        &event.did,
+        &commit.rev,
+        &commit.collection,
+        &commit.rkey,
+        &commit.operation,
+    ];
+    Ok(Envelope {
+        kind,
+        operation: Some(Operation::from_wire(commit.operation.as_bytes())),
+        point: point(Identity::of_commit(parts.map(|part| part.as_bytes())))?,
+        did: place(&event.did),
+        collection: place(&commit.collection),
+        rkey: place(&commit.rkey),
+        rev: place(&commit.rev),
+    })
+}
+
+/// Parses the record of a commit.
+pub(crate) fn record<T: DeserializeOwned>(line: &[u8]) -> Result<Option<T>, serde_json::Error> {
+    #[derive(Deserialize)]
+    #[serde(bound = "T: DeserializeOwned")]
+    struct WithCommit<T> {
+        commit: Option<WithRecord<T>>,
+    }
+    #[derive(Deserialize)]
+    #[serde(bound = "T: DeserializeOwned")]
+    struct WithRecord<T> {
+        record: Option<T>,
+    }
+    let event: WithCommit<T> = serde_json::from_slice(line)?;
+    Ok(event.commit.and_then(|commit| commit.record))
+}
+
+fn identity_of(event: &WireEvent<'_>, kind: Kind, line: &[u8]) -> Identity {
+    let body = match kind {
+        Kind::Identity => event.identity,
+        Kind::Account => event.account,
+        Kind::Sync => event.sync,
+        Kind::Commit | Kind::Other => None,
+    };
+    let upstream = body
+        .and_then(|body| serde_json::from_str::<Upstream>(body.get()).ok())
+        .unwrap_or_default();
+    if upstream.seq != 0 {
+        return Identity::of_numbered(kind.as_str(), event.did.as_bytes(), upstream.seq);
+    }
+    Identity::of_rest(&without_position(event, line))
+}
+
+/// The line without what differs from server to server: the values of `time_us` and `cursor`, and the latter's key.
+fn without_position(event: &WireEvent<'_>, line: &[u8]) -> Vec<u8> {
+    let range = |text: &str| {
+        let start = offset(line, text);
+        start..start + text.len()
+    };
+    let mut cuts: Vec<Range<usize>> = vec![range(event.time_us.get())];
+    if let Some(cursor) = event.cursor {
+        let value = range(cursor.get());
+        let key = line
+            .get(..value.start)
+            .and_then(|head| memchr::memmem::rfind(head, b"\"cursor\""));
+        let start = key.unwrap_or(value.start);
+        // The comma before the key goes too, or the one after the value where the key comes first.
+        let comma_before = line.get(..start).is_some_and(|head| head.ends_with(b","));
+        let comma_after = line.get(value.end) == Some(&b',');
+        cuts.push(match (comma_before, comma_after) {
+            (true, _) => start - 1..value.end,
+            (false, true) => start..value.end + 1,
+            (false, false) => start..value.end,
+        });
+    }
+    cuts.sort_by_key(|cut| cut.start);
+    let mut rest = Vec::with_capacity(line.len());
+    let mut from = 0;
+    for cut in cuts {
+        rest.extend_from_slice(line.get(from..cut.start).unwrap_or_default());
+        from = cut.end;
+    }
+    rest.extend_from_slice(line.get(from..).unwrap_or_default());
+    rest
+}
+
+/// Where a text that was borrowed from the line begins in it.
+fn offset(line: &[u8], text: &str) -> usize {
+    text.as_ptr() as usize - line.as_ptr() as usize
+}

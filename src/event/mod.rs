@@ -1,0 +1,268 @@
+//! What flows: events, read from their envelope and nothing more.
+//!
+//! An event is one line of JSON whose envelope (who, what kind, which record, when) was read in place.
+//! The record inside is never parsed here; [`Event::record`] does that for those who ask.
+
+mod batch;
+mod decode;
+mod envelope;
+mod identity;
+mod name;
+mod position;
+mod scan;
+mod start;
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+
+pub(crate) use self::start::micros;
+pub use self::{
+    batch::{Batch, Events},
+    decode::{BadEvent, LineRules},
+    identity::Identity,
+    name::{CollectionPattern, Did, NameError},
+    position::{FileMark, Origin, Point, Position},
+    start::{Start, StartError, micros_since_1970, now_us, parse_time, show_time},
+};
+
+/// The kind of an event, as its `kind` field says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A record was created, updated or deleted.
+    Commit,
+    /// A handle or DID document changed.
+    Identity,
+    /// An account was activated, deactivated, taken down or deleted.
+    Account,
+    /// A repository was reset to another state.
+    Sync,
+    /// A kind that this version does not know; it passes through.
+    Other,
+}
+
+impl Kind {
+    /// Every kind, in the order of their bits in a filter.
+    pub const ALL: [Self; 5] = [
+        Self::Commit,
+        Self::Identity,
+        Self::Account,
+        Self::Sync,
+        Self::Other,
+    ];
+
+    /// The word on the wire; `other` for kinds this version does not know.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Commit => "commit",
+            Self::Identity => "identity",
+            Self::Account => "account",
+            Self::Sync => "sync",
+            Self::Other => "other",
+        }
+    }
+
+    /// Reads the wire's word.
+    pub(crate) fn from_wire(word: &[u8]) -> Self {
+        match word {
+            b"commit" => Self::Commit,
+            b"identity" => Self::Identity,
+            b"account" => Self::Account,
+            b"sync" => Self::Sync,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What a commit did to its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// The record is new.
+    Create,
+    /// The record was replaced.
+    Update,
+    /// The record is gone; the event carries no record.
+    Delete,
+    /// An operation that this version does not know; it passes through.
+    Other,
+}
+
+impl Operation {
+    /// Every operation, in the order of their bits in a filter.
+    pub const ALL: [Self; 4] = [Self::Create, Self::Update, Self::Delete, Self::Other];
+
+    /// The word on the wire; `other` for operations this version does not know.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Other => "other",
+        }
+    }
+
+    /// Reads the wire's word.
+    pub(crate) fn from_wire(word: &[u8]) -> Self {
+        match word {
+            b"create" => Self::Create,
+            b"update" => Self::Update,
+            b"delete" => Self::Delete,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Where a piece of text lies: in the event's own line, or in its batch's side buffer when it had to be unescaped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    start: u32,
+    len: u32,
+    unescaped: bool,
+}
+
+impl Span {
+    /// A range of the line; lines are at most `u32::MAX` bytes because frames are capped far below.
+    pub(crate) fn in_line(start: usize, len: usize) -> Self {
+        Self {
+            start: to_u32(start),
+            len: to_u32(len),
+            unescaped: false,
+        }
+    }
+
+    /// A range of the side buffer.
+    pub(crate) fn in_side(start: usize, len: usize) -> Self {
+        Self {
+            start: to_u32(start),
+            len: to_u32(len),
+            unescaped: true,
+        }
+    }
+
+    /// The text itself; empty when the span does not lie within its buffer.
+    pub(crate) fn of<'a>(self, line: &'a [u8], side: &'a [u8]) -> &'a [u8] {
+        let buffer = if self.unescaped { side } else { line };
+        let start = self.start as usize;
+        buffer
+            .get(start..start + self.len as usize)
+            .unwrap_or_default()
+    }
+}
+
+fn to_u32(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// The envelope of one event, as ranges of its line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Envelope {
+    pub(crate) kind: Kind,
+    pub(crate) operation: Option<Operation>,
+    pub(crate) point: Point,
+    pub(crate) did: Span,
+    pub(crate) collection: Span,
+    pub(crate) rkey: Span,
+    pub(crate) rev: Span,
+}
+
+/// One event of a [`Batch`], borrowed from it.
+#[derive(Clone, Copy)]
+pub struct Event<'a> {
+    line: &'a [u8],
+    side: &'a [u8],
+    envelope: &'a Envelope,
+}
+
+impl<'a> Event<'a> {
+    /// The event as one line of JSON, without its line end.
+    pub fn line(&self) -> &'a [u8] {
+        self.line
+    }
+
+    /// The kind of the event.
+    pub fn kind(&self) -> Kind {
+        self.envelope.kind
+    }
+
+    /// What a commit did; `None` for every other kind.
+    pub fn operation(&self) -> Option<Operation> {
+        self.envelope.operation
+    }
+
+    /// The account the event is about.
+    pub fn did(&self) -> &'a str {
+        self.text(self.envelope.did)
+    }
+
+    /// The record's collection, an NSID; empty when the event is no commit.
+    pub fn collection(&self) -> &'a str {
+        self.text(self.envelope.collection)
+    }
+
+    /// The record's key in its collection; empty when the event is no commit.
+    pub fn rkey(&self) -> &'a str {
+        self.text(self.envelope.rkey)
+    }
+
+    /// The repository's revision after the commit; empty when the event is no commit.
+    pub fn rev(&self) -> &'a str {
+        self.text(self.envelope.rev)
+    }
+
+    /// The server's own time of the event, in microseconds since 1970.
+    ///
+    /// Neither unique nor strictly increasing: use [`Event::point`] to resume, not this.
+    pub fn time_us(&self) -> u64 {
+        self.envelope.point.time_us
+    }
+
+    /// The event's number on servers that count, in their own numbering.
+    pub fn seq(&self) -> Option<u64> {
+        self.envelope.point.seq
+    }
+
+    /// The event's place in the stream it was read from.
+    pub fn point(&self) -> &'a Point {
+        &self.envelope.point
+    }
+
+    /// The `at://` address of a commit's record; `None` for every other kind.
+    pub fn uri(&self) -> Option<String> {
+        (self.kind() == Kind::Commit)
+            .then(|| format!("at://{}/{}/{}", self.did(), self.collection(), self.rkey()))
+    }
+
+    /// Parses the whole line into a type of your own.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(self.line)
+    }
+
+    /// Parses the record of a commit into a type of your own; `None` where the event carries no record.
+    pub fn record<T: DeserializeOwned>(&self) -> Result<Option<T>, serde_json::Error> {
+        envelope::record(self.line)
+    }
+
+    pub(crate) fn did_bytes(&self) -> &'a [u8] {
+        self.envelope.did.of(self.line, self.side)
+    }
+
+    pub(crate) fn collection_bytes(&self) -> &'a [u8] {
+        self.envelope.collection.of(self.line, self.side)
+    }
+
+    fn text(&self, span: Span) -> &'a str {
+        str::from_utf8(span.of(self.line, self.side)).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("kind", &self.kind())
+            .field("did", &self.did())
+            .field("collection", &self.collection())
+            .field("rkey", &self.rkey())
+            .field("point", self.point())
+            .finish_non_exhaustive()
+    }
+}

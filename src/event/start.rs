@@ -1,0 +1,168 @@
+//! Where a user asks a stream to begin.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+
+/// Numbers from here on are microseconds since 1970, smaller ones are a server's own numbers (protocol reference, section 0).
+const FIRST_TIME: u64 = 1_000_000_000_000_000;
+
+/// A beginning that was asked for, in place of a saved one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At the event with this number, in the numbering of the server that is asked.
+    Seq(u64),
+    /// At the first event of this time or later, in microseconds since 1970.
+    Time(u64),
+}
+
+/// A beginning that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// Neither a number nor a time.
+    #[error(
+        "'{0}' is neither a cursor number, nor a time such as 2026-11-23T10:00:00Z, nor an age such as 2h"
+    )]
+    Unreadable(String),
+    /// A time or an age where a number will not do.
+    #[error("'{0}' is neither a time such as 2026-11-23T10:00:00Z, nor an age such as 2h")]
+    NoTime(String),
+    /// A time before 1970.
+    #[error("'{0}' lies before 1970")]
+    TooEarly(String),
+}
+
+impl Start {
+    /// Reads a number (a seq, or microseconds), an RFC 3339 time, or an age before `now`.
+    pub fn parse(text: &str, now: SystemTime) -> Result<Self, StartError> {
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            let number: u64 = text
+                .parse()
+                .map_err(|_| StartError::Unreadable(text.to_owned()))?;
+            return Ok(if number < FIRST_TIME {
+                Self::Seq(number)
+            } else {
+                Self::Time(number)
+            });
+        }
+        parse_time(text, now)
+            .map(Self::Time)
+            .map_err(|error| match error {
+                StartError::NoTime(text) => StartError::Unreadable(text),
+                other => other,
+            })
+    }
+
+    /// The number that goes on the wire.
+    pub fn as_number(self) -> u64 {
+        match self {
+            Self::Seq(number) | Self::Time(number) => number,
+        }
+    }
+}
+
+/// Reads an RFC 3339 time, or an age before `now`, as microseconds since 1970.
+pub fn parse_time(text: &str, now: SystemTime) -> Result<u64, StartError> {
+    let too_early = || StartError::TooEarly(text.to_owned());
+    if let Ok(age) = humantime::parse_duration(text) {
+        return now
+            .checked_sub(age)
+            .and_then(micros_since_1970)
+            .ok_or_else(too_early);
+    }
+    let time: Timestamp = text
+        .parse()
+        .map_err(|_| StartError::NoTime(text.to_owned()))?;
+    u64::try_from(time.as_microsecond()).map_err(|_| too_early())
+}
+
+/// A clock reading as microseconds since 1970; `None` before it.
+pub fn micros_since_1970(time: SystemTime) -> Option<u64> {
+    time.duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|since| u64::try_from(since.as_micros()).ok())
+}
+
+/// The local clock, in microseconds since 1970.
+pub fn now_us() -> u64 {
+    micros_since_1970(SystemTime::now()).unwrap_or_default()
+}
+
+/// Microseconds since 1970 as RFC 3339 in UTC, with six digits of the second.
+pub fn show_time(time_us: u64) -> String {
+    i64::try_from(time_us)
+        .ok()
+        .and_then(|micros| Timestamp::from_microsecond(micros).ok())
+        .map_or_else(|| format!("{time_us} µs"), |time| format!("{time:.6}"))
+}
+
+/// A duration in whole microseconds.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+    }
+
+    #[test]
+    fn a_cursor_is_a_seq_a_time_or_an_age() {
+        let cases = [
+            ("0", Start::Seq(0)),
+            ("24589902470", Start::Seq(24_589_902_470)),
+            ("999999999999999", Start::Seq(999_999_999_999_999)),
+            ("1000000000000000", Start::Time(1_000_000_000_000_000)),
+            ("2h", Start::Time(1_799_992_800_000_000)),
+            ("1h 30m", Start::Time(1_799_994_600_000_000)),
+            ("2027-01-15T08:00:00Z", Start::Time(1_800_000_000_000_000)),
+            (
+                "2027-01-15T09:00:00.000001+01:00",
+                Start::Time(1_800_000_000_000_001),
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Start::parse(text, now()), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_cursor_is_refused_with_examples() {
+        for bad in [
+            "",
+            "-5",
+            "yesterday",
+            "2026-13-01T00:00:00Z",
+            "2 parsecs",
+            "99999999999999999999",
+        ] {
+            assert_eq!(
+                Start::parse(bad, now()),
+                Err(StartError::Unreadable(bad.to_owned()))
+            );
+        }
+        assert_eq!(
+            parse_time("17", now()),
+            Err(StartError::NoTime("17".to_owned()))
+        );
+        assert_eq!(
+            parse_time("1969-01-01T00:00:00Z", now()),
+            Err(StartError::TooEarly("1969-01-01T00:00:00Z".to_owned()))
+        );
+        assert_eq!(
+            parse_time("900y", now()),
+            Err(StartError::TooEarly("900y".to_owned()))
+        );
+    }
+
+    #[test]
+    fn times_are_shown_to_the_microsecond() {
+        assert_eq!(
+            show_time(1_800_000_000_000_001),
+            "2027-01-15T08:00:00.000001Z"
+        );
+    }
+}

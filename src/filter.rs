@@ -1,0 +1,271 @@
+//! Which events were asked for.
+//!
+//! Servers filter too, by collection and DID; everything is applied again here, so that what comes out never depends on them.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    fmt::Write as _,
+};
+
+use crate::event::{CollectionPattern, Did, Event, Kind, Operation};
+
+/// Keeps the events that were asked for. Each part that is empty keeps everything.
+///
+/// Collections and operations speak of commits only: an identity event passes them. Restrict `kinds` to leave it out.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    exact: HashSet<Box<[u8]>>,
+    prefixes: Vec<Box<[u8]>>,
+    dids: HashSet<Box<[u8]>>,
+    kinds: Choice,
+    operations: Choice,
+    description: String,
+}
+
+/// A set of small enum members as bits; none chosen means all.
+#[derive(Debug, Clone, Copy, Default)]
+struct Choice(u8);
+
+impl Choice {
+    fn of(bits: impl Iterator<Item = u8>) -> Self {
+        Self(bits.fold(0, |set, bit| set | 1 << bit))
+    }
+
+    fn has(self, bit: u8) -> bool {
+        self.0 == 0 || self.0 & (1 << bit) != 0
+    }
+}
+
+impl Filter {
+    /// Builds a filter; an empty part keeps everything.
+    pub fn new(
+        collections: &[CollectionPattern],
+        dids: &[Did],
+        kinds: &[Kind],
+        operations: &[Operation],
+    ) -> Self {
+        let (prefixes, exact): (Vec<_>, Vec<_>) = collections
+            .iter()
+            .partition(|pattern| pattern.prefix().is_some());
+        Self {
+            exact: exact
+                .iter()
+                .map(|pattern| pattern.as_str().as_bytes().into())
+                .collect(),
+            prefixes: prefixes
+                .iter()
+                .filter_map(|pattern| pattern.prefix())
+                .map(|prefix| prefix.as_bytes().into())
+                .collect(),
+            dids: dids
+                .iter()
+                .map(|did| did.as_str().as_bytes().into())
+                .collect(),
+            kinds: Choice::of(kinds.iter().map(|kind| *kind as u8)),
+            operations: Choice::of(operations.iter().map(|operation| *operation as u8)),
+            description: describe(collections, dids, kinds, operations),
+        }
+    }
+
+    /// Whether every event passes.
+    pub fn is_everything(&self) -> bool {
+        let Self {
+            exact,
+            prefixes,
+            dids,
+            kinds,
+            operations,
+            description: _,
+        } = self;
+        exact.is_empty()
+            && prefixes.is_empty()
+            && dids.is_empty()
+            && kinds.0 == 0
+            && operations.0 == 0
+    }
+
+    /// Whether the event was asked for.
+    pub fn keeps(&self, event: &Event<'_>) -> bool {
+        self.kinds.has(event.kind() as u8)
+            && (event.kind() != Kind::Commit || self.keeps_commit(event))
+            && (self.dids.is_empty() || self.dids.contains(event.did_bytes()))
+    }
+
+    /// The filter in words, the same for equal filters: for people, and to notice that a saved cursor was made with another one.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    fn keeps_commit(&self, event: &Event<'_>) -> bool {
+        event
+            .operation()
+            .is_none_or(|operation| self.operations.has(operation as u8))
+            && ((self.exact.is_empty() && self.prefixes.is_empty())
+                || self.keeps_collection(event.collection_bytes()))
+    }
+
+    fn keeps_collection(&self, collection: &[u8]) -> bool {
+        self.exact.contains(collection)
+            || self
+                .prefixes
+                .iter()
+                .any(|prefix| collection.starts_with(prefix))
+    }
+}
+
+/// More names than this are counted, not listed.
+const LISTED: usize = 3;
+
+fn describe(
+    collections: &[CollectionPattern],
+    dids: &[Did],
+    kinds: &[Kind],
+    operations: &[Operation],
+) -> String {
+    let words = |words: BTreeSet<&'static str>| words.into_iter().collect::<Vec<_>>().join(", ");
+    let mut text = if kinds.is_empty() {
+        "all kinds of events".to_owned()
+    } else {
+        format!(
+            "{} events",
+            words(kinds.iter().map(|kind| kind.as_str()).collect())
+        )
+    };
+    let collections: BTreeSet<_> = collections.iter().map(CollectionPattern::as_str).collect();
+    let dids: BTreeSet<_> = dids.iter().map(Did::as_str).collect();
+    // Writing to a String cannot fail.
+    if !collections.is_empty() {
+        write!(text, ", collections {}", listed(&collections)).ok();
+    }
+    if !operations.is_empty() {
+        write!(
+            text,
+            ", operations {}",
+            words(
+                operations
+                    .iter()
+                    .map(|operation| operation.as_str())
+                    .collect()
+            )
+        )
+        .ok();
+    }
+    if !dids.is_empty() {
+        write!(text, ", accounts {}", listed(&dids)).ok();
+    }
+    text
+}
+
+fn listed(names: &BTreeSet<&str>) -> String {
+    if names.len() <= LISTED {
+        return names.iter().copied().collect::<Vec<_>>().join(", ");
+    }
+    let all = names
+        .iter()
+        .flat_map(|name| [name.as_bytes(), &[0]])
+        .flatten()
+        .copied()
+        .collect::<Vec<u8>>();
+    let first = names.first().copied().unwrap_or_default();
+    format!(
+        "{first} and {} more (set {:08x})",
+        names.len() - 1,
+        xxhash_rust::xxh3::xxh3_64(&all) >> 32
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Batch, LineRules};
+
+    const LINES: [&str; 6] = [
+        r#"{"did":"did:plc:a","time_us":1,"kind":"commit","commit":{"rev":"r","operation":"create","collection":"app.bsky.feed.post","rkey":"1","record":{},"cid":"c"}}"#,
+        r#"{"did":"did:plc:b","time_us":2,"kind":"commit","commit":{"rev":"r","operation":"delete","collection":"app.bsky.feed.like","rkey":"2"}}"#,
+        r#"{"did":"did:plc:a","time_us":3,"kind":"commit","commit":{"rev":"r","operation":"update","collection":"app.bsky.actor.profile","rkey":"self","record":{}}}"#,
+        r#"{"did":"did:plc:a","time_us":4,"kind":"identity","identity":{"did":"did:plc:a","seq":9,"time":"t"}}"#,
+        r#"{"did":"did:plc:b","time_us":5,"kind":"account","account":{"active":true,"did":"did:plc:b","seq":10,"time":"t"}}"#,
+        r#"{"did":"did:plc:b","time_us":6,"kind":"comet","comet":{}}"#,
+    ];
+
+    fn kept(filter: &Filter) -> Vec<u64> {
+        let mut batch = Batch::new();
+        for line in LINES {
+            batch.push(line.as_bytes(), LineRules::default()).unwrap();
+        }
+        batch.retain(|event| filter.keeps(&event));
+        batch.events().map(|event| event.time_us()).collect()
+    }
+
+    fn patterns(patterns: &[&str]) -> Vec<CollectionPattern> {
+        patterns
+            .iter()
+            .map(|pattern| CollectionPattern::parse(pattern).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn nothing_asked_keeps_everything_unknown_kinds_too() {
+        let filter = Filter::default();
+        assert!(filter.is_everything());
+        assert_eq!(kept(&filter), [1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn collections_speak_of_commits_only() {
+        let collections = patterns(&["app.bsky.feed.*"]);
+        assert_eq!(
+            kept(&Filter::new(&collections, &[], &[], &[])),
+            [1, 2, 4, 5, 6]
+        );
+        assert_eq!(
+            kept(&Filter::new(&collections, &[], &[Kind::Commit], &[])),
+            [1, 2]
+        );
+    }
+
+    #[test]
+    fn a_prefix_ends_at_a_dot() {
+        let collections = patterns(&["app.bsky.feed.pos.*", "app.bsky.actor.profile"]);
+        assert_eq!(
+            kept(&Filter::new(&collections, &[], &[Kind::Commit], &[])),
+            [3]
+        );
+    }
+
+    #[test]
+    fn accounts_and_operations_and_kinds_all_have_to_agree() {
+        let did = [Did::parse("did:plc:b").unwrap()];
+        assert_eq!(kept(&Filter::new(&[], &did, &[], &[])), [2, 5, 6]);
+        assert_eq!(
+            kept(&Filter::new(
+                &[],
+                &did,
+                &[Kind::Commit, Kind::Account],
+                &[Operation::Create]
+            )),
+            [5]
+        );
+        assert_eq!(
+            kept(&Filter::new(
+                &[],
+                &[],
+                &[Kind::Commit],
+                &[Operation::Create, Operation::Delete]
+            )),
+            [1, 2]
+        );
+    }
+
+    #[test]
+    fn equal_filters_have_equal_descriptions_whatever_the_order() {
+        let [one, two, three, four] = ["did:plc:a", "did:plc:b", "did:plc:c", "did:plc:d"]
+            .map(|did| Did::parse(did).unwrap());
+        let there = [one.clone(), two.clone(), three.clone(), four.clone()];
+        let back = [four, three, two, one.clone()];
+        let describe = |dids: &[Did]| Filter::new(&[], dids, &[], &[]).description().to_owned();
+        assert_eq!(describe(&there), describe(&back));
+        assert_ne!(describe(&there), describe(&there[..3]));
+        assert_eq!(describe(&[one]), "all kinds of events, accounts did:plc:a");
+    }
+}

@@ -1,0 +1,143 @@
+//! Messages on stderr: sentences for people, or JSON for machines.
+//!
+//! Lines about a change of state (target [`STATE`]) are whole sentences; their fields repeat the facts for JSON and are not shown as text.
+
+use std::{
+    fmt,
+    io::{self, IsTerminal},
+};
+
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    registry::LookupSpan,
+};
+
+use crate::{
+    STATE,
+    cli::{GlobalArgs, LogFormat, When},
+    error::chain,
+    progress::StatusLine,
+};
+
+/// Starts writing messages, past the status line. Called once.
+pub(crate) fn start(args: &GlobalArgs, line: &StatusLine) {
+    let line = line.clone();
+    let writer = move || line.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter(args))
+        .with_writer(writer);
+    match args.log_format {
+        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+        LogFormat::Text => subscriber
+            .event_format(ForPeople {
+                has_colors: has_colors(args.color),
+            })
+            .init(),
+    }
+}
+
+fn filter(args: &GlobalArgs) -> EnvFilter {
+    if let Ok(filter) = EnvFilter::try_from_default_env() {
+        return filter;
+    }
+    let by_flag = match (args.quiet, args.verbose) {
+        (true, _) => "error".to_owned(),
+        (false, 0) => format!("warn,{STATE}=info"),
+        (false, 1) => "info".to_owned(),
+        (false, 2) => "info,rocketman=debug".to_owned(),
+        (false, _) => "trace".to_owned(),
+    };
+    EnvFilter::new(by_flag)
+}
+
+/// Whether messages are coloured.
+pub(crate) fn has_colors(when: When) -> bool {
+    match when {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => {
+            io::stderr().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        }
+    }
+}
+
+/// The word before a message, in its colour.
+pub(crate) fn label(level: Level, has_colors: bool) -> String {
+    let (color, word) = match level {
+        Level::ERROR => ("31", "error: "),
+        Level::WARN => ("33", "warning: "),
+        Level::INFO => ("", ""),
+        Level::DEBUG => ("2", "debug: "),
+        Level::TRACE => ("2", "trace: "),
+    };
+    if has_colors && !word.is_empty() {
+        format!("\x1b[{color}m{word}\x1b[0m")
+    } else {
+        word.to_owned()
+    }
+}
+
+/// `rocketman: warning: the message key=value`.
+struct ForPeople {
+    has_colors: bool,
+}
+
+impl<S, N> FormatEvent<S, N> for ForPeople
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let metadata = event.metadata();
+        let mut parts = Parts::default();
+        event.record(&mut parts);
+        write!(
+            writer,
+            "rocketman: {}{}",
+            label(*metadata.level(), self.has_colors),
+            parts.message
+        )?;
+        if metadata.target() != STATE {
+            write!(writer, "{}", parts.fields)?;
+        }
+        writeln!(writer)
+    }
+}
+
+/// The message of an event, and its other fields in their order.
+#[derive(Default)]
+struct Parts {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Parts {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+
+    fn record_error(&mut self, field: &Field, error: &(dyn std::error::Error + 'static)) {
+        self.record_debug(field, &format_args!("{}", chain(error)));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let written = match field.name() {
+            "message" => fmt::write(&mut self.message, format_args!("{value:?}")),
+            // The log crate's own, repeated by its bridge.
+            name if name.starts_with("log.") => Ok(()),
+            name => fmt::write(&mut self.fields, format_args!(" {name}={value:?}")),
+        };
+        written.expect("writing to a String cannot fail");
+    }
+}

@@ -1,0 +1,372 @@
+//! Source → filter → sink → cursor, in one task, and the order in which they stop.
+//!
+//! The pipeline pulls: it asks the source for what is ready, drops what was not asked for, gives the rest to the sink, and
+//! saves the position up to which the sink has accepted everything. Nothing is pushed, so nothing can pile up.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cursor::{CursorStore, Keeper, NoCursor},
+    error::Error,
+    event::{Batch, Position},
+    filter::Filter,
+    sink::{Ledger, Sink, SinkError},
+    source::{Flow, Source},
+    stats::Stats,
+};
+
+/// When a run ends by itself, and how it keeps its cursor.
+#[derive(Debug, Clone)]
+pub struct PipelineSettings {
+    /// End after so many events.
+    pub count: Option<u64>,
+    /// End before the first event of this server time or later, in microseconds since 1970.
+    pub until_us: Option<u64>,
+    /// End after this time.
+    pub duration: Option<Duration>,
+    /// How often the cursor is saved while it changes.
+    pub save_every: Duration,
+    /// How long the sink may take to come to an end once a stop was asked for.
+    pub grace: Duration,
+}
+
+impl Default for PipelineSettings {
+    fn default() -> Self {
+        Self {
+            count: None,
+            until_us: None,
+            duration: None,
+            save_every: Duration::from_secs(1),
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why a run that did not fail ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// A stop was asked for.
+    Stopped,
+    /// So many events as were asked for are delivered.
+    Count,
+    /// The asked time is over.
+    Duration,
+    /// The asked server time is reached.
+    Until,
+    /// The source came to its end.
+    End,
+    /// The source was silent for so long that its end is assumed.
+    EndAssumed,
+    /// The reader of stdout went away.
+    OutputClosed,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Why it ended.
+    pub ended: Ended,
+    /// How many events the sink accepted.
+    pub accepted: u64,
+    /// Where the stream is done up to; `None` when no event came.
+    pub position: Option<Position>,
+}
+
+/// One run, from a source to a sink.
+///
+/// Delivery is at least once, in the source's order: the saved cursor never passes an event that the sink has not accepted.
+/// What a sink makes of a repeat after a crash is its own promise.
+#[derive(Debug)]
+pub struct Pipeline<S, K, C = NoCursor> {
+    source: S,
+    filter: Filter,
+    sink: K,
+    keeper: Keeper<C>,
+    settings: PipelineSettings,
+    stats: Arc<Stats>,
+    ledger: Ledger,
+}
+
+impl<S: Source, K: Sink> Pipeline<S, K> {
+    /// Everything from `source` to `sink`, without a cursor.
+    pub fn new(source: S, sink: K) -> Self {
+        Self {
+            source,
+            filter: Filter::default(),
+            sink,
+            keeper: Keeper::new(NoCursor),
+            settings: PipelineSettings::default(),
+            stats: Arc::default(),
+            ledger: Ledger::default(),
+        }
+    }
+}
+
+impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
+    /// Keeps only what the filter keeps.
+    #[must_use]
+    pub fn filter(self, filter: Filter) -> Self {
+        Self { filter, ..self }
+    }
+
+    /// Goes on from this store, and saves to it.
+    #[must_use]
+    pub fn cursor<D: CursorStore>(self, store: D) -> Pipeline<S, K, D> {
+        let Self {
+            source,
+            filter,
+            sink,
+            keeper: _,
+            settings,
+            stats,
+            ledger,
+        } = self;
+        Pipeline {
+            source,
+            filter,
+            sink,
+            keeper: Keeper::new(store),
+            settings,
+            stats,
+            ledger,
+        }
+    }
+
+    /// Uses these settings.
+    #[must_use]
+    pub fn settings(self, settings: PipelineSettings) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// Counts into these stats; give the source the same.
+    #[must_use]
+    pub fn stats(self, stats: Arc<Stats>) -> Self {
+        Self { stats, ..self }
+    }
+
+    /// Runs until `stop`, a limit, the end of the source, or a failure. In every case the sink is brought to its end and the cursor is saved.
+    ///
+    /// Cancel safety: dropping the future ends without any of that, and what is saved stays true. Cancel `stop` instead.
+    pub async fn run(mut self, stop: CancellationToken) -> Result<Summary, Error> {
+        self.resume().await?;
+        let over = self
+            .settings
+            .duration
+            .and_then(|duration| Instant::now().checked_add(duration));
+        let mut ending = Ending {
+            stop,
+            over,
+            deadline: None,
+        };
+        let flowed = self.flow(&mut ending).await;
+        let deadline = ending.deadline(self.settings.grace);
+        self.source.close().await;
+        let finished = match &flowed {
+            Err(Error::Hung { .. }) => Ok(()),
+            _ => match timeout_at(deadline, self.sink.finish(&self.ledger)).await {
+                Ok(result) => result.map_err(Error::Sink),
+                Err(_) => Err(self.hung()),
+            },
+        };
+        let (accepted, files) = self.ledger.read();
+        let saved = self.keeper.save_last(accepted, files, deadline).await;
+        self.stats.set_accepted(accepted);
+        let ended = match (flowed, finished) {
+            (Err(Error::Sink(SinkError::Closed)), _)
+            | (Ok(_), Err(Error::Sink(SinkError::Closed))) => Ended::OutputClosed,
+            (Err(error), _) | (Ok(_), Err(error)) => return Err(error),
+            (Ok(ended), Ok(())) => ended,
+        };
+        saved?;
+        Ok(Summary {
+            ended,
+            accepted,
+            position: self.keeper.into_position(),
+        })
+    }
+
+    async fn resume(&mut self) -> Result<(), Error> {
+        let Some(saved) = self.keeper.load(self.filter.description()).await? else {
+            return Ok(());
+        };
+        let same_filter = saved.filter == self.filter.description();
+        self.sink.resume(&saved.files)?;
+        if self.source.resume(&saved.position, same_filter)? {
+            self.keeper.go_on_from(saved);
+        }
+        Ok(())
+    }
+
+    /// Moves batches until there is a reason to end.
+    async fn flow(&mut self, ending: &mut Ending) -> Result<Ended, Error> {
+        let mut batch = Batch::new();
+        let mut next_save = Instant::now() + self.settings.save_every;
+        loop {
+            batch.clear();
+            let pulled = self.pull(&mut batch, ending, &mut next_save).await;
+            let limit = self.sift(&mut batch);
+            self.keeper.add(&batch);
+            self.push(&mut batch, ending, &mut next_save).await?;
+            self.stats.set_accepted(self.ledger.accepted());
+            if let Some(ended) = pulled?.or(limit) {
+                return Ok(ended);
+            }
+            if Instant::now() >= next_save {
+                self.checkpoint(&mut next_save).await?;
+            }
+        }
+    }
+
+    /// Waits for the next batch, and does what comes up meanwhile. `Some` means that it is the last.
+    async fn pull(
+        &mut self,
+        batch: &mut Batch,
+        ending: &Ending,
+        next_save: &mut Instant,
+    ) -> Result<Option<Ended>, Error> {
+        // One future across saves: a connect in progress is not begun anew.
+        let mut next = pin!(self.source.next_batch(batch));
+        loop {
+            tokio::select! {
+                biased;
+                ended = ending.wanted() => return Ok(Some(ended)),
+                flow = &mut next => return Ok(match flow? {
+                    Flow::More => None,
+                    Flow::End => Some(Ended::End),
+                    Flow::EndAssumed => Some(Ended::EndAssumed),
+                }),
+                error = self.sink.failed() => return Err(error.into()),
+                () = sleep_until(*next_save) => {
+                    self.keeper.pin();
+                    self.sink.checkpoint().await?;
+                    let (accepted, files) = self.ledger.read();
+                    self.keeper.save(accepted, files).await;
+                    *next_save = Instant::now() + self.settings.save_every;
+                }
+            }
+        }
+    }
+
+    /// Drops what was not asked for, and what lies behind a limit. `Some` means that the limit is reached.
+    fn sift(&mut self, batch: &mut Batch) -> Option<Ended> {
+        let mut ended = None;
+        if let Some(until_us) = self.settings.until_us
+            && let Some(before) = batch.events().position(|event| event.time_us() >= until_us)
+        {
+            batch.truncate(before);
+            ended = Some(Ended::Until);
+        }
+        if !self.filter.is_everything() {
+            batch.retain(|event| self.filter.keeps(&event));
+        }
+        if let Some(count) = self.settings.count {
+            let left = count.saturating_sub(self.keeper.kept());
+            if batch.len() as u64 >= left {
+                batch.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+                ended = Some(Ended::Count);
+            }
+        }
+        self.stats.add_kept(batch.len() as u64);
+        ended
+    }
+
+    /// Gives a batch to the sink, and does what comes up while that takes its time.
+    ///
+    /// After a stop the sink is given nothing more; what it then has not taken stays behind the cursor.
+    async fn push(
+        &mut self,
+        batch: &mut Batch,
+        ending: &mut Ending,
+        next_save: &mut Instant,
+    ) -> Result<(), Error> {
+        while !batch.is_empty() {
+            let sink_name = self.sink.name();
+            let mut accept = pin!(self.sink.accept(batch, &self.ledger));
+            loop {
+                tokio::select! {
+                    biased;
+                    result = &mut accept => break result?,
+                    _ = ending.wanted(), if ending.deadline.is_none() => {
+                        ending.deadline(self.settings.grace);
+                    }
+                    () = ending.expired() => return Err(Error::Hung { sink: sink_name, grace: self.settings.grace }),
+                    () = sleep_until(*next_save) => {
+                        let (accepted, files) = self.ledger.read();
+                        self.keeper.save(accepted, files).await;
+                        *next_save = Instant::now() + self.settings.save_every;
+                    }
+                    never = self.source.idle() => match never {},
+                }
+            }
+            if ending.is_wanted() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Has the sink make durable what it was given, and saves the cursor up to what it has accepted.
+    async fn checkpoint(&mut self, next_save: &mut Instant) -> Result<(), Error> {
+        self.keeper.pin();
+        self.sink.checkpoint().await?;
+        let (accepted, files) = self.ledger.read();
+        self.keeper.save(accepted, files).await;
+        *next_save = Instant::now() + self.settings.save_every;
+        Ok(())
+    }
+
+    fn hung(&self) -> Error {
+        Error::Hung {
+            sink: self.sink.name(),
+            grace: self.settings.grace,
+        }
+    }
+}
+
+/// The wish to end, and how long the rest may then take.
+struct Ending {
+    stop: CancellationToken,
+    over: Option<Instant>,
+    /// Set once the end is wanted.
+    deadline: Option<Instant>,
+}
+
+impl Ending {
+    /// Resolves when a stop was asked for or the asked time is over.
+    async fn wanted(&self) -> Ended {
+        let over = async {
+            match self.over {
+                Some(over) => sleep_until(over).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Ended::Stopped,
+            () = over => Ended::Duration,
+        }
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.stop.is_cancelled() || self.over.is_some_and(|over| Instant::now() >= over)
+    }
+
+    /// The moment at which patience ends; counted from the first call.
+    fn deadline(&mut self, grace: Duration) -> Instant {
+        *self.deadline.get_or_insert_with(|| Instant::now() + grace)
+    }
+
+    /// Resolves when patience ends; never while the end is not wanted.
+    async fn expired(&self) {
+        match self.deadline {
+            Some(deadline) => sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

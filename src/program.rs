@@ -1,0 +1,91 @@
+//! The program, from its arguments to its exit code.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+    time::SystemTime,
+};
+
+use clap::Parser;
+
+use crate::{
+    cli::{self, Cli, Command},
+    logging,
+    progress::StatusLine,
+    report::{self, Failure},
+    settings::TailSettings,
+    tail,
+};
+
+/// Does what the command line says.
+pub fn main() -> ExitCode {
+    let Cli { global, command } = Cli::parse();
+    let events_to_stdout = matches!(&command, Command::Tail(args) if args.output.output.is_none());
+    let line = StatusLine::new(&global, events_to_stdout);
+    logging::start(&global, &line);
+    let result = match command {
+        Command::Tail(args) => TailSettings::resolve(*args, variable, SystemTime::now())
+            .map_err(Failure::from)
+            .and_then(|settings| with_runtime(tail::run(settings, &line))),
+        Command::Completions { shell } => print(&cli::completions(shell)),
+        Command::Man { command, dir } => man(command.as_deref(), dir.as_deref()),
+    };
+    line.clear();
+    result.unwrap_or_else(|failure| report::failed(&failure, &global))
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Runs on this thread. What still blocks at the end (a name look-up, a write to a stalled reader) is left behind.
+fn with_runtime(
+    work: impl Future<Output = Result<ExitCode, Failure>>,
+) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Failure::System {
+            action: "start the runtime",
+            source,
+        })?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_background();
+    result
+}
+
+fn man(command: Option<&str>, dir: Option<&Path>) -> Result<ExitCode, Failure> {
+    let refused = |action| move |source| Failure::System { action, source };
+    let pages = cli::man_pages().map_err(refused("make the manual"))?;
+    if let Some(dir) = dir {
+        for (file, page) in pages {
+            fs::write(dir.join(file), page).map_err(refused("write the manual"))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let wanted = command.map_or_else(
+        || "rocketman.1".to_owned(),
+        |command| format!("rocketman-{command}.1"),
+    );
+    match pages.iter().find(|(file, _)| *file == wanted) {
+        Some((_, page)) => print(page),
+        None => Err(Failure::NoPage(
+            command.unwrap_or_default().escape_debug().to_string(),
+        )),
+    }
+}
+
+fn print(text: &[u8]) -> Result<ExitCode, Failure> {
+    match io::stdout()
+        .write_all(text)
+        .and_then(|()| io::stdout().flush())
+    {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::System {
+            action: "write to stdout",
+            source: error,
+        }),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}

@@ -1,0 +1,194 @@
+//! The one live status line on stderr, and the door through which everything else gets to stderr without tearing it.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+
+use crate::{
+    cli::{GlobalArgs, LogFormat, When},
+    stats::Stats,
+};
+
+/// How often the line is drawn anew.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// The rate is that of the time since this many drawings ago, at the most.
+const SMOOTHED_OVER: usize = 8;
+
+/// The status line; a clone is the same line. Hidden, it costs nothing and passes everything through.
+#[derive(Debug, Clone)]
+pub(crate) struct StatusLine(ProgressBar);
+
+impl StatusLine {
+    /// Shown when it is wanted and can be.
+    pub(crate) fn new(args: &GlobalArgs, events_to_stdout: bool) -> Self {
+        let GlobalArgs {
+            quiet,
+            verbose,
+            log_format,
+            progress,
+            color: _,
+        } = args;
+        let is_shown = match progress {
+            When::Always => io::stderr().is_terminal(),
+            When::Never => false,
+            When::Auto => {
+                let is_torn_by_events = events_to_stdout && io::stdout().is_terminal();
+                io::stderr().is_terminal()
+                    && !is_torn_by_events
+                    && !quiet
+                    && *verbose == 0
+                    && *log_format == LogFormat::Text
+            }
+        };
+        let target = if is_shown {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(None, target);
+        Self(bar.with_style(
+            ProgressStyle::with_template("{wide_msg}").expect("the template above is valid"),
+        ))
+    }
+
+    /// Takes the line away for good.
+    pub(crate) fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Keeps the line up to date.
+#[derive(Debug)]
+pub(crate) struct Ticker {
+    line: StatusLine,
+    interval: Interval,
+    /// When, and how many events by then.
+    recent: Vec<(Instant, u64)>,
+}
+
+impl Ticker {
+    pub(crate) fn new(line: &StatusLine) -> Self {
+        let mut interval = interval(EVERY);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            line: line.clone(),
+            interval,
+            recent: Vec::new(),
+        }
+    }
+
+    /// Waits until the line is due; for ever while it is hidden.
+    ///
+    /// Cancel safety: at worst the line is drawn a little later.
+    pub(crate) async fn due(&mut self) {
+        if self.line.0.is_hidden() {
+            std::future::pending::<()>().await;
+        }
+        self.interval.tick().await;
+    }
+
+    /// Draws the line.
+    pub(crate) fn show(&mut self, stats: &Stats) {
+        let now = Instant::now();
+        if self.recent.len() > SMOOTHED_OVER {
+            self.recent.remove(0);
+        }
+        let rate = self.recent.first().map_or(0.0, |(then, received)| {
+            let events = stats.received().saturating_sub(*received);
+            f64::from(u32::try_from(events).unwrap_or(u32::MAX))
+                / (now - *then).as_secs_f64().max(0.001)
+        });
+        self.recent.push((now, stats.received()));
+        let since_1970 = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        self.line.0.set_message(describe(stats, rate, since_1970));
+        self.line.0.tick();
+    }
+}
+
+fn describe(stats: &Stats, rate: f64, since_1970: Duration) -> String {
+    let host = stats.host();
+    if host.is_empty() {
+        return "connecting".to_owned();
+    }
+    let behind = match stats.last_time_us() {
+        0 => "no event yet".to_owned(),
+        time_us => format!(
+            "{} behind",
+            short(since_1970.saturating_sub(Duration::from_micros(time_us)))
+        ),
+    };
+    let reconnects = match stats.connects() {
+        0 | 1 => String::new(),
+        2 => "  1 reconnect".to_owned(),
+        connects => format!("  {} reconnects", connects - 1),
+    };
+    format!(
+        "{rate:.0}/s read  {} delivered  {behind}  {host}{reconnects}",
+        HumanCount(stats.accepted())
+    )
+}
+
+/// A duration to two significant parts.
+fn short(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..10 => format!("{:.1} s", duration.as_secs_f64()),
+        10..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// Messages on their way to stderr: each in one write, with the status line out of the way.
+impl Write for StatusLine {
+    fn write(&mut self, message: &[u8]) -> io::Result<usize> {
+        self.0.suspend(|| io::stderr().write_all(message))?;
+        Ok(message.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_tells_rate_total_lag_host_and_reconnects() {
+        let stats = Stats::default();
+        assert_eq!(describe(&stats, 0.0, Duration::ZERO), "connecting");
+        stats.set_host("wss://a.example/subscribe");
+        stats.set_accepted(12_345);
+        assert_eq!(
+            describe(&stats, 0.0, Duration::ZERO),
+            "0/s read  12,345 delivered  no event yet  wss://a.example/subscribe"
+        );
+        stats.set_last_time_us(1_000_000);
+        stats.add_connects(3);
+        let line = describe(&stats, 312.4, Duration::from_millis(2200));
+        assert_eq!(
+            line,
+            "312/s read  12,345 delivered  1.2 s behind  wss://a.example/subscribe  2 reconnects"
+        );
+    }
+
+    #[test]
+    fn ages_have_the_unit_that_fits() {
+        let shown = [0, 11, 119, 120, 7199, 7200, 400_000]
+            .map(|seconds| short(Duration::from_secs(seconds)));
+        assert_eq!(
+            shown,
+            ["0.0 s", "11 s", "119 s", "2 min", "119 min", "2 h", "4 d"]
+        );
+    }
+}

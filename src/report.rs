@@ -1,0 +1,90 @@
+//! The end of a run, for people and for the shell: the last line, and the exit code.
+
+use std::process::ExitCode;
+
+use tracing::{Level, error};
+
+use crate::{
+    STATE,
+    cli::{GlobalArgs, LogFormat},
+    error::{Error, ErrorKind, chain},
+    logging::{has_colors, label},
+    settings::SettingsError,
+};
+
+/// How a command ended that did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// It could not be begun.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// It was begun, and failed.
+    #[error(transparent)]
+    Run(#[from] Error),
+    /// There is no such page of the manual.
+    #[error("there is no page about '{0}' in the manual")]
+    NoPage(String),
+    /// The operating system refused something that it never refuses.
+    #[error("cannot {action}")]
+    System {
+        /// What was tried.
+        action: &'static str,
+        /// The refusal.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// A run that was interrupted from the keyboard ends with this code, so that a shell script stops too.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+impl Failure {
+    fn exit_code(&self) -> u8 {
+        let kind = match self {
+            Self::Settings(_) | Self::NoPage(_) => ErrorKind::Usage,
+            Self::Run(error) => error.kind(),
+            Self::System { .. } => ErrorKind::Failed,
+        };
+        match kind {
+            ErrorKind::Failed => 1,
+            ErrorKind::Usage => 2,
+            ErrorKind::Unreachable => 3,
+            ErrorKind::Refused => 6,
+            ErrorKind::CursorTaken => 7,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Settings(error) => error.hint(),
+            Self::Run(error) => error.hint(),
+            Self::NoPage(_) => Some("rocketman help lists the commands".to_owned()),
+            Self::System { .. } => None,
+        }
+    }
+}
+
+/// Tells what failed, and what to do about it, and returns the exit code.
+#[expect(
+    clippy::print_stderr,
+    reason = "errors are told whatever the message level is"
+)]
+pub(crate) fn failed(failure: &Failure, args: &GlobalArgs) -> ExitCode {
+    let hint = failure.hint();
+    match args.log_format {
+        LogFormat::Json => {
+            error!(target: STATE, hint, exit_code = failure.exit_code(), "{}", chain(failure));
+        }
+        LogFormat::Text => {
+            eprintln!(
+                "rocketman: {}{}",
+                label(Level::ERROR, has_colors(args.color)),
+                chain(failure)
+            );
+            if let Some(hint) = hint {
+                eprintln!("\nhint: {hint}");
+            }
+        }
+    }
+    ExitCode::from(failure.exit_code())
+}

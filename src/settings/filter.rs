@@ -1,0 +1,170 @@
+//! The filter, from what was typed: names checked, files read, lists bounded.
+
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io::{self, BufRead, BufReader},
+    path::Path,
+};
+
+use super::SettingsError;
+use crate::{
+    cli::{FilterArgs, KINDS, OPERATIONS},
+    event::{CollectionPattern, Did, Kind, Operation},
+    source::jetstream::{MAX_COLLECTIONS, MAX_DIDS},
+};
+
+/// The longest line of a file of DIDs; a DID has at most 2048 bytes.
+const LONGEST_LINE: usize = 4096;
+
+/// The filter's parts, checked.
+pub(super) struct Wanted {
+    pub(super) collections: Vec<CollectionPattern>,
+    pub(super) dids: Vec<Did>,
+    pub(super) kinds: Vec<Kind>,
+    pub(super) operations: Vec<Operation>,
+    /// Kinds are left out that nobody spoke of.
+    pub(super) hides_kinds: bool,
+}
+
+impl Wanted {
+    pub(super) fn resolve(
+        args: FilterArgs,
+        variable: &impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, SettingsError> {
+        let FilterArgs {
+            collection,
+            did,
+            kind,
+            op,
+        } = args;
+        let named = |flag| move |source| SettingsError::Name { flag, source };
+        let collections: BTreeSet<_> = or_variable(collection, "ROCKETMAN_COLLECTION", variable)
+            .iter()
+            .map(|text| CollectionPattern::parse(text))
+            .collect::<Result<_, _>>()
+            .map_err(named("--collection"))?;
+        let collections = at_most(MAX_COLLECTIONS, "--collection", collections)?;
+        let mut dids = BTreeSet::new();
+        for text in or_variable(did, "ROCKETMAN_DID", variable) {
+            match text.strip_prefix('@') {
+                Some(path) => read_dids(Path::new(path), &mut dids)?,
+                None => {
+                    dids.insert(Did::parse(&text).map_err(named("--did"))?);
+                }
+            }
+        }
+        let dids = at_most(MAX_DIDS, "--did", dids)?;
+        let op = or_variable(op, "ROCKETMAN_OP", variable);
+        let kind = or_variable(kind, "ROCKETMAN_KIND", variable);
+        let hides_kinds = kind.is_empty() && !(collections.is_empty() && op.is_empty());
+        let operations = chosen(
+            "ROCKETMAN_OP",
+            &op,
+            &OPERATIONS,
+            &Operation::ALL,
+            Operation::as_str,
+        )?;
+        let kinds = match () {
+            () if hides_kinds => vec![Kind::Commit],
+            () if kind.iter().any(|kind| kind == "all") => Vec::new(),
+            () => chosen("ROCKETMAN_KIND", &kind, &KINDS, &Kind::ALL, Kind::as_str)?,
+        };
+        if !operations.is_empty() && !kinds.is_empty() && !kinds.contains(&Kind::Commit) {
+            return Err(SettingsError::OperationsWithoutCommits);
+        }
+        Ok(Self {
+            collections,
+            dids,
+            kinds,
+            operations,
+            hides_kinds,
+        })
+    }
+}
+
+/// A list from the command line, or else from its variable, separated by blanks.
+pub(super) fn or_variable(
+    list: Vec<String>,
+    name: &str,
+    variable: &impl Fn(&str) -> Option<String>,
+) -> Vec<String> {
+    if !list.is_empty() {
+        return list;
+    }
+    variable(name)
+        .unwrap_or_default()
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect()
+}
+
+fn at_most<T>(most: usize, flag: &'static str, set: BTreeSet<T>) -> Result<Vec<T>, SettingsError> {
+    if set.len() > most {
+        return Err(SettingsError::TooMany {
+            flag,
+            given: set.len(),
+            most,
+        });
+    }
+    Ok(set.into_iter().collect())
+}
+
+/// The members that were named. The command line was checked against `allowed` already; the variable was not.
+fn chosen<T: Copy>(
+    variable: &'static str,
+    names: &[String],
+    allowed: &'static [&'static str],
+    members: &[T],
+    name: impl Fn(T) -> &'static str,
+) -> Result<Vec<T>, SettingsError> {
+    let find = |wanted: &String| {
+        let member = members
+            .iter()
+            .find(|member| allowed.contains(&wanted.as_str()) && name(**member) == wanted);
+        member.copied().ok_or_else(|| SettingsError::Variable {
+            variable,
+            value: wanted.escape_debug().to_string(),
+            allowed,
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+/// Reads one DID a line. Blank lines, and what follows a `#`, are ignored.
+fn read_dids(path: &Path, dids: &mut BTreeSet<Did>) -> Result<(), SettingsError> {
+    let failed = |source| SettingsError::DidFile {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = BufReader::new(File::open(path).map_err(failed)?);
+    let before = dids.len();
+    let (mut line, mut number) = (Vec::new(), 0);
+    loop {
+        line.clear();
+        number += 1;
+        let read = io::Read::take(&mut file, LONGEST_LINE as u64)
+            .read_until(b'\n', &mut line)
+            .map_err(failed)?;
+        if read == 0 {
+            break;
+        }
+        let text = String::from_utf8_lossy(&line);
+        let text = text
+            .split('#')
+            .next()
+            .unwrap_or_default()
+            .trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+        if !text.is_empty() {
+            dids.insert(Did::parse(text).map_err(|source| SettingsError::DidLine {
+                path: path.to_owned(),
+                line: number,
+                source,
+            })?);
+        }
+    }
+    if dids.len() == before && dids.is_empty() {
+        return Err(SettingsError::NoDid(path.to_owned()));
+    }
+    Ok(())
+}

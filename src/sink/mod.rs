@@ -1,0 +1,187 @@
+//! Where events go.
+
+mod exec;
+mod file;
+mod ledger;
+mod stdout;
+mod writer;
+
+use std::path::PathBuf;
+
+pub use self::{exec::ExecSink, file::FileSink, ledger::Ledger, stdout::StdoutSink};
+use crate::event::{Batch, FileMark};
+
+/// Takes events, in order, and says in a [`Ledger`] which of them it has accepted.
+///
+/// What *accepted* means is the sink's promise: from then on the event is its business, and after a crash it is not delivered again.
+/// A position is saved only when every kept event up to it is accepted, so a sink must accept late rather than early.
+pub trait Sink: Send {
+    /// What it is, for messages: `stdout` or `file 'x'`.
+    fn name(&self) -> String;
+
+    /// Goes on after an earlier run: cuts its files back to what the saved cursor counts. Called at most once, before the first batch.
+    fn resume(&mut self, _files: &[FileMark]) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// Takes events from the front of the batch (see [`Batch::take`]): at least one, and all if that is quickly done.
+    ///
+    /// Waits when it has no room; that is what slows the source down. The pipeline calls again for the events that were
+    /// left, or stops in between. Acceptance may come later, in the order of the events.
+    fn accept(
+        &mut self,
+        batch: &mut Batch,
+        ledger: &Ledger,
+    ) -> impl Future<Output = Result<(), SinkError>> + Send;
+
+    /// Starts to make durable what was taken. Called at the cursor's pace; it need not wait for the outcome.
+    fn checkpoint(&mut self) -> impl Future<Output = Result<(), SinkError>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// Makes all that was taken accepted, as far as can be. Nothing is asked of the sink afterwards.
+    fn finish(&mut self, _ledger: &Ledger) -> impl Future<Output = Result<(), SinkError>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// Resolves when the sink fails while nothing is given to it. Awaited while the source is quiet.
+    ///
+    /// Cancel safety: dropped and asked again at any time.
+    fn failed(&mut self) -> impl Future<Output = SinkError> + Send {
+        std::future::pending()
+    }
+}
+
+/// Why a sink takes no more.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// The reader of stdout went away. That is an end, not a failure.
+    #[error("stdout was closed by its reader")]
+    Closed,
+    /// The file system, or whatever is behind stdout, refused.
+    #[error("cannot {action} {target}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The sink.
+        target: String,
+        /// The refusal.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file is not what the saved cursor counts on.
+    #[error("output file '{}' {why}", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// What is different.
+        why: &'static str,
+    },
+    /// A program could not be started.
+    #[error("cannot start '{program}'")]
+    Start {
+        /// The program.
+        program: String,
+        /// The refusal.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A program failed on an event.
+    #[error("'{program}' failed on {event}: {status}")]
+    Program {
+        /// The program.
+        program: String,
+        /// The event, as its address or its account.
+        event: String,
+        /// How the program ended.
+        status: std::process::ExitStatus,
+    },
+    /// A sink of your own failed.
+    #[error("{0}")]
+    Other(
+        String,
+        #[source] Option<Box<dyn std::error::Error + Send + Sync>>,
+    ),
+}
+
+impl SinkError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Changed { path, .. } => Some(format!(
+                "the cursor file counts on '{}' as it was: put it back, or start over with another --output and --cursor-file",
+                path.display()
+            )),
+            Self::Program { .. } => Some(
+                "the event counts as not delivered; with --cursor-file the next run begins with it"
+                    .to_owned(),
+            ),
+            Self::Start { .. } => Some(
+                "give --exec a program on your PATH, or the path of one that may be executed"
+                    .to_owned(),
+            ),
+            Self::Closed | Self::Io { .. } | Self::Other(..) => None,
+        }
+    }
+}
+
+/// The sinks of this crate, as one type.
+#[derive(Debug)]
+pub enum AnySink {
+    /// Standard output.
+    Stdout(StdoutSink),
+    /// A file.
+    File(FileSink),
+    /// A program per event.
+    Exec(ExecSink),
+}
+
+impl Sink for AnySink {
+    fn name(&self) -> String {
+        match self {
+            Self::Stdout(sink) => sink.name(),
+            Self::File(sink) => sink.name(),
+            Self::Exec(sink) => sink.name(),
+        }
+    }
+
+    fn resume(&mut self, files: &[FileMark]) -> Result<(), SinkError> {
+        match self {
+            Self::Stdout(sink) => sink.resume(files),
+            Self::File(sink) => sink.resume(files),
+            Self::Exec(sink) => sink.resume(files),
+        }
+    }
+
+    async fn accept(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
+        match self {
+            Self::Stdout(sink) => sink.accept(batch, ledger).await,
+            Self::File(sink) => sink.accept(batch, ledger).await,
+            Self::Exec(sink) => sink.accept(batch, ledger).await,
+        }
+    }
+
+    async fn checkpoint(&mut self) -> Result<(), SinkError> {
+        match self {
+            Self::Stdout(sink) => sink.checkpoint().await,
+            Self::File(sink) => sink.checkpoint().await,
+            Self::Exec(sink) => sink.checkpoint().await,
+        }
+    }
+
+    async fn finish(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+        match self {
+            Self::Stdout(sink) => sink.finish(ledger).await,
+            Self::File(sink) => sink.finish(ledger).await,
+            Self::Exec(sink) => sink.finish(ledger).await,
+        }
+    }
+
+    async fn failed(&mut self) -> SinkError {
+        match self {
+            Self::Stdout(sink) => sink.failed().await,
+            Self::File(sink) => sink.failed().await,
+            Self::Exec(sink) => sink.failed().await,
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Standard output: lines, as fast as whoever reads them.
+//!
+//! On a pipe, what the reader has certainly read trails what was written by the pipe's capacity, and only that much is accepted while
+//! running. The descriptor is never made non-blocking: that flag is shared with every other process on it.
+
+use std::{collections::VecDeque, fs::File, io, os::fd::OwnedFd, thread};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::{FileType, fstat},
+    io::Errno,
+};
+use tokio::sync::oneshot;
+
+use super::{
+    Ledger, Sink, SinkError,
+    writer::{Buffer, Target, Writer},
+};
+use crate::event::Batch;
+
+const NAME: &str = "stdout";
+
+/// Linux's default, for systems that do not tell.
+const USUAL_PIPE: usize = 64 * 1024;
+
+/// Writes each event as one line to standard output.
+#[derive(Debug)]
+pub struct StdoutSink {
+    end: u8,
+    writer: Option<Writer>,
+    watch: Option<Watch>,
+}
+
+impl StdoutSink {
+    /// Lines that end in `\n`, or in NUL if `print0`.
+    pub fn new(print0: bool) -> Self {
+        Self {
+            end: if print0 { 0 } else { b'\n' },
+            writer: None,
+            watch: None,
+        }
+    }
+
+    fn writer(&mut self, ledger: &Ledger) -> Result<&mut Writer, SinkError> {
+        if self.writer.is_none() {
+            let out = rustix::stdio::stdout()
+                .try_clone_to_owned()
+                .map_err(|source| failure(source, "open"))?;
+            self.writer = Some(Writer::start(NAME, StdoutTarget::new(out), ledger.clone())?);
+        }
+        Ok(self.writer.as_mut().expect("it was started just above"))
+    }
+}
+
+impl Sink for StdoutSink {
+    fn name(&self) -> String {
+        NAME.to_owned()
+    }
+
+    async fn accept(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
+        if self.end != b'\n' {
+            batch.end_lines_with(self.end);
+        }
+        self.writer(ledger)?.write(batch).await
+    }
+
+    async fn finish(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+        match &mut self.writer {
+            Some(writer) => writer.finish().await,
+            None => Ok(()),
+        }
+    }
+
+    async fn failed(&mut self) -> SinkError {
+        let watch = self.watch.get_or_insert_with(Watch::new);
+        let Some(writer) = &mut self.writer else {
+            watch.closed().await;
+            return SinkError::Closed;
+        };
+        tokio::select! {
+            error = writer.failed() => error,
+            () = watch.closed() => SinkError::Closed,
+        }
+    }
+}
+
+/// Notices that the reader of a pipe went away while there is nothing to write.
+#[derive(Debug)]
+struct Watch(Option<oneshot::Receiver<()>>);
+
+impl Watch {
+    /// A thread waits for the one thing that a pipe reports unasked: that its other end is closed. It costs no wake-up until then.
+    fn new() -> Self {
+        let Ok(out) = rustix::stdio::stdout().try_clone_to_owned() else {
+            return Self(None);
+        };
+        if !is_pipe(&out) {
+            return Self(None);
+        }
+        let (tell, closed) = oneshot::channel();
+        let wait = move || {
+            while poll(&mut [PollFd::new(&out, PollFlags::empty())], None) == Err(Errno::INTR) {}
+            // Nobody listens any more only when the sink was dropped.
+            tell.send(()).ok();
+        };
+        // Without the thread the next write tells.
+        let started = thread::Builder::new()
+            .name("watch stdout".to_owned())
+            .spawn(wait)
+            .is_ok();
+        Self(started.then_some(closed))
+    }
+
+    async fn closed(&mut self) {
+        match &mut self.0 {
+            Some(closed) => closed.await.unwrap_or(()),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Standard output, seen from the writing thread.
+struct StdoutTarget {
+    out: File,
+    /// How much may be written and not read yet.
+    unread: usize,
+    /// The largest single write, so that progress on a pipe is seen.
+    chunk: usize,
+    written: u64,
+    /// Line ends that are not accepted yet: the byte behind the line, and the number of events up to it.
+    marks: VecDeque<(u64, u64)>,
+}
+
+impl StdoutTarget {
+    fn new(out: OwnedFd) -> Self {
+        let unread = if is_pipe(&out) { capacity(&out) } else { 0 };
+        Self {
+            unread,
+            chunk: if unread > 0 { unread } else { usize::MAX },
+            out: File::from(out),
+            written: 0,
+            marks: VecDeque::new(),
+        }
+    }
+
+    fn accept(&mut self, certain: u64, ledger: &Ledger) {
+        let mut total = None;
+        while let Some((_, events)) = self.marks.front().filter(|(end, _)| *end <= certain) {
+            total = Some(*events);
+            self.marks.pop_front();
+        }
+        if let Some(total) = total {
+            ledger.accept_up_to(total, Vec::new());
+        }
+    }
+}
+
+impl Target for StdoutTarget {
+    fn write(&mut self, buffer: &Buffer, ledger: &Ledger) -> Result<(), SinkError> {
+        self.marks.extend(
+            buffer
+                .marks
+                .iter()
+                .map(|(end, events)| (self.written + *end as u64, *events)),
+        );
+        for chunk in buffer.lines.chunks(self.chunk) {
+            write_fully(&self.out, chunk).map_err(|source| failure(source, "write to"))?;
+            self.written += chunk.len() as u64;
+            self.accept(self.written.saturating_sub(self.unread as u64), ledger);
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// What is still in the pipe counts as read, as long as there is somebody to read it.
+    fn finish(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+        if self.unread > 0 && has_no_reader(&self.out) {
+            return Err(SinkError::Closed);
+        }
+        self.accept(self.written, ledger);
+        Ok(())
+    }
+}
+
+/// Writes everything, also where another process has made the shared descriptor non-blocking.
+fn write_fully(out: &File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(out, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => bytes = bytes.get(n..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => wait_for_room(out)?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn wait_for_room(out: &File) -> io::Result<()> {
+    match poll(&mut [PollFd::new(out, PollFlags::OUT)], None) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn has_no_reader(out: &File) -> bool {
+    let mut ask = [PollFd::new(out, PollFlags::empty())];
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    matches!(poll(&mut ask, Some(&now)), Ok(1..))
+        && ask
+            .iter()
+            .any(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP))
+}
+
+fn is_pipe(out: impl std::os::fd::AsFd) -> bool {
+    fstat(out).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
+}
+
+#[cfg(target_os = "linux")]
+fn capacity(pipe: &OwnedFd) -> usize {
+    rustix::pipe::fcntl_getpipe_size(pipe).unwrap_or(USUAL_PIPE)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn capacity(_pipe: &OwnedFd) -> usize {
+    USUAL_PIPE
+}
+
+fn failure(source: io::Error, action: &'static str) -> SinkError {
+    match source.kind() {
+        io::ErrorKind::BrokenPipe => SinkError::Closed,
+        _ => SinkError::Io {
+            action,
+            target: NAME.to_owned(),
+            source,
+        },
+    }
+}

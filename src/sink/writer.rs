@@ -1,0 +1,170 @@
+//! A thread that writes whole buffers, so that a slow reader or disk never holds up the socket's pings or a signal.
+//!
+//! What it writes to, and when an event counts as accepted, is the [`Target`]'s business.
+
+use std::thread;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Ledger, SinkError};
+use crate::event::Batch;
+
+/// Buffers on their way to the thread. With a batch's size this bounds the memory between source and target.
+const QUEUED: usize = 2;
+
+/// Within a buffer, how far apart the places are at which events can be counted.
+const MARK_EVERY: usize = 8 * 1024;
+
+/// The lines of one batch.
+#[derive(Debug, Default)]
+pub(super) struct Buffer {
+    pub(super) lines: Vec<u8>,
+    /// Some ends of lines: the offset behind the line, and the number of events up to it since the beginning of the run.
+    pub(super) marks: Vec<(usize, u64)>,
+}
+
+/// What a writer writes to. Every method may block.
+pub(super) trait Target: Send + 'static {
+    /// Writes all of it, and accepts in the ledger what that makes accepted.
+    fn write(&mut self, buffer: &Buffer, ledger: &Ledger) -> Result<(), SinkError>;
+    /// Makes durable what was written, and accepts it.
+    fn sync(&mut self, ledger: &Ledger) -> Result<(), SinkError>;
+    /// Ends, and accepts what can be.
+    fn finish(&mut self, ledger: &Ledger) -> Result<(), SinkError>;
+}
+
+enum Job {
+    Write(Buffer),
+    Sync,
+    Finish,
+}
+
+/// The near side of the thread.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Job>,
+    written: mpsc::Receiver<Buffer>,
+    /// How the thread ended; `None` once that was told.
+    outcome: Option<oneshot::Receiver<Result<(), SinkError>>>,
+    given: u64,
+}
+
+impl Writer {
+    /// Starts the thread. It ends with `finish`, at the first failure, or when this is dropped.
+    pub(super) fn start(
+        name: &str,
+        mut target: impl Target,
+        ledger: Ledger,
+    ) -> Result<Self, SinkError> {
+        let (jobs, mut inbox) = mpsc::channel(QUEUED);
+        // Room for every buffer there can be, so that the thread never waits to give one back.
+        let (outbox, written) = mpsc::channel(QUEUED + 2);
+        let (tell, outcome) = oneshot::channel();
+        let work = move || {
+            let mut run = || {
+                while let Some(job) = inbox.blocking_recv() {
+                    match job {
+                        Job::Write(buffer) => {
+                            target.write(&buffer, &ledger)?;
+                            // Full only if the near side stopped taking buffers back; then it is freed.
+                            outbox.try_send(buffer).ok();
+                        }
+                        Job::Sync => target.sync(&ledger)?,
+                        Job::Finish => return target.finish(&ledger),
+                    }
+                }
+                Ok(())
+            };
+            let result = run();
+            // Nobody listens any more only when the sink was dropped.
+            tell.send(result).ok();
+        };
+        thread::Builder::new()
+            .name(format!("write {name}"))
+            .spawn(work)
+            .map_err(|source| SinkError::Io {
+                action: "start a thread for",
+                target: name.to_owned(),
+                source,
+            })?;
+        Ok(Self {
+            jobs,
+            written,
+            outcome: Some(outcome),
+            given: 0,
+        })
+    }
+
+    /// Hands all lines of the batch over, and waits while the thread has enough to do.
+    pub(super) async fn write(&mut self, batch: &mut Batch) -> Result<(), SinkError> {
+        let Ok(permit) = self.jobs.reserve().await else {
+            return Err(end_of(&mut self.outcome).await);
+        };
+        let mut buffer = self.written.try_recv().unwrap_or_default();
+        buffer.marks.clear();
+        self.given += mark(batch, self.given, &mut buffer.marks);
+        buffer.lines.clear();
+        buffer.lines = batch.take_lines(std::mem::take(&mut buffer.lines));
+        permit.send(Job::Write(buffer));
+        Ok(())
+    }
+
+    /// Asks for what was handed over to be made durable, without waiting for it.
+    pub(super) async fn sync(&mut self) -> Result<(), SinkError> {
+        match self.jobs.try_send(Job::Sync) {
+            Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => Ok(()),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(end_of(&mut self.outcome).await),
+        }
+    }
+
+    /// Waits until all is written and the target has ended.
+    pub(super) async fn finish(&mut self) -> Result<(), SinkError> {
+        // A thread that is gone already tells why below.
+        self.jobs.send(Job::Finish).await.ok();
+        match self.outcome.take() {
+            Some(outcome) => outcome.await.unwrap_or_else(|_| Err(died())),
+            None => Ok(()),
+        }
+    }
+
+    /// Resolves when the thread fails.
+    pub(super) async fn failed(&mut self) -> SinkError {
+        end_of(&mut self.outcome).await
+    }
+}
+
+/// Why the thread ended, once it has.
+///
+/// Cancel safety: nothing is taken before the outcome is there.
+async fn end_of(outcome: &mut Option<oneshot::Receiver<Result<(), SinkError>>>) -> SinkError {
+    let Some(waiting) = outcome else {
+        return std::future::pending().await;
+    };
+    let result = waiting.await;
+    *outcome = None;
+    match result {
+        Ok(Err(error)) => error,
+        Ok(Ok(())) | Err(_) => died(),
+    }
+}
+
+fn died() -> SinkError {
+    SinkError::Other("the writing thread ended unexpectedly".to_owned(), None)
+}
+
+/// Notes line ends about every [`MARK_EVERY`] bytes, and the last, and returns how many events there are.
+fn mark(batch: &Batch, before: u64, marks: &mut Vec<(usize, u64)>) -> u64 {
+    let mut events = 0;
+    let mut next = MARK_EVERY;
+    let mut last = None;
+    for end in batch.line_ends() {
+        events += 1;
+        last = Some((end, before + events));
+        if end >= next {
+            marks.extend(last.take());
+            next = end + MARK_EVERY;
+        }
+    }
+    marks.extend(last);
+    events
+}

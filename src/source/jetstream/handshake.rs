@@ -1,0 +1,279 @@
+//! The HTTP upgrade that begins a connection, and what a server says when it refuses it.
+//!
+//! Done here rather than by the WebSocket library because a refusal's body (the reason, in the server's words) may arrive after its
+//! head, and because the head's `Date` is needed.
+
+use std::{
+    io,
+    time::{Duration, SystemTime},
+};
+
+use jiff::fmt::rfc2822;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time,
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        handshake::{client::generate_key, derive_accept_key},
+        protocol::{Role, WebSocketConfig},
+    },
+};
+
+use super::{connect::Stream, endpoint::Endpoint};
+use crate::event::micros_since_1970;
+
+/// The largest head of an answer; Go's servers and common proxies stay far below.
+const LARGEST_HEAD: usize = 64 * 1024;
+
+/// How much of a refusal's body is read, and how long for.
+const BODY: (usize, Duration) = (2048, Duration::from_secs(1));
+
+/// The longest `Retry-After` that is believed.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+const USER_AGENT: &str = concat!("rocketman/", env!("CARGO_PKG_VERSION"));
+
+/// Why an upgrade failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HandshakeError {
+    #[error("the connection broke during the upgrade")]
+    Io(#[from] io::Error),
+    #[error("the connection was closed during the upgrade")]
+    Closed,
+    #[error("what answered does not speak HTTP")]
+    NotHttp,
+    #[error("the answer's head is longer than 64 KiB")]
+    TooLong,
+    #[error("what answered does not speak WebSocket")]
+    NotWebSocket,
+    #[error("HTTP {status}{}{body}", if body.is_empty() { "" } else { ": " })]
+    Status {
+        status: u16,
+        body: String,
+        location: Option<String>,
+        retry_after: Option<Duration>,
+    },
+}
+
+/// An open connection and when, by the server's clock, it began.
+pub(super) struct Upgraded {
+    pub(super) socket: WebSocketStream<Stream>,
+    /// The answer's `Date`, in microseconds since 1970.
+    pub(super) date_us: Option<u64>,
+}
+
+/// Asks for `query` at the endpoint.
+pub(super) async fn upgrade(
+    mut stream: Stream,
+    endpoint: &Endpoint,
+    query: &str,
+    config: WebSocketConfig,
+) -> Result<Upgraded, HandshakeError> {
+    let key = generate_key();
+    let target = if query.is_empty() {
+        endpoint.path().to_owned()
+    } else {
+        format!("{}?{query}", endpoint.path())
+    };
+    let request = format!(
+        "GET {target} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\nUser-Agent: {USER_AGENT}\r\n\r\n",
+        endpoint.authority()
+    );
+    stream.write_all(request.as_bytes()).await?;
+    stream.flush().await?;
+    let mut received = Vec::with_capacity(4096);
+    let answer = loop {
+        if stream.read_buf(&mut received).await? == 0 {
+            return Err(HandshakeError::Closed);
+        }
+        if let Some(answer) = Answer::parse(&received)? {
+            break answer;
+        }
+        if received.len() > LARGEST_HEAD {
+            return Err(HandshakeError::TooLong);
+        }
+    };
+    if answer.status != 101 {
+        return Err(refusal(stream, answer, received).await);
+    }
+    if answer.accept.as_deref() != Some(derive_accept_key(key.as_bytes()).as_str()) {
+        return Err(HandshakeError::NotWebSocket);
+    }
+    let rest = received.split_off(answer.head_bytes);
+    let socket =
+        WebSocketStream::from_partially_read(stream, rest, Role::Client, Some(config)).await;
+    Ok(Upgraded {
+        socket,
+        date_us: answer.date.and_then(micros_since_1970),
+    })
+}
+
+/// What counts of an answer's head.
+#[derive(Debug, Default)]
+struct Answer {
+    head_bytes: usize,
+    status: u16,
+    accept: Option<String>,
+    date: Option<SystemTime>,
+    location: Option<String>,
+    retry_after: Option<String>,
+    body_bytes: Option<usize>,
+    is_chunked: bool,
+}
+
+impl Answer {
+    /// `None` while the head is incomplete.
+    fn parse(received: &[u8]) -> Result<Option<Self>, HandshakeError> {
+        let mut headers = [httparse::EMPTY_HEADER; 128];
+        let mut response = httparse::Response::new(&mut headers);
+        let head_bytes = match response.parse(received) {
+            Ok(httparse::Status::Complete(bytes)) => bytes,
+            Ok(httparse::Status::Partial) => return Ok(None),
+            Err(_) => return Err(HandshakeError::NotHttp),
+        };
+        let mut answer = Self {
+            head_bytes,
+            status: response.code.unwrap_or_default(),
+            ..Self::default()
+        };
+        for header in response.headers.iter() {
+            let Ok(value) = str::from_utf8(header.value) else {
+                continue;
+            };
+            let value = value.trim().to_owned();
+            match header.name.to_ascii_lowercase().as_str() {
+                "sec-websocket-accept" => answer.accept = Some(value),
+                "date" => answer.date = http_date(&value),
+                "location" => answer.location = Some(shown(value.as_bytes())),
+                "retry-after" => answer.retry_after = Some(value),
+                "content-length" => answer.body_bytes = value.parse().ok(),
+                "transfer-encoding" => answer.is_chunked = value.eq_ignore_ascii_case("chunked"),
+                _ => {}
+            }
+        }
+        Ok(Some(answer))
+    }
+}
+
+/// Reads the body of a refusal, as far as it comes within a second.
+async fn refusal(mut stream: Stream, answer: Answer, mut received: Vec<u8>) -> HandshakeError {
+    let mut body = received.split_off(answer.head_bytes);
+    let wanted = answer.body_bytes.unwrap_or(usize::MAX).min(BODY.0);
+    let read = async {
+        while body.len() < wanted && matches!(stream.read_buf(&mut body).await, Ok(1..)) {}
+    };
+    // A body that is late is shown as far as it came.
+    time::timeout(BODY.1, read).await.ok();
+    if answer.is_chunked {
+        body = without_chunks(&body);
+    }
+    HandshakeError::Status {
+        status: answer.status,
+        body: shown(&body),
+        location: answer.location,
+        retry_after: answer
+            .retry_after
+            .and_then(|value| wait(&value, SystemTime::now())),
+    }
+}
+
+/// The contents of the chunks that are complete.
+fn without_chunks(mut body: &[u8]) -> Vec<u8> {
+    let mut contents = Vec::new();
+    while let Ok(httparse::Status::Complete((start, size))) = httparse::parse_chunk_size(body) {
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let Some(chunk) = body.get(start..start.saturating_add(size)) else {
+            break;
+        };
+        contents.extend_from_slice(chunk);
+        body = body.get(start + size + 2..).unwrap_or_default();
+    }
+    contents
+}
+
+/// The wait that a `Retry-After` asks for: seconds, or a date.
+fn wait(value: &str, now: SystemTime) -> Option<Duration> {
+    let asked = match value.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => http_date(value)?.duration_since(now).unwrap_or_default(),
+    };
+    Some(asked.min(LONGEST_WAIT))
+}
+
+fn http_date(value: &str) -> Option<SystemTime> {
+    rfc2822::DateTimeParser::new()
+        .parse_timestamp(value)
+        .ok()
+        .map(SystemTime::from)
+}
+
+/// At most 300 characters on one line, control characters escaped.
+fn shown(text: &[u8]) -> String {
+    String::from_utf8_lossy(text.trim_ascii())
+        .chars()
+        .take(300)
+        .flat_map(|c| {
+            if c.is_control() {
+                c.escape_default().collect()
+            } else {
+                vec![c]
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        assert_eq!(wait("7", now), Some(Duration::from_secs(7)));
+        assert_eq!(
+            wait("Fri, 15 Jan 2027 08:00:09 GMT", now),
+            Some(Duration::from_secs(9))
+        );
+        assert_eq!(
+            wait("Fri, 15 Jan 2027 07:00:00 GMT", now),
+            Some(Duration::ZERO)
+        );
+        assert_eq!(wait("999999", now), Some(LONGEST_WAIT));
+        assert_eq!(wait("soon", now), None);
+    }
+
+    #[test]
+    fn an_answer_is_read_once_its_head_is_complete() {
+        let head =
+            b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 3\r\nContent-Length: 5\r\n\r\nhello";
+        for end in 0..head.len() - 5 {
+            assert!(
+                Answer::parse(&head[..end]).unwrap().is_none(),
+                "complete after {end} bytes"
+            );
+        }
+        let answer = Answer::parse(head).unwrap().unwrap();
+        assert_eq!(
+            (answer.status, answer.body_bytes, answer.head_bytes),
+            (503, Some(5), head.len() - 5)
+        );
+        assert!(matches!(
+            Answer::parse(b"SSH-2.0-OpenSSH_9.2\r\n"),
+            Err(HandshakeError::NotHttp)
+        ));
+    }
+
+    #[test]
+    fn chunks_are_taken_apart_and_bodies_escaped() {
+        assert_eq!(
+            without_chunks(b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"),
+            b"hello world"
+        );
+        assert_eq!(without_chunks(b"ffffffffffffffff\r\nx"), b"");
+        assert_eq!(shown(b"bad \x1b[31mcolour\n\n"), "bad \\u{1b}[31mcolour");
+        assert_eq!(shown(&vec![b'x'; 5000]).len(), 300);
+    }
+}

@@ -1,0 +1,392 @@
+//! A Jetstream server as a source: the retry loop around its connections.
+//!
+//! [`session`] is one connection. Here it is decided what comes after it: where to resume, how long to wait, which server is next, and when to give up.
+
+mod connect;
+mod endpoint;
+mod handshake;
+mod inflate;
+mod proxy;
+mod resume;
+mod session;
+mod v1;
+
+use std::{convert::Infallible, error::Error, sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tracing::{debug, info, warn};
+
+use self::{
+    connect::{ConnectError, Connector},
+    handshake::HandshakeError,
+    inflate::Inflater,
+    resume::{Beginning, Resume},
+    session::{Lost, Reader, Session},
+    v1::Wanted,
+};
+pub use self::{
+    endpoint::{Endpoint, EndpointError},
+    proxy::{Proxies, ProxyError},
+    v1::{MAX_COLLECTIONS, MAX_DIDS, MAX_HELLO_BYTES},
+};
+use super::{Flow, Source, SourceError};
+use crate::{
+    STATE,
+    backoff::Backoff,
+    error::chain,
+    event::{
+        Batch, CollectionPattern, Did, LineRules, Origin, Position, Start, micros, now_us,
+        show_time,
+    },
+    stats::Stats,
+};
+
+/// The kind of source in origins and cursor files.
+const SOURCE: &str = "jetstream";
+
+/// How to read from Jetstream servers. The defaults read everything, live, from the public instances.
+#[derive(Debug, Clone)]
+pub struct JetstreamSettings {
+    /// The servers, best first; the next one is tried when one cannot be reached.
+    pub endpoints: Vec<Endpoint>,
+    /// The collections the server is asked for; empty for all. At most [`MAX_COLLECTIONS`].
+    pub collections: Vec<CollectionPattern>,
+    /// The accounts the server is asked for; empty for all. At most [`MAX_DIDS`].
+    pub dids: Vec<Did>,
+    /// The server leaves out events whose JSON is larger than this, in bytes; 0 for no limit.
+    pub max_message_bytes: u32,
+    /// The largest event that is accepted, in bytes, inflated or not.
+    pub max_frame_bytes: usize,
+    /// Whether to ask for compressed events. Plain ones are understood in any case.
+    pub compress: bool,
+    /// Where to begin, whatever was saved.
+    pub start: Option<Start>,
+    /// How far behind the last event a resume by time goes back.
+    pub rewind: Duration,
+    /// Whether to end at the moment the run began, by the first server's clock.
+    pub exit_at_end: bool,
+    /// With `exit_at_end`: a silence of this length is taken for the end.
+    pub end_silence: Duration,
+    /// What is done to each line.
+    pub rules: LineRules,
+    /// How long a connection may take to open, from the name look-up to the upgrade.
+    pub connect_timeout: Duration,
+    /// How long a connection may be without any frame, pings included.
+    pub frame_timeout: Duration,
+    /// How many tries in a row may fail after the first; `None` for no end.
+    pub max_retries: Option<u32>,
+    /// The longest wait between two tries.
+    pub max_backoff: Duration,
+    /// The proxies between us and the servers.
+    pub proxies: Proxies,
+}
+
+impl Default for JetstreamSettings {
+    fn default() -> Self {
+        Self {
+            endpoints: Endpoint::public(),
+            collections: Vec::new(),
+            dids: Vec::new(),
+            max_message_bytes: 0,
+            max_frame_bytes: 8 * 1024 * 1024,
+            compress: true,
+            start: None,
+            rewind: Duration::from_secs(10),
+            exit_at_end: false,
+            end_silence: Duration::from_secs(60),
+            rules: LineRules::default(),
+            connect_timeout: Duration::from_secs(10),
+            frame_timeout: Duration::from_secs(75),
+            max_retries: None,
+            max_backoff: Duration::from_secs(30),
+            proxies: Proxies::default(),
+        }
+    }
+}
+
+/// The event stream of one or more Jetstream servers, over the v1 wire.
+///
+/// It reconnects by itself, for ever unless told otherwise, and resumes where it was. Each change of its state is logged.
+#[derive(Debug)]
+pub struct Jetstream {
+    settings: JetstreamSettings,
+    wanted: Wanted,
+    connector: Connector,
+    reader: Reader,
+    session: Option<Session>,
+    backoff: Backoff,
+    /// When the next try is due, after a failed one.
+    next_try: Option<Instant>,
+    /// Which endpoint is next, or connected.
+    current: usize,
+}
+
+impl Jetstream {
+    /// A source that connects when it is first asked for a batch, and counts into `stats`.
+    ///
+    /// # Panics
+    /// Without an endpoint.
+    pub fn new(settings: JetstreamSettings, stats: Arc<Stats>) -> Self {
+        assert!(!settings.endpoints.is_empty(), "a source needs an endpoint");
+        let wanted = Wanted {
+            collections: settings.collections.clone(),
+            dids: settings.dids.clone(),
+            max_message_bytes: settings.max_message_bytes,
+            compress: settings.compress && Inflater::AVAILABLE,
+        };
+        let reader = Reader {
+            resume: Resume::new(settings.start, settings.rewind),
+            inflater: Inflater::new(settings.max_frame_bytes),
+            rules: settings.rules,
+            stats,
+            end_us: None,
+            end_silence: settings.end_silence,
+        };
+        Self {
+            wanted,
+            connector: Connector::new(settings.proxies.clone()),
+            reader,
+            session: None,
+            backoff: Backoff::new(settings.max_backoff),
+            next_try: None,
+            current: 0,
+            settings,
+        }
+    }
+
+    /// Waits until a try is due, and makes it. On failure the next try is scheduled, or the end is said.
+    async fn connect(&mut self) -> Result<(), SourceError> {
+        if let Some(due) = self.next_try {
+            sleep_until(due).await;
+            self.next_try = None;
+        }
+        let endpoint = self.settings.endpoints[self.current].clone();
+        let origin = Origin {
+            source: SOURCE.into(),
+            host: endpoint.to_string(),
+        };
+        self.connector.prepare(&endpoint)?;
+        let beginning = self.reader.resume.begin(&origin);
+        let limit = self.settings.connect_timeout;
+        match timeout(limit, self.open(&endpoint, origin, beginning))
+            .await
+            .unwrap_or(Err(ConnectError::TimedOut(limit)))
+        {
+            Ok(session) => {
+                self.session = Some(session);
+                Ok(())
+            }
+            Err(error) => self.failed(&endpoint, error),
+        }
+    }
+
+    /// One try: socket, upgrade, and the first message where the filter needs one.
+    async fn open(
+        &mut self,
+        endpoint: &Endpoint,
+        origin: Origin,
+        beginning: Beginning,
+    ) -> Result<Session, ConnectError> {
+        let request = self.wanted.request(beginning.cursor());
+        debug!(%endpoint, query = request.query, "connecting");
+        let stream = self.connector.open(endpoint).await?;
+        let cap = Some(self.settings.max_frame_bytes);
+        let config = WebSocketConfig::default()
+            .max_message_size(cap)
+            .max_frame_size(cap);
+        let upgraded = handshake::upgrade(stream, endpoint, &request.query, config).await?;
+        let began_us = upgraded.date_us.unwrap_or_else(now_us);
+        self.reader.resume.set_live_from(began_us);
+        if self.settings.exit_at_end {
+            self.reader
+                .end_us
+                .get_or_insert_with(|| end_moment(upgraded.date_us, now_us()));
+        }
+        let mut session = Session::new(
+            upgraded.socket,
+            Arc::new(origin),
+            self.settings.frame_timeout,
+        );
+        if let Some(hello) = request.hello {
+            session
+                .send(hello)
+                .await
+                .map_err(|lost| HandshakeError::Io(std::io::Error::other(lost)))?;
+        }
+        self.announce(endpoint, beginning);
+        Ok(session)
+    }
+
+    fn announce(&self, endpoint: &Endpoint, beginning: Beginning) {
+        let stats = &self.reader.stats;
+        stats.set_host(&endpoint.to_string());
+        stats.add_connects(1);
+        let from = match beginning {
+            Beginning::Live => "now".to_owned(),
+            Beginning::Time(time_us) => show_time(time_us),
+            Beginning::Seq(cursor) | Beginning::Asked(cursor) => format!("cursor {cursor}"),
+        };
+        if stats.connects() > 1 || self.backoff.tries() > 0 {
+            info!(target: STATE, %endpoint, from, "connected again to {endpoint}, from {from}");
+        } else {
+            info!(%endpoint, from, "connected");
+        }
+    }
+
+    /// Decides what a failed try means: the next endpoint after a wait, or the end.
+    fn failed(&mut self, endpoint: &Endpoint, error: ConnectError) -> Result<(), SourceError> {
+        let mut asked_wait = Duration::ZERO;
+        if let ConnectError::Handshake(HandshakeError::Status {
+            status,
+            location,
+            retry_after,
+            ..
+        }) = &error
+        {
+            if matches!(status, 300..=499) && !matches!(status, 408 | 425 | 429) {
+                return Err(refused(endpoint, *status, location.as_deref(), &error));
+            }
+            asked_wait = retry_after.unwrap_or_default();
+        }
+        self.current = (self.current + 1) % self.settings.endpoints.len();
+        self.retry("cannot reach", endpoint, Box::new(error), asked_wait)
+    }
+
+    /// Schedules the next try, or gives up.
+    fn retry(
+        &mut self,
+        what: &str,
+        endpoint: &Endpoint,
+        error: Box<dyn Error + Send + Sync>,
+        asked_wait: Duration,
+    ) -> Result<(), SourceError> {
+        let wait = self.backoff.next_wait().max(asked_wait);
+        let tries = self.backoff.tries();
+        if self.settings.max_retries.is_some_and(|max| tries > max) {
+            return Err(SourceError::Unreachable {
+                url: endpoint.to_string(),
+                tries,
+                source: error,
+            });
+        }
+        self.next_try = Some(Instant::now() + wait);
+        let next = &self.settings.endpoints[self.current];
+        let again = if next == endpoint {
+            "again".to_owned()
+        } else {
+            next.to_string()
+        };
+        let error = chain(&*error);
+        let wait = wait.as_secs_f64();
+        warn!(target: STATE, %endpoint, error, wait, %next, tries, "{what} {endpoint}: {error}; trying {again} in {wait:.1} s");
+        Ok(())
+    }
+
+    /// Decides what the loss of a connection means. A number that turned out wrong is no failure: the next try is due at once.
+    fn lost(&mut self, lost: Lost) -> Result<(), SourceError> {
+        self.session = None;
+        let endpoint = self.settings.endpoints[self.current].clone();
+        if matches!(lost, Lost::Renumbered) {
+            self.reader.resume.distrust_numbers();
+            warn!(target: STATE, %endpoint, "{endpoint} counts its events otherwise than before; resuming by time");
+            return Ok(());
+        }
+        self.retry("lost", &endpoint, Box::new(lost), Duration::ZERO)
+    }
+}
+
+impl Source for Jetstream {
+    fn resume(&mut self, position: &Position, same_filter: bool) -> Result<bool, SourceError> {
+        let Position { origin, point } = position;
+        if origin.source != SOURCE {
+            return Err(SourceError::Foreign {
+                found: origin.source.clone().into_owned(),
+                expected: SOURCE,
+            });
+        }
+        if self.reader.resume.was_asked() {
+            info!(target: STATE, saved = show_time(point.time_us), "--cursor or --since is given: the saved cursor is not used");
+            return Ok(false);
+        }
+        let known = self
+            .settings
+            .endpoints
+            .iter()
+            .position(|endpoint| endpoint.to_string() == origin.host);
+        self.current = known.unwrap_or(0);
+        if known.is_none() {
+            info!(target: STATE, saved = origin.host, "the saved cursor is of another server; resuming by time");
+        }
+        if !same_filter {
+            info!(target: STATE, "the saved cursor was made with another filter; resuming by time, and earlier events of the new filter are not read");
+        }
+        self.reader
+            .resume
+            .set_last(origin.clone(), *point, !same_filter);
+        Ok(true)
+    }
+
+    async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, SourceError> {
+        loop {
+            let Some(session) = &mut self.session else {
+                self.connect().await?;
+                continue;
+            };
+            let result = session.read(&mut self.reader, batch).await;
+            if !batch.is_empty() {
+                self.backoff.reset();
+            }
+            match result {
+                Ok(flow) => return Ok(flow),
+                Err(lost) => self.lost(lost)?,
+            }
+            if !batch.is_empty() {
+                return Ok(Flow::More);
+            }
+        }
+    }
+
+    async fn idle(&mut self) -> Infallible {
+        match &mut self.session {
+            Some(session) => session.idle().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn close(&mut self) {
+        if let Some(mut session) = self.session.take() {
+            session.close().await;
+        }
+    }
+}
+
+/// The moment the run began, by the server's clock. A `Date` has whole seconds: where the local clock agrees with it, that
+/// one is more exact; where it does not, the second counts to its end, so that nothing before the moment is left out.
+fn end_moment(date_us: Option<u64>, local_us: u64) -> u64 {
+    const SECOND: u64 = 1_000_000;
+    match date_us {
+        Some(date_us) if date_us.abs_diff(local_us) > 2 * SECOND => date_us + SECOND,
+        _ => local_us,
+    }
+}
+
+fn refused(
+    endpoint: &Endpoint,
+    status: u16,
+    location: Option<&str>,
+    error: &ConnectError,
+) -> SourceError {
+    let hint = match (status, location) {
+        (300..=399, Some(location)) => Some(format!("the server has moved: give {location} as the source if you trust it")),
+        (400, _) => Some("the server does not accept what it was asked for: check --cursor, --collection and --did".to_owned()),
+        (401 | 403, _) => Some("the server wants credentials, which the Jetstream wire does not carry: choose another source".to_owned()),
+        (404, _) => Some("there is no Jetstream at this address: its path is usually /subscribe".to_owned()),
+        _ => None,
+    };
+    SourceError::Refused {
+        url: endpoint.to_string(),
+        answer: error.to_string(),
+        hint,
+    }
+}

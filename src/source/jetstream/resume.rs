@@ -1,0 +1,242 @@
+//! Where a connection begins, and which of its first events were there before.
+//!
+//! The rules are those of the design, section 4: a resume is inclusive and verified, repeats are dropped by identity
+//! and only at a seam, and what a server sends from before the asked position is dropped as one leading run.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::event::{Identity, Origin, Point, Start, micros};
+
+/// How many events' identities are remembered for a resume by time: a minute of the whole network at its busiest (1,000 events/s).
+const REMEMBERED: usize = 65_536;
+
+/// What to do with an event at the beginning of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// It is new.
+    New,
+    /// It was there before the connection was lost.
+    Repeat,
+    /// It lies before the position that was asked for.
+    Early,
+    /// It is not the event that was expected: the server counts otherwise than when the position was taken.
+    Renumbered,
+}
+
+/// How a connection was asked to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// At the live tip.
+    Live,
+    /// Where the user said.
+    Asked(u64),
+    /// At the last event, by its number.
+    Seq(u64),
+    /// At the time of the last event or some time before it.
+    Time(u64),
+}
+
+impl Beginning {
+    /// The `cursor` of the request.
+    pub(super) fn cursor(self) -> Option<u64> {
+        match self {
+            Self::Live => None,
+            Self::Asked(cursor) | Self::Seq(cursor) | Self::Time(cursor) => Some(cursor),
+        }
+    }
+}
+
+/// What is known of the stream so far, across all connections.
+#[derive(Debug)]
+pub(super) struct Resume {
+    rewind_us: u64,
+    /// Where the user said to begin; forgotten with the first event.
+    asked: Option<Start>,
+    /// The last event, and whose it was.
+    last: Option<(Arc<Origin>, Point)>,
+    /// Numbers are not to be trusted until the next new event.
+    by_time: bool,
+    /// When the first connection began, while no event has come.
+    live_from_us: Option<u64>,
+    recent: VecDeque<Identity>,
+    seam: Seam,
+}
+
+/// What is still to be checked on the present connection.
+#[derive(Debug, Default)]
+struct Seam {
+    /// The first event has to be this one.
+    expected: Option<Point>,
+    /// Events of an earlier time are dropped until the first that is not.
+    not_before_us: Option<u64>,
+    repeats: Option<Repeats>,
+}
+
+/// Events that may come again, and when that is over.
+#[derive(Debug)]
+struct Repeats {
+    known: HashSet<Identity>,
+    until: Until,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Until {
+    /// The first event with a larger number.
+    Seq(u64),
+    /// The first event of a later time.
+    Time(u64),
+}
+
+impl Resume {
+    pub(super) fn new(asked: Option<Start>, rewind: Duration) -> Self {
+        Self {
+            rewind_us: micros(rewind),
+            asked,
+            last: None,
+            by_time: false,
+            live_from_us: None,
+            recent: VecDeque::new(),
+            seam: Seam::default(),
+        }
+    }
+
+    /// Whether the user said where to begin.
+    pub(super) fn was_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// Goes on behind a position from an earlier run.
+    pub(super) fn set_last(&mut self, origin: Origin, point: Point, by_time: bool) {
+        self.recent.extend(point.identity);
+        self.last = Some((Arc::new(origin), point));
+        self.by_time = by_time;
+    }
+
+    /// Notes that the stream is being read, so that a cut before the first event loses nothing.
+    pub(super) fn set_live_from(&mut self, time_us: u64) {
+        self.live_from_us.get_or_insert(time_us);
+    }
+
+    /// Stops trusting numbers until the next new event.
+    pub(super) fn distrust_numbers(&mut self) {
+        self.by_time = true;
+    }
+
+    /// Prepares for a new connection to `origin` and says where it begins.
+    pub(super) fn begin(&mut self, origin: &Origin) -> Beginning {
+        self.seam = Seam::default();
+        if let Some(start) = self.asked {
+            if let Start::Time(time_us) = start {
+                self.seam.not_before_us = Some(time_us);
+            }
+            return Beginning::Asked(start.as_number());
+        }
+        let Some((last_origin, last)) = &self.last else {
+            let Some(live_from_us) = self.live_from_us else {
+                return Beginning::Live;
+            };
+            let from_us = live_from_us.saturating_sub(self.rewind_us);
+            self.seam.not_before_us = Some(from_us);
+            return Beginning::Time(from_us);
+        };
+        let (from_us, until) = match last.seq {
+            _ if self.by_time || **last_origin != *origin => (
+                last.time_us.saturating_sub(self.rewind_us),
+                Until::Time(last.time_us.saturating_add(self.rewind_us)),
+            ),
+            Some(seq) => {
+                self.seam.expected = Some(*last);
+                self.seam.repeats = Some(self.repeats(Until::Seq(seq)));
+                return Beginning::Seq(seq);
+            }
+            None => (last.time_us, Until::Time(last.time_us)),
+        };
+        self.seam.not_before_us = Some(from_us);
+        self.seam.repeats = Some(self.repeats(until));
+        Beginning::Time(from_us)
+    }
+
+    /// Decides on one event, and remembers it when it is new.
+    pub(super) fn admit(&mut self, point: &Point) -> Admission {
+        if self.seam.is_open() {
+            let admission = self.seam.admit(point);
+            if admission != Admission::New {
+                return admission;
+            }
+        }
+        if let Some(identity) = point.identity {
+            if self.recent.len() == REMEMBERED {
+                self.recent.pop_front();
+            }
+            self.recent.push_back(identity);
+        }
+        Admission::New
+    }
+
+    /// Notes how far the stream has been read: the last event that was admitted.
+    pub(super) fn reached(&mut self, origin: &Arc<Origin>, point: &Point) {
+        self.asked = None;
+        self.by_time = false;
+        match &mut self.last {
+            Some((last_origin, last)) if Arc::ptr_eq(last_origin, origin) => *last = *point,
+            last => *last = Some((Arc::clone(origin), *point)),
+        }
+    }
+
+    fn repeats(&self, until: Until) -> Repeats {
+        Repeats {
+            known: self.recent.iter().copied().collect(),
+            until,
+        }
+    }
+}
+
+impl Seam {
+    fn is_open(&self) -> bool {
+        self.expected.is_some() || self.not_before_us.is_some() || self.repeats.is_some()
+    }
+
+    fn admit(&mut self, point: &Point) -> Admission {
+        if let Some(expected) = self.expected.take() {
+            let is_same = match expected.identity {
+                Some(identity) => point.identity == Some(identity),
+                // A mere beginning: nothing is known of the event but its place.
+                None => point.time_us == expected.time_us,
+            };
+            if point.seq != expected.seq || !is_same {
+                return Admission::Renumbered;
+            }
+        }
+        if let Some(not_before_us) = self.not_before_us {
+            if point.time_us < not_before_us {
+                return Admission::Early;
+            }
+            self.not_before_us = None;
+        }
+        let Some(repeats) = &self.repeats else {
+            return Admission::New;
+        };
+        let is_repeat = point
+            .identity
+            .is_some_and(|identity| repeats.known.contains(&identity));
+        let is_beyond = match repeats.until {
+            Until::Seq(last) => point.seq.is_none_or(|seq| seq > last),
+            Until::Time(last_us) => point.time_us > last_us,
+        };
+        if is_beyond {
+            self.repeats = None;
+        }
+        if is_repeat {
+            Admission::Repeat
+        } else {
+            Admission::New
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,245 @@
+use super::*;
+
+const REWIND: Duration = Duration::from_secs(10);
+const SECOND: u64 = 1_000_000;
+const NOON: u64 = 1_800_000_000 * SECOND;
+
+fn origin(host: &str) -> Origin {
+    Origin {
+        source: "jetstream".into(),
+        host: host.to_owned(),
+    }
+}
+
+fn identity(n: u64) -> Identity {
+    Identity::of_rest(&n.to_be_bytes())
+}
+
+/// Event `n`: number `seq`, at `NOON` plus `second`.
+fn event(n: u64, seq: Option<u64>, second: u64) -> Point {
+    Point {
+        seq,
+        time_us: NOON + second * SECOND,
+        identity: Some(identity(n)),
+    }
+}
+
+/// A stream on host `a` that was read up to the last of `events`.
+fn read(events: &[Point]) -> Resume {
+    let mut resume = Resume::new(None, REWIND);
+    assert_eq!(resume.begin(&origin("a")), Beginning::Live);
+    let host = Arc::new(origin("a"));
+    for point in events {
+        assert_eq!(resume.admit(point), Admission::New);
+        resume.reached(&host, point);
+    }
+    resume
+}
+
+fn admissions(resume: &mut Resume, events: &[Point]) -> Vec<Admission> {
+    events.iter().map(|point| resume.admit(point)).collect()
+}
+
+use Admission::{Early, New, Renumbered, Repeat};
+
+#[test]
+fn the_first_connect_without_a_cursor_begins_at_the_live_tip() {
+    assert_eq!(Resume::new(None, REWIND).begin(&origin("a")).cursor(), None);
+}
+
+#[test]
+fn a_cut_before_the_first_event_resumes_at_the_handshakes_date_less_the_rewind() {
+    let mut resume = Resume::new(None, REWIND);
+    resume.begin(&origin("a"));
+    resume.set_live_from(NOON);
+    resume.set_live_from(NOON + SECOND);
+    assert_eq!(
+        resume.begin(&origin("a")),
+        Beginning::Time(NOON - 10 * SECOND)
+    );
+    assert_eq!(
+        admissions(
+            &mut resume,
+            &[
+                Point {
+                    time_us: NOON - 11 * SECOND,
+                    ..event(1, None, 0)
+                },
+                event(2, None, 0)
+            ]
+        ),
+        [Early, New]
+    );
+}
+
+#[test]
+fn on_the_same_numbering_the_first_event_is_the_last_one_again_and_dropped() {
+    let mut resume = read(&[event(1, Some(7), 1), event(2, Some(9), 1)]);
+    assert_eq!(resume.begin(&origin("a")), Beginning::Seq(9));
+    assert_eq!(
+        admissions(
+            &mut resume,
+            &[
+                event(2, Some(9), 1),
+                event(3, Some(10), 1),
+                event(2, Some(11), 1)
+            ]
+        ),
+        [Repeat, New, New]
+    );
+}
+
+#[test]
+fn another_identity_a_lower_or_a_higher_number_is_another_numbering() {
+    for first in [
+        event(5, Some(9), 1),
+        event(2, Some(8), 1),
+        event(3, Some(10), 1),
+        event(2, None, 1),
+    ] {
+        let mut resume = read(&[event(1, Some(7), 1), event(2, Some(9), 1)]);
+        resume.begin(&origin("a"));
+        assert_eq!(resume.admit(&first), Renumbered, "{first:?}");
+        resume.distrust_numbers();
+        assert_eq!(
+            resume.begin(&origin("a")),
+            Beginning::Time(NOON + SECOND - 10 * SECOND)
+        );
+    }
+}
+
+#[test]
+fn after_another_numbering_repeats_are_dropped_by_identity_and_numbers_are_trusted_again() {
+    let mut resume = read(&[event(1, Some(7), 1), event(2, Some(9), 2)]);
+    resume.begin(&origin("a"));
+    resume.distrust_numbers();
+    resume.begin(&origin("a"));
+    let again = [
+        event(0, Some(100), 0),
+        event(1, Some(101), 1),
+        event(2, Some(102), 2),
+        event(3, Some(103), 2),
+    ];
+    assert_eq!(admissions(&mut resume, &again), [New, Repeat, Repeat, New]);
+    resume.reached(&Arc::new(origin("a")), &event(3, Some(103), 2));
+    assert_eq!(resume.begin(&origin("a")), Beginning::Seq(103));
+}
+
+#[test]
+fn another_host_is_never_sent_a_number() {
+    let mut resume = read(&[event(1, Some(7), 1)]);
+    assert_eq!(
+        resume.begin(&origin("b")),
+        Beginning::Time(NOON + SECOND - 10 * SECOND)
+    );
+    let other_times = [
+        event(1, Some(70), 3),
+        event(2, Some(71), 30),
+        event(1, Some(72), 31),
+    ];
+    assert_eq!(admissions(&mut resume, &other_times), [Repeat, New, New]);
+}
+
+#[test]
+fn a_server_without_numbers_resumes_at_the_last_time_exactly() {
+    let mut resume = read(&[event(1, None, 1), event(2, None, 2)]);
+    assert_eq!(
+        resume.begin(&origin("a")),
+        Beginning::Time(NOON + 2 * SECOND)
+    );
+    assert_eq!(
+        admissions(
+            &mut resume,
+            &[event(1, None, 1), event(2, None, 2), event(3, None, 3)]
+        ),
+        [Early, Repeat, New]
+    );
+}
+
+#[test]
+fn events_of_equal_time_are_told_apart_by_identity() {
+    let mut resume = read(&[event(1, None, 1), event(2, None, 1)]);
+    resume.begin(&origin("a"));
+    assert_eq!(
+        admissions(
+            &mut resume,
+            &[
+                event(1, None, 1),
+                event(2, None, 1),
+                event(3, None, 1),
+                event(4, None, 2)
+            ]
+        ),
+        [Repeat, Repeat, New, New]
+    );
+}
+
+#[test]
+fn a_time_that_goes_backwards_is_never_a_reason_to_drop() {
+    let mut resume = read(&[event(1, None, 5), event(2, None, 3), event(3, None, 4)]);
+    resume.begin(&origin("a"));
+    assert_eq!(
+        admissions(
+            &mut resume,
+            &[
+                event(3, None, 4),
+                event(4, None, 2),
+                event(5, None, 9),
+                event(6, None, 1)
+            ]
+        ),
+        [Repeat, New, New, New]
+    );
+}
+
+#[test]
+fn only_the_leading_run_before_the_asked_time_is_dropped() {
+    let mut resume = Resume::new(Some(Start::Time(NOON)), REWIND);
+    assert_eq!(resume.begin(&origin("a")), Beginning::Asked(NOON));
+    let earlier = Point {
+        time_us: NOON - 1,
+        ..event(9, None, 0)
+    };
+    assert_eq!(
+        admissions(&mut resume, &[earlier, event(1, None, 0), earlier]),
+        [Early, New, New]
+    );
+}
+
+#[test]
+fn an_explicit_cursor_is_sent_as_given_until_an_event_has_come() {
+    let mut resume = Resume::new(Some(Start::Seq(5)), REWIND);
+    resume.set_last(origin("a"), event(1, Some(90), 1), false);
+    assert_eq!(resume.begin(&origin("a")), Beginning::Asked(5));
+    assert_eq!(resume.begin(&origin("b")), Beginning::Asked(5));
+    assert_eq!(resume.admit(&event(2, Some(5), 0)), New);
+    resume.reached(&Arc::new(origin("b")), &event(2, Some(5), 0));
+    assert_eq!(resume.begin(&origin("b")), Beginning::Seq(5));
+}
+
+#[test]
+fn a_mere_beginning_is_checked_by_its_place_and_its_event_is_wanted() {
+    let beginning = Point {
+        identity: None,
+        ..event(1, Some(7), 1)
+    };
+    let mut resume = Resume::new(None, REWIND);
+    resume.set_last(origin("a"), beginning, false);
+    assert_eq!(resume.begin(&origin("a")), Beginning::Seq(7));
+    assert_eq!(resume.admit(&event(1, Some(7), 1)), New);
+    let mut elsewhere = Resume::new(None, REWIND);
+    elsewhere.set_last(origin("a"), beginning, false);
+    elsewhere.begin(&origin("a"));
+    assert_eq!(elsewhere.admit(&event(1, Some(7), 2)), Renumbered);
+}
+
+#[test]
+fn the_memory_of_a_stream_is_bounded() {
+    let mut resume = Resume::new(None, REWIND);
+    resume.begin(&origin("a"));
+    for n in 0..REMEMBERED as u64 + 10 {
+        resume.admit(&event(n, Some(n), n));
+    }
+    assert_eq!(resume.recent.len(), REMEMBERED);
+    assert_eq!(resume.recent.back(), Some(&identity(REMEMBERED as u64 + 9)));
+}

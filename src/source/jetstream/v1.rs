@@ -1,0 +1,144 @@
+//! What the v1 wire lets a client say: the query of `/subscribe`, and the `options_update` message.
+//!
+//! Protocol reference, sections 1.1 and 1.8.
+
+use serde::Serialize;
+use url::form_urlencoded;
+
+use crate::event::{CollectionPattern, Did};
+
+/// The most collections a server takes.
+pub const MAX_COLLECTIONS: usize = 100;
+
+/// The most DIDs a server takes.
+pub const MAX_DIDS: usize = 10_000;
+
+/// The largest message a server takes from a client.
+pub const MAX_HELLO_BYTES: usize = 10_000_000;
+
+/// A query longer than this is sent as a message instead: some proxies refuse longer request lines.
+const LONG_QUERY: usize = 2000;
+
+/// What a server is asked for, on every connection of a run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wanted {
+    pub(super) collections: Vec<CollectionPattern>,
+    pub(super) dids: Vec<Did>,
+    pub(super) max_message_bytes: u32,
+    pub(super) compress: bool,
+}
+
+/// One request: the query of the URL, and the first message where the filter is too long for a query.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Request {
+    pub(super) query: String,
+    pub(super) hello: Option<String>,
+}
+
+impl Wanted {
+    /// The request that begins at `cursor`, or at the live tip.
+    pub(super) fn request(&self, cursor: Option<u64>) -> Request {
+        let mut filter = form_urlencoded::Serializer::new(String::new());
+        for collection in &self.collections {
+            filter.append_pair("wantedCollections", collection.as_str());
+        }
+        for did in &self.dids {
+            filter.append_pair("wantedDids", did.as_str());
+        }
+        if self.max_message_bytes > 0 {
+            filter.append_pair("maxMessageSizeBytes", &self.max_message_bytes.to_string());
+        }
+        let filter = filter.finish();
+        let hello = (filter.len() > LONG_QUERY).then(|| self.hello());
+        let mut query = form_urlencoded::Serializer::new(if hello.is_some() {
+            String::new()
+        } else {
+            filter
+        });
+        if hello.is_some() {
+            query.append_pair("requireHello", "true");
+        }
+        if self.compress {
+            query.append_pair("compress", "true");
+        }
+        if let Some(cursor) = cursor {
+            query.append_pair("cursor", &cursor.to_string());
+        }
+        Request {
+            query: query.finish(),
+            hello,
+        }
+    }
+
+    /// The `options_update` that says the same as the query's filter would.
+    pub(super) fn hello(&self) -> String {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Payload<'a> {
+            wanted_collections: Vec<&'a str>,
+            wanted_dids: Vec<&'a str>,
+            max_message_size_bytes: u32,
+        }
+        #[derive(Serialize)]
+        struct Message<'a> {
+            r#type: &'static str,
+            payload: Payload<'a>,
+        }
+        let payload = Payload {
+            wanted_collections: self
+                .collections
+                .iter()
+                .map(CollectionPattern::as_str)
+                .collect(),
+            wanted_dids: self.dids.iter().map(Did::as_str).collect(),
+            max_message_size_bytes: self.max_message_bytes,
+        };
+        serde_json::to_string(&Message {
+            r#type: "options_update",
+            payload,
+        })
+        .expect("plain data is always JSON")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(dids: usize) -> Wanted {
+        Wanted {
+            collections: vec![CollectionPattern::parse("app.bsky.feed.*").unwrap()],
+            dids: (0..dids)
+                .map(|n| Did::parse(&format!("did:web:a%3A{n}")).unwrap())
+                .collect(),
+            max_message_bytes: 1000,
+            compress: true,
+        }
+    }
+
+    #[test]
+    fn arrays_are_repeated_keys_and_everything_is_escaped() {
+        let request = wanted(2).request(Some(17));
+        assert_eq!(request.hello, None);
+        assert_eq!(
+            request.query,
+            "wantedCollections=app.bsky.feed.*&wantedDids=did%3Aweb%3Aa%253A0&wantedDids=did%3Aweb%3Aa%253A1\
+             &maxMessageSizeBytes=1000&compress=true&cursor=17"
+        );
+        assert_eq!(Wanted::default().request(None).query, "");
+    }
+
+    #[test]
+    fn a_long_filter_goes_as_a_message_and_only_there() {
+        let request = wanted(MAX_DIDS).request(None);
+        assert_eq!(request.query, "requireHello=true&compress=true");
+        let hello: serde_json::Value = serde_json::from_str(&request.hello.unwrap()).unwrap();
+        assert_eq!(hello["type"], "options_update");
+        assert_eq!(
+            hello["payload"]["wantedDids"].as_array().unwrap().len(),
+            MAX_DIDS
+        );
+        assert_eq!(hello["payload"]["wantedCollections"][0], "app.bsky.feed.*");
+        assert_eq!(hello["payload"]["maxMessageSizeBytes"], 1000);
+    }
+}

@@ -1,0 +1,130 @@
+//! Where events come from.
+
+pub mod jetstream;
+
+use std::convert::Infallible;
+
+pub use self::jetstream::Jetstream;
+use crate::event::{Batch, Position};
+
+/// What a source has to say besides its events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// Ask again: there may be more.
+    More,
+    /// The end that was asked for is reached; nothing follows.
+    End,
+    /// Nothing more came for so long that the end is assumed.
+    EndAssumed,
+}
+
+/// Yields the events of one stream, in its order, in batches that the pipeline asks for.
+///
+/// A source survives what it can (cuts, restarts, refusals that pass) on its own: an error from [`Source::next_batch`] is the end.
+/// Within one run it yields no event twice and, as long as the other side still has them, leaves none out.
+pub trait Source: Send {
+    /// Goes on behind a saved position. Called at most once, before the first batch. `same_filter` is false
+    /// when the position was saved with another filter, so that the event at it may not be met again.
+    ///
+    /// Returns whether it will: a source that was told explicitly where to begin keeps to that, says so, and returns false.
+    fn resume(&mut self, position: &Position, same_filter: bool) -> Result<bool, SourceError>;
+
+    /// Adds to an empty `batch` all events that are ready, and waits only while there is none.
+    ///
+    /// Events of one batch have one origin. The batch may be empty on return. After `End`, `EndAssumed` or an error it is not called again;
+    /// events in the batch then still count.
+    ///
+    /// Cancel safety: events that were added stay in the batch, and no event is lost.
+    fn next_batch(
+        &mut self,
+        batch: &mut Batch,
+    ) -> impl Future<Output = Result<Flow, SourceError>> + Send;
+
+    /// Keeps the stream alive while the pipeline waits for its sink and reads nothing. Never ends by itself.
+    ///
+    /// Cancel safety: dropped at any time.
+    fn idle(&mut self) -> impl Future<Output = Infallible> + Send {
+        std::future::pending()
+    }
+
+    /// Takes leave of the other side, quickly and without a promise. Nothing is asked of the source afterwards.
+    fn close(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+}
+
+/// Why a source ended for good.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// It could not be reached within the retries that were allowed.
+    #[error("gave up on {url} after {tries} failed {}", if *tries == 1 { "try" } else { "tries in a row" })]
+    Unreachable {
+        /// The address of the last try.
+        url: String,
+        /// How often it was tried since the last progress.
+        tries: u32,
+        /// Why the last try failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The other side said no, and would say no again.
+    #[error("{url} refused: {answer}")]
+    Refused {
+        /// The address.
+        url: String,
+        /// Its answer, escaped and bounded.
+        answer: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// The saved position belongs to another kind of source.
+    #[error("the saved cursor belongs to a {found} source, and this one is {expected}")]
+    Foreign {
+        /// The kind in the cursor.
+        found: String,
+        /// The kind of this source.
+        expected: &'static str,
+    },
+    /// It cannot be set up at all.
+    #[error("{what}")]
+    Setup {
+        /// What failed.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// The sources of this crate, as one type.
+#[derive(Debug)]
+pub enum AnySource {
+    /// A Jetstream server.
+    Jetstream(Box<Jetstream>),
+}
+
+impl Source for AnySource {
+    fn resume(&mut self, position: &Position, same_filter: bool) -> Result<bool, SourceError> {
+        match self {
+            Self::Jetstream(source) => source.resume(position, same_filter),
+        }
+    }
+
+    async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, SourceError> {
+        match self {
+            Self::Jetstream(source) => source.next_batch(batch).await,
+        }
+    }
+
+    async fn idle(&mut self) -> Infallible {
+        match self {
+            Self::Jetstream(source) => source.idle().await,
+        }
+    }
+
+    async fn close(&mut self) {
+        match self {
+            Self::Jetstream(source) => source.close().await,
+        }
+    }
+}

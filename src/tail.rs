@@ -1,0 +1,130 @@
+//! `rocketman tail`: puts the members together, runs them, and listens for signals meanwhile.
+
+use std::{pin::pin, process::ExitCode, sync::Arc};
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    STATE,
+    cursor::{AnyCursorStore, FileCursor, NoCursor},
+    error::Error,
+    event::show_time,
+    pipeline::{Ended, Pipeline, Summary},
+    progress::{StatusLine, Ticker},
+    report::{Failure, INTERRUPTED},
+    settings::{Output, TailSettings},
+    shutdown::{Signals, StopSignal},
+    sink::{AnySink, ExecSink, FileSink, StdoutSink},
+    source::{AnySource, Jetstream},
+    stats::Stats,
+};
+
+/// Runs until an end that was asked for.
+pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<ExitCode, Failure> {
+    let TailSettings {
+        source,
+        filter,
+        output,
+        cursor_file,
+        pipeline,
+        introduction,
+    } = settings;
+    let mut signals = Signals::listen().map_err(|source| Failure::System {
+        action: "listen for signals",
+        source,
+    })?;
+    let cursor = match &cursor_file {
+        Some(path) => AnyCursorStore::File(FileCursor::open(path).map_err(Error::from)?),
+        None => AnyCursorStore::None(NoCursor),
+    };
+    let sink = match output {
+        Output::Stdout { print0 } => AnySink::Stdout(StdoutSink::new(print0)),
+        Output::File(path) => AnySink::File(FileSink::open(path).map_err(Error::from)?),
+        Output::Exec { program, arguments } => AnySink::Exec(ExecSink::new(program, arguments)),
+    };
+    info!(target: STATE, "{introduction}");
+    let stats = Arc::new(Stats::default());
+    let source = AnySource::Jetstream(Box::new(Jetstream::new(source, Arc::clone(&stats))));
+    let stop = CancellationToken::new();
+    let pipeline = Pipeline::new(source, sink)
+        .filter(filter)
+        .settings(pipeline)
+        .stats(Arc::clone(&stats))
+        .cursor(cursor);
+    let mut run = pin!(pipeline.run(stop.clone()));
+    let mut ticker = Ticker::new(line);
+    let mut asked = None;
+    let result = loop {
+        tokio::select! {
+            result = &mut run => break result,
+            signal = signals.next() => {
+                if asked.is_some() {
+                    warn!(target: STATE, "stopped at once by a second signal; the cursor stays where it was last saved");
+                    return Ok(ExitCode::from(INTERRUPTED));
+                }
+                asked = Some(signal);
+                stop.cancel();
+                info!(target: STATE, "stopping on {}; once more to stop at once", signal.name());
+            }
+            () = ticker.due() => ticker.show(&stats),
+        }
+    };
+    line.clear();
+    let summary = result?;
+    tell(&summary, &stats, asked, cursor_file.is_some());
+    Ok(match asked {
+        Some(StopSignal::Interrupt) if summary.ended == Ended::Stopped => {
+            ExitCode::from(INTERRUPTED)
+        }
+        _ => ExitCode::SUCCESS,
+    })
+}
+
+/// The last line on stderr.
+fn tell(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_cursor: bool) {
+    let Summary {
+        ended,
+        accepted,
+        position,
+    } = summary;
+    let why = match (ended, asked) {
+        (Ended::Stopped, Some(signal)) => format!("stopped by {}", signal.name()),
+        (Ended::Stopped, None) => "stopped".to_owned(),
+        (Ended::Count, _) => "the count is reached".to_owned(),
+        (Ended::Duration, _) => "the time is over".to_owned(),
+        (Ended::Until, _) => "--until is reached".to_owned(),
+        (Ended::End, _) => "the end is reached".to_owned(),
+        (Ended::EndAssumed, _) => "the end is assumed, for nothing more came".to_owned(),
+        (Ended::OutputClosed, _) => "stdout was closed by its reader".to_owned(),
+    };
+    let until = position.as_ref().map_or(String::new(), |position| {
+        let saved = if has_cursor {
+            "cursor saved at"
+        } else {
+            "read up to"
+        };
+        format!(", {saved} {}", show_time(position.point.time_us))
+    });
+    let mut extras = Vec::new();
+    for (n, what) in [
+        (stats.connects().saturating_sub(1), "reconnects"),
+        (stats.repeats(), "repeats dropped"),
+        (stats.early(), "earlier events dropped"),
+        (stats.bad(), "messages that were no events"),
+    ] {
+        if n > 0 {
+            extras.push(format!(", {n} {what}"));
+        }
+    }
+    let text = format!(
+        "{why}: {accepted} events delivered{until}{}",
+        extras.concat()
+    );
+    // A reader that leaves is the most ordinary end of a pipe, and not worth a word.
+    if *ended == Ended::OutputClosed {
+        info!("{text}");
+    } else {
+        info!(target: STATE, accepted, ?ended, "{text}");
+    }
+}

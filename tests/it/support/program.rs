@@ -1,0 +1,292 @@
+//! The program under test, in a clean environment and a folder of its own.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    sync::mpsc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::DEADLINE;
+
+/// A call of `rocketman`, not yet made.
+pub struct Rocketman {
+    command: Command,
+    folder: TempDir,
+}
+
+/// What a call left behind.
+#[derive(Debug)]
+pub struct Output {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Output {
+    /// The lines of stdout.
+    pub fn lines(&self) -> Vec<&str> {
+        self.stdout.lines().collect()
+    }
+}
+
+impl Rocketman {
+    /// `rocketman` with these arguments. The environment holds nothing but PATH.
+    pub fn new<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rocketman"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .current_dir(folder.path());
+        Self { command, folder }
+    }
+
+    /// `rocketman tail SOURCE` with a wait between tries that is no wait.
+    pub fn tail(source: &str) -> Self {
+        Self::new(["tail", source, "--max-backoff", "1ms"])
+    }
+
+    /// More arguments; blanks separate them.
+    pub fn with(mut self, arguments: &str) -> Self {
+        self.command.args(arguments.split_whitespace());
+        self
+    }
+
+    /// One more argument, as it is.
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// The folder it runs in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A file in that folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs in the folder of another call, which has to be kept.
+    pub fn inside(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// Sends stdout somewhere of the test's own.
+    pub fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
+        self.command.stdout(stdout);
+        self
+    }
+
+    /// Runs it to its end.
+    pub fn run(self) -> Output {
+        self.start().finish()
+    }
+
+    /// Runs it to its end and wants exit code 0.
+    pub fn succeed(self) -> Output {
+        let output = self.run();
+        assert_eq!(output.code, Some(0), "{output:#?}");
+        output
+    }
+
+    /// Starts it with pipes.
+    pub fn start(mut self) -> Running {
+        let child = self
+            .command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Running::new(child, self.folder)
+    }
+
+    /// Starts it with stdout as set by [`Rocketman::stdout`].
+    pub fn start_elsewhere(mut self) -> Running {
+        let child = self
+            .command
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Running::new(child, self.folder)
+    }
+}
+
+/// A call under way. Dropped, it is killed.
+pub struct Running {
+    child: Child,
+    stdout: Option<BufReader<ChildStdout>>,
+    stderr: Option<JoinHandle<String>>,
+    messages: mpsc::Receiver<String>,
+    folder: TempDir,
+}
+
+impl Running {
+    fn new(mut child: Child, folder: TempDir) -> Self {
+        let (tell, messages) = mpsc::channel();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let stderr = thread::spawn(move || {
+            let mut all = String::new();
+            for line in stderr.lines().map_while(Result::ok) {
+                all.push_str(&line);
+                all.push('\n');
+                tell.send(line).ok();
+            }
+            all
+        });
+        Self {
+            stdout: child.stdout.take().map(BufReader::new),
+            child,
+            stderr: Some(stderr),
+            messages,
+            folder,
+        }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The next line of stdout. A program that prints nothing is killed after the deadline.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        let pid = self.pid();
+        let (done, is_done) = mpsc::channel::<()>();
+        let guard = thread::spawn(move || {
+            if is_done.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                kill_process(pid, Signal::KILL).ok();
+            }
+        });
+        self.stdout.as_mut().unwrap().read_line(&mut line).unwrap();
+        drop(done);
+        guard.join().unwrap();
+        line.truncate(line.trim_end().len());
+        line
+    }
+
+    /// The next `n` lines of stdout.
+    pub fn lines(&mut self, n: usize) -> Vec<String> {
+        (0..n).map(|_| self.line()).collect()
+    }
+
+    /// Waits for a line of stderr that contains `text`.
+    pub fn message(&self, text: &str) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        let mut seen = Vec::new();
+        loop {
+            match self
+                .messages
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
+                Ok(line) if line.contains(text) => return line,
+                Ok(line) => seen.push(line),
+                Err(_) => panic!("no message with {text:?}, only {seen:#?}"),
+            }
+        }
+    }
+
+    /// Closes our end of its stdout.
+    pub fn close_stdout(&mut self) {
+        self.stdout = None;
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// kill -9, and what it had printed until then.
+    pub fn kill(mut self) -> String {
+        self.signal(Signal::KILL);
+        self.rest()
+    }
+
+    /// Its peak memory so far, in kilobytes.
+    pub fn peak_kilobytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM:"))
+            .unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Waits for its end.
+    pub fn finish(mut self) -> Output {
+        let stdout = self.rest();
+        let status = self.wait();
+        Output {
+            code: status.code(),
+            stdout,
+            stderr: self.stderr.take().unwrap().join().unwrap(),
+        }
+    }
+
+    fn rest(&mut self) -> String {
+        let pid = self.pid();
+        let (done, is_done) = mpsc::channel::<()>();
+        let guard = thread::spawn(move || {
+            if is_done.recv_timeout(3 * DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                kill_process(pid, Signal::KILL).ok();
+            }
+        });
+        let mut stdout = Vec::new();
+        if let Some(reader) = &mut self.stdout {
+            reader.read_to_end(&mut stdout).unwrap();
+        }
+        drop(done);
+        guard.join().unwrap();
+        String::from_utf8(stdout).unwrap()
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + 3 * DEADLINE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            if Instant::now() > deadline {
+                self.child.kill().unwrap();
+                let stderr = self.stderr.take().unwrap().join().unwrap();
+                panic!("the program did not end; it said\n{stderr}");
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
