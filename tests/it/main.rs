@@ -11,4 +11,17 @@
 
 mod support;
 
+mod bad_input;
+mod connection;
+mod cursor;
+mod flags;
+mod generated;
+mod help;
+mod messages;
+mod real_server;
+mod reconnect;
+mod sink_exec;
+mod sink_file;
+mod sink_stdout;
+mod stop;
 mod tail;

@@ -35,10 +35,7 @@ use crate::{
     STATE,
     backoff::Backoff,
     error::chain,
-    event::{
-        Batch, CollectionPattern, Did, LineRules, Origin, Position, Start, micros, now_us,
-        show_time,
-    },
+    event::{Batch, CollectionPattern, Did, LineRules, Origin, Position, Start, now_us, show_time},
     stats::Stats,
 };
 

@@ -1,0 +1,1 @@
+//! Opening a connection: TLS, proxies, the upgrade, compression, long filters.

@@ -1,0 +1,1 @@
+//! The cursor file, `--cursor` and `--since`.

@@ -1,0 +1,1 @@
+//! Completions and manual are what the command line says.

@@ -1,0 +1,1 @@
+//! Cuts, silences and refusals: what comes after them.

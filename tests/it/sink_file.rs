@@ -1,0 +1,1 @@
+//! A file that lines are appended to.

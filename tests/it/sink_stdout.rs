@@ -1,0 +1,1 @@
+//! Standard output: pipes, files, and readers that are slow or gone.

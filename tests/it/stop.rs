@@ -1,0 +1,1 @@
+//! Every way to end, and the exit code of each.
