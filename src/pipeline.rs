@@ -151,7 +151,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
     ///
     /// Cancel safety: dropping the future ends without any of that, and what is saved stays true. Cancel `stop` instead.
     pub async fn run(mut self, stop: CancellationToken) -> Result<Summary, Error> {
-        self.resume().await?;
+        self.begin().await?;
         let over = self
             .settings
             .duration
@@ -188,12 +188,12 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         })
     }
 
-    async fn resume(&mut self) -> Result<(), Error> {
+    async fn begin(&mut self) -> Result<(), Error> {
         let Some(saved) = self.keeper.load(self.filter.description()).await? else {
-            return Ok(());
+            return Ok(self.sink.begin(&[], &self.ledger)?);
         };
         let same_filter = saved.filter == self.filter.description();
-        self.sink.resume(&saved.files)?;
+        self.sink.begin(&saved.files, &self.ledger)?;
         if self.source.resume(&saved.position, same_filter)? {
             self.keeper.go_on_from(saved);
         }
@@ -208,7 +208,10 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             batch.clear();
             let pulled = self.pull(&mut batch, ending, &mut next_save).await;
             let limit = self.sift(&mut batch);
-            self.keeper.add(&batch);
+            if self.keeper.add(&batch) {
+                let (accepted, files) = self.ledger.read();
+                self.keeper.save(accepted, files).await;
+            }
             self.push(&mut batch, ending, &mut next_save).await?;
             self.stats.set_accepted(self.ledger.accepted());
             if let Some(ended) = pulled?.or(limit) {

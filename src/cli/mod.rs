@@ -32,6 +32,8 @@ pub use self::{
     name = "rocketman",
     version,
     propagate_version = true,
+    // So that an alias can hold defaults.
+    args_override_self = true,
     max_term_width = 100,
     before_help = "\
 Examples:
@@ -125,6 +127,7 @@ pub enum LogFormat {
 pub enum Command {
     /// Stream events to stdout, a file or a program
     #[command(
+        args_override_self = true,
         before_help = "\
 Examples:
   rocketman tail -c app.bsky.feed.post | jq -r .commit.record.text

@@ -50,9 +50,10 @@ impl<C: CursorStore> Keeper<C> {
         self.saved = Some(saved);
     }
 
-    /// Notes a batch that went through the filter.
-    pub(crate) fn add(&mut self, batch: &Batch) {
-        // Until something is accepted, a crash has to come back to the first event, not to a later live tip.
+    /// Notes a batch that went through the filter. Returns whether it holds the first event of all, which is then to be
+    /// saved as the beginning: until something is accepted, a crash has to come back to it, and not to a later live tip.
+    pub(crate) fn add(&mut self, batch: &Batch) -> bool {
+        let mut is_beginning = false;
         if let (None, Some(first), Some(origin)) = (&self.position, batch.first(), batch.origin()) {
             let point = Point {
                 identity: None,
@@ -62,8 +63,10 @@ impl<C: CursorStore> Keeper<C> {
                 origin: (**origin).clone(),
                 point,
             });
+            is_beginning = true;
         }
         self.marks.add(batch);
+        is_beginning
     }
 
     /// The sink is about to make durable what it was given so far.

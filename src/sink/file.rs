@@ -13,7 +13,7 @@ use tracing::info;
 
 use super::{
     Ledger, Sink, SinkError,
-    writer::{Buffer, Target, Writer},
+    writer::{BEGUN, Buffer, Target, Writer},
 };
 use crate::{
     STATE,
@@ -66,46 +66,8 @@ impl FileSink {
         }
     }
 
-    fn writer(&mut self, ledger: &Ledger) -> Result<&mut Writer, SinkError> {
-        if let Some(mut file) = self.file.take() {
-            finish_last_line(&mut file).map_err(self.refusal("read the end of"))?;
-            let metadata = file.metadata().map_err(self.refusal("read"))?;
-            let mark = FileMark {
-                path: self.path.clone(),
-                inode: metadata.ino(),
-                bytes: metadata.len(),
-            };
-            // From now on a crash cuts back to here, even before anything is accepted.
-            ledger.accept_up_to(0, vec![mark.clone()]);
-            self.writer = Some(Writer::start(
-                &shown(&self.path),
-                FileTarget {
-                    file,
-                    mark,
-                    durable: 0,
-                    events: 0,
-                },
-                ledger.clone(),
-            )?);
-        }
-        Ok(self
-            .writer
-            .as_mut()
-            .expect("a file is open until its writer is started"))
-    }
-}
-
-impl Sink for FileSink {
-    fn name(&self) -> String {
-        shown(&self.path)
-    }
-
-    fn resume(&mut self, files: &[FileMark]) -> Result<(), SinkError> {
-        let (Some(mark), Some(file)) =
-            (files.iter().find(|mark| mark.path == self.path), &self.file)
-        else {
-            return Ok(());
-        };
+    /// Cuts the file back to what the saved cursor counts.
+    fn cut_back(&self, file: &File, mark: &FileMark) -> Result<(), SinkError> {
         let changed = |why| SinkError::Changed {
             path: self.path.clone(),
             why,
@@ -122,34 +84,56 @@ impl Sink for FileSink {
             file.set_len(mark.bytes)
                 .and_then(|()| file.sync_all())
                 .map_err(self.refusal("cut back"))?;
-            info!(target: STATE, file = %self.path.display(), bytes = surplus, "cut back to what the cursor counts; those events come again");
+            let file = self.path.display();
+            info!(target: STATE, %file, bytes = surplus, "cut {surplus} bytes off '{file}' that the cursor does not count; those events come again");
         }
         Ok(())
     }
+}
 
-    async fn accept(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
-        self.writer(ledger)?.write(batch).await
+impl Sink for FileSink {
+    fn name(&self) -> String {
+        shown(&self.path)
+    }
+
+    fn begin(&mut self, files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
+        let mut file = self.file.take().expect("a sink begins once");
+        if let Some(mark) = files.iter().find(|mark| mark.path == self.path) {
+            self.cut_back(&file, mark)?;
+        }
+        finish_last_line(&mut file).map_err(self.refusal("read the end of"))?;
+        let metadata = file.metadata().map_err(self.refusal("read"))?;
+        let mark = FileMark {
+            path: self.path.clone(),
+            inode: metadata.ino(),
+            bytes: metadata.len(),
+        };
+        // From now on a crash cuts back to here, even before anything is accepted.
+        ledger.accept_up_to(0, vec![mark.clone()]);
+        let target = FileTarget {
+            file,
+            mark,
+            durable: 0,
+            events: 0,
+        };
+        self.writer = Some(Writer::start(&shown(&self.path), target, ledger.clone())?);
+        Ok(())
+    }
+
+    async fn accept(&mut self, batch: &mut Batch, _ledger: &Ledger) -> Result<(), SinkError> {
+        self.writer.as_mut().expect(BEGUN).write(batch).await
     }
 
     async fn checkpoint(&mut self) -> Result<(), SinkError> {
-        match &mut self.writer {
-            Some(writer) => writer.sync().await,
-            None => Ok(()),
-        }
+        self.writer.as_mut().expect(BEGUN).sync().await
     }
 
     async fn finish(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
-        match &mut self.writer {
-            Some(writer) => writer.finish().await,
-            None => Ok(()),
-        }
+        self.writer.as_mut().expect(BEGUN).finish().await
     }
 
     async fn failed(&mut self) -> SinkError {
-        match &mut self.writer {
-            Some(writer) => writer.failed().await,
-            None => std::future::pending().await,
-        }
+        self.writer.as_mut().expect(BEGUN).failed().await
     }
 }
 

@@ -19,8 +19,9 @@ pub trait Sink: Send {
     /// What it is, for messages: `stdout` or `file 'x'`.
     fn name(&self) -> String;
 
-    /// Goes on after an earlier run: cuts its files back to what the saved cursor counts. Called at most once, before the first batch.
-    fn resume(&mut self, _files: &[FileMark]) -> Result<(), SinkError> {
+    /// Gets ready. Called once, before the first batch. `files` is what the saved cursor counts, and empty without one: a sink that
+    /// writes files cuts them back to that, and notes in the ledger how long they now are.
+    fn begin(&mut self, _files: &[FileMark], _ledger: &Ledger) -> Result<(), SinkError> {
         Ok(())
     }
 
@@ -145,11 +146,11 @@ impl Sink for AnySink {
         }
     }
 
-    fn resume(&mut self, files: &[FileMark]) -> Result<(), SinkError> {
+    fn begin(&mut self, files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
         match self {
-            Self::Stdout(sink) => sink.resume(files),
-            Self::File(sink) => sink.resume(files),
-            Self::Exec(sink) => sink.resume(files),
+            Self::Stdout(sink) => sink.begin(files, ledger),
+            Self::File(sink) => sink.begin(files, ledger),
+            Self::Exec(sink) => sink.begin(files, ledger),
         }
     }
 

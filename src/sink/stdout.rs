@@ -14,9 +14,9 @@ use tokio::sync::oneshot;
 
 use super::{
     Ledger, Sink, SinkError,
-    writer::{Buffer, Target, Writer},
+    writer::{BEGUN, Buffer, Target, Writer},
 };
-use crate::event::Batch;
+use crate::event::{Batch, FileMark};
 
 const NAME: &str = "stdout";
 
@@ -40,16 +40,6 @@ impl StdoutSink {
             watch: None,
         }
     }
-
-    fn writer(&mut self, ledger: &Ledger) -> Result<&mut Writer, SinkError> {
-        if self.writer.is_none() {
-            let out = rustix::stdio::stdout()
-                .try_clone_to_owned()
-                .map_err(|source| failure(source, "open"))?;
-            self.writer = Some(Writer::start(NAME, StdoutTarget::new(out), ledger.clone())?);
-        }
-        Ok(self.writer.as_mut().expect("it was started just above"))
-    }
 }
 
 impl Sink for StdoutSink {
@@ -57,26 +47,31 @@ impl Sink for StdoutSink {
         NAME.to_owned()
     }
 
-    async fn accept(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
+    fn begin(&mut self, _files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
+        let out = rustix::stdio::stdout()
+            .try_clone_to_owned()
+            .map_err(|source| failure(source, "open"))?;
+        self.writer = Some(Writer::start(NAME, StdoutTarget::new(out), ledger.clone())?);
+        self.watch = Some(Watch::new());
+        Ok(())
+    }
+
+    async fn accept(&mut self, batch: &mut Batch, _ledger: &Ledger) -> Result<(), SinkError> {
         if self.end != b'\n' {
             batch.end_lines_with(self.end);
         }
-        self.writer(ledger)?.write(batch).await
+        self.writer.as_mut().expect(BEGUN).write(batch).await
     }
 
     async fn finish(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
-        match &mut self.writer {
-            Some(writer) => writer.finish().await,
-            None => Ok(()),
-        }
+        self.writer.as_mut().expect(BEGUN).finish().await
     }
 
     async fn failed(&mut self) -> SinkError {
-        let watch = self.watch.get_or_insert_with(Watch::new);
-        let Some(writer) = &mut self.writer else {
-            watch.closed().await;
-            return SinkError::Closed;
-        };
+        let (writer, watch) = (
+            self.writer.as_mut().expect(BEGUN),
+            self.watch.as_mut().expect(BEGUN),
+        );
         tokio::select! {
             error = writer.failed() => error,
             () = watch.closed() => SinkError::Closed,

@@ -15,6 +15,9 @@ const QUEUED: usize = 2;
 /// Within a buffer, how far apart the places are at which events can be counted.
 const MARK_EVERY: usize = 8 * 1024;
 
+/// Why a sink has its writer.
+pub(super) const BEGUN: &str = "a pipeline begins its sink before anything else";
+
 /// The lines of one batch.
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
