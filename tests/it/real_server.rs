@@ -1,1 +1,227 @@
 //! Against the official server and its network simulator, where they are at hand.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs::{self, File},
+    path::Path,
+};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::{
+    program::{Rocketman, Running},
+    wait_until,
+    world::World,
+};
+
+/// What an event is, whatever line it came in: (account, revision, collection, key, operation), or (kind, account, upstream number).
+fn identity(event: &Value) -> String {
+    let field = |pointer: &str| {
+        event
+            .pointer(pointer)
+            .map(ToString::to_string)
+            .unwrap_or_default()
+    };
+    let kind = event["kind"].as_str().unwrap();
+    match kind {
+        "commit" => [
+            "/did",
+            "/commit/rev",
+            "/commit/collection",
+            "/commit/rkey",
+            "/commit/operation",
+        ]
+        .map(field)
+        .join(" "),
+        _ => [
+            kind.to_owned(),
+            field("/did"),
+            field(&format!("/{kind}/seq")),
+        ]
+        .join(" "),
+    }
+}
+
+fn events(text: &str) -> Vec<Value> {
+    // A line that kill -9 tore is written again by the next run.
+    text.lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
+fn tail(world: &World, arguments: &str) -> Vec<Value> {
+    events(
+        &Rocketman::tail(&world.url())
+            .with("-q")
+            .with(arguments)
+            .succeed()
+            .stdout,
+    )
+}
+
+#[test]
+fn live_events_come_plain_and_compressed_and_every_filter_agrees_with_the_whole() {
+    let Some(world) = World::start("live_events") else {
+        return;
+    };
+    assert_eq!(tail(&world, "-n 300").len(), 300);
+    let up_to = tail(&world, "-n 1")[0]["time_us"].as_u64().unwrap();
+    let range = format!("--cursor 1 --until {}", rfc3339(up_to));
+    let whole = tail(&world, &range);
+    assert!(whole.len() > 1000, "{} events", whole.len());
+    assert_eq!(tail(&world, &format!("{range} --no-compress")), whole);
+    let author = whole[0]["did"].as_str().unwrap().to_owned();
+    let checks: [(&str, Box<dyn Fn(&Value) -> bool>); 5] = [
+        (
+            "-c app.bsky.feed.post",
+            Box::new(|event| event["commit"]["collection"] == "app.bsky.feed.post"),
+        ),
+        (
+            "-c app.bsky.feed.* --kind all",
+            Box::new(|event| {
+                event["kind"] != "commit"
+                    || event["commit"]["collection"]
+                        .as_str()
+                        .unwrap()
+                        .starts_with("app.bsky.feed.")
+            }),
+        ),
+        (
+            "--kind identity",
+            Box::new(|event| event["kind"] == "identity"),
+        ),
+        (
+            "--op delete",
+            Box::new(|event| event["commit"]["operation"] == "delete"),
+        ),
+        (
+            &format!("-d {author}"),
+            Box::new(move |event| event["did"] == author.as_str()),
+        ),
+    ];
+    for (arguments, wanted) in checks {
+        let expected: Vec<_> = whole
+            .iter()
+            .filter(|event| wanted(event))
+            .cloned()
+            .collect();
+        assert!(
+            !expected.is_empty(),
+            "{arguments} is not tested by this stream"
+        );
+        assert_eq!(
+            tail(&world, &format!("{range} {arguments}")),
+            expected,
+            "{arguments}"
+        );
+    }
+}
+
+#[test]
+fn a_cursor_in_every_form_begins_where_it_says_and_the_end_is_the_moment_of_the_start() {
+    let Some(world) = World::start("a_cursor_in_every_form") else {
+        return;
+    };
+    let first = tail(&world, "-n 400");
+    let (seq, time_us) = (
+        first[200]["cursor"].as_u64().unwrap(),
+        first[200]["time_us"].as_u64().unwrap(),
+    );
+    let from = |arguments: &str| tail(&world, &format!("{arguments} -n 1")).remove(0);
+    assert_eq!(from(&format!("--cursor {seq}")), first[200]);
+    for arguments in [
+        format!("--cursor {time_us}"),
+        format!("--cursor {}", rfc3339(time_us)),
+        format!("--since {}", rfc3339(time_us)),
+    ] {
+        assert_eq!(
+            from(&arguments)["time_us"].as_u64(),
+            Some(time_us),
+            "{arguments}"
+        );
+    }
+    let all = tail(&world, "--since 1h --exit-at-end");
+    assert_eq!(all[0]["cursor"], 1, "everything is younger than an hour");
+    assert!(all.len() as u64 >= seq, "{} events", all.len());
+}
+
+/// The main promise, against the real thing: five kills of the program and five of the server, and nothing is lost.
+#[test]
+fn nothing_is_lost_over_kills_of_the_program_and_of_the_server() {
+    let Some(mut world) = World::start("nothing_is_lost") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.ndjson");
+    let mut run = start(&world, &out, folder.path(), "--cursor 1");
+    // Older than the rewind, and with its beginnings sealed: a younger server starts all over when it is killed.
+    wait_until("2,500 events", || count(&out) >= 2500);
+    for round in 0..10 {
+        let seen = count(&out);
+        wait_until("400 more events", || count(&out) >= seen + 400);
+        if round % 2 == 0 {
+            run.signal(Signal::KILL);
+            drop(run);
+            run = start(&world, &out, folder.path(), "");
+        } else {
+            world.kill_server();
+            world.wait_until_ready();
+        }
+    }
+    let seen = count(&out);
+    wait_until("400 more events after the last kill", || {
+        count(&out) >= seen + 400
+    });
+    run.signal(Signal::TERM);
+    let said = run.finish();
+    assert_eq!(said.code, Some(0), "{said:#?}");
+
+    let ours = events(&fs::read_to_string(&out).unwrap());
+    // A server that was killed may count anew: only the last number is sure to be in the numbering of the archive.
+    let last = ours.last().unwrap()["cursor"].as_u64().unwrap();
+    let archive = world.archive_up_to(last);
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for event in &ours {
+        *counts.entry(identity(event)).or_default() += 1;
+    }
+    let theirs: HashSet<_> = archive.iter().map(identity).collect();
+    let lost: Vec<_> = theirs
+        .iter()
+        .filter(|event| !counts.contains_key(*event))
+        .collect();
+    let repeats: usize = counts.values().map(|n| n - 1).sum();
+    println!(
+        "{} lines, {} different events, {} in the archive, {} lost, {repeats} repeats",
+        ours.len(),
+        counts.len(),
+        theirs.len(),
+        lost.len()
+    );
+    assert!(lost.is_empty(), "lost {lost:#?}");
+    assert!(theirs.len() > 1000);
+    // Each kill of the program repeats at most what came since the last save, a second before, and the rewind.
+    assert!(repeats < 5 * 11 * 400, "{repeats} repeats");
+}
+
+fn start(world: &World, out: &Path, folder: &Path, arguments: &str) -> Running {
+    let out = File::options().create(true).append(true).open(out).unwrap();
+    Rocketman::tail(&world.url())
+        .with("--cursor-file cursor.json --max-backoff 200ms --max-retries 1000")
+        .with(arguments)
+        .inside(folder)
+        .stdout(out)
+        .start_elsewhere()
+}
+
+fn count(out: &Path) -> usize {
+    fs::read(out)
+        .unwrap()
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count()
+}
+
+fn rfc3339(time_us: u64) -> String {
+    rocketman::event::show_time(time_us)
+}

@@ -1,0 +1,227 @@
+//! The official Jetstream server and its network simulator, on loopback, where their binaries are at hand.
+
+use std::{
+    fs::File,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+/// How long the server may take to be ready; upstream's own tests allow as much.
+const READY: Duration = Duration::from_secs(60);
+
+/// A small network: a simulator that writes 150 commits a second, and a server that archives them.
+pub struct World {
+    bin: PathBuf,
+    folder: TempDir,
+    simulator: Child,
+    server: Child,
+    ports: (u16, u16),
+}
+
+impl World {
+    /// `None`, with the reason printed, when the binaries are not at hand.
+    pub fn start(test: &str) -> Option<Self> {
+        let Some(bin) = std::env::var_os("ROCKETMAN_JETSTREAM_BIN").map(PathBuf::from) else {
+            println!("{test}: skipped, for ROCKETMAN_JETSTREAM_BIN is not set");
+            return None;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let ports = (free_port(), free_port());
+        let simulator = simulator(&bin, folder.path(), ports.0);
+        wait_for("the simulator", || {
+            TcpStream::connect(("127.0.0.1", ports.0)).is_ok()
+        });
+        let server = server(&bin, folder.path(), ports);
+        let world = Self {
+            bin,
+            folder,
+            simulator,
+            server,
+            ports,
+        };
+        world.wait_until_ready();
+        Some(world)
+    }
+
+    /// The address to give to the program.
+    pub fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}/subscribe", self.ports.1)
+    }
+
+    /// kill -9, and a new start with the same data on the same port.
+    pub fn kill_server(&mut self) {
+        self.server.kill().unwrap();
+        self.server.wait().unwrap();
+        self.server = server(&self.bin, self.folder.path(), self.ports);
+    }
+
+    /// Waits until the server serves.
+    pub fn wait_until_ready(&self) {
+        wait_for("the server", || {
+            self.get("/xrpc/network.bsky.jetstream.listSegments?limit=1000")
+                .is_some()
+        });
+    }
+
+    /// The highest number in a sealed segment.
+    fn sealed_up_to(&self) -> u64 {
+        let body = self
+            .get("/xrpc/network.bsky.jetstream.listSegments?limit=1000")
+            .unwrap_or_default();
+        let list: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
+        list["segments"]
+            .as_array()
+            .and_then(|segments| segments.last()?["maxSeq"].as_u64())
+            .unwrap_or_default()
+    }
+
+    /// Everything up to `seq`, once it is sealed, as the official client reads it from the archive.
+    pub fn archive_up_to(&self, seq: u64) -> Vec<serde_json::Value> {
+        wait_for("the segment to be sealed", || self.sealed_up_to() >= seq);
+        let host = format!("127.0.0.1:{}", self.ports.1);
+        let output = Command::new(self.bin.join("client"))
+            .args([
+                "--host",
+                &host,
+                "--after-seq",
+                "0",
+                "--backfill-only",
+                "--print",
+            ])
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let text = String::from_utf8(output.stdout).unwrap();
+        let events = text
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        events
+            .filter(|event| event["cursor"].as_u64().is_some_and(|cursor| cursor <= seq))
+            .collect()
+    }
+
+    /// The body of a 200; `None` for anything else.
+    fn get(&self, target: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.ports.1)).ok()?;
+        stream
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
+        write!(stream, "GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        head.lines()
+            .next()?
+            .contains(" 200 ")
+            .then(|| body.to_owned())
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        for child in [&mut self.server, &mut self.simulator] {
+            child.kill().ok();
+            child.wait().ok();
+        }
+    }
+}
+
+fn simulator(bin: &Path, folder: &Path, port: u16) -> Child {
+    let mut command = clean(bin.join("simulator"), folder, "simulator.log");
+    command.args([
+        "--log-format",
+        "text",
+        "serve",
+        "--reset",
+        "--seed",
+        "42",
+        "--accounts",
+        "200",
+    ]);
+    command.args([
+        "--initial-records-per-account",
+        "5",
+        "--commits-per-sec",
+        "150",
+        "--firehose-history",
+        "100000",
+    ]);
+    command.args([
+        "--addr",
+        &format!("127.0.0.1:{port}"),
+        "--public-url",
+        &format!("http://127.0.0.1:{port}"),
+    ]);
+    command
+        .arg("--data-dir")
+        .arg(folder.join("sim"))
+        .spawn()
+        .unwrap()
+}
+
+fn server(bin: &Path, folder: &Path, (simulator, port): (u16, u16)) -> Child {
+    let upstream = format!("http://127.0.0.1:{simulator}");
+    let mut command = clean(bin.join("jetstream"), folder, "jetstream.log");
+    command.args([
+        "--log-format",
+        "text",
+        "serve",
+        "--skip-merge-discovery",
+        "--compaction-interval",
+        "5s",
+    ]);
+    command.args([
+        "--addr",
+        &format!("127.0.0.1:{port}"),
+        "--relay-url",
+        &upstream,
+        "--plc-url",
+        &upstream,
+    ]);
+    command
+        .arg("--data-dir")
+        .arg(folder.join("js"))
+        .spawn()
+        .unwrap()
+}
+
+/// Unknown `JETSTREAM_*` variables would make the server exit.
+fn clean(program: PathBuf, folder: &Path, log: &str) -> Command {
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join(log))
+        .unwrap();
+    let mut command = Command::new(program);
+    command
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log);
+    command
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + READY;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
