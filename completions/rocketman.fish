@@ -1,0 +1,115 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_rocketman_global_optspecs
+    string join \n q/quiet v/verbose log-format= progress= color= h/help V/version
+end
+
+function __fish_rocketman_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_rocketman_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_rocketman_using_subcommand
+    set -l cmd (__fish_rocketman_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c rocketman -n "__fish_rocketman_needs_command" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'
+json\t'One JSON object a line'"
+complete -c rocketman -n "__fish_rocketman_needs_command" -l progress -d 'Show the status line on stderr' -r -f -a "auto\t'Where it makes sense'
+always\t'In any case'
+never\t'In no case'"
+complete -c rocketman -n "__fish_rocketman_needs_command" -l color -d 'Colour messages' -r -f -a "auto\t'Where it makes sense'
+always\t'In any case'
+never\t'In no case'"
+complete -c rocketman -n "__fish_rocketman_needs_command" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c rocketman -n "__fish_rocketman_needs_command" -s v -l verbose -d 'Say more on stderr (can be repeated)'
+complete -c rocketman -n "__fish_rocketman_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rocketman -n "__fish_rocketman_needs_command" -s V -l version -d 'Print version'
+complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "tail" -d 'Stream events to stdout, a file or a program'
+complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "completions" -d 'Print the completions for a shell'
+complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "man" -d 'Print a page of the manual, or write all of them'
+complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s c -l collection -d 'Only records of this collection, or of all with a prefix: \'app.bsky.feed.*\' (can be repeated)' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s d -l did -d 'Only this account, or those listed in @FILE (can be repeated)' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s k -l kind -d 'Only this kind of event (can be repeated)' -r -f -a "all\t''
+commit\t''
+identity\t''
+account\t''
+sync\t''"
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l op -d 'Only commits with this operation (can be repeated)' -r -f -a "create\t''
+update\t''
+delete\t''"
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l since -d 'Begin at this time or age: 2026-11-23T10:00:00Z, or 2h' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l cursor-file -d 'Go on from this file, and keep it up to date' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l cursor -d 'Begin at this cursor: a server\'s number, microseconds since 1970, a time, or an age' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l save-interval -d 'Save the cursor file this often while it changes' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l rewind -d 'Go back this far behind the last event where a resume is by time' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s o -l output -d 'Append to this file instead of writing to stdout' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s x -l exec -d 'Run this program for each event; takes the rest of the line, up to a lone \';\'' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s n -l count -d 'End after this many events' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l until -d 'End at the first event of this time or later; an age such as 5m is allowed too' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l duration -d 'End after this time' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l grace -d 'Allow this long for the rest to be delivered when asked to stop' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-retries -d 'Give up after this many failed tries in a row; 0 for none' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-backoff -d 'Wait at most this long between two tries' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l connect-timeout -d 'Allow this long for a connection to open' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l frame-timeout -d 'Reconnect when nothing at all was received for this long' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-message-size -d 'Have the server leave out events whose JSON is larger than this' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-frame-size -d 'Refuse messages from the server that are larger than this' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'
+json\t'One JSON object a line'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l progress -d 'Show the status line on stderr' -r -f -a "auto\t'Where it makes sense'
+always\t'In any case'
+never\t'In no case'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l color -d 'Colour messages' -r -f -a "auto\t'Where it makes sense'
+always\t'In any case'
+never\t'In no case'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l raw -d 'Write the server\'s payload byte for byte'
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s 0 -l print0 -d 'End each event with NUL instead of a line end'
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l validate -d 'Check that each event is valid JSON to its end, and drop those that are not'
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s e -l exit-at-end -d 'End once everything up to the moment of the start was read'
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l no-compress -d 'Do not ask the server for compressed events'
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s v -l verbose -d 'Say more on stderr (can be repeated)'
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s V -l version -d 'Print version'
+complete -c rocketman -n "__fish_rocketman_using_subcommand completions" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'
+json\t'One JSON object a line'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand completions" -l progress -d 'Show the status line on stderr' -r -f -a "auto\t'Where it makes sense'
+always\t'In any case'
+never\t'In no case'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand completions" -l color -d 'Colour messages' -r -f -a "auto\t'Where it makes sense'
+always\t'In any case'
+never\t'In no case'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand completions" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c rocketman -n "__fish_rocketman_using_subcommand completions" -s v -l verbose -d 'Say more on stderr (can be repeated)'
+complete -c rocketman -n "__fish_rocketman_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rocketman -n "__fish_rocketman_using_subcommand completions" -s V -l version -d 'Print version'
+complete -c rocketman -n "__fish_rocketman_using_subcommand man" -l dir -d 'Write all pages into this folder instead' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand man" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'
+json\t'One JSON object a line'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand man" -l progress -d 'Show the status line on stderr' -r -f -a "auto\t'Where it makes sense'
+always\t'In any case'
+never\t'In no case'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand man" -l color -d 'Colour messages' -r -f -a "auto\t'Where it makes sense'
+always\t'In any case'
+never\t'In no case'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand man" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c rocketman -n "__fish_rocketman_using_subcommand man" -s v -l verbose -d 'Say more on stderr (can be repeated)'
+complete -c rocketman -n "__fish_rocketman_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rocketman -n "__fish_rocketman_using_subcommand man" -s V -l version -d 'Print version'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail completions man help" -f -a "tail" -d 'Stream events to stdout, a file or a program'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail completions man help" -f -a "completions" -d 'Print the completions for a shell'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail completions man help" -f -a "man" -d 'Print a page of the manual, or write all of them'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
