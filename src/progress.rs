@@ -150,7 +150,8 @@ fn short(duration: Duration) -> String {
 /// Messages on their way to stderr: each in one write, with the status line out of the way.
 impl Write for StatusLine {
     fn write(&mut self, message: &[u8]) -> io::Result<usize> {
-        self.0.suspend(|| io::stderr().write_all(message))?;
+        // A message that nobody can read any more is no reason to end; the log library would panic over it.
+        self.0.suspend(|| io::stderr().write_all(message)).ok();
         Ok(message.len())
     }
 

@@ -1,6 +1,9 @@
 //! The end of a run, for people and for the shell: the last line, and the exit code.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use tracing::{Level, error};
 
@@ -65,10 +68,6 @@ impl Failure {
 }
 
 /// Tells what failed, and what to do about it, and returns the exit code.
-#[expect(
-    clippy::print_stderr,
-    reason = "errors are told whatever the message level is"
-)]
 pub(crate) fn failed(failure: &Failure, args: &GlobalArgs) -> ExitCode {
     let hint = failure.hint();
     match args.log_format {
@@ -76,14 +75,11 @@ pub(crate) fn failed(failure: &Failure, args: &GlobalArgs) -> ExitCode {
             error!(target: STATE, hint, exit_code = failure.exit_code(), "{}", chain(failure));
         }
         LogFormat::Text => {
-            eprintln!(
-                "rocketman: {}{}",
-                label(Level::ERROR, has_colors(args.color)),
-                chain(failure)
-            );
-            if let Some(hint) = hint {
-                eprintln!("\nhint: {hint}");
-            }
+            let label = label(Level::ERROR, has_colors(args.color));
+            let hint = hint.map_or(String::new(), |hint| format!("\nhint: {hint}\n"));
+            let text = format!("rocketman: {label}{}\n{hint}", chain(failure));
+            // Told whatever the message level is. Where nobody reads stderr any more, the exit code still tells.
+            io::stderr().write_all(text.as_bytes()).ok();
         }
     }
     ExitCode::from(failure.exit_code())
