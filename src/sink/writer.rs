@@ -59,7 +59,8 @@ impl Writer {
         mut target: impl Target,
         ledger: Ledger,
     ) -> Result<Self, SinkError> {
-        let (jobs, mut inbox) = mpsc::channel(QUEUED);
+        // One more for a sync: were it passed over while the thread is behind, nothing would become durable in a long backlog.
+        let (jobs, mut inbox) = mpsc::channel(QUEUED + 1);
         // Room for every buffer there can be, so that the thread never waits to give one back.
         let (outbox, written) = mpsc::channel(QUEUED + 2);
         let (tell, outcome) = oneshot::channel();
@@ -100,7 +101,12 @@ impl Writer {
 
     /// Hands all lines of the batch over, and waits while the thread has enough to do.
     pub(super) async fn write(&mut self, batch: &mut Batch) -> Result<(), SinkError> {
-        let Ok(permit) = self.jobs.reserve().await else {
+        // The second place is kept free for a sync.
+        let permit = match self.jobs.reserve_many(2).await {
+            Ok(mut permits) => permits.next(),
+            Err(_) => None,
+        };
+        let Some(permit) = permit else {
             return Err(end_of(&mut self.outcome).await);
         };
         let mut buffer = self.written.try_recv().unwrap_or_default();
@@ -115,6 +121,7 @@ impl Writer {
     /// Asks for what was handed over to be made durable, without waiting for it.
     pub(super) async fn sync(&mut self) -> Result<(), SinkError> {
         match self.jobs.try_send(Job::Sync) {
+            // It is only ever full behind another sync.
             Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => Ok(()),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(end_of(&mut self.outcome).await),
         }
@@ -170,4 +177,68 @@ fn mark(batch: &Batch, before: u64, marks: &mut Vec<(usize, u64)>) -> u64 {
     }
     marks.extend(last);
     events
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc as std_mpsc;
+
+    use super::*;
+
+    /// Takes its time for each write: until it is told to go on.
+    struct Slow {
+        go_on: std_mpsc::Receiver<()>,
+        written: u64,
+    }
+
+    impl Target for Slow {
+        fn write(&mut self, buffer: &Buffer, _ledger: &Ledger) -> Result<(), SinkError> {
+            self.go_on.recv().ok();
+            self.written = buffer.marks.last().map_or(self.written, |mark| mark.1);
+            Ok(())
+        }
+
+        fn sync(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+            ledger.accept_up_to(self.written, Vec::new());
+            Ok(())
+        }
+
+        fn finish(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+            Ok(())
+        }
+    }
+
+    fn one_event() -> Batch {
+        let mut batch = Batch::new();
+        let line = br#"{"did":"did:plc:a","time_us":1,"kind":"identity"}"#;
+        batch.buffer().extend_from_slice(line);
+        let envelope = batch.read(0, crate::event::LineRules::default()).unwrap();
+        batch.keep(0, envelope);
+        batch
+    }
+
+    #[tokio::test]
+    async fn a_checkpoint_is_not_passed_over_while_the_target_is_behind() {
+        let (tell, go_on) = std_mpsc::channel();
+        let ledger = Ledger::default();
+        let target = Slow { go_on, written: 0 };
+        let mut writer = Writer::start("slow", target, ledger.clone()).unwrap();
+        let mut given = 0;
+        // As many as it takes without anything being written.
+        while let Ok(result) = tokio::time::timeout(
+            std::time::Duration::from_millis(100),
+            writer.write(&mut one_event()),
+        )
+        .await
+        {
+            result.unwrap();
+            given += 1;
+        }
+        writer.sync().await.unwrap();
+        for _ in 0..given {
+            tell.send(()).unwrap();
+        }
+        writer.finish().await.unwrap();
+        assert_eq!(ledger.accepted(), given);
+    }
 }
