@@ -44,10 +44,7 @@ impl FileSink {
             .open(path)
             .map_err(failed)?;
         if !file.metadata().map_err(failed)?.is_file() {
-            return Err(SinkError::Changed {
-                path: path.to_owned(),
-                why: "is not a regular file",
-            });
+            return Err(SinkError::NotAFile(path.to_owned()));
         }
         let path = std::fs::canonicalize(path).map_err(failed)?;
         Ok(Self {

@@ -70,6 +70,9 @@ pub enum SinkError {
         #[source]
         source: std::io::Error,
     },
+    /// The path is that of a device or a named pipe, which can be neither made durable nor cut back.
+    #[error("output file '{}' is not a regular file", .0.display())]
+    NotAFile(PathBuf),
     /// A file is not what the saved cursor counts on.
     #[error("output file '{}' {why}", path.display())]
     Changed {
@@ -113,6 +116,7 @@ impl SinkError {
                 "the cursor file counts on '{}' as it was: put it back, or start over with another --output and --cursor-file",
                 path.display()
             )),
+            Self::NotAFile(_) => Some("leave --output away and redirect stdout to it".to_owned()),
             Self::Program { .. } => Some(
                 "the event counts as not delivered; with --cursor-file the next run begins with it"
                     .to_owned(),
