@@ -64,9 +64,15 @@ impl ExecSink {
             target: format!("program '{}'", self.program()),
             source,
         };
-        let (fed, status) = tokio::join!(feed, child.wait());
-        fed.map_err(failed)?;
-        let status = status.map_err(failed)?;
+        let status = tokio::select! {
+            // Something it has left behind may still hold the pipe, and will not read it.
+            status = child.wait() => status,
+            fed = feed => {
+                fed.map_err(failed)?;
+                child.wait().await
+            }
+        }
+        .map_err(failed)?;
         if status.success() {
             return Ok(());
         }
