@@ -85,9 +85,17 @@ impl ExecSink {
     }
 }
 
+/// The longest name that is put into the environment: what atproto allows for an AT URI, its longest. With far longer ones
+/// no program could be started at all.
+const LONGEST: usize = 8 * 1024;
+
 /// What a program is told besides the line. Control characters cannot be in it: NUL ends an environment string.
+/// A name that is too long to be one is left empty.
 fn variables(event: &Event<'_>) -> impl Iterator<Item = (&'static OsStr, OsString)> {
-    let text = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
+    let text = |text: &str| match text.len() {
+        0..=LONGEST => text.chars().filter(|c| !c.is_control()).collect(),
+        _ => String::new(),
+    };
     [
         ("ROCKETMAN_EVENT_KIND", event.kind().as_str().to_owned()),
         ("ROCKETMAN_EVENT_DID", text(event.did())),
