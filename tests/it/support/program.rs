@@ -4,6 +4,7 @@ use std::{
     ffi::OsStr,
     fs,
     io::{BufRead, BufReader, Read},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     sync::mpsc,
@@ -91,6 +92,12 @@ impl Rocketman {
     /// Sends stdout somewhere of the test's own.
     pub fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
         self.command.stdout(stdout);
+        self
+    }
+
+    /// Makes it the head of a process group, as a shell does.
+    pub fn own_group(mut self) -> Self {
+        self.command.process_group(0);
         self
     }
 
