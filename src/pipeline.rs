@@ -246,6 +246,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                     self.keeper.pin();
                     self.sink.checkpoint().await?;
                     let (accepted, files) = self.ledger.read();
+                    self.stats.set_accepted(accepted);
                     self.keeper.save(accepted, files).await;
                     *next_save = Instant::now() + self.settings.save_every;
                 }
@@ -298,6 +299,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                     () = ending.expired() => return Err(Error::Hung { sink: sink_name, grace: self.settings.grace }),
                     () = sleep_until(*next_save) => {
                         let (accepted, files) = self.ledger.read();
+                        self.stats.set_accepted(accepted);
                         self.keeper.save(accepted, files).await;
                         *next_save = Instant::now() + self.settings.save_every;
                     }
