@@ -22,7 +22,10 @@ use crate::{
 /// Does what the command line says.
 pub fn main() -> ExitCode {
     let Cli { global, command } = Cli::parse();
-    let events_to_stdout = matches!(&command, Command::Tail(args) if args.output.output.is_none());
+    let events_to_stdout = matches!(
+        &command,
+        Command::Tail(args) if args.output.output.as_deref().is_none_or(|path| path == "-")
+    );
     let line = StatusLine::new(&global, events_to_stdout);
     logging::start(&global, &line);
     let result = match command {
