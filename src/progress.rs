@@ -108,7 +108,6 @@ impl Ticker {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         self.line.0.set_message(describe(stats, rate, since_1970));
-        self.line.0.tick();
     }
 }
 
