@@ -3,6 +3,7 @@
 pub mod events;
 pub mod jetstream;
 pub mod program;
+pub mod terminal;
 pub mod world;
 
 use std::time::{Duration, Instant};
