@@ -189,15 +189,16 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
     }
 
     async fn begin(&mut self) -> Result<(), Error> {
-        let Some(saved) = self.keeper.load(self.filter.description()).await? else {
-            return Ok(self.sink.begin(&[], &self.ledger)?);
-        };
-        let same_filter = saved.filter == self.filter.description();
-        self.sink.begin(&saved.files, &self.ledger)?;
-        if self.source.resume(&saved.position, same_filter)? {
-            self.keeper.go_on_from(saved);
+        let mut files = Vec::new();
+        if let Some(saved) = self.keeper.load(self.filter.description()).await? {
+            let same_filter = saved.filter == self.filter.description();
+            // What a file has beyond the cursor is only cut off when it comes again.
+            if self.source.resume(&saved.position, same_filter)? {
+                files.clone_from(&saved.files);
+                self.keeper.go_on_from(saved);
+            }
         }
-        Ok(())
+        Ok(self.sink.begin(&files, &self.ledger)?)
     }
 
     /// Moves batches until there is a reason to end.
