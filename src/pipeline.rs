@@ -215,7 +215,12 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             }
             self.push(&mut batch, ending, &mut next_save).await?;
             self.stats.set_accepted(self.ledger.accepted());
-            if let Some(ended) = pulled?.or(limit) {
+            let pulled = pulled?;
+            if !batch.is_empty() {
+                // A stop came first: a limit that lies in the rest is not reached.
+                return Ok(ending.wanted().await);
+            }
+            if let Some(ended) = pulled.or(limit) {
                 return Ok(ended);
             }
             if Instant::now() >= next_save {
