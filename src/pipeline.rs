@@ -5,7 +5,7 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -162,15 +162,12 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             deadline: None,
         };
         let flowed = self.flow(&mut ending).await;
-        let deadline = ending.deadline(self.settings.grace);
         self.source.close().await;
         let finished = match &flowed {
             Err(Error::Hung { .. }) => Ok(()),
-            _ => match timeout_at(deadline, self.sink.finish(&self.ledger)).await {
-                Ok(result) => result.map_err(Error::Sink),
-                Err(_) => Err(self.hung()),
-            },
+            _ => self.finish(&mut ending).await,
         };
+        let deadline = ending.deadline(self.settings.grace);
         let (accepted, files) = self.ledger.read();
         let saved = self.keeper.save_last(accepted, files, deadline).await;
         self.stats.set_accepted(accepted);
@@ -329,10 +326,20 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         Ok(())
     }
 
-    fn hung(&self) -> Error {
-        Error::Hung {
-            sink: self.sink.name(),
-            grace: self.settings.grace,
+    /// Brings the sink to its end. A slow reader has all the time it needs, until somebody asks for a stop.
+    async fn finish(&mut self, ending: &mut Ending) -> Result<(), Error> {
+        let sink_name = self.sink.name();
+        let grace = self.settings.grace;
+        let mut finish = pin!(self.sink.finish(&self.ledger));
+        loop {
+            tokio::select! {
+                biased;
+                result = &mut finish => return result.map_err(Error::Sink),
+                _ = ending.wanted(), if ending.deadline.is_none() => {
+                    ending.deadline(grace);
+                }
+                () = ending.expired() => return Err(Error::Hung { sink: sink_name, grace }),
+            }
         }
     }
 }
@@ -341,7 +348,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
 struct Ending {
     stop: CancellationToken,
     over: Option<Instant>,
-    /// Set once the end is wanted.
+    /// Set once the end is wanted, or all is done but the last save.
     deadline: Option<Instant>,
 }
 
