@@ -289,6 +289,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         ending: &mut Ending,
         next_save: &mut Instant,
     ) -> Result<(), Error> {
+        let mut is_overdue = false;
         while !batch.is_empty() {
             let sink_name = self.sink.name();
             let mut accept = pin!(self.sink.accept(batch, &self.ledger));
@@ -305,6 +306,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                         self.stats.set_accepted(accepted);
                         self.keeper.save(accepted, files).await;
                         *next_save = Instant::now() + self.settings.save_every;
+                        is_overdue = true;
                     }
                     never = self.source.idle() => match never {},
                 }
@@ -312,6 +314,10 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             if ending.is_wanted() {
                 break;
             }
+        }
+        if is_overdue {
+            // While it was busy, the sink could not be asked to make anything durable.
+            *next_save = Instant::now();
         }
         Ok(())
     }
