@@ -1,0 +1,317 @@
+//! A source, a sink and a store in memory, and a record of what was asked of them, in order.
+
+use std::{
+    collections::VecDeque,
+    ops::Range,
+    sync::{Arc, Mutex},
+};
+
+use super::*;
+use crate::{
+    cursor::{CursorError, Saved},
+    event::{FileMark, LineRules, Origin, Point},
+    source::SourceError,
+};
+
+const NOON: u64 = 1_800_000_000_000_000;
+
+/// The time of event `n`: so many seconds after noon.
+pub(super) fn time_us(n: u64) -> u64 {
+    NOON + n * 1_000_000
+}
+
+/// Event `n`, which also has the number `n`. Every tenth is an account event, all others are identity events.
+fn line(n: u64) -> String {
+    let kind = if n.is_multiple_of(10) {
+        "account"
+    } else {
+        "identity"
+    };
+    let time_us = time_us(n);
+    format!(
+        r#"{{"did":"did:plc:a","time_us":{time_us},"cursor":{n},"kind":"{kind}","{kind}":{{"seq":{n}}}}}"#
+    )
+}
+
+pub(super) fn origin() -> Origin {
+    Origin {
+        source: "memory".into(),
+        host: "here".to_owned(),
+    }
+}
+
+/// What an earlier run saved, after event `n`.
+pub(super) fn saved(n: u64, filter: &Filter, files: Vec<FileMark>) -> Saved {
+    let point = Point {
+        seq: Some(n),
+        time_us: time_us(n),
+        identity: None,
+    };
+    Saved {
+        position: Position {
+            origin: origin(),
+            point,
+        },
+        filter: filter.description().to_owned(),
+        files,
+    }
+}
+
+/// The sink's file when it holds so many events.
+pub(super) fn mark(events: u64) -> FileMark {
+    FileMark {
+        path: "/the/file".into(),
+        inode: 1,
+        bytes: events,
+    }
+}
+
+/// One thing that was asked of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// The source gave events up to this one.
+    Read(u64),
+    /// The sink took events up to this one.
+    Took(u64),
+    Checkpoint,
+    SourceClosed,
+    SinkFinished,
+    /// The store kept a position at this number.
+    Saved(u64),
+}
+
+/// What happened to all members of one test.
+#[derive(Clone, Default)]
+pub(super) struct Record(Arc<Mutex<Entries>>);
+
+#[derive(Default)]
+pub(super) struct Entries {
+    pub(super) asked: Vec<Asked>,
+    pub(super) taken: Vec<u64>,
+    pub(super) saved: Vec<Saved>,
+    /// The files that the sink was told to go on with.
+    pub(super) files: Option<Vec<FileMark>>,
+    /// The position the source was told to go on from, and whether with the same filter.
+    pub(super) resumed: Option<(Position, bool)>,
+}
+
+impl Record {
+    pub(super) fn with<T>(&self, read: impl FnOnce(&mut Entries) -> T) -> T {
+        read(&mut self.0.lock().unwrap())
+    }
+
+    pub(super) fn asked(&self) -> Vec<Asked> {
+        self.with(|entries| entries.asked.clone())
+    }
+
+    pub(super) fn taken(&self) -> Vec<u64> {
+        self.with(|entries| entries.taken.clone())
+    }
+
+    /// The numbers of the saved positions, in order.
+    pub(super) fn saved(&self) -> Vec<u64> {
+        self.with(|entries| {
+            let seqs = entries.saved.iter().map(|saved| saved.position.point.seq);
+            seqs.map(Option::unwrap).collect()
+        })
+    }
+
+    fn note(&self, asked: Asked) {
+        self.with(|entries| entries.asked.push(asked));
+    }
+}
+
+/// What the source does next.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Events(Range<u64>),
+    /// These events and an error in one answer.
+    EventsAndFailure(Range<u64>),
+    Wait(Duration),
+    Silence,
+    End,
+}
+
+pub(super) struct Memory {
+    pub(super) steps: VecDeque<Step>,
+    pub(super) record: Record,
+    /// What it answers to a saved position.
+    pub(super) resumes: fn() -> Result<bool, SourceError>,
+}
+
+pub(super) fn failure() -> SourceError {
+    SourceError::Setup {
+        what: "the source broke",
+        source: "on purpose".into(),
+    }
+}
+
+impl Memory {
+    fn fill(&self, batch: &mut Batch, numbers: Range<u64>) {
+        batch.set_origin(&Arc::new(origin()));
+        self.record.note(Asked::Read(numbers.end - 1));
+        for n in numbers {
+            batch
+                .push(line(n).as_bytes(), LineRules::default())
+                .unwrap();
+        }
+    }
+}
+
+impl Source for Memory {
+    fn resume(&mut self, position: &Position, same_filter: bool) -> Result<bool, SourceError> {
+        self.record
+            .with(|entries| entries.resumed = Some((position.clone(), same_filter)));
+        (self.resumes)()
+    }
+
+    async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, SourceError> {
+        loop {
+            match self.steps.front().cloned() {
+                Some(Step::Wait(time)) => tokio::time::sleep(time).await,
+                Some(Step::Silence) => std::future::pending().await,
+                Some(Step::Events(numbers)) => {
+                    self.steps.pop_front();
+                    self.fill(batch, numbers);
+                    return Ok(Flow::More);
+                }
+                Some(Step::EventsAndFailure(numbers)) => {
+                    self.fill(batch, numbers);
+                    return Err(failure());
+                }
+                Some(Step::End) => return Ok(Flow::End),
+                None => panic!("the source was asked for more than the test has"),
+            }
+            self.steps.pop_front();
+        }
+    }
+
+    async fn close(&mut self) {
+        self.record.note(Asked::SourceClosed);
+    }
+}
+
+/// Keeps what it is given, in its own way.
+pub(super) struct Keep {
+    pub(super) record: Record,
+    /// Takes one event at a time, and as long as this for it.
+    pub(super) one_takes: Option<Duration>,
+    /// Takes a batch and as long as this for it.
+    pub(super) batch_takes: Duration,
+    /// While running, so many of the newest are not accepted.
+    pub(super) lag: u64,
+    /// Accepts only when it is asked to make durable.
+    pub(super) at_checkpoint: bool,
+    /// Takes no event from this one on, and says nothing.
+    pub(super) blocks_at: u64,
+    /// Fails on this event.
+    pub(super) fails_at: u64,
+    pub(super) fails_with: fn() -> SinkError,
+    pub(super) finish_takes: Duration,
+    /// Names a file together with what it accepts.
+    pub(super) has_file: bool,
+    /// For an acceptance outside of `accept`.
+    pub(super) ledger: Option<Ledger>,
+}
+
+impl Keep {
+    pub(super) fn new(record: &Record) -> Self {
+        Self {
+            record: record.clone(),
+            one_takes: None,
+            batch_takes: Duration::ZERO,
+            lag: 0,
+            at_checkpoint: false,
+            blocks_at: u64::MAX,
+            fails_at: u64::MAX,
+            fails_with: || SinkError::Other("the sink broke".to_owned(), None),
+            finish_takes: Duration::ZERO,
+            has_file: false,
+            ledger: None,
+        }
+    }
+
+    fn accept_all_but(&self, lag: u64, ledger: &Ledger) {
+        let accepted = (self.record.taken().len() as u64).saturating_sub(lag);
+        let files = self.has_file.then(|| mark(accepted));
+        ledger.accept_up_to(accepted, files.into_iter().collect());
+    }
+}
+
+impl Sink for Keep {
+    fn name(&self) -> String {
+        "the sink".to_owned()
+    }
+
+    fn resume(&mut self, files: &[FileMark]) -> Result<(), SinkError> {
+        self.record
+            .with(|entries| entries.files = Some(files.to_vec()));
+        Ok(())
+    }
+
+    async fn accept(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
+        let mut numbers: Vec<_> = batch.events().map(|event| event.seq().unwrap()).collect();
+        match self.one_takes {
+            Some(time) => {
+                numbers.truncate(1);
+                tokio::time::sleep(time).await;
+            }
+            None => tokio::time::sleep(self.batch_takes).await,
+        }
+        if numbers.iter().any(|n| *n >= self.blocks_at) {
+            std::future::pending::<()>().await;
+        }
+        if numbers.iter().any(|n| *n >= self.fails_at) {
+            return Err((self.fails_with)());
+        }
+        batch.take(numbers.len());
+        self.record.note(Asked::Took(*numbers.last().unwrap()));
+        self.record.with(|entries| entries.taken.extend(numbers));
+        self.ledger = Some(ledger.clone());
+        if !self.at_checkpoint {
+            self.accept_all_but(self.lag, ledger);
+        }
+        Ok(())
+    }
+
+    async fn checkpoint(&mut self) -> Result<(), SinkError> {
+        self.record.note(Asked::Checkpoint);
+        if let (true, Some(ledger)) = (self.at_checkpoint, &self.ledger) {
+            self.accept_all_but(0, ledger);
+        }
+        Ok(())
+    }
+
+    async fn finish(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+        tokio::time::sleep(self.finish_takes).await;
+        self.record.note(Asked::SinkFinished);
+        self.accept_all_but(0, ledger);
+        Ok(())
+    }
+}
+
+/// A store that may fail.
+pub(super) struct Shelf {
+    pub(super) record: Record,
+    pub(super) loads: fn() -> Result<Option<Saved>, CursorError>,
+    /// So many saves fail.
+    pub(super) failures: u64,
+}
+
+impl CursorStore for Shelf {
+    async fn load(&mut self) -> Result<Option<Saved>, CursorError> {
+        (self.loads)()
+    }
+
+    async fn save(&mut self, saved: &Saved) -> Result<(), CursorError> {
+        if self.failures > 0 {
+            self.failures -= 1;
+            return Err(CursorError::TimedOut);
+        }
+        let seq = saved.position.point.seq.unwrap();
+        self.record.note(Asked::Saved(seq));
+        self.record
+            .with(|entries| entries.saved.push(saved.clone()));
+        Ok(())
+    }
+}

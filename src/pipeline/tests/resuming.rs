@@ -1,0 +1,68 @@
+//! Going on from an earlier run, and the sink's files in what is saved.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn files_are_saved_with_exactly_the_events_they_hold() {
+    let mut setup = setup([
+        Step::Events(1..4),
+        Step::Wait(2 * SECOND),
+        Step::Events(4..9),
+        Step::Wait(2 * SECOND),
+        Step::End,
+    ]);
+    setup.sink.has_file = true;
+    setup.sink.lag = 1;
+    let (record, _) = setup.run().await;
+    let files: Vec<_> = record.with(|entries| {
+        let saved = entries.saved.iter();
+        saved.map(|saved| saved.files.clone()).collect()
+    });
+    assert_eq!(record.saved(), [2, 7, 8]);
+    assert_eq!(files, [[mark(2)], [mark(7)], [mark(8)]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn source_and_sink_go_on_from_what_was_saved() {
+    let mut setup = setup([Step::End]);
+    setup.store.loads = || Ok(Some(saved(5, &Filter::default(), vec![mark(5)])));
+    let (record, summary) = setup.run().await;
+    let expected = saved(5, &Filter::default(), vec![mark(5)]);
+    record.with(|entries| {
+        assert_eq!(entries.resumed, Some((expected.position.clone(), true)));
+        assert_eq!(entries.files, Some(expected.files));
+    });
+    assert_eq!(summary.unwrap().position, Some(expected.position));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_source_is_told_when_the_filter_is_another_one() {
+    let mut setup = setup([Step::End]);
+    setup.store.loads = || Ok(Some(saved(5, &Filter::default(), Vec::new())));
+    setup.filter = identities_only();
+    let (record, _) = setup.run().await;
+    let same_filter = record.with(|entries| entries.resumed.clone().unwrap().1);
+    assert!(!same_filter);
+}
+
+#[tokio::test(start_paused = true)]
+async fn saved_files_stand_until_the_sink_has_been_given_something() {
+    let mut setup = setup([Step::Wait(5 * SECOND), Step::End]);
+    setup.store.loads = || Ok(Some(saved(5, &Filter::default(), vec![mark(5)])));
+    let (record, _) = setup.run().await;
+    record.with(|entries| {
+        let forgotten = entries.saved.iter().find(|saved| saved.files.is_empty());
+        assert_eq!(forgotten, None);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn files_are_not_cut_back_when_the_source_does_not_go_on_from_there() {
+    for resumes in [|| Ok(false), || Err(failure())] {
+        let mut setup = setup([Step::End]);
+        setup.store.loads = || Ok(Some(saved(5, &Filter::default(), vec![mark(5)])));
+        setup.source.resumes = resumes;
+        let (record, result) = setup.run().await;
+        record.with(|entries| assert_eq!(entries.files, None, "{result:?}"));
+    }
+}
