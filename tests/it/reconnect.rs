@@ -1,1 +1,89 @@
-//! Cuts, silences and refusals: what comes after them.
+//! Cuts, restarts and silences: what comes out is what an undisturbed stream would have been.
+
+mod failures;
+mod lost;
+mod renumbered;
+mod silence;
+
+use crate::support::{
+    events::{EPOCH, STEP, legacy_post, post},
+    jetstream::{Request, Server},
+    program::{Output, Rocketman},
+};
+
+/// A server that counts and cuts the connection after every so many new events, the last included.
+fn cutting_server(total: u64, every: u64) -> Server {
+    Server::every(move |request| {
+        // Inclusive: the event with the number `cursor` is event `cursor - 1`, and comes first.
+        let first = request.cursor().map_or(0, |cursor| cursor - 1);
+        serve(request, first, total, every, post);
+    })
+}
+
+/// A server that does not count, and resumes by time.
+fn cutting_legacy_server(total: u64, every: u64) -> Server {
+    Server::every(move |request| {
+        let first = request
+            .cursor()
+            .map_or(0, |cursor| cursor.saturating_sub(EPOCH).div_ceil(STEP));
+        serve(request, first, total, every, legacy_post);
+    })
+}
+
+fn serve(request: Request, first: u64, total: u64, every: u64, event: fn(u64) -> String) {
+    let fresh = if first == 0 { 0 } else { first + 1 };
+    let end = (fresh + every).min(total);
+    let mut connection = request.accept();
+    connection.send_all((first..end).map(event));
+    if end < total {
+        connection.cut();
+    } else {
+        connection.until_closed();
+    }
+}
+
+/// Fails on the first line that is not as it should be, and shows no more than that one.
+fn assert_lines(output: &Output, expected: impl Iterator<Item = String>) {
+    let mut lines = output.stdout.lines();
+    for (n, expected) in expected.enumerate() {
+        assert_eq!(lines.next(), Some(expected.as_str()), "line {n}");
+    }
+    assert_eq!(lines.next(), None, "too many lines");
+}
+
+/// How many lines of stderr contain this.
+fn count(output: &Output, text: &str) -> usize {
+    let lines = output.stderr.lines();
+    lines.filter(|line| line.contains(text)).count()
+}
+
+#[test]
+fn two_hundred_cuts_change_nothing_in_the_output() {
+    const TOTAL: u64 = 200_000;
+    let server = cutting_server(TOTAL, 1000);
+    let output = Rocketman::tail(&server.url())
+        .with(&format!("-n {TOTAL}"))
+        .succeed();
+    assert_lines(&output, (0..TOTAL).map(post));
+    assert!(server.requests().len() >= 200);
+    // One line for each change of state, and no other.
+    let cuts = server.requests().len() - 1;
+    assert_eq!(count(&output, ": lost "), cuts);
+    assert_eq!(count(&output, "connected again to"), cuts);
+    assert_eq!(
+        output.stderr.lines().count(),
+        2 * cuts + 2,
+        "an introduction and a summary besides"
+    );
+}
+
+#[test]
+fn cuts_change_nothing_on_a_server_that_does_not_count() {
+    const TOTAL: u64 = 5000;
+    let server = cutting_legacy_server(TOTAL, 100);
+    let output = Rocketman::tail(&server.url())
+        .with(&format!("-n {TOTAL}"))
+        .succeed();
+    assert_lines(&output, (0..TOTAL).map(legacy_post));
+    assert!(server.requests().len() >= 50);
+}

@@ -1,0 +1,115 @@
+//! Tries that fail: which are repeated, how soon, and when it is enough.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{assert_lines, count};
+use crate::support::{events::post, jetstream::Server, program::Rocketman};
+
+#[test]
+fn a_refusal_that_passes_is_retried_not_sooner_than_the_server_asks() {
+    for status in ["503 Service Unavailable", "429 Too Many Requests"] {
+        let times = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&times);
+        let server = Server::every(move |request| {
+            let mut times = seen.lock().unwrap();
+            times.push(Instant::now());
+            let is_first = times.len() == 1;
+            drop(times);
+            if is_first {
+                request.refuse(status, "Retry-After: 1\r\n", "not yet");
+            } else {
+                let mut connection = request.accept();
+                connection.send(post(0));
+                connection.until_closed();
+            }
+        });
+        let output = Rocketman::tail(&server.url()).with("-n 1").succeed();
+        assert_lines(&output, [post(0)].into_iter());
+        let code = &status[..3];
+        assert_eq!(
+            count(
+                &output,
+                &format!("HTTP {code}: not yet; trying again in 1.0 s")
+            ),
+            1,
+            "{}",
+            output.stderr
+        );
+        let times = times.lock().unwrap();
+        assert_eq!(times.len(), 2);
+        assert!(times[1] - times[0] >= Duration::from_secs(1));
+    }
+}
+
+#[test]
+fn a_refusal_without_a_wait_is_retried_too() {
+    let tries = AtomicUsize::new(0);
+    let server = Server::every(move |request| match tries.fetch_add(1, Ordering::SeqCst) {
+        0 => request.refuse("500 Internal Server Error", "", ""),
+        1 => request.refuse("408 Request Timeout", "", ""),
+        2 => request.answer(b"SSH-2.0-OpenSSH_9.2\r\n"),
+        3 => request.cut(),
+        _ => {
+            let mut connection = request.accept();
+            connection.send(post(0));
+            connection.until_closed();
+        }
+    });
+    let output = Rocketman::tail(&server.url()).with("-n 1").succeed();
+    assert_lines(&output, [post(0)].into_iter());
+    assert_eq!(count(&output, ": cannot reach"), 4, "{}", output.stderr);
+    assert_eq!(count(&output, "connected again to"), 1, "{}", output.stderr);
+}
+
+#[test]
+fn after_so_many_failed_tries_in_a_row_it_gives_up_with_exit_code_3() {
+    for retries in [0, 2] {
+        let server = Server::every(|request| request.refuse("502 Bad Gateway", "", ""));
+        let output = Rocketman::tail(&server.url())
+            .with(&format!("--max-retries {retries}"))
+            .run();
+        assert_eq!(output.code, Some(3), "{output:#?}");
+        assert_eq!(server.requests().len(), retries + 1);
+        let tries = if retries == 0 {
+            "after 1 failed try".to_owned()
+        } else {
+            format!("after {} failed tries in a row", retries + 1)
+        };
+        assert_eq!(count(&output, &tries), 1, "{}", output.stderr);
+        assert_eq!(count(&output, "trying again in"), retries);
+    }
+}
+
+#[test]
+fn only_new_events_end_a_row_of_failed_tries() {
+    // Two failures, an event, a cut and one more failure: with two retries that is not enough to give up.
+    let tries = AtomicUsize::new(0);
+    let server = Server::every(move |request| {
+        let n = tries.fetch_add(1, Ordering::SeqCst);
+        match n {
+            2 | 4 => {
+                let mut connection = request.accept();
+                connection.send_all((0..=n as u64 / 4).map(post));
+                connection.cut();
+            }
+            5 => {
+                // The repeat alone is no progress.
+                let mut connection = request.accept();
+                connection.send(post(1));
+                connection.cut();
+            }
+            _ => request.refuse("502 Bad Gateway", "", ""),
+        }
+    });
+    let output = Rocketman::tail(&server.url()).with("--max-retries 2").run();
+    assert_eq!(output.code, Some(3), "{output:#?}");
+    assert_lines(&output, (0..2).map(post));
+    // 0, 1 fail; 2 brings an event and is cut; 3 fails; 4 brings an event and is cut; 5 and 6 bring nothing new.
+    assert_eq!(server.requests().len(), 7, "{}", output.stderr);
+}

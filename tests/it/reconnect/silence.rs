@@ -1,0 +1,115 @@
+//! Silence: ours, the server's, and the line's.
+
+use std::time::{Duration, Instant};
+
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{assert_lines, count};
+use crate::support::{
+    events::post,
+    jetstream::{Request, Server},
+    program::Rocketman,
+};
+
+#[test]
+fn a_server_that_says_nothing_at_all_is_left() {
+    let server = Server::expecting([
+        Box::new(|request: Request| {
+            let mut connection = request.accept();
+            connection.send(post(0));
+            connection.stall();
+        }) as Box<dyn FnOnce(Request) + Send>,
+        Box::new(|request: Request| {
+            assert_eq!(request.cursor(), Some(1));
+            let mut connection = request.accept();
+            connection.send_all((0..2).map(post));
+            connection.until_closed();
+        }),
+    ]);
+    let output = Rocketman::tail(&server.url())
+        .with("-n 2 --frame-timeout 300ms")
+        .succeed();
+    assert_lines(&output, (0..2).map(post));
+    assert_eq!(
+        count(&output, "nothing was received for 300ms"),
+        1,
+        "{}",
+        output.stderr
+    );
+    assert_eq!(output.stderr.lines().count(), 4, "{}", output.stderr);
+}
+
+#[test]
+fn a_server_that_says_nothing_after_the_socket_opened_is_left() {
+    let tries = std::sync::atomic::AtomicUsize::new(0);
+    let server = Server::every(move |request| {
+        if tries.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0 {
+            request.until_gone();
+        } else {
+            let mut connection = request.accept();
+            connection.send(post(0));
+            connection.until_closed();
+        }
+    });
+    let output = Rocketman::tail(&server.url())
+        .with("-n 1 --connect-timeout 200ms")
+        .succeed();
+    assert_eq!(
+        count(&output, "no answer within 200ms"),
+        1,
+        "{}",
+        output.stderr
+    );
+}
+
+#[test]
+fn a_quiet_server_that_answers_pings_is_not_left() {
+    let server = Server::one(|request| {
+        let mut connection = request.accept();
+        let start = Instant::now();
+        // Reading answers the pings. Three limits long nothing else comes.
+        while start.elapsed() < Duration::from_millis(1500) {
+            let message = connection.receive();
+            assert!(matches!(message, Message::Ping(_)), "{message:?}");
+        }
+        connection.send(post(0));
+        connection.until_closed();
+    });
+    let output = Rocketman::tail(&server.url())
+        .with("-n 1 --frame-timeout 500ms")
+        .succeed();
+    assert_eq!(server.requests().len(), 1);
+    assert_eq!(count(&output, "lost"), 0, "{}", output.stderr);
+}
+
+#[test]
+fn a_servers_pings_are_answered() {
+    let server = Server::one(|request| {
+        let mut connection = request.accept();
+        connection.ping();
+        let answer = connection.receive();
+        assert_eq!(answer, Message::Pong("are you there".into()));
+        connection.send(post(0));
+        connection.until_closed();
+    });
+    Rocketman::tail(&server.url()).with("-n 1").succeed();
+}
+
+#[test]
+fn a_server_that_only_pings_is_not_left() {
+    let server = Server::one(|request| {
+        let mut connection = request.accept();
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(1200) {
+            connection.ping();
+            // Waits for the answer to each, whatever else comes in between.
+            while !matches!(connection.receive(), Message::Pong(_)) {}
+        }
+        connection.send(post(0));
+        connection.until_closed();
+    });
+    let output = Rocketman::tail(&server.url())
+        .with("-n 1 --frame-timeout 400ms")
+        .succeed();
+    assert_eq!(count(&output, "lost"), 0, "{}", output.stderr);
+}
