@@ -31,7 +31,7 @@ fn a_refusal_that_passes_is_retried_not_sooner_than_the_server_asks() {
         });
         let output = Rocketman::tail(&server.url()).with("-n 1").succeed();
         assert_lines(&output, [post(0)].into_iter());
-        let code = &status[..3];
+        let code = status.get(..3).unwrap();
         assert_eq!(
             count(
                 &output,

@@ -291,9 +291,8 @@ impl Connection {
     }
 
     pub fn ping(&mut self) {
-        self.socket
-            .send(Message::Ping("are you there".into()))
-            .unwrap();
+        // A client that is gone answers nothing, and that is what a script notices.
+        self.socket.send(Message::Ping("are you there".into())).ok();
     }
 
     /// Puts bytes on the socket that need not be WebSocket frames.
@@ -309,6 +308,18 @@ impl Connection {
             .set_read_timeout(Some(DEADLINE))
             .unwrap();
         self.socket.read().unwrap()
+    }
+
+    /// The next message from the client; `None` when it is gone.
+    pub fn try_receive(&mut self) -> Option<Message> {
+        self.socket
+            .get_mut()
+            .set_read_timeout(Some(DEADLINE))
+            .unwrap();
+        self.socket
+            .read()
+            .ok()
+            .filter(|message| !message.is_close())
     }
 
     /// Ends with a close frame.

@@ -1,0 +1,147 @@
+//! How a cursor is kept while the program runs.
+
+use std::thread;
+
+use rustix::process::Signal;
+
+use super::*;
+
+#[test]
+fn the_file_is_whole_whenever_it_is_read() {
+    const TOTAL: u64 = 400;
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::one(|request| {
+        let mut connection = request.accept();
+        for n in 0..TOTAL {
+            connection.send(post(n));
+            // Slowly enough for many saves.
+            thread::sleep(std::time::Duration::from_millis(2));
+        }
+        connection.until_closed();
+    });
+    // To a file, which accepts as soon as it is synced; a pipe would hold the cursor back.
+    let running = tail(&server, folder.path())
+        .with("-o events.ndjson --save-interval 5ms")
+        .start();
+    let mut seen = Vec::new();
+    wait_until("the last event is saved", || {
+        for _ in 0..20 {
+            // Fails by itself on anything that is not JSON.
+            if let Some(cursor) = read(folder.path()) {
+                let seq = cursor["seq"].as_u64().unwrap();
+                if seen.last() != Some(&seq) {
+                    seen.push(seq);
+                }
+            }
+        }
+        seen.last() == Some(&TOTAL)
+    });
+    running.signal(Signal::TERM);
+    assert_eq!(running.finish().code, Some(0));
+    assert!(seen.is_sorted(), "it went backwards: {seen:?}");
+    assert!(seen.len() > 10, "saved only at {seen:?}");
+}
+
+/// A folder that is taken away under the program, with its cursor.
+fn with_folder_taken_away(then: impl FnOnce(&Path)) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let sub = folder.path().join("state");
+    fs::create_dir(&sub).unwrap();
+    let server = Server::every(|request| {
+        let mut connection = request.accept();
+        connection.send_all(posts(0, 2));
+        // A ping every time round makes the stream go on, with an event for each answer.
+        for n in 2.. {
+            connection.ping();
+            loop {
+                match connection.try_receive() {
+                    Some(message) if message.is_pong() => break,
+                    Some(_) => {}
+                    None => return,
+                }
+            }
+            connection.send(post(n));
+        }
+    });
+    let running = Rocketman::tail(&server.url())
+        .with("--cursor-file state/cursor.json --save-interval 5ms -o events.ndjson")
+        .inside(folder.path())
+        .start();
+    wait_until("a cursor", || sub.join("cursor.json").exists());
+    // The program makes files in it meanwhile.
+    wait_until("the folder goes", || fs::remove_dir_all(&sub).is_ok());
+    running.message("the cursor could not be saved, trying again");
+    // Many more saves fail, and nothing more is said.
+    let file = folder.path().join("events.ndjson");
+    let len = fs::metadata(&file).unwrap().len();
+    wait_until("more events", || {
+        fs::metadata(&file).unwrap().len() > len + 100_000
+    });
+    then(&sub);
+    if sub.exists() {
+        running.message("the cursor is saved again");
+    }
+    running.signal(Signal::TERM);
+    running.finish()
+}
+
+#[test]
+fn a_save_that_fails_is_told_once_and_tried_again() {
+    let output = with_folder_taken_away(|folder| fs::create_dir(folder).unwrap());
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    let said = "warning: the cursor could not be saved, trying again";
+    assert_eq!(count(&output, said), 1, "{output:#?}");
+    assert_eq!(count(&output, "the cursor is saved again"), 1);
+}
+
+#[test]
+fn a_save_that_still_fails_at_the_end_is_exit_code_1() {
+    let output = with_folder_taken_away(|_| {});
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    let said = "warning: the cursor could not be saved, trying again";
+    assert_eq!(count(&output, said), 1, "{output:#?}");
+    assert_eq!(count(&output, "error: cannot write cursor file"), 1);
+}
+
+#[test]
+fn a_closed_stdout_saves_the_cursor_for_what_was_certainly_read() {
+    const TOTAL: u64 = 2000;
+    let folder = tempfile::tempdir().unwrap();
+    let server = counting_server(TOTAL);
+    let mut running = tail(&server, folder.path()).start();
+    let read_lines = running.lines(1000);
+    running.close_stdout();
+    let output = running.finish();
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    let seq = read(folder.path()).unwrap()["seq"].as_u64().unwrap();
+    assert!((1..=1000).contains(&seq), "saved at {seq}");
+    let next = number(&tail(&server, folder.path()).start().line());
+    assert!(next <= 1000, "a gap up to {next}");
+    assert_eq!(read_lines, posts(0, 1000));
+}
+
+#[test]
+fn while_running_the_cursor_trails_the_last_byte_by_the_pipes_capacity() {
+    const TOTAL: u64 = 2000;
+    let folder = tempfile::tempdir().unwrap();
+    let server = counting_server(TOTAL);
+    let mut running = tail(&server, folder.path())
+        .with("--save-interval 1ms")
+        .start();
+    // Nobody reads: the pipe fills up, and only a mere beginning is saved.
+    wait_until("a cursor", || read(folder.path()).is_some());
+    let cursor = read(folder.path()).unwrap();
+    assert_eq!(cursor["seq"], 1);
+    assert_eq!(cursor["identity"], serde_json::Value::Null);
+    let lines = running.lines(usize::try_from(TOTAL).unwrap());
+    assert_eq!(lines, posts(0, TOTAL));
+    let bytes: usize = lines.iter().map(|line| line.len() + 1).sum();
+    let per_line = bytes as u64 / TOTAL;
+    // All is read, which the program cannot know of the last pipe's worth.
+    let certain = (bytes as u64 - 64 * 1024) / per_line;
+    wait_until("a further cursor", || {
+        let seq = read(folder.path()).unwrap()["seq"].as_u64().unwrap();
+        assert!(seq <= certain + 1, "saved at {seq}, certain is {certain}");
+        seq + 100 > certain
+    });
+}
