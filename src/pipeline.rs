@@ -207,8 +207,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             let pulled = self.pull(&mut batch, ending, &mut next_save).await;
             let limit = self.sift(&mut batch);
             if self.keeper.add(&batch) {
-                let (accepted, files) = self.ledger.read();
-                self.keeper.save(accepted, files).await;
+                save(&mut self.keeper, &self.ledger, &self.stats, ending).await;
             }
             self.push(&mut batch, ending, &mut next_save).await?;
             self.stats.set_accepted(self.ledger.accepted());
@@ -221,7 +220,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 return Ok(ended);
             }
             if Instant::now() >= next_save {
-                self.checkpoint(&mut next_save).await?;
+                self.checkpoint(ending, &mut next_save).await?;
             }
         }
     }
@@ -248,9 +247,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 () = sleep_until(*next_save) => {
                     self.keeper.pin();
                     self.sink.checkpoint().await?;
-                    let (accepted, files) = self.ledger.read();
-                    self.stats.set_accepted(accepted);
-                    self.keeper.save(accepted, files).await;
+                    save(&mut self.keeper, &self.ledger, &self.stats, ending).await;
                     *next_save = Instant::now() + self.settings.save_every;
                 }
             }
@@ -302,9 +299,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                     }
                     () = ending.expired() => return Err(Error::Hung { sink: sink_name, grace: self.settings.grace }),
                     () = sleep_until(*next_save) => {
-                        let (accepted, files) = self.ledger.read();
-                        self.stats.set_accepted(accepted);
-                        self.keeper.save(accepted, files).await;
+                        save(&mut self.keeper, &self.ledger, &self.stats, ending).await;
                         *next_save = Instant::now() + self.settings.save_every;
                         is_overdue = true;
                     }
@@ -323,11 +318,10 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
     }
 
     /// Has the sink make durable what it was given, and saves the cursor up to what it has accepted.
-    async fn checkpoint(&mut self, next_save: &mut Instant) -> Result<(), Error> {
+    async fn checkpoint(&mut self, ending: &Ending, next_save: &mut Instant) -> Result<(), Error> {
         self.keeper.pin();
         self.sink.checkpoint().await?;
-        let (accepted, files) = self.ledger.read();
-        self.keeper.save(accepted, files).await;
+        save(&mut self.keeper, &self.ledger, &self.stats, ending).await;
         *next_save = Instant::now() + self.settings.save_every;
         Ok(())
     }
@@ -347,6 +341,22 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 () = ending.expired() => return Err(Error::Hung { sink: sink_name, grace }),
             }
         }
+    }
+}
+
+/// Saves the cursor up to what is accepted. A stop does not wait for that: there is a last save to come.
+async fn save<C: CursorStore>(
+    keeper: &mut Keeper<C>,
+    ledger: &Ledger,
+    stats: &Stats,
+    ending: &Ending,
+) {
+    let (accepted, files) = ledger.read();
+    stats.set_accepted(accepted);
+    tokio::select! {
+        biased;
+        () = keeper.save(accepted, files) => {}
+        () = ending.pressed() => {}
     }
 }
 
@@ -381,6 +391,15 @@ impl Ending {
     /// The moment at which patience ends; counted from the first call.
     fn deadline(&mut self, grace: Duration) -> Instant {
         *self.deadline.get_or_insert_with(|| Instant::now() + grace)
+    }
+
+    /// Resolves when it is time to look at the end: once it is wanted, and then once patience ends.
+    async fn pressed(&self) {
+        if self.deadline.is_none() {
+            self.wanted().await;
+        } else {
+            self.expired().await;
+        }
     }
 
     /// Resolves when patience ends; never while the end is not wanted.

@@ -4,6 +4,7 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, Read, Write},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,10 @@ struct Header {
 #[derive(Debug)]
 pub struct FileCursor {
     path: PathBuf,
+    /// How many saves were begun.
+    begun: u64,
+    /// The newest save that is done, locked while one is at work: a save that was given up goes on in its thread.
+    done: Arc<Mutex<u64>>,
     /// Held, not read: the lock goes when the file is closed, however the process ends.
     _lock: File,
 }
@@ -75,7 +80,12 @@ impl FileCursor {
             .open(beside(&path, "lock"))
             .map_err(error("lock"))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock }),
+            Ok(()) => Ok(Self {
+                path,
+                begun: 0,
+                done: Arc::default(),
+                _lock: lock,
+            }),
             Err(TryLockError::WouldBlock) => Err(CursorError::Taken(asked.to_owned())),
             Err(TryLockError::Error(refused)) => Err(error("lock")(refused)),
         }
@@ -156,7 +166,16 @@ impl CursorStore for FileCursor {
     async fn save(&mut self, saved: &Saved) -> Result<(), CursorError> {
         let path = self.path.clone();
         let text = contents(saved);
-        let work = tokio::task::spawn_blocking(move || replace(&path, &text));
+        self.begun += 1;
+        let (number, done) = (self.begun, Arc::clone(&self.done));
+        let work = tokio::task::spawn_blocking(move || {
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            if number > *done {
+                replace(&path, &text)?;
+                *done = number;
+            }
+            Ok(())
+        });
         work.await.unwrap_or_else(|lost| {
             Err(CursorError::Io {
                 action: "save",
@@ -266,6 +285,19 @@ mod tests {
             .map(|entry| entry.unwrap().file_name())
             .collect();
         assert_eq!(names.len(), 2, "a cursor and its lock: {names:?}");
+    }
+
+    #[tokio::test]
+    async fn a_save_that_comes_late_never_replaces_a_newer_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cursor.json");
+        let mut store = FileCursor::open(&path).unwrap();
+        store.save(&saved(5)).await.unwrap();
+        store.save(&saved(6)).await.unwrap();
+        // As if the first had been given up, and its thread came only now.
+        store.begun = 0;
+        store.save(&saved(5)).await.unwrap();
+        assert_eq!(store.load().await.unwrap(), Some(saved(6)));
     }
 
     #[test]

@@ -35,6 +35,7 @@ fn setup(steps: impl IntoIterator<Item = Step>) -> Setup {
             record: record.clone(),
             loads: || Ok(None),
             failures: 0,
+            hangs: false,
         },
         filter: Filter::default(),
         settings: PipelineSettings::default(),
@@ -309,6 +310,18 @@ async fn a_save_that_fails_at_the_end_fails_the_run() {
     let (record, result) = setup.run().await;
     assert!(matches!(result, Err(Error::Cursor(_))), "{result:?}");
     assert_eq!(record.taken(), [1, 2, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_save_that_hangs_does_not_hold_up_a_stop() {
+    for blocks_at in [u64::MAX, 4] {
+        let mut setup = setup([Step::Events(1..4), Step::Events(4..6), Step::Silence]);
+        setup.sink.blocks_at = blocks_at;
+        setup.store.hangs = true;
+        let stopped = setup.stop_after(2 * SECOND);
+        let (_, result) = timeout(60 * SECOND, stopped).await.unwrap();
+        assert!(result.is_err(), "{result:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

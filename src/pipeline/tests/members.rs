@@ -243,7 +243,7 @@ impl Sink for Keep {
         "the sink".to_owned()
     }
 
-    fn resume(&mut self, files: &[FileMark]) -> Result<(), SinkError> {
+    fn begin(&mut self, files: &[FileMark], _ledger: &Ledger) -> Result<(), SinkError> {
         self.record
             .with(|entries| entries.files = Some(files.to_vec()));
         Ok(())
@@ -296,6 +296,8 @@ pub(super) struct Shelf {
     pub(super) loads: fn() -> Result<Option<Saved>, CursorError>,
     /// So many saves fail.
     pub(super) failures: u64,
+    /// No save ever comes to an end.
+    pub(super) hangs: bool,
 }
 
 impl CursorStore for Shelf {
@@ -304,6 +306,9 @@ impl CursorStore for Shelf {
     }
 
     async fn save(&mut self, saved: &Saved) -> Result<(), CursorError> {
+        if self.hangs {
+            std::future::pending::<()>().await;
+        }
         if self.failures > 0 {
             self.failures -= 1;
             return Err(CursorError::TimedOut);
