@@ -3,11 +3,14 @@
 //! The pipeline pulls: it asks the source for what is ready, drops what was not asked for, gives the rest to the sink, and
 //! saves the position up to which the sink has accepted everything. Nothing is pushed, so nothing can pile up.
 
+mod ending;
+
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use self::ending::Ending;
 use crate::{
     cursor::{CursorStore, Keeper, NoCursor},
     error::Error,
@@ -357,57 +360,6 @@ async fn save<C: CursorStore>(
         biased;
         () = keeper.save(accepted, files) => {}
         () = ending.pressed() => {}
-    }
-}
-
-/// The wish to end, and how long the rest may then take.
-struct Ending {
-    stop: CancellationToken,
-    over: Option<Instant>,
-    /// Set once the end is wanted, or all is done but the last save.
-    deadline: Option<Instant>,
-}
-
-impl Ending {
-    /// Resolves when a stop was asked for or the asked time is over.
-    async fn wanted(&self) -> Ended {
-        let over = async {
-            match self.over {
-                Some(over) => sleep_until(over).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => Ended::Stopped,
-            () = over => Ended::Duration,
-        }
-    }
-
-    fn is_wanted(&self) -> bool {
-        self.stop.is_cancelled() || self.over.is_some_and(|over| Instant::now() >= over)
-    }
-
-    /// The moment at which patience ends; counted from the first call.
-    fn deadline(&mut self, grace: Duration) -> Instant {
-        *self.deadline.get_or_insert_with(|| Instant::now() + grace)
-    }
-
-    /// Resolves when it is time to look at the end: once it is wanted, and then once patience ends.
-    async fn pressed(&self) {
-        if self.deadline.is_none() {
-            self.wanted().await;
-        } else {
-            self.expired().await;
-        }
-    }
-
-    /// Resolves when patience ends; never while the end is not wanted.
-    async fn expired(&self) {
-        match self.deadline {
-            Some(deadline) => sleep_until(deadline).await,
-            None => std::future::pending().await,
-        }
     }
 }
 
