@@ -1,1 +1,346 @@
 //! Bad input of every kind: a clear error, and nothing lost that was accepted.
+
+use std::{fs, net::TcpListener};
+
+use crate::support::{
+    compress::{compress, compress_otherwise},
+    events::{STEP, commit, identity, legacy_post, post},
+    jetstream::{Connection, Request, Server},
+    program::{Output, Rocketman},
+};
+
+/// A server that sends, and then waits until the client is gone.
+fn sending(send: impl FnOnce(&mut Connection) + Send + 'static) -> Server {
+    Server::one(|request| {
+        let mut connection = request.accept();
+        send(&mut connection);
+        connection.until_closed();
+    })
+}
+
+/// What comes out of text messages; `n` of them are events.
+fn tail_of(messages: Vec<String>, flags: &str, n: usize) -> Output {
+    let server = sending(|connection| connection.send_all(messages));
+    let call = Rocketman::tail(&server.url()).with(flags);
+    call.with(&format!("-n {n}")).succeed()
+}
+
+/// A commit with this record.
+fn with_record(n: u64, record: &str) -> String {
+    let rest = format!(r#","record":{record},"cid":"bafyrei"#);
+    commit(n, Some(n + 1), "create", "app.bsky.feed.post", &rest)
+}
+
+#[track_caller]
+fn assert_says(output: &Output, code: i32, words: &[&str]) {
+    assert_eq!(output.code, Some(code), "{output:#?}");
+    for word in words {
+        assert!(
+            output.stderr.contains(word),
+            "no {word:?} in {}",
+            output.stderr
+        );
+    }
+}
+
+#[test]
+fn a_typo_is_refused_with_the_flag_the_text_and_the_way_out() {
+    let cases: &[(&[&str], &[&str])] = &[
+        (
+            &["-c", "app_bsky"],
+            &["--collection", "'app_bsky'", "app.bsky.feed.post"],
+        ),
+        (
+            &["-c", "app.bsky.feed.p*"],
+            &["--collection", "'app.bsky.feed.p*'", "app.bsky.feed.*"],
+        ),
+        (&["-d", "@"], &["--did", "''"]),
+        (
+            &["-d", "alice.example"],
+            &["--did", "'alice.example'", "did:plc:"],
+        ),
+        (&["-k", "post"], &["--kind", "'post'", "commit", "identity"]),
+        (
+            &["--op", "remove"],
+            &["--op", "'remove'", "create", "delete"],
+        ),
+        (&["--frame-timeout", "soon"], &["--frame-timeout", "'soon'"]),
+        (
+            &["--duration", "5 parsecs"],
+            &["--duration", "'5 parsecs'", "30s"],
+        ),
+        (
+            &["--duration", "0s"],
+            &["--duration", "'0s'", "longer than none"],
+        ),
+        (&["-n", "0"], &["--count", "'0'"]),
+        (
+            &["--since", "yesterday"],
+            &["--since", "'yesterday'", "2026-11-23T10:00:00Z", "2h"],
+        ),
+        (&["--cursor", "5x"], &["--cursor", "'5x'", "2h"]),
+        (
+            &["--max-frame-size", "many"],
+            &["--max-frame-size", "'many'", "8M"],
+        ),
+        (&["jetstream"], &["'jetstream'", "wss://HOST/subscribe"]),
+        (&["ftp://host/"], &["'ftp://host/'", "wss://HOST/subscribe"]),
+        (
+            &["wss://host/subscribe?cursor=5"],
+            &["wss://host/subscribe", "'?'", "--cursor"],
+        ),
+        (
+            &["--op", "create", "-k", "identity"],
+            &["--op", "--kind", "hint: add --kind commit"],
+        ),
+    ];
+    for (arguments, words) in cases {
+        let call = Rocketman::new(["tail"]);
+        let output = arguments.iter().fold(call, |call, arg| call.arg(arg)).run();
+        assert_says(&output, 2, words);
+        assert_eq!(output.stdout, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_secret_in_an_address_is_refused_and_not_repeated() {
+    let output = Rocketman::new(["tail", "wss://me:hunter2@jetstream.example/subscribe"]).run();
+    assert_says(&output, 2, &["jetstream.example", "user name or password"]);
+    assert!(!output.stderr.contains("hunter2"), "{}", output.stderr);
+}
+
+#[test]
+fn a_bad_line_in_a_file_of_accounts_is_named_by_its_number() {
+    let call = Rocketman::new(["tail", "-d", "@dids.txt"]);
+    let lines = "# friends\n\ndid:plc:alice # me\nbob.example\n";
+    fs::write(call.path("dids.txt"), lines).unwrap();
+    let words = ["--did", "line 4", "'dids.txt'", "'bob.example'"];
+    assert_says(&call.run(), 2, &words);
+}
+
+#[test]
+fn a_missing_or_empty_file_of_accounts_is_no_filter_for_everybody() {
+    let missing = Rocketman::new(["tail", "-d", "@nowhere.txt"]).run();
+    assert_says(&missing, 2, &["--did", "'nowhere.txt'", "No such file"]);
+    let call = Rocketman::new(["tail", "-d", "@dids.txt"]);
+    fs::write(call.path("dids.txt"), "\n# nobody yet\n").unwrap();
+    let words = ["--did", "'dids.txt' names no account", "hint: "];
+    assert_says(&call.run(), 2, &words);
+}
+
+#[test]
+fn more_names_than_a_server_takes_are_refused_before_it_is_asked() {
+    let mut call = Rocketman::new(["tail", "ws://127.0.0.1:1/subscribe"]);
+    for n in 0..101 {
+        call = call.with(&format!("-c app.bsky.feed.post{n}"));
+    }
+    assert_says(&call.run(), 2, &["--collection", "101", "100", "hint: "]);
+    let call = Rocketman::new(["tail", "ws://127.0.0.1:1/subscribe", "-d", "@dids.txt"]);
+    let dids: String = (0..10_001).map(|n| format!("did:plc:a{n}\n")).collect();
+    fs::write(call.path("dids.txt"), dids).unwrap();
+    assert_says(&call.run(), 2, &["--did", "10001", "10000", "hint: "]);
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_is_named() {
+    let output = Rocketman::tail("ws://nosuch.invalid")
+        .with("--max-retries 0")
+        .run();
+    let words = ["gave up on ws://nosuch.invalid/subscribe", "hint: "];
+    assert_says(&output, 3, &words);
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let output = Rocketman::tail(&address).with("--max-retries 0").run();
+    let url = format!("gave up on ws://{address}/subscribe");
+    assert_says(&output, 3, &[&url, "Connection refused", "--max-retries"]);
+}
+
+#[test]
+fn a_refusal_is_final_and_tells_the_servers_words_escaped() {
+    let server =
+        Server::one(|request| request.refuse_late("400 Bad Request", "no \x1b[31msuch\ncursor"));
+    let output = Rocketman::tail(&server.url()).run();
+    let words = ["HTTP 400", r"no \u{1b}[31msuch\ncursor", "--cursor"];
+    assert_says(&output, 6, &words);
+    assert!(
+        output.stderr.contains(&server.url()) && !output.stderr.contains('\x1b'),
+        "{}",
+        output.stderr
+    );
+    let location = "wss://new.example/subscribe";
+    let redirect = format!("Location: {location}\r\n");
+    let cases = [
+        ("404 Not Found", "", ["HTTP 404", "/subscribe"]),
+        ("401 Unauthorized", "", ["HTTP 401", "credentials"]),
+        (
+            "301 Moved Permanently",
+            &*redirect,
+            ["HTTP 301", "wss://new.example/subscribe"],
+        ),
+    ];
+    for (status, headers, words) in cases {
+        let headers = headers.to_owned();
+        let refuse = move |request: Request| request.refuse(status, &headers, "");
+        let server = Server::one(refuse);
+        assert_says(&Rocketman::tail(&server.url()).run(), 6, &words);
+    }
+}
+
+#[test]
+fn a_message_that_is_no_event_is_counted_told_once_and_stepped_over() {
+    let bad = |n: u64| format!("{{\"did\":\x1b[31m{n}{}", "x".repeat(5000));
+    let messages = vec![post(0), bad(1), bad(2), post(1), bad(3), post(2)];
+    let output = tail_of(messages, "", 3);
+    assert_eq!(output.lines(), [post(0), post(1), post(2)]);
+    let told: Vec<_> = output
+        .stderr
+        .lines()
+        .filter(|line| line.contains("skipped a message"))
+        .collect();
+    assert_eq!(told.len(), 1, "{}", output.stderr);
+    assert!(
+        told[0].contains(r"\x1b[31m1") && !told[0].contains('\x1b'),
+        "{told:?}"
+    );
+    assert!(told[0].len() < 500, "the excerpt is bounded: {told:?}");
+    assert_says(&output, 0, &["3 messages that were no events"]);
+}
+
+#[test]
+fn messages_that_end_too_early_or_lack_what_an_event_has_are_no_events() {
+    let bad = [
+        "",
+        "null",
+        "[]",
+        "{}",
+        r#"{"did":"did:plc:a","kind":"identity"}"#,
+        r#"{"did":"did:plc:a","time_us":"soon","kind":"identity"}"#,
+        r#"{"did":"did:plc:a","time_us":-1,"kind":"identity"}"#,
+        r#"{"did":"did:plc:a","time_us":1,"kind":"commit"}"#,
+        &post(7)[..post(7).len() - 4],
+    ];
+    let n = bad.len();
+    let messages = bad.iter().map(ToString::to_string).chain([post(1)]);
+    let output = tail_of(messages.collect(), "", 1);
+    assert_eq!(output.lines(), [post(1)]);
+    assert_says(&output, 0, &[&format!("{n} messages that were no events")]);
+}
+
+#[test]
+fn events_in_another_order_spacing_or_with_escapes_are_events() {
+    let messages = vec![
+        r#"{"kind":"commit","commit":{"rkey":"3l","collection":"app.bsky.feed.post","operation":"create","rev":"3k","record":{}},"time_us":1790000000000000,"did":"did:plc:a"}"#.to_owned(),
+        r#"{ "did" : "did:plc:b" , "time_us" : 1790000000000001 , "kind" : "commit" , "commit" : { "rev" : "3k" , "operation" : "create" , "collection" : "app.bsky.feed.post" , "rkey" : "3l" } }"#.to_owned(),
+        r#"{"did":"did:plc:\u0063","time_us":1790000000000002,"kin\u0064":"commit","commit":{"rev":"3k","operation":"create","collection":"app.bsky\u002efeed.post","rkey":"3l"}}"#.to_owned(),
+    ];
+    let output = tail_of(messages.clone(), "-c app.bsky.feed.post", 3);
+    assert_eq!(output.lines(), messages);
+}
+
+#[test]
+fn kinds_of_the_future_and_events_without_optional_parts_pass() {
+    let messages = vec![
+        r#"{"did":"did:plc:a","time_us":1790000000000000,"kind":"weather","weather":{"rain":true}}"#.to_owned(),
+        r#"{"did":"did:plc:a","time_us":1790000000000001,"kind":"identity","identity":{"did":"did:plc:a","seq":7}}"#.to_owned(),
+        r#"{"did":"did:plc:a","time_us":1790000000000002,"kind":"account"}"#.to_owned(),
+    ];
+    assert_eq!(tail_of(messages.clone(), "", 3).lines(), messages);
+}
+
+#[test]
+fn deep_nesting_passes_even_when_it_is_checked() {
+    let record = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    let messages = vec![with_record(0, &record), post(1)];
+    for flags in ["", "--validate"] {
+        let output = tail_of(messages.clone(), flags, 2);
+        assert_eq!(output.lines(), messages, "{flags}");
+    }
+}
+
+#[test]
+fn what_is_inside_a_record_is_only_checked_on_demand() {
+    let broken = with_record(0, r#"{"text":nonsense}"#);
+    let messages = vec![broken, post(1)];
+    assert_eq!(tail_of(messages.clone(), "", 2).lines(), messages);
+    let output = tail_of(messages, "--validate", 1);
+    assert_eq!(output.lines(), [post(1)]);
+    let words = ["not valid JSON", "1 messages that were no events"];
+    assert_says(&output, 0, &words);
+}
+
+#[test]
+fn a_raw_line_end_becomes_a_space_unless_raw_is_asked_for() {
+    let torn = with_record(0, "{\"text\":\"a\nb\rc\r\nd\"}");
+    let output = tail_of(vec![torn.clone(), post(1)], "", 2);
+    let mended = with_record(0, r#"{"text":"a b c  d"}"#);
+    assert_eq!(output.lines(), [mended, post(1)]);
+    let output = tail_of(vec![torn.clone(), post(1)], "--raw", 2);
+    assert_eq!(output.stdout, format!("{torn}\n{}\n", post(1)));
+}
+
+#[test]
+fn bad_zstd_of_every_kind_is_counted_and_stepped_over() {
+    let bomb = with_record(9, &format!("\"{}\"", "x".repeat(100_000)));
+    let whole = compress(&post(9), true);
+    let cases = [
+        (compress_otherwise(&post(9)), "another dictionary"),
+        (whole[..whole.len() / 2].to_vec(), "zstd frame is damaged"),
+        (compress(&bomb, true), "past the size limit"),
+        (compress(&bomb, false), "past the size limit"),
+        (b"{\"did\":1}".to_vec(), "not a zstd frame"),
+        (Vec::new(), "not a zstd frame"),
+    ];
+    for (frame, why) in cases {
+        let server = sending(move |connection| {
+            connection.send_binary(compress(&post(0), false));
+            connection.send_binary(frame);
+            connection.send_binary(compress(&post(1), true));
+        });
+        let call = Rocketman::tail(&server.url()).with("-n 2 --max-frame-size 64K");
+        let output = call.succeed();
+        assert_eq!(output.lines(), [post(0), post(1)], "{why}");
+        assert_says(&output, 0, &[why, "1 messages that were no events"]);
+    }
+}
+
+#[test]
+fn a_message_past_the_frame_limit_ends_the_connection_and_is_told() {
+    let large = with_record(1, &format!("\"{}\"", "x".repeat(10_000)));
+    let server = sending(move |connection| connection.send_all([post(0), large]));
+    let call = Rocketman::tail(&server.url()).with("--max-frame-size 4K --max-retries 0");
+    let output = call.run();
+    assert_eq!(output.lines(), [post(0)]);
+    assert_says(&output, 3, &[&server.url(), "too long"]);
+}
+
+#[test]
+fn times_that_repeat_or_go_backwards_lose_nothing() {
+    let twin = |n: u64| {
+        legacy_post(n).replace(
+            &(1_790_000_000_000_000 + n * STEP).to_string(),
+            "1790000000005000",
+        )
+    };
+    let messages = vec![
+        legacy_post(9),
+        legacy_post(3),
+        twin(4),
+        twin(5),
+        identity(1),
+    ];
+    assert_eq!(tail_of(messages.clone(), "", 5).lines(), messages);
+}
+
+#[test]
+fn plain_text_is_taken_from_a_server_that_was_asked_for_zstd() {
+    let server = Server::one(|request| {
+        let compressed = request.is_compressed();
+        let mut connection = request.accept();
+        connection.send_all([post(u64::from(compressed)), post(2)]);
+        connection.send_binary(compress(&post(3), true));
+        connection.until_closed();
+    });
+    let output = Rocketman::tail(&server.url()).with("-n 3").succeed();
+    assert_eq!(output.lines(), [post(1), post(2), post(3)]);
+}

@@ -246,6 +246,18 @@ impl Request {
         self.until_gone();
     }
 
+    /// Answers without an upgrade, with a body that is late on purpose.
+    pub fn refuse_late(mut self, status: &str, body: &str) {
+        let head = format!(
+            "HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        self.stream.write_all(head.as_bytes()).unwrap();
+        thread::sleep(Duration::from_millis(50));
+        self.stream.write_all(body.as_bytes()).unwrap();
+        self.until_gone();
+    }
+
     /// Answers with bytes of the test's own, and waits until the client is gone.
     pub fn answer(mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).unwrap();

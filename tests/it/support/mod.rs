@@ -1,6 +1,8 @@
 //! What whole-program tests share: the program, a scripted server, and events to send.
 
+pub mod compress;
 pub mod events;
+pub mod front;
 pub mod jetstream;
 pub mod program;
 pub mod terminal;
