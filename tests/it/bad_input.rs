@@ -31,18 +31,6 @@ fn with_record(n: u64, record: &str) -> String {
     commit(n, Some(n + 1), "create", "app.bsky.feed.post", &rest)
 }
 
-#[track_caller]
-fn assert_says(output: &Output, code: i32, words: &[&str]) {
-    assert_eq!(output.code, Some(code), "{output:#?}");
-    for word in words {
-        assert!(
-            output.stderr.contains(word),
-            "no {word:?} in {}",
-            output.stderr
-        );
-    }
-}
-
 #[test]
 fn a_typo_is_refused_with_the_flag_the_text_and_the_way_out() {
     let cases: &[(&[&str], &[&str])] = &[
@@ -97,7 +85,7 @@ fn a_typo_is_refused_with_the_flag_the_text_and_the_way_out() {
     for (arguments, words) in cases {
         let call = Rocketman::new(["tail"]);
         let output = arguments.iter().fold(call, |call, arg| call.arg(arg)).run();
-        assert_says(&output, 2, words);
+        output.assert_says(2, words);
         assert_eq!(output.stdout, "", "{arguments:?}");
     }
 }
@@ -105,7 +93,7 @@ fn a_typo_is_refused_with_the_flag_the_text_and_the_way_out() {
 #[test]
 fn a_secret_in_an_address_is_refused_and_not_repeated() {
     let output = Rocketman::new(["tail", "wss://me:hunter2@jetstream.example/subscribe"]).run();
-    assert_says(&output, 2, &["jetstream.example", "user name or password"]);
+    output.assert_says(2, &["jetstream.example", "user name or password"]);
     assert!(!output.stderr.contains("hunter2"), "{}", output.stderr);
 }
 
@@ -115,17 +103,17 @@ fn a_bad_line_in_a_file_of_accounts_is_named_by_its_number() {
     let lines = "# friends\n\ndid:plc:alice # me\nbob.example\n";
     fs::write(call.path("dids.txt"), lines).unwrap();
     let words = ["--did", "line 4", "'dids.txt'", "'bob.example'"];
-    assert_says(&call.run(), 2, &words);
+    call.run().assert_says(2, &words);
 }
 
 #[test]
 fn a_missing_or_empty_file_of_accounts_is_no_filter_for_everybody() {
     let missing = Rocketman::new(["tail", "-d", "@nowhere.txt"]).run();
-    assert_says(&missing, 2, &["--did", "'nowhere.txt'", "No such file"]);
+    missing.assert_says(2, &["--did", "'nowhere.txt'", "No such file"]);
     let call = Rocketman::new(["tail", "-d", "@dids.txt"]);
     fs::write(call.path("dids.txt"), "\n# nobody yet\n").unwrap();
     let words = ["--did", "'dids.txt' names no account", "hint: "];
-    assert_says(&call.run(), 2, &words);
+    call.run().assert_says(2, &words);
 }
 
 #[test]
@@ -134,11 +122,13 @@ fn more_names_than_a_server_takes_are_refused_before_it_is_asked() {
     for n in 0..101 {
         call = call.with(&format!("-c app.bsky.feed.post{n}"));
     }
-    assert_says(&call.run(), 2, &["--collection", "101", "100", "hint: "]);
+    call.run()
+        .assert_says(2, &["--collection", "101", "100", "hint: "]);
     let call = Rocketman::new(["tail", "ws://127.0.0.1:1/subscribe", "-d", "@dids.txt"]);
     let dids: String = (0..10_001).map(|n| format!("did:plc:a{n}\n")).collect();
     fs::write(call.path("dids.txt"), dids).unwrap();
-    assert_says(&call.run(), 2, &["--did", "10001", "10000", "hint: "]);
+    call.run()
+        .assert_says(2, &["--did", "10001", "10000", "hint: "]);
 }
 
 #[test]
@@ -147,13 +137,13 @@ fn a_server_that_cannot_be_reached_is_named() {
         .with("--max-retries 0")
         .run();
     let words = ["gave up on ws://nosuch.invalid/subscribe", "hint: "];
-    assert_says(&output, 3, &words);
+    output.assert_says(3, &words);
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap().to_string();
     drop(free);
     let output = Rocketman::tail(&address).with("--max-retries 0").run();
     let url = format!("gave up on ws://{address}/subscribe");
-    assert_says(&output, 3, &[&url, "Connection refused", "--max-retries"]);
+    output.assert_says(3, &[&url, "Connection refused", "--max-retries"]);
 }
 
 #[test]
@@ -162,7 +152,7 @@ fn a_refusal_is_final_and_tells_the_servers_words_escaped() {
         Server::one(|request| request.refuse_late("400 Bad Request", "no \x1b[31msuch\ncursor"));
     let output = Rocketman::tail(&server.url()).run();
     let words = ["HTTP 400", r"no \u{1b}[31msuch\ncursor", "--cursor"];
-    assert_says(&output, 6, &words);
+    output.assert_says(6, &words);
     assert!(
         output.stderr.contains(&server.url()) && !output.stderr.contains('\x1b'),
         "{}",
@@ -183,7 +173,7 @@ fn a_refusal_is_final_and_tells_the_servers_words_escaped() {
         let headers = headers.to_owned();
         let refuse = move |request: Request| request.refuse(status, &headers, "");
         let server = Server::one(refuse);
-        assert_says(&Rocketman::tail(&server.url()).run(), 6, &words);
+        Rocketman::tail(&server.url()).run().assert_says(6, &words);
     }
 }
 
@@ -204,7 +194,7 @@ fn a_message_that_is_no_event_is_counted_told_once_and_stepped_over() {
         "{told:?}"
     );
     assert!(told[0].len() < 500, "the excerpt is bounded: {told:?}");
-    assert_says(&output, 0, &["3 messages that were no events"]);
+    output.assert_says(0, &["3 messages that were no events"]);
 }
 
 #[test]
@@ -224,7 +214,7 @@ fn messages_that_end_too_early_or_lack_what_an_event_has_are_no_events() {
     let messages = bad.iter().map(ToString::to_string).chain([post(1)]);
     let output = tail_of(messages.collect(), "", 1);
     assert_eq!(output.lines(), [post(1)]);
-    assert_says(&output, 0, &[&format!("{n} messages that were no events")]);
+    output.assert_says(0, &[&format!("{n} messages that were no events")]);
 }
 
 #[test]
@@ -266,7 +256,7 @@ fn what_is_inside_a_record_is_only_checked_on_demand() {
     let output = tail_of(messages, "--validate", 1);
     assert_eq!(output.lines(), [post(1)]);
     let words = ["not valid JSON", "1 messages that were no events"];
-    assert_says(&output, 0, &words);
+    output.assert_says(0, &words);
 }
 
 #[test]
@@ -300,7 +290,7 @@ fn bad_zstd_of_every_kind_is_counted_and_stepped_over() {
         let call = Rocketman::tail(&server.url()).with("-n 2 --max-frame-size 64K");
         let output = call.succeed();
         assert_eq!(output.lines(), [post(0), post(1)], "{why}");
-        assert_says(&output, 0, &[why, "1 messages that were no events"]);
+        output.assert_says(0, &[why, "1 messages that were no events"]);
     }
 }
 
@@ -311,7 +301,7 @@ fn a_message_past_the_frame_limit_ends_the_connection_and_is_told() {
     let call = Rocketman::tail(&server.url()).with("--max-frame-size 4K --max-retries 0");
     let output = call.run();
     assert_eq!(output.lines(), [post(0)]);
-    assert_says(&output, 3, &[&server.url(), "too long"]);
+    output.assert_says(3, &[&server.url(), "too long"]);
 }
 
 #[test]

@@ -36,6 +36,16 @@ impl Output {
     pub fn lines(&self) -> Vec<&str> {
         self.stdout.lines().collect()
     }
+
+    /// Wants this exit code, and each of these pieces of text on stderr.
+    #[track_caller]
+    pub fn assert_says(&self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        for word in words {
+            let said = &self.stderr;
+            assert!(said.contains(word), "no {word:?} in {said}");
+        }
+    }
 }
 
 impl Rocketman {
