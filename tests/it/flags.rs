@@ -1,1 +1,92 @@
 //! Every flag has a test of what it does; this table knows which.
+
+mod behaviour;
+mod environment;
+
+use std::{fs, path::Path};
+
+use clap::{Arg, CommandFactory};
+use rocketman::cli::Cli;
+
+/// Command, flag (or name of a positional), and where in `tests/it` its behaviour is tested.
+#[rustfmt::skip]
+const TESTED: &[(&str, &str, &[&str])] = &[
+    ("rocketman", "--quiet", &["flags::behaviour::quiet_leaves_only_errors"]),
+    ("rocketman", "--verbose", &["flags::behaviour::each_v_says_more"]),
+    ("rocketman", "--log-format", &["flags::behaviour::json_messages_are_json_to_the_last_line"]),
+    ("rocketman", "--progress", &["flags::behaviour::the_status_line_is_shown_where_it_is_wanted"]),
+    ("rocketman", "--color", &["flags::behaviour::messages_are_coloured_where_it_is_wanted"]),
+    ("completions", "shell", &["flags::behaviour::completions_are_those_of_the_shell"]),
+    ("man", "command", &["flags::behaviour::the_manual_has_a_page_for_each_command"]),
+    ("man", "--dir", &["flags::behaviour::the_manual_has_a_page_for_each_command"]),
+    ("tail", "source", &["connection::the_next_source_is_tried_when_one_refuses", "bad_input::a_typo_is_refused_with_the_flag_the_text_and_the_way_out"]),
+    ("tail", "--collection", &["flags::behaviour::each_part_of_the_filter_keeps_what_it_names", "connection::the_filter_goes_as_repeated_parameters_of_the_query"]),
+    ("tail", "--did", &["flags::behaviour::each_part_of_the_filter_keeps_what_it_names", "connection::a_long_list_of_accounts_goes_as_a_message"]),
+    ("tail", "--kind", &["flags::behaviour::each_part_of_the_filter_keeps_what_it_names"]),
+    ("tail", "--op", &["flags::behaviour::each_part_of_the_filter_keeps_what_it_names"]),
+    ("tail", "--since", &["flags::behaviour::since_begins_at_a_time"]),
+    ("tail", "--cursor", &["flags::behaviour::a_cursor_is_sent_as_given"]),
+    ("tail", "--cursor-file", &["flags::behaviour::a_cursor_file_goes_on_where_it_was_and_rewinds_on_another_server"]),
+    ("tail", "--rewind", &["flags::behaviour::a_cursor_file_goes_on_where_it_was_and_rewinds_on_another_server"]),
+    ("tail", "--save-interval", &["flags::behaviour::the_cursor_file_is_saved_at_its_pace"]),
+    ("tail", "--output", &["flags::behaviour::output_appends_to_a_file"]),
+    ("tail", "--exec", &["flags::behaviour::exec_runs_a_program_for_each_event"]),
+    ("tail", "--raw", &["bad_input::a_raw_line_end_becomes_a_space_unless_raw_is_asked_for"]),
+    ("tail", "--print0", &["flags::behaviour::print0_ends_each_event_with_nul"]),
+    ("tail", "--validate", &["bad_input::what_is_inside_a_record_is_only_checked_on_demand"]),
+    ("tail", "--count", &["flags::behaviour::limits_end_the_stream_before_the_first_event_behind_them"]),
+    ("tail", "--until", &["flags::behaviour::limits_end_the_stream_before_the_first_event_behind_them"]),
+    ("tail", "--exit-at-end", &["flags::behaviour::limits_end_the_stream_before_the_first_event_behind_them"]),
+    ("tail", "--duration", &["flags::behaviour::limits_end_the_stream_before_the_first_event_behind_them"]),
+    ("tail", "--grace", &["flags::behaviour::grace_bounds_the_wait_for_a_program_that_hangs"]),
+    ("tail", "--max-retries", &["flags::behaviour::retries_are_as_many_as_allowed_and_no_further_apart"]),
+    ("tail", "--max-backoff", &["flags::behaviour::retries_are_as_many_as_allowed_and_no_further_apart"]),
+    ("tail", "--connect-timeout", &["connection::a_server_that_says_nothing_is_given_up_after_the_connect_timeout"]),
+    ("tail", "--frame-timeout", &["flags::behaviour::a_silent_connection_is_lost_after_the_frame_timeout"]),
+    ("tail", "--max-message-size", &["connection::the_filter_goes_as_repeated_parameters_of_the_query"]),
+    ("tail", "--max-frame-size", &["bad_input::a_message_past_the_frame_limit_ends_the_connection_and_is_told", "bad_input::bad_zstd_of_every_kind_is_counted_and_stepped_over"]),
+    ("tail", "--no-compress", &["connection::compression_is_asked_for_unless_it_is_not_wanted"]),
+];
+
+/// Every command with each of its flags, those of all commands under the program's own name.
+fn flags() -> Vec<(String, Arg)> {
+    let program = Cli::command();
+    let commands = std::iter::once(&program).chain(program.get_subcommands());
+    let flags = commands.flat_map(|command| {
+        let arguments = command.get_arguments().cloned();
+        arguments.map(|argument| (command.get_name().to_owned(), argument))
+    });
+    flags.collect()
+}
+
+fn name_of(argument: &Arg) -> String {
+    let long = argument.get_long().map(|long| format!("--{long}"));
+    long.unwrap_or_else(|| argument.get_id().to_string())
+}
+
+#[test]
+fn every_flag_is_tested_and_every_test_exists() {
+    let flags: Vec<_> = flags()
+        .iter()
+        .map(|(command, argument)| (command.clone(), name_of(argument)))
+        .collect();
+    assert!(flags.len() > 30, "{flags:?}");
+    let table: Vec<_> = TESTED
+        .iter()
+        .map(|(command, flag, _)| ((*command).to_owned(), (*flag).to_owned()))
+        .collect();
+    for flag in &flags {
+        assert!(table.contains(flag), "{flag:?} has no test in this table");
+    }
+    for flag in &table {
+        assert!(flags.contains(flag), "there is no {flag:?}");
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    for test in TESTED.iter().flat_map(|(_, _, tests)| *tests) {
+        let (module, function) = test.rsplit_once("::").unwrap();
+        let source =
+            fs::read_to_string(folder.join(format!("{}.rs", module.replace("::", "/")))).unwrap();
+        let definition = format!("#[test]\nfn {function}() {{");
+        assert!(source.contains(&definition), "there is no test {test}");
+    }
+}

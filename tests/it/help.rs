@@ -1,1 +1,35 @@
 //! What a person sees who asks for help.
+
+use insta::assert_snapshot;
+
+use crate::support::program::Rocketman;
+
+/// What these arguments print.
+fn help(arguments: &str) -> String {
+    let output = Rocketman::new(arguments.split(' ')).succeed();
+    assert_eq!(output.stderr, "");
+    output.stdout
+}
+
+#[test]
+fn the_short_help_of_the_program_lists_its_commands() {
+    assert_snapshot!("rocketman-h", help("-h"));
+    assert_eq!(help("--help"), help("help"));
+}
+
+#[test]
+fn the_short_help_of_tail_fits_on_a_screen() {
+    let short = help("tail -h");
+    let widest = short.lines().map(|line| line.chars().count()).max();
+    assert!(short.lines().count() <= 50, "{short}");
+    assert!(widest <= Some(100), "{short}");
+    assert_snapshot!("tail-h", short);
+}
+
+#[test]
+fn the_long_help_of_tail_explains_everything() {
+    let long = help("tail --help");
+    let widest = long.lines().map(|line| line.chars().count()).max();
+    assert!(widest <= Some(100), "{long}");
+    assert_snapshot!("tail-help", long);
+}

@@ -2,9 +2,9 @@
 
 use std::{
     ffi::OsStr,
-    fs,
-    io::{BufRead, BufReader, Read},
-    os::unix::process::CommandExt,
+    fs::{self, File},
+    io::{self, BufRead, BufReader, Read},
+    os::{fd::OwnedFd, unix::process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     sync::mpsc,
@@ -12,7 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    process::{Pid, Signal, kill_process},
+    pty::{self, OpenptFlags},
+    termios::{Winsize, tcsetwinsize},
+};
 use tempfile::TempDir;
 
 use super::DEADLINE;
@@ -145,6 +149,54 @@ impl Rocketman {
             .unwrap();
         Running::new(child, self.folder)
     }
+
+    /// Runs it to its end with a terminal as its stderr.
+    pub fn run_on_terminal(mut self) -> Output {
+        let (screen, terminal) = Screen::open();
+        let child = self
+            .command
+            .env("TERM", "xterm")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(terminal)
+            .spawn()
+            .unwrap();
+        // The command keeps the terminal open, and the screen does not end before it is closed.
+        drop(self.command);
+        Running::reading(child, screen, self.folder).finish()
+    }
+}
+
+/// Our side of a terminal of 120 columns.
+struct Screen(File);
+
+impl Screen {
+    fn open() -> (Self, OwnedFd) {
+        let screen = pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        pty::grantpt(&screen).unwrap();
+        pty::unlockpt(&screen).unwrap();
+        let size = Winsize {
+            ws_row: 40,
+            ws_col: 120,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&screen, size).unwrap();
+        let name = pty::ptsname(&screen, Vec::new()).unwrap();
+        let terminal = File::options()
+            .read(true)
+            .write(true)
+            .open(name.to_str().unwrap())
+            .unwrap();
+        (Self(File::from(screen)), terminal.into())
+    }
+}
+
+impl Read for Screen {
+    /// A terminal that was closed by its last user is an error to read; here it is the end.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(self.0.read(buffer).unwrap_or_default())
+    }
 }
 
 /// A call under way. Dropped, it is killed.
@@ -158,8 +210,13 @@ pub struct Running {
 
 impl Running {
     fn new(mut child: Child, folder: TempDir) -> Self {
+        let stderr = child.stderr.take().unwrap();
+        Self::reading(child, stderr, folder)
+    }
+
+    fn reading(mut child: Child, stderr: impl Read + Send + 'static, folder: TempDir) -> Self {
         let (tell, messages) = mpsc::channel();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let stderr = BufReader::new(stderr);
         let stderr = thread::spawn(move || {
             let mut all = String::new();
             for line in stderr.lines().map_while(Result::ok) {

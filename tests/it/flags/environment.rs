@@ -1,0 +1,132 @@
+//! What can be set in the environment, and what wins.
+
+use super::{flags, name_of};
+use crate::support::{
+    events::{did, identity, post, unlike},
+    jetstream::Server,
+    program::Rocketman,
+};
+
+/// Flags that take a list, or that make no sense as a variable.
+const LISTS: [&str; 5] = ["--collection", "--did", "--kind", "--op", "--exec"];
+
+/// Sends a bit of everything, and waits until the client is gone.
+fn server() -> Server {
+    Server::one(|request| {
+        let mut connection = request.accept();
+        connection.send_all([unlike(0), identity(1), post(2), post(3).replace("🚀", "\n")]);
+        connection.until_closed();
+    })
+}
+
+#[test]
+fn every_flag_with_one_value_has_a_variable_of_its_name() {
+    for (command, flag) in flags() {
+        let name = name_of(&flag);
+        let Some(long) = name.strip_prefix("--").filter(|_| !LISTS.contains(&&*name)) else {
+            assert_eq!(flag.get_env(), None, "{command} {name}");
+            continue;
+        };
+        let expected = format!("ROCKETMAN_{}", long.replace('-', "_").to_uppercase());
+        let variable = flag.get_env().and_then(|variable| variable.to_str());
+        assert_eq!(variable, Some(&*expected), "{command} {name}");
+    }
+}
+
+#[test]
+fn variables_of_every_sort_are_used() {
+    let server = server();
+    let output = Rocketman::new(["tail"])
+        .env("ROCKETMAN_SOURCE", server.url())
+        .env(
+            "ROCKETMAN_COLLECTION",
+            " app.bsky.feed.post  app.bsky.feed.like ",
+        )
+        .env("ROCKETMAN_DID", format!("{} {}", did(2), did(3)))
+        .env("ROCKETMAN_KIND", "commit identity")
+        .env("ROCKETMAN_OP", "create update")
+        .env("ROCKETMAN_COUNT", "2")
+        .env("ROCKETMAN_RAW", "1")
+        .env("ROCKETMAN_NO_COMPRESS", "true")
+        .env("ROCKETMAN_QUIET", "yes")
+        .succeed();
+    let torn = post(3).replace("🚀", "\n");
+    assert_eq!(output.stdout, format!("{}\n{torn}\n", post(2)));
+    assert_eq!(output.stderr, "");
+    let asked = &server.requests()[0];
+    for parameter in [
+        "wantedCollections=app.bsky.feed.like",
+        "wantedCollections=app.bsky.feed.post",
+    ] {
+        assert!(asked.contains(parameter), "{asked}");
+    }
+    assert_eq!(asked.matches("wantedDids=").count(), 2, "{asked}");
+    assert!(!asked.contains("compress"), "{asked}");
+}
+
+#[test]
+fn a_boolean_variable_can_say_no() {
+    let server = server();
+    let call = Rocketman::tail(&server.url()).with("-n 4");
+    let call = call.env("ROCKETMAN_RAW", "0");
+    let output = call.env("ROCKETMAN_QUIET", "false").succeed();
+    assert_eq!(output.lines()[3], post(3).replace("🚀", " "));
+    output.assert_says(0, &["rocketman: reading"]);
+}
+
+#[test]
+fn the_command_line_wins_over_variables() {
+    let server = server();
+    let output = Rocketman::tail(&server.url())
+        .with("-c app.bsky.feed.post --kind all --op create -n 2")
+        .env("ROCKETMAN_SOURCE", "wss://elsewhere.invalid")
+        .env("ROCKETMAN_COLLECTION", "app.bsky.graph.follow")
+        .env("ROCKETMAN_KIND", "account")
+        .env("ROCKETMAN_OP", "delete")
+        .env("ROCKETMAN_COUNT", "1")
+        .succeed();
+    assert_eq!(output.lines(), [identity(1), post(2)]);
+    assert!(!server.requests()[0].contains("graph"));
+}
+
+#[test]
+fn a_bad_variable_is_refused_as_a_bad_flag_is() {
+    let cases = [
+        (
+            "ROCKETMAN_KIND",
+            "post",
+            ["ROCKETMAN_KIND", "'post'", "identity"],
+        ),
+        (
+            "ROCKETMAN_OP",
+            "create remove",
+            ["ROCKETMAN_OP", "'remove'", "delete"],
+        ),
+        (
+            "ROCKETMAN_COLLECTION",
+            "x",
+            ["--collection", "'x'", "app.bsky.feed.post"],
+        ),
+        ("ROCKETMAN_DID", "alice", ["--did", "'alice'", "did:plc:"]),
+        (
+            "ROCKETMAN_SOURCE",
+            "ftp://host",
+            ["source", "'ftp://host'", "wss://HOST"],
+        ),
+        ("ROCKETMAN_COUNT", "0", ["--count", "'0'", "1.."]),
+        (
+            "ROCKETMAN_RAW",
+            "perhaps",
+            ["--raw", "'perhaps'", "boolean"],
+        ),
+        (
+            "ROCKETMAN_DURATION",
+            "long",
+            ["--duration", "'long'", "30s"],
+        ),
+    ];
+    for (name, value, words) in cases {
+        let output = Rocketman::new(["tail"]).env(name, value).run();
+        output.assert_says(2, &words);
+    }
+}
