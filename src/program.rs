@@ -60,11 +60,14 @@ fn with_runtime(
 }
 
 fn man(command: Option<&str>, dir: Option<&Path>) -> Result<ExitCode, Failure> {
-    let refused = |action| move |source| Failure::System { action, source };
-    let pages = cli::man_pages().map_err(refused("make the manual"))?;
+    let pages = cli::man_pages().map_err(|source| Failure::System {
+        action: "make the manual",
+        source,
+    })?;
     if let Some(dir) = dir {
         for (file, page) in pages {
-            fs::write(dir.join(file), page).map_err(refused("write the manual"))?;
+            let path = dir.join(file);
+            fs::write(&path, page).map_err(|source| Failure::Page { path, source })?;
         }
         return Ok(ExitCode::SUCCESS);
     }

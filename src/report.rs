@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -27,6 +28,15 @@ pub(crate) enum Failure {
     /// There is no such page of the manual.
     #[error("there is no page about '{0}' in the manual")]
     NoPage(String),
+    /// A page of the manual could not be written.
+    #[error("cannot write '{}'", path.display())]
+    Page {
+        /// The page.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The operating system refused something that it never refuses.
     #[error("cannot {action}")]
     System {
@@ -46,7 +56,7 @@ impl Failure {
         let kind = match self {
             Self::Settings(_) | Self::NoPage(_) => ErrorKind::Usage,
             Self::Run(error) => error.kind(),
-            Self::System { .. } => ErrorKind::Failed,
+            Self::Page { .. } | Self::System { .. } => ErrorKind::Failed,
         };
         match kind {
             ErrorKind::Failed => 1,
@@ -62,7 +72,7 @@ impl Failure {
             Self::Settings(error) => error.hint(),
             Self::Run(error) => error.hint(),
             Self::NoPage(_) => Some("rocketman help lists the commands".to_owned()),
-            Self::System { .. } => None,
+            Self::Page { .. } | Self::System { .. } => None,
         }
     }
 }

@@ -318,4 +318,6 @@ fn the_manual_has_a_page_for_each_command() {
     }
     let output = Rocketman::new(["man", "nothing"]).run();
     output.assert_says(2, &["'nothing'", "rocketman help"]);
+    let output = Rocketman::new(["man", "--dir", "nowhere"]).run();
+    output.assert_says(1, &["cannot write 'nowhere/rocketman.1'", "No such file"]);
 }
