@@ -10,6 +10,7 @@ use rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
     net::TcpStream,
+    task::JoinSet,
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -105,9 +106,14 @@ where
         runtime.block_on(async {
             listener.set_nonblocking(true).unwrap();
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let mut connections = JoinSet::new();
             loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(stream));
+                tokio::select! {
+                    accepted = listener.accept() => {
+                        connections.spawn(serve(accepted.unwrap().0));
+                    }
+                    Some(ended) = connections.join_next() => ended.unwrap(),
+                }
             }
         });
     });
