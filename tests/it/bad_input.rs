@@ -84,7 +84,7 @@ fn a_typo_is_refused_with_the_flag_the_text_and_the_way_out() {
     ];
     for (arguments, words) in cases {
         let call = Rocketman::new(["tail"]);
-        let output = arguments.iter().fold(call, |call, arg| call.arg(arg)).run();
+        let output = arguments.iter().fold(call, Rocketman::arg).run();
         output.assert_says(2, words);
         assert_eq!(output.stdout, "", "{arguments:?}");
     }
@@ -125,8 +125,8 @@ fn more_names_than_a_server_takes_are_refused_before_it_is_asked() {
     call.run()
         .assert_says(2, &["--collection", "101", "100", "hint: "]);
     let call = Rocketman::new(["tail", "ws://127.0.0.1:1/subscribe", "-d", "@dids.txt"]);
-    let dids: String = (0..10_001).map(|n| format!("did:plc:a{n}\n")).collect();
-    fs::write(call.path("dids.txt"), dids).unwrap();
+    let dids: Vec<_> = (0..10_001).map(|n| format!("did:plc:a{n}")).collect();
+    fs::write(call.path("dids.txt"), dids.join("\n")).unwrap();
     call.run()
         .assert_says(2, &["--did", "10001", "10000", "hint: "]);
 }
@@ -199,6 +199,7 @@ fn a_message_that_is_no_event_is_counted_told_once_and_stepped_over() {
 
 #[test]
 fn messages_that_end_too_early_or_lack_what_an_event_has_are_no_events() {
+    let cut_off = post(7);
     let bad = [
         "",
         "null",
@@ -208,7 +209,7 @@ fn messages_that_end_too_early_or_lack_what_an_event_has_are_no_events() {
         r#"{"did":"did:plc:a","time_us":"soon","kind":"identity"}"#,
         r#"{"did":"did:plc:a","time_us":-1,"kind":"identity"}"#,
         r#"{"did":"did:plc:a","time_us":1,"kind":"commit"}"#,
-        &post(7)[..post(7).len() - 4],
+        cut_off.strip_suffix("i\"}}").unwrap(),
     ];
     let n = bad.len();
     let messages = bad.iter().map(ToString::to_string).chain([post(1)]);

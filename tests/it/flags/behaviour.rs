@@ -252,12 +252,18 @@ fn the_status_line_is_shown_where_it_is_wanted() {
         ("--progress never", false),
     ];
     for (flags, is_shown) in cases {
-        let server = sending([post(0)]);
-        let call = Rocketman::tail(&server.url()).with("-n 1").with(flags);
-        let output = call.run_on_terminal();
+        // The first ping, a while after the start, tells that there was time to show something.
+        let server = Server::one(|request| {
+            let mut connection = request.accept();
+            assert!(connection.receive().is_ping());
+            connection.send(post(0));
+            connection.until_closed();
+        });
+        let call = Rocketman::tail(&server.url()).with("-n 1 --frame-timeout 900ms");
+        let output = call.with(flags).run_on_terminal();
         assert_eq!(output.lines(), [post(0)]);
-        let seen = output.stderr.contains("connecting");
-        assert_eq!(seen, is_shown, "{flags} {:?}", output.stderr);
+        let seen = ["connecting", "0/s read"].map(|word| output.stderr.contains(word));
+        assert_eq!(seen.contains(&true), is_shown, "{flags} {seen:?}");
     }
     let piped = three_posts("-n 1 --progress always").stderr;
     assert!(!piped.contains("connecting"), "{piped:?}");
