@@ -90,12 +90,12 @@ fn body(random: &mut Random) -> String {
         0..60 => (
             "create",
             "app.bsky.feed.like",
-            format!(r#"{created},{subject}"#),
+            format!("{created},{subject}"),
         ),
         60..73 => (
             "create",
             "app.bsky.feed.repost",
-            format!(r#"{created},{subject}"#),
+            format!("{created},{subject}"),
         ),
         73..85 => {
             let mut text = String::new();

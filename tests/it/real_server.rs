@@ -60,6 +60,9 @@ fn tail(world: &World, arguments: &str) -> Vec<Value> {
     )
 }
 
+/// Whether an event is wanted.
+type Wanted = Box<dyn Fn(&Value) -> bool>;
+
 #[test]
 fn live_events_come_plain_and_compressed_and_every_filter_agrees_with_the_whole() {
     let Some(world) = World::start("live_events") else {
@@ -72,7 +75,7 @@ fn live_events_come_plain_and_compressed_and_every_filter_agrees_with_the_whole(
     assert!(whole.len() > 1000, "{} events", whole.len());
     assert_eq!(tail(&world, &format!("{range} --no-compress")), whole);
     let author = whole[0]["did"].as_str().unwrap().to_owned();
-    let checks: [(&str, Box<dyn Fn(&Value) -> bool>); 5] = [
+    let checks: [(&str, Wanted); 5] = [
         (
             "-c app.bsky.feed.post",
             Box::new(|event| event["commit"]["collection"] == "app.bsky.feed.post"),

@@ -159,7 +159,7 @@ fn what_was_appended_behind_the_cursor_is_cut_back_and_said() {
         .write_all((post(5) + "\n{\"to").as_bytes())
         .unwrap();
     let output = archive(&server, folder.path()).with("-n 5").succeed();
-    assert!(output.stderr.contains("cut back"), "{output:#?}");
+    assert!(output.stderr.contains("bytes off"), "{output:#?}");
     assert_eq!(fs::read_to_string(file).unwrap(), lines(0, 10));
 }
 
@@ -288,7 +288,12 @@ fn a_full_disk_ends_it_and_with_room_again_each_event_comes_once() {
     assert!(cursor["files"][0]["bytes"].as_u64().unwrap() <= size(&file));
     fs::remove_file(ballast).unwrap();
     // Still too small for everything, but not for this.
-    let done = seq_in(&folder.path().join("cursor")).unwrap();
+    let is_beginning = cursor["identity"].is_null();
+    let done = if is_beginning {
+        0
+    } else {
+        cursor["seq"].as_u64().unwrap()
+    };
     let more = 700_u64.saturating_sub(done);
     run().with(&format!("-n {more}")).succeed();
     let found = fs::read_to_string(&file).unwrap();

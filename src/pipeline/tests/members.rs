@@ -243,7 +243,16 @@ impl Sink for Keep {
         "the sink".to_owned()
     }
 
-    fn begin(&mut self, files: &[FileMark], _ledger: &Ledger) -> Result<(), SinkError> {
+    fn begin(&mut self, files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
+        if self.has_file || !files.is_empty() {
+            ledger.accept_up_to(
+                0,
+                files
+                    .first()
+                    .cloned()
+                    .map_or_else(|| vec![mark(0)], |file| vec![file]),
+            );
+        }
         self.record
             .with(|entries| entries.files = Some(files.to_vec()));
         Ok(())

@@ -280,7 +280,9 @@ impl Running {
             {
                 Ok(line) if line.contains(text) => return line,
                 Ok(line) => seen.push(line),
-                Err(_) => panic!("no message with {text:?}, only {seen:#?}"),
+                Err(mpsc::RecvTimeoutError::Timeout | mpsc::RecvTimeoutError::Disconnected) => {
+                    panic!("no message with {text:?}, only {seen:#?}")
+                }
             }
         }
     }
