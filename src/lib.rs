@@ -7,6 +7,58 @@
 //! A [`source`] yields events in order, a [`filter`] drops what was not asked for, a [`sink`] accepts the rest, and
 //! a [`cursor`] store keeps the place up to which everything is accepted. [`Pipeline`] runs the four of them in one task: it pulls, in
 //! batches, so that a slow sink slows the socket down and nothing piles up in between.
+//!
+//! # A program of twenty lines
+//!
+//! One collection, a sink of your own, and a cursor that survives restarts:
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use rocketman::{Pipeline, cursor::FileCursor, event::{Batch, CollectionPattern}, filter::Filter};
+//! use rocketman::{sink::{Ledger, Sink, SinkError}, source::{Jetstream, jetstream::JetstreamSettings}};
+//!
+//! struct Likes(u64);
+//!
+//! impl Sink for Likes {
+//!     fn name(&self) -> String { "likes".to_owned() }
+//!
+//!     async fn accept(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
+//!         self.0 += batch.len() as u64; // or store them, one by one: for event in batch.events() { … }
+//!         ledger.accept(batch.len() as u64);
+//!         batch.take(batch.len());
+//!         Ok(())
+//!     }
+//! }
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let likes = vec![CollectionPattern::parse("app.bsky.feed.like")?];
+//!     let filter = Filter::new(&likes, &[], &[rocketman::event::Kind::Commit], &[]);
+//!     let source = JetstreamSettings { collections: likes, ..JetstreamSettings::default() };
+//!     let source = Jetstream::new(source, Arc::default());
+//!     let pipeline = Pipeline::new(source, Likes(0)).filter(filter).cursor(FileCursor::open("likes.cursor")?);
+//!     println!("{:?}", pipeline.run(Default::default()).await?);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # What is promised
+//!
+//! Events reach the sink in the source's order, at least once. The saved position never passes an event that the sink has not
+//! accepted, so that after a crash the next run begins at or before the first event that is missing. What a sink makes of an
+//! event that comes again is its own promise: [`sink::FileSink`], for one, has each event exactly once in its file.
+//!
+//! Within one run a source yields no event twice. It survives lost connections by itself; an error from
+//! [`Pipeline::run`] is final, and tells by its [`ErrorKind`] what kind of end it is.
+//!
+//! # How to stop
+//!
+//! Cancel the token that [`Pipeline::run`] was given. The source stops, what was read goes through the sink, the sink finishes, the
+//! cursor is saved; [`PipelineSettings::grace`] bounds how long that may take.
+//!
+//! # Features
+//!
+//! `zstd` (default) asks servers for compressed events. `cli` (default) is the program `rocketman`; leave it out in a library.
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]

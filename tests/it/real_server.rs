@@ -218,11 +218,7 @@ fn start(world: &World, out: &Path, folder: &Path, arguments: &str) -> Running {
 }
 
 fn count(out: &Path) -> usize {
-    fs::read(out)
-        .unwrap()
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count()
+    memchr::memchr_iter(b'\n', &fs::read(out).unwrap()).count()
 }
 
 fn rfc3339(time_us: u64) -> String {

@@ -244,7 +244,7 @@ fn a_reader_that_never_returns_is_named_after_the_grace_period() {
     running.signal(Signal::TERM);
     let cursor = running.path("cursor");
     running.message("stdout did not take the rest within 200ms");
-    let lines_read = read.iter().filter(|byte| **byte == b'\n').count() as u64;
+    let lines_read = memchr::memchr_iter(b'\n', &read).count() as u64;
     wait_until("the cursor is saved", || cursor.exists());
     let saved = saved_seq(&cursor);
     assert!(saved <= lines_read, "{saved} of {lines_read}");
