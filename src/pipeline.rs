@@ -9,11 +9,13 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use self::ending::Ending;
 use crate::{
+    STATE,
     cursor::{CursorStore, Keeper, NoCursor},
-    error::Error,
+    error::{Error, chain},
     event::{Batch, Position},
     filter::Filter,
     sink::{Ledger, Sink, SinkError},
@@ -177,7 +179,12 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         let ended = match (flowed, finished) {
             (Err(Error::Sink(SinkError::Closed)), _)
             | (Ok(_), Err(Error::Sink(SinkError::Closed))) => Ended::OutputClosed,
-            (Err(error), _) | (Ok(_), Err(error)) => return Err(error),
+            (Err(error), _) | (Ok(_), Err(error)) => {
+                if let Err(unsaved) = saved {
+                    warn!(target: STATE, error = chain(&unsaved), "the cursor could not be saved at the end: {}", chain(&unsaved));
+                }
+                return Err(error);
+            }
             (Ok(ended), Ok(())) => ended,
         };
         saved?;

@@ -104,6 +104,22 @@ fn a_save_that_still_fails_at_the_end_is_exit_code_1() {
 }
 
 #[test]
+fn a_last_save_that_fails_is_told_also_where_the_run_failed_for_another_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("state")).unwrap();
+    let server = counting_server(2);
+    let output = Rocketman::tail(&server.url())
+        .with("--cursor-file state/cursor.json --save-interval 1h -x sh -c")
+        .arg("rm -r state; exit 1")
+        .inside(folder.path())
+        .run();
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    assert_eq!(count(&output, "error: 'sh' failed on"), 1, "{output:#?}");
+    let said = "warning: the cursor could not be saved at the end: cannot write cursor file";
+    assert_eq!(count(&output, said), 1, "{output:#?}");
+}
+
+#[test]
 fn a_closed_stdout_saves_the_cursor_for_what_was_certainly_read() {
     const TOTAL: u64 = 2000;
     let folder = tempfile::tempdir().unwrap();
