@@ -27,11 +27,11 @@ fn a_server_that_says_nothing_at_all_is_left() {
         }),
     ]);
     let output = Rocketman::tail(&server.url())
-        .with("-n 2 --frame-timeout 300ms")
+        .with("-n 2 --frame-timeout 1s")
         .succeed();
     assert_lines(&output, (0..2).map(post));
     assert_eq!(
-        count(&output, "nothing was received for 300ms"),
+        count(&output, "nothing was received for 1s"),
         1,
         "{}",
         output.stderr
@@ -52,10 +52,10 @@ fn a_server_that_says_nothing_after_the_socket_opened_is_left() {
         }
     });
     let output = Rocketman::tail(&server.url())
-        .with("-n 1 --connect-timeout 200ms")
+        .with("-n 1 --connect-timeout 1s")
         .succeed();
     assert_eq!(
-        count(&output, "no answer within 200ms"),
+        count(&output, "no answer within 1s"),
         1,
         "{}",
         output.stderr
@@ -67,8 +67,8 @@ fn a_quiet_server_that_answers_pings_is_not_left() {
     let server = Server::one(|request| {
         let mut connection = request.accept();
         let start = Instant::now();
-        // Reading answers the pings. Three limits long nothing else comes.
-        while start.elapsed() < Duration::from_millis(1500) {
+        // Reading answers the pings. Longer than two limits nothing else comes.
+        while start.elapsed() < Duration::from_millis(2500) {
             let message = connection.receive();
             assert!(matches!(message, Message::Ping(_)), "{message:?}");
         }
@@ -76,7 +76,7 @@ fn a_quiet_server_that_answers_pings_is_not_left() {
         connection.until_closed();
     });
     let output = Rocketman::tail(&server.url())
-        .with("-n 1 --frame-timeout 500ms")
+        .with("-n 1 --frame-timeout 1s")
         .succeed();
     assert_eq!(server.requests().len(), 1);
     assert_eq!(count(&output, "lost"), 0, "{}", output.stderr);
@@ -100,7 +100,7 @@ fn a_server_that_only_pings_is_not_left() {
     let server = Server::one(|request| {
         let mut connection = request.accept();
         let start = Instant::now();
-        while start.elapsed() < Duration::from_millis(1200) {
+        while start.elapsed() < Duration::from_millis(2200) {
             connection.ping();
             // Waits for the answer to each, whatever else comes in between.
             while !matches!(connection.receive(), Message::Pong(_)) {}
@@ -109,7 +109,7 @@ fn a_server_that_only_pings_is_not_left() {
         connection.until_closed();
     });
     let output = Rocketman::tail(&server.url())
-        .with("-n 1 --frame-timeout 400ms")
+        .with("-n 1 --frame-timeout 1s")
         .succeed();
     assert_eq!(count(&output, "lost"), 0, "{}", output.stderr);
 }
