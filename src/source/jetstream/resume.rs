@@ -87,7 +87,7 @@ struct Repeats {
 enum Until {
     /// The first event with a larger number.
     Seq(u64),
-    /// The first event of a later time.
+    /// The first new event of a later time.
     Time(u64),
 }
 
@@ -225,7 +225,8 @@ impl Seam {
             .is_some_and(|identity| repeats.known.contains(&identity));
         let is_beyond = match repeats.until {
             Until::Seq(last) => point.seq.is_none_or(|seq| seq > last),
-            Until::Time(last_us) => point.time_us > last_us,
+            // Times can go backwards: behind a known event of a later time there may be known ones yet.
+            Until::Time(last_us) => point.time_us > last_us && !is_repeat,
         };
         if is_beyond {
             self.repeats = None;

@@ -205,6 +205,13 @@ fn a_time_that_goes_backwards_across_a_cut_loses_nothing() {
     assert_eq!(cursors, [String::new(), (EPOCH + 3 * STEP).to_string()]);
 }
 
+#[test]
+fn a_time_that_goes_backwards_before_a_cut_brings_no_repeats() {
+    let events = |order: &[u64]| order.iter().map(|n| legacy_post(*n)).collect::<Vec<_>>();
+    let (output, _) = legacy([events(&[0, 5, 3, 4]), events(&[5, 3, 4, 6, 7])], 6);
+    assert_lines(&output, events(&[0, 5, 3, 4, 6, 7]).into_iter());
+}
+
 /// A record that is created, deleted and created again is three events.
 #[test]
 fn events_of_one_record_are_not_taken_for_repeats_of_each_other() {

@@ -193,6 +193,28 @@ fn a_time_that_goes_backwards_is_never_a_reason_to_drop() {
 }
 
 #[test]
+fn repeats_are_known_to_the_last_one_also_where_times_go_backwards() {
+    let mut resume = read(&[event(1, None, 5), event(2, None, 3), event(3, None, 4)]);
+    assert_eq!(
+        resume.begin(&origin("a")),
+        Beginning::Time(NOON + 4 * SECOND)
+    );
+    assert_eq!(
+        admissions(
+            &mut resume,
+            &[
+                event(1, None, 5),
+                event(2, None, 3),
+                event(3, None, 4),
+                event(4, None, 6),
+                event(1, None, 7)
+            ]
+        ),
+        [Repeat, Repeat, Repeat, New, New]
+    );
+}
+
+#[test]
 fn only_the_leading_run_before_the_asked_time_is_dropped() {
     let mut resume = Resume::new(Some(Start::Time(NOON)), REWIND);
     assert_eq!(resume.begin(&origin("a")), Beginning::Asked(NOON));
