@@ -142,6 +142,22 @@ fn after_kill_9_each_event_is_in_the_file_exactly_once() {
 }
 
 #[test]
+fn a_run_that_receives_nothing_leaves_the_cursor_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    // The second connection has nothing but the event that is known.
+    let server = counting_server(5);
+    tail(&server, folder.path())
+        .with("-o events.ndjson -n 5")
+        .succeed();
+    let before = read(folder.path()).unwrap();
+    assert_eq!(before["files"].as_array().map(Vec::len), Some(1));
+    tail(&server, folder.path())
+        .with("-o events.ndjson --save-interval 1ms --duration 300ms")
+        .succeed();
+    assert_eq!(read(folder.path()).unwrap(), before);
+}
+
+#[test]
 fn the_cursor_of_another_host_resumes_by_time_less_the_rewind() {
     let folder = tempfile::tempdir().unwrap();
     let server = counting_server(30);
