@@ -111,7 +111,7 @@ impl Marks {
             _ => self.waiting.push_back(fresh),
         }
         if self.waiting.len() > REMEMBERED {
-            self.stride *= 2;
+            self.stride = self.stride.saturating_mul(2);
             let stride = self.stride;
             self.waiting.retain(|mark| {
                 mark.is_pinned || mark.kept == fresh.kept || mark.kept % stride == 0

@@ -110,7 +110,7 @@ fn a_last_save_that_fails_is_told_also_where_the_run_failed_for_another_reason()
     let server = counting_server(2);
     let output = Rocketman::tail(&server.url())
         .with("--cursor-file state/cursor.json --save-interval 1h -x sh -c")
-        .arg("rm -r state; exit 1")
+        .arg("[ -e second ] && rm -r state && exit 1; touch second")
         .inside(folder.path())
         .run();
     assert_eq!(output.code, Some(1), "{output:#?}");
