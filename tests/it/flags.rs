@@ -14,7 +14,7 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("rocketman", "--quiet", &["flags::behaviour::quiet_leaves_only_errors"]),
     ("rocketman", "--verbose", &["flags::behaviour::each_v_says_more"]),
     ("rocketman", "--log-format", &["flags::behaviour::json_messages_are_json_to_the_last_line"]),
-    ("rocketman", "--progress", &["flags::behaviour::the_status_line_is_shown_where_it_is_wanted"]),
+    ("rocketman", "--progress", &["flags::behaviour::the_status_line_is_shown_where_it_is_wanted", "flags::behaviour::the_status_line_stays_away_from_a_terminal_that_gets_the_events"]),
     ("rocketman", "--color", &["flags::behaviour::messages_are_coloured_where_it_is_wanted"]),
     ("completions", "shell", &["flags::behaviour::completions_are_those_of_the_shell"]),
     ("man", "command", &["flags::behaviour::the_manual_has_a_page_for_each_command"]),

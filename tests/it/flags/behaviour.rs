@@ -254,6 +254,24 @@ fn json_messages_are_json_to_the_last_line() {
     assert_eq!(lines[2]["exit_code"], 3);
 }
 
+/// What a terminal shows of a run that lasts long enough to show something: the first ping tells when.
+fn on_terminal(flags: &str, run: impl FnOnce(Rocketman) -> Output) -> Output {
+    let server = Server::one(|request| {
+        let mut connection = request.accept();
+        assert!(connection.receive().is_ping());
+        connection.send(post(0));
+        connection.until_closed();
+    });
+    let call = Rocketman::tail(&server.url()).with("-n 1 --frame-timeout 900ms");
+    run(call.with(flags))
+}
+
+fn has_status_line(output: &Output) -> bool {
+    ["connecting", "0/s read"]
+        .iter()
+        .any(|word| output.stderr.contains(word))
+}
+
 #[test]
 fn the_status_line_is_shown_where_it_is_wanted() {
     let cases = [
@@ -263,21 +281,21 @@ fn the_status_line_is_shown_where_it_is_wanted() {
         ("--progress never", false),
     ];
     for (flags, is_shown) in cases {
-        // The first ping, a while after the start, tells that there was time to show something.
-        let server = Server::one(|request| {
-            let mut connection = request.accept();
-            assert!(connection.receive().is_ping());
-            connection.send(post(0));
-            connection.until_closed();
-        });
-        let call = Rocketman::tail(&server.url()).with("-n 1 --frame-timeout 900ms");
-        let output = call.with(flags).run_on_terminal();
+        let output = on_terminal(flags, Rocketman::run_on_terminal);
         assert_eq!(output.lines(), [post(0)]);
-        let seen = ["connecting", "0/s read"].map(|word| output.stderr.contains(word));
-        assert_eq!(seen.contains(&true), is_shown, "{flags} {seen:?}");
+        assert_eq!(has_status_line(&output), is_shown, "{flags} {output:?}");
     }
-    let piped = three_posts("-n 1 --progress always").stderr;
-    assert!(!piped.contains("connecting"), "{piped:?}");
+    let piped = on_terminal("--progress always", Rocketman::run);
+    assert!(!has_status_line(&piped), "{piped:?}");
+}
+
+#[test]
+fn the_status_line_stays_away_from_a_terminal_that_gets_the_events() {
+    for (flags, is_shown) in [("", false), ("-o -", false), ("-o out", true)] {
+        let output = on_terminal(flags, Rocketman::run_all_on_terminal);
+        assert_eq!(output.stderr.contains(&post(0)), !is_shown, "{flags}");
+        assert_eq!(has_status_line(&output), is_shown, "{flags} {output:?}");
+    }
 }
 
 #[test]

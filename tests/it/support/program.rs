@@ -151,13 +151,24 @@ impl Rocketman {
     }
 
     /// Runs it to its end with a terminal as its stderr.
-    pub fn run_on_terminal(mut self) -> Output {
+    pub fn run_on_terminal(self) -> Output {
         let (screen, terminal) = Screen::open();
+        self.run_on(screen, terminal, Stdio::piped())
+    }
+
+    /// Runs it to its end with a terminal as its stdout and stderr; all of it is in the output's stderr.
+    pub fn run_all_on_terminal(self) -> Output {
+        let (screen, terminal) = Screen::open();
+        let stdout = terminal.try_clone().unwrap().into();
+        self.run_on(screen, terminal, stdout)
+    }
+
+    fn run_on(mut self, screen: Screen, terminal: OwnedFd, stdout: Stdio) -> Output {
         let child = self
             .command
             .env("TERM", "xterm")
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(terminal)
             .spawn()
             .unwrap();
