@@ -149,6 +149,10 @@ fn read_dids(path: &Path, dids: &mut BTreeSet<Did>) -> Result<(), SettingsError>
         if read == 0 {
             break;
         }
+        if !line.ends_with(b"\n") {
+            // Longer than any DID: the rest, of a comment most likely, is no line of its own.
+            file.skip_until(b'\n').map_err(failed)?;
+        }
         let text = String::from_utf8_lossy(&line);
         let text = text
             .split('#')

@@ -100,7 +100,8 @@ fn a_secret_in_an_address_is_refused_and_not_repeated() {
 #[test]
 fn a_bad_line_in_a_file_of_accounts_is_named_by_its_number() {
     let call = Rocketman::new(["tail", "-d", "@dids.txt"]);
-    let lines = "# friends\n\ndid:plc:alice # me\nbob.example\n";
+    let comment = "x".repeat(10_000);
+    let lines = format!("# {comment}\n\ndid:plc:alice # me\nbob.example\n");
     fs::write(call.path("dids.txt"), lines).unwrap();
     let words = ["--did", "line 4", "'dids.txt'", "'bob.example'"];
     call.run().assert_says(2, &words);
