@@ -67,8 +67,13 @@ impl Wanted {
         )?;
         let kinds = match () {
             () if hides_kinds => vec![Kind::Commit],
-            () if kind.iter().any(|kind| kind == "all") => Vec::new(),
-            () => chosen("ROCKETMAN_KIND", &kind, &KINDS, &Kind::ALL, Kind::as_str)?,
+            () => {
+                let (all, named): (Vec<_>, Vec<_>) =
+                    kind.into_iter().partition(|kind| kind == "all");
+                // Checked beside "all" too, so that a typo never passes in silence.
+                let kinds = chosen("ROCKETMAN_KIND", &named, &KINDS, &Kind::ALL, Kind::as_str)?;
+                if all.is_empty() { kinds } else { Vec::new() }
+            }
         };
         if !operations.is_empty() && !kinds.is_empty() && !kinds.contains(&Kind::Commit) {
             return Err(SettingsError::OperationsWithoutCommits);

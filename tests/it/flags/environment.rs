@@ -98,6 +98,11 @@ fn a_bad_variable_is_refused_as_a_bad_flag_is() {
             ["ROCKETMAN_KIND", "'post'", "identity"],
         ),
         (
+            "ROCKETMAN_KIND",
+            "all post",
+            ["ROCKETMAN_KIND", "'post'", "identity"],
+        ),
+        (
             "ROCKETMAN_OP",
             "create remove",
             ["ROCKETMAN_OP", "'remove'", "delete"],
