@@ -25,6 +25,13 @@ fn tail_of(messages: Vec<String>, flags: &str, n: usize) -> Output {
     call.with(&format!("-n {n}")).succeed()
 }
 
+/// A call that is to be refused; where it is not, it ends at once and stays on this machine.
+fn to_refuse() -> Rocketman {
+    Rocketman::new(["tail"])
+        .env("ROCKETMAN_SOURCE", "ws://127.0.0.1:1/subscribe")
+        .env("ROCKETMAN_MAX_RETRIES", "0")
+}
+
 /// A commit with this record.
 fn with_record(n: u64, record: &str) -> String {
     let rest = format!(r#","record":{record},"cid":"bafyrei"#);
@@ -83,7 +90,7 @@ fn a_typo_is_refused_with_the_flag_the_text_and_the_way_out() {
         ),
     ];
     for (arguments, words) in cases {
-        let call = Rocketman::new(["tail"]);
+        let call = to_refuse();
         let output = arguments.iter().fold(call, Rocketman::arg).run();
         output.assert_says(2, words);
         assert_eq!(output.stdout, "", "{arguments:?}");
@@ -92,14 +99,16 @@ fn a_typo_is_refused_with_the_flag_the_text_and_the_way_out() {
 
 #[test]
 fn a_secret_in_an_address_is_refused_and_not_repeated() {
-    let output = Rocketman::new(["tail", "wss://me:hunter2@jetstream.example/subscribe"]).run();
+    let output = to_refuse()
+        .arg("wss://me:hunter2@jetstream.example/subscribe")
+        .run();
     output.assert_says(2, &["jetstream.example", "user name or password"]);
     assert!(!output.stderr.contains("hunter2"), "{}", output.stderr);
 }
 
 #[test]
 fn a_bad_line_in_a_file_of_accounts_is_named_by_its_number() {
-    let call = Rocketman::new(["tail", "-d", "@dids.txt"]);
+    let call = to_refuse().with("-d @dids.txt");
     let comment = "x".repeat(10_000);
     let lines = format!("# {comment}\n\ndid:plc:alice # me\nbob.example\n");
     fs::write(call.path("dids.txt"), lines).unwrap();
@@ -109,9 +118,9 @@ fn a_bad_line_in_a_file_of_accounts_is_named_by_its_number() {
 
 #[test]
 fn a_missing_or_empty_file_of_accounts_is_no_filter_for_everybody() {
-    let missing = Rocketman::new(["tail", "-d", "@nowhere.txt"]).run();
+    let missing = to_refuse().with("-d @nowhere.txt").run();
     missing.assert_says(2, &["--did", "'nowhere.txt'", "No such file"]);
-    let call = Rocketman::new(["tail", "-d", "@dids.txt"]);
+    let call = to_refuse().with("-d @dids.txt");
     fs::write(call.path("dids.txt"), "\n# nobody yet\n").unwrap();
     let words = ["--did", "'dids.txt' names no account", "hint: "];
     call.run().assert_says(2, &words);
@@ -119,13 +128,13 @@ fn a_missing_or_empty_file_of_accounts_is_no_filter_for_everybody() {
 
 #[test]
 fn more_names_than_a_server_takes_are_refused_before_it_is_asked() {
-    let mut call = Rocketman::new(["tail", "ws://127.0.0.1:1/subscribe"]);
+    let mut call = to_refuse();
     for n in 0..101 {
         call = call.with(&format!("-c app.bsky.feed.post{n}"));
     }
     call.run()
         .assert_says(2, &["--collection", "101", "100", "hint: "]);
-    let call = Rocketman::new(["tail", "ws://127.0.0.1:1/subscribe", "-d", "@dids.txt"]);
+    let call = to_refuse().with("-d @dids.txt");
     let dids: Vec<_> = (0..10_001).map(|n| format!("did:plc:a{n}")).collect();
     fs::write(call.path("dids.txt"), dids.join("\n")).unwrap();
     call.run()

@@ -131,7 +131,10 @@ fn a_bad_variable_is_refused_as_a_bad_flag_is() {
         ),
     ];
     for (name, value, words) in cases {
-        let output = Rocketman::new(["tail"]).env(name, value).run();
+        // Were it not refused, it would end at once and stay on this machine.
+        let call = Rocketman::new(["tail", "--max-retries", "0"]);
+        let call = call.env("ROCKETMAN_SOURCE", "ws://127.0.0.1:1");
+        let output = call.env(name, value).run();
         output.assert_says(2, &words);
     }
 }
