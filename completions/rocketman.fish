@@ -27,10 +27,10 @@ end
 complete -c rocketman -n "__fish_rocketman_needs_command" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'
 json\t'One JSON object a line'"
 complete -c rocketman -n "__fish_rocketman_needs_command" -l progress -d 'Show the status line on stderr' -r -f -a "auto\t'Where it makes sense'
-always\t'In any case'
+always\t'Wherever it is possible'
 never\t'In no case'"
 complete -c rocketman -n "__fish_rocketman_needs_command" -l color -d 'Colour messages' -r -f -a "auto\t'Where it makes sense'
-always\t'In any case'
+always\t'Wherever it is possible'
 never\t'In no case'"
 complete -c rocketman -n "__fish_rocketman_needs_command" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c rocketman -n "__fish_rocketman_needs_command" -s v -l verbose -d 'Say more on stderr (can be repeated)'
@@ -70,10 +70,10 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-frame-s
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'
 json\t'One JSON object a line'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l progress -d 'Show the status line on stderr' -r -f -a "auto\t'Where it makes sense'
-always\t'In any case'
+always\t'Wherever it is possible'
 never\t'In no case'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l color -d 'Colour messages' -r -f -a "auto\t'Where it makes sense'
-always\t'In any case'
+always\t'Wherever it is possible'
 never\t'In no case'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l raw -d 'Write the server\'s payload byte for byte'
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s 0 -l print0 -d 'End each event with NUL instead of a line end'
@@ -87,10 +87,10 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s V -l versio
 complete -c rocketman -n "__fish_rocketman_using_subcommand completions" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'
 json\t'One JSON object a line'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand completions" -l progress -d 'Show the status line on stderr' -r -f -a "auto\t'Where it makes sense'
-always\t'In any case'
+always\t'Wherever it is possible'
 never\t'In no case'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand completions" -l color -d 'Colour messages' -r -f -a "auto\t'Where it makes sense'
-always\t'In any case'
+always\t'Wherever it is possible'
 never\t'In no case'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand completions" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c rocketman -n "__fish_rocketman_using_subcommand completions" -s v -l verbose -d 'Say more on stderr (can be repeated)'
@@ -100,10 +100,10 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand man" -l dir -d 'Writ
 complete -c rocketman -n "__fish_rocketman_using_subcommand man" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'
 json\t'One JSON object a line'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand man" -l progress -d 'Show the status line on stderr' -r -f -a "auto\t'Where it makes sense'
-always\t'In any case'
+always\t'Wherever it is possible'
 never\t'In no case'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand man" -l color -d 'Colour messages' -r -f -a "auto\t'Where it makes sense'
-always\t'In any case'
+always\t'Wherever it is possible'
 never\t'In no case'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand man" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c rocketman -n "__fish_rocketman_using_subcommand man" -s v -l verbose -d 'Say more on stderr (can be repeated)'

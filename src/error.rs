@@ -62,7 +62,7 @@ impl Error {
         match self {
             Self::Source(SourceError::Refused { hint, .. }) => hint.clone(),
             Self::Source(SourceError::Unreachable { .. }) => Some(
-                "check the network and the address; without --max-retries it keeps trying"
+                "check the address and the network; without --max-retries it keeps trying"
                     .to_owned(),
             ),
             Self::Source(SourceError::Foreign { .. }) => {

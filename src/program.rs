@@ -8,8 +8,6 @@ use std::{
     time::SystemTime,
 };
 
-use clap::Parser;
-
 use crate::{
     cli::{self, Cli, Command},
     logging,
@@ -21,7 +19,7 @@ use crate::{
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
-    let Cli { global, command } = Cli::parse();
+    let Cli { global, command } = cli::parse();
     let events_to_stdout = matches!(
         &command,
         Command::Tail(args) if args.output.output.as_deref().is_none_or(|path| path == "-")
@@ -40,7 +38,8 @@ pub fn main() -> ExitCode {
 }
 
 fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    // What is not UTF-8 is refused where it is read, with the rest of its list.
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 /// Runs on this thread. What still blocks at the end (a name look-up, a write to a stalled reader) is left behind.

@@ -2,6 +2,7 @@
 
 use std::{pin::pin, process::ExitCode, sync::Arc};
 
+use indicatif::HumanCount;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -108,17 +109,27 @@ fn tell(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_cursor:
     });
     let mut extras = Vec::new();
     for (n, what) in [
-        (stats.connects().saturating_sub(1), "reconnects"),
-        (stats.repeats(), "repeats dropped"),
-        (stats.early(), "earlier events dropped"),
-        (stats.bad(), "messages that were no events"),
+        (
+            stats.connects().saturating_sub(1),
+            ["reconnect", "reconnects"],
+        ),
+        (stats.repeats(), ["repeat dropped", "repeats dropped"]),
+        (
+            stats.early(),
+            ["earlier event dropped", "earlier events dropped"],
+        ),
+        (
+            stats.bad(),
+            ["message that was no event", "messages that were no events"],
+        ),
     ] {
         if n > 0 {
-            extras.push(format!(", {n} {what}"));
+            extras.push(format!(", {}", counted(n, what)));
         }
     }
     let text = format!(
-        "{why}: {accepted} events delivered{until}{}",
+        "{why}: {}{until}{}",
+        counted(*accepted, ["event delivered", "events delivered"]),
         extras.concat()
     );
     // A reader that leaves is the most ordinary end of a pipe, and not worth a word.
@@ -127,4 +138,9 @@ fn tell(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_cursor:
     } else {
         info!(target: STATE, accepted, ?ended, "{text}");
     }
+}
+
+/// `1 event`, `1,240 events`.
+fn counted(n: u64, [one, many]: [&str; 2]) -> String {
+    format!("{} {}", HumanCount(n), if n == 1 { one } else { many })
 }

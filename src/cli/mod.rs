@@ -11,6 +11,7 @@
 
 mod generate;
 mod output;
+mod parse;
 mod source;
 mod stop;
 
@@ -22,6 +23,7 @@ use clap_complete::Shell;
 pub use self::{
     generate::{completions, man_pages},
     output::OutputArgs,
+    parse::parse,
     source::{ConnectionArgs, FilterArgs, KINDS, OPERATIONS, PositionArgs},
     stop::StopArgs,
 };
@@ -77,6 +79,7 @@ pub struct GlobalArgs {
     /// Show the status line on stderr
     ///
     /// By default it is shown on a terminal, unless the events go to that terminal too, or messages are quiet, verbose or JSON.
+    /// It is never written anywhere but to a terminal.
     #[arg(
         long,
         global = true,
@@ -107,7 +110,7 @@ pub struct GlobalArgs {
 pub enum When {
     /// Where it makes sense
     Auto,
-    /// In any case
+    /// Wherever it is possible
     Always,
     /// In no case
     Never,

@@ -72,7 +72,7 @@ pub struct PositionArgs {
     /// Go back this far behind the last event where a resume is by time
     ///
     /// That is the case on another server, or on one that counts its events anew. Repeats are recognised and dropped.
-    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_REWIND", value_parser = humantime::parse_duration, default_value = "10s", hide_short_help = true)]
+    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_REWIND", value_parser = duration, default_value = "10s", hide_short_help = true)]
     pub rewind: Duration,
 }
 
@@ -93,7 +93,7 @@ pub struct ConnectionArgs {
     /// Wait at most this long between two tries
     ///
     /// Waits begin below 250ms and double up to this, each at random between none and its limit.
-    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_MAX_BACKOFF", value_parser = humantime::parse_duration, default_value = "30s", hide_short_help = true)]
+    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_MAX_BACKOFF", value_parser = duration, default_value = "30s", hide_short_help = true)]
     pub max_backoff: Duration,
     /// Allow this long for a connection to open
     #[arg(long, value_name = "DURATION", env = "ROCKETMAN_CONNECT_TIMEOUT", value_parser = interval, default_value = "10s", hide_short_help = true)]
@@ -114,12 +114,17 @@ pub struct ConnectionArgs {
     pub no_compress: bool,
 }
 
+/// A duration, none included.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; write it like 500ms, 30s or 1h 30m"))
+}
+
 /// A duration longer than none.
 pub(super) fn interval(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err("it has to be longer than none".to_owned()),
-        Ok(duration) => Ok(duration),
-        Err(error) => Err(format!("{error}; write it like 500ms, 30s or 1h 30m")),
+    match duration(text)? {
+        Duration::ZERO => Err("it has to be longer than none".to_owned()),
+        duration => Ok(duration),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, builder::BoolishValueParser};
 
-use super::source::interval;
+use super::source::{duration, interval};
 
 /// Until when
 #[derive(Debug, Args)]
@@ -31,6 +31,6 @@ pub struct StopArgs {
     #[arg(long, value_name = "DURATION", env = "ROCKETMAN_DURATION", value_parser = interval, hide_short_help = true)]
     pub duration: Option<Duration>,
     /// Allow this long for the rest to be delivered when asked to stop
-    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_GRACE", value_parser = humantime::parse_duration, default_value = "10s", hide_short_help = true)]
+    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_GRACE", value_parser = duration, default_value = "10s", hide_short_help = true)]
     pub grace: Duration,
 }

@@ -39,22 +39,24 @@ impl Wanted {
             op,
         } = args;
         let named = |flag| move |source| SettingsError::Name { flag, source };
+        let flag = spoken("--collection", &collection, "ROCKETMAN_COLLECTION");
         let collections: BTreeSet<_> = or_variable(collection, "ROCKETMAN_COLLECTION", variable)
             .iter()
             .map(|text| CollectionPattern::parse(text))
             .collect::<Result<_, _>>()
-            .map_err(named("--collection"))?;
-        let collections = at_most(MAX_COLLECTIONS, "--collection", collections)?;
+            .map_err(named(flag))?;
+        let collections = at_most(MAX_COLLECTIONS, flag, collections)?;
+        let flag = spoken("--did", &did, "ROCKETMAN_DID");
         let mut dids = BTreeSet::new();
         for text in or_variable(did, "ROCKETMAN_DID", variable) {
             match text.strip_prefix('@') {
                 Some(path) => read_dids(Path::new(path), &mut dids)?,
                 None => {
-                    dids.insert(Did::parse(&text).map_err(named("--did"))?);
+                    dids.insert(Did::parse(&text).map_err(named(flag))?);
                 }
             }
         }
-        let dids = at_most(MAX_DIDS, "--did", dids)?;
+        let dids = at_most(MAX_DIDS, flag, dids)?;
         let op = or_variable(op, "ROCKETMAN_OP", variable);
         let kind = or_variable(kind, "ROCKETMAN_KIND", variable);
         let hides_kinds = kind.is_empty() && !(collections.is_empty() && op.is_empty());
@@ -86,6 +88,11 @@ impl Wanted {
             hides_kinds,
         })
     }
+}
+
+/// What to call a list in an error: its flag, or its variable where nothing was typed.
+fn spoken(flag: &'static str, typed: &[String], variable: &'static str) -> &'static str {
+    if typed.is_empty() { variable } else { flag }
 }
 
 /// A list from the command line, or else from its variable, separated by blanks.

@@ -94,9 +94,16 @@ impl Watch {
         }
         let (tell, closed) = oneshot::channel();
         let wait = move || {
-            while poll(&mut [PollFd::new(&out, PollFlags::empty())], None) == Err(Errno::INTR) {}
-            // Nobody listens any more only when the sink was dropped.
-            tell.send(()).ok();
+            let closed = loop {
+                match poll(&mut [PollFd::new(&out, PollFlags::empty())], None) {
+                    Err(Errno::INTR) => {}
+                    result => break result.is_ok(),
+                }
+            };
+            if closed {
+                // Nobody listens any more only when the sink was dropped.
+                tell.send(()).ok();
+            }
         };
         // Without the thread the next write tells.
         let started = thread::Builder::new()
@@ -107,10 +114,14 @@ impl Watch {
     }
 
     async fn closed(&mut self) {
-        match &mut self.0 {
-            Some(closed) => closed.await.unwrap_or(()),
-            None => std::future::pending().await,
+        if let Some(closed) = &mut self.0
+            && closed.await.is_ok()
+        {
+            return;
         }
+        // Not a pipe, or one that cannot be watched: the next write tells.
+        self.0 = None;
+        std::future::pending::<()>().await;
     }
 }
 

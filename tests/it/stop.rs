@@ -211,7 +211,10 @@ fn a_signal_drains_what_was_read_and_saves_the_cursor() {
         assert_eq!(lines, (0..n).map(post).collect::<Vec<_>>());
         // More than the pipe held when the signal came: it was drained, not cut.
         assert!(stdout.len() > 64 * 1024, "{n} lines");
-        let summary = running.message(&format!("stopped by {name}: {n} events delivered"));
+        let summary = running.message(&format!(
+            "stopped by {name}: {} events delivered",
+            indicatif::HumanCount(n)
+        ));
         assert!(summary.contains("cursor saved at"), "{summary}");
         assert_eq!(saved_seq(&running.path("cursor")), n);
         let output = running.finish();

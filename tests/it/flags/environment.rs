@@ -110,9 +110,13 @@ fn a_bad_variable_is_refused_as_a_bad_flag_is() {
         (
             "ROCKETMAN_COLLECTION",
             "x",
-            ["--collection", "'x'", "app.bsky.feed.post"],
+            ["ROCKETMAN_COLLECTION: ", "'x'", "app.bsky.feed.post"],
         ),
-        ("ROCKETMAN_DID", "alice", ["--did", "'alice'", "did:plc:"]),
+        (
+            "ROCKETMAN_DID",
+            "alice",
+            ["ROCKETMAN_DID: ", "'alice'", "did:plc:"],
+        ),
         (
             "ROCKETMAN_SOURCE",
             "ftp://host",
@@ -137,4 +141,73 @@ fn a_bad_variable_is_refused_as_a_bad_flag_is() {
         let output = call.env(name, value).run();
         output.assert_says(2, &words);
     }
+}
+
+#[test]
+fn what_is_typed_wins_over_a_variable_that_says_the_opposite() {
+    let server = Server::every(|request| {
+        let mut connection = request.accept();
+        connection.send_all((0..3).map(post));
+        connection.until_closed();
+    });
+    let call = |variable: &str, value: &str, arguments: &str| {
+        let call = Rocketman::tail(&server.url())
+            .with("-n 1")
+            .with(arguments)
+            .env(variable, value);
+        call.succeed()
+    };
+    assert!(!call("ROCKETMAN_QUIET", "true", "-v").stderr.is_empty());
+    assert_eq!(call("ROCKETMAN_OUTPUT", "out", "-x cat").lines(), [post(0)]);
+    call("ROCKETMAN_CURSOR", "5", "--since 2026-01-01T00:00:00Z");
+    assert!(
+        server
+            .requests()
+            .last()
+            .unwrap()
+            .ends_with("cursor=1767225600000000")
+    );
+    call("ROCKETMAN_SINCE", "1h", "--cursor 5");
+    assert!(server.requests().last().unwrap().ends_with("cursor=5"));
+    let pages = Rocketman::new(["man", "tail"])
+        .env("ROCKETMAN_DIR", "/nowhere")
+        .succeed();
+    assert!(pages.stdout.starts_with(".ie"), "{}", pages.stdout);
+}
+
+#[test]
+fn a_variable_that_is_set_to_nothing_is_not_set() {
+    let server = Server::one(|request| {
+        let mut connection = request.accept();
+        connection.send(post(0));
+        connection.until_closed();
+    });
+    let names = [
+        "RAW",
+        "CURSOR_FILE",
+        "COUNT",
+        "COLLECTION",
+        "VERBOSE",
+        "LOG_FORMAT",
+    ];
+    let call = Rocketman::tail(&server.url()).with("-n 1");
+    let call = names.iter().fold(call, |call, name| {
+        call.env(&format!("ROCKETMAN_{name}"), "")
+    });
+    assert_eq!(call.succeed().lines(), [post(0)]);
+}
+
+#[test]
+fn a_list_that_is_not_text_is_refused_and_names_its_variable() {
+    use std::os::unix::ffi::OsStrExt;
+    let value = std::ffi::OsStr::from_bytes(b"\xff");
+    let output = Rocketman::tail("127.0.0.1:1")
+        .env("ROCKETMAN_COLLECTION", value)
+        .run();
+    assert_eq!(output.code, Some(2));
+    assert!(
+        output.stderr.contains("ROCKETMAN_COLLECTION: "),
+        "{}",
+        output.stderr
+    );
 }

@@ -49,7 +49,7 @@ fn renumbered(first: String, seq: u64) {
     assert_eq!(count(&output, said), 1, "{}", output.stderr);
     assert_eq!(count(&output, "3 repeats dropped"), 1, "{}", output.stderr);
     assert_eq!(
-        count(&output, "1 earlier events dropped"),
+        count(&output, "1 earlier event dropped"),
         1,
         "{}",
         output.stderr
