@@ -5,6 +5,7 @@
 #![allow(
     clippy::doc_markdown,
     rustdoc::bare_urls,
+    rustdoc::broken_intra_doc_links,
     rustdoc::invalid_html_tags,
     reason = "these doc comments are shown in a terminal, where Markdown would be noise"
 )]

@@ -10,6 +10,9 @@ pub enum BadEvent {
     /// The envelope cannot be read, or the message does not end where an object ends.
     #[error("its envelope cannot be read")]
     Envelope,
+    /// A text that is no UTF-8, in which nothing else could be trusted either.
+    #[error("it is not valid UTF-8")]
+    NotUtf8,
     /// The whole of it was asked to be checked, and it is not JSON.
     #[error("it is not valid JSON")]
     NotJson,
@@ -22,8 +25,8 @@ pub enum BadEvent {
     /// A zstd frame that cannot be inflated.
     #[error("its zstd frame is damaged")]
     DamagedZstd,
-    /// A zstd frame that inflates past the cap.
-    #[error("it inflates past the size limit")]
+    /// A message that is larger than the cap, as it came or inflated.
+    #[error("it is larger than the size limit")]
     TooLarge,
     /// A compressed message reached a program that was built without zstd.
     #[error("it is compressed, and this build has no zstd")]
@@ -32,8 +35,9 @@ pub enum BadEvent {
 
 impl BadEvent {
     /// Every class, in the order of their counters.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Envelope,
+        Self::NotUtf8,
         Self::NotJson,
         Self::NotZstd,
         Self::WrongDictionary,
@@ -61,9 +65,10 @@ pub(crate) fn envelope(
     if line.trim_ascii_end().last() != Some(&b'}') {
         return Err(BadEvent::Envelope);
     }
-    if rules.validate
-        && (str::from_utf8(line).is_err() || serde_json::from_slice::<IgnoredAny>(line).is_err())
-    {
+    if simdutf8::basic::from_utf8(line).is_err() {
+        return Err(BadEvent::NotUtf8);
+    }
+    if rules.validate && serde_json::from_slice::<IgnoredAny>(line).is_err() {
         return Err(BadEvent::NotJson);
     }
     match scan::commit(line) {

@@ -287,8 +287,8 @@ fn bad_zstd_of_every_kind_is_counted_and_stepped_over() {
     let cases = [
         (compress_otherwise(&post(9)), "another dictionary"),
         (whole[..whole.len() / 2].to_vec(), "zstd frame is damaged"),
-        (compress(&bomb, true), "past the size limit"),
-        (compress(&bomb, false), "past the size limit"),
+        (compress(&bomb, true), "larger than the size limit"),
+        (compress(&bomb, false), "larger than the size limit"),
         (b"{\"did\":1}".to_vec(), "not a zstd frame"),
         (Vec::new(), "not a zstd frame"),
     ];
@@ -307,13 +307,28 @@ fn bad_zstd_of_every_kind_is_counted_and_stepped_over() {
 }
 
 #[test]
-fn a_message_past_the_frame_limit_ends_the_connection_and_is_told() {
+fn messages_that_are_too_large_or_no_utf8_are_counted_and_stepped_over() {
     let large = with_record(1, &format!("\"{}\"", "x".repeat(10_000)));
-    let server = sending(move |connection| connection.send_all([post(0), large]));
-    let call = Rocketman::tail(&server.url()).with("--max-frame-size 4K --max-retries 0");
-    let output = call.run();
-    assert_eq!(output.lines(), [post(0)]);
-    output.assert_says(3, &[&server.url(), "too long"]);
+    let torn = post(2).into_bytes();
+    let server = sending(move |connection| {
+        connection.send_all([post(0), large]);
+        // A text frame with half a character in it.
+        let mut payload = torn;
+        let rocket = payload.iter().position(|byte| *byte == 0xf0).unwrap();
+        payload[rocket + 1] = b'x';
+        let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
+        connection.send_raw(&[&[0x81, 126], &length[..], &payload].concat());
+        connection.send(post(3));
+    });
+    let call = Rocketman::tail(&server.url()).with("--max-frame-size 4K --max-retries 0 -n 2");
+    let output = call.succeed();
+    assert_eq!(output.lines(), [post(0), post(3)]);
+    let words = [
+        "it is larger than the size limit",
+        "it is not valid UTF-8",
+        "2 messages that were no events",
+    ];
+    output.assert_says(0, &words);
 }
 
 #[test]

@@ -13,13 +13,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time,
 };
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        handshake::{client::generate_key, derive_accept_key},
-        protocol::{Role, WebSocketConfig},
-    },
-};
+use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
 use super::{connect::Stream, endpoint::Endpoint};
 use crate::event::micros_since_1970;
@@ -59,7 +53,9 @@ pub(super) enum HandshakeError {
 
 /// An open connection and when, by the server's clock, it began.
 pub(super) struct Upgraded {
-    pub(super) socket: WebSocketStream<Stream>,
+    pub(super) stream: Stream,
+    /// What was received behind the answer.
+    pub(super) received: Vec<u8>,
     /// The answer's `Date`, in microseconds since 1970.
     pub(super) date_us: Option<u64>,
 }
@@ -69,7 +65,6 @@ pub(super) async fn upgrade(
     mut stream: Stream,
     endpoint: &Endpoint,
     query: &str,
-    config: WebSocketConfig,
 ) -> Result<Upgraded, HandshakeError> {
     let key = generate_key();
     let target = if query.is_empty() {
@@ -102,11 +97,10 @@ pub(super) async fn upgrade(
     if answer.accept.as_deref() != Some(derive_accept_key(key.as_bytes()).as_str()) {
         return Err(HandshakeError::NotWebSocket);
     }
-    let rest = received.split_off(answer.head_bytes);
-    let socket =
-        WebSocketStream::from_partially_read(stream, rest, Role::Client, Some(config)).await;
+    let received = received.split_off(answer.head_bytes);
     Ok(Upgraded {
-        socket,
+        stream,
+        received,
         date_us: answer.date.and_then(micros_since_1970),
     })
 }

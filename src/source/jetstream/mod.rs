@@ -1,6 +1,6 @@
 //! A Jetstream server as a source: the retry loop around its connections.
 //!
-//! [`session`] is one connection. Here it is decided what comes after it: where to resume, how long to wait, which server is next, and when to give up.
+//! `session` is one connection, and `socket` its frames. Here it is decided what comes after it: where to resume, how long to wait, which server is next, and when to give up.
 
 mod connect;
 mod endpoint;
@@ -9,12 +9,12 @@ mod inflate;
 mod proxy;
 mod resume;
 mod session;
+mod socket;
 mod v1;
 
 use std::{convert::Infallible, error::Error, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tracing::{debug, info, warn};
 
 use self::{
@@ -23,6 +23,7 @@ use self::{
     inflate::Inflater,
     resume::{Beginning, Resume},
     session::{Lost, Reader, Session},
+    socket::Socket,
     v1::Wanted,
 };
 pub use self::{
@@ -188,11 +189,7 @@ impl Jetstream {
         let request = self.wanted.request(beginning.cursor());
         debug!(%endpoint, query = request.query, "connecting");
         let stream = self.connector.open(endpoint).await?;
-        let cap = Some(self.settings.max_frame_bytes);
-        let config = WebSocketConfig::default()
-            .max_message_size(cap)
-            .max_frame_size(cap);
-        let upgraded = handshake::upgrade(stream, endpoint, &request.query, config).await?;
+        let upgraded = handshake::upgrade(stream, endpoint, &request.query).await?;
         let began_us = upgraded.date_us.unwrap_or_else(now_us);
         self.reader.resume.set_live_from(began_us);
         if self.settings.exit_at_end {
@@ -200,16 +197,14 @@ impl Jetstream {
                 .end_us
                 .get_or_insert_with(|| end_moment(upgraded.date_us, now_us()));
         }
-        let mut session = Session::new(
-            upgraded.socket,
-            Arc::new(origin),
-            self.settings.frame_timeout,
+        let socket = Socket::new(
+            upgraded.stream,
+            &upgraded.received,
+            self.settings.max_frame_bytes,
         );
+        let mut session = Session::new(socket, Arc::new(origin), self.settings.frame_timeout);
         if let Some(hello) = request.hello {
-            session
-                .send(hello)
-                .await
-                .map_err(|lost| HandshakeError::Io(std::io::Error::other(lost)))?;
+            session.send(hello).await.map_err(HandshakeError::Io)?;
         }
         self.announce(endpoint, beginning);
         Ok(session)

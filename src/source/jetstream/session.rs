@@ -4,24 +4,21 @@
 
 use std::{
     convert::Infallible,
+    future::poll_fn,
+    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use futures_util::{Sink as _, SinkExt, StreamExt};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{self, Bytes, Message, protocol::CloseFrame},
-};
-use tracing::warn;
+use tracing::{debug, trace, warn};
 
 use super::{
-    connect::Stream,
     inflate::Inflater,
     resume::{Admission, Resume},
+    socket::{Incoming, Socket, SocketError},
 };
 use crate::{
     event::{BadEvent, Batch, LineRules, Origin},
@@ -43,10 +40,8 @@ const EXCERPT: usize = 160;
 pub(super) enum Lost {
     #[error("the server closed the connection ({0})")]
     Closed(String),
-    #[error("the connection ended without a farewell")]
-    Eof,
-    #[error("the connection broke")]
-    Broken(#[source] tungstenite::Error),
+    #[error(transparent)]
+    Socket(#[from] SocketError),
     #[error("nothing was received for {}", humantime::format_duration(*.0))]
     Silent(Duration),
     #[error("the server counts its events otherwise than before")]
@@ -69,23 +64,18 @@ pub(super) struct Reader {
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Session {
-    socket: WebSocketStream<Stream>,
+    socket: Socket,
     origin: Arc<Origin>,
     frame_timeout: Duration,
     last_frame: Instant,
     last_event: Instant,
     next_ping: Instant,
     timer: Pin<Box<Sleep>>,
-    is_flushed: bool,
     was_idle: bool,
 }
 
 impl Session {
-    pub(super) fn new(
-        socket: WebSocketStream<Stream>,
-        origin: Arc<Origin>,
-        frame_timeout: Duration,
-    ) -> Self {
+    pub(super) fn new(socket: Socket, origin: Arc<Origin>, frame_timeout: Duration) -> Self {
         let now = Instant::now();
         let next_ping = now + frame_timeout / PINGS_PER_LIMIT;
         Self {
@@ -96,17 +86,14 @@ impl Session {
             last_event: now,
             next_ping,
             timer: Box::pin(sleep_until(next_ping)),
-            is_flushed: true,
             was_idle: false,
         }
     }
 
     /// Sends one message; used before anything is read.
-    pub(super) async fn send(&mut self, message: String) -> Result<(), Lost> {
-        self.socket
-            .send(Message::text(message))
-            .await
-            .map_err(Lost::Broken)
+    pub(super) async fn send(&mut self, message: String) -> io::Result<()> {
+        self.socket.text(message);
+        poll_fn(|cx| self.socket.poll_flush(cx)).await
     }
 
     /// Adds all events that are ready, and waits only while there is none.
@@ -123,7 +110,7 @@ impl Session {
             self.last_event = self.last_frame;
         }
         batch.set_origin(&self.origin);
-        std::future::poll_fn(|cx| self.poll_read(cx, reader, batch)).await
+        poll_fn(|cx| self.poll_read(cx, reader, batch)).await
     }
 
     fn poll_read(
@@ -134,7 +121,16 @@ impl Session {
     ) -> Poll<Result<Flow, Lost>> {
         let mut counts = Counts::default();
         let outcome = self.drain(cx, reader, batch, &mut counts);
+        self.flush(cx);
         if counts.frames > 0 {
+            let Counts {
+                frames,
+                events,
+                bytes,
+                repeats,
+                early,
+            } = counts;
+            trace!(frames, events, bytes, repeats, early, "read");
             self.last_frame = Instant::now();
             if counts.events > 0 {
                 self.last_event = self.last_frame;
@@ -159,25 +155,25 @@ impl Session {
         counts: &mut Counts,
     ) -> Option<Result<Flow, Lost>> {
         while !batch.is_full() {
-            let message = match self.socket.poll_next_unpin(cx) {
+            let incoming = match self.socket.poll_next(cx) {
                 Poll::Pending => return None,
-                Poll::Ready(Some(Ok(message))) => message,
-                Poll::Ready(Some(Err(error))) => return Some(Err(lost(error))),
-                Poll::Ready(None) => return Some(Err(Lost::Eof)),
+                Poll::Ready(Ok(incoming)) => incoming,
+                Poll::Ready(Err(error)) => return Some(Err(error.into())),
             };
             counts.frames += 1;
             let start = batch.buffer().len();
-            let filled = match message {
-                Message::Text(text) => {
-                    batch.buffer().extend_from_slice(text.as_bytes());
+            let filled = match incoming {
+                Incoming::Text(text) => {
+                    batch.buffer().extend_from_slice(text);
                     Ok(())
                 }
-                Message::Binary(frame) => reader
+                Incoming::Binary(frame) => reader
                     .inflater
-                    .inflate(&frame, batch.buffer())
+                    .inflate(frame, batch.buffer())
                     .map_err(|bad| (bad, frame)),
-                Message::Close(frame) => return Some(Err(Lost::Closed(farewell(frame.as_ref())))),
-                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
+                Incoming::TooLarge(head) => Err((BadEvent::TooLarge, head)),
+                Incoming::Close(farewell) => return Some(Err(Lost::Closed(farewell))),
+                Incoming::Other => continue,
             };
             counts.events += 1;
             match filled {
@@ -186,19 +182,24 @@ impl Session {
                         return Some(outcome);
                     }
                 }
-                Err((bad, frame)) => reader.report(bad, &frame),
+                Err((bad, bytes)) => reader.report(bad, bytes),
             }
         }
         Some(Ok(Flow::More))
     }
 
+    /// Sends what is queued, pings and answers to pings, as far as it can leave. The frame clock, or the next read, decides
+    /// about a connection on which nothing leaves.
+    fn flush(&mut self, cx: &mut Context<'_>) {
+        if let Poll::Ready(Err(error)) = self.socket.poll_flush(cx) {
+            debug!(%error, "cannot write to the socket");
+        }
+    }
+
     /// Sends pings, and notices silence. Ready only when something is to be reported.
     fn poll_clocks(&mut self, cx: &mut Context<'_>, reader: &Reader) -> Poll<Result<Flow, Lost>> {
         loop {
-            if !self.is_flushed {
-                // A ping that cannot leave waits; the frame clock decides about the connection.
-                self.is_flushed = self.socket.poll_flush_unpin(cx).is_ready();
-            }
+            self.flush(cx);
             ready!(self.timer.as_mut().poll(cx));
             let now = Instant::now();
             if now >= self.last_frame + self.frame_timeout {
@@ -210,10 +211,8 @@ impl Session {
             }
             if now >= self.next_ping {
                 self.next_ping = now + self.frame_timeout / PINGS_PER_LIMIT;
-                // Refused only on a connection that is already closing, which the next read reports.
-                self.is_flushed = Pin::new(&mut self.socket)
-                    .start_send(Message::Ping(Bytes::new()))
-                    .is_err();
+                self.socket.ping();
+                continue;
             }
             let next = self.next_ping.min(self.last_frame + self.frame_timeout);
             self.timer
@@ -230,15 +229,19 @@ impl Session {
         loop {
             sleep_until(self.next_ping).await;
             self.next_ping = Instant::now() + self.frame_timeout / PINGS_PER_LIMIT;
+            self.socket.ping();
             // A broken connection is noticed, and told, by the next read.
-            self.socket.send(Message::Ping(Bytes::new())).await.ok();
+            poll_fn(|cx| self.socket.poll_flush(cx)).await.ok();
         }
     }
 
     /// Takes leave, as far as that is quickly done.
     pub(super) async fn close(&mut self) {
         // Whether the farewell arrives makes no difference to anybody.
-        timeout(FAREWELL, self.socket.close(None)).await.ok();
+        self.socket.close();
+        timeout(FAREWELL, poll_fn(|cx| self.socket.poll_flush(cx)))
+            .await
+            .ok();
     }
 }
 
@@ -309,29 +312,7 @@ impl Reader {
         if self.stats.add_bad(bad) {
             let shown = bytes.get(..EXCERPT).unwrap_or(bytes);
             let excerpt = shown.escape_ascii().to_string();
-            warn!(why = %bad, bytes = bytes.len(), excerpt, "skipped a message that is no event (later ones of this class are only counted)");
+            warn!(why = %bad, excerpt, "skipped a message that is no event (later ones of this class are only counted)");
         }
-    }
-}
-
-fn farewell(frame: Option<&CloseFrame>) -> String {
-    match frame {
-        None => "without a code".to_owned(),
-        Some(frame) if frame.reason.is_empty() => format!("code {}", u16::from(frame.code)),
-        Some(frame) => format!(
-            "code {}: {}",
-            u16::from(frame.code),
-            frame.reason.as_bytes().escape_ascii()
-        ),
-    }
-}
-
-fn lost(error: tungstenite::Error) -> Lost {
-    use tungstenite::{Error, error::ProtocolError};
-    match error {
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::ConnectionClosed => {
-            Lost::Eof
-        }
-        other => Lost::Broken(other),
     }
 }

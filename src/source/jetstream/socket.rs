@@ -1,0 +1,410 @@
+//! A WebSocket as a client of a stream needs it: large reads, and frames looked at where they lie.
+//!
+//! Frames are written by the WebSocket library; only reading is done here (RFC 6455, section 5). That saves a copy, an
+//! allocation and a buffer to clear per event, and a message that is too large is stepped over instead of ending the connection.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_tungstenite::tungstenite::{
+    Bytes,
+    protocol::frame::{
+        CloseFrame, Frame,
+        coding::{Data, OpCode},
+    },
+};
+
+use super::connect::Stream;
+
+/// How much is read at once, and the size of the buffer unless a message is larger. Twice the library's default measured no faster.
+const BUFFER: usize = 128 * 1024;
+
+/// Answers to pings that may wait for a socket that takes none.
+const MAX_WAITING: usize = 16 * 1024;
+
+/// How much of a message that is too large is shown.
+const HEAD: usize = 160;
+
+/// What came.
+#[derive(Debug)]
+pub(super) enum Incoming<'a> {
+    /// A whole text message.
+    Text(&'a [u8]),
+    /// A whole binary message.
+    Binary(&'a [u8]),
+    /// The beginning of a message that is larger than allowed; the rest is stepped over.
+    TooLarge(&'a [u8]),
+    /// A ping, which is answered, or a pong, or a part of a message.
+    Other,
+    /// The server takes leave.
+    Close(String),
+}
+
+/// Why nothing more can be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SocketError {
+    #[error("the connection broke")]
+    Io(#[from] io::Error),
+    #[error("the connection ended without a farewell")]
+    Eof,
+    #[error("the server broke the WebSocket protocol: {0}")]
+    Protocol(&'static str),
+}
+
+/// A client's end of an open connection.
+#[derive(Debug)]
+pub(super) struct Socket {
+    stream: Stream,
+    buffer: Vec<u8>,
+    /// What was received and not looked at yet.
+    start: usize,
+    end: usize,
+    /// How much of a message that is too large is still to come.
+    to_skip: u64,
+    message: Option<Fragments>,
+    cap: usize,
+    /// Frames on their way out, and how much of them is written.
+    waiting: Vec<u8>,
+    written: usize,
+}
+
+/// The parts so far of a message that comes in several frames.
+#[derive(Debug)]
+struct Fragments {
+    is_text: bool,
+    payload: Vec<u8>,
+    is_too_large: bool,
+}
+
+/// The head of a frame.
+#[derive(Debug, PartialEq, Eq)]
+struct Head {
+    bytes: usize,
+    is_final: bool,
+    opcode: u8,
+    length: u64,
+}
+
+const CONTINUATION: u8 = 0;
+const TEXT: u8 = 1;
+const BINARY: u8 = 2;
+const CLOSE: u8 = 8;
+const PING: u8 = 9;
+const PONG: u8 = 10;
+
+impl Head {
+    /// `None` while it is incomplete.
+    fn parse(bytes: &[u8]) -> Result<Option<Self>, SocketError> {
+        let [first, second, rest @ ..] = bytes else {
+            return Ok(None);
+        };
+        if first & 0x70 != 0 {
+            return Err(SocketError::Protocol(
+                "a frame uses an extension that was not asked for",
+            ));
+        }
+        if second & 0x80 != 0 {
+            return Err(SocketError::Protocol("a frame is masked"));
+        }
+        let (is_final, opcode) = (first & 0x80 != 0, first & 0x0f);
+        let (bytes, length) = match (second & 0x7f, rest) {
+            (126, [a, b, ..]) => (4, u64::from(u16::from_be_bytes([*a, *b]))),
+            (127, rest) => match rest.first_chunk() {
+                Some(length) => (10, u64::from_be_bytes(*length)),
+                None => return Ok(None),
+            },
+            (126, _) => return Ok(None),
+            (small, _) => (2, u64::from(small)),
+        };
+        if opcode >= CLOSE && (!is_final || length > 125) {
+            return Err(SocketError::Protocol(
+                "a control frame is too long or in parts",
+            ));
+        }
+        Ok(Some(Self {
+            bytes,
+            is_final,
+            opcode,
+            length,
+        }))
+    }
+}
+
+impl Socket {
+    /// A connection whose upgrade is done, and what was received behind it. Messages larger than `cap` bytes are stepped over.
+    pub(super) fn new(stream: Stream, received: &[u8], cap: usize) -> Self {
+        let mut buffer = vec![0; BUFFER.max(received.len())];
+        buffer[..received.len()].copy_from_slice(received);
+        Self {
+            stream,
+            buffer,
+            start: 0,
+            end: received.len(),
+            to_skip: 0,
+            message: None,
+            cap,
+            waiting: Vec::new(),
+            written: 0,
+        }
+    }
+
+    /// The next frame, or message where it comes in one.
+    ///
+    /// Cancel safety: what was received and not returned stays.
+    pub(super) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Incoming<'_>, SocketError>> {
+        loop {
+            self.skip();
+            let received = &self.buffer[self.start..self.end];
+            let head = if self.to_skip > 0 {
+                None
+            } else {
+                Head::parse(received)?
+            };
+            let Some(head) = head else {
+                ready!(self.poll_fill(cx, 0))?;
+                continue;
+            };
+            let is_control = head.opcode >= CLOSE;
+            if !is_control && head.length > self.cap as u64 {
+                return Poll::Ready(Ok(self.too_large(&head)));
+            }
+            let length = usize::try_from(head.length).unwrap_or(usize::MAX);
+            let frame = head.bytes + length;
+            if received.len() < frame {
+                ready!(self.poll_fill(cx, frame))?;
+                continue;
+            }
+            let payload = self.start + head.bytes..self.start + frame;
+            self.start += frame;
+            return Poll::Ready(match head.opcode {
+                TEXT | BINARY if head.is_final && self.message.is_none() => {
+                    let payload = &self.buffer[payload];
+                    Ok(if head.opcode == TEXT {
+                        Incoming::Text(payload)
+                    } else {
+                        Incoming::Binary(payload)
+                    })
+                }
+                TEXT | BINARY | CONTINUATION => self.part(&head, payload),
+                PING => {
+                    self.answer(payload);
+                    Ok(Incoming::Other)
+                }
+                PONG => Ok(Incoming::Other),
+                CLOSE => Ok(self.closed(payload)),
+                _ => Err(SocketError::Protocol("a frame is of an unknown kind")),
+            });
+        }
+    }
+
+    /// Drops what belongs to a message that is too large.
+    fn skip(&mut self) {
+        let here = usize::try_from(self.to_skip)
+            .unwrap_or(usize::MAX)
+            .min(self.end - self.start);
+        self.start += here;
+        self.to_skip -= here as u64;
+    }
+
+    /// Begins to step over a frame whose payload is too large.
+    fn too_large(&mut self, head: &Head) -> Incoming<'_> {
+        let first = self.start + head.bytes;
+        let shown = first..self.end.min(first + HEAD).max(first);
+        self.start = first;
+        self.to_skip = head.length;
+        match (head.is_final, &mut self.message) {
+            (true, None) => {}
+            (false, None) => {
+                self.message = Some(Fragments {
+                    is_text: head.opcode == TEXT,
+                    payload: Vec::new(),
+                    is_too_large: true,
+                });
+            }
+            (false, Some(message)) => {
+                message.is_too_large = true;
+                message.payload = Vec::new();
+                return Incoming::Other;
+            }
+            (true, Some(_)) => self.message = None,
+        }
+        Incoming::TooLarge(&self.buffer[shown])
+    }
+
+    /// Takes one frame of a message that comes in several.
+    fn part(
+        &mut self,
+        head: &Head,
+        payload: std::ops::Range<usize>,
+    ) -> Result<Incoming<'_>, SocketError> {
+        let part = &self.buffer[payload.clone()];
+        match (&mut self.message, head.opcode) {
+            (None, CONTINUATION) => {
+                return Err(SocketError::Protocol(
+                    "a message continues that did not begin",
+                ));
+            }
+            (Some(_), TEXT | BINARY) => {
+                return Err(SocketError::Protocol("a message begins inside of another"));
+            }
+            (None, opcode) => {
+                self.message = Some(Fragments {
+                    is_text: opcode == TEXT,
+                    payload: part.to_vec(),
+                    is_too_large: false,
+                });
+            }
+            (Some(message), _) if message.payload.len() + part.len() > self.cap => {
+                message.is_too_large = true;
+                message.payload = Vec::new();
+            }
+            (Some(message), _) => message.payload.extend_from_slice(part),
+        }
+        if !head.is_final {
+            return Ok(Incoming::Other);
+        }
+        let Some(Fragments {
+            is_text,
+            payload: whole,
+            is_too_large,
+        }) = self.message.take()
+        else {
+            return Ok(Incoming::Other);
+        };
+        if is_too_large {
+            return Ok(Incoming::TooLarge(&[]));
+        }
+        // It is lent from the buffer like every other message, where there is room once what was there is gone.
+        self.make_room(whole.len());
+        let lent = self.start - whole.len()..self.start;
+        self.buffer[lent.clone()].copy_from_slice(&whole);
+        Ok(if is_text {
+            Incoming::Text(&self.buffer[lent])
+        } else {
+            Incoming::Binary(&self.buffer[lent])
+        })
+    }
+
+    /// Moves what is not looked at yet so far back that `room` bytes lie before it.
+    fn make_room(&mut self, room: usize) {
+        if self.start < room {
+            let left = self.end - self.start;
+            self.buffer.resize(self.buffer.len().max(room + left), 0);
+            self.buffer.copy_within(self.start..self.end, room);
+            (self.start, self.end) = (room, room + left);
+        }
+    }
+
+    /// Receives more, into a buffer that has room for a frame of `frame` bytes.
+    fn poll_fill(&mut self, cx: &mut Context<'_>, frame: usize) -> Poll<Result<(), SocketError>> {
+        let left = self.end - self.start;
+        if left == 0 {
+            (self.start, self.end) = (0, 0);
+            if self.buffer.len() > BUFFER && frame <= BUFFER {
+                self.buffer.truncate(BUFFER);
+                self.buffer.shrink_to_fit();
+            }
+        } else if self.buffer.len() - self.start < frame.max(left + 1)
+            || self.end == self.buffer.len()
+        {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, left);
+        }
+        if self.buffer.len() < frame {
+            self.buffer.resize(frame, 0);
+        }
+        let mut space = ReadBuf::new(&mut self.buffer[self.end..]);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space))?;
+        match space.filled().len() {
+            0 => Poll::Ready(Err(SocketError::Eof)),
+            received => {
+                self.end += received;
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+
+    /// Queues the answer to a ping; an answer more when nothing leaves helps nobody.
+    fn answer(&mut self, payload: std::ops::Range<usize>) {
+        if self.waiting.len() < MAX_WAITING {
+            let pong = Frame::pong(Bytes::copy_from_slice(&self.buffer[payload]));
+            self.queue(pong);
+        }
+    }
+
+    fn closed(&mut self, payload: std::ops::Range<usize>) -> Incoming<'_> {
+        let payload = &self.buffer[payload];
+        let farewell = match payload {
+            [a, b, reason @ ..] => {
+                let code = u16::from_be_bytes([*a, *b]);
+                let reason = reason.escape_ascii();
+                if payload.len() == 2 {
+                    format!("code {code}")
+                } else {
+                    format!("code {code}: {reason}")
+                }
+            }
+            _ => "without a code".to_owned(),
+        };
+        self.queue(Frame::close(None));
+        Incoming::Close(farewell)
+    }
+
+    /// Queues a ping.
+    pub(super) fn ping(&mut self) {
+        if self.waiting.len() < MAX_WAITING {
+            self.queue(Frame::ping(Bytes::new()));
+        }
+    }
+
+    /// Queues a text message.
+    pub(super) fn text(&mut self, text: String) {
+        self.queue(Frame::message(text, OpCode::Data(Data::Text), true));
+    }
+
+    /// Queues the farewell.
+    pub(super) fn close(&mut self) {
+        self.queue(Frame::close(Some(CloseFrame {
+            code: 1000.into(),
+            reason: "".into(),
+        })));
+    }
+
+    fn queue(&mut self, mut frame: Frame) {
+        frame.header_mut().mask = Some(fastrand::u32(..).to_ne_bytes());
+        frame
+            .format(&mut self.waiting)
+            .expect("writing to a Vec cannot fail");
+    }
+
+    /// Writes what is queued. Ready when nothing waits any more.
+    ///
+    /// Cancel safety: what was not written stays queued.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.written < self.waiting.len() {
+            let n =
+                ready!(Pin::new(&mut self.stream).poll_write(cx, &self.waiting[self.written..]))?;
+            if n == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.written += n;
+        }
+        if self.written > 0 {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.waiting.clear();
+            self.waiting.shrink_to(MAX_WAITING);
+            self.written = 0;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests;
