@@ -174,7 +174,8 @@ pub struct TailArgs {
     /// Servers to read from, in order of preference
     ///
     /// wss://HOST[:PORT]/subscribe is the Jetstream exactly there. https://HOST or HOST[:PORT] is the Jetstream of that
-    /// host; without a scheme, TLS is used except on loopback. The next server is tried when one cannot be reached.
+    /// host; without a scheme, TLS is used except on loopback. The next server is tried when one cannot be
+    /// reached, falls silent, brings nothing, or is lost three times in a minute.
     /// Without any, the public instances of Bluesky are read. ROCKETMAN_SOURCE lists servers, separated by blanks.
     #[arg(value_name = "SOURCE", hide_short_help = true)]
     pub source: Vec<String>,

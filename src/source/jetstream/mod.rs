@@ -8,6 +8,7 @@ mod handshake;
 mod inflate;
 mod proxy;
 mod resume;
+mod rotation;
 mod session;
 mod socket;
 mod v1;
@@ -22,6 +23,7 @@ use self::{
     handshake::HandshakeError,
     inflate::Inflater,
     resume::{Beginning, Resume},
+    rotation::Rotation,
     session::{Lost, Reader, Session},
     socket::Socket,
     v1::Wanted,
@@ -116,8 +118,9 @@ pub struct Jetstream {
     backoff: Backoff,
     /// When the next try is due, after a failed one.
     next_try: Option<Instant>,
-    /// Which endpoint is next, or connected.
-    current: usize,
+    rotation: Rotation,
+    /// Whether the present connection brought a new event.
+    brought_events: bool,
 }
 
 impl Jetstream {
@@ -126,7 +129,6 @@ impl Jetstream {
     /// # Panics
     /// Without an endpoint.
     pub fn new(settings: JetstreamSettings, stats: Arc<Stats>) -> Self {
-        assert!(!settings.endpoints.is_empty(), "a source needs an endpoint");
         let wanted = Wanted {
             collections: settings.collections.clone(),
             dids: settings.dids.clone(),
@@ -148,7 +150,8 @@ impl Jetstream {
             session: None,
             backoff: Backoff::new(settings.max_backoff),
             next_try: None,
-            current: 0,
+            rotation: Rotation::new(settings.endpoints.clone()),
+            brought_events: false,
             settings,
         }
     }
@@ -159,7 +162,7 @@ impl Jetstream {
             sleep_until(due).await;
             self.next_try = None;
         }
-        let endpoint = self.settings.endpoints[self.current].clone();
+        let endpoint = self.rotation.current().clone();
         let origin = Origin {
             source: SOURCE.into(),
             host: endpoint.to_string(),
@@ -173,6 +176,8 @@ impl Jetstream {
         {
             Ok(session) => {
                 self.session = Some(session);
+                self.brought_events = false;
+                self.rotation.connected();
                 Ok(())
             }
             Err(error) => self.failed(&endpoint, error),
@@ -241,7 +246,7 @@ impl Jetstream {
             }
             asked_wait = retry_after.unwrap_or_default();
         }
-        self.current = (self.current + 1) % self.settings.endpoints.len();
+        self.rotation.failed();
         self.retry("cannot reach", endpoint, Box::new(error), asked_wait)
     }
 
@@ -263,7 +268,7 @@ impl Jetstream {
             });
         }
         self.next_try = Some(Instant::now() + wait);
-        let next = &self.settings.endpoints[self.current];
+        let next = self.rotation.current();
         let again = if next == endpoint {
             "again".to_owned()
         } else {
@@ -278,12 +283,14 @@ impl Jetstream {
     /// Decides what the loss of a connection means. A number that turned out wrong is no failure: the next try is due at once.
     fn lost(&mut self, lost: Lost) -> Result<(), SourceError> {
         self.session = None;
-        let endpoint = self.settings.endpoints[self.current].clone();
+        let endpoint = self.rotation.current().clone();
         if matches!(lost, Lost::Renumbered) {
             self.reader.resume.distrust_numbers();
             warn!(target: STATE, %endpoint, "{endpoint} counts its events otherwise than before; resuming by time");
             return Ok(());
         }
+        self.rotation
+            .lost(self.brought_events && !matches!(lost, Lost::Silent(_)));
         self.retry("lost", &endpoint, Box::new(lost), Duration::ZERO)
     }
 }
@@ -301,13 +308,7 @@ impl Source for Jetstream {
             info!(target: STATE, saved = show_time(point.time_us), "--cursor or --since is given: the saved cursor is not used");
             return Ok(false);
         }
-        let known = self
-            .settings
-            .endpoints
-            .iter()
-            .position(|endpoint| endpoint.to_string() == origin.host);
-        self.current = known.unwrap_or(0);
-        if known.is_none() {
+        if !self.rotation.begin_with(&origin.host) {
             info!(target: STATE, saved = origin.host, "the saved cursor is of another server; resuming by time");
         }
         if !same_filter {
@@ -328,6 +329,7 @@ impl Source for Jetstream {
             let result = session.read(&mut self.reader, batch).await;
             if !batch.is_empty() {
                 self.backoff.reset();
+                self.brought_events = true;
             }
             match result {
                 Ok(flow) => return Ok(flow),

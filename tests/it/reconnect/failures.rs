@@ -113,3 +113,46 @@ fn only_new_events_end_a_row_of_failed_tries() {
     // 0, 1 fail; 2 brings an event and is cut; 3 fails; 4 brings an event and is cut; 5 and 6 bring nothing new.
     assert_eq!(server.requests().len(), 7, "{}", output.stderr);
 }
+
+#[test]
+fn a_server_that_accepts_and_brings_nothing_makes_room_for_the_next() {
+    // Its date is that of the first event, so that the next server is asked for it.
+    let date = Some("Mon, 21 Sep 2026 14:13:20 GMT");
+    let bad = Server::one(move |request| request.accept_dated(date).cut());
+    let good = Server::one(|request| {
+        let mut connection = request.accept();
+        connection.send(post(0));
+        connection.until_closed();
+    });
+    let output = Rocketman::tail(&bad.url())
+        .arg(good.url())
+        .with("-n 1")
+        .succeed();
+    assert_eq!(output.lines(), [post(0)]);
+}
+
+#[test]
+fn a_server_that_is_cut_again_and_again_makes_room_and_nothing_is_lost_or_repeated() {
+    let cutting = Server::every(|request| {
+        // Each connection brings the last event again, and one more.
+        let from = request.cursor().map_or(0, |seq| seq - 1);
+        let mut connection = request.accept();
+        connection.send_all((from..from + 2).map(post));
+        connection.cut();
+    });
+    let steady = Server::one(|request| {
+        assert!(
+            request.cursor().unwrap() > 1_000_000_000_000_000,
+            "another server is asked by time"
+        );
+        let mut connection = request.accept();
+        connection.send_all((0..10).map(post));
+        connection.until_closed();
+    });
+    let output = Rocketman::tail(&cutting.url())
+        .arg(steady.url())
+        .with("-n 10")
+        .succeed();
+    assert_eq!(output.lines(), (0..10).map(post).collect::<Vec<_>>());
+    assert_eq!(cutting.requests().len(), 3);
+}

@@ -1,0 +1,167 @@
+//! Which of several servers is next.
+//!
+//! Decided on evidence: a server that cannot be reached, falls silent, brings nothing, or is lost again and again makes room for the
+//! next one; after a while in good health elsewhere, the first gets another chance.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::endpoint::Endpoint;
+
+/// So many losses within [`CUTS_WITHIN`] are too many for one server, although it brings events in between.
+const CUTS: usize = 3;
+
+/// See [`CUTS`].
+const CUTS_WITHIN: Duration = Duration::from_secs(60);
+
+/// A connection that lasted so long was a healthy one.
+const HEALTHY: Duration = Duration::from_secs(300);
+
+/// The servers, best first, and the one that is next or connected.
+#[derive(Debug)]
+pub(super) struct Rotation {
+    endpoints: Vec<Endpoint>,
+    current: usize,
+    connected: Option<Instant>,
+    /// The latest losses of the current server.
+    cuts: Vec<Instant>,
+}
+
+impl Rotation {
+    /// # Panics
+    /// Without an endpoint.
+    pub(super) fn new(endpoints: Vec<Endpoint>) -> Self {
+        assert!(!endpoints.is_empty(), "a source needs an endpoint");
+        Self {
+            endpoints,
+            current: 0,
+            connected: None,
+            cuts: Vec::new(),
+        }
+    }
+
+    /// The server that is next, or connected.
+    pub(super) fn current(&self) -> &Endpoint {
+        &self.endpoints[self.current]
+    }
+
+    /// Begins with the server of this address; returns whether there is one.
+    pub(super) fn begin_with(&mut self, address: &str) -> bool {
+        let known = self
+            .endpoints
+            .iter()
+            .position(|endpoint| endpoint.to_string() == address);
+        self.current = known.unwrap_or(0);
+        known.is_some()
+    }
+
+    /// The current server is connected.
+    pub(super) fn connected(&mut self) {
+        self.connected = Some(Instant::now());
+    }
+
+    /// The current server could not be reached.
+    pub(super) fn failed(&mut self) {
+        self.turn();
+    }
+
+    /// The connection was lost. `brought_events` is false when it brought none, or ended in silence.
+    pub(super) fn lost(&mut self, brought_events: bool) {
+        let now = Instant::now();
+        let lasted = self
+            .connected
+            .take()
+            .map_or(Duration::ZERO, |since| now - since);
+        self.cuts.retain(|cut| now - *cut < CUTS_WITHIN);
+        self.cuts.push(now);
+        if !brought_events || self.cuts.len() >= CUTS {
+            self.turn();
+        } else if lasted >= HEALTHY && self.current != 0 {
+            self.go_to(0);
+        }
+    }
+
+    fn turn(&mut self) {
+        self.go_to((self.current + 1) % self.endpoints.len());
+    }
+
+    fn go_to(&mut self, next: usize) {
+        self.current = next;
+        self.cuts.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn three() -> Rotation {
+        Rotation::new(
+            ["a:1", "b:1", "c:1"]
+                .map(|text| Endpoint::parse(text).unwrap())
+                .to_vec(),
+        )
+    }
+
+    fn host(rotation: &Rotation) -> String {
+        rotation.current().host()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_cannot_be_reached_or_brings_nothing_makes_room() {
+        let mut rotation = three();
+        rotation.failed();
+        assert_eq!(host(&rotation), "b");
+        rotation.connected();
+        rotation.lost(false);
+        assert_eq!(host(&rotation), "c");
+        rotation.failed();
+        assert_eq!(host(&rotation), "a");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_is_lost_now_and_then_is_kept_and_one_that_is_lost_again_and_again_is_not()
+     {
+        let mut rotation = three();
+        for _ in 0..10 {
+            rotation.connected();
+            advance(CUTS_WITHIN / 2).await;
+            rotation.lost(true);
+            assert_eq!(host(&rotation), "a");
+        }
+        rotation.connected();
+        advance(Duration::from_secs(1)).await;
+        rotation.lost(true);
+        assert_eq!(host(&rotation), "b");
+        rotation.connected();
+        rotation.lost(true);
+        assert_eq!(host(&rotation), "b", "it begins without a past");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_healthy_while_elsewhere_the_first_gets_another_chance() {
+        let mut rotation = three();
+        rotation.failed();
+        rotation.connected();
+        advance(HEALTHY / 2).await;
+        rotation.lost(true);
+        assert_eq!(host(&rotation), "b");
+        rotation.connected();
+        advance(HEALTHY).await;
+        rotation.lost(true);
+        assert_eq!(host(&rotation), "a");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_server_is_always_the_current_one() {
+        let mut rotation = Rotation::new(vec![Endpoint::parse("a:1").unwrap()]);
+        rotation.failed();
+        rotation.lost(false);
+        assert_eq!(host(&rotation), "a");
+        assert!(rotation.begin_with("wss://a:1/subscribe"));
+        assert!(!rotation.begin_with("wss://b:1/subscribe"));
+    }
+}
