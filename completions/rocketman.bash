@@ -199,7 +199,7 @@ _rocketman() {
             return 0
             ;;
         rocketman__subcmd__tail)
-            opts="-c -d -k -o -x -0 -n -e -q -v -h -V --collection --did --kind --op --since --cursor-file --cursor --save-interval --rewind --output --exec --raw --print0 --validate --count --exit-at-end --until --duration --grace --max-retries --max-backoff --connect-timeout --frame-timeout --max-message-size --max-frame-size --no-compress --quiet --verbose --log-format --progress --color --help --version"
+            opts="-c -d -k -o -x -0 -n -e -q -v -h -V --collection --did --kind --op --since --cursor-file --cursor --on-gap --save-interval --rewind --output --exec --raw --print0 --validate --count --exit-at-end --until --duration --grace --max-retries --max-backoff --connect-timeout --frame-timeout --max-message-size --max-frame-size --no-compress --quiet --verbose --log-format --progress --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -243,6 +243,10 @@ _rocketman() {
                     ;;
                 --cursor)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-gap)
+                    COMPREPLY=($(compgen -W "warn fail" -- "${cur}"))
                     return 0
                     ;;
                 --save-interval)

@@ -13,6 +13,8 @@ pub enum ErrorKind {
     Usage,
     /// The source could not be reached within the allowed retries.
     Unreachable,
+    /// Events are missing that the server no longer has.
+    Gap,
     /// The server refused, and would refuse again.
     Refused,
     /// Another process owns the cursor.
@@ -50,6 +52,7 @@ impl Error {
             Self::Source(error) => match error {
                 SourceError::Unreachable { .. } => ErrorKind::Unreachable,
                 SourceError::Refused { .. } => ErrorKind::Refused,
+                SourceError::Gap { .. } => ErrorKind::Gap,
                 SourceError::Foreign { .. } | SourceError::Setup { .. } => ErrorKind::Usage,
             },
             Self::Cursor(CursorError::Taken(_)) => ErrorKind::CursorTaken,
@@ -67,6 +70,9 @@ impl Error {
             ),
             Self::Source(SourceError::Foreign { .. }) => {
                 Some("give each source a --cursor-file of its own".to_owned())
+            }
+            Self::Source(SourceError::Gap { .. }) => {
+                Some("to go on behind the gap, leave --on-gap fail off once".to_owned())
             }
             Self::Source(SourceError::Setup { .. }) => None,
             Self::Sink(error) => error.hint(),

@@ -62,6 +62,7 @@ impl Failure {
             ErrorKind::Failed => 1,
             ErrorKind::Usage => 2,
             ErrorKind::Unreachable => 3,
+            ErrorKind::Gap => 4,
             ErrorKind::Refused => 6,
             ErrorKind::CursorTaken => 7,
         }

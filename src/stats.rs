@@ -18,6 +18,7 @@ pub struct Stats {
     accepted: AtomicU64,
     repeats: AtomicU64,
     early: AtomicU64,
+    gaps: AtomicU64,
     connects: AtomicU64,
     last_time_us: AtomicU64,
     bad: [AtomicU64; BadEvent::ALL.len()],
@@ -51,6 +52,8 @@ impl Stats {
         repeats, add_repeats;
         /// Events before the asked position, which a server sent all the same, and which were dropped.
         early, add_early;
+        /// Gaps: times at which a server no longer had what was asked for.
+        gaps, add_gaps;
         /// Connections that were established.
         connects, add_connects;
     }

@@ -118,6 +118,7 @@ fn tell(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_cursor:
             stats.early(),
             ["earlier event dropped", "earlier events dropped"],
         ),
+        (stats.gaps(), ["gap", "gaps"]),
         (
             stats.bad(),
             ["message that was no event", "messages that were no events"],

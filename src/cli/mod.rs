@@ -25,7 +25,7 @@ pub use self::{
     generate::{completions, man_pages},
     output::OutputArgs,
     parse::parse,
-    source::{ConnectionArgs, FilterArgs, KINDS, OPERATIONS, PositionArgs},
+    source::{ConnectionArgs, FilterArgs, KINDS, OPERATIONS, OnGapArg, PositionArgs},
     stop::StopArgs,
 };
 
@@ -209,6 +209,7 @@ Exit codes:
   1    failed while running
   2    wrong usage or configuration
   3    no server could be reached within --max-retries
+  4    events are missing that the server no longer has, under --on-gap fail
   6    the server refused the request
   7    another process uses the cursor file
   130  interrupted by Ctrl-C, after everything read was delivered and the

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, builder::BoolishValueParser};
+use clap::{Args, ValueEnum, builder::BoolishValueParser};
 
 /// Which events
 #[derive(Debug, Args)]
@@ -27,6 +27,15 @@ pub struct FilterArgs {
     /// Only commits with this operation (can be repeated)
     #[arg(long, value_name = "OPERATION", value_parser = OPERATIONS)]
     pub op: Vec<String>,
+}
+
+/// What a gap leads to
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnGapArg {
+    /// Say it and go on
+    Warn,
+    /// Say it and end with exit code 4
+    Fail,
 }
 
 /// The values of `--kind`.
@@ -66,6 +75,18 @@ pub struct PositionArgs {
         hide_short_help = true
     )]
     pub cursor: Option<String>,
+    /// What to do when the server no longer has what was asked for
+    ///
+    /// A GAP line on stderr names the times from and to which events are missing. With fail, that ends the run with exit
+    /// code 4, and a saved cursor stays before the gap. With --did a pause may be the accounts' own, which the line then says.
+    #[arg(
+        long,
+        value_name = "ACTION",
+        env = "ROCKETMAN_ON_GAP",
+        default_value = "warn",
+        hide_short_help = true
+    )]
+    pub on_gap: OnGapArg,
     /// Save the cursor file this often while it changes
     #[arg(long, value_name = "DURATION", env = "ROCKETMAN_SAVE_INTERVAL", value_parser = interval, default_value = "1s", hide_short_help = true)]
     pub save_interval: Duration,

@@ -11,11 +11,11 @@ use std::{
 
 use self::filter::{Wanted, or_variable};
 use crate::{
-    cli::{ConnectionArgs, OutputArgs, PositionArgs, StopArgs, TailArgs},
+    cli::{ConnectionArgs, OnGapArg, OutputArgs, PositionArgs, StopArgs, TailArgs},
     event::{LineRules, NameError, Start, StartError, parse_time, show_time},
     filter::Filter,
     pipeline::PipelineSettings,
-    source::jetstream::{Endpoint, EndpointError, JetstreamSettings, Proxies, ProxyError},
+    source::jetstream::{Endpoint, EndpointError, JetstreamSettings, OnGap, Proxies, ProxyError},
 };
 
 /// Where events go.
@@ -130,6 +130,7 @@ impl TailSettings {
             since,
             cursor_file,
             cursor,
+            on_gap,
             save_interval,
             rewind,
         } = position;
@@ -166,6 +167,10 @@ impl TailSettings {
             endpoints: endpoints(&or_variable(source, "ROCKETMAN_SOURCE", &variable))?,
             start,
             rewind,
+            on_gap: match on_gap {
+                OnGapArg::Warn => OnGap::Warn,
+                OnGapArg::Fail => OnGap::Fail,
+            },
             exit_at_end,
             rules,
             proxies: Proxies::from_env(&variable)?,

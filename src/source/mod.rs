@@ -5,7 +5,7 @@ pub mod jetstream;
 use std::convert::Infallible;
 
 pub use self::jetstream::Jetstream;
-use crate::event::{Batch, Position};
+use crate::event::{Batch, Position, show_time};
 
 /// What a source has to say besides its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +76,16 @@ pub enum SourceError {
         answer: String,
         /// What to do about it.
         hint: Option<String>,
+    },
+    /// The server no longer has what was asked for, and that is to be the end.
+    #[error("GAP from={} to={}: {url} no longer has the events in between", show_time(*from_us), show_time(*to_us))]
+    Gap {
+        /// The address.
+        url: String,
+        /// The last event that was read, or the time that was asked for, in microseconds since 1970.
+        from_us: u64,
+        /// The first event that the server has.
+        to_us: u64,
     },
     /// The saved position belongs to another kind of source.
     #[error("the saved cursor belongs to a {found} source, and this one is {expected}")]

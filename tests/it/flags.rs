@@ -28,6 +28,7 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("tail", "--cursor", &["flags::behaviour::a_cursor_is_sent_as_given"]),
     ("tail", "--cursor-file", &["flags::behaviour::a_cursor_file_goes_on_where_it_was_and_rewinds_on_another_server"]),
     ("tail", "--rewind", &["flags::behaviour::a_cursor_file_goes_on_where_it_was_and_rewinds_on_another_server"]),
+    ("tail", "--on-gap", &["reconnect::gaps::on_gap_fail_ends_with_exit_code_4_and_the_cursor_before_the_gap"]),
     ("tail", "--save-interval", &["flags::behaviour::the_cursor_file_is_saved_at_its_pace"]),
     ("tail", "--output", &["flags::behaviour::output_appends_to_a_file"]),
     ("tail", "--exec", &["flags::behaviour::exec_runs_a_program_for_each_event"]),

@@ -1,6 +1,7 @@
 //! Cuts, restarts and silences: what comes out is what an undisturbed stream would have been.
 
 mod failures;
+mod gaps;
 mod lost;
 mod renumbered;
 mod silence;

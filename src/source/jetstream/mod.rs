@@ -45,6 +45,15 @@ use crate::{
 /// The kind of source in origins and cursor files.
 const SOURCE: &str = "jetstream";
 
+/// What a gap means: events that a server no longer has, so that they cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnGap {
+    /// It is told, and reading goes on behind it.
+    Warn,
+    /// It is the end; the saved cursor stays before it.
+    Fail,
+}
+
 /// How to read from Jetstream servers. The defaults read everything, live, from the public instances.
 #[derive(Debug, Clone)]
 pub struct JetstreamSettings {
@@ -70,6 +79,8 @@ pub struct JetstreamSettings {
     pub end_silence: Duration,
     /// What is done to each line.
     pub rules: LineRules,
+    /// What a gap means.
+    pub on_gap: OnGap,
     /// How long a connection may take to open, from the name look-up to the upgrade.
     pub connect_timeout: Duration,
     /// How long a connection may be without any frame, pings included.
@@ -96,6 +107,7 @@ impl Default for JetstreamSettings {
             exit_at_end: false,
             end_silence: Duration::from_secs(60),
             rules: LineRules::default(),
+            on_gap: OnGap::Warn,
             connect_timeout: Duration::from_secs(10),
             frame_timeout: Duration::from_secs(75),
             max_retries: None,
@@ -142,6 +154,8 @@ impl Jetstream {
             stats,
             end_us: None,
             end_silence: settings.end_silence,
+            on_gap: settings.on_gap,
+            may_pause: !settings.dids.is_empty(),
         };
         Self {
             wanted,
@@ -288,6 +302,13 @@ impl Jetstream {
             self.reader.resume.distrust_numbers();
             warn!(target: STATE, %endpoint, "{endpoint} counts its events otherwise than before; resuming by time");
             return Ok(());
+        }
+        if let Lost::Gap { from_us, to_us } = lost {
+            return Err(SourceError::Gap {
+                url: endpoint.to_string(),
+                from_us,
+                to_us,
+            });
         }
         self.rotation
             .lost(self.brought_events && !matches!(lost, Lost::Silent(_)));

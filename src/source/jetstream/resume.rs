@@ -19,6 +19,8 @@ const REMEMBERED: usize = 65_536;
 pub(super) enum Admission {
     /// It is new.
     New,
+    /// It is new, and so much later than this time, which was asked for, that the server no longer has what lies between.
+    NewBehindGap(u64),
     /// It was there before the connection was lost.
     Repeat,
     /// It lies before the position that was asked for.
@@ -26,6 +28,10 @@ pub(super) enum Admission {
     /// It is not the event that was expected: the server counts otherwise than when the position was taken.
     Renumbered,
 }
+
+/// The first event of a connection may be so much later than the time that was asked for; then events are missing.
+/// Identity and account events come several times a minute whatever the filter, so that silence alone is not taken for it.
+const GAP_US: u64 = 60_000_000;
 
 /// How a connection was asked to begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +79,8 @@ struct Seam {
     expected: Option<Point>,
     /// Events of an earlier time are dropped until the first that is not.
     not_before_us: Option<u64>,
+    /// The first event tells whether the server still has what follows this time.
+    has_from_us: Option<u64>,
     repeats: Option<Repeats>,
 }
 
@@ -132,6 +140,7 @@ impl Resume {
         if let Some(start) = self.asked {
             if let Start::Time(time_us) = start {
                 self.seam.not_before_us = Some(time_us);
+                self.seam.has_from_us = Some(time_us);
             }
             return Beginning::Asked(start.as_number());
         }
@@ -141,6 +150,7 @@ impl Resume {
             };
             let from_us = live_from_us.saturating_sub(self.rewind_us);
             self.seam.not_before_us = Some(from_us);
+            self.seam.has_from_us = Some(live_from_us);
             return Beginning::Time(from_us);
         };
         let (from_us, until) = match last.seq {
@@ -156,6 +166,7 @@ impl Resume {
             None => (last.time_us, Until::Time(last.time_us)),
         };
         self.seam.not_before_us = Some(from_us);
+        self.seam.has_from_us = Some(last.time_us);
         self.seam.repeats = Some(self.repeats(until));
         Beginning::Time(from_us)
     }
@@ -164,17 +175,23 @@ impl Resume {
     pub(super) fn admit(&mut self, point: &Point) -> Admission {
         if self.seam.is_open() {
             let admission = self.seam.admit(point);
-            if admission != Admission::New {
+            if !matches!(admission, Admission::New | Admission::NewBehindGap(_)) {
                 return admission;
             }
+            self.remember(point);
+            return admission;
         }
+        self.remember(point);
+        Admission::New
+    }
+
+    fn remember(&mut self, point: &Point) {
         if let Some(identity) = point.identity {
             if self.recent.len() == REMEMBERED {
                 self.recent.pop_front();
             }
             self.recent.push_back(identity);
         }
-        Admission::New
     }
 
     /// Notes how far the stream has been read: the last event that was admitted.
@@ -211,14 +228,25 @@ impl Seam {
                 return Admission::Renumbered;
             }
         }
+        let from_us = self.has_from_us.take();
         if let Some(not_before_us) = self.not_before_us {
             if point.time_us < not_before_us {
                 return Admission::Early;
             }
             self.not_before_us = None;
         }
+        let gap = from_us.filter(|from_us| point.time_us > from_us + GAP_US);
+        match gap {
+            _ if self.is_repeat(point) => Admission::Repeat,
+            Some(from_us) => Admission::NewBehindGap(from_us),
+            None => Admission::New,
+        }
+    }
+
+    /// Whether the event was there before the seam; beyond the seam none was.
+    fn is_repeat(&mut self, point: &Point) -> bool {
         let Some(repeats) = &self.repeats else {
-            return Admission::New;
+            return false;
         };
         let is_repeat = point
             .identity
@@ -231,11 +259,7 @@ impl Seam {
         if is_beyond {
             self.repeats = None;
         }
-        if is_repeat {
-            Admission::Repeat
-        } else {
-            Admission::New
-        }
+        is_repeat
     }
 }
 

@@ -16,12 +16,14 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tracing::{debug, trace, warn};
 
 use super::{
+    OnGap,
     inflate::Inflater,
     resume::{Admission, Resume},
     socket::{Incoming, Socket, SocketError},
 };
 use crate::{
-    event::{BadEvent, Batch, LineRules, Origin},
+    STATE,
+    event::{BadEvent, Batch, LineRules, Origin, show_time},
     source::Flow,
     stats::Stats,
 };
@@ -46,6 +48,8 @@ pub(super) enum Lost {
     Silent(Duration),
     #[error("the server counts its events otherwise than before")]
     Renumbered,
+    #[error("the server no longer has what was asked for")]
+    Gap { from_us: u64, to_us: u64 },
 }
 
 /// What outlives a connection and is needed to read one.
@@ -59,6 +63,9 @@ pub(super) struct Reader {
     pub(super) end_us: Option<u64>,
     /// With an end: how long a silence counts as the end.
     pub(super) end_silence: Duration,
+    pub(super) on_gap: OnGap,
+    /// Only some accounts are read, so that a pause may be theirs.
+    pub(super) may_pause: bool,
 }
 
 /// An open connection.
@@ -272,6 +279,15 @@ impl Reader {
             }
         };
         match self.resume.admit(&envelope.point) {
+            Admission::NewBehindGap(from_us) => {
+                let to_us = envelope.point.time_us;
+                if self.tell_gap(from_us, to_us) {
+                    batch.cut(start);
+                    return Some(Err(Lost::Gap { from_us, to_us }));
+                }
+                batch.keep(start, envelope);
+                return None;
+            }
             Admission::New
                 if self
                     .end_us
@@ -293,6 +309,21 @@ impl Reader {
         }
         batch.cut(start);
         None
+    }
+
+    /// Tells of a gap, and returns whether it is to end the run.
+    fn tell_gap(&self, from_us: u64, to_us: u64) -> bool {
+        let (from, to) = (show_time(from_us), show_time(to_us));
+        if self.may_pause {
+            warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, for only some accounts are read");
+            return false;
+        }
+        self.stats.add_gaps(1);
+        if self.on_gap == OnGap::Fail {
+            return true;
+        }
+        warn!(target: STATE, from, to, "GAP from={from} to={to}: the server no longer has the events in between");
+        false
     }
 
     /// Notes once per batch what was counted, and how far the stream was read.

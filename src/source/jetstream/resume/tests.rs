@@ -40,7 +40,7 @@ fn admissions(resume: &mut Resume, events: &[Point]) -> Vec<Admission> {
     events.iter().map(|point| resume.admit(point)).collect()
 }
 
-use Admission::{Early, New, Renumbered, Repeat};
+use Admission::{Early, New, NewBehindGap, Renumbered, Repeat};
 
 #[test]
 fn the_first_connect_without_a_cursor_begins_at_the_live_tip() {
@@ -264,4 +264,48 @@ fn the_memory_of_a_stream_is_bounded() {
     }
     assert_eq!(resume.recent.len(), REMEMBERED);
     assert_eq!(resume.recent.back(), Some(&identity(REMEMBERED as u64 + 9)));
+}
+
+#[test]
+fn a_first_event_that_is_a_minute_later_than_the_last_tells_of_a_gap_once() {
+    for (second, expected) in [(61, New), (62, NewBehindGap(NOON + SECOND))] {
+        let mut resume = read(&[event(1, None, 1)]);
+        resume.begin(&origin("a"));
+        let times = [event(2, None, second), event(3, None, second + 200)];
+        assert_eq!(admissions(&mut resume, &times), [expected, New], "{second}");
+    }
+}
+
+#[test]
+fn a_beginning_that_the_server_no_longer_has_is_a_gap() {
+    let mut resume = Resume::new(Some(Start::Time(NOON)), REWIND);
+    resume.begin(&origin("a"));
+    assert_eq!(resume.admit(&event(1, Some(1), 3600)), NewBehindGap(NOON));
+}
+
+#[test]
+fn events_before_the_asked_time_show_that_nothing_is_missing() {
+    let mut resume = Resume::new(Some(Start::Time(NOON)), REWIND);
+    resume.begin(&origin("a"));
+    let earlier = Point {
+        time_us: NOON - 1,
+        ..event(9, None, 0)
+    };
+    assert_eq!(
+        admissions(&mut resume, &[earlier, event(1, None, 3600)]),
+        [Early, New]
+    );
+}
+
+#[test]
+fn a_verified_number_leaves_no_gap_however_long_the_stream_was_quiet() {
+    let mut resume = read(&[event(1, Some(7), 1)]);
+    resume.begin(&origin("a"));
+    assert_eq!(
+        admissions(
+            &mut resume,
+            &[event(1, Some(7), 1), event(2, Some(8), 9999)]
+        ),
+        [Repeat, New]
+    );
 }
