@@ -145,8 +145,10 @@ fn a_cursor_in_every_form_begins_where_it_says_and_the_end_is_the_moment_of_the_
         );
     }
     let all = tail(&world, "--since 1h --exit-at-end");
-    assert_eq!(all[0]["cursor"], 1, "everything is younger than an hour");
-    assert!(all.len() as u64 >= seq, "{} events", all.len());
+    // Everything is younger than an hour; the very first events may have been compacted away meanwhile.
+    let number = |event: &Value| event["cursor"].as_u64().unwrap();
+    assert!(number(&all[0]) < 100, "{}", all[0]);
+    assert!(number(all.last().unwrap()) >= seq, "{} events", all.len());
 }
 
 /// The main promise, against the real thing: five kills of the program and five of the server, and nothing is lost.
