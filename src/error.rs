@@ -53,6 +53,7 @@ impl Error {
                 SourceError::Unreachable { .. } => ErrorKind::Unreachable,
                 SourceError::Refused { .. } => ErrorKind::Refused,
                 SourceError::Gap { .. } => ErrorKind::Gap,
+                SourceError::Other(..) => ErrorKind::Failed,
                 SourceError::Foreign { .. } | SourceError::Setup { .. } => ErrorKind::Usage,
             },
             Self::Cursor(CursorError::Taken(_)) => ErrorKind::CursorTaken,
@@ -74,7 +75,7 @@ impl Error {
             Self::Source(SourceError::Gap { .. }) => {
                 Some("to go on behind the gap, leave --on-gap fail off once".to_owned())
             }
-            Self::Source(SourceError::Setup { .. }) => None,
+            Self::Source(SourceError::Setup { .. } | SourceError::Other(..)) => None,
             Self::Sink(error) => error.hint(),
             Self::Cursor(error) => error.hint(),
             Self::Hung { .. } => {

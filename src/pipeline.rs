@@ -3,15 +3,19 @@
 //! The pipeline pulls: it asks the source for what is ready, drops what was not asked for, gives the rest to the sink, and
 //! saves the position up to which the sink has accepted everything. Nothing is pushed, so nothing can pile up.
 
+mod clock;
 mod ending;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use self::ending::Ending;
+use self::{
+    clock::{SaveClock, save},
+    ending::Ending,
+};
 use crate::{
     STATE,
     cursor::{CursorStore, Keeper, NoCursor},
@@ -211,15 +215,15 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
     /// Moves batches until there is a reason to end.
     async fn flow(&mut self, ending: &mut Ending) -> Result<Ended, Error> {
         let mut batch = Batch::new();
-        let mut next_save = Instant::now() + self.settings.save_every;
+        let mut clock = SaveClock::start(self.settings.save_every);
         loop {
             batch.clear();
-            let pulled = self.pull(&mut batch, ending, &mut next_save).await;
+            let pulled = self.pull(&mut batch, ending, &mut clock).await;
             let limit = self.sift(&mut batch);
             if self.keeper.add(&batch) {
                 save(&mut self.keeper, &self.ledger, &self.stats, ending).await;
             }
-            self.push(&mut batch, ending, &mut next_save).await?;
+            self.push(&mut batch, ending, &mut clock).await?;
             self.stats.set_accepted(self.ledger.accepted());
             let pulled = pulled?;
             if !batch.is_empty() {
@@ -229,8 +233,11 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             if let Some(ended) = pulled.or(limit) {
                 return Ok(ended);
             }
-            if Instant::now() >= next_save {
-                self.checkpoint(ending, &mut next_save).await?;
+            if clock.is_due() {
+                let (sink, keeper) = (&mut self.sink, &mut self.keeper);
+                clock
+                    .tick(sink, keeper, &self.ledger, &self.stats, ending)
+                    .await?;
             }
         }
     }
@@ -240,7 +247,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         &mut self,
         batch: &mut Batch,
         ending: &Ending,
-        next_save: &mut Instant,
+        clock: &mut SaveClock,
     ) -> Result<Option<Ended>, Error> {
         // One future across saves: a connect in progress is not begun anew.
         let mut next = pin!(self.source.next_batch(batch));
@@ -254,11 +261,9 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                     Flow::EndAssumed => Some(Ended::EndAssumed),
                 }),
                 error = self.sink.failed() => return Err(error.into()),
-                () = sleep_until(*next_save) => {
-                    self.keeper.pin();
-                    self.sink.checkpoint().await?;
-                    save(&mut self.keeper, &self.ledger, &self.stats, ending).await;
-                    *next_save = Instant::now() + self.settings.save_every;
+                () = clock.due() => {
+                    let (sink, keeper) = (&mut self.sink, &mut self.keeper);
+                    clock.tick(sink, keeper, &self.ledger, &self.stats, ending).await?;
                 }
             }
         }
@@ -294,27 +299,41 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         &mut self,
         batch: &mut Batch,
         ending: &mut Ending,
-        next_save: &mut Instant,
+        clock: &mut SaveClock,
     ) -> Result<(), Error> {
         let mut is_overdue = false;
         while !batch.is_empty() {
-            let sink_name = self.sink.name();
-            let mut accept = pin!(self.sink.accept(batch, &self.ledger));
-            loop {
-                tokio::select! {
-                    biased;
-                    result = &mut accept => break result?,
-                    _ = ending.wanted(), if ending.deadline.is_none() => {
-                        ending.deadline(self.settings.grace);
+            let given = batch.len();
+            let is_hung = {
+                let mut accept = pin!(self.sink.accept(batch, &self.ledger));
+                loop {
+                    tokio::select! {
+                        biased;
+                        result = &mut accept => break result.map(|()| false)?,
+                        _ = ending.wanted(), if ending.deadline.is_none() => {
+                            ending.deadline(self.settings.grace);
+                        }
+                        () = ending.expired() => break true,
+                        () = clock.due() => {
+                            clock.tick_busy(&mut self.keeper, &self.ledger, &self.stats, ending).await;
+                            is_overdue = true;
+                        }
+                        never = self.source.idle() => match never {},
                     }
-                    () = ending.expired() => return Err(Error::Hung { sink: sink_name, grace: self.settings.grace }),
-                    () = sleep_until(*next_save) => {
-                        save(&mut self.keeper, &self.ledger, &self.stats, ending).await;
-                        *next_save = Instant::now() + self.settings.save_every;
-                        is_overdue = true;
-                    }
-                    never = self.source.idle() => match never {},
                 }
+            };
+            if is_hung {
+                return Err(Error::Hung {
+                    sink: self.sink.name(),
+                    grace: self.settings.grace,
+                });
+            }
+            if batch.len() == given {
+                return Err(SinkError::Other(
+                    format!("{} took no event although it was ready", self.sink.name()),
+                    None,
+                )
+                .into());
             }
             if ending.is_wanted() {
                 break;
@@ -322,17 +341,8 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         }
         if is_overdue {
             // While it was busy, the sink could not be asked to make anything durable.
-            *next_save = Instant::now();
+            clock.catch_up();
         }
-        Ok(())
-    }
-
-    /// Has the sink make durable what it was given, and saves the cursor up to what it has accepted.
-    async fn checkpoint(&mut self, ending: &Ending, next_save: &mut Instant) -> Result<(), Error> {
-        self.keeper.pin();
-        self.sink.checkpoint().await?;
-        save(&mut self.keeper, &self.ledger, &self.stats, ending).await;
-        *next_save = Instant::now() + self.settings.save_every;
         Ok(())
     }
 
@@ -351,22 +361,6 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 () = ending.expired() => return Err(Error::Hung { sink: sink_name, grace }),
             }
         }
-    }
-}
-
-/// Saves the cursor up to what is accepted. A stop does not wait for that: there is a last save to come.
-async fn save<C: CursorStore>(
-    keeper: &mut Keeper<C>,
-    ledger: &Ledger,
-    stats: &Stats,
-    ending: &Ending,
-) {
-    let (accepted, files) = ledger.read();
-    stats.set_accepted(accepted);
-    tokio::select! {
-        biased;
-        () = keeper.save(accepted, files) => {}
-        () = ending.pressed() => {}
     }
 }
 

@@ -6,6 +6,7 @@ use std::{
 };
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustix::fs::{FileType, fstat};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use crate::{
@@ -37,7 +38,8 @@ impl StatusLine {
             When::Always => io::stderr().is_terminal(),
             When::Never => false,
             When::Auto => {
-                let is_torn_by_events = events_to_stdout && io::stdout().is_terminal();
+                // Whatever reads a pipe most often writes to this terminal too.
+                let is_torn_by_events = events_to_stdout && !is_file_or_nothing();
                 io::stderr().is_terminal()
                     && !is_torn_by_events
                     && !quiet
@@ -59,6 +61,16 @@ impl StatusLine {
     /// Takes the line away for good.
     pub(crate) fn clear(&self) {
         self.0.finish_and_clear();
+    }
+}
+
+/// Whether stdout is a file, or a device that is no terminal, such as /dev/null.
+fn is_file_or_nothing() -> bool {
+    let kind = fstat(rustix::stdio::stdout()).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    match kind {
+        Ok(FileType::RegularFile) => true,
+        Ok(FileType::CharacterDevice) => !io::stdout().is_terminal(),
+        _ => false,
     }
 }
 

@@ -25,19 +25,21 @@ impl StopSignal {
 }
 
 /// Listens for signals from its creation on.
+///
+/// A signal that was ignored when the program was started stays ignored: that is how `nohup` and a shell's `&` protect it.
 #[derive(Debug)]
 pub(crate) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Signal,
+    interrupt: Option<Signal>,
+    terminate: Option<Signal>,
+    hang_up: Option<Signal>,
 }
 
 impl Signals {
     pub(crate) fn listen() -> std::io::Result<Self> {
         Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
+            interrupt: unless_ignored(SignalKind::interrupt())?,
+            terminate: unless_ignored(SignalKind::terminate())?,
+            hang_up: unless_ignored(SignalKind::hangup())?,
         })
     }
 
@@ -46,9 +48,35 @@ impl Signals {
     /// Cancel safety: no signal is lost.
     pub(crate) async fn next(&mut self) -> StopSignal {
         tokio::select! {
-            _ = self.interrupt.recv() => StopSignal::Interrupt,
-            _ = self.terminate.recv() => StopSignal::Terminate,
-            _ = self.hang_up.recv() => StopSignal::HangUp,
+            () = received(&mut self.interrupt) => StopSignal::Interrupt,
+            () = received(&mut self.terminate) => StopSignal::Terminate,
+            () = received(&mut self.hang_up) => StopSignal::HangUp,
         }
     }
+}
+
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => signal.recv().await.unwrap_or(()),
+        None => std::future::pending().await,
+    }
+}
+
+fn unless_ignored(kind: SignalKind) -> std::io::Result<Option<Signal>> {
+    if is_ignored(kind) {
+        Ok(None)
+    } else {
+        signal(kind).map(Some)
+    }
+}
+
+/// Whether the signal is ignored, as Linux tells it; elsewhere it is taken not to be.
+fn is_ignored(kind: SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or_default();
+    let bit = kind.as_raw_value() - 1;
+    (0..64).contains(&bit) && mask & (1 << bit) != 0
 }

@@ -1,8 +1,9 @@
 //! `rocketman tail`: puts the members together, runs them, and listens for signals meanwhile.
 
-use std::{pin::pin, process::ExitCode, sync::Arc};
+use std::{pin::pin, process::ExitCode, sync::Arc, time::Duration};
 
 use indicatif::HumanCount;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -20,6 +21,9 @@ use crate::{
     source::{AnySource, Jetstream},
     stats::Stats,
 };
+
+/// How far apart the ends of a pipeline may hear of the same Ctrl-C.
+const SAME_KEY: Duration = Duration::from_millis(50);
 
 /// Runs until an end that was asked for.
 pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<ExitCode, Failure> {
@@ -73,9 +77,15 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
     };
     line.clear();
     let summary = result?;
+    if asked.is_none() && summary.ended == Ended::OutputClosed {
+        // A Ctrl-C ends the reader of the pipe too, and its end may be seen first.
+        asked = timeout(SAME_KEY, signals.next()).await.ok();
+    }
     tell(&summary, &stats, asked, cursor_file.is_some());
     Ok(match asked {
-        Some(StopSignal::Interrupt) if summary.ended == Ended::Stopped => {
+        Some(StopSignal::Interrupt)
+            if matches!(summary.ended, Ended::Stopped | Ended::OutputClosed) =>
+        {
             ExitCode::from(INTERRUPTED)
         }
         _ => ExitCode::SUCCESS,
@@ -134,7 +144,7 @@ fn tell(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_cursor:
         extras.concat()
     );
     // A reader that leaves is the most ordinary end of a pipe, and not worth a word.
-    if *ended == Ended::OutputClosed {
+    if *ended == Ended::OutputClosed && asked.is_none() {
         info!("{text}");
     } else {
         info!(target: STATE, accepted, ?ended, "{text}");

@@ -79,7 +79,7 @@ pub struct GlobalArgs {
     pub log_format: LogFormat,
     /// Show the status line on stderr
     ///
-    /// By default it is shown on a terminal, unless the events go to that terminal too, or messages are quiet, verbose or JSON.
+    /// By default it is shown on a terminal, unless events go to a terminal or into a pipe, or messages are quiet, verbose or JSON.
     /// It is never written anywhere but to a terminal.
     #[arg(
         long,
@@ -205,7 +205,8 @@ Environment:
   SSL_CERT_FILE and SSL_CERT_DIR root certificates.
 
 Exit codes:
-  0    finished, or asked to stop by SIGTERM, or stdout was closed by its reader
+  0    finished, or asked to stop by SIGTERM or SIGHUP, or stdout was closed by
+       its reader
   1    failed while running
   2    wrong usage or configuration
   3    no server could be reached within --max-retries

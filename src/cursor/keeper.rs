@@ -8,6 +8,7 @@ use tracing::{info, warn};
 use super::{CursorError, CursorStore, Marks, Saved};
 use crate::{
     STATE,
+    error::chain,
     event::{Batch, FileMark, Point, Position},
 };
 
@@ -94,7 +95,8 @@ impl<C: CursorStore> Keeper<C> {
             Ok(()) => {}
             Err(error) if !self.is_failing => {
                 self.is_failing = true;
-                warn!(target: STATE, error = &error as &(dyn std::error::Error + 'static), "the cursor could not be saved, trying again");
+                let error = chain(&error);
+                warn!(target: STATE, error, "the cursor could not be saved, trying again: {error}");
             }
             Err(_) => {}
         }

@@ -9,11 +9,13 @@ mod marks;
 use std::path::PathBuf;
 
 pub use self::file::FileCursor;
+use serde::{Deserialize, Serialize};
+
 pub(crate) use self::{keeper::Keeper, marks::Marks};
 use crate::event::{FileMark, Position};
 
-/// What a store keeps.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a store keeps. A store of your own may keep it in whatever form serde writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Saved {
     /// The last event that is done with.
     pub position: Position,
@@ -81,6 +83,12 @@ pub enum CursorError {
     /// Another process has it.
     #[error("cursor file '{}' is in use by another process", .0.display())]
     Taken(PathBuf),
+    /// A store of your own failed.
+    #[error("{0}")]
+    Other(
+        String,
+        #[source] Option<Box<dyn std::error::Error + Send + Sync>>,
+    ),
     /// The last save did not come to an end.
     #[error("the cursor could not be saved in time")]
     TimedOut,
@@ -90,7 +98,7 @@ impl CursorError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Io { .. } | Self::TimedOut => None,
+            Self::Io { .. } | Self::Other(..) | Self::TimedOut => None,
             Self::Empty(path)
             | Self::Damaged { path, .. }
             | Self::TooLarge(path)

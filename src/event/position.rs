@@ -18,7 +18,7 @@ pub struct Origin {
 }
 
 /// The place of one event in the stream of one origin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Point {
     /// The event's number, where the server counts.
     pub seq: Option<u64>,
@@ -31,7 +31,7 @@ pub struct Point {
 /// A point together with the stream it belongs to: what a cursor store keeps.
 ///
 /// It names the last event that is done with. A resume starts *at* it, inclusively, and expects to meet that event again.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// The stream.
     pub origin: Origin,

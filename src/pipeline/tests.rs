@@ -357,3 +357,22 @@ async fn a_duration_ends_on_time_while_the_source_is_silent() {
     assert_eq!(summary.unwrap().ended, Ended::Duration);
     assert_eq!(start.elapsed().as_secs(), 90);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_takes_nothing_is_a_failure_and_not_a_loop() {
+    struct Idle;
+    impl Sink for Idle {
+        fn name(&self) -> String {
+            "idle".to_owned()
+        }
+        async fn accept(&mut self, _: &mut Batch, _: &Ledger) -> Result<(), SinkError> {
+            Ok(())
+        }
+    }
+    let source = setup([Step::Events(1..4), Step::Silence]).source;
+    let result = Pipeline::new(source, Idle)
+        .run(CancellationToken::new())
+        .await;
+    let error = result.unwrap_err().to_string();
+    assert_eq!(error, "idle took no event although it was ready");
+}

@@ -1,7 +1,7 @@
 //! Standard output: lines, as fast as whoever reads them.
 //!
 //! On a pipe, what the reader has certainly read trails what was written by the pipe's capacity, and only that much is accepted while
-//! running. The descriptor is never made non-blocking: that flag is shared with every other process on it.
+//! running; on a quiet stream, what was read out of the pipe a checkpoint ago. The descriptor is never made non-blocking: that flag is shared with every other process on it.
 
 use std::{collections::VecDeque, fs::File, io, os::fd::OwnedFd, thread};
 
@@ -61,6 +61,10 @@ impl Sink for StdoutSink {
             batch.end_lines_with(self.end);
         }
         self.writer.as_mut().expect(BEGUN).write(batch).await
+    }
+
+    async fn checkpoint(&mut self) -> Result<(), SinkError> {
+        self.writer.as_mut().expect(BEGUN).sync().await
     }
 
     async fn finish(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
@@ -133,6 +137,8 @@ struct StdoutTarget {
     /// The largest single write, so that progress on a pipe is seen.
     chunk: usize,
     written: u64,
+    /// How much of it had been read when that was last looked at.
+    read: u64,
     /// Line ends that are not accepted yet: the byte behind the line, and the number of events up to it.
     marks: VecDeque<(u64, u64)>,
 }
@@ -145,6 +151,7 @@ impl StdoutTarget {
             chunk: if unread > 0 { unread } else { usize::MAX },
             out: File::from(out),
             written: 0,
+            read: 0,
             marks: VecDeque::new(),
         }
     }
@@ -177,7 +184,14 @@ impl Target for StdoutTarget {
         Ok(())
     }
 
-    fn sync(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+    /// On a quiet stream the last lines would stay within the pipe's capacity for ever: what was read out of the pipe by
+    /// the time of the checkpoint before counts too.
+    fn sync(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+        if self.unread > 0 {
+            self.accept(self.read, ledger);
+            let waiting = rustix::io::ioctl_fionread(&self.out).unwrap_or(self.unread as u64);
+            self.read = self.written.saturating_sub(waiting);
+        }
         Ok(())
     }
 

@@ -50,6 +50,7 @@ pub(super) struct Writer {
     /// How the thread ended; `None` once that was told.
     outcome: Option<oneshot::Receiver<Result<(), SinkError>>>,
     given: u64,
+    ledger: Ledger,
 }
 
 impl Writer {
@@ -64,6 +65,7 @@ impl Writer {
         // Room for every buffer there can be, so that the thread never waits to give one back.
         let (outbox, written) = mpsc::channel(QUEUED + 2);
         let (tell, outcome) = oneshot::channel();
+        let seen = ledger.clone();
         let work = move || {
             let mut run = || {
                 while let Some(job) = inbox.blocking_recv() {
@@ -96,6 +98,7 @@ impl Writer {
             written,
             outcome: Some(outcome),
             given: 0,
+            ledger: seen,
         })
     }
 
@@ -120,6 +123,9 @@ impl Writer {
 
     /// Asks for what was handed over to be made durable, without waiting for it.
     pub(super) async fn sync(&mut self) -> Result<(), SinkError> {
+        if self.given == self.ledger.accepted() {
+            return Ok(());
+        }
         match self.jobs.try_send(Job::Sync) {
             // It is only ever full behind another sync.
             Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => Ok(()),

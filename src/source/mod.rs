@@ -95,6 +95,12 @@ pub enum SourceError {
         /// The kind of this source.
         expected: &'static str,
     },
+    /// A source of your own failed.
+    #[error("{0}")]
+    Other(
+        String,
+        #[source] Option<Box<dyn std::error::Error + Send + Sync>>,
+    ),
     /// It cannot be set up at all.
     #[error("{what}")]
     Setup {

@@ -344,3 +344,47 @@ fn each_end_has_its_exit_code() {
     owner.signal(Signal::INT);
     assert_eq!(owner.finish().code, Some(130));
 }
+
+#[test]
+fn a_ctrl_c_that_ends_the_reader_first_is_still_an_interrupt() {
+    let server = Server::one(|request| {
+        let mut connection = request.accept();
+        connection.send_all((0..10).map(post));
+        connection.until_closed();
+    });
+    let mut running = Rocketman::tail(&server.url()).start();
+    running.lines(10);
+    running.close_stdout();
+    running.signal(Signal::INT);
+    let output = running.finish();
+    assert_eq!(output.code, Some(130), "{output:#?}");
+}
+
+#[test]
+fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
+    let (go_on, gone_on) = std::sync::mpsc::channel();
+    let gone_on = std::sync::Mutex::new(gone_on);
+    let server = Server::one(move |request| {
+        let mut connection = request.accept();
+        connection.send(post(0));
+        gone_on.lock().unwrap().recv().unwrap();
+        connection.send(post(1));
+        connection.until_closed();
+    });
+    let mut child = std::process::Command::new("sh")
+        .args([
+            "-c",
+            "trap '' HUP; exec \"$0\" tail -q -n 2 \"$1\"",
+            env!("CARGO_BIN_EXE_rocketman"),
+            &server.url(),
+        ])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    assert_eq!(lines.next().unwrap().unwrap(), post(0));
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), Signal::HUP).unwrap();
+    go_on.send(()).unwrap();
+    assert_eq!(lines.next().unwrap().unwrap(), post(1));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

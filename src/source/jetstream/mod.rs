@@ -333,11 +333,11 @@ impl Source for Jetstream {
             info!(target: STATE, saved = origin.host, "the saved cursor is of another server; resuming by time");
         }
         if !same_filter {
-            info!(target: STATE, "the saved cursor was made with another filter; resuming by time, and earlier events of the new filter are not read");
+            info!(target: STATE, "the saved cursor was made with another filter: what only the new one keeps is read from here on");
         }
         self.reader
             .resume
-            .set_last(origin.clone(), *point, !same_filter);
+            .set_last(origin.clone(), *point, same_filter);
         Ok(true)
     }
 

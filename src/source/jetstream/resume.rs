@@ -4,6 +4,7 @@
 //! and only at a seam, and what a server sends from before the asked position is dropped as one leading run.
 
 use std::{
+    cmp::Ordering,
     collections::{HashSet, VecDeque},
     sync::Arc,
     time::Duration,
@@ -66,6 +67,8 @@ pub(super) struct Resume {
     last: Option<(Arc<Origin>, Point)>,
     /// Numbers are not to be trusted until the next new event.
     by_time: bool,
+    /// The last event may not be met again, for it was read with another filter.
+    other_filter: bool,
     /// When the first connection began, while no event has come.
     live_from_us: Option<u64>,
     recent: VecDeque<Identity>,
@@ -77,6 +80,8 @@ pub(super) struct Resume {
 struct Seam {
     /// The first event has to be this one.
     expected: Option<Point>,
+    /// The first event has to be this one or a later one.
+    behind: Option<Point>,
     /// Events of an earlier time are dropped until the first that is not.
     not_before_us: Option<u64>,
     /// The first event tells whether the server still has what follows this time.
@@ -106,6 +111,7 @@ impl Resume {
             asked,
             last: None,
             by_time: false,
+            other_filter: false,
             live_from_us: None,
             recent: VecDeque::new(),
             seam: Seam::default(),
@@ -118,10 +124,10 @@ impl Resume {
     }
 
     /// Goes on behind a position from an earlier run.
-    pub(super) fn set_last(&mut self, origin: Origin, point: Point, by_time: bool) {
+    pub(super) fn set_last(&mut self, origin: Origin, point: Point, same_filter: bool) {
         self.recent.extend(point.identity);
         self.last = Some((Arc::new(origin), point));
-        self.by_time = by_time;
+        self.other_filter = !same_filter;
     }
 
     /// Notes that the stream is being read, so that a cut before the first event loses nothing.
@@ -159,7 +165,11 @@ impl Resume {
                 Until::Time(last.time_us.saturating_add(self.rewind_us)),
             ),
             Some(seq) => {
-                self.seam.expected = Some(*last);
+                if self.other_filter {
+                    self.seam.behind = Some(*last);
+                } else {
+                    self.seam.expected = Some(*last);
+                }
                 self.seam.repeats = Some(self.repeats(Until::Seq(seq)));
                 return Beginning::Seq(seq);
             }
@@ -198,6 +208,7 @@ impl Resume {
     pub(super) fn reached(&mut self, origin: &Arc<Origin>, point: &Point) {
         self.asked = None;
         self.by_time = false;
+        self.other_filter = false;
         match &mut self.last {
             Some((last_origin, last)) if Arc::ptr_eq(last_origin, origin) => *last = *point,
             last => *last = Some((Arc::clone(origin), *point)),
@@ -214,7 +225,10 @@ impl Resume {
 
 impl Seam {
     fn is_open(&self) -> bool {
-        self.expected.is_some() || self.not_before_us.is_some() || self.repeats.is_some()
+        self.expected.is_some()
+            || self.behind.is_some()
+            || self.not_before_us.is_some()
+            || self.repeats.is_some()
     }
 
     fn admit(&mut self, point: &Point) -> Admission {
@@ -225,6 +239,18 @@ impl Seam {
                 None => point.time_us == expected.time_us,
             };
             if point.seq != expected.seq || !is_same {
+                return Admission::Renumbered;
+            }
+        }
+        if let Some(last) = self.behind.take() {
+            let counts_on = match point.seq.cmp(&last.seq) {
+                Ordering::Less => false,
+                Ordering::Equal => last
+                    .identity
+                    .is_none_or(|identity| point.identity == Some(identity)),
+                Ordering::Greater => point.time_us + GAP_US >= last.time_us,
+            };
+            if !counts_on {
                 return Admission::Renumbered;
             }
         }

@@ -1,3 +1,5 @@
+//! The rules of design section 4, one test each.
+
 use super::*;
 
 const REWIND: Duration = Duration::from_secs(10);
@@ -231,7 +233,7 @@ fn only_the_leading_run_before_the_asked_time_is_dropped() {
 #[test]
 fn an_explicit_cursor_is_sent_as_given_until_an_event_has_come() {
     let mut resume = Resume::new(Some(Start::Seq(5)), REWIND);
-    resume.set_last(origin("a"), event(1, Some(90), 1), false);
+    resume.set_last(origin("a"), event(1, Some(90), 1), true);
     assert_eq!(resume.begin(&origin("a")), Beginning::Asked(5));
     assert_eq!(resume.begin(&origin("b")), Beginning::Asked(5));
     assert_eq!(resume.admit(&event(2, Some(5), 0)), New);
@@ -246,11 +248,11 @@ fn a_mere_beginning_is_checked_by_its_place_and_its_event_is_wanted() {
         ..event(1, Some(7), 1)
     };
     let mut resume = Resume::new(None, REWIND);
-    resume.set_last(origin("a"), beginning, false);
+    resume.set_last(origin("a"), beginning, true);
     assert_eq!(resume.begin(&origin("a")), Beginning::Seq(7));
     assert_eq!(resume.admit(&event(1, Some(7), 1)), New);
     let mut elsewhere = Resume::new(None, REWIND);
-    elsewhere.set_last(origin("a"), beginning, false);
+    elsewhere.set_last(origin("a"), beginning, true);
     elsewhere.begin(&origin("a"));
     assert_eq!(elsewhere.admit(&event(1, Some(7), 2)), Renumbered);
 }
@@ -308,4 +310,25 @@ fn a_verified_number_leaves_no_gap_however_long_the_stream_was_quiet() {
         ),
         [Repeat, New]
     );
+}
+
+#[test]
+fn with_another_filter_the_number_is_still_used_and_the_last_event_need_not_come_again() {
+    let last = event(2, Some(9), 100);
+    let changed = || {
+        let mut resume = Resume::new(None, REWIND);
+        resume.set_last(origin("a"), last, false);
+        assert_eq!(resume.begin(&origin("a")), Beginning::Seq(9));
+        resume
+    };
+    for (first, expected) in [
+        (last, Repeat),
+        (event(3, Some(12), 100), New),
+        (event(3, Some(12), 99), New),
+        (event(3, Some(9), 100), Renumbered),
+        (event(3, Some(8), 100), Renumbered),
+        (event(3, Some(12), 30), Renumbered),
+    ] {
+        assert_eq!(changed().admit(&first), expected, "{first:?}");
+    }
 }

@@ -1,0 +1,104 @@
+//! When the cursor is saved.
+//!
+//! A checkpoint asks the sink to make durable what it has, and does not wait for it; a second save, soon after, picks the outcome up.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::Ending;
+use crate::{
+    cursor::{CursorStore, Keeper},
+    sink::{Ledger, Sink, SinkError},
+    stats::Stats,
+};
+
+/// The part of the pace after which the outcome of a checkpoint is picked up.
+const SOON: u32 = 8;
+
+/// The pace of saves.
+#[derive(Debug)]
+pub(super) struct SaveClock {
+    every: Duration,
+    next: Instant,
+    /// The next save picks up what the sink has accepted since the checkpoint.
+    is_second: bool,
+}
+
+impl SaveClock {
+    pub(super) fn start(every: Duration) -> Self {
+        Self {
+            every,
+            next: Instant::now() + every,
+            is_second: false,
+        }
+    }
+
+    /// Resolves when a save is due.
+    pub(super) async fn due(&self) {
+        sleep_until(self.next).await;
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        Instant::now() >= self.next
+    }
+
+    /// Makes a checkpoint due: the sink could not be asked when it was.
+    pub(super) fn catch_up(&mut self) {
+        self.next = Instant::now();
+        self.is_second = false;
+    }
+
+    /// Has the sink make durable what it was given, or picks up the outcome, and saves the cursor up to what is accepted.
+    pub(super) async fn tick<K: Sink, C: CursorStore>(
+        &mut self,
+        sink: &mut K,
+        keeper: &mut Keeper<C>,
+        ledger: &Ledger,
+        stats: &Stats,
+        ending: &Ending,
+    ) -> Result<(), SinkError> {
+        if !self.is_second {
+            keeper.pin();
+            sink.checkpoint().await?;
+        }
+        save(keeper, ledger, stats, ending).await;
+        self.is_second = !self.is_second && ledger.accepted() < keeper.kept();
+        let wait = if self.is_second {
+            self.every / SOON
+        } else {
+            self.every
+        };
+        self.next = Instant::now() + wait;
+        Ok(())
+    }
+
+    /// Saves the cursor while the sink is busy and cannot be asked.
+    pub(super) async fn tick_busy<C: CursorStore>(
+        &mut self,
+        keeper: &mut Keeper<C>,
+        ledger: &Ledger,
+        stats: &Stats,
+        ending: &Ending,
+    ) {
+        save(keeper, ledger, stats, ending).await;
+        self.next = Instant::now() + self.every;
+    }
+}
+
+/// Saves the cursor up to what is accepted. Gives way to a stop, so that a disk that hangs does not hold it up: there is a last
+/// save to come.
+pub(super) async fn save<C: CursorStore>(
+    keeper: &mut Keeper<C>,
+    ledger: &Ledger,
+    stats: &Stats,
+    ending: &Ending,
+) {
+    let (accepted, files) = ledger.read();
+    stats.set_accepted(accepted);
+    tokio::select! {
+        biased;
+        () = keeper.save(accepted, files) => {}
+        () = ending.pressed() => {}
+    }
+}
