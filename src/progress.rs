@@ -128,6 +128,10 @@ fn describe(stats: &Stats, rate: f64, since_1970: Duration) -> String {
     if host.is_empty() {
         return "connecting".to_owned();
     }
+    if !stats.is_connected() {
+        let delivered = HumanCount(stats.accepted());
+        return format!("not connected, trying again  {delivered} delivered  {host}");
+    }
     let behind = match stats.last_time_us() {
         0 => "no event yet".to_owned(),
         time_us => format!(
@@ -180,6 +184,11 @@ mod tests {
         let stats = Stats::default();
         assert_eq!(describe(&stats, 0.0, Duration::ZERO), "connecting");
         stats.set_host("wss://a.example/subscribe");
+        assert_eq!(
+            describe(&stats, 0.0, Duration::ZERO),
+            "not connected, trying again  0 delivered  wss://a.example/subscribe"
+        );
+        stats.set_connected(true);
         stats.set_accepted(12_345);
         assert_eq!(
             describe(&stats, 0.0, Duration::ZERO),

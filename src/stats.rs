@@ -4,7 +4,7 @@
 
 use std::sync::{
     Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
 use crate::event::BadEvent;
@@ -23,6 +23,7 @@ pub struct Stats {
     last_time_us: AtomicU64,
     bad: [AtomicU64; BadEvent::ALL.len()],
     host: Mutex<String>,
+    is_connected: AtomicBool,
 }
 
 macro_rules! counters {
@@ -85,6 +86,15 @@ impl Stats {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Whether a connection stands.
+    pub fn is_connected(&self) -> bool {
+        self.is_connected.load(Relaxed)
+    }
+
+    pub(crate) fn set_connected(&self, is_connected: bool) {
+        self.is_connected.store(is_connected, Relaxed);
     }
 
     pub(crate) fn set_host(&self, host: &str) {

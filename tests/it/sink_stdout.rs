@@ -198,7 +198,7 @@ fn a_reader_that_stands_still_holds_up_neither_pings_nor_signals() {
         .stdout(writer)
         .start_elsewhere();
     wait_until("the pipe is full", || {
-        rustix::io::ioctl_fionread(&reader).unwrap() == 64 * 1024
+        rustix::io::ioctl_fionread(&reader).unwrap() > 32 * 1024
     });
     pinged.recv_timeout(DEADLINE).unwrap();
     running.signal(Signal::TERM);
@@ -249,7 +249,7 @@ fn what_lay_unread_in_a_pipe_comes_again_after_a_kill() {
         fs::read_to_string(&cursor).is_ok_and(|text| seq_in(&text) > 500)
     });
     wait_until("the pipe is full again", || {
-        rustix::io::ioctl_fionread(reader.get_ref()).unwrap() >= 60 * 1024
+        rustix::io::ioctl_fionread(reader.get_ref()).unwrap() > 32 * 1024
     });
     running.kill();
     drop(reader);
@@ -281,7 +281,7 @@ fn a_pipe_that_somebody_made_non_blocking_still_gets_whole_lines() {
         .stdout(writer)
         .start_elsewhere();
     wait_until("the pipe is full", || {
-        rustix::io::ioctl_fionread(&reader).unwrap() == 64 * 1024
+        rustix::io::ioctl_fionread(&reader).unwrap() > 32 * 1024
     });
     let lines: Vec<_> = BufReader::new(reader).lines().map(Result::unwrap).collect();
     assert_eq!(lines, all(N));

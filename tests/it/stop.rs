@@ -60,7 +60,7 @@ fn stalled(server: &Server, arguments: &str) -> (Running, PipeReader) {
 fn wait_until_full(reader: &PipeReader) {
     wait_until("the pipe is full", || {
         // A pipe holds 16 pages; one may be half read.
-        rustix::io::ioctl_fionread(reader).unwrap() >= 60 * 1024
+        rustix::io::ioctl_fionread(reader).unwrap() > 32 * 1024
     });
 }
 

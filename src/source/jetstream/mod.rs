@@ -233,6 +233,7 @@ impl Jetstream {
         let stats = &self.reader.stats;
         stats.set_host(&endpoint.to_string());
         stats.add_connects(1);
+        stats.set_connected(true);
         let from = match beginning {
             Beginning::Live => "now".to_owned(),
             Beginning::Time(time_us) => show_time(time_us),
@@ -297,6 +298,7 @@ impl Jetstream {
     /// Decides what the loss of a connection means. A number that turned out wrong is no failure: the next try is due at once.
     fn lost(&mut self, lost: Lost) -> Result<(), SourceError> {
         self.session = None;
+        self.reader.stats.set_connected(false);
         let endpoint = self.rotation.current().clone();
         if matches!(lost, Lost::Renumbered) {
             self.reader.resume.distrust_numbers();

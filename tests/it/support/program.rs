@@ -56,7 +56,7 @@ impl Rocketman {
     /// `rocketman` with these arguments. The environment holds nothing but PATH.
     pub fn new<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rocketman"));
+        let mut command = program();
         command
             .args(arguments)
             .env_clear()
@@ -208,6 +208,23 @@ impl Read for Screen {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         Ok(self.0.read(buffer).unwrap_or_default())
     }
+}
+
+/// The program, with the signals that a person's shell would give it: where the tests run in the background or under nohup,
+/// some are ignored, and what is ignored is inherited.
+fn program() -> Command {
+    let program = env!("CARGO_BIN_EXE_rocketman");
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = u64::from_str_radix(ignored.unwrap_or("0").trim(), 16).unwrap();
+    let asked_for =
+        [Signal::HUP, Signal::INT, Signal::TERM].map(|signal| 1 << (signal.as_raw() - 1));
+    if asked_for.iter().all(|bit| ignored & bit == 0) {
+        return Command::new(program);
+    }
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP,INT,TERM", program]);
+    command
 }
 
 /// A call under way. Dropped, it is killed.
