@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{BadEvent, Envelope, Event, LineRules, Origin, Point, decode};
 
-/// How many bytes of lines make a batch full. Twice the socket's read buffer: larger batches measured no faster.
+/// How many bytes of lines make a batch full: twice the socket's read buffer. A guess, and with the sink's queue a bound on memory.
 const FULL: usize = 256 * 1024;
 
 /// A buffer that one large event has grown past this is given back.

@@ -19,7 +19,7 @@ pub struct Identity(u64);
 const NUMBERED: u64 = 1;
 const WHOLE: u64 = 2;
 
-/// Room for the parts of an ordinary commit, measured at 80 to 110 bytes; longer ones take the slow road.
+/// Room for the parts of an ordinary commit, which come to 80 to 110 bytes; longer ones take the slow road.
 const ON_STACK: usize = 256;
 
 impl Identity {

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::{
 
 use super::connect::Stream;
 
-/// How much is read at once, and the size of the buffer unless a message is larger. Twice the library's default measured no faster.
+/// How much is read at once, and the size of the buffer unless a message is larger. The WebSocket library's own size; a guess.
 const BUFFER: usize = 128 * 1024;
 
 /// Answers to pings that may wait for a socket that takes none.
