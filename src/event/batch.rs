@@ -33,6 +33,8 @@ pub struct Batch {
     reached: Option<Point>,
     /// Events at the front that were taken already.
     taken: usize,
+    /// How long `side` was before the latest line was read.
+    side_before: usize,
 }
 
 impl Batch {
@@ -51,6 +53,7 @@ impl Batch {
             first,
             reached,
             taken,
+            side_before,
         } = self;
         lines.clear();
         lines.shrink_to(KEEP);
@@ -60,6 +63,7 @@ impl Batch {
         *first = None;
         *reached = None;
         *taken = 0;
+        *side_before = 0;
     }
 
     /// Says which stream the events come from; all events of one batch come from the same.
@@ -220,6 +224,7 @@ impl Batch {
             decode::tidy(line)
         };
         self.lines.truncate(start + len);
+        self.side_before = self.side.len();
         decode::envelope(
             self.lines.get(start..).unwrap_or_default(),
             &mut self.side,
@@ -240,9 +245,15 @@ impl Batch {
         self.reached = Some(envelope.point);
     }
 
-    /// Drops what was written behind `start`.
+    /// What was written behind `start`.
+    pub(crate) fn tail(&self, start: usize) -> &[u8] {
+        self.lines.get(start..).unwrap_or_default()
+    }
+
+    /// Drops what was written behind `start` and read just now, with the names that had to be unescaped.
     pub(crate) fn cut(&mut self, start: usize) {
         self.lines.truncate(start);
+        self.side.truncate(self.side_before);
     }
 }
 
@@ -270,5 +281,71 @@ impl<'a> Iterator for Events<'a> {
             side: &self.batch.side,
             envelope: &entry.envelope,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: &str = r#"{"did":"did:plc:a","time_us":5,"cursor":9,"kind":"commit","commit":{"rev":"r","operation":"update","collection":"c.d.e","rkey":"k","record":{"x":1},"cid":"y"}}"#;
+    const OTHER_ORDER: &str = r#"{"kind":"commit","commit":{"cid":"y","record":{"x":1},"rkey":"k","collection":"c.d.e","operation":"update","rev":"r"},"cursor":9,"time_us":5,"did":"did:plc:a"}"#;
+    const ESCAPED: &str = r#"{"did":"did:plc:\u0061","time_us":5,"cursor":9,"kind":"commit","commit":{"rev":"r","operation":"update","collection":"c.d.e","rkey":"\u006b"}}"#;
+
+    fn batch(lines: &[&str]) -> Batch {
+        let mut batch = Batch::new();
+        for line in lines {
+            batch.push(line.as_bytes(), LineRules::default()).unwrap();
+        }
+        batch
+    }
+
+    #[test]
+    fn an_event_is_the_same_in_any_order_and_with_any_escapes() {
+        let batch = batch(&[PLAIN, OTHER_ORDER, ESCAPED]);
+        for event in batch.events() {
+            assert_eq!(
+                (event.did(), event.collection(), event.rkey()),
+                ("did:plc:a", "c.d.e", "k")
+            );
+            assert_eq!(
+                (event.rev(), event.time_us(), event.seq()),
+                ("r", 5, Some(9))
+            );
+            assert_eq!(event.point(), batch.events().next().unwrap().point());
+        }
+    }
+
+    #[test]
+    fn what_is_kept_lies_back_to_back_and_keeps_its_names() {
+        let mut batch = batch(&[PLAIN, ESCAPED, OTHER_ORDER, ESCAPED]);
+        let mut n = 0;
+        batch.retain(|_| {
+            n += 1;
+            n % 2 == 0
+        });
+        assert_eq!(batch.lines(), format!("{ESCAPED}\n{ESCAPED}\n").as_bytes());
+        assert!(
+            batch
+                .events()
+                .all(|event| event.rkey() == "k" && event.line() == ESCAPED.as_bytes())
+        );
+        batch.truncate(1);
+        assert_eq!(batch.lines(), format!("{ESCAPED}\n").as_bytes());
+        batch.take(1);
+        assert!(batch.is_empty() && batch.lines().is_empty());
+    }
+
+    #[test]
+    fn a_line_that_is_dropped_leaves_nothing_behind() {
+        let mut batch = batch(&[ESCAPED]);
+        let (lines, side) = (batch.lines.len(), batch.side.len());
+        for _ in 0..100 {
+            let start = batch.buffer().len();
+            batch.buffer().extend_from_slice(ESCAPED.as_bytes());
+            batch.read(start, LineRules::default()).unwrap();
+            batch.cut(start);
+        }
+        assert_eq!((batch.lines.len(), batch.side.len()), (lines, side));
     }
 }

@@ -10,21 +10,11 @@ use std::{
 use rustix::process::Signal;
 
 use crate::support::{
-    events::post,
+    events::{post, posts},
     jetstream::{Request, Server},
     program::{Output, Rocketman},
     wait_until,
 };
-
-/// A server with so many posts, which honours the cursor and stays.
-fn posts(n: u64) -> impl Fn(Request) + Send + Sync + 'static {
-    move |request| {
-        let from = request.cursor().map_or(0, |seq| seq - 1);
-        let mut connection = request.accept();
-        connection.send_all((from..n).map(post));
-        connection.until_closed();
-    }
-}
 
 /// The lines of events `from` up to `to`.
 fn lines(from: u64, to: u64) -> String {

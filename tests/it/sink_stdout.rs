@@ -17,21 +17,11 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{
     DEADLINE,
-    events::post,
-    jetstream::{Request, Server},
+    events::{post, posts},
+    jetstream::Server,
     program::{Output, Rocketman},
     wait_until,
 };
-
-/// A server with so many posts, which honours the cursor and stays.
-fn posts(n: u64) -> impl Fn(Request) + Send + Sync + 'static {
-    move |request| {
-        let from = request.cursor().map_or(0, |seq| seq - 1);
-        let mut connection = request.accept();
-        connection.send_all((from..n).map(post));
-        connection.until_closed();
-    }
-}
 
 fn all(n: u64) -> Vec<String> {
     (0..n).map(post).collect()

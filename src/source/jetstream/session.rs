@@ -273,42 +273,38 @@ impl Reader {
         let envelope = match batch.read(start, self.rules) {
             Ok(envelope) => envelope,
             Err(bad) => {
-                let line = batch.buffer().split_off(start);
-                self.report(bad, &line);
+                self.report(bad, batch.tail(start));
+                batch.cut(start);
                 return None;
             }
         };
-        match self.resume.admit(&envelope.point) {
-            Admission::NewBehindGap(from_us) => {
-                let to_us = envelope.point.time_us;
-                if self.tell_gap(from_us, to_us) {
-                    batch.cut(start);
-                    return Some(Err(Lost::Gap { from_us, to_us }));
+        let time_us = envelope.point.time_us;
+        let outcome = match self.resume.admit(&envelope.point) {
+            Admission::NewBehindGap(from_us) if self.tell_gap(from_us, time_us) => {
+                Some(Err(Lost::Gap {
+                    from_us,
+                    to_us: time_us,
+                }))
+            }
+            Admission::New | Admission::NewBehindGap(_) => {
+                if self.end_us.is_none_or(|end_us| time_us < end_us) {
+                    batch.keep(start, envelope);
+                    return None;
                 }
-                batch.keep(start, envelope);
-                return None;
+                Some(Ok(Flow::End))
             }
-            Admission::New
-                if self
-                    .end_us
-                    .is_some_and(|end_us| envelope.point.time_us >= end_us) =>
-            {
-                batch.cut(start);
-                return Some(Ok(Flow::End));
+            Admission::Repeat => {
+                counts.repeats += 1;
+                None
             }
-            Admission::New => {
-                batch.keep(start, envelope);
-                return None;
+            Admission::Early => {
+                counts.early += 1;
+                None
             }
-            Admission::Repeat => counts.repeats += 1,
-            Admission::Early => counts.early += 1,
-            Admission::Renumbered => {
-                batch.cut(start);
-                return Some(Err(Lost::Renumbered));
-            }
-        }
+            Admission::Renumbered => Some(Err(Lost::Renumbered)),
+        };
         batch.cut(start);
-        None
+        outcome
     }
 
     /// Tells of a gap, and returns whether it is to end the run.

@@ -89,3 +89,18 @@ fn with_accounts_of_its_own_a_pause_is_not_called_a_gap() {
     );
     assert_eq!(count(&output, "GAP from"), 0, "{}", output.stderr);
 }
+
+#[test]
+fn a_first_event_behind_the_end_is_the_end_and_is_not_delivered() {
+    // Nothing since a long time ago, and then something of the far future.
+    let server = Server::one(|request| {
+        let mut connection = request.accept_dated(Some("Mon, 21 Sep 2026 14:14:00 GMT"));
+        connection.send(legacy_post(LATER));
+        connection.until_closed();
+    });
+    let output = Rocketman::tail(&server.url())
+        .with("-e --since 2026-09-21T14:13:20Z")
+        .succeed();
+    assert_eq!(output.stdout, "");
+    assert_eq!(count(&output, "the end is reached"), 1, "{}", output.stderr);
+}

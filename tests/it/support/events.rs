@@ -1,5 +1,7 @@
 //! Events as servers send them.
 
+use super::jetstream::Request;
+
 /// The time of event 0, in microseconds since 1970.
 pub const EPOCH: u64 = 1_790_000_000_000_000;
 
@@ -75,4 +77,14 @@ pub fn account(n: u64) -> String {
         n + 1,
         n + 1000
     )
+}
+
+/// A server with so many posts, which honours the cursor and stays.
+pub fn posts(n: u64) -> impl Fn(Request) + Send + Sync + 'static {
+    move |request| {
+        let from = request.cursor().map_or(0, |seq| seq - 1);
+        let mut connection = request.accept();
+        connection.send_all((from..n).map(post));
+        connection.until_closed();
+    }
 }
