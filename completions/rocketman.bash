@@ -199,7 +199,7 @@ _rocketman() {
             return 0
             ;;
         rocketman__subcmd__tail)
-            opts="-c -d -k -o -x -0 -n -e -q -v -h -V --collection --did --kind --op --since --cursor-file --cursor --on-gap --save-interval --rewind --output --exec --raw --print0 --validate --count --exit-at-end --until --duration --grace --max-retries --max-backoff --connect-timeout --frame-timeout --max-message-size --max-frame-size --no-compress --quiet --verbose --log-format --progress --color --help --version"
+            opts="-c -d -k -o -x -0 -n -e -q -v -h -V --collection --did --kind --op --since --cursor-file --cursor --on-gap --save-interval --rewind --output --exec --raw --print0 --validate --bad-events --count --exit-at-end --until --duration --idle-timeout --max-lag --grace --max-retries --max-backoff --connect-timeout --frame-timeout --max-message-size --max-frame-size --no-compress --metrics-addr --quiet --verbose --log-format --progress --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -273,6 +273,10 @@ _rocketman() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --bad-events)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --count)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -286,6 +290,14 @@ _rocketman() {
                     return 0
                     ;;
                 --duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --idle-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-lag)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -314,6 +326,10 @@ _rocketman() {
                     return 0
                     ;;
                 --max-frame-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metrics-addr)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -59,9 +59,12 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l save-interv
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l rewind -d 'Go back this far behind the last event where a resume is by time' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s o -l output -d 'Append to this file instead of writing to stdout' -r -F
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s x -l exec -d 'Run this program for each event; takes the rest of the line, up to a lone \';\'' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l bad-events -d 'Append messages from the server that are no events to this file' -r -F
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s n -l count -d 'End after this many events' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l until -d 'End at the first event of this time or later; an age such as 5m is allowed too' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l duration -d 'End after this time' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l idle-timeout -d 'End with exit code 5 when no event came for this long' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-lag -d 'End with exit code 5 when the stream is read further behind than this' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l grace -d 'Allow this long for the rest to be delivered when asked to stop' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-retries -d 'Give up after this many failed tries in a row; 0 for none' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-backoff -d 'Wait at most this long between two tries' -r
@@ -69,6 +72,7 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l connect-tim
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l frame-timeout -d 'Reconnect when nothing at all was received for this long' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-message-size -d 'Have the server leave out events whose JSON is larger than this' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-frame-size -d 'Refuse messages from the server that are larger than this' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l metrics-addr -d 'Serve metrics and a health check over HTTP at this address' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'
 json\t'One JSON object a line'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l progress -d 'Show the status line on stderr' -r -f -a "auto\t'Where it makes sense'

@@ -17,6 +17,8 @@ pub enum ErrorKind {
     Gap,
     /// The server refused, and would refuse again.
     Refused,
+    /// The stream stands still or has fallen behind, by limits that were asked for.
+    Stalled,
     /// Another process owns the cursor.
     CursorTaken,
 }
@@ -35,6 +37,20 @@ pub enum Error {
     /// The cursor store.
     #[error(transparent)]
     Cursor(#[from] CursorError),
+    /// No event came for as long as was allowed.
+    #[error("no event came for {}", humantime::format_duration(*limit))]
+    Idle {
+        /// How long it was waited.
+        limit: Duration,
+    },
+    /// The stream is read further behind than was allowed.
+    #[error("the stream is {:.0} s behind, more than the {} that are allowed", lag.as_secs_f64(), humantime::format_duration(*most))]
+    Behind {
+        /// How far behind it is.
+        lag: Duration,
+        /// How far it may be.
+        most: Duration,
+    },
     /// A stop was asked for, and the sink did not come to an end.
     #[error("{sink} did not take the rest within {}; the cursor stays at what it took", humantime::format_duration(*grace))]
     Hung {
@@ -57,6 +73,7 @@ impl Error {
                 SourceError::Foreign { .. } | SourceError::Setup { .. } => ErrorKind::Usage,
             },
             Self::Cursor(CursorError::Taken(_)) => ErrorKind::CursorTaken,
+            Self::Idle { .. } | Self::Behind { .. } => ErrorKind::Stalled,
             Self::Sink(_) | Self::Cursor(_) | Self::Hung { .. } => ErrorKind::Failed,
         }
     }
@@ -78,6 +95,14 @@ impl Error {
             Self::Source(SourceError::Setup { .. } | SourceError::Other(..)) => None,
             Self::Sink(error) => error.hint(),
             Self::Cursor(error) => error.hint(),
+            Self::Idle { .. } => Some(
+                "it can be started again where it was, with a cursor file; allow more with --idle-timeout"
+                    .to_owned(),
+            ),
+            Self::Behind { .. } => Some(
+                "look at what takes the events, or at the network; allow more with --max-lag"
+                    .to_owned(),
+            ),
             Self::Hung { .. } => {
                 Some("allow it more time with --grace, or look at what reads it".to_owned())
             }

@@ -66,13 +66,19 @@ pub mod cli;
 pub mod cursor;
 pub mod event;
 pub mod filter;
+pub mod metrics;
 pub mod sink;
 pub mod source;
 
 mod backoff;
 mod error;
 #[cfg(feature = "cli")]
+mod exporter;
+#[cfg(feature = "cli")]
 mod logging;
+#[cfg(feature = "cli")]
+mod monitor;
+mod pace;
 mod pipeline;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
@@ -81,6 +87,8 @@ pub mod program;
 mod progress;
 #[cfg(feature = "cli")]
 mod report;
+#[cfg(feature = "cli")]
+mod service;
 #[cfg(feature = "cli")]
 mod settings;
 #[cfg(feature = "cli")]

@@ -5,16 +5,18 @@
 
 mod clock;
 mod ending;
+mod watch;
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use self::{
-    clock::{SaveClock, save},
+    clock::{SaveClock, note_save, save},
     ending::Ending,
+    watch::Watch,
 };
 use crate::{
     STATE,
@@ -27,6 +29,9 @@ use crate::{
     stats::Stats,
 };
 
+/// How long a sink that was slow may take for the next event before the run counts as dead: the frame limit's own default.
+const SLOW_SINK: Duration = Duration::from_secs(75);
+
 /// When a run ends by itself, and how it keeps its cursor.
 #[derive(Debug, Clone)]
 pub struct PipelineSettings {
@@ -36,6 +41,10 @@ pub struct PipelineSettings {
     pub until_us: Option<u64>,
     /// End after this time.
     pub duration: Option<Duration>,
+    /// Fail when no event came for this long, wanted or not, while one was waited for.
+    pub idle_timeout: Option<Duration>,
+    /// Fail when the newest event is older than this, once it was not.
+    pub max_lag: Option<Duration>,
     /// How often the cursor is saved while it changes.
     pub save_every: Duration,
     /// How long the sink may take to come to an end once a stop was asked for.
@@ -48,6 +57,8 @@ impl Default for PipelineSettings {
             count: None,
             until_us: None,
             duration: None,
+            idle_timeout: None,
+            max_lag: None,
             save_every: Duration::from_secs(1),
             grace: Duration::from_secs(10),
         }
@@ -179,6 +190,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         let deadline = ending.deadline(self.settings.grace);
         let (accepted, files) = self.ledger.read();
         let saved = self.keeper.save_last(accepted, files, deadline).await;
+        note_save(&saved, &self.stats);
         self.stats.set_accepted(accepted);
         let ended = match (flowed, finished) {
             (Err(Error::Sink(SinkError::Closed)), _)
@@ -200,6 +212,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
     }
 
     async fn begin(&mut self) -> Result<(), Error> {
+        self.stats.set_sink(self.sink.name());
         let mut files = Vec::new();
         if let Some(saved) = self.keeper.load(self.filter.description()).await? {
             let same_filter = saved.filter == self.filter.description();
@@ -216,15 +229,20 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
     async fn flow(&mut self, ending: &mut Ending) -> Result<Ended, Error> {
         let mut batch = Batch::new();
         let mut clock = SaveClock::start(self.settings.save_every);
+        let mut watch = Watch::start(&self.settings);
         loop {
             batch.clear();
-            let pulled = self.pull(&mut batch, ending, &mut clock).await;
+            let pulled = self.pull(&mut batch, ending, &mut clock, &mut watch).await;
+            let came = !batch.is_empty();
             let limit = self.sift(&mut batch);
             if self.keeper.add(&batch) {
                 save(&mut self.keeper, &self.ledger, &self.stats, ending).await;
             }
-            self.push(&mut batch, ending, &mut clock).await?;
+            self.push(&mut batch, ending, &mut clock, &mut watch)
+                .await?;
             self.stats.set_accepted(self.ledger.accepted());
+            let now = Instant::now();
+            watch.begin_wait(came, now);
             let pulled = pulled?;
             if !batch.is_empty() {
                 // A stop came first: a limit that lies in the rest is not reached.
@@ -233,7 +251,8 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             if let Some(ended) = pulled.or(limit) {
                 return Ok(ended);
             }
-            if clock.is_due() {
+            watch.look(&self.stats)?;
+            if clock.is_due(now) {
                 let (sink, keeper) = (&mut self.sink, &mut self.keeper);
                 clock
                     .tick(sink, keeper, &self.ledger, &self.stats, ending)
@@ -248,6 +267,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         batch: &mut Batch,
         ending: &Ending,
         clock: &mut SaveClock,
+        watch: &mut Watch,
     ) -> Result<Option<Ended>, Error> {
         // One future across saves: a connect in progress is not begun anew.
         let mut next = pin!(self.source.next_batch(batch));
@@ -265,6 +285,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                     let (sink, keeper) = (&mut self.sink, &mut self.keeper);
                     clock.tick(sink, keeper, &self.ledger, &self.stats, ending).await?;
                 }
+                error = watch.standstill(&self.stats) => return Err(error),
             }
         }
     }
@@ -292,7 +313,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         ended
     }
 
-    /// Gives a batch to the sink, and does what comes up while that takes its time.
+    /// Gives a batch to the sink.
     ///
     /// After a stop the sink is given nothing more; what it then has not taken stays behind the cursor.
     async fn push(
@@ -300,34 +321,11 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         batch: &mut Batch,
         ending: &mut Ending,
         clock: &mut SaveClock,
+        watch: &mut Watch,
     ) -> Result<(), Error> {
-        let mut is_overdue = false;
         while !batch.is_empty() {
             let given = batch.len();
-            let is_hung = {
-                let mut accept = pin!(self.sink.accept(batch, &self.ledger));
-                loop {
-                    tokio::select! {
-                        biased;
-                        result = &mut accept => break result.map(|()| false)?,
-                        _ = ending.wanted(), if ending.deadline.is_none() => {
-                            ending.deadline(self.settings.grace);
-                        }
-                        () = ending.expired() => break true,
-                        () = clock.due() => {
-                            clock.tick_busy(&mut self.keeper, &self.ledger, &self.stats, ending).await;
-                            is_overdue = true;
-                        }
-                        never = self.source.idle() => match never {},
-                    }
-                }
-            };
-            if is_hung {
-                return Err(Error::Hung {
-                    sink: self.sink.name(),
-                    grace: self.settings.grace,
-                });
-            }
+            self.offer(batch, ending, clock, watch).await?;
             if batch.len() == given {
                 return Err(SinkError::Other(
                     format!("{} took no event although it was ready", self.sink.name()),
@@ -339,11 +337,46 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 break;
             }
         }
-        if is_overdue {
-            // While it was busy, the sink could not be asked to make anything durable.
-            clock.catch_up();
-        }
+        clock.catch_up();
         Ok(())
+    }
+
+    /// Waits until the sink has taken something, and does what comes up meanwhile.
+    async fn offer(
+        &mut self,
+        batch: &mut Batch,
+        ending: &mut Ending,
+        clock: &mut SaveClock,
+        watch: &mut Watch,
+    ) -> Result<(), Error> {
+        let mut waits_since = None;
+        let mut accept = pin!(self.sink.accept(batch, &self.ledger));
+        let taken = loop {
+            tokio::select! {
+                biased;
+                result = &mut accept => break result,
+                _ = ending.wanted(), if ending.deadline.is_none() => {
+                    ending.deadline(self.settings.grace);
+                }
+                () = ending.expired() => {
+                    return Err(Error::Hung {
+                        sink: self.stats.sink(),
+                        grace: self.settings.grace,
+                    });
+                }
+                () = clock.due() => {
+                    clock.tick_busy(&mut self.keeper, &self.ledger, &self.stats, ending).await;
+                }
+                error = watch.behind(&self.stats) => return Err(error),
+                never = since(&mut waits_since, self.source.idle()) => match never {},
+            }
+        };
+        if let Some(waits_since) = waits_since {
+            let now = Instant::now();
+            self.stats.add_sink_wait(now - waits_since);
+            self.stats.set_alive_until(now + SLOW_SINK);
+        }
+        Ok(taken?)
     }
 
     /// Brings the sink to its end. A slow reader has all the time it needs, until somebody asks for a stop.
@@ -362,6 +395,12 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             }
         }
     }
+}
+
+/// Notes when it was first waited.
+async fn since(began: &mut Option<Instant>, wait: impl Future<Output = Infallible>) -> Infallible {
+    began.get_or_insert_with(Instant::now);
+    wait.await
 }
 
 #[cfg(test)]

@@ -37,7 +37,8 @@ pub fn main() -> ExitCode {
     result.unwrap_or_else(|failure| report::failed(&failure, &global))
 }
 
-fn variable(name: &str) -> Option<String> {
+/// Looks up the environment.
+pub(crate) fn variable(name: &str) -> Option<String> {
     // What is not UTF-8 is refused where it is read, with the rest of its list.
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IsTerminal, Write},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -111,19 +111,19 @@ impl Ticker {
             self.recent.remove(0);
         }
         let rate = self.recent.first().map_or(0.0, |(then, received)| {
-            let events = stats.received().saturating_sub(*received);
+            let events = stats.messages().saturating_sub(*received);
             f64::from(u32::try_from(events).unwrap_or(u32::MAX))
                 / (now - *then).as_secs_f64().max(0.001)
         });
-        self.recent.push((now, stats.received()));
-        let since_1970 = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        self.line.0.set_message(describe(stats, rate, since_1970));
+        self.recent.push((now, stats.messages()));
+        self.line
+            .0
+            .set_message(describe(stats, Some(rate), stats.lag()));
     }
 }
 
-fn describe(stats: &Stats, rate: f64, since_1970: Duration) -> String {
+/// How things are, in one line.
+pub(crate) fn describe(stats: &Stats, rate: Option<f64>, lag: Option<Duration>) -> String {
     let host = stats.host();
     if host.is_empty() {
         return "connecting".to_owned();
@@ -132,20 +132,18 @@ fn describe(stats: &Stats, rate: f64, since_1970: Duration) -> String {
         let delivered = HumanCount(stats.accepted());
         return format!("not connected, trying again  {delivered} delivered  {host}");
     }
-    let behind = match stats.last_time_us() {
-        0 => "no event yet".to_owned(),
-        time_us => format!(
-            "{} behind",
-            short(since_1970.saturating_sub(Duration::from_micros(time_us)))
-        ),
-    };
+    let behind = lag.map_or_else(
+        || "no event yet".to_owned(),
+        |lag| format!("{} behind", short(lag)),
+    );
     let reconnects = match stats.connects() {
         0 | 1 => String::new(),
         2 => "  1 reconnect".to_owned(),
         connects => format!("  {} reconnects", connects - 1),
     };
+    let rate = rate.map_or(String::new(), |rate| format!("{rate:.0}/s read  "));
     format!(
-        "{rate:.0}/s read  {} delivered  {behind}  {host}{reconnects}",
+        "{rate}{} delivered  {behind}  {host}{reconnects}",
         HumanCount(stats.accepted())
     )
 }
@@ -182,21 +180,20 @@ mod tests {
     #[test]
     fn the_line_tells_rate_total_lag_host_and_reconnects() {
         let stats = Stats::default();
-        assert_eq!(describe(&stats, 0.0, Duration::ZERO), "connecting");
+        assert_eq!(describe(&stats, Some(0.0), None), "connecting");
         stats.set_host("wss://a.example/subscribe");
         assert_eq!(
-            describe(&stats, 0.0, Duration::ZERO),
+            describe(&stats, Some(0.0), None),
             "not connected, trying again  0 delivered  wss://a.example/subscribe"
         );
         stats.set_connected(true);
         stats.set_accepted(12_345);
         assert_eq!(
-            describe(&stats, 0.0, Duration::ZERO),
+            describe(&stats, Some(0.0), None),
             "0/s read  12,345 delivered  no event yet  wss://a.example/subscribe"
         );
-        stats.set_last_time_us(1_000_000);
         stats.add_connects(3);
-        let line = describe(&stats, 312.4, Duration::from_millis(2200));
+        let line = describe(&stats, Some(312.4), Some(Duration::from_millis(1200)));
         assert_eq!(
             line,
             "312/s read  12,345 delivered  1.2 s behind  wss://a.example/subscribe  2 reconnects"

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write},
+    net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
 };
@@ -37,6 +38,15 @@ pub(crate) enum Failure {
         #[source]
         source: std::io::Error,
     },
+    /// The metrics page cannot be opened.
+    #[error("--metrics-addr: cannot listen on {address}")]
+    Metrics {
+        /// Where it was to be.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The operating system refused something that it never refuses.
     #[error("cannot {action}")]
     System {
@@ -54,7 +64,7 @@ pub(crate) const INTERRUPTED: u8 = 130;
 impl Failure {
     fn exit_code(&self) -> u8 {
         let kind = match self {
-            Self::Settings(_) | Self::NoPage(_) => ErrorKind::Usage,
+            Self::Settings(_) | Self::NoPage(_) | Self::Metrics { .. } => ErrorKind::Usage,
             Self::Run(error) => error.kind(),
             Self::Page { .. } | Self::System { .. } => ErrorKind::Failed,
         };
@@ -63,6 +73,7 @@ impl Failure {
             ErrorKind::Usage => 2,
             ErrorKind::Unreachable => 3,
             ErrorKind::Gap => 4,
+            ErrorKind::Stalled => 5,
             ErrorKind::Refused => 6,
             ErrorKind::CursorTaken => 7,
         }
@@ -73,6 +84,10 @@ impl Failure {
             Self::Settings(error) => error.hint(),
             Self::Run(error) => error.hint(),
             Self::NoPage(_) => Some("rocketman help lists the commands".to_owned()),
+            Self::Metrics { .. } => Some(
+                "choose another port, or 0 for any that is free, and an address of this machine"
+                    .to_owned(),
+            ),
             Self::Page { .. } | Self::System { .. } => None,
         }
     }

@@ -1,29 +1,167 @@
-//! What happened, in numbers: written by source and pipeline, read by the status line and the summary.
+//! What happened, in numbers: written by source and pipeline, read by the status line, the summary and the metrics page.
 //!
-//! Counters are added to once per batch, never per event.
+//! Counters are added to once per batch, never per event. Each is also a counter of the `metrics` facade (see [`metrics`](crate::metrics)).
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
-use crate::event::BadEvent;
+use metrics::{Gauge, counter, gauge};
+use tokio::time::Instant;
+
+use crate::{
+    event::{BadEvent, Kind, Operation, Point, micros, now_us},
+    metrics as names,
+};
+
+/// One number that only grows, here and in whatever recorder is installed.
+#[derive(Debug)]
+struct Counter {
+    value: AtomicU64,
+    exported: metrics::Counter,
+}
+
+impl Counter {
+    fn new(exported: metrics::Counter) -> Self {
+        Self {
+            value: AtomicU64::new(0),
+            exported,
+        }
+    }
+
+    fn named(name: &'static str) -> Self {
+        Self::new(counter!(name))
+    }
+
+    /// Adds, and returns what it was before.
+    fn add(&self, n: u64) -> u64 {
+        if n == 0 {
+            return self.read();
+        }
+        self.exported.increment(n);
+        self.value.fetch_add(n, Relaxed)
+    }
+
+    fn set(&self, value: u64) {
+        self.exported.absolute(value);
+        self.value.store(value, Relaxed);
+    }
+
+    fn read(&self) -> u64 {
+        self.value.load(Relaxed)
+    }
+}
 
 /// The counters of one run. Shared, cheap to read at any time.
-#[derive(Debug, Default)]
+///
+/// They are registered with the recorder of the `metrics` facade that is installed when this is made.
+#[derive(Debug)]
 pub struct Stats {
-    received: AtomicU64,
-    bytes: AtomicU64,
-    kept: AtomicU64,
-    accepted: AtomicU64,
-    repeats: AtomicU64,
-    early: AtomicU64,
-    gaps: AtomicU64,
-    connects: AtomicU64,
+    messages: Counter,
+    events: [Counter; EventClass::COUNT],
+    wire_bytes: Counter,
+    event_bytes: Counter,
+    kept: Counter,
+    accepted: Counter,
+    repeats: Counter,
+    repeats_let_through: Counter,
+    early: Counter,
+    gaps: Counter,
+    bad: [Counter; BadEvent::ALL.len()],
+    connects: Counter,
+    cursor_saves: Counter,
+    cursor_save_failures: Counter,
+    sink_waits: Counter,
+    sink_wait_micros: Counter,
+    last_event: Gauge,
+    last_seq: Gauge,
+    connected: Gauge,
+    cursor: Gauge,
+    lag: Gauge,
     last_time_us: AtomicU64,
-    bad: [AtomicU64; BadEvent::ALL.len()],
+    /// Up to where the stream is read, by the server's clock: the newest event, or a later moment at which nothing more was there.
+    read_up_to_us: AtomicU64,
+    /// How far the server's clock is ahead of ours.
+    ahead_us: AtomicI64,
     host: Mutex<String>,
+    sink: Mutex<String>,
     is_connected: AtomicBool,
+    since: Instant,
+    /// Until when there is no doubt that the run lives, in milliseconds after `since`.
+    alive_until_ms: AtomicU64,
+}
+
+/// The kind of an event and, for commits, the operation, as one index.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EventClass(usize);
+
+impl EventClass {
+    pub(crate) const COUNT: usize = Operation::ALL.len() + Kind::ALL.len() - 1;
+
+    pub(crate) fn of(kind: Kind, operation: Option<Operation>) -> Self {
+        Self(match operation {
+            Some(operation) => operation as usize,
+            None => Operation::ALL.len() - 1 + kind as usize,
+        })
+    }
+
+    pub(crate) fn index(self) -> usize {
+        self.0
+    }
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        names::describe();
+        let repeats =
+            |outcome: &'static str| Counter::new(counter!(names::REPEATS, "outcome" => outcome));
+        Self {
+            messages: Counter::named(names::MESSAGES),
+            events: std::array::from_fn(event_counter),
+            wire_bytes: Counter::named(names::WIRE_BYTES),
+            event_bytes: Counter::named(names::EVENT_BYTES),
+            kept: Counter::named(names::KEPT),
+            accepted: Counter::named(names::ACCEPTED),
+            repeats: repeats("dropped"),
+            repeats_let_through: repeats("let_through"),
+            early: Counter::named(names::EARLY),
+            gaps: Counter::named(names::GAPS),
+            bad: BadEvent::ALL
+                .map(|class| Counter::new(counter!(names::BAD, "class" => class.as_str()))),
+            connects: Counter::named(names::CONNECTS),
+            cursor_saves: Counter::named(names::CURSOR_SAVES),
+            cursor_save_failures: Counter::named(names::CURSOR_SAVE_FAILURES),
+            sink_waits: Counter::named(names::SINK_WAITS),
+            sink_wait_micros: Counter::named(names::SINK_WAIT_MICROS),
+            last_event: gauge!(names::LAST_EVENT),
+            last_seq: gauge!(names::SEQ),
+            connected: gauge!(names::CONNECTED),
+            cursor: gauge!(names::CURSOR),
+            lag: gauge!(names::LAG),
+            last_time_us: AtomicU64::new(0),
+            read_up_to_us: AtomicU64::new(0),
+            ahead_us: AtomicI64::new(0),
+            host: Mutex::default(),
+            sink: Mutex::default(),
+            is_connected: AtomicBool::new(false),
+            since: Instant::now(),
+            alive_until_ms: AtomicU64::new(0),
+        }
+    }
+}
+
+fn event_counter(index: usize) -> Counter {
+    if let Some(operation) = Operation::ALL.get(index) {
+        return Counter::new(
+            counter!(names::EVENTS, "kind" => "commit", "operation" => operation.as_str()),
+        );
+    }
+    let kind = Kind::ALL.get(index + 1 - Operation::ALL.len());
+    Counter::new(counter!(names::EVENTS, "kind" => kind.map_or("other", |kind| kind.as_str())))
 }
 
 macro_rules! counters {
@@ -31,11 +169,11 @@ macro_rules! counters {
         $(
             $(#[$doc])*
             pub fn $name(&self) -> u64 {
-                self.$name.load(Relaxed)
+                self.$name.read()
             }
 
             pub(crate) fn $add(&self, n: u64) {
-                self.$name.fetch_add(n, Relaxed);
+                self.$name.add(n);
             }
         )*
     };
@@ -43,25 +181,38 @@ macro_rules! counters {
 
 impl Stats {
     counters! {
-        /// Events read from the source, wanted or not.
-        received, add_received;
+        /// Messages read from the source, events or not, wanted or not.
+        messages, add_messages;
+        /// Bytes received, compressed as they came.
+        wire_bytes, add_wire_bytes;
         /// Bytes of events read, inflated.
-        bytes, add_bytes;
+        event_bytes, add_event_bytes;
         /// Events that passed the filter.
         kept, add_kept;
         /// Events that came again after a reconnect and were dropped.
         repeats, add_repeats;
+        /// Events that may have come again, and were delivered because nothing could tell: loss is worse than a repeat.
+        repeats_let_through, add_repeats_let_through;
         /// Events before the asked position, which a server sent all the same, and which were dropped.
         early, add_early;
         /// Gaps: times at which a server no longer had what was asked for.
         gaps, add_gaps;
         /// Connections that were established.
         connects, add_connects;
+        /// Saves of the cursor that were made.
+        cursor_saves, add_cursor_saves;
+        /// Saves of the cursor that failed.
+        cursor_save_failures, add_cursor_save_failures;
     }
 
     /// Events that the sink has accepted.
     pub fn accepted(&self) -> u64 {
-        self.accepted.load(Relaxed)
+        self.accepted.read()
+    }
+
+    /// New events, wanted or not.
+    pub fn events(&self) -> u64 {
+        self.events.iter().map(Counter::read).sum()
     }
 
     /// The server's time of the newest event, in microseconds since 1970; 0 before the first.
@@ -69,23 +220,32 @@ impl Stats {
         self.last_time_us.load(Relaxed)
     }
 
+    /// How far behind the stream is read, by the server's clock: the age of the newest event, or of the latest moment at which there
+    /// was certainly nothing more. `None` before the first of both.
+    pub fn lag(&self) -> Option<Duration> {
+        let read_up_to_us = self.read_up_to_us.load(Relaxed);
+        let age = || Duration::from_micros(self.server_now_us().saturating_sub(read_up_to_us));
+        (read_up_to_us > 0).then(age)
+    }
+
+    /// What the clock of the server shows.
+    pub(crate) fn server_now_us(&self) -> u64 {
+        now_us().saturating_add_signed(self.ahead_us.load(Relaxed))
+    }
+
     /// Messages that were no events.
     pub fn bad(&self) -> u64 {
-        self.bad.iter().map(|class| class.load(Relaxed)).sum()
+        self.bad.iter().map(Counter::read).sum()
     }
 
     /// Messages that were no events for one reason.
     pub fn bad_of(&self, class: BadEvent) -> u64 {
-        self.bad_counter(class)
-            .map_or(0, |counter| counter.load(Relaxed))
+        self.bad.get(class as usize).map_or(0, Counter::read)
     }
 
     /// The server that is connected, or was last.
     pub fn host(&self) -> String {
-        self.host
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        locked(&self.host).clone()
     }
 
     /// Whether a connection stands.
@@ -93,29 +253,94 @@ impl Stats {
         self.is_connected.load(Relaxed)
     }
 
+    /// Whether events or pings arrive, tries are under way, or the sink takes something: everything but a standstill.
+    pub fn is_alive(&self) -> bool {
+        millis(self.since.elapsed()) <= self.alive_until_ms.load(Relaxed)
+    }
+
+    /// Brings the exported lag, which grows by itself, up to date. To be called before a recorder is read.
+    pub fn refresh(&self) {
+        if let Some(lag) = self.lag() {
+            self.lag.set(lag.as_secs_f64());
+        }
+    }
+
+    /// There is no doubt that the run lives until this moment.
+    pub(crate) fn set_alive_until(&self, moment: Instant) {
+        let after = millis(moment.saturating_duration_since(self.since));
+        self.alive_until_ms.fetch_max(after, Relaxed);
+    }
+
+    pub(crate) fn add_events(&self, class: usize, n: u64) {
+        if let Some(counter) = self.events.get(class) {
+            counter.add(n);
+        }
+    }
+
     pub(crate) fn set_connected(&self, is_connected: bool) {
+        self.connected.set(if is_connected { 1.0 } else { 0.0 });
         self.is_connected.store(is_connected, Relaxed);
     }
 
     pub(crate) fn set_host(&self, host: &str) {
-        host.clone_into(&mut self.host.lock().unwrap_or_else(PoisonError::into_inner));
+        host.clone_into(&mut locked(&self.host));
+    }
+
+    /// The sink's name, for messages about a slow one.
+    pub(crate) fn set_sink(&self, sink: String) {
+        *locked(&self.sink) = sink;
+    }
+
+    pub(crate) fn sink(&self) -> String {
+        locked(&self.sink).clone()
+    }
+
+    /// Notes how far the server's clock is ahead of ours, in microseconds.
+    pub(crate) fn set_ahead_us(&self, ahead_us: i64) {
+        self.ahead_us.store(ahead_us, Relaxed);
+    }
+
+    /// Notes that there is nothing more to read at this moment of the server's clock.
+    pub(crate) fn set_caught_up_us(&self, time_us: u64) {
+        self.read_up_to_us.store(time_us, Relaxed);
     }
 
     pub(crate) fn set_accepted(&self, accepted: u64) {
-        self.accepted.store(accepted, Relaxed);
+        self.accepted.set(accepted);
     }
 
-    pub(crate) fn set_last_time_us(&self, time_us: u64) {
-        self.last_time_us.store(time_us, Relaxed);
+    #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
+    pub(crate) fn set_last(&self, point: &Point) {
+        self.last_time_us.store(point.time_us, Relaxed);
+        self.read_up_to_us.store(point.time_us, Relaxed);
+        self.last_event.set(point.time_us as f64 / 1e6);
+        if let Some(seq) = point.seq {
+            self.last_seq.set(seq as f64);
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
+    pub(crate) fn set_cursor(&self, time_us: u64) {
+        self.cursor.set(time_us as f64 / 1e6);
+    }
+
+    pub(crate) fn add_sink_wait(&self, wait: Duration) {
+        self.sink_waits.add(1);
+        self.sink_wait_micros.add(micros(wait));
     }
 
     /// Counts one more and says whether it is the first of its class.
     pub(crate) fn add_bad(&self, class: BadEvent) -> bool {
-        self.bad_counter(class)
-            .is_some_and(|counter| counter.fetch_add(1, Relaxed) == 0)
+        self.bad
+            .get(class as usize)
+            .is_some_and(|counter| counter.add(1) == 0)
     }
+}
 
-    fn bad_counter(&self, class: BadEvent) -> Option<&AtomicU64> {
-        self.bad.get(class as usize)
-    }
+fn locked(text: &Mutex<String>) -> std::sync::MutexGuard<'_, String> {
+    text.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn millis(duration: Duration) -> u64 {
+    micros(duration) / 1000
 }

@@ -1,6 +1,6 @@
 //! `rocketman tail`: puts the members together, runs them, and listens for signals meanwhile.
 
-use std::{pin::pin, process::ExitCode, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::pin, process::ExitCode, sync::Arc, time::Duration};
 
 use indicatif::HumanCount;
 use tokio::time::timeout;
@@ -12,9 +12,13 @@ use crate::{
     cursor::{AnyCursorStore, FileCursor, NoCursor},
     error::Error,
     event::show_time,
+    exporter::Exporter,
+    monitor::Monitor,
     pipeline::{Ended, Pipeline, Summary},
+    program,
     progress::{StatusLine, Ticker},
     report::{Failure, INTERRUPTED},
+    service::Service,
     settings::{Output, TailSettings},
     shutdown::{Signals, StopSignal},
     sink::{AnySink, ExecSink, FileSink, StdoutSink},
@@ -33,6 +37,7 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
         output,
         cursor_file,
         pipeline,
+        metrics_addr,
         introduction,
     } = settings;
     let mut signals = Signals::listen().map_err(|source| Failure::System {
@@ -48,6 +53,11 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
         Output::File(path) => AnySink::File(FileSink::open(path).map_err(Error::from)?),
         Output::Exec { program, arguments } => AnySink::Exec(ExecSink::new(program, arguments)),
     };
+    let mut monitor = Monitor {
+        ticker: Ticker::new(line),
+        exporter: open_exporter(metrics_addr).await?,
+        service: Service::from_env(program::variable),
+    };
     info!(target: STATE, "{introduction}");
     let stats = Arc::new(Stats::default());
     let source = AnySource::Jetstream(Box::new(Jetstream::new(source, Arc::clone(&stats))));
@@ -58,7 +68,6 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
         .stats(Arc::clone(&stats))
         .cursor(cursor);
     let mut run = pin!(pipeline.run(stop.clone()));
-    let mut ticker = Ticker::new(line);
     let mut asked = None;
     let result = loop {
         tokio::select! {
@@ -70,11 +79,13 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
                 }
                 asked = Some(signal);
                 stop.cancel();
+                monitor.tell_stopping();
                 info!(target: STATE, "stopping on {}; once more to stop at once", signal.name());
             }
-            () = ticker.due() => ticker.show(&stats),
+            never = monitor.attend(&stats) => match never {},
         }
     };
+    monitor.tell_stopping();
     line.clear();
     let summary = result?;
     if asked.is_none() && summary.ended == Ended::OutputClosed {
@@ -90,6 +101,18 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
         }
         _ => ExitCode::SUCCESS,
     })
+}
+
+/// Opens the metrics page if there is to be one, and says where it is.
+async fn open_exporter(address: Option<SocketAddr>) -> Result<Option<Exporter>, Failure> {
+    let Some(address) = address else {
+        return Ok(None);
+    };
+    let failed = |source| Failure::Metrics { address, source };
+    let exporter = Exporter::open(address).await.map_err(failed)?;
+    let address = exporter.address().map_err(failed)?;
+    info!(target: STATE, %address, "metrics are at http://{address}/metrics, and whether it is alive at http://{address}/healthz");
+    Ok(Some(exporter))
 }
 
 /// The last line on stderr.
@@ -124,6 +147,13 @@ fn tell(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_cursor:
             ["reconnect", "reconnects"],
         ),
         (stats.repeats(), ["repeat dropped", "repeats dropped"]),
+        (
+            stats.repeats_let_through(),
+            [
+                "possible repeat let through",
+                "possible repeats let through",
+            ],
+        ),
         (
             stats.early(),
             ["earlier event dropped", "earlier events dropped"],

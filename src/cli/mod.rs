@@ -11,6 +11,7 @@
 )]
 
 mod generate;
+mod operation;
 mod output;
 mod parse;
 mod source;
@@ -23,6 +24,7 @@ use clap_complete::Shell;
 
 pub use self::{
     generate::{completions, man_pages},
+    operation::OperationArgs,
     output::OutputArgs,
     parse::parse,
     source::{ConnectionArgs, FilterArgs, KINDS, OPERATIONS, OnGapArg, PositionArgs},
@@ -194,6 +196,9 @@ pub struct TailArgs {
     /// How to stay connected.
     #[command(flatten)]
     pub connection: ConnectionArgs,
+    /// How to watch over it.
+    #[command(flatten)]
+    pub operation: OperationArgs,
 }
 
 const AFTER_TAIL: &str = "\
@@ -202,7 +207,9 @@ Environment:
   ROCKETMAN_CURSOR_FILE. ROCKETMAN_SOURCE, ROCKETMAN_COLLECTION, ROCKETMAN_DID,
   ROCKETMAN_KIND and ROCKETMAN_OP take lists separated by blanks. The command
   line wins. HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY name proxies,
-  SSL_CERT_FILE and SSL_CERT_DIR root certificates.
+  SSL_CERT_FILE and SSL_CERT_DIR root certificates. As a service of systemd, a
+  relative cursor file lies in STATE_DIRECTORY, and NOTIFY_SOCKET is told when
+  the stream is read and that it is alive.
 
 Exit codes:
   0    finished, or asked to stop by SIGTERM or SIGHUP, or stdout was closed by
@@ -211,6 +218,8 @@ Exit codes:
   2    wrong usage or configuration
   3    no server could be reached within --max-retries
   4    events are missing that the server no longer has, under --on-gap fail
+  5    nothing came for --idle-timeout, or the stream is further behind than
+       --max-lag
   6    the server refused the request
   7    another process uses the cursor file
   130  interrupted by Ctrl-C, after everything read was delivered and the

@@ -40,4 +40,15 @@ pub struct OutputArgs {
     /// By default only the envelope is read, and what is inside a record is the server's word.
     #[arg(long, env = "ROCKETMAN_VALIDATE", value_parser = BoolishValueParser::new(), hide_short_help = true)]
     pub validate: bool,
+    /// Append messages from the server that are no events to this file
+    ///
+    /// One JSON object a line: time, class, why, host, the place of the event before, and the message as text or base64, up to
+    /// 64K of it. At 16M the file is put aside as FILE.1, in place of the one before. Without it they are only counted.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "ROCKETMAN_BAD_EVENTS",
+        hide_short_help = true
+    )]
+    pub bad_events: Option<PathBuf>,
 }

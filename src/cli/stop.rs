@@ -30,6 +30,17 @@ pub struct StopArgs {
     /// End after this time
     #[arg(long, value_name = "DURATION", env = "ROCKETMAN_DURATION", value_parser = interval, hide_short_help = true)]
     pub duration: Option<Duration>,
+    /// End with exit code 5 when no event came for this long
+    ///
+    /// Any event counts, wanted or not, and time in which no connection stands counts too. Time in which the output takes
+    /// nothing does not. By default a quiet stream never ends; see --frame-timeout for a connection that is dead.
+    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_IDLE_TIMEOUT", value_parser = interval, hide_short_help = true)]
+    pub idle_timeout: Option<Duration>,
+    /// End with exit code 5 when the stream is read further behind than this
+    ///
+    /// By the server's clock. A run that begins further back has to catch up first; from then on the limit holds.
+    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_MAX_LAG", value_parser = interval, hide_short_help = true)]
+    pub max_lag: Option<Duration>,
     /// Allow this long for the rest to be delivered when asked to stop
     #[arg(long, value_name = "DURATION", env = "ROCKETMAN_GRACE", value_parser = duration, default_value = "10s", hide_short_help = true)]
     pub grace: Duration,

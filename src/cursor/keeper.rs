@@ -85,37 +85,46 @@ impl<C: CursorStore> Keeper<C> {
         self.position
     }
 
-    /// Saves what changed. A failure is told once and tried again with the next save.
-    pub(crate) async fn save(&mut self, accepted: u64, files: Vec<FileMark>) {
-        match self.try_save(accepted, files).await {
-            Ok(()) if self.is_failing => {
+    /// Saves what changed, and returns the time of what was saved. A failure is told once and tried again with the next save.
+    pub(crate) async fn save(
+        &mut self,
+        accepted: u64,
+        files: Vec<FileMark>,
+    ) -> Result<Option<u64>, CursorError> {
+        let saved = self.try_save(accepted, files).await;
+        match &saved {
+            Ok(_) if self.is_failing => {
                 self.is_failing = false;
                 info!(target: STATE, "the cursor is saved again");
             }
-            Ok(()) => {}
             Err(error) if !self.is_failing => {
                 self.is_failing = true;
-                let error = chain(&error);
+                let error = chain(error);
                 warn!(target: STATE, error, "the cursor could not be saved, trying again: {error}");
             }
-            Err(_) => {}
+            _ => {}
         }
+        saved
     }
 
-    /// Saves what changed, at the end of a run.
+    /// Saves what changed, at the end of a run. Returns as [`Keeper::save`] does.
     pub(crate) async fn save_last(
         &mut self,
         accepted: u64,
         files: Vec<FileMark>,
         deadline: Instant,
-    ) -> Result<(), CursorError> {
+    ) -> Result<Option<u64>, CursorError> {
         let deadline = deadline.max(Instant::now() + LAST_SAVE);
         timeout_at(deadline, self.try_save(accepted, files))
             .await
             .unwrap_or(Err(CursorError::TimedOut))
     }
 
-    async fn try_save(&mut self, accepted: u64, files: Vec<FileMark>) -> Result<(), CursorError> {
+    async fn try_save(
+        &mut self,
+        accepted: u64,
+        files: Vec<FileMark>,
+    ) -> Result<Option<u64>, CursorError> {
         if let Some(position) = self.marks.settle(accepted) {
             self.position = Some(position);
         }
@@ -124,14 +133,17 @@ impl<C: CursorStore> Keeper<C> {
             .as_ref()
             .filter(|position| position.point.time_us > 0)
         else {
-            return Ok(());
+            return Ok(None);
         };
+        if !self.store.keeps() {
+            return Ok(None);
+        }
         if self
             .saved
             .as_ref()
             .is_some_and(|saved| saved.position == *position && saved.files == files)
         {
-            return Ok(());
+            return Ok(None);
         }
         let fresh = Saved {
             position: position.clone(),
@@ -139,7 +151,8 @@ impl<C: CursorStore> Keeper<C> {
             files,
         };
         self.store.save(&fresh).await?;
+        let time_us = fresh.position.point.time_us;
         self.saved = Some(fresh);
-        Ok(())
+        Ok(Some(time_us))
     }
 }

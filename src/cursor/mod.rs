@@ -35,6 +35,11 @@ pub trait CursorStore: Send {
     /// What exists but cannot be understood is an error, never `None`: starting at the live tip instead would lose events silently.
     fn load(&mut self) -> impl Future<Output = Result<Option<Saved>, CursorError>> + Send;
 
+    /// Whether anything is kept at all.
+    fn keeps(&self) -> bool {
+        true
+    }
+
     /// Replaces what was saved. Either all of it is durable on return, or what was saved before still stands.
     ///
     /// Cancel safety: a save that was dropped halfway may or may not have happened; it is never torn.
@@ -120,6 +125,10 @@ impl CursorStore for NoCursor {
         Ok(None)
     }
 
+    fn keeps(&self) -> bool {
+        false
+    }
+
     async fn save(&mut self, _saved: &Saved) -> Result<(), CursorError> {
         Ok(())
     }
@@ -139,6 +148,13 @@ impl CursorStore for AnyCursorStore {
         match self {
             Self::None(store) => store.load().await,
             Self::File(store) => store.load().await,
+        }
+    }
+
+    fn keeps(&self) -> bool {
+        match self {
+            Self::None(store) => store.keeps(),
+            Self::File(store) => store.keeps(),
         }
     }
 

@@ -127,6 +127,11 @@ impl Batch {
         self.reached.as_ref()
     }
 
+    /// Says that the stream is read up to this place although no event stands there.
+    pub fn advance(&mut self, point: Point) {
+        self.reached = Some(point);
+    }
+
     /// Adds one event from its line of JSON.
     pub fn push(&mut self, line: &[u8], rules: LineRules) -> Result<(), BadEvent> {
         let start = self.lines.len();

@@ -45,6 +45,20 @@ impl BadEvent {
         Self::TooLarge,
         Self::Compressed,
     ];
+
+    /// One word for the class, for machines.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Envelope => "envelope",
+            Self::NotUtf8 => "not_utf8",
+            Self::NotJson => "not_json",
+            Self::NotZstd => "not_zstd",
+            Self::WrongDictionary => "wrong_dictionary",
+            Self::DamagedZstd => "damaged_zstd",
+            Self::TooLarge => "too_large",
+            Self::Compressed => "compressed",
+        }
+    }
 }
 
 /// What is done to a line on its way into a batch.

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Ending;
 use crate::{
-    cursor::{CursorStore, Keeper},
+    cursor::{CursorError, CursorStore, Keeper},
     sink::{Ledger, Sink, SinkError},
     stats::Stats,
 };
@@ -23,6 +23,8 @@ pub(super) struct SaveClock {
     next: Instant,
     /// The next save picks up what the sink has accepted since the checkpoint.
     is_second: bool,
+    /// The sink was busy when it should have been asked for a checkpoint.
+    is_overdue: bool,
 }
 
 impl SaveClock {
@@ -31,6 +33,7 @@ impl SaveClock {
             every,
             next: Instant::now() + every,
             is_second: false,
+            is_overdue: false,
         }
     }
 
@@ -39,14 +42,16 @@ impl SaveClock {
         sleep_until(self.next).await;
     }
 
-    pub(super) fn is_due(&self) -> bool {
-        Instant::now() >= self.next
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        now >= self.next
     }
 
-    /// Makes a checkpoint due: the sink could not be asked when it was.
+    /// Makes a checkpoint due if the sink could not be asked when it was.
     pub(super) fn catch_up(&mut self) {
-        self.next = Instant::now();
-        self.is_second = false;
+        if std::mem::take(&mut self.is_overdue) {
+            self.next = Instant::now();
+            self.is_second = false;
+        }
     }
 
     /// Has the sink make durable what it was given, or picks up the outcome, and saves the cursor up to what is accepted.
@@ -83,6 +88,7 @@ impl SaveClock {
     ) {
         save(keeper, ledger, stats, ending).await;
         self.next = Instant::now() + self.every;
+        self.is_overdue = true;
     }
 }
 
@@ -98,7 +104,19 @@ pub(super) async fn save<C: CursorStore>(
     stats.set_accepted(accepted);
     tokio::select! {
         biased;
-        () = keeper.save(accepted, files) => {}
+        saved = keeper.save(accepted, files) => note_save(&saved, stats),
         () = ending.pressed() => {}
+    }
+}
+
+/// Counts a save. `Ok(None)` means that nothing had changed.
+pub(super) fn note_save(saved: &Result<Option<u64>, CursorError>, stats: &Stats) {
+    match saved {
+        Ok(None) => {}
+        Ok(Some(time_us)) => {
+            stats.add_cursor_saves(1);
+            stats.set_cursor(*time_us);
+        }
+        Err(_) => stats.add_cursor_save_failures(1),
     }
 }

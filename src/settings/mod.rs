@@ -5,17 +5,22 @@ mod filter;
 use std::{
     ffi::OsString,
     io,
+    net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::SystemTime,
 };
 
 use self::filter::{Wanted, or_variable};
 use crate::{
-    cli::{ConnectionArgs, OnGapArg, OutputArgs, PositionArgs, StopArgs, TailArgs},
+    cli::{ConnectionArgs, OnGapArg, OperationArgs, OutputArgs, PositionArgs, StopArgs, TailArgs},
     event::{LineRules, NameError, Start, StartError, parse_time, show_time},
     filter::Filter,
     pipeline::PipelineSettings,
-    source::jetstream::{Endpoint, EndpointError, JetstreamSettings, OnGap, Proxies, ProxyError},
+    source::{
+        BadEventFile,
+        jetstream::{Endpoint, EndpointError, JetstreamSettings, OnGap, Proxies, ProxyError},
+    },
 };
 
 /// Where events go.
@@ -39,6 +44,7 @@ pub(crate) struct TailSettings {
     pub(crate) output: Output,
     pub(crate) cursor_file: Option<PathBuf>,
     pub(crate) pipeline: PipelineSettings,
+    pub(crate) metrics_addr: Option<SocketAddr>,
     /// What is read, with which effective filter, from where: the first line on stderr.
     pub(crate) introduction: String,
 }
@@ -95,6 +101,12 @@ pub(crate) enum SettingsError {
     EndBeforeStart { until: String, since: String },
     #[error("--print0 is for stdout; a file gets one line an event")]
     Print0ToFile,
+    #[error("--bad-events: cannot open '{}'", path.display())]
+    BadEvents {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
 }
 
 impl SettingsError {
@@ -122,9 +134,10 @@ impl TailSettings {
             source,
             filter,
             position,
-            output,
+            mut output,
             stop,
             connection,
+            operation: OperationArgs { metrics_addr },
         } = args;
         let PositionArgs {
             since,
@@ -139,8 +152,11 @@ impl TailSettings {
             exit_at_end,
             until,
             duration,
+            idle_timeout,
+            max_lag,
             grace,
         } = stop;
+        let cursor_file = cursor_file.map(|path| in_state_directory(path, &variable));
         let wanted = Wanted::resolve(filter, &variable)?;
         let start = start(since.as_deref(), cursor.as_deref(), now)?;
         let until_us = until
@@ -162,6 +178,8 @@ impl TailSettings {
             &wanted.operations,
         );
         let hides_kinds = wanted.hides_kinds;
+        let bad_events = output.bad_events.take();
+        let bad_events = bad_events.map(open_bad_events).transpose()?;
         let (output, rules) = resolve_output(output)?;
         let source = JetstreamSettings {
             endpoints: endpoints(&or_variable(source, "ROCKETMAN_SOURCE", &variable))?,
@@ -174,6 +192,7 @@ impl TailSettings {
             exit_at_end,
             rules,
             proxies: Proxies::from_env(&variable)?,
+            bad_events,
             ..resolve_connection(connection, wanted)
         };
         let introduction = introduction(&source, &filter, hides_kinds, cursor_file.as_deref());
@@ -181,6 +200,8 @@ impl TailSettings {
             count,
             until_us,
             duration,
+            idle_timeout,
+            max_lag,
             save_every: save_interval,
             grace,
         };
@@ -190,6 +211,7 @@ impl TailSettings {
             output,
             cursor_file,
             pipeline,
+            metrics_addr,
             introduction,
         })
     }
@@ -202,6 +224,7 @@ fn resolve_output(args: OutputArgs) -> Result<(Output, LineRules), SettingsError
         raw,
         print0,
         validate,
+        bad_events: _,
     } = args;
     let mut exec = exec.into_iter();
     let output = match (exec.next(), output) {
@@ -216,6 +239,24 @@ fn resolve_output(args: OutputArgs) -> Result<(Output, LineRules), SettingsError
         return Err(SettingsError::Print0ToFile);
     }
     Ok((output, LineRules { raw, validate }))
+}
+
+/// Where a service manager has made a folder for the state of a service, a relative path lies in that folder (systemd.exec, `StateDirectory=`).
+fn in_state_directory(path: PathBuf, variable: &impl Fn(&str) -> Option<String>) -> PathBuf {
+    match variable("STATE_DIRECTORY") {
+        // Several folders are separated by colons; the first is the service's own.
+        Some(folders) if !folders.is_empty() && path.is_relative() => {
+            let first = folders.split(':').next().unwrap_or_default();
+            Path::new(first).join(path)
+        }
+        _ => path,
+    }
+}
+
+fn open_bad_events(path: PathBuf) -> Result<Arc<BadEventFile>, SettingsError> {
+    BadEventFile::open(&path)
+        .map(Arc::new)
+        .map_err(|source| SettingsError::BadEvents { path, source })
 }
 
 fn resolve_connection(args: ConnectionArgs, wanted: Wanted) -> JetstreamSettings {

@@ -35,6 +35,10 @@ impl ExecSink {
         command
             .args(&self.arguments)
             .envs(variables(event))
+            // They are between the service manager and us.
+            .env_remove("NOTIFY_SOCKET")
+            .env_remove("WATCHDOG_PID")
+            .env_remove("WATCHDOG_USEC")
             .stdin(Stdio::piped())
             // Its own process group: a Ctrl-C is for us, who then wait for it.
             .process_group(0)

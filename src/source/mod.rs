@@ -1,10 +1,11 @@
 //! Where events come from.
 
+mod bad_file;
 pub mod jetstream;
 
 use std::convert::Infallible;
 
-pub use self::jetstream::Jetstream;
+pub use self::{bad_file::BadEventFile, jetstream::Jetstream};
 use crate::event::{Batch, Position, show_time};
 
 /// What a source has to say besides its events.

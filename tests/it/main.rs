@@ -11,13 +11,16 @@
 
 mod support;
 
+mod bad_events;
 mod bad_input;
 mod connection;
 mod cursor;
 mod flags;
 mod generated;
 mod help;
+mod limits;
 mod messages;
+mod operation;
 mod real_server;
 mod reconnect;
 mod sink_exec;

@@ -45,6 +45,27 @@ pub(super) enum ConnectError {
     TimedOut(Duration),
 }
 
+impl ConnectError {
+    /// One word for it, for machines.
+    pub(super) fn cause(&self) -> &'static str {
+        match self {
+            Self::Lookup { .. } | Self::NoAddress(_) => "lookup",
+            Self::Tcp { .. } => "tcp",
+            Self::Proxy { .. } => "proxy",
+            Self::Tls { .. } => "tls",
+            Self::Handshake(HandshakeError::Status { status, .. }) => match status {
+                429 => "http_429",
+                300..=399 => "http_3xx",
+                400..=499 => "http_4xx",
+                500..=599 => "http_5xx",
+                _ => "upgrade",
+            },
+            Self::Handshake(_) => "upgrade",
+            Self::TimedOut(_) => "connect_timeout",
+        }
+    }
+}
+
 /// Opens byte streams.
 #[derive(Debug)]
 pub(super) struct Connector {

@@ -7,9 +7,11 @@ mod endpoint;
 mod handshake;
 mod inflate;
 mod proxy;
+mod reader;
 mod resume;
 mod rotation;
 mod session;
+mod settings;
 mod socket;
 mod v1;
 
@@ -22,15 +24,17 @@ use self::{
     connect::{ConnectError, Connector},
     handshake::HandshakeError,
     inflate::Inflater,
+    reader::Reader,
     resume::{Beginning, Resume},
     rotation::Rotation,
-    session::{Lost, Reader, Session},
+    session::{Lost, Session},
     socket::Socket,
     v1::Wanted,
 };
 pub use self::{
     endpoint::{Endpoint, EndpointError},
     proxy::{Proxies, ProxyError},
+    settings::{JetstreamSettings, OnGap},
     v1::{MAX_COLLECTIONS, MAX_DIDS, MAX_HELLO_BYTES},
 };
 use super::{Flow, Source, SourceError};
@@ -38,84 +42,20 @@ use crate::{
     STATE,
     backoff::Backoff,
     error::chain,
-    event::{Batch, CollectionPattern, Did, LineRules, Origin, Position, Start, now_us, show_time},
+    event::{Batch, Origin, Position, now_us, show_time},
+    metrics,
+    pace::{self, Pace},
     stats::Stats,
 };
 
 /// The kind of source in origins and cursor files.
 const SOURCE: &str = "jetstream";
 
-/// What a gap means: events that a server no longer has, so that they cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnGap {
-    /// It is told, and reading goes on behind it.
-    Warn,
-    /// It is the end; the saved cursor stays before it.
-    Fail,
-}
+/// How long a try or a connection may be overdue before a run counts as dead.
+const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How to read from Jetstream servers. The defaults read everything, live, from the public instances.
-#[derive(Debug, Clone)]
-pub struct JetstreamSettings {
-    /// The servers, best first; the next one is tried when one cannot be reached.
-    pub endpoints: Vec<Endpoint>,
-    /// The collections the server is asked for; empty for all. At most [`MAX_COLLECTIONS`].
-    pub collections: Vec<CollectionPattern>,
-    /// The accounts the server is asked for; empty for all. At most [`MAX_DIDS`].
-    pub dids: Vec<Did>,
-    /// The server leaves out events whose JSON is larger than this, in bytes; 0 for no limit.
-    pub max_message_bytes: u32,
-    /// The largest event that is accepted, in bytes, inflated or not.
-    pub max_frame_bytes: usize,
-    /// Whether to ask for compressed events. Plain ones are understood in any case.
-    pub compress: bool,
-    /// Where to begin, whatever was saved.
-    pub start: Option<Start>,
-    /// How far behind the last event a resume by time goes back.
-    pub rewind: Duration,
-    /// Whether to end at the moment the run began, by the first server's clock.
-    pub exit_at_end: bool,
-    /// With `exit_at_end`: a silence of this length is taken for the end.
-    pub end_silence: Duration,
-    /// What is done to each line.
-    pub rules: LineRules,
-    /// What a gap means.
-    pub on_gap: OnGap,
-    /// How long a connection may take to open, from the name look-up to the upgrade.
-    pub connect_timeout: Duration,
-    /// How long a connection may be without any frame, pings included.
-    pub frame_timeout: Duration,
-    /// How many tries in a row may fail after the first; `None` for no end.
-    pub max_retries: Option<u32>,
-    /// The longest wait between two tries.
-    pub max_backoff: Duration,
-    /// The proxies between us and the servers.
-    pub proxies: Proxies,
-}
-
-impl Default for JetstreamSettings {
-    fn default() -> Self {
-        Self {
-            endpoints: Endpoint::public(),
-            collections: Vec::new(),
-            dids: Vec::new(),
-            max_message_bytes: 0,
-            max_frame_bytes: 8 * 1024 * 1024,
-            compress: true,
-            start: None,
-            rewind: Duration::from_secs(10),
-            exit_at_end: false,
-            end_silence: Duration::from_secs(60),
-            rules: LineRules::default(),
-            on_gap: OnGap::Warn,
-            connect_timeout: Duration::from_secs(10),
-            frame_timeout: Duration::from_secs(75),
-            max_retries: None,
-            max_backoff: Duration::from_secs(30),
-            proxies: Proxies::default(),
-        }
-    }
-}
+/// A clock that differs by so little is taken to be the same.
+const NO_DIFFERENCE_US: u64 = 2_000_000;
 
 /// The event stream of one or more Jetstream servers, over the v1 wire.
 ///
@@ -133,6 +73,10 @@ pub struct Jetstream {
     rotation: Rotation,
     /// Whether the present connection brought a new event.
     brought_events: bool,
+    /// How often losses and failed tries are told.
+    pace: Pace,
+    /// Whether the latest of them was.
+    was_told: bool,
 }
 
 impl Jetstream {
@@ -156,6 +100,7 @@ impl Jetstream {
             end_silence: settings.end_silence,
             on_gap: settings.on_gap,
             may_pause: !settings.dids.is_empty(),
+            bad_file: settings.bad_events.clone(),
         };
         Self {
             wanted,
@@ -166,6 +111,8 @@ impl Jetstream {
             next_try: None,
             rotation: Rotation::new(settings.endpoints.clone()),
             brought_events: false,
+            pace: Pace::new(),
+            was_told: false,
             settings,
         }
     }
@@ -184,6 +131,9 @@ impl Jetstream {
         self.connector.prepare(&endpoint)?;
         let beginning = self.reader.resume.begin(&origin);
         let limit = self.settings.connect_timeout;
+        self.reader
+            .stats
+            .set_alive_until(Instant::now() + limit + PATIENCE);
         match timeout(limit, self.open(&endpoint, origin, beginning))
             .await
             .unwrap_or(Err(ConnectError::TimedOut(limit)))
@@ -210,6 +160,9 @@ impl Jetstream {
         let stream = self.connector.open(endpoint).await?;
         let upgraded = handshake::upgrade(stream, endpoint, &request.query).await?;
         let began_us = upgraded.date_us.unwrap_or_else(now_us);
+        self.reader
+            .stats
+            .set_ahead_us(ahead_us(upgraded.date_us, now_us()));
         self.reader.resume.set_live_from(began_us);
         if self.settings.exit_at_end {
             self.reader
@@ -221,7 +174,12 @@ impl Jetstream {
             &upgraded.received,
             self.settings.max_frame_bytes,
         );
-        let mut session = Session::new(socket, Arc::new(origin), self.settings.frame_timeout);
+        let frame_timeout = self.settings.frame_timeout;
+        let live_from_us = beginning.cursor().map(|_| began_us);
+        let mut session = Session::new(socket, Arc::new(origin), frame_timeout, live_from_us);
+        self.reader
+            .stats
+            .set_alive_until(Instant::now() + frame_timeout);
         if let Some(hello) = request.hello {
             session.send(hello).await.map_err(HandshakeError::Io)?;
         }
@@ -240,6 +198,9 @@ impl Jetstream {
             Beginning::Seq(cursor) | Beginning::Asked(cursor) => format!("cursor {cursor}"),
         };
         if stats.connects() > 1 || self.backoff.tries() > 0 {
+            if !self.was_told {
+                return;
+            }
             info!(target: STATE, %endpoint, from, "connected again to {endpoint}, from {from}");
         } else {
             info!(%endpoint, from, "connected");
@@ -248,7 +209,9 @@ impl Jetstream {
 
     /// Decides what a failed try means: the next endpoint after a wait, or the end.
     fn failed(&mut self, endpoint: &Endpoint, error: ConnectError) -> Result<(), SourceError> {
+        metrics::count_reconnect(error.cause());
         let mut asked_wait = Duration::ZERO;
+        let mut is_refused = false;
         if let ConnectError::Handshake(HandshakeError::Status {
             status,
             location,
@@ -256,13 +219,14 @@ impl Jetstream {
             ..
         }) = &error
         {
-            if matches!(status, 300..=499) && !matches!(status, 408 | 425 | 429) {
+            is_refused = matches!(status, 300..=499) && !matches!(status, 408 | 425 | 429);
+            if is_refused && self.rotation.is_last_to_refuse() {
                 return Err(refused(endpoint, *status, location.as_deref(), &error));
             }
             asked_wait = retry_after.unwrap_or_default();
         }
-        self.rotation.failed();
-        self.retry("cannot reach", endpoint, Box::new(error), asked_wait)
+        self.rotation.failed(is_refused);
+        self.retry("cannot reach", endpoint, Box::new(error), asked_wait, None)
     }
 
     /// Schedules the next try, or gives up.
@@ -272,6 +236,7 @@ impl Jetstream {
         endpoint: &Endpoint,
         error: Box<dyn Error + Send + Sync>,
         asked_wait: Duration,
+        slow: Option<Duration>,
     ) -> Result<(), SourceError> {
         let wait = self.backoff.next_wait().max(asked_wait);
         let tries = self.backoff.tries();
@@ -282,27 +247,52 @@ impl Jetstream {
                 source: error,
             });
         }
-        self.next_try = Some(Instant::now() + wait);
+        let due = Instant::now() + wait;
+        self.next_try = Some(due);
+        self.reader.stats.set_alive_until(due + PATIENCE);
+        let left_out = if wait < pace::EVERY {
+            self.pace.allow()
+        } else {
+            // What is said before a longer wait stands for a while, so it has to be true.
+            Some(self.pace.insist())
+        };
+        self.was_told = left_out.is_some();
+        let Some(left_out) = left_out else {
+            return Ok(());
+        };
         let next = self.rotation.current();
         let again = if next == endpoint {
             "again".to_owned()
         } else {
             next.to_string()
         };
+        let slow = slow.map_or(String::new(), |slow| {
+            let sink = self.reader.stats.sink();
+            format!(
+                ", after {sink} took nothing for {:.1} s",
+                slow.as_secs_f64()
+            )
+        });
+        let more = match left_out {
+            0 => String::new(),
+            n => format!(" (and {n} times more since the last such line)"),
+        };
         let error = chain(&*error);
         let wait = wait.as_secs_f64();
-        warn!(target: STATE, %endpoint, error, wait, %next, tries, "{what} {endpoint}: {error}; trying {again} in {wait:.1} s");
+        warn!(target: STATE, %endpoint, error, wait, %next, tries, left_out, "{what} {endpoint}: {error}{slow}; trying {again} in {wait:.1} s{more}");
         Ok(())
     }
 
     /// Decides what the loss of a connection means. A number that turned out wrong is no failure: the next try is due at once.
     fn lost(&mut self, lost: Lost) -> Result<(), SourceError> {
-        self.session = None;
+        let slow = self.session.take().and_then(|session| session.slow_for());
         self.reader.stats.set_connected(false);
+        metrics::count_reconnect(lost.cause());
         let endpoint = self.rotation.current().clone();
         if matches!(lost, Lost::Renumbered) {
             self.reader.resume.distrust_numbers();
             warn!(target: STATE, %endpoint, "{endpoint} counts its events otherwise than before; resuming by time");
+            self.was_told = true;
             return Ok(());
         }
         if let Lost::Gap { from_us, to_us } = lost {
@@ -314,7 +304,7 @@ impl Jetstream {
         }
         self.rotation
             .lost(self.brought_events && !matches!(lost, Lost::Silent(_)));
-        self.retry("lost", &endpoint, Box::new(lost), Duration::ZERO)
+        self.retry("lost", &endpoint, Box::new(lost), Duration::ZERO, slow)
     }
 }
 
@@ -358,7 +348,7 @@ impl Source for Jetstream {
                 Ok(flow) => return Ok(flow),
                 Err(lost) => self.lost(lost)?,
             }
-            if !batch.is_empty() {
+            if batch.reached().is_some() {
                 return Ok(Flow::More);
             }
         }
@@ -378,12 +368,22 @@ impl Source for Jetstream {
     }
 }
 
+/// How far the server's clock is ahead. A `Date` has whole seconds and was some time on its way: two seconds are no difference.
+fn ahead_us(date_us: Option<u64>, local_us: u64) -> i64 {
+    let ahead = date_us.map_or(0, |date_us| date_us.cast_signed() - local_us.cast_signed());
+    if ahead.unsigned_abs() > NO_DIFFERENCE_US {
+        ahead
+    } else {
+        0
+    }
+}
+
 /// The moment the run began, by the server's clock. A `Date` has whole seconds: where the local clock agrees with it, that
 /// one is more exact; where it does not, the second counts to its end, so that nothing before the moment is left out.
 fn end_moment(date_us: Option<u64>, local_us: u64) -> u64 {
     const SECOND: u64 = 1_000_000;
     match date_us {
-        Some(date_us) if date_us.abs_diff(local_us) > 2 * SECOND => date_us + SECOND,
+        Some(date_us) if date_us.abs_diff(local_us) > NO_DIFFERENCE_US => date_us + SECOND,
         _ => local_us,
     }
 }

@@ -71,8 +71,11 @@ pub(super) struct Resume {
     other_filter: bool,
     /// When the first connection began, while no event has come.
     live_from_us: Option<u64>,
-    recent: VecDeque<Identity>,
+    /// The latest events and their times: all there were since the first of them.
+    recent: VecDeque<(Identity, u64)>,
     seam: Seam,
+    /// Events at seams that may have come again, and that nothing was there to recognise by.
+    let_through: u64,
 }
 
 /// What is still to be checked on the present connection.
@@ -93,6 +96,9 @@ struct Seam {
 #[derive(Debug)]
 struct Repeats {
     known: HashSet<Identity>,
+    /// Whatever happened since then, up to the last event, is known.
+    since_us: u64,
+    last_us: u64,
     until: Until,
 }
 
@@ -115,6 +121,7 @@ impl Resume {
             live_from_us: None,
             recent: VecDeque::new(),
             seam: Seam::default(),
+            let_through: 0,
         }
     }
 
@@ -125,7 +132,8 @@ impl Resume {
 
     /// Goes on behind a position from an earlier run.
     pub(super) fn set_last(&mut self, origin: Origin, point: Point, same_filter: bool) {
-        self.recent.extend(point.identity);
+        let known = point.identity.map(|identity| (identity, point.time_us));
+        self.recent.extend(known);
         self.last = Some((Arc::new(origin), point));
         self.other_filter = !same_filter;
     }
@@ -170,29 +178,35 @@ impl Resume {
                 } else {
                     self.seam.expected = Some(*last);
                 }
-                self.seam.repeats = Some(self.repeats(Until::Seq(seq)));
+                self.seam.repeats = Some(self.repeats(last.time_us, Until::Seq(seq)));
                 return Beginning::Seq(seq);
             }
             None => (last.time_us, Until::Time(last.time_us)),
         };
         self.seam.not_before_us = Some(from_us);
         self.seam.has_from_us = Some(last.time_us);
-        self.seam.repeats = Some(self.repeats(until));
+        self.seam.repeats = Some(self.repeats(last.time_us, until));
         Beginning::Time(from_us)
     }
 
     /// Decides on one event, and remembers it when it is new.
     pub(super) fn admit(&mut self, point: &Point) -> Admission {
         if self.seam.is_open() {
+            let may_be_repeat = self.seam.may_be_repeat(point);
             let admission = self.seam.admit(point);
-            if !matches!(admission, Admission::New | Admission::NewBehindGap(_)) {
-                return admission;
+            if matches!(admission, Admission::New | Admission::NewBehindGap(_)) {
+                self.let_through += u64::from(may_be_repeat);
+                self.remember(point);
             }
-            self.remember(point);
             return admission;
         }
         self.remember(point);
         Admission::New
+    }
+
+    /// How many events that may have come again were let through since this was last asked.
+    pub(super) fn take_let_through(&mut self) -> u64 {
+        std::mem::take(&mut self.let_through)
     }
 
     fn remember(&mut self, point: &Point) {
@@ -200,8 +214,13 @@ impl Resume {
             if self.recent.len() == REMEMBERED {
                 self.recent.pop_front();
             }
-            self.recent.push_back(identity);
+            self.recent.push_back((identity, point.time_us));
         }
+    }
+
+    /// The place up to which the stream has been read.
+    pub(super) fn last(&self) -> Option<&Point> {
+        self.last.as_ref().map(|(_, point)| point)
     }
 
     /// Notes how far the stream has been read: the last event that was admitted.
@@ -215,9 +234,14 @@ impl Resume {
         }
     }
 
-    fn repeats(&self, until: Until) -> Repeats {
+    fn repeats(&self, last_us: u64, until: Until) -> Repeats {
         Repeats {
-            known: self.recent.iter().copied().collect(),
+            known: self.recent.iter().map(|(identity, _)| *identity).collect(),
+            since_us: self
+                .recent
+                .front()
+                .map_or(u64::MAX, |(_, time_us)| *time_us),
+            last_us,
             until,
         }
     }
@@ -267,6 +291,15 @@ impl Seam {
             Some(from_us) => Admission::NewBehindGap(from_us),
             None => Admission::New,
         }
+    }
+
+    /// Whether an event that is not recognised may have been there before all the same: it is not later than the last one, and
+    /// from before the time since which everything is known.
+    fn may_be_repeat(&self, point: &Point) -> bool {
+        self.repeats.as_ref().is_some_and(|repeats| {
+            matches!(repeats.until, Until::Time(_))
+                && point.time_us <= repeats.last_us.min(repeats.since_us)
+        })
     }
 
     /// Whether the event was there before the seam; beyond the seam none was.

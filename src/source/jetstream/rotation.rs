@@ -26,6 +26,8 @@ pub(super) struct Rotation {
     connected: Option<Instant>,
     /// The latest losses of the current server.
     cuts: Vec<Instant>,
+    /// Servers that refused, each in its turn, since one of them did anything else.
+    refusals: usize,
 }
 
 impl Rotation {
@@ -38,6 +40,7 @@ impl Rotation {
             current: 0,
             connected: None,
             cuts: Vec::new(),
+            refusals: 0,
         }
     }
 
@@ -59,11 +62,18 @@ impl Rotation {
     /// The current server is connected.
     pub(super) fn connected(&mut self) {
         self.connected = Some(Instant::now());
+        self.refusals = 0;
     }
 
-    /// The current server could not be reached.
-    pub(super) fn failed(&mut self) {
+    /// The current server could not be reached; with `is_refused` it was, and said no in a way that trying again does not change.
+    pub(super) fn failed(&mut self, is_refused: bool) {
+        self.refusals = if is_refused { self.refusals + 1 } else { 0 };
         self.turn();
+    }
+
+    /// Whether every other server has refused too, should the current one refuse.
+    pub(super) fn is_last_to_refuse(&self) -> bool {
+        self.refusals + 1 >= self.endpoints.len()
     }
 
     /// The connection was lost. `brought_events` is false when it brought none, or ended in silence.
@@ -113,13 +123,25 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_server_that_cannot_be_reached_or_brings_nothing_makes_room() {
         let mut rotation = three();
-        rotation.failed();
+        rotation.failed(false);
         assert_eq!(host(&rotation), "b");
         rotation.connected();
         rotation.lost(false);
         assert_eq!(host(&rotation), "c");
-        rotation.failed();
+        rotation.failed(false);
         assert_eq!(host(&rotation), "a");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_is_final_once_every_server_has_refused_in_a_row() {
+        let mut rotation = three();
+        for _ in 0..2 {
+            assert!(!rotation.is_last_to_refuse());
+            rotation.failed(true);
+        }
+        assert!(rotation.is_last_to_refuse());
+        rotation.failed(false);
+        assert!(!rotation.is_last_to_refuse(), "one may come back");
     }
 
     #[tokio::test(start_paused = true)]
@@ -144,7 +166,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn after_a_healthy_while_elsewhere_the_first_gets_another_chance() {
         let mut rotation = three();
-        rotation.failed();
+        rotation.failed(false);
         rotation.connected();
         advance(HEALTHY / 2).await;
         rotation.lost(true);
@@ -158,7 +180,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_server_is_always_the_current_one() {
         let mut rotation = Rotation::new(vec![Endpoint::parse("a:1").unwrap()]);
-        rotation.failed();
+        rotation.failed(false);
         rotation.lost(false);
         assert_eq!(host(&rotation), "a");
         assert!(rotation.begin_with("wss://a:1/subscribe"));

@@ -13,19 +13,15 @@ use std::{
 };
 
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
-use tracing::{debug, trace, warn};
+use tracing::{debug, trace};
 
 use super::{
-    OnGap,
-    inflate::Inflater,
-    resume::{Admission, Resume},
+    reader::{Counts, Reader},
     socket::{Incoming, Socket, SocketError},
 };
 use crate::{
-    STATE,
-    event::{BadEvent, Batch, LineRules, Origin, show_time},
+    event::{BadEvent, Batch, Origin},
     source::Flow,
-    stats::Stats,
 };
 
 /// Three pings fit into the frame limit, so that one lost answer does not end a connection.
@@ -34,8 +30,11 @@ const PINGS_PER_LIMIT: u32 = 3;
 /// How long taking leave may take.
 const FAREWELL: Duration = Duration::from_millis(250);
 
-/// How much of a bad event is logged.
-const EXCERPT: usize = 160;
+/// A wait for the sink that may have cost the connection. Servers allow five to ten seconds for a write (protocol reference, sections 0 and 1.10).
+const SLOW: Duration = Duration::from_secs(4);
+
+/// For how long afterwards it may have.
+const SLOW_WITHIN: Duration = Duration::from_secs(60);
 
 /// Why a connection was lost.
 #[derive(Debug, thiserror::Error)]
@@ -52,20 +51,19 @@ pub(super) enum Lost {
     Gap { from_us: u64, to_us: u64 },
 }
 
-/// What outlives a connection and is needed to read one.
-#[derive(Debug)]
-pub(super) struct Reader {
-    pub(super) resume: Resume,
-    pub(super) inflater: Inflater,
-    pub(super) rules: LineRules,
-    pub(super) stats: Arc<Stats>,
-    /// The run ends at the first event of this time or later.
-    pub(super) end_us: Option<u64>,
-    /// With an end: how long a silence counts as the end.
-    pub(super) end_silence: Duration,
-    pub(super) on_gap: OnGap,
-    /// Only some accounts are read, so that a pause may be theirs.
-    pub(super) may_pause: bool,
+impl Lost {
+    /// One word for it, for machines.
+    pub(super) fn cause(&self) -> &'static str {
+        match self {
+            Self::Closed(_) => "closed",
+            Self::Socket(SocketError::Io(_)) => "broken",
+            Self::Socket(SocketError::Eof) => "ended",
+            Self::Socket(SocketError::Protocol(_)) => "protocol",
+            Self::Silent(_) => "silent",
+            Self::Renumbered => "renumbered",
+            Self::Gap { .. } => "gap",
+        }
+    }
 }
 
 /// An open connection.
@@ -78,11 +76,23 @@ pub(super) struct Session {
     last_event: Instant,
     next_ping: Instant,
     timer: Pin<Box<Sleep>>,
-    was_idle: bool,
+    /// From this time on, by the server's clock, its events are live; `None` once they are.
+    live_from_us: Option<u64>,
+    /// Since when nothing is read, for the sink takes nothing.
+    idle_since: Option<Instant>,
+    /// The latest long wait for the sink, and when it was over.
+    slow: Option<(Duration, Instant)>,
 }
 
 impl Session {
-    pub(super) fn new(socket: Socket, origin: Arc<Origin>, frame_timeout: Duration) -> Self {
+    /// A connection that was just opened. `live_from_us` is the time from which on its events are live; `None` for one that began at
+    /// the live tip.
+    pub(super) fn new(
+        socket: Socket,
+        origin: Arc<Origin>,
+        frame_timeout: Duration,
+        live_from_us: Option<u64>,
+    ) -> Self {
         let now = Instant::now();
         let next_ping = now + frame_timeout / PINGS_PER_LIMIT;
         Self {
@@ -93,8 +103,16 @@ impl Session {
             last_event: now,
             next_ping,
             timer: Box::pin(sleep_until(next_ping)),
-            was_idle: false,
+            live_from_us,
+            idle_since: None,
+            slow: None,
         }
+    }
+
+    /// How long the sink took nothing, if that was so long and so lately that it may have cost the connection.
+    pub(super) fn slow_for(&self) -> Option<Duration> {
+        let (waited, over) = self.slow?;
+        (over.elapsed() < SLOW_WITHIN).then_some(waited)
     }
 
     /// Sends one message; used before anything is read.
@@ -111,10 +129,14 @@ impl Session {
         reader: &mut Reader,
         batch: &mut Batch,
     ) -> Result<Flow, Lost> {
-        if std::mem::take(&mut self.was_idle) {
+        if let Some(since) = self.idle_since.take() {
             // Nothing was read on purpose; the silence was ours.
-            self.last_frame = Instant::now();
-            self.last_event = self.last_frame;
+            let now = Instant::now();
+            self.last_frame = now;
+            self.last_event = now;
+            if now - since >= SLOW {
+                self.slow = Some((now - since, now));
+            }
         }
         batch.set_origin(&self.origin);
         poll_fn(|cx| self.poll_read(cx, reader, batch)).await
@@ -130,24 +152,20 @@ impl Session {
         let outcome = self.drain(cx, reader, batch, &mut counts);
         self.flush(cx);
         if counts.frames > 0 {
-            let Counts {
-                frames,
-                events,
-                bytes,
-                repeats,
-                early,
-            } = counts;
-            trace!(frames, events, bytes, repeats, early, "read");
             self.last_frame = Instant::now();
-            if counts.events > 0 {
+            if counts.messages > 0 {
                 self.last_event = self.last_frame;
             }
+            counts.wire_bytes = self.socket.take_received();
+            trace!(?counts, "read");
+            let stats = &reader.stats;
+            stats.set_alive_until(self.last_frame + self.frame_timeout);
             reader.note(&self.origin, batch, &counts);
         }
         if let Some(outcome) = outcome {
             return Poll::Ready(outcome);
         }
-        if !batch.is_empty() {
+        if batch.reached().is_some() {
             return Poll::Ready(Ok(Flow::More));
         }
         self.poll_clocks(cx, reader)
@@ -180,19 +198,35 @@ impl Session {
                     .map_err(|bad| (bad, frame)),
                 Incoming::TooLarge(head) => Err((BadEvent::TooLarge, head)),
                 Incoming::Close(farewell) => return Some(Err(Lost::Closed(farewell))),
+                Incoming::Ping => {
+                    if self.is_live(batch) {
+                        reader.move_on(batch);
+                    }
+                    continue;
+                }
                 Incoming::Other => continue,
             };
-            counts.events += 1;
+            counts.messages += 1;
             match filled {
                 Ok(()) => {
                     if let Some(outcome) = reader.admit(batch, start, counts) {
                         return Some(outcome);
                     }
                 }
-                Err((bad, bytes)) => reader.report(bad, bytes),
+                Err((bad, bytes)) => reader.report(bad, bytes, batch),
             }
         }
         Some(Ok(Flow::More))
+    }
+
+    /// Whether all that was before this connection is read: it began at the live tip, or an event from after its beginning came.
+    fn is_live(&mut self, batch: &Batch) -> bool {
+        if let (Some(live_from_us), Some(point)) = (self.live_from_us, batch.reached())
+            && point.time_us >= live_from_us
+        {
+            self.live_from_us = None;
+        }
+        self.live_from_us.is_none()
     }
 
     /// Sends what is queued, pings and answers to pings, as far as it can leave. The frame clock, or the next read, decides
@@ -232,7 +266,7 @@ impl Session {
     ///
     /// Cancel safety: a ping that was begun is finished by the next read.
     pub(super) async fn idle(&mut self) -> Infallible {
-        self.was_idle = true;
+        self.idle_since.get_or_insert_with(Instant::now);
         loop {
             sleep_until(self.next_ping).await;
             self.next_ping = Instant::now() + self.frame_timeout / PINGS_PER_LIMIT;
@@ -249,97 +283,5 @@ impl Session {
         timeout(FAREWELL, poll_fn(|cx| self.socket.poll_flush(cx)))
             .await
             .ok();
-    }
-}
-
-#[derive(Default)]
-struct Counts {
-    frames: u64,
-    events: u64,
-    bytes: u64,
-    repeats: u64,
-    early: u64,
-}
-
-impl Reader {
-    /// Reads what stands behind `start` and keeps it if it is new.
-    fn admit(
-        &mut self,
-        batch: &mut Batch,
-        start: usize,
-        counts: &mut Counts,
-    ) -> Option<Result<Flow, Lost>> {
-        counts.bytes += (batch.buffer().len() - start) as u64;
-        let envelope = match batch.read(start, self.rules) {
-            Ok(envelope) => envelope,
-            Err(bad) => {
-                self.report(bad, batch.tail(start));
-                batch.cut(start);
-                return None;
-            }
-        };
-        let time_us = envelope.point.time_us;
-        let outcome = match self.resume.admit(&envelope.point) {
-            Admission::NewBehindGap(from_us) if self.tell_gap(from_us, time_us) => {
-                Some(Err(Lost::Gap {
-                    from_us,
-                    to_us: time_us,
-                }))
-            }
-            Admission::New | Admission::NewBehindGap(_) => {
-                if self.end_us.is_none_or(|end_us| time_us < end_us) {
-                    batch.keep(start, envelope);
-                    return None;
-                }
-                Some(Ok(Flow::End))
-            }
-            Admission::Repeat => {
-                counts.repeats += 1;
-                None
-            }
-            Admission::Early => {
-                counts.early += 1;
-                None
-            }
-            Admission::Renumbered => Some(Err(Lost::Renumbered)),
-        };
-        batch.cut(start);
-        outcome
-    }
-
-    /// Tells of a gap, and returns whether it is to end the run.
-    fn tell_gap(&self, from_us: u64, to_us: u64) -> bool {
-        let (from, to) = (show_time(from_us), show_time(to_us));
-        if self.may_pause {
-            warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, for only some accounts are read");
-            return false;
-        }
-        self.stats.add_gaps(1);
-        if self.on_gap == OnGap::Fail {
-            return true;
-        }
-        warn!(target: STATE, from, to, "GAP from={from} to={to}: the server no longer has the events in between");
-        false
-    }
-
-    /// Notes once per batch what was counted, and how far the stream was read.
-    fn note(&mut self, origin: &Arc<Origin>, batch: &Batch, counts: &Counts) {
-        self.stats.add_received(counts.events);
-        self.stats.add_bytes(counts.bytes);
-        self.stats.add_repeats(counts.repeats);
-        self.stats.add_early(counts.early);
-        if let Some(point) = batch.reached() {
-            self.resume.reached(origin, point);
-            self.stats.set_last_time_us(point.time_us);
-        }
-    }
-
-    /// Counts a bad event; the first of its class is logged.
-    fn report(&self, bad: BadEvent, bytes: &[u8]) {
-        if self.stats.add_bad(bad) {
-            let shown = bytes.get(..EXCERPT).unwrap_or(bytes);
-            let excerpt = shown.escape_ascii().to_string();
-            warn!(why = %bad, excerpt, "skipped a message that is no event (later ones of this class are only counted)");
-        }
     }
 }

@@ -38,7 +38,9 @@ pub(super) enum Incoming<'a> {
     Binary(&'a [u8]),
     /// The beginning of a message that is larger than allowed; the rest is stepped over.
     TooLarge(&'a [u8]),
-    /// A ping, which is answered, or a pong, or a part of a message.
+    /// A ping, which is answered.
+    Ping,
+    /// A pong, or a part of a message.
     Other,
     /// The server takes leave.
     Close(String),
@@ -67,6 +69,8 @@ pub(super) struct Socket {
     to_skip: u64,
     message: Option<Fragments>,
     cap: usize,
+    /// Bytes received and not asked about yet.
+    n_received: u64,
     /// Frames on their way out, and how much of them is written.
     waiting: Vec<u8>,
     written: usize,
@@ -147,6 +151,7 @@ impl Socket {
             to_skip: 0,
             message: None,
             cap,
+            n_received: received.len() as u64,
             waiting: Vec::new(),
             written: 0,
         }
@@ -195,7 +200,7 @@ impl Socket {
                 TEXT | BINARY | CONTINUATION => self.part(&head, payload),
                 PING => {
                     self.answer(payload);
-                    Ok(Incoming::Other)
+                    Ok(Incoming::Ping)
                 }
                 PONG => Ok(Incoming::Other),
                 CLOSE => Ok(self.closed(payload)),
@@ -326,9 +331,15 @@ impl Socket {
             0 => Poll::Ready(Err(SocketError::Eof)),
             received => {
                 self.end += received;
+                self.n_received += received as u64;
                 Poll::Ready(Ok(()))
             }
         }
+    }
+
+    /// How many bytes were received since this was last asked.
+    pub(super) fn take_received(&mut self) -> u64 {
+        std::mem::take(&mut self.n_received)
     }
 
     /// Queues the answer to a ping; an answer more when nothing leaves helps nobody.

@@ -156,3 +156,58 @@ fn a_server_that_is_cut_again_and_again_makes_room_and_nothing_is_lost_or_repeat
     assert_eq!(output.lines(), (0..10).map(post).collect::<Vec<_>>());
     assert_eq!(cutting.requests().len(), 3);
 }
+
+#[test]
+fn a_server_that_says_no_makes_room_and_is_final_only_when_all_do() {
+    let refusing = || Server::every(|request| request.refuse("404 Not Found", "", "no such page"));
+    let (one, two) = (refusing(), refusing());
+    let good = Server::one(|request| {
+        let mut connection = request.accept();
+        connection.send(post(0));
+        connection.until_closed();
+    });
+    let output = Rocketman::tail(&one.url())
+        .arg(two.url())
+        .arg(good.url())
+        .with("-n 1")
+        .succeed();
+    assert_lines(&output, [post(0)].into_iter());
+    assert_eq!(
+        count(&output, "HTTP 404: no such page; trying ws://"),
+        2,
+        "{}",
+        output.stderr
+    );
+    let output = Rocketman::tail(&one.url()).arg(two.url()).run();
+    output.assert_says(6, &[&two.url(), "refused", "404"]);
+    assert_eq!((one.requests().len(), two.requests().len()), (2, 2));
+}
+
+#[test]
+fn a_slow_sink_that_costs_the_connection_is_named() {
+    let server = Server::every(|request| {
+        let from = request.cursor().map_or(0, |seq| seq - 1);
+        let mut connection = request.accept();
+        // More than all buffers hold; then the server has waited long enough.
+        connection.send_all((from..from + 30_000).map(post));
+        connection.cut();
+    });
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let running = Rocketman::tail(&server.url())
+        .with("-n 30001")
+        .stdout(std::process::Stdio::from(writer))
+        .start_elsewhere();
+    server.wait_for_requests(1);
+    // On purpose: as long as servers wait.
+    std::thread::sleep(Duration::from_millis(4500));
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut reader, &mut text).unwrap();
+    let output = running.finish();
+    assert_eq!(text.lines().count(), 30_001);
+    assert_eq!(
+        count(&output, ", after stdout took nothing for "),
+        1,
+        "{}",
+        output.stderr
+    );
+}

@@ -3,6 +3,7 @@
 pub mod compress;
 pub mod events;
 pub mod front;
+pub mod http;
 pub mod jetstream;
 pub mod program;
 pub mod terminal;

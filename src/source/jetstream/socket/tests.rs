@@ -32,6 +32,7 @@ async fn next(socket: &mut Socket) -> Result<String, String> {
             Ok(Incoming::Text(text)) => Ok(format!("text {}", String::from_utf8_lossy(text))),
             Ok(Incoming::Binary(bytes)) => Ok(format!("binary {}", bytes.len())),
             Ok(Incoming::TooLarge(head)) => Ok(format!("too large {}", head.len())),
+            Ok(Incoming::Ping) => Ok("ping".to_owned()),
             Ok(Incoming::Other) => Ok("other".to_owned()),
             Ok(Incoming::Close(farewell)) => Ok(format!("close {farewell}")),
             Err(error) => Err(error.to_string()),
@@ -127,7 +128,7 @@ async fn a_message_in_parts_is_put_together_around_a_ping() {
     }
     assert_eq!(
         came,
-        ["other", "other", "other", "text one two three", "text next"]
+        ["other", "ping", "other", "text one two three", "text next"]
     );
     poll_fn(|cx| socket.poll_flush(cx)).await.unwrap();
     let mut pong = [0; 11];

@@ -1,0 +1,23 @@
+//! How a run is watched over.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+
+/// How to watch over it
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Operation")]
+pub struct OperationArgs {
+    /// Serve metrics and a health check over HTTP at this address
+    ///
+    /// /metrics is for Prometheus. /healthz answers 200 while events or pings arrive, tries are under way, or the output takes
+    /// something, and 503 otherwise. Anybody who can reach the address can read both: 127.0.0.1:9090 is for this machine
+    /// only. With port 0 any free one is taken, and told on stderr.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "ROCKETMAN_METRICS_ADDR",
+        hide_short_help = true
+    )]
+    pub metrics_addr: Option<SocketAddr>,
+}

@@ -1,0 +1,87 @@
+//! How often a message of one class is said: as often as it happens, until that is too often to read.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// So many messages of a class may follow each other at once. A guess: a screen's worth.
+const BURST: u32 = 20;
+
+/// Behind a burst, one message of its class for each time this long.
+pub(crate) const EVERY: Duration = Duration::from_secs(3);
+
+/// The pace of one class of messages.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    left: u32,
+    filled: Instant,
+    left_out: u64,
+}
+
+impl Pace {
+    pub(crate) fn new() -> Self {
+        Self {
+            left: BURST,
+            filled: Instant::now(),
+            left_out: 0,
+        }
+    }
+
+    /// Whether one more may be said now; then how many were left out since the last that was.
+    pub(crate) fn allow(&mut self) -> Option<u64> {
+        let now = Instant::now();
+        while self.left < BURST && now.duration_since(self.filled) >= EVERY {
+            self.left += 1;
+            self.filled += EVERY;
+        }
+        if self.left == BURST {
+            self.filled = now;
+        }
+        if self.left == 0 {
+            self.left_out += 1;
+            return None;
+        }
+        self.left -= 1;
+        Some(self.insist())
+    }
+
+    /// Says it in any case; returns how many were left out since the last that was said.
+    pub(crate) fn insist(&mut self) -> u64 {
+        std::mem::take(&mut self.left_out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_is_said_in_full_and_a_flood_is_counted() {
+        let mut pace = Pace::new();
+        for _ in 0..BURST {
+            assert_eq!(pace.allow(), Some(0));
+        }
+        assert_eq!([pace.allow(), pace.allow()], [None, None]);
+        advance(EVERY).await;
+        assert_eq!([pace.allow(), pace.allow()], [Some(2), None]);
+        assert_eq!(pace.insist(), 1);
+        assert_eq!(pace.allow(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_happens_now_and_then_is_always_said() {
+        let mut pace = Pace::new();
+        for _ in 0..100 {
+            assert_eq!(pace.allow(), Some(0));
+            advance(EVERY).await;
+        }
+        // A long rest saves up no more than a burst.
+        advance(EVERY * 1000).await;
+        assert_eq!(
+            (0..100).filter_map(|_| pace.allow()).count(),
+            BURST as usize
+        );
+    }
+}

@@ -1,0 +1,179 @@
+//! What becomes of each message of a connection, and what is known across connections.
+//!
+//! Knows nothing of sockets and clocks: `session` hands it messages, one after the other.
+
+use std::{sync::Arc, time::Duration};
+
+use tracing::warn;
+
+use super::{
+    OnGap,
+    inflate::Inflater,
+    resume::{Admission, Resume},
+    session::Lost,
+};
+use crate::{
+    STATE,
+    event::{BadEvent, Batch, LineRules, Origin, Point, micros, show_time},
+    source::{BadEventFile, Flow},
+    stats::{EventClass, Stats},
+};
+
+/// How much of a bad event is logged.
+const EXCERPT: usize = 160;
+
+/// How far the place of a quiet stream stays behind a ping: what a server still has on its way is never passed (design, section 4).
+const BEHIND_PING: Duration = Duration::from_secs(120);
+
+/// How much later than the last event the place of a quiet stream is, before it counts; until then that event's number is worth more.
+const QUIET: Duration = Duration::from_secs(600);
+
+/// What outlives a connection and is needed to read one.
+#[derive(Debug)]
+pub(super) struct Reader {
+    pub(super) resume: Resume,
+    pub(super) inflater: Inflater,
+    pub(super) rules: LineRules,
+    pub(super) stats: Arc<Stats>,
+    /// The run ends at the first event of this time or later.
+    pub(super) end_us: Option<u64>,
+    /// With an end: how long a silence counts as the end.
+    pub(super) end_silence: Duration,
+    pub(super) on_gap: OnGap,
+    /// Only some accounts are read, so that a pause may be theirs.
+    pub(super) may_pause: bool,
+    pub(super) bad_file: Option<Arc<BadEventFile>>,
+}
+
+/// What one read found.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) frames: u64,
+    pub(super) messages: u64,
+    pub(super) wire_bytes: u64,
+    pub(super) event_bytes: u64,
+    pub(super) repeats: u64,
+    pub(super) early: u64,
+    /// New events of each class.
+    events: [u32; EventClass::COUNT],
+}
+
+impl Reader {
+    /// Reads what stands behind `start` and keeps it if it is new.
+    pub(super) fn admit(
+        &mut self,
+        batch: &mut Batch,
+        start: usize,
+        counts: &mut Counts,
+    ) -> Option<Result<Flow, Lost>> {
+        counts.event_bytes += (batch.buffer().len() - start) as u64;
+        let envelope = match batch.read(start, self.rules) {
+            Ok(envelope) => envelope,
+            Err(bad) => {
+                self.report(bad, batch.tail(start), batch);
+                batch.cut(start);
+                return None;
+            }
+        };
+        let time_us = envelope.point.time_us;
+        let outcome = match self.resume.admit(&envelope.point) {
+            Admission::NewBehindGap(from_us) if self.tell_gap(from_us, time_us) => {
+                Some(Err(Lost::Gap {
+                    from_us,
+                    to_us: time_us,
+                }))
+            }
+            Admission::New | Admission::NewBehindGap(_) => {
+                if self.end_us.is_none_or(|end_us| time_us < end_us) {
+                    let class = EventClass::of(envelope.kind, envelope.operation);
+                    counts.events[class.index()] += 1;
+                    batch.keep(start, envelope);
+                    return None;
+                }
+                Some(Ok(Flow::End))
+            }
+            Admission::Repeat => {
+                counts.repeats += 1;
+                None
+            }
+            Admission::Early => {
+                counts.early += 1;
+                None
+            }
+            Admission::Renumbered => Some(Err(Lost::Renumbered)),
+        };
+        batch.cut(start);
+        outcome
+    }
+
+    /// Tells of a gap, and returns whether it is to end the run.
+    fn tell_gap(&self, from_us: u64, to_us: u64) -> bool {
+        let (from, to) = (show_time(from_us), show_time(to_us));
+        if self.may_pause {
+            warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, for only some accounts are read");
+            return false;
+        }
+        self.stats.add_gaps(1);
+        if self.on_gap == OnGap::Fail {
+            return true;
+        }
+        warn!(target: STATE, from, to, "GAP from={from} to={to}: the server no longer has the events in between");
+        false
+    }
+
+    /// Notes once per batch what was counted, and how far the stream was read.
+    pub(super) fn note(&mut self, origin: &Arc<Origin>, batch: &Batch, counts: &Counts) {
+        let stats = &self.stats;
+        stats.add_messages(counts.messages);
+        stats.add_wire_bytes(counts.wire_bytes);
+        stats.add_event_bytes(counts.event_bytes);
+        stats.add_repeats(counts.repeats);
+        stats.add_repeats_let_through(self.resume.take_let_through());
+        stats.add_early(counts.early);
+        for (class, n) in counts.events.iter().enumerate() {
+            stats.add_events(class, u64::from(*n));
+        }
+        if let Some(point) = batch.reached() {
+            self.resume.reached(origin, point);
+            if !batch.is_empty() {
+                stats.set_last(point);
+            }
+        }
+    }
+
+    /// A ping has come on a live connection: everything up to some time before it is read. Where only some accounts are read, that
+    /// moves the place in the stream on while nothing of theirs comes, so that it does not fall out of what the server keeps.
+    pub(super) fn move_on(&self, batch: &mut Batch) {
+        if !self.may_pause {
+            // Identity and account events tell how far the stream is, and better.
+            return;
+        }
+        let now_us = self.stats.server_now_us();
+        self.stats.set_caught_up_us(now_us);
+        let last = batch.reached().or_else(|| self.resume.last());
+        let is_event = last.is_some_and(|last| last.identity.is_some());
+        let ahead_us = if is_event { micros(QUIET) } else { 1 };
+        let earliest_us = last.map_or(0, |last| last.time_us) + ahead_us;
+        let time_us = now_us.saturating_sub(micros(BEHIND_PING));
+        if time_us >= earliest_us {
+            batch.advance(Point {
+                seq: None,
+                time_us,
+                identity: None,
+            });
+        }
+    }
+
+    /// Counts a bad event and keeps it where that was asked for; the first of its class is logged.
+    pub(super) fn report(&self, bad: BadEvent, bytes: &[u8], batch: &Batch) {
+        if let (Some(file), Some(origin)) = (&self.bad_file, batch.origin()) {
+            let after = batch.reached().or_else(|| self.resume.last());
+            file.append(bad, bytes, origin, after.copied());
+        }
+        if self.stats.add_bad(bad) {
+            let shown = bytes.get(..EXCERPT).unwrap_or(bytes);
+            let excerpt = shown.escape_ascii().to_string();
+            warn!(why = %bad, excerpt, "skipped a message that is no event (later ones of this class are only counted)");
+        }
+    }
+}

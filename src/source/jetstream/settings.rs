@@ -1,0 +1,84 @@
+//! How Jetstream servers are to be read.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Endpoint, Proxies};
+use crate::{
+    event::{CollectionPattern, Did, LineRules, Start},
+    source::BadEventFile,
+};
+
+/// What a gap means: events that a server no longer has, so that they cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnGap {
+    /// It is told, and reading goes on behind it.
+    Warn,
+    /// It is the end; the saved cursor stays before it.
+    Fail,
+}
+
+/// How to read from Jetstream servers. The defaults read everything, live, from the public instances.
+#[derive(Debug, Clone)]
+pub struct JetstreamSettings {
+    /// The servers, best first; the next one is tried when one cannot be reached.
+    pub endpoints: Vec<Endpoint>,
+    /// The collections the server is asked for; empty for all. At most [`MAX_COLLECTIONS`](super::MAX_COLLECTIONS).
+    pub collections: Vec<CollectionPattern>,
+    /// The accounts the server is asked for; empty for all. At most [`MAX_DIDS`](super::MAX_DIDS).
+    pub dids: Vec<Did>,
+    /// The server leaves out events whose JSON is larger than this, in bytes; 0 for no limit.
+    pub max_message_bytes: u32,
+    /// The largest event that is accepted, in bytes, inflated or not.
+    pub max_frame_bytes: usize,
+    /// Whether to ask for compressed events. Plain ones are understood in any case.
+    pub compress: bool,
+    /// Where to begin, whatever was saved.
+    pub start: Option<Start>,
+    /// How far behind the last event a resume by time goes back.
+    pub rewind: Duration,
+    /// Whether to end at the moment the run began, by the first server's clock.
+    pub exit_at_end: bool,
+    /// With `exit_at_end`: a silence of this length is taken for the end.
+    pub end_silence: Duration,
+    /// What is done to each line.
+    pub rules: LineRules,
+    /// What a gap means.
+    pub on_gap: OnGap,
+    /// How long a connection may take to open, from the name look-up to the upgrade.
+    pub connect_timeout: Duration,
+    /// How long a connection may be without any frame, pings included.
+    pub frame_timeout: Duration,
+    /// How many tries in a row may fail after the first; `None` for no end.
+    pub max_retries: Option<u32>,
+    /// The longest wait between two tries.
+    pub max_backoff: Duration,
+    /// The proxies between us and the servers.
+    pub proxies: Proxies,
+    /// Where messages that are no events are kept, if anywhere.
+    pub bad_events: Option<Arc<BadEventFile>>,
+}
+
+impl Default for JetstreamSettings {
+    fn default() -> Self {
+        Self {
+            endpoints: Endpoint::public(),
+            collections: Vec::new(),
+            dids: Vec::new(),
+            max_message_bytes: 0,
+            max_frame_bytes: 8 * 1024 * 1024,
+            compress: true,
+            start: None,
+            rewind: Duration::from_secs(10),
+            exit_at_end: false,
+            end_silence: Duration::from_secs(60),
+            rules: LineRules::default(),
+            on_gap: OnGap::Warn,
+            connect_timeout: Duration::from_secs(10),
+            frame_timeout: Duration::from_secs(75),
+            max_retries: None,
+            max_backoff: Duration::from_secs(30),
+            proxies: Proxies::default(),
+            bad_events: None,
+        }
+    }
+}
