@@ -5,8 +5,11 @@ use std::{
     time::Duration,
 };
 
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rustix::fs::{FileType, fstat};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
+use rustix::{
+    fs::{FileType, fstat},
+    termios::tcgetwinsize,
+};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use crate::{
@@ -48,7 +51,7 @@ impl StatusLine {
             }
         };
         let target = if is_shown {
-            ProgressDrawTarget::stderr()
+            ProgressDrawTarget::term_like(Box::new(Terminal))
         } else {
             ProgressDrawTarget::hidden()
         };
@@ -61,6 +64,74 @@ impl StatusLine {
     /// Takes the line away for good.
     pub(crate) fn clear(&self) {
         self.0.finish_and_clear();
+    }
+}
+
+/// The terminal behind stderr, a little narrower than it is: the line is filled up to its end, and the `^C` that the terminal
+/// writes behind it must not begin a row of its own.
+#[derive(Debug)]
+struct Terminal;
+
+/// Room for `^C` and the cursor.
+const ROOM: u16 = 3;
+
+impl Terminal {
+    fn size() -> (u16, u16) {
+        match tcgetwinsize(rustix::stdio::stderr()) {
+            Ok(size) if size.ws_col > ROOM => (size.ws_col - ROOM, size.ws_row),
+            // A terminal that does not tell is taken for an old one.
+            _ => (80 - ROOM, 24),
+        }
+    }
+
+    /// Moves the cursor `n` times; the letter says where to (ECMA-48, section 8.3).
+    fn step(n: usize, letter: char) -> io::Result<()> {
+        if n == 0 {
+            return Ok(());
+        }
+        write!(io::stderr(), "\x1b[{n}{letter}")
+    }
+}
+
+impl TermLike for Terminal {
+    fn width(&self) -> u16 {
+        Self::size().0
+    }
+
+    fn height(&self) -> u16 {
+        Self::size().1
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        Self::step(n, 'A')
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        Self::step(n, 'B')
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        Self::step(n, 'C')
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        Self::step(n, 'D')
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        writeln!(io::stderr(), "{text}")
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        write!(io::stderr(), "{text}")
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        write!(io::stderr(), "\r\x1b[2K")
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        io::stderr().flush()
     }
 }
 

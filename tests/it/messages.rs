@@ -100,6 +100,25 @@ fn a_terminal_shows_one_status_line_below_whole_messages() {
     assert_eq!(lines.lines().count(), 1241);
 }
 
+/// The terminal echoes the key behind the status line, which must not make that longer than a row.
+#[test]
+fn a_ctrl_c_leaves_no_status_line_behind() {
+    let server = Server::every(posts(5));
+    let line = format!("trap : INT; $R tail {} > events", server.url());
+    let Some(terminal) = Terminal::run(&line) else {
+        Rocketman::tail(&server.url()).with("-n 5").succeed();
+        return;
+    };
+    terminal.line_with("5 delivered");
+    terminal.press("C-c");
+    terminal.line_with("exit code 130");
+    let screen = terminal.screen();
+    assert!(
+        !screen.iter().any(|line| line.contains(STATUS)),
+        "{screen:#?}"
+    );
+}
+
 #[test]
 fn the_status_line_shows_itself_only_where_it_is_wanted() {
     let server = Server::every(posts(5));

@@ -63,6 +63,11 @@ impl Terminal {
         found.unwrap()
     }
 
+    /// Presses a key; `C-c` is Ctrl-C.
+    pub fn press(&self, key: &str) {
+        self.tmux(&["send-keys", key]);
+    }
+
     /// Waits for the end, and returns all that the terminal was sent.
     pub fn bytes(&self) -> String {
         self.line_with("exit code");
