@@ -71,6 +71,8 @@ pub mod sink;
 pub mod source;
 
 mod backoff;
+#[cfg(feature = "cli")]
+mod console;
 mod error;
 #[cfg(feature = "cli")]
 mod exporter;

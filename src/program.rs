@@ -33,8 +33,9 @@ pub fn main() -> ExitCode {
         Command::Completions { shell } => print(&cli::completions(shell)),
         Command::Man { command, dir } => man(command.as_deref(), dir.as_deref()),
     };
+    let code = result.unwrap_or_else(|failure| report::failed(&failure, &global, &line));
     line.clear();
-    result.unwrap_or_else(|failure| report::failed(&failure, &global))
+    code
 }
 
 /// Looks up the environment.

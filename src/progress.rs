@@ -5,15 +5,13 @@ use std::{
     time::Duration,
 };
 
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
-use rustix::{
-    fs::{FileType, fstat},
-    termios::tcgetwinsize,
-};
+use indicatif::HumanCount;
+use rustix::fs::{FileType, fstat};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use crate::{
     cli::{GlobalArgs, LogFormat, When},
+    console::Console,
     stats::Stats,
 };
 
@@ -23,9 +21,12 @@ const EVERY: Duration = Duration::from_millis(250);
 /// The rate is that of the time since this many drawings ago, at the most.
 const SMOOTHED_OVER: usize = 8;
 
-/// The status line; a clone is the same line. Hidden, it costs nothing and passes everything through.
+/// The status line; a clone is the same line. Hidden, it passes everything through.
 #[derive(Debug, Clone)]
-pub(crate) struct StatusLine(ProgressBar);
+pub(crate) struct StatusLine {
+    console: Console,
+    is_shown: bool,
+}
 
 impl StatusLine {
     /// Shown when it is wanted and can be.
@@ -50,89 +51,35 @@ impl StatusLine {
                     && *log_format == LogFormat::Text
             }
         };
-        let target = if is_shown {
-            ProgressDrawTarget::term_like(Box::new(Terminal))
-        } else {
-            ProgressDrawTarget::hidden()
+        let note = match log_format {
+            LogFormat::Text => left_out_text,
+            LogFormat::Json => left_out_json,
         };
-        let bar = ProgressBar::with_draw_target(None, target);
-        Self(bar.with_style(
-            ProgressStyle::with_template("{wide_msg}").expect("the template above is valid"),
-        ))
+        Self {
+            console: Console::start(is_shown, note),
+            is_shown,
+        }
     }
 
-    /// Takes the line away for good.
+    /// Writes a message, whole lines with their ends, past the status line.
+    pub(crate) fn say(&self, message: &[u8]) {
+        self.console.message(message);
+    }
+
+    /// Takes the line away for good, and sees to it that all messages so far are written.
     pub(crate) fn clear(&self) {
-        self.0.finish_and_clear();
+        self.console.clear();
     }
 }
 
-/// The terminal behind stderr, a little narrower than it is: the line is filled up to its end, and the `^C` that the terminal
-/// writes behind it must not begin a row of its own.
-#[derive(Debug)]
-struct Terminal;
-
-/// Room for `^C` and the cursor.
-const ROOM: u16 = 3;
-
-impl Terminal {
-    fn size() -> (u16, u16) {
-        match tcgetwinsize(rustix::stdio::stderr()) {
-            Ok(size) if size.ws_col > ROOM => (size.ws_col - ROOM, size.ws_row),
-            // A terminal that does not tell is taken for an old one.
-            _ => (80 - ROOM, 24),
-        }
-    }
-
-    /// Moves the cursor `n` times; the letter says where to (ECMA-48, section 8.3).
-    fn step(n: usize, letter: char) -> io::Result<()> {
-        if n == 0 {
-            return Ok(());
-        }
-        write!(io::stderr(), "\x1b[{n}{letter}")
-    }
+fn left_out_text(n: u64) -> String {
+    format!("rocketman: warning: {n} messages were left out, for nothing took them\n")
 }
 
-impl TermLike for Terminal {
-    fn width(&self) -> u16 {
-        Self::size().0
-    }
-
-    fn height(&self) -> u16 {
-        Self::size().1
-    }
-
-    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
-        Self::step(n, 'A')
-    }
-
-    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
-        Self::step(n, 'B')
-    }
-
-    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
-        Self::step(n, 'C')
-    }
-
-    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
-        Self::step(n, 'D')
-    }
-
-    fn write_line(&self, text: &str) -> io::Result<()> {
-        writeln!(io::stderr(), "{text}")
-    }
-
-    fn write_str(&self, text: &str) -> io::Result<()> {
-        write!(io::stderr(), "{text}")
-    }
-
-    fn clear_line(&self) -> io::Result<()> {
-        write!(io::stderr(), "\r\x1b[2K")
-    }
-
-    fn flush(&self) -> io::Result<()> {
-        io::stderr().flush()
-    }
+fn left_out_json(n: u64) -> String {
+    format!(
+        "{{\"level\":\"WARN\",\"message\":\"messages were left out, for nothing took them\",\"left_out\":{n}}}\n"
+    )
 }
 
 /// Whether stdout is a file, or a device that is no terminal, such as /dev/null.
@@ -169,7 +116,7 @@ impl Ticker {
     ///
     /// Cancel safety: at worst the line is drawn a little later.
     pub(crate) async fn due(&mut self) {
-        if self.line.0.is_hidden() {
+        if !self.line.is_shown {
             std::future::pending::<()>().await;
         }
         self.interval.tick().await;
@@ -187,9 +134,8 @@ impl Ticker {
                 / (now - *then).as_secs_f64().max(0.001)
         });
         self.recent.push((now, stats.messages()));
-        self.line
-            .0
-            .set_message(describe(stats, Some(rate), stats.lag()));
+        let status = describe(stats, Some(rate), stats.lag());
+        self.line.console.status(status);
     }
 }
 
@@ -231,11 +177,10 @@ fn short(duration: Duration) -> String {
     }
 }
 
-/// Messages on their way to stderr: each in one write, with the status line out of the way.
+/// Messages on their way to stderr: each whole, with the status line out of the way.
 impl Write for StatusLine {
     fn write(&mut self, message: &[u8]) -> io::Result<usize> {
-        // A message that nobody can read any more is no reason to end; the log library would panic over it.
-        self.0.suspend(|| io::stderr().write_all(message)).ok();
+        self.say(message);
         Ok(message.len())
     }
 

@@ -1,11 +1,6 @@
 //! The end of a run, for people and for the shell: the last line, and the exit code.
 
-use std::{
-    io::{self, Write},
-    net::SocketAddr,
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use tracing::{Level, error};
 
@@ -14,6 +9,7 @@ use crate::{
     cli::{GlobalArgs, LogFormat},
     error::{Error, ErrorKind, chain},
     logging::{has_colors, label},
+    progress::StatusLine,
     settings::SettingsError,
 };
 
@@ -94,7 +90,7 @@ impl Failure {
 }
 
 /// Tells what failed, and what to do about it, and returns the exit code.
-pub(crate) fn failed(failure: &Failure, args: &GlobalArgs) -> ExitCode {
+pub(crate) fn failed(failure: &Failure, args: &GlobalArgs, line: &StatusLine) -> ExitCode {
     let hint = failure.hint();
     match args.log_format {
         LogFormat::Json => {
@@ -105,7 +101,7 @@ pub(crate) fn failed(failure: &Failure, args: &GlobalArgs) -> ExitCode {
             let hint = hint.map_or(String::new(), |hint| format!("\nhint: {hint}\n"));
             let text = format!("rocketman: {label}{}\n{hint}", chain(failure));
             // Told whatever the message level is. Where nobody reads stderr any more, the exit code still tells.
-            io::stderr().write_all(text.as_bytes()).ok();
+            line.say(text.as_bytes());
         }
     }
     ExitCode::from(failure.exit_code())

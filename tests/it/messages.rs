@@ -2,9 +2,12 @@
 
 use std::{
     fs,
+    io::Read,
     process::{Command, Stdio},
     sync::mpsc,
 };
+
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{
     DEADLINE,
@@ -296,4 +299,36 @@ fn an_error_that_nobody_can_read_keeps_its_exit_code() {
         .status()
         .unwrap();
     assert_eq!(status.code(), Some(3));
+}
+
+/// A pager that is left alone, or a terminal that is held with Ctrl-S.
+#[test]
+fn a_stderr_that_takes_nothing_does_not_hold_up_the_lines_or_the_end() {
+    const N: u64 = 3000;
+    // One by one, so that each is told at the most talkative level, which is more than a pipe holds.
+    let server = Server::one(|request| {
+        let mut connection = request.accept();
+        for n in 0..N {
+            connection.send(post(n));
+            connection.ping();
+            while !matches!(connection.try_receive(), Some(Message::Pong(_)) | None) {}
+        }
+        connection.until_closed();
+    });
+    let (mut unread, stderr) = std::io::pipe().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_rocketman"))
+        .args(["tail", &server.url(), "-vvv", "-n", &N.to_string()])
+        .env_clear()
+        .stderr(stderr)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(memchr::memchr_iter(b'\n', &output.stdout).count() as u64, N);
+    let mut said = String::new();
+    unread.read_to_string(&mut said).unwrap();
+    assert!(
+        said.len() >= 60_000,
+        "only {} bytes of messages were too few to fill a pipe",
+        said.len()
+    );
 }
