@@ -135,10 +135,17 @@ pub struct ConnectionArgs {
     pub no_compress: bool,
 }
 
+/// No clock can count as far as people can type.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// A duration, none included.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; write it like 500ms, 30s or 1h 30m"))
+    let duration = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; write it like 500ms, 30s or 1h 30m"))?;
+    if duration > LONGEST {
+        return Err("it has to be at most 100 years".to_owned());
+    }
+    Ok(duration)
 }
 
 /// A duration longer than none.

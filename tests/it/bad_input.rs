@@ -68,6 +68,14 @@ fn a_typo_is_refused_with_the_flag_the_text_and_the_way_out() {
             &["--duration", "0s"],
             &["--duration", "'0s'", "longer than none"],
         ),
+        (
+            &["--grace", "500000000000y"],
+            &["--grace", "'500000000000y'", "at most 100 years"],
+        ),
+        (
+            &["--save-interval", "101y", "--cursor-file", "f"],
+            &["--save-interval", "'101y'", "at most 100 years"],
+        ),
         (&["-n", "0"], &["--count", "'0'"]),
         (
             &["--since", "yesterday"],
