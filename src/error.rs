@@ -124,3 +124,28 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     }
     text
 }
+
+/// The text without anything that a terminal acts upon, or that turns its other characters around.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| match c {
+            '"' | '\'' | '\\' => vec![c],
+            other => other.escape_debug().collect(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_acts_upon_is_escaped_and_nothing_else() {
+        let text = "a \"b\" 'c' \\d é 漢 🚀";
+        assert_eq!(printable(text), text);
+        assert_eq!(
+            printable("\u{1b}[2J\n\u{9b}m\u{202e}\u{200b}"),
+            r"\u{1b}[2J\n\u{9b}m\u{202e}\u{200b}"
+        );
+    }
+}

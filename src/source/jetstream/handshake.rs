@@ -16,7 +16,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
 use super::{connect::Stream, endpoint::Endpoint};
-use crate::event::micros_since_1970;
+use crate::{error::printable, event::micros_since_1970};
 
 /// The largest head of an answer; Go's servers and common proxies stay far below.
 const LARGEST_HEAD: usize = 64 * 1024;
@@ -204,19 +204,10 @@ fn http_date(value: &str) -> Option<SystemTime> {
         .map(SystemTime::from)
 }
 
-/// At most 300 characters on one line, control characters escaped.
+/// At most 300 characters on one line, and nothing that a terminal acts upon.
 fn shown(text: &[u8]) -> String {
-    String::from_utf8_lossy(text.trim_ascii())
-        .chars()
-        .take(300)
-        .flat_map(|c| {
-            if c.is_control() {
-                c.escape_default().collect()
-            } else {
-                vec![c]
-            }
-        })
-        .collect()
+    let text = String::from_utf8_lossy(text.trim_ascii());
+    printable(&text.chars().take(300).collect::<String>())
 }
 
 #[cfg(test)]
@@ -268,6 +259,7 @@ mod tests {
         );
         assert_eq!(without_chunks(b"ffffffffffffffff\r\nx"), b"");
         assert_eq!(shown(b"bad \x1b[31mcolour\n\n"), "bad \\u{1b}[31mcolour");
+        assert_eq!(shown("a\u{202e}b".as_bytes()), "a\\u{202e}b");
         assert_eq!(shown(&vec![b'x'; 5000]).len(), 300);
     }
 }
