@@ -8,6 +8,7 @@ mod handshake;
 mod inflate;
 mod proxy;
 mod reader;
+mod refusal;
 mod resume;
 mod rotation;
 mod session;
@@ -219,9 +220,14 @@ impl Jetstream {
             ..
         }) = &error
         {
-            is_refused = matches!(status, 300..=499) && !matches!(status, 408 | 425 | 429);
+            is_refused = refusal::is_final(*status);
             if is_refused && self.rotation.is_last_to_refuse() {
-                return Err(refused(endpoint, *status, location.as_deref(), &error));
+                return Err(refusal::refused(
+                    endpoint,
+                    *status,
+                    location.as_deref(),
+                    &error,
+                ));
             }
             asked_wait = retry_after.unwrap_or_default();
         }
@@ -385,25 +391,5 @@ fn end_moment(date_us: Option<u64>, local_us: u64) -> u64 {
     match date_us {
         Some(date_us) if date_us.abs_diff(local_us) > NO_DIFFERENCE_US => date_us + SECOND,
         _ => local_us,
-    }
-}
-
-fn refused(
-    endpoint: &Endpoint,
-    status: u16,
-    location: Option<&str>,
-    error: &ConnectError,
-) -> SourceError {
-    let hint = match (status, location) {
-        (300..=399, Some(location)) => Some(format!("the server has moved: give {location} as the source if you trust it")),
-        (400, _) => Some("the server does not accept what it was asked for: check --cursor, --collection and --did".to_owned()),
-        (401 | 403, _) => Some("the server wants credentials, which the Jetstream wire does not carry: choose another source".to_owned()),
-        (404, _) => Some("there is no Jetstream at this address: its path is usually /subscribe".to_owned()),
-        _ => None,
-    };
-    SourceError::Refused {
-        url: endpoint.to_string(),
-        answer: error.to_string(),
-        hint,
     }
 }

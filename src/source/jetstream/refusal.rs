@@ -1,0 +1,30 @@
+//! What an HTTP status other than the upgrade means: whether it would be the same again, and what to do about it.
+
+use super::{connect::ConnectError, endpoint::Endpoint};
+use crate::source::SourceError;
+
+/// Whether the server would say the same again; 408, 425, 429 and everything from 500 on may pass.
+pub(super) fn is_final(status: u16) -> bool {
+    matches!(status, 300..=499) && !matches!(status, 408 | 425 | 429)
+}
+
+/// The end of a run that met a final answer.
+pub(super) fn refused(
+    endpoint: &Endpoint,
+    status: u16,
+    location: Option<&str>,
+    error: &ConnectError,
+) -> SourceError {
+    let hint = match (status, location) {
+        (300..=399, Some(location)) => Some(format!("the server has moved: give {location} as the source if you trust it")),
+        (400, _) => Some("the server does not accept what it was asked for: check --cursor, --collection and --did".to_owned()),
+        (401 | 403, _) => Some("the server wants credentials, which the Jetstream wire does not carry: choose another source".to_owned()),
+        (404, _) => Some("there is no Jetstream at this address: its path is usually /subscribe".to_owned()),
+        _ => None,
+    };
+    SourceError::Refused {
+        url: endpoint.to_string(),
+        answer: error.to_string(),
+        hint,
+    }
+}
