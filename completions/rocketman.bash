@@ -25,6 +25,9 @@ _rocketman() {
             rocketman,man)
                 cmd="rocketman__subcmd__man"
                 ;;
+            rocketman,probe)
+                cmd="rocketman__subcmd__probe"
+                ;;
             rocketman,tail)
                 cmd="rocketman__subcmd__tail"
                 ;;
@@ -37,6 +40,9 @@ _rocketman() {
             rocketman__subcmd__help,man)
                 cmd="rocketman__subcmd__help__subcmd__man"
                 ;;
+            rocketman__subcmd__help,probe)
+                cmd="rocketman__subcmd__help__subcmd__probe"
+                ;;
             rocketman__subcmd__help,tail)
                 cmd="rocketman__subcmd__help__subcmd__tail"
                 ;;
@@ -47,7 +53,7 @@ _rocketman() {
 
     case "${cmd}" in
         rocketman)
-            opts="-q -v -h -V --quiet --verbose --log-format --progress --color --help --version tail completions man help"
+            opts="-q -v -h -V --quiet --verbose --log-format --progress --color --help --version tail probe completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -99,7 +105,7 @@ _rocketman() {
             return 0
             ;;
         rocketman__subcmd__help)
-            opts="tail completions man help"
+            opts="tail probe completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -154,6 +160,20 @@ _rocketman() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rocketman__subcmd__help__subcmd__probe)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rocketman__subcmd__help__subcmd__tail)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -176,6 +196,36 @@ _rocketman() {
             fi
             case "${prev}" in
                 --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rocketman__subcmd__probe)
+            opts="-q -v -h -V --timeout --json --quiet --verbose --log-format --progress --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

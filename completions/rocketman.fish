@@ -37,6 +37,7 @@ complete -c rocketman -n "__fish_rocketman_needs_command" -s v -l verbose -d 'Sa
 complete -c rocketman -n "__fish_rocketman_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rocketman -n "__fish_rocketman_needs_command" -s V -l version -d 'Print version'
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "tail" -d 'Stream events to stdout, a file or a program'
+complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "probe" -d 'Look at servers: are they there, how far behind, how far back'
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "completions" -d 'Print the completions for a shell'
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "man" -d 'Print a page of the manual, or write all of them'
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -90,6 +91,20 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s q -l quiet 
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s v -l verbose -d 'Say more on stderr (can be repeated)'
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s V -l version -d 'Print version'
+complete -c rocketman -n "__fish_rocketman_using_subcommand probe" -l timeout -d 'Allow this long for each server' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand probe" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'
+json\t'One JSON object a line'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand probe" -l progress -d 'Show the status line on stderr' -r -f -a "auto\t'Where it makes sense'
+always\t'Wherever it is possible'
+never\t'In no case'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand probe" -l color -d 'Colour messages' -r -f -a "auto\t'Where it makes sense'
+always\t'Wherever it is possible'
+never\t'In no case'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand probe" -l json -d 'Print one JSON object a line for each server instead of a table'
+complete -c rocketman -n "__fish_rocketman_using_subcommand probe" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c rocketman -n "__fish_rocketman_using_subcommand probe" -s v -l verbose -d 'Say more on stderr (can be repeated)'
+complete -c rocketman -n "__fish_rocketman_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rocketman -n "__fish_rocketman_using_subcommand probe" -s V -l version -d 'Print version'
 complete -c rocketman -n "__fish_rocketman_using_subcommand completions" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'
 json\t'One JSON object a line'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand completions" -l progress -d 'Show the status line on stderr' -r -f -a "auto\t'Where it makes sense'
@@ -115,7 +130,8 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand man" -s q -l quiet -
 complete -c rocketman -n "__fish_rocketman_using_subcommand man" -s v -l verbose -d 'Say more on stderr (can be repeated)'
 complete -c rocketman -n "__fish_rocketman_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rocketman -n "__fish_rocketman_using_subcommand man" -s V -l version -d 'Print version'
-complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail completions man help" -f -a "tail" -d 'Stream events to stdout, a file or a program'
-complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail completions man help" -f -a "completions" -d 'Print the completions for a shell'
-complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail completions man help" -f -a "man" -d 'Print a page of the manual, or write all of them'
-complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe completions man help" -f -a "tail" -d 'Stream events to stdout, a file or a program'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe completions man help" -f -a "probe" -d 'Look at servers: are they there, how far behind, how far back'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe completions man help" -f -a "completions" -d 'Print the completions for a shell'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe completions man help" -f -a "man" -d 'Print a page of the manual, or write all of them'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

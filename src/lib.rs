@@ -83,6 +83,8 @@ mod monitor;
 mod pace;
 mod pipeline;
 #[cfg(feature = "cli")]
+mod probe;
+#[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod program;
 #[cfg(feature = "cli")]

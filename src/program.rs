@@ -9,11 +9,11 @@ use std::{
 };
 
 use crate::{
-    cli::{self, Cli, Command},
-    logging,
+    cli::{self, Cli, Command, ProbeArgs},
+    logging, probe,
     progress::StatusLine,
-    report::{self, Failure},
-    settings::TailSettings,
+    report::{self, Failure, INTERRUPTED},
+    settings::{ProbeSettings, TailSettings},
     tail,
 };
 
@@ -30,6 +30,7 @@ pub fn main() -> ExitCode {
         Command::Tail(args) => TailSettings::resolve(*args, variable, SystemTime::now())
             .map_err(Failure::from)
             .and_then(|settings| with_runtime(tail::run(settings, &line))),
+        Command::Probe(args) => look(args, &line),
         Command::Completions { shell } => print(&cli::completions(shell)),
         Command::Man { command, dir } => man(command.as_deref(), dir.as_deref()),
     };
@@ -44,10 +45,24 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
+/// `rocketman probe`: looks at servers, and shows what they told.
+fn look(args: ProbeArgs, line: &StatusLine) -> Result<ExitCode, Failure> {
+    let settings = ProbeSettings::resolve(args, variable)?;
+    let json = settings.json;
+    let Some(reports) = with_runtime(probe::run(settings, line))? else {
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
+    let text = if json {
+        probe::json_lines(&reports)
+    } else {
+        probe::table(&reports)
+    };
+    print(text.as_bytes())?;
+    probe::verdict(&reports)
+}
+
 /// Runs on this thread. What still blocks at the end (a name look-up, a write to a stalled reader) is left behind.
-fn with_runtime(
-    work: impl Future<Output = Result<ExitCode, Failure>>,
-) -> Result<ExitCode, Failure> {
+fn with_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

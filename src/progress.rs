@@ -61,6 +61,11 @@ impl StatusLine {
         }
     }
 
+    /// Draws this text.
+    pub(crate) fn show(&self, text: String) {
+        self.console.status(text);
+    }
+
     /// Writes a message, whole lines with their ends, past the status line.
     pub(crate) fn say(&self, message: &[u8]) {
         self.console.message(message);
@@ -166,7 +171,7 @@ pub(crate) fn describe(stats: &Stats, rate: Option<f64>, lag: Option<Duration>) 
 }
 
 /// A duration to two significant parts.
-fn short(duration: Duration) -> String {
+pub(crate) fn short(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0..10 => format!("{:.1} s", duration.as_secs_f64()),

@@ -22,6 +22,15 @@ pub(crate) enum Failure {
     /// It was begun, and failed.
     #[error(transparent)]
     Run(#[from] Error),
+    /// None of the servers that were looked at can be used.
+    #[error("{}", if *all_refused { "every server refused" } else { "no server is usable" })]
+    NoServer {
+        /// Every one of them refused, and would refuse again.
+        all_refused: bool,
+    },
+    /// A signal came before there was anything to show.
+    #[error("stopped by {0} before every server had answered")]
+    Stopped(&'static str),
     /// There is no such page of the manual.
     #[error("there is no page about '{0}' in the manual")]
     NoPage(String),
@@ -62,7 +71,9 @@ impl Failure {
         let kind = match self {
             Self::Settings(_) | Self::NoPage(_) | Self::Metrics { .. } => ErrorKind::Usage,
             Self::Run(error) => error.kind(),
-            Self::Page { .. } | Self::System { .. } => ErrorKind::Failed,
+            Self::NoServer { all_refused: true } => ErrorKind::Refused,
+            Self::NoServer { all_refused: false } => ErrorKind::Unreachable,
+            Self::Stopped(_) | Self::Page { .. } | Self::System { .. } => ErrorKind::Failed,
         };
         match kind {
             ErrorKind::Failed => 1,
@@ -84,7 +95,9 @@ impl Failure {
                 "choose another port, or 0 for any that is free, and an address of this machine"
                     .to_owned(),
             ),
-            Self::Page { .. } | Self::System { .. } => None,
+            Self::NoServer { .. } | Self::Stopped(_) | Self::Page { .. } | Self::System { .. } => {
+                None
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ mod generate;
 mod operation;
 mod output;
 mod parse;
+mod probe;
 mod source;
 mod stop;
 
@@ -27,6 +28,7 @@ pub use self::{
     operation::OperationArgs,
     output::OutputArgs,
     parse::parse,
+    probe::ProbeArgs,
     source::{ConnectionArgs, FilterArgs, KINDS, OPERATIONS, OnGapArg, PositionArgs},
     stop::StopArgs,
 };
@@ -43,7 +45,8 @@ pub use self::{
     before_help = "\
 Examples:
   rocketman tail --collection app.bsky.feed.post | jq -r .commit.record.text
-  rocketman tail --since 2h --exit-at-end -o last-two-hours.ndjson",
+  rocketman tail --since 2h --exit-at-end -o last-two-hours.ndjson
+  rocketman probe",
     after_help = "Each command explains itself: rocketman tail --help"
 )]
 pub struct Cli {
@@ -145,6 +148,21 @@ Examples:
         after_long_help = AFTER_TAIL
     )]
     Tail(Box<TailArgs>),
+    /// Look at servers: are they there, how far behind, how far back
+    ///
+    /// All servers are asked at the same time, each over three short connections: one reads a little of what is live, one
+    /// the first event for a cursor of long ago, and one looks for the v2 wire. Unusable ones show why.
+    #[command(
+        args_override_self = true,
+        before_help = "\
+Examples:
+  rocketman probe
+  rocketman probe jetstream1.us-east.bsky.network localhost:6008
+  rocketman probe --json | jq -r 'select(.usable) | [.ping_ms, .source] | @tsv' | sort -n",
+        after_help = "Columns, JSON keys and exit codes: rocketman probe --help",
+        after_long_help = probe::AFTER_PROBE
+    )]
+    Probe(ProbeArgs),
     /// Print the completions for a shell
     ///
     /// For bash, for example: rocketman completions bash > ~/.local/share/bash-completion/completions/rocketman

@@ -1,6 +1,7 @@
 //! From what was typed, and the environment, to what is to be done: every check across flags, and every default.
 
 mod filter;
+mod probe;
 
 use std::{
     ffi::OsString,
@@ -12,6 +13,7 @@ use std::{
 };
 
 use self::filter::{Wanted, or_variable};
+pub(crate) use self::probe::ProbeSettings;
 use crate::{
     cli::{ConnectionArgs, OnGapArg, OperationArgs, OutputArgs, PositionArgs, StopArgs, TailArgs},
     event::{LineRules, NameError, Start, StartError, parse_time, show_time},

@@ -33,3 +33,12 @@ fn the_long_help_of_tail_explains_everything() {
     assert!(widest <= Some(100), "{long}");
     assert_snapshot!("tail-help", long);
 }
+
+#[test]
+fn the_help_of_probe_explains_columns_keys_and_exit_codes() {
+    let (short, long) = (help("probe -h"), help("probe --help"));
+    let lines = short.lines().chain(long.lines());
+    assert!(lines.map(|line| line.chars().count()).max() <= Some(100));
+    assert_snapshot!("probe-h", short);
+    assert_snapshot!("probe-help", long);
+}

@@ -21,6 +21,7 @@ mod help;
 mod limits;
 mod messages;
 mod operation;
+mod probe;
 mod real_server;
 mod reconnect;
 mod sink_exec;

@@ -123,6 +123,16 @@ impl Endpoint {
         is_loopback(&self.host)
     }
 
+    /// The shortest text that [`Endpoint::parse`] reads as this endpoint.
+    pub fn shortest(&self) -> String {
+        let whole = self.to_string();
+        let scheme = if self.secure { "wss://" } else { "ws://" };
+        let authority = self.authority();
+        let candidates = [authority.clone(), format!("{scheme}{authority}")];
+        let means_the_same = |text: &String| Self::parse(text).as_ref() == Ok(self);
+        candidates.into_iter().find(means_the_same).unwrap_or(whole)
+    }
+
     /// `HOST[:PORT]` as a `Host` header carries it.
     pub(super) fn authority(&self) -> String {
         match (self.secure, self.port) {
@@ -212,6 +222,26 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(parsed(text).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_shortest_text_means_the_same() {
+        let cases = [
+            ("wss://jetstream.example/subscribe", "jetstream.example"),
+            ("wss://jetstream.example:8443", "jetstream.example:8443"),
+            (
+                "wss://jetstream.example/other",
+                "wss://jetstream.example/other",
+            ),
+            ("wss://jetstream", "wss://jetstream"),
+            ("ws://jetstream.example", "ws://jetstream.example"),
+            ("ws://127.0.0.1:6008/subscribe", "127.0.0.1:6008"),
+            ("ws://[::1]/subscribe", "[::1]"),
+            ("wss://localhost:8080/subscribe", "wss://localhost:8080"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Endpoint::parse(text).unwrap().shortest(), expected);
         }
     }
 

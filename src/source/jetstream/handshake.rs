@@ -1,4 +1,4 @@
-//! The HTTP upgrade that begins a connection, and what a server says when it refuses it.
+//! The HTTP upgrade that begins a connection, what a server says when it refuses it, and small questions without an upgrade.
 //!
 //! Done here rather than by the WebSocket library because a refusal's body (the reason, in the server's words) may arrive after its
 //! head, and because the head's `Date` is needed.
@@ -21,7 +21,7 @@ use crate::{error::printable, event::micros_since_1970};
 /// The largest head of an answer; Go's servers and common proxies stay far below.
 const LARGEST_HEAD: usize = 64 * 1024;
 
-/// How much of a refusal's body is read, and how long for.
+/// How much of a body is read, and how long for.
 const BODY: (usize, Duration) = (2048, Duration::from_secs(1));
 
 /// The longest `Retry-After` that is believed.
@@ -60,6 +60,13 @@ pub(super) struct Upgraded {
     pub(super) date_us: Option<u64>,
 }
 
+/// An answer without an upgrade.
+pub(super) struct Document {
+    pub(super) status: u16,
+    /// At most as much of it as is read of a refusal.
+    pub(super) body: Vec<u8>,
+}
+
 /// Asks for `query` at the endpoint.
 pub(super) async fn upgrade(
     mut stream: Stream,
@@ -72,25 +79,10 @@ pub(super) async fn upgrade(
     } else {
         format!("{}?{query}", endpoint.path())
     };
-    let request = format!(
-        "GET {target} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\nUser-Agent: {USER_AGENT}\r\n\r\n",
-        endpoint.authority()
+    let headers = format!(
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
     );
-    stream.write_all(request.as_bytes()).await?;
-    stream.flush().await?;
-    let mut received = Vec::with_capacity(4096);
-    let answer = loop {
-        if stream.read_buf(&mut received).await? == 0 {
-            return Err(HandshakeError::Closed);
-        }
-        if let Some(answer) = Answer::parse(&received)? {
-            break answer;
-        }
-        if received.len() > LARGEST_HEAD {
-            return Err(HandshakeError::TooLong);
-        }
-    };
+    let (answer, mut received) = ask(&mut stream, endpoint, &target, &headers).await?;
     if answer.status != 101 {
         return Err(refusal(stream, answer, received).await);
     }
@@ -103,6 +95,46 @@ pub(super) async fn upgrade(
         received,
         date_us: answer.date.and_then(micros_since_1970),
     })
+}
+
+/// Asks for something small on the endpoint's host, and for no upgrade.
+pub(super) async fn get(
+    mut stream: Stream,
+    endpoint: &Endpoint,
+    target: &str,
+) -> Result<Document, HandshakeError> {
+    let (answer, received) = ask(&mut stream, endpoint, target, "Connection: close\r\n").await?;
+    Ok(Document {
+        status: answer.status,
+        body: body(stream, &answer, received).await,
+    })
+}
+
+/// Sends a request, and reads until the answer's head is complete. Returns all that was received, the head included.
+async fn ask(
+    stream: &mut Stream,
+    endpoint: &Endpoint,
+    target: &str,
+    headers: &str,
+) -> Result<(Answer, Vec<u8>), HandshakeError> {
+    let request = format!(
+        "GET {target} HTTP/1.1\r\nHost: {}\r\n{headers}User-Agent: {USER_AGENT}\r\n\r\n",
+        endpoint.authority()
+    );
+    stream.write_all(request.as_bytes()).await?;
+    stream.flush().await?;
+    let mut received = Vec::with_capacity(4096);
+    loop {
+        if stream.read_buf(&mut received).await? == 0 {
+            return Err(HandshakeError::Closed);
+        }
+        if let Some(answer) = Answer::parse(&received)? {
+            return Ok((answer, received));
+        }
+        if received.len() > LARGEST_HEAD {
+            return Err(HandshakeError::TooLong);
+        }
+    }
 }
 
 /// What counts of an answer's head.
@@ -152,26 +184,31 @@ impl Answer {
     }
 }
 
-/// Reads the body of a refusal, as far as it comes within a second.
-async fn refusal(mut stream: Stream, answer: Answer, mut received: Vec<u8>) -> HandshakeError {
-    let mut body = received.split_off(answer.head_bytes);
-    let wanted = answer.body_bytes.unwrap_or(usize::MAX).min(BODY.0);
-    let read = async {
-        while body.len() < wanted && matches!(stream.read_buf(&mut body).await, Ok(1..)) {}
-    };
-    // A body that is late is shown as far as it came.
-    time::timeout(BODY.1, read).await.ok();
-    if answer.is_chunked {
-        body = without_chunks(&body);
-    }
+/// Reads the reason of a refusal.
+async fn refusal(stream: Stream, answer: Answer, received: Vec<u8>) -> HandshakeError {
     HandshakeError::Status {
         status: answer.status,
-        body: shown(&body),
+        body: shown(&body(stream, &answer, received).await),
         location: answer.location,
         retry_after: answer
             .retry_after
             .and_then(|value| wait(&value, SystemTime::now())),
     }
+}
+
+/// Reads the body of an answer, as far as it comes within a second.
+async fn body(mut stream: Stream, answer: &Answer, mut received: Vec<u8>) -> Vec<u8> {
+    let mut body = received.split_off(answer.head_bytes);
+    let wanted = answer.body_bytes.unwrap_or(usize::MAX).min(BODY.0);
+    let read = async {
+        while body.len() < wanted && matches!(stream.read_buf(&mut body).await, Ok(1..)) {}
+    };
+    // A body that is late counts as far as it came.
+    time::timeout(BODY.1, read).await.ok();
+    if answer.is_chunked {
+        body = without_chunks(&body);
+    }
+    body
 }
 
 /// The contents of the chunks that are complete.

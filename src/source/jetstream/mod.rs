@@ -6,6 +6,7 @@ mod connect;
 mod endpoint;
 mod handshake;
 mod inflate;
+mod probe;
 mod proxy;
 mod reader;
 mod refusal;
@@ -34,6 +35,7 @@ use self::{
 };
 pub use self::{
     endpoint::{Endpoint, EndpointError},
+    probe::{Compression, ProbeError, ProbeReport, probe},
     proxy::{Proxies, ProxyError},
     settings::{JetstreamSettings, OnGap},
     v1::{MAX_COLLECTIONS, MAX_DIDS, MAX_HELLO_BYTES},

@@ -204,7 +204,7 @@ impl Session {
                     }
                     continue;
                 }
-                Incoming::Other => continue,
+                Incoming::Pong | Incoming::Other => continue,
             };
             counts.messages += 1;
             match filled {
@@ -278,10 +278,15 @@ impl Session {
 
     /// Takes leave, as far as that is quickly done.
     pub(super) async fn close(&mut self) {
-        // Whether the farewell arrives makes no difference to anybody.
-        self.socket.close();
-        timeout(FAREWELL, poll_fn(|cx| self.socket.poll_flush(cx)))
-            .await
-            .ok();
+        leave(&mut self.socket).await;
     }
+}
+
+/// Takes leave of the server, as far as that is quickly done.
+pub(super) async fn leave(socket: &mut Socket) {
+    // Whether the farewell arrives makes no difference to anybody.
+    socket.close();
+    timeout(FAREWELL, poll_fn(|cx| socket.poll_flush(cx)))
+        .await
+        .ok();
 }

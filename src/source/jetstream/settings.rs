@@ -8,6 +8,9 @@ use crate::{
     source::BadEventFile,
 };
 
+/// The largest event that is accepted unless told otherwise; those of servers stay far below.
+pub(super) const MAX_FRAME_BYTES: usize = 8 * 1024 * 1024;
+
 /// What a gap means: events that a server no longer has, so that they cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnGap {
@@ -65,7 +68,7 @@ impl Default for JetstreamSettings {
             collections: Vec::new(),
             dids: Vec::new(),
             max_message_bytes: 0,
-            max_frame_bytes: 8 * 1024 * 1024,
+            max_frame_bytes: MAX_FRAME_BYTES,
             compress: true,
             start: None,
             rewind: Duration::from_secs(10),

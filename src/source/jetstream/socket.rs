@@ -40,7 +40,9 @@ pub(super) enum Incoming<'a> {
     TooLarge(&'a [u8]),
     /// A ping, which is answered.
     Ping,
-    /// A pong, or a part of a message.
+    /// The answer to a ping.
+    Pong,
+    /// A part of a message.
     Other,
     /// The server takes leave.
     Close(String),
@@ -202,7 +204,7 @@ impl Socket {
                     self.answer(payload);
                     Ok(Incoming::Ping)
                 }
-                PONG => Ok(Incoming::Other),
+                PONG => Ok(Incoming::Pong),
                 CLOSE => Ok(self.closed(payload)),
                 _ => Err(SocketError::Protocol("a frame is of an unknown kind")),
             });

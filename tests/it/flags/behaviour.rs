@@ -343,6 +343,7 @@ fn the_manual_has_a_page_for_each_command() {
     let pages = [
         ("", "rocketman"),
         ("tail", "rocketman-tail"),
+        ("probe", "rocketman-probe"),
         ("man", "rocketman-man"),
         ("completions", "rocketman-completions"),
     ];

@@ -234,6 +234,11 @@ impl Request {
         self.accept_dated(None)
     }
 
+    /// Answers 200 with a document, as a plain GET gets it.
+    pub fn document(self, body: &str) {
+        self.refuse("200 OK", "Content-Type: application/json\r\n", body);
+    }
+
     /// Answers without an upgrade. The body goes in a packet of its own.
     pub fn refuse(mut self, status: &str, headers: &str, body: &str) {
         let head = format!(
@@ -288,6 +293,11 @@ impl Connection {
     pub fn send(&mut self, event: impl Into<String>) {
         // The client may be gone already; what it printed is what counts.
         self.socket.send(Message::text(event.into())).ok();
+    }
+
+    /// Sends one event and tells whether the client was still there to be sent it.
+    pub fn try_send(&mut self, event: impl Into<String>) -> bool {
+        self.socket.send(Message::text(event.into())).is_ok()
     }
 
     /// Sends events, in as few packets as they fit.

@@ -70,6 +70,13 @@ impl Rocketman {
         Self::new(["tail", source, "--max-backoff", "1ms"])
     }
 
+    /// `rocketman probe SOURCE…`.
+    pub fn probe<A: AsRef<OsStr>>(sources: impl IntoIterator<Item = A>) -> Self {
+        let mut call = Self::new(["probe"]);
+        call.command.args(sources);
+        call
+    }
+
     /// More arguments; blanks separate them.
     pub fn with(mut self, arguments: &str) -> Self {
         self.command.args(arguments.split_whitespace());

@@ -33,6 +33,7 @@ async fn next(socket: &mut Socket) -> Result<String, String> {
             Ok(Incoming::Binary(bytes)) => Ok(format!("binary {}", bytes.len())),
             Ok(Incoming::TooLarge(head)) => Ok(format!("too large {}", head.len())),
             Ok(Incoming::Ping) => Ok("ping".to_owned()),
+            Ok(Incoming::Pong) => Ok("pong".to_owned()),
             Ok(Incoming::Other) => Ok("other".to_owned()),
             Ok(Incoming::Close(farewell)) => Ok(format!("close {farewell}")),
             Err(error) => Err(error.to_string()),

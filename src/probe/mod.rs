@@ -1,0 +1,82 @@
+//! `rocketman probe`: looks at servers, and makes of what they told a table, lines of JSON, and an exit code.
+//!
+//! What is asked of a server is in [`crate::source::jetstream`]; what is printed is printed by `program`.
+
+mod json;
+mod table;
+
+use std::{pin::pin, process::ExitCode, time::Duration};
+
+use tracing::warn;
+
+pub(crate) use self::{json::json_lines, table::table};
+use crate::{
+    STATE,
+    error::Error,
+    progress::{StatusLine, short},
+    report::Failure,
+    settings::ProbeSettings,
+    shutdown::{Signals, StopSignal},
+    source::jetstream::{self, ProbeReport},
+};
+
+/// Looks at all servers; `None` when that was interrupted.
+pub(crate) async fn run(
+    settings: ProbeSettings,
+    line: &StatusLine,
+) -> Result<Option<Vec<ProbeReport>>, Failure> {
+    let ProbeSettings {
+        endpoints,
+        proxies,
+        timeout,
+        json: _,
+    } = settings;
+    let mut signals = Signals::listen().map_err(|source| Failure::System {
+        action: "listen for signals",
+        source,
+    })?;
+    let n = endpoints.len();
+    let answered = |done: usize| line.show(format!("asking servers: {done} of {n} done"));
+    answered(0);
+    let mut probe = pin!(jetstream::probe(&endpoints, proxies, timeout, answered));
+    let reports = tokio::select! {
+        reports = &mut probe => reports.map_err(Error::from)?,
+        signal = signals.next() => return match signal {
+            StopSignal::Interrupt => Ok(None),
+            other => Err(Failure::Stopped(other.name())),
+        },
+    };
+    for report in &reports {
+        warn_of_clock(report);
+    }
+    // What is printed next comes behind what was said.
+    line.clear();
+    Ok(Some(reports))
+}
+
+/// Tells of a clock that is wrong: this machine's, most often.
+fn warn_of_clock(report: &ProbeReport) {
+    let Some(ahead_us) = report.clock_ahead_us.filter(|ahead_us| *ahead_us != 0) else {
+        return;
+    };
+    // The second of a `Date` hides as much.
+    let rounded = Duration::from_micros(ahead_us.unsigned_abs()) + Duration::from_millis(500);
+    let by = short(rounded);
+    let direction = if ahead_us > 0 { "ahead of" } else { "behind" };
+    let endpoint = &report.endpoint;
+    warn!(target: STATE, %endpoint, ahead_us, "the clock of this machine is {by} {direction} that of {endpoint}; ages such as --since 2h are counted by it");
+}
+
+/// The end of the command: success with one usable server.
+pub(crate) fn verdict(reports: &[ProbeReport]) -> Result<ExitCode, Failure> {
+    let errors: Vec<_> = reports
+        .iter()
+        .filter_map(|report| report.error.as_ref())
+        .collect();
+    if errors.len() < reports.len() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Failure::NoServer {
+        all_refused: errors.iter().all(|error| error.is_refusal()),
+    })
+}

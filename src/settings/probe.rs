@@ -1,0 +1,38 @@
+//! What `rocketman probe` needs, from what was typed.
+
+use std::time::Duration;
+
+use super::{SettingsError, endpoints, filter::or_variable};
+use crate::{
+    cli::ProbeArgs,
+    source::jetstream::{Endpoint, Proxies},
+};
+
+/// All that `rocketman probe` needs to begin.
+#[derive(Debug)]
+pub(crate) struct ProbeSettings {
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) proxies: Proxies,
+    pub(crate) timeout: Duration,
+    pub(crate) json: bool,
+}
+
+impl ProbeSettings {
+    /// Checks everything that can be checked without the network. `variable` looks up the environment.
+    pub(crate) fn resolve(
+        args: ProbeArgs,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, SettingsError> {
+        let ProbeArgs {
+            source,
+            timeout,
+            json,
+        } = args;
+        Ok(Self {
+            endpoints: endpoints(&or_variable(source, "ROCKETMAN_SOURCE", &variable))?,
+            proxies: Proxies::from_env(&variable)?,
+            timeout,
+            json,
+        })
+    }
+}

@@ -1,0 +1,304 @@
+//! A look at servers: are they there, which kind are they, how fast, how far behind, how far back.
+//!
+//! Each server is asked over three connections. The first is a live one: times, ping, the newest event, compression. When it is
+//! open, the second asks for events of long ago, and its first event tells how far back the server goes; the third asks for the
+//! beginning of the archive's list, which only servers with the v2 wire have. Each is closed as soon as it has told that.
+
+mod report;
+mod wire;
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use serde::{Deserialize, de::IgnoredAny};
+use tokio::time::{Instant, timeout_at};
+use tracing::debug;
+
+pub use self::report::{Compression, ProbeError, ProbeReport};
+use self::wire::{Sample, Wire};
+use super::{
+    connect::{ConnectError, Connector},
+    endpoint::Endpoint,
+    handshake::{self, Upgraded},
+    inflate::Inflater,
+    proxy::Proxies,
+    settings::MAX_FRAME_BYTES,
+    v1::Wanted,
+};
+use crate::{
+    error::chain,
+    event::{Point, now_us},
+    source::SourceError,
+};
+
+/// The earliest time that a cursor can name; smaller ones are numbers (protocol reference, section 1.5).
+///
+/// Servers of both kinds answer it with the oldest event that they give, and without a complaint.
+const LONG_AGO: u64 = 1_000_000_000_000_000;
+
+/// One entry of the archive's list: a few hundred bytes, and no other endpoint proves as much for less (section 2.6).
+const ARCHIVE_LIST: &str = "/xrpc/network.bsky.jetstream.listSegments?limit=1";
+
+/// No clock counts as far as a duration can say; a look is over long before.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
+
+/// A `Date` has whole seconds, and clocks that differ by less than this are taken to agree.
+const CLOCKS_AGREE_US: i64 = 2_000_000;
+
+/// Looks at all servers at the same time, and returns a report of each, in the order of the endpoints.
+///
+/// Each takes at most about `timeout`; a server without events takes all of it. After each, `answered` hears how many are done.
+pub async fn probe(
+    endpoints: &[Endpoint],
+    proxies: Proxies,
+    timeout: Duration,
+    mut answered: impl FnMut(usize),
+) -> Result<Vec<ProbeReport>, SourceError> {
+    let mut connector = Connector::new(proxies);
+    for endpoint in endpoints {
+        connector.prepare(endpoint)?;
+    }
+    let connector = &connector;
+    let mut probes: FuturesUnordered<_> = endpoints
+        .iter()
+        .enumerate()
+        .map(|(idx, endpoint)| {
+            // Made before any time is taken, for it takes some itself.
+            let inflater = Inflater::new(MAX_FRAME_BYTES);
+            async move {
+                let probe = Probe {
+                    connector,
+                    endpoint,
+                    timeout,
+                    deadline: Instant::now() + timeout.min(LONGEST),
+                };
+                (idx, probe.run(inflater).await)
+            }
+        })
+        .collect();
+    let mut reports = Vec::with_capacity(endpoints.len());
+    while let Some(report) = probes.next().await {
+        reports.push(report);
+        answered(reports.len());
+    }
+    drop(probes);
+    reports.sort_by_key(|(idx, _)| *idx);
+    Ok(reports.into_iter().map(|(_, report)| report).collect())
+}
+
+/// The look at one server.
+struct Probe<'a> {
+    connector: &'a Connector,
+    endpoint: &'a Endpoint,
+    timeout: Duration,
+    deadline: Instant,
+}
+
+impl Probe<'_> {
+    async fn run(&self, inflater: Inflater) -> ProbeReport {
+        let mut report = ProbeReport::new(self.endpoint.clone());
+        let opened = timeout_at(self.deadline, self.open_live(&mut report))
+            .await
+            .unwrap_or(Err(ConnectError::TimedOut(self.timeout)));
+        let mut live = match opened {
+            Ok(upgraded) => Wire::new(upgraded, Some(inflater)),
+            Err(error) => {
+                report.error = Some(ProbeError::of_connect(error, self.endpoint));
+                return report;
+            }
+        };
+        let clock_ahead_us = report.clock_ahead_us.unwrap_or_default();
+        let (sample, oldest, has_v2) = tokio::join!(
+            live.sample(self.deadline, clock_ahead_us),
+            timeout_at(self.deadline, self.oldest()),
+            timeout_at(self.deadline, self.has_v2()),
+        );
+        report.has_v2 = has_v2.unwrap_or_default();
+        note(&mut report, &sample, oldest.unwrap_or_default());
+        report.error = sample.into_error(self.timeout);
+        report
+    }
+
+    /// Opens the live connection, and notes how long that takes and what the clock says.
+    async fn open_live(&self, report: &mut ProbeReport) -> Result<Upgraded, ConnectError> {
+        let began = Instant::now();
+        let stream = self.connector.open(self.endpoint).await?;
+        report.connect = Some(began.elapsed());
+        let wanted = Wanted {
+            compress: Inflater::AVAILABLE,
+            ..Wanted::default()
+        };
+        let query = wanted.request(None).query;
+        let (began, began_us) = (Instant::now(), now_us());
+        let upgraded = handshake::upgrade(stream, self.endpoint, &query).await?;
+        report.upgrade = Some(began.elapsed());
+        report.clock_ahead_us = upgraded
+            .date_us
+            .map(|date_us| clock_ahead(date_us, began_us, now_us()));
+        Ok(upgraded)
+    }
+
+    /// The oldest event that the server gives.
+    async fn oldest(&self) -> Option<Point> {
+        let oldest = match self.open_long_ago().await {
+            Ok(upgraded) => Wire::new(upgraded, None).first_event().await,
+            Err(error) => Err(ProbeError::of_connect(error, self.endpoint)),
+        };
+        oldest
+            .inspect_err(|error| {
+                debug!(endpoint = %self.endpoint, error = chain(error), "it does not tell how far back it goes");
+            })
+            .ok()
+    }
+
+    async fn open_long_ago(&self) -> Result<Upgraded, ConnectError> {
+        let stream = self.connector.open(self.endpoint).await?;
+        let query = Wanted::default().request(Some(LONG_AGO)).query;
+        Ok(handshake::upgrade(stream, self.endpoint, &query).await?)
+    }
+
+    /// Whether the server has the v2 wire; `None` where its answer does not tell.
+    async fn has_v2(&self) -> Option<bool> {
+        let answer = async {
+            let stream = self.connector.open(self.endpoint).await?;
+            Ok::<_, ConnectError>(handshake::get(stream, self.endpoint, ARCHIVE_LIST).await?)
+        };
+        match answer.await {
+            Ok(answer) => is_archive_list(answer.status, &answer.body),
+            Err(error) => {
+                debug!(endpoint = %self.endpoint, error = chain(&error), "it does not tell whether it has the v2 wire");
+                None
+            }
+        }
+    }
+}
+
+/// Notes what the events tell.
+fn note(report: &mut ProbeReport, sample: &Sample, oldest: Option<Point>) {
+    report.ping = sample.ping;
+    report.newest_time_us = sample.newest_time_us;
+    report.behind = sample.behind;
+    report.compression = sample.compression;
+    report.sends_cursor = sample
+        .sends_cursor
+        .or(oldest.map(|oldest| oldest.seq.is_some()));
+    let Some(oldest) = oldest else {
+        return;
+    };
+    report.oldest_time_us = Some(oldest.time_us);
+    // A server that does not go back answers with what is live, which is no older than what was live before.
+    let is_live = sample
+        .first_time_us
+        .is_some_and(|first| oldest.time_us >= first);
+    report.window = Some(if is_live {
+        Duration::ZERO
+    } else {
+        age(oldest.time_us, report.clock_ahead_us.unwrap_or_default())
+    });
+}
+
+/// How old an event of this time is by the server's clock; none where it is newer than that.
+fn age(time_us: u64, clock_ahead_us: i64) -> Duration {
+    let server_us = now_us().saturating_add_signed(clock_ahead_us.saturating_neg());
+    Duration::from_micros(server_us.saturating_sub(time_us))
+}
+
+/// How far this machine's clock is ahead of the server's, whose `Date` was made at some time between a request and its answer; 0
+/// where the clocks may agree.
+fn clock_ahead(date_us: u64, asked_us: u64, answered_us: u64) -> i64 {
+    let ahead = |local_us: u64| {
+        let local_us = i64::try_from(local_us).unwrap_or(i64::MAX);
+        local_us.saturating_sub(i64::try_from(date_us).unwrap_or(i64::MAX))
+    };
+    // The second of the date may have been over but for a moment.
+    let (least, most) = (
+        ahead(asked_us).saturating_sub(1_000_000),
+        ahead(answered_us),
+    );
+    if least <= CLOCKS_AGREE_US && most >= -CLOCKS_AGREE_US {
+        return 0;
+    }
+    least.midpoint(most)
+}
+
+/// Whether this answer to [`ARCHIVE_LIST`] is such a list; `None` where it may be a passing trouble, or somebody else's answer.
+fn is_archive_list(status: u16, body: &[u8]) -> Option<bool> {
+    #[derive(Deserialize)]
+    struct ArchiveList {
+        #[serde(rename = "segments")]
+        _segments: Vec<IgnoredAny>,
+    }
+    match status {
+        200 => match serde_json::from_slice::<ArchiveList>(body) {
+            Ok(_) => Some(true),
+            Err(error) if error.is_eof() => None,
+            Err(_) => Some(false),
+        },
+        404 | 405 | 410 | 501 => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000;
+
+    #[test]
+    fn a_look_can_be_sent_to_another_thread() {
+        fn assert_send(_: impl Send) {}
+        assert_send(probe(&[], Proxies::default(), Duration::ZERO, drop));
+    }
+
+    #[test]
+    fn clocks_that_may_agree_do() {
+        let date = 1_800_000_000 * SECOND;
+        // Made at the end of its second, or just before the answer came; with two seconds of tolerance.
+        for (asked, answered) in [
+            (date, date + 1),
+            (date + 3 * SECOND, date + 3 * SECOND),
+            (date - 2 * SECOND, date - 2 * SECOND),
+            (date - 9 * SECOND, date + 9 * SECOND),
+        ] {
+            assert_eq!(clock_ahead(date, asked, answered), 0);
+        }
+        let ahead = |local: u64| clock_ahead(date, local - 1000, local + 1000);
+        assert_eq!(ahead(date + 7200 * SECOND), 7_199_500_000);
+        assert_eq!(ahead(date - 7200 * SECOND), -7_200_500_000);
+        assert!(clock_ahead(u64::MAX, 0, 0) < 0);
+        assert!(clock_ahead(0, u64::MAX, u64::MAX) > 0);
+    }
+
+    #[test]
+    fn ages_are_those_of_the_servers_clock() {
+        let hour = Duration::from_secs(3600);
+        let is_close = |age: Duration, expected: Duration| age.abs_diff(expected) < hour / 2;
+        assert!(is_close(age(now_us(), -3_600_000_000), hour));
+        assert!(is_close(age(now_us() - 7_200_000_000, 3_600_000_000), hour));
+        assert_eq!(age(now_us(), 3_600_000_000), Duration::ZERO);
+        assert_eq!(age(u64::MAX, i64::MIN), Duration::ZERO);
+        assert_eq!(age(0, i64::MAX), Duration::ZERO);
+    }
+
+    #[test]
+    fn only_a_list_proves_the_v2_wire() {
+        let list = br#"{"cursor":"1","segments":[{"name":"seg_0000000000.jss","minSeq":1}]}"#;
+        let cases: [(u16, &[u8], Option<bool>); 10] = [
+            (200, list, Some(true)),
+            (200, br#"{"segments":[]}"#, Some(true)),
+            (200, b"<html>welcome</html>", Some(false)),
+            (200, br#"{"segments":7}"#, Some(false)),
+            (200, &list[..30], None),
+            (200, b"", None),
+            (404, b"404 page not found\n", Some(false)),
+            (501, br#"{"error":"MethodNotImplemented"}"#, Some(false)),
+            (503, br#"{"error":"ServiceUnavailable"}"#, None),
+            (401, list, None),
+        ];
+        for (status, body, expected) in cases {
+            let found = is_archive_list(status, body);
+            assert_eq!(found, expected, "{status} {}", body.escape_ascii());
+        }
+    }
+}
