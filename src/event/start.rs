@@ -53,10 +53,11 @@ impl Start {
             })
     }
 
-    /// The number that goes on the wire.
+    /// The number that goes on the wire. A time is one that no server takes for a number of its own: before that, no server has anything.
     pub fn as_number(self) -> u64 {
         match self {
-            Self::Seq(number) | Self::Time(number) => number,
+            Self::Seq(number) => number,
+            Self::Time(number) => number.max(FIRST_TIME),
         }
     }
 }
@@ -156,6 +157,14 @@ mod tests {
             parse_time("900y", now()),
             Err(StartError::TooEarly("900y".to_owned()))
         );
+    }
+
+    #[test]
+    fn a_time_of_long_ago_is_no_number_on_the_wire() {
+        let long_ago = Start::parse("1999-01-01T00:00:00Z", now()).unwrap();
+        assert_eq!(long_ago, Start::Time(915_148_800_000_000));
+        assert_eq!(long_ago.as_number(), FIRST_TIME);
+        assert_eq!(Start::Seq(17).as_number(), 17);
     }
 
     #[test]

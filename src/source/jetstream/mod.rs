@@ -198,7 +198,8 @@ impl Jetstream {
         let from = match beginning {
             Beginning::Live => "now".to_owned(),
             Beginning::Time(time_us) => show_time(time_us),
-            Beginning::Seq(cursor) | Beginning::Asked(cursor) => format!("cursor {cursor}"),
+            Beginning::Seq(seq) => format!("cursor {seq}"),
+            Beginning::Asked(start) => format!("cursor {}", start.as_number()),
         };
         if stats.connects() > 1 || self.backoff.tries() > 0 {
             if !self.was_told {

@@ -40,7 +40,7 @@ pub(super) enum Beginning {
     /// At the live tip.
     Live,
     /// Where the user said.
-    Asked(u64),
+    Asked(Start),
     /// At the last event, by its number.
     Seq(u64),
     /// At the time of the last event or some time before it.
@@ -52,7 +52,9 @@ impl Beginning {
     pub(super) fn cursor(self) -> Option<u64> {
         match self {
             Self::Live => None,
-            Self::Asked(cursor) | Self::Seq(cursor) | Self::Time(cursor) => Some(cursor),
+            Self::Asked(start) => Some(start.as_number()),
+            Self::Seq(seq) => Some(Start::Seq(seq).as_number()),
+            Self::Time(time_us) => Some(Start::Time(time_us).as_number()),
         }
     }
 }
@@ -156,7 +158,7 @@ impl Resume {
                 self.seam.not_before_us = Some(time_us);
                 self.seam.has_from_us = Some(time_us);
             }
-            return Beginning::Asked(start.as_number());
+            return Beginning::Asked(start);
         }
         let Some((last_origin, last)) = &self.last else {
             let Some(live_from_us) = self.live_from_us else {

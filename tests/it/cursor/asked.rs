@@ -33,6 +33,14 @@ fn a_number_a_time_and_microseconds_are_sent_as_given() {
 }
 
 #[test]
+fn a_time_of_long_ago_is_not_sent_as_a_number_of_the_server() {
+    assert_eq!(
+        sent(&["--since", "1999-01-01T00:00:00Z"]),
+        1_000_000_000_000_000
+    );
+}
+
+#[test]
 fn an_age_is_counted_from_now() {
     for flag in ["--cursor", "--since"] {
         let now = || {

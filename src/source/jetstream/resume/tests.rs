@@ -219,7 +219,10 @@ fn repeats_are_known_to_the_last_one_also_where_times_go_backwards() {
 #[test]
 fn only_the_leading_run_before_the_asked_time_is_dropped() {
     let mut resume = Resume::new(Some(Start::Time(NOON)), REWIND);
-    assert_eq!(resume.begin(&origin("a")), Beginning::Asked(NOON));
+    assert_eq!(
+        resume.begin(&origin("a")),
+        Beginning::Asked(Start::Time(NOON))
+    );
     let earlier = Point {
         time_us: NOON - 1,
         ..event(9, None, 0)
@@ -234,8 +237,8 @@ fn only_the_leading_run_before_the_asked_time_is_dropped() {
 fn an_explicit_cursor_is_sent_as_given_until_an_event_has_come() {
     let mut resume = Resume::new(Some(Start::Seq(5)), REWIND);
     resume.set_last(origin("a"), event(1, Some(90), 1), true);
-    assert_eq!(resume.begin(&origin("a")), Beginning::Asked(5));
-    assert_eq!(resume.begin(&origin("b")), Beginning::Asked(5));
+    assert_eq!(resume.begin(&origin("a")), Beginning::Asked(Start::Seq(5)));
+    assert_eq!(resume.begin(&origin("b")), Beginning::Asked(Start::Seq(5)));
     assert_eq!(resume.admit(&event(2, Some(5), 0)), New);
     resume.reached(&Arc::new(origin("b")), &event(2, Some(5), 0));
     assert_eq!(resume.begin(&origin("b")), Beginning::Seq(5));
@@ -255,6 +258,14 @@ fn a_mere_beginning_is_checked_by_its_place_and_its_event_is_wanted() {
     elsewhere.set_last(origin("a"), beginning, true);
     elsewhere.begin(&origin("a"));
     assert_eq!(elsewhere.admit(&event(1, Some(7), 2)), Renumbered);
+}
+
+#[test]
+fn a_time_of_long_ago_is_never_sent_as_a_number() {
+    let mut resume = Resume::new(None, Duration::from_secs(3600 * 24 * 365 * 50));
+    resume.set_last(origin("a"), event(1, Some(7), 1), true);
+    let cursor = resume.begin(&origin("b")).cursor();
+    assert_eq!(cursor, Some(1_000_000_000_000_000));
 }
 
 #[test]
