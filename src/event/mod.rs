@@ -8,6 +8,7 @@ mod decode;
 mod envelope;
 mod identity;
 mod name;
+mod path;
 mod position;
 mod scan;
 mod start;

@@ -43,6 +43,7 @@ pub struct Position {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileMark {
     /// The file, as an absolute path.
+    #[serde(with = "super::path")]
     pub path: PathBuf,
     /// The file's inode number, so that another file of the same name is not taken for it.
     pub inode: u64,

@@ -166,3 +166,22 @@ fn while_running_the_cursor_trails_what_the_reader_of_a_pipe_has_certainly_read(
     assert_eq!(running.lines(1000).last(), posts(1999, TOTAL).last());
     wait_until("the last cursor", || saved() == TOTAL);
 }
+
+#[test]
+fn an_output_file_may_have_any_name() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let folder = tempfile::tempdir().unwrap();
+    let name = OsStr::from_bytes(b"events-\xff");
+    let server = counting_server(30);
+    let archive = || {
+        let call = tail(&server, folder.path()).with("-n 5 -o");
+        call.arg(name).succeed();
+    };
+    archive();
+    let file = folder.path().join(name);
+    // As after a crash: the file has more than the cursor counts.
+    fs::write(&file, fs::read_to_string(&file).unwrap() + &post(5) + "\n").unwrap();
+    archive();
+    let written = fs::read_to_string(&file).unwrap();
+    assert_eq!(written.lines().collect::<Vec<_>>(), posts(0, 10));
+}

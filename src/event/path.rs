@@ -1,0 +1,30 @@
+//! A path in saved text: as text where it is text, else as its bytes. Names of files may be anything.
+
+use std::{
+    ffi::OsString,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Form {
+    Text(PathBuf),
+    Bytes(Vec<u8>),
+}
+
+pub(super) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    match path.to_str() {
+        Some(text) => text.serialize(serializer),
+        None => path.as_os_str().as_bytes().serialize(serializer),
+    }
+}
+
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+    Ok(match Form::deserialize(deserializer)? {
+        Form::Text(path) => path,
+        Form::Bytes(bytes) => OsString::from_vec(bytes).into(),
+    })
+}
