@@ -70,7 +70,10 @@ impl Error {
                 SourceError::Refused { .. } => ErrorKind::Refused,
                 SourceError::Gap { .. } => ErrorKind::Gap,
                 SourceError::Other(..) => ErrorKind::Failed,
-                SourceError::Foreign { .. } | SourceError::Setup { .. } => ErrorKind::Usage,
+                SourceError::Foreign { .. }
+                | SourceError::Elsewhere { .. }
+                | SourceError::NoSuchNumber { .. }
+                | SourceError::Setup { .. } => ErrorKind::Usage,
             },
             Self::Cursor(CursorError::Taken(_)) => ErrorKind::CursorTaken,
             Self::Idle { .. } | Self::Behind { .. } => ErrorKind::Stalled,
@@ -88,6 +91,13 @@ impl Error {
             ),
             Self::Source(SourceError::Foreign { .. }) => {
                 Some("give each source a --cursor-file of its own".to_owned())
+            }
+            Self::Source(SourceError::Elsewhere { .. }) => Some(
+                "name that server as a SOURCE, or set the cursor to a time: rocketman cursor set FILE 2h"
+                    .to_owned(),
+            ),
+            Self::Source(SourceError::NoSuchNumber { .. }) => {
+                Some("set the cursor to a time: rocketman cursor set FILE 2h".to_owned())
             }
             Self::Source(SourceError::Gap { .. }) => {
                 Some("to go on behind the gap, leave --on-gap fail off once".to_owned())

@@ -215,9 +215,10 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         self.stats.set_sink(self.sink.name());
         let mut files = Vec::new();
         if let Some(saved) = self.keeper.load(self.filter.description()).await? {
-            let same_filter = saved.filter == self.filter.description();
+            let filter = self.filter.description();
+            let same_filter = saved.filter.as_deref().is_none_or(|saved| saved == filter);
             // What a file has beyond the cursor is only cut off when it comes again.
-            if self.source.resume(&saved.position, same_filter)? {
+            if self.source.resume(&saved.place, same_filter)? {
                 files.clone_from(&saved.files);
                 self.keeper.go_on_from(saved);
             }

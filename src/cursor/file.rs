@@ -7,39 +7,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use serde::{Deserialize, Serialize};
-
-use super::{CursorError, CursorStore, Saved};
-use crate::event::{FileMark, Identity, Origin, Point, Position, show_time};
-
-/// The format this version writes and reads.
-const FORMAT: u64 = 1;
+use super::{CursorError, CursorStore, Saved, contents};
 
 /// Far above any cursor (some 400 bytes, and 100 more per unfinished file); a larger file is something else.
 const LARGEST: u64 = 4 * 1024 * 1024;
-
-/// What is in the file. `saved_until` is for people and never read back.
-#[derive(Serialize, Deserialize)]
-struct Contents {
-    format: u64,
-    #[serde(flatten)]
-    origin: Origin,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    seq: Option<u64>,
-    time_us: u64,
-    #[serde(default, skip_deserializing)]
-    saved_until: String,
-    identity: Option<Identity>,
-    filter: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    files: Vec<FileMark>,
-}
-
-/// Only the format, read first so that another one gets its own error.
-#[derive(Deserialize)]
-struct Header {
-    format: u64,
-}
 
 /// A cursor file and the lock beside it (`PATH.lock`), which is held until this is dropped.
 #[derive(Debug)]
@@ -64,12 +35,7 @@ impl FileCursor {
                 source,
             }
         };
-        // A link is followed once, here, so that a save replaces what it points to and not the link.
-        let path = match fs::canonicalize(asked) {
-            Ok(path) => path,
-            Err(missing) if missing.kind() == io::ErrorKind::NotFound => asked.to_owned(),
-            Err(refused) => return Err(error("open")(refused)),
-        };
+        let path = resolve(asked).map_err(error("open"))?;
         if path.is_dir() {
             return Err(error("open")(io::ErrorKind::IsADirectory.into()));
         }
@@ -110,52 +76,8 @@ impl FileCursor {
         if text.len() as u64 > LARGEST {
             return Err(CursorError::TooLarge(path.to_owned()));
         }
-        parse(path, &text).map(Some)
+        contents::parse(path, &text).map(Some)
     }
-}
-
-fn parse(path: &Path, text: &[u8]) -> Result<Saved, CursorError> {
-    let damaged = |source| CursorError::Damaged {
-        path: path.to_owned(),
-        source,
-    };
-    if text.trim_ascii().is_empty() {
-        return Err(CursorError::Empty(path.to_owned()));
-    }
-    let Header { format } = serde_json::from_slice(text).map_err(damaged)?;
-    if format != FORMAT {
-        return Err(CursorError::Format {
-            path: path.to_owned(),
-            found: format,
-            known: FORMAT,
-        });
-    }
-    let Contents {
-        format: _,
-        origin,
-        seq,
-        time_us,
-        saved_until: _,
-        identity,
-        filter,
-        files,
-    } = serde_json::from_slice(text).map_err(damaged)?;
-    if time_us == 0 {
-        return Err(damaged(serde::de::Error::custom("its time_us is 0")));
-    }
-    let position = Position {
-        origin,
-        point: Point {
-            seq,
-            time_us,
-            identity,
-        },
-    };
-    Ok(Saved {
-        position,
-        filter,
-        files,
-    })
 }
 
 impl CursorStore for FileCursor {
@@ -165,7 +87,7 @@ impl CursorStore for FileCursor {
 
     async fn save(&mut self, saved: &Saved) -> Result<(), CursorError> {
         let path = self.path.clone();
-        let text = contents(saved);
+        let text = contents::text(saved);
         self.begun += 1;
         let (number, done) = (self.begun, Arc::clone(&self.done));
         let work = tokio::task::spawn_blocking(move || {
@@ -186,26 +108,12 @@ impl CursorStore for FileCursor {
     }
 }
 
-fn contents(saved: &Saved) -> Vec<u8> {
-    let Saved {
-        position: Position { origin, point },
-        filter,
-        files,
-    } = saved;
-    let contents = Contents {
-        format: FORMAT,
-        origin: origin.clone(),
-        seq: point.seq,
-        time_us: point.time_us,
-        saved_until: show_time(point.time_us),
-        identity: point.identity,
-        filter: filter.clone(),
-        files: files.clone(),
-    };
-    let mut text =
-        serde_json::to_vec_pretty(&contents).expect("plain data with string keys is always JSON");
-    text.push(b'\n');
-    text
+/// Where a path leads. A link is followed once, here, so that a save replaces what it points to and not the link.
+fn resolve(path: &Path) -> io::Result<PathBuf> {
+    match fs::canonicalize(path) {
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
+        resolved => resolved,
+    }
 }
 
 /// Writes beside, makes it durable, and puts it in place of the old one.
@@ -246,20 +154,15 @@ fn folder(path: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{FileMark, Place};
 
     fn saved(time_us: u64) -> Saved {
-        let origin = Origin {
-            source: "jetstream".into(),
-            host: "wss://example.com/subscribe".to_owned(),
-        };
-        let point = Point {
-            seq: Some(7),
-            time_us,
-            identity: serde_json::from_str("\"00000000000000ff\"").unwrap(),
-        };
         Saved {
-            position: Position { origin, point },
-            filter: "all kinds of events".to_owned(),
+            place: Place::Time {
+                time_us,
+                origin: None,
+            },
+            filter: Some("all kinds of events".to_owned()),
             files: Vec::new(),
         }
     }
@@ -277,7 +180,6 @@ mod tests {
             inode: 3,
             bytes: 4,
         });
-        expected.position.point.seq = None;
         store.save(&expected).await.unwrap();
         assert_eq!(store.load().await.unwrap(), Some(expected));
         let names: Vec<_> = fs::read_dir(folder.path())
@@ -298,33 +200,6 @@ mod tests {
         store.begun = 0;
         store.save(&saved(5)).await.unwrap();
         assert_eq!(store.load().await.unwrap(), Some(saved(6)));
-    }
-
-    #[test]
-    fn damage_is_refused_and_never_read_as_nothing() {
-        let path = Path::new("c");
-        let good = contents(&saved(5));
-        assert!(parse(path, &good).is_ok());
-        for cut in 1..good.len() - 2 {
-            let result = parse(path, &good[..cut]);
-            assert!(
-                matches!(result, Err(CursorError::Damaged { .. })),
-                "cut at {cut}: {result:?}"
-            );
-        }
-        assert!(matches!(parse(path, b" \n"), Err(CursorError::Empty(_))));
-        assert!(matches!(
-            parse(path, b"1725911162329308"),
-            Err(CursorError::Damaged { .. })
-        ));
-        assert!(matches!(
-            parse(path, br#"{"format":2}"#),
-            Err(CursorError::Format { found: 2, .. })
-        ));
-        assert!(matches!(
-            parse(path, &contents(&saved(0))),
-            Err(CursorError::Damaged { .. })
-        ));
     }
 
     #[test]
@@ -356,14 +231,6 @@ mod tests {
             .await
             .unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(
-            FileCursor::read(&real)
-                .unwrap()
-                .unwrap()
-                .position
-                .point
-                .time_us,
-            6
-        );
+        assert_eq!(FileCursor::read(&real).unwrap(), Some(saved(6)));
     }
 }

@@ -9,7 +9,7 @@ use super::{CursorError, CursorStore, Marks, Saved};
 use crate::{
     STATE,
     error::chain,
-    event::{Batch, FileMark, Point, Position},
+    event::{Batch, FileMark, Place, Point, Position},
 };
 
 /// How long the last save may take when nothing of the grace period is left.
@@ -45,9 +45,12 @@ impl<C: CursorStore> Keeper<C> {
         self.store.load().await
     }
 
-    /// The source goes on from what was saved, so it stands until something further is accepted.
+    /// The source goes on from what was saved, so it stands until something further is accepted. A place that was set
+    /// and not reached gives way to the first event, as if there had been none.
     pub(crate) fn go_on_from(&mut self, saved: Saved) {
-        self.position = Some(saved.position.clone());
+        if let Place::Reached(position) = &saved.place {
+            self.position = Some(position.clone());
+        }
         self.saved = Some(saved);
     }
 
@@ -138,20 +141,21 @@ impl<C: CursorStore> Keeper<C> {
         if !self.store.keeps() {
             return Ok(None);
         }
+        let time_us = position.point.time_us;
+        let place = Place::Reached(position.clone());
         if self
             .saved
             .as_ref()
-            .is_some_and(|saved| saved.position == *position && saved.files == files)
+            .is_some_and(|saved| saved.place == place && saved.files == files)
         {
             return Ok(None);
         }
         let fresh = Saved {
-            position: position.clone(),
-            filter: self.filter.clone(),
+            place,
+            filter: Some(self.filter.clone()),
             files,
         };
         self.store.save(&fresh).await?;
-        let time_us = fresh.position.point.time_us;
         self.saved = Some(fresh);
         Ok(Some(time_us))
     }

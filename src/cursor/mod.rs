@@ -2,6 +2,7 @@
 //!
 //! A store keeps what it is given and hands it back. What may be saved, and when, is the pipeline's business.
 
+mod contents;
 mod file;
 mod keeper;
 mod marks;
@@ -12,16 +13,16 @@ pub use self::file::FileCursor;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{keeper::Keeper, marks::Marks};
-use crate::event::{FileMark, Position};
+use crate::event::{FileMark, Place};
 
 /// What a store keeps. A store of your own may keep it in whatever form serde writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Saved {
-    /// The last event that is done with.
-    pub position: Position,
-    /// The filter it was read with, in words, so that a change of filter is noticed.
-    pub filter: String,
-    /// The sink's unfinished files, and how much of each the position counts.
+    /// Where the next run goes on.
+    pub place: Place,
+    /// The filter that was read with up to there, in words, so that a change of filter is noticed; `None` before the first run.
+    pub filter: Option<String>,
+    /// The sink's unfinished files, and how much of each the place counts.
     pub files: Vec<FileMark>,
 }
 

@@ -23,7 +23,7 @@ pub use self::{
     decode::{BadEvent, LineRules},
     identity::Identity,
     name::{CollectionPattern, Did, NameError},
-    position::{FileMark, Origin, Point, Position},
+    position::{FileMark, Origin, Place, Point, Position},
     start::{Start, StartError, micros_since_1970, now_us, parse_time, show_time},
 };
 

@@ -2,11 +2,11 @@
 //!
 //! A number alone is never a position: a `seq` means nothing on another server, so it always travels with its [`Origin`].
 
-use std::{borrow::Cow, path::PathBuf};
+use std::{borrow::Cow, fmt, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Identity;
+use super::{Identity, show_time};
 
 /// Which stream a position belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub struct Point {
     pub identity: Option<Identity>,
 }
 
-/// A point together with the stream it belongs to: what a cursor store keeps.
+/// A point together with the stream it belongs to.
 ///
 /// It names the last event that is done with. A resume starts *at* it, inclusively, and expects to meet that event again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,67 @@ pub struct Position {
     pub origin: Origin,
     /// The place in it.
     pub point: Point,
+}
+
+/// Where a run goes on: what a cursor store keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
+    /// Where an earlier run came to.
+    Reached(Position),
+    /// At the first event of this time or later, on whatever server: somebody put it there.
+    Time {
+        /// In microseconds since 1970.
+        time_us: u64,
+        /// The stream to begin with, where one is known. Another one is read from the same time on.
+        origin: Option<Origin>,
+    },
+    /// At the event with this number, or the next one that is left: somebody put it there.
+    Seq {
+        /// The number.
+        seq: u64,
+        /// The only stream in which the number means something.
+        origin: Origin,
+    },
+}
+
+impl Place {
+    /// The stream it belongs to; `None` for a time that is good for any.
+    pub fn origin(&self) -> Option<&Origin> {
+        match self {
+            Self::Reached(position) => Some(&position.origin),
+            Self::Time { origin, .. } => origin.as_ref(),
+            Self::Seq { origin, .. } => Some(origin),
+        }
+    }
+
+    /// Its time, in microseconds since 1970; `None` for a number, whose time only its server knows.
+    pub fn time_us(&self) -> Option<u64> {
+        match self {
+            Self::Reached(position) => Some(position.point.time_us),
+            Self::Time { time_us, .. } => Some(*time_us),
+            Self::Seq { .. } => None,
+        }
+    }
+
+    /// Its number, where there is one.
+    pub fn seq(&self) -> Option<u64> {
+        match self {
+            Self::Reached(position) => position.point.seq,
+            Self::Time { .. } => None,
+            Self::Seq { seq, .. } => Some(*seq),
+        }
+    }
+}
+
+/// The time, or else the number.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reached(Position { point, .. }) => f.write_str(&show_time(point.time_us)),
+            Self::Time { time_us, .. } => f.write_str(&show_time(*time_us)),
+            Self::Seq { seq, .. } => write!(f, "number {seq}"),
+        }
+    }
 }
 
 /// How much of an unfinished file is counted by a position.

@@ -7,7 +7,10 @@ use tokio::time::{sleep, timeout};
 
 use self::members::{Asked, Keep, Memory, Record, Shelf, Step, failure, mark, saved, time_us};
 use super::*;
-use crate::{cursor::CursorError, event::Kind};
+use crate::{
+    cursor::CursorError,
+    event::{Kind, Place},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -129,7 +132,7 @@ async fn before_anything_is_accepted_the_first_events_place_is_saved_as_a_mere_b
     let identities = record.with(|entries| {
         let saved = entries.saved.iter();
         saved
-            .map(|saved| saved.position.point.identity.is_some())
+            .map(|saved| matches!(&saved.place, Place::Reached(position) if position.point.identity.is_some()))
             .collect::<Vec<_>>()
     });
     assert_eq!(identities, [false, true]);

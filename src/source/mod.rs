@@ -6,7 +6,7 @@ pub mod jetstream;
 use std::convert::Infallible;
 
 pub use self::{bad_file::BadEventFile, jetstream::Jetstream};
-use crate::event::{Batch, Position, show_time};
+use crate::event::{Batch, Place, show_time};
 
 /// What a source has to say besides its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,11 +24,11 @@ pub enum Flow {
 /// A source survives what it can (cuts, restarts, refusals that pass) on its own: an error from [`Source::next_batch`] is the end.
 /// Within one run it yields no event twice and, as long as the other side still has them, leaves none out.
 pub trait Source: Send {
-    /// Goes on behind a saved position. Called at most once, before the first batch. `same_filter` is false
-    /// when the position was saved with another filter, so that the event at it may not be met again.
+    /// Goes on from a saved place. Called at most once, before the first batch. `same_filter` is false
+    /// when the place was reached with another filter, so that the event at it may not be met again.
     ///
     /// Returns whether it will: a source that was told explicitly where to begin keeps to that, says so, and returns false.
-    fn resume(&mut self, position: &Position, same_filter: bool) -> Result<bool, SourceError>;
+    fn resume(&mut self, place: &Place, same_filter: bool) -> Result<bool, SourceError>;
 
     /// Adds to an empty `batch` all events that are ready, and waits only while there is none.
     ///
@@ -96,6 +96,24 @@ pub enum SourceError {
         /// The kind of this source.
         expected: &'static str,
     },
+    /// The saved place is a number of a server that is not to be read.
+    #[error("the saved cursor is number {seq} of {host}, which is not among the sources")]
+    Elsewhere {
+        /// The number.
+        seq: u64,
+        /// The server, escaped.
+        host: String,
+    },
+    /// The first event of the server lies before the number that was to be the beginning, or has none.
+    #[error(
+        "{url} does not begin with number {seq}: it has not come so far, counts otherwise than when the cursor was set, or does not count at all"
+    )]
+    NoSuchNumber {
+        /// The address.
+        url: String,
+        /// The number.
+        seq: u64,
+    },
     /// A source of your own failed.
     #[error("{0}")]
     Other(
@@ -121,9 +139,9 @@ pub enum AnySource {
 }
 
 impl Source for AnySource {
-    fn resume(&mut self, position: &Position, same_filter: bool) -> Result<bool, SourceError> {
+    fn resume(&mut self, place: &Place, same_filter: bool) -> Result<bool, SourceError> {
         match self {
-            Self::Jetstream(source) => source.resume(position, same_filter),
+            Self::Jetstream(source) => source.resume(place, same_filter),
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
 use super::*;
 use crate::{
     cursor::{CursorError, Saved},
-    event::{FileMark, LineRules, Origin, Point},
+    event::{FileMark, LineRules, Origin, Place, Point},
     source::SourceError,
 };
 
@@ -48,11 +48,11 @@ pub(super) fn saved(n: u64, filter: &Filter, files: Vec<FileMark>) -> Saved {
         identity: None,
     };
     Saved {
-        position: Position {
+        place: Place::Reached(Position {
             origin: origin(),
             point,
-        },
-        filter: filter.description().to_owned(),
+        }),
+        filter: Some(filter.description().to_owned()),
         files,
     }
 }
@@ -91,8 +91,8 @@ pub(super) struct Entries {
     pub(super) saved: Vec<Saved>,
     /// The files that the sink was told to go on with.
     pub(super) files: Option<Vec<FileMark>>,
-    /// The position the source was told to go on from, and whether with the same filter.
-    pub(super) resumed: Option<(Position, bool)>,
+    /// The place the source was told to go on from, and whether with the same filter.
+    pub(super) resumed: Option<(Place, bool)>,
 }
 
 impl Record {
@@ -111,7 +111,7 @@ impl Record {
     /// The numbers of the saved positions, in order.
     pub(super) fn saved(&self) -> Vec<u64> {
         self.with(|entries| {
-            let seqs = entries.saved.iter().map(|saved| saved.position.point.seq);
+            let seqs = entries.saved.iter().map(|saved| saved.place.seq());
             seqs.map(Option::unwrap).collect()
         })
     }
@@ -159,9 +159,9 @@ impl Memory {
 }
 
 impl Source for Memory {
-    fn resume(&mut self, position: &Position, same_filter: bool) -> Result<bool, SourceError> {
+    fn resume(&mut self, place: &Place, same_filter: bool) -> Result<bool, SourceError> {
         self.record
-            .with(|entries| entries.resumed = Some((position.clone(), same_filter)));
+            .with(|entries| entries.resumed = Some((place.clone(), same_filter)));
         (self.resumes)()
     }
 
@@ -322,7 +322,7 @@ impl CursorStore for Shelf {
             self.failures -= 1;
             return Err(CursorError::TimedOut);
         }
-        let seq = saved.position.point.seq.unwrap();
+        let seq = saved.place.seq().unwrap();
         self.record.note(Asked::Saved(seq));
         self.record
             .with(|entries| entries.saved.push(saved.clone()));

@@ -1,6 +1,7 @@
 //! Going on from an earlier run, and the sink's files in what is saved.
 
 use super::*;
+use crate::cursor::Saved;
 
 #[tokio::test(start_paused = true)]
 async fn files_are_saved_with_exactly_the_events_they_hold() {
@@ -29,10 +30,11 @@ async fn source_and_sink_go_on_from_what_was_saved() {
     let (record, summary) = setup.run().await;
     let expected = saved(5, &Filter::default(), vec![mark(5)]);
     record.with(|entries| {
-        assert_eq!(entries.resumed, Some((expected.position.clone(), true)));
+        assert_eq!(entries.resumed, Some((expected.place.clone(), true)));
         assert_eq!(entries.files, Some(expected.files));
     });
-    assert_eq!(summary.unwrap().position, Some(expected.position));
+    let position = summary.unwrap().position;
+    assert_eq!(position.map(Place::Reached), Some(expected.place));
 }
 
 #[tokio::test(start_paused = true)]
@@ -43,6 +45,36 @@ async fn the_source_is_told_when_the_filter_is_another_one() {
     let (record, _) = setup.run().await;
     let same_filter = record.with(|entries| entries.resumed.clone().unwrap().1);
     assert!(!same_filter);
+}
+
+/// A cursor that was put at event 2 before anything was read.
+fn set() -> Saved {
+    Saved {
+        place: Place::Time {
+            time_us: time_us(2),
+            origin: None,
+        },
+        filter: None,
+        files: Vec::new(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_that_was_set_stands_until_the_first_event_which_is_then_a_mere_beginning() {
+    let mut quiet = setup([Step::Wait(3 * SECOND), Step::End]);
+    quiet.store.loads = || Ok(Some(set()));
+    let (record, summary) = quiet.run().await;
+    assert_eq!(record.saved().len(), 0);
+    assert_eq!(summary.unwrap().position, None);
+    let mut setup = setup([Step::Events(2..5), Step::Wait(2 * SECOND), Step::End]);
+    setup.store.loads = || Ok(Some(set()));
+    let (record, _) = setup.run().await;
+    assert_eq!(record.saved(), [2, 4]);
+    record.with(|entries| {
+        assert_eq!(entries.resumed, Some((set().place, true)));
+        let filter = Filter::default();
+        assert_eq!(entries.saved[0], saved(2, &filter, Vec::new()));
+    });
 }
 
 #[tokio::test(start_paused = true)]

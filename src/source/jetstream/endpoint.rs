@@ -4,6 +4,9 @@ use std::{fmt, net::IpAddr};
 
 use url::{Host, Url};
 
+use super::SOURCE;
+use crate::event::Origin;
+
 /// The public instances of the v1 wire (protocol reference, section 8), tried in this order.
 const PUBLIC: [&str; 4] = [
     "wss://jetstream2.us-east.bsky.network/subscribe",
@@ -96,6 +99,14 @@ impl Endpoint {
             port,
             path: path.to_owned(),
         })
+    }
+
+    /// The stream of this server, as positions name it.
+    pub fn origin(&self) -> Origin {
+        Origin {
+            source: SOURCE.into(),
+            host: self.to_string(),
+        }
     }
 
     /// Whether TLS is used.

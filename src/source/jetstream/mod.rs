@@ -45,7 +45,7 @@ use crate::{
     STATE,
     backoff::Backoff,
     error::chain,
-    event::{Batch, Origin, Position, now_us, show_time},
+    event::{Batch, Origin, Place, Position, now_us, show_time},
     metrics,
     pace::{self, Pace},
     stats::Stats,
@@ -127,10 +127,7 @@ impl Jetstream {
             self.next_try = None;
         }
         let endpoint = self.rotation.current().clone();
-        let origin = Origin {
-            source: SOURCE.into(),
-            host: endpoint.to_string(),
-        };
+        let origin = endpoint.origin();
         self.connector.prepare(&endpoint)?;
         let beginning = self.reader.resume.begin(&origin);
         let limit = self.settings.connect_timeout;
@@ -299,6 +296,10 @@ impl Jetstream {
         metrics::count_reconnect(lost.cause());
         let endpoint = self.rotation.current().clone();
         if matches!(lost, Lost::Renumbered) {
+            if let Some(seq) = self.reader.resume.first_seq() {
+                let url = endpoint.to_string();
+                return Err(SourceError::NoSuchNumber { url, seq });
+            }
             self.reader.resume.distrust_numbers();
             warn!(target: STATE, %endpoint, "{endpoint} counts its events otherwise than before; resuming by time");
             self.was_told = true;
@@ -318,27 +319,45 @@ impl Jetstream {
 }
 
 impl Source for Jetstream {
-    fn resume(&mut self, position: &Position, same_filter: bool) -> Result<bool, SourceError> {
-        let Position { origin, point } = position;
-        if origin.source != SOURCE {
+    fn resume(&mut self, place: &Place, same_filter: bool) -> Result<bool, SourceError> {
+        if let Some(origin) = place.origin()
+            && origin.source != SOURCE
+        {
             return Err(SourceError::Foreign {
-                found: origin.source.clone().into_owned(),
+                found: origin.source.escape_debug().to_string(),
                 expected: SOURCE,
             });
         }
-        if self.reader.resume.was_asked() {
-            info!(target: STATE, saved = show_time(point.time_us), "--cursor or --since is given: the saved cursor is not used");
+        let resume = &mut self.reader.resume;
+        if resume.was_asked() {
+            info!(target: STATE, saved = %place, "--cursor or --since is given: the saved cursor is not used");
             return Ok(false);
         }
-        if !self.rotation.begin_with(&origin.host) {
-            info!(target: STATE, saved = origin.host, "the saved cursor is of another server; resuming by time");
+        let is_known = place
+            .origin()
+            .is_some_and(|origin| self.rotation.begin_with(&origin.host));
+        match place {
+            Place::Reached(Position { origin, point }) => {
+                if !is_known {
+                    info!(target: STATE, saved = origin.host, "the saved cursor is of another server; resuming by time");
+                }
+                resume.set_last(origin.clone(), *point, same_filter);
+            }
+            Place::Time { time_us, .. } => resume.begin_at_time(*time_us),
+            Place::Seq { seq, origin } => {
+                if !is_known {
+                    return Err(SourceError::Elsewhere {
+                        seq: *seq,
+                        host: origin.host.escape_debug().to_string(),
+                    });
+                }
+                self.rotation.hold();
+                resume.begin_at_seq(*seq);
+            }
         }
         if !same_filter {
             info!(target: STATE, "the saved cursor was made with another filter: what only the new one keeps is read from here on");
         }
-        self.reader
-            .resume
-            .set_last(origin.clone(), *point, same_filter);
         Ok(true)
     }
 
@@ -352,6 +371,7 @@ impl Source for Jetstream {
             if !batch.is_empty() {
                 self.backoff.reset();
                 self.brought_events = true;
+                self.rotation.release();
             }
             match result {
                 Ok(flow) => return Ok(flow),

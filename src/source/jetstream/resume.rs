@@ -65,6 +65,8 @@ pub(super) struct Resume {
     rewind_us: u64,
     /// Where the user said to begin; forgotten with the first event.
     asked: Option<Start>,
+    /// What was asked for is a number that the server is known to have given.
+    is_counted: bool,
     /// The last event, and whose it was.
     last: Option<(Arc<Origin>, Point)>,
     /// Numbers are not to be trusted until the next new event.
@@ -87,6 +89,8 @@ struct Seam {
     expected: Option<Point>,
     /// The first event has to be this one or a later one.
     behind: Option<Point>,
+    /// The first event has to have this number or a later one.
+    counts_from: Option<u64>,
     /// Events of an earlier time are dropped until the first that is not.
     not_before_us: Option<u64>,
     /// The first event tells whether the server still has what follows this time.
@@ -117,6 +121,7 @@ impl Resume {
         Self {
             rewind_us: micros(rewind),
             asked,
+            is_counted: false,
             last: None,
             by_time: false,
             other_filter: false,
@@ -130,6 +135,25 @@ impl Resume {
     /// Whether the user said where to begin.
     pub(super) fn was_asked(&self) -> bool {
         self.asked.is_some()
+    }
+
+    /// Begins at this time, whichever server is read.
+    pub(super) fn begin_at_time(&mut self, time_us: u64) {
+        self.asked = Some(Start::Time(time_us));
+    }
+
+    /// Begins at this number, which has to be one of the server that is read.
+    pub(super) fn begin_at_seq(&mut self, seq: u64) {
+        self.asked = Some(Start::Seq(seq));
+        self.is_counted = true;
+    }
+
+    /// The number that was to be the beginning, while no event has come.
+    pub(super) fn first_seq(&self) -> Option<u64> {
+        match self.asked {
+            Some(Start::Seq(seq)) if self.is_counted => Some(seq),
+            _ => None,
+        }
     }
 
     /// Goes on behind a position from an earlier run.
@@ -158,6 +182,7 @@ impl Resume {
                 self.seam.not_before_us = Some(time_us);
                 self.seam.has_from_us = Some(time_us);
             }
+            self.seam.counts_from = self.first_seq();
             return Beginning::Asked(start);
         }
         let Some((last_origin, last)) = &self.last else {
@@ -253,6 +278,7 @@ impl Seam {
     fn is_open(&self) -> bool {
         self.expected.is_some()
             || self.behind.is_some()
+            || self.counts_from.is_some()
             || self.not_before_us.is_some()
             || self.repeats.is_some()
     }
@@ -279,6 +305,11 @@ impl Seam {
             if !counts_on {
                 return Admission::Renumbered;
             }
+        }
+        if let Some(from) = self.counts_from.take()
+            && point.seq.is_none_or(|seq| seq < from)
+        {
+            return Admission::Renumbered;
         }
         let from_us = self.has_from_us.take();
         if let Some(not_before_us) = self.not_before_us {

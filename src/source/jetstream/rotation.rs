@@ -23,6 +23,8 @@ const HEALTHY: Duration = Duration::from_secs(300);
 pub(super) struct Rotation {
     endpoints: Vec<Endpoint>,
     current: usize,
+    /// What is asked for means nothing to another server.
+    is_held: bool,
     connected: Option<Instant>,
     /// The latest losses of the current server.
     cuts: Vec<Instant>,
@@ -38,6 +40,7 @@ impl Rotation {
         Self {
             endpoints,
             current: 0,
+            is_held: false,
             connected: None,
             cuts: Vec::new(),
             refusals: 0,
@@ -59,6 +62,16 @@ impl Rotation {
         known.is_some()
     }
 
+    /// Stays with the current server, whatever befalls it, until [`Self::release`].
+    pub(super) fn hold(&mut self) {
+        self.is_held = true;
+    }
+
+    /// Any server will do from now on.
+    pub(super) fn release(&mut self) {
+        self.is_held = false;
+    }
+
     /// The current server is connected.
     pub(super) fn connected(&mut self) {
         self.connected = Some(Instant::now());
@@ -71,9 +84,9 @@ impl Rotation {
         self.turn();
     }
 
-    /// Whether every other server has refused too, should the current one refuse.
+    /// Whether no server is left to ask, should the current one refuse.
     pub(super) fn is_last_to_refuse(&self) -> bool {
-        self.refusals + 1 >= self.endpoints.len()
+        self.is_held || self.refusals + 1 >= self.endpoints.len()
     }
 
     /// The connection was lost. `brought_events` is false when it brought none, or ended in silence.
@@ -93,6 +106,9 @@ impl Rotation {
     }
 
     fn turn(&mut self) {
+        if self.is_held {
+            return;
+        }
         self.go_to((self.current + 1) % self.endpoints.len());
     }
 
@@ -175,6 +191,21 @@ mod tests {
         advance(HEALTHY).await;
         rotation.lost(true);
         assert_eq!(host(&rotation), "a");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_is_held_is_kept_until_any_other_will_do() {
+        let mut rotation = three();
+        assert!(rotation.begin_with("wss://b:1/subscribe"));
+        rotation.hold();
+        assert!(rotation.is_last_to_refuse());
+        rotation.failed(false);
+        rotation.connected();
+        rotation.lost(false);
+        assert_eq!(host(&rotation), "b");
+        rotation.release();
+        rotation.failed(false);
+        assert_eq!(host(&rotation), "c");
     }
 
     #[tokio::test(start_paused = true)]

@@ -261,6 +261,40 @@ fn a_mere_beginning_is_checked_by_its_place_and_its_event_is_wanted() {
 }
 
 #[test]
+fn a_time_that_was_set_is_the_beginning_on_every_server_and_its_event_is_wanted() {
+    for host in ["a", "b"] {
+        let mut resume = Resume::new(None, REWIND);
+        resume.begin_at_time(NOON);
+        let beginning = resume.begin(&origin(host));
+        assert_eq!(beginning.cursor(), Some(NOON), "{host}");
+        let earlier = Point {
+            time_us: NOON - 1,
+            ..event(9, Some(4), 0)
+        };
+        let events = [earlier, event(1, Some(5), 0), event(2, Some(6), 0)];
+        assert_eq!(admissions(&mut resume, &events), [Early, New, New]);
+    }
+}
+
+#[test]
+fn a_number_that_was_set_begins_at_its_event_or_the_next_that_is_left() {
+    for (first, expected) in [
+        (event(1, Some(7), 1), New),
+        (event(1, Some(8), 1), New),
+        (event(1, Some(6), 1), Renumbered),
+        (event(1, None, 1), Renumbered),
+    ] {
+        let mut resume = Resume::new(None, REWIND);
+        resume.begin_at_seq(7);
+        assert_eq!(resume.begin(&origin("a")).cursor(), Some(7));
+        assert_eq!(resume.admit(&first), expected, "{first:?}");
+        assert_eq!(resume.first_seq(), Some(7));
+        resume.reached(&Arc::new(origin("a")), &first);
+        assert_eq!(resume.first_seq(), None);
+    }
+}
+
+#[test]
 fn a_time_of_long_ago_is_never_sent_as_a_number() {
     let mut resume = Resume::new(None, Duration::from_secs(3600 * 24 * 365 * 50));
     resume.set_last(origin("a"), event(1, Some(7), 1), true);
