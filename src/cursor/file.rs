@@ -5,12 +5,17 @@ use std::{
     io::{self, Read, Write},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
 };
 
 use super::{CursorError, CursorStore, Saved, contents};
 
 /// Far above any cursor (some 400 bytes, and 100 more per unfinished file); a larger file is something else.
 const LARGEST: u64 = 4 * 1024 * 1024;
+
+/// How often a lock is tried for that others only look at, a millisecond apart.
+const PATIENCE: usize = 1000;
 
 /// A cursor file and the lock beside it (`PATH.lock`), which is held until this is dropped.
 #[derive(Debug)]
@@ -45,7 +50,7 @@ impl FileCursor {
             .write(true)
             .open(beside(&path, "lock"))
             .map_err(error("lock"))?;
-        match lock.try_lock() {
+        match take(&lock) {
             Ok(()) => Ok(Self {
                 path,
                 begun: 0,
@@ -54,6 +59,27 @@ impl FileCursor {
             }),
             Err(TryLockError::WouldBlock) => Err(CursorError::Taken(asked.to_owned())),
             Err(TryLockError::Error(refused)) => Err(error("lock")(refused)),
+        }
+    }
+
+    /// Whether somebody holds the lock of a cursor file. Nothing is made or changed, and whoever holds it does not notice.
+    pub fn is_held(path: &Path) -> Result<bool, CursorError> {
+        let error = |source| CursorError::Io {
+            action: "look at the lock of",
+            path: path.to_owned(),
+            source,
+        };
+        let lock = resolve(path).and_then(|path| File::open(beside(&path, "lock")));
+        let lock = match lock {
+            Ok(lock) => lock,
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(refused) => return Err(error(refused)),
+        };
+        // Shared, and for no longer than this takes.
+        match lock.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(refused)) => Err(error(refused)),
         }
     }
 
@@ -116,6 +142,19 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
+/// Takes a lock as its owner. An owner does not share it; those who look at it do, and let go at once.
+fn take(lock: &File) -> Result<(), TryLockError> {
+    for _ in 0..PATIENCE {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => lock.try_lock_shared()?,
+            taken_or_refused => return taken_or_refused,
+        }
+        lock.unlock().map_err(TryLockError::Error)?;
+        thread::sleep(Duration::from_millis(1));
+    }
+    Err(TryLockError::WouldBlock)
+}
+
 /// Writes beside, makes it durable, and puts it in place of the old one.
 fn replace(path: &Path, text: &[u8]) -> Result<(), CursorError> {
     let error = |action| {
@@ -131,7 +170,9 @@ fn replace(path: &Path, text: &[u8]) -> Result<(), CursorError> {
         file.write_all(text)?;
         file.sync_all()
     };
-    write().map_err(error("write"))?;
+    write()
+        .inspect_err(|_| drop(fs::remove_file(&fresh)))
+        .map_err(error("write"))?;
     fs::rename(&fresh, path).map_err(error("replace"))?;
     File::open(folder(path))
         .and_then(|folder| folder.sync_all())
@@ -153,6 +194,8 @@ fn folder(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
     use crate::event::{FileMark, Place};
 
@@ -211,8 +254,33 @@ mod tests {
             FileCursor::open(&path),
             Err(CursorError::Taken(_))
         ));
+        assert!(FileCursor::is_held(&path).unwrap());
         drop(first);
+        assert!(!FileCursor::is_held(&path).unwrap());
         assert!(FileCursor::open(&path).is_ok());
+    }
+
+    #[test]
+    fn whoever_looks_at_a_lock_makes_nothing_and_keeps_nobody_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cursor.json");
+        assert!(!FileCursor::is_held(&path).unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        FileCursor::is_held(&path).unwrap();
+                    }
+                });
+            }
+            let opened: Vec<_> = (0..500)
+                .map(|_| FileCursor::open(&path).map(drop))
+                .collect();
+            is_over.store(true, Ordering::Relaxed);
+            assert!(opened.iter().all(Result::is_ok), "{opened:?}");
+        });
     }
 
     #[tokio::test]
