@@ -19,6 +19,9 @@ _rocketman() {
             rocketman,completions)
                 cmd="rocketman__subcmd__completions"
                 ;;
+            rocketman,cursor)
+                cmd="rocketman__subcmd__cursor"
+                ;;
             rocketman,help)
                 cmd="rocketman__subcmd__help"
                 ;;
@@ -31,8 +34,35 @@ _rocketman() {
             rocketman,tail)
                 cmd="rocketman__subcmd__tail"
                 ;;
+            rocketman__subcmd__cursor,help)
+                cmd="rocketman__subcmd__cursor__subcmd__help"
+                ;;
+            rocketman__subcmd__cursor,rewind)
+                cmd="rocketman__subcmd__cursor__subcmd__rewind"
+                ;;
+            rocketman__subcmd__cursor,set)
+                cmd="rocketman__subcmd__cursor__subcmd__set"
+                ;;
+            rocketman__subcmd__cursor,show)
+                cmd="rocketman__subcmd__cursor__subcmd__show"
+                ;;
+            rocketman__subcmd__cursor__subcmd__help,help)
+                cmd="rocketman__subcmd__cursor__subcmd__help__subcmd__help"
+                ;;
+            rocketman__subcmd__cursor__subcmd__help,rewind)
+                cmd="rocketman__subcmd__cursor__subcmd__help__subcmd__rewind"
+                ;;
+            rocketman__subcmd__cursor__subcmd__help,set)
+                cmd="rocketman__subcmd__cursor__subcmd__help__subcmd__set"
+                ;;
+            rocketman__subcmd__cursor__subcmd__help,show)
+                cmd="rocketman__subcmd__cursor__subcmd__help__subcmd__show"
+                ;;
             rocketman__subcmd__help,completions)
                 cmd="rocketman__subcmd__help__subcmd__completions"
+                ;;
+            rocketman__subcmd__help,cursor)
+                cmd="rocketman__subcmd__help__subcmd__cursor"
                 ;;
             rocketman__subcmd__help,help)
                 cmd="rocketman__subcmd__help__subcmd__help"
@@ -46,6 +76,15 @@ _rocketman() {
             rocketman__subcmd__help,tail)
                 cmd="rocketman__subcmd__help__subcmd__tail"
                 ;;
+            rocketman__subcmd__help__subcmd__cursor,rewind)
+                cmd="rocketman__subcmd__help__subcmd__cursor__subcmd__rewind"
+                ;;
+            rocketman__subcmd__help__subcmd__cursor,set)
+                cmd="rocketman__subcmd__help__subcmd__cursor__subcmd__set"
+                ;;
+            rocketman__subcmd__help__subcmd__cursor,show)
+                cmd="rocketman__subcmd__help__subcmd__cursor__subcmd__show"
+                ;;
             *)
                 ;;
         esac
@@ -53,7 +92,7 @@ _rocketman() {
 
     case "${cmd}" in
         rocketman)
-            opts="-q -v -h -V --quiet --verbose --log-format --progress --color --help --version tail probe completions man help"
+            opts="-q -v -h -V --quiet --verbose --log-format --progress --color --help --version tail probe cursor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -104,8 +143,186 @@ _rocketman() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rocketman__subcmd__cursor)
+            opts="-q -v -h -V --quiet --verbose --log-format --progress --color --help --version show set rewind help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rocketman__subcmd__cursor__subcmd__help)
+            opts="show set rewind help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rocketman__subcmd__cursor__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rocketman__subcmd__cursor__subcmd__help__subcmd__rewind)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rocketman__subcmd__cursor__subcmd__help__subcmd__set)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rocketman__subcmd__cursor__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rocketman__subcmd__cursor__subcmd__rewind)
+            opts="-q -v -h -V --forget-files --quiet --verbose --log-format --progress --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rocketman__subcmd__cursor__subcmd__set)
+            opts="-q -v -h -V --source --forget-files --quiet --verbose --log-format --progress --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --source)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rocketman__subcmd__cursor__subcmd__show)
+            opts="-q -v -h -V --json --quiet --verbose --log-format --progress --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rocketman__subcmd__help)
-            opts="tail probe completions man help"
+            opts="tail probe cursor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -121,6 +338,62 @@ _rocketman() {
         rocketman__subcmd__help__subcmd__completions)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rocketman__subcmd__help__subcmd__cursor)
+            opts="show set rewind"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rocketman__subcmd__help__subcmd__cursor__subcmd__rewind)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rocketman__subcmd__help__subcmd__cursor__subcmd__set)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rocketman__subcmd__help__subcmd__cursor__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -73,6 +73,10 @@ pub mod source;
 mod backoff;
 #[cfg(feature = "cli")]
 mod console;
+#[cfg(feature = "cli")]
+mod cursor_move;
+#[cfg(feature = "cli")]
+mod cursor_show;
 mod error;
 #[cfg(feature = "cli")]
 mod exporter;

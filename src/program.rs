@@ -10,10 +10,10 @@ use std::{
 
 use crate::{
     cli::{self, Cli, Command, ProbeArgs},
-    logging, probe,
+    cursor_move, cursor_show, logging, probe,
     progress::StatusLine,
     report::{self, Failure, INTERRUPTED},
-    settings::{ProbeSettings, TailSettings},
+    settings::{CursorSettings, ProbeSettings, TailSettings},
     tail,
 };
 
@@ -31,8 +31,13 @@ pub fn main() -> ExitCode {
             .map_err(Failure::from)
             .and_then(|settings| with_runtime(tail::run(settings, &line))),
         Command::Probe(args) => look(args, &line),
+        Command::Cursor { command } => {
+            CursorSettings::resolve(command, variable, SystemTime::now())
+                .map_err(Failure::from)
+                .and_then(cursor)
+        }
         Command::Completions { shell } => print(&cli::completions(shell)),
-        Command::Man { command, dir } => man(command.as_deref(), dir.as_deref()),
+        Command::Man { command, dir } => man(&command, dir.as_deref()),
     };
     let code = result.unwrap_or_else(|failure| report::failed(&failure, &global, &line));
     line.clear();
@@ -75,7 +80,18 @@ fn with_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
     result
 }
 
-fn man(command: Option<&str>, dir: Option<&Path>) -> Result<ExitCode, Failure> {
+fn cursor(settings: CursorSettings) -> Result<ExitCode, Failure> {
+    match settings {
+        CursorSettings::Show { path, json } => print(&cursor_show::run(&path, json)?),
+        CursorSettings::Move {
+            path,
+            target,
+            forget_files,
+        } => with_runtime(cursor_move::run(&path, &target, forget_files)),
+    }
+}
+
+fn man(command: &[String], dir: Option<&Path>) -> Result<ExitCode, Failure> {
     let pages = cli::man_pages().map_err(|source| Failure::System {
         action: "make the manual",
         source,
@@ -87,14 +103,14 @@ fn man(command: Option<&str>, dir: Option<&Path>) -> Result<ExitCode, Failure> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let wanted = command.map_or_else(
-        || "rocketman.1".to_owned(),
-        |command| format!("rocketman-{command}.1"),
-    );
+    let name: Vec<_> = std::iter::once("rocketman")
+        .chain(command.iter().map(String::as_str))
+        .collect();
+    let wanted = format!("{}.1", name.join("-"));
     match pages.iter().find(|(file, _)| *file == wanted) {
         Some((_, page)) => print(page),
         None => Err(Failure::NoPage(
-            command.unwrap_or_default().escape_debug().to_string(),
+            command.join(" ").escape_debug().to_string(),
         )),
     }
 }

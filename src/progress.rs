@@ -12,6 +12,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use crate::{
     cli::{GlobalArgs, LogFormat, When},
     console::Console,
+    event::now_us,
     stats::Stats,
 };
 
@@ -168,6 +169,17 @@ pub(crate) fn describe(stats: &Stats, rate: Option<f64>, lag: Option<Duration>) 
         "{rate}{} delivered  {behind}  {host}{reconnects}",
         HumanCount(stats.accepted())
     )
+}
+
+/// How long ago a time is, by the local clock.
+pub(crate) fn ago(time_us: u64) -> String {
+    let now_us = now_us();
+    let distance = short(Duration::from_micros(now_us.abs_diff(time_us)));
+    if time_us > now_us {
+        format!("in {distance}")
+    } else {
+        format!("{distance} ago")
+    }
 }
 
 /// A duration to two significant parts.

@@ -7,6 +7,7 @@ use tracing::{Level, error};
 use crate::{
     STATE,
     cli::{GlobalArgs, LogFormat},
+    cursor_move::MoveError,
     error::{Error, ErrorKind, chain},
     logging::{has_colors, label},
     progress::StatusLine,
@@ -31,6 +32,9 @@ pub(crate) enum Failure {
     /// A signal came before there was anything to show.
     #[error("stopped by {0} before every server had answered")]
     Stopped(&'static str),
+    /// There is no cursor there, or it cannot be moved in that way.
+    #[error(transparent)]
+    Move(#[from] MoveError),
     /// There is no such page of the manual.
     #[error("there is no page about '{0}' in the manual")]
     NoPage(String),
@@ -69,7 +73,9 @@ pub(crate) const INTERRUPTED: u8 = 130;
 impl Failure {
     fn exit_code(&self) -> u8 {
         let kind = match self {
-            Self::Settings(_) | Self::NoPage(_) | Self::Metrics { .. } => ErrorKind::Usage,
+            Self::Settings(_) | Self::Move(_) | Self::NoPage(_) | Self::Metrics { .. } => {
+                ErrorKind::Usage
+            }
             Self::Run(error) => error.kind(),
             Self::NoServer { all_refused: true } => ErrorKind::Refused,
             Self::NoServer { all_refused: false } => ErrorKind::Unreachable,
@@ -90,6 +96,7 @@ impl Failure {
         match self {
             Self::Settings(error) => error.hint(),
             Self::Run(error) => error.hint(),
+            Self::Move(error) => Some(error.hint()),
             Self::NoPage(_) => Some("rocketman help lists the commands".to_owned()),
             Self::Metrics { .. } => Some(
                 "choose another port, or 0 for any that is free, and an address of this machine"

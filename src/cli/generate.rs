@@ -15,19 +15,23 @@ pub fn completions(shell: Shell) -> Vec<u8> {
     script
 }
 
-/// Every page of the manual, with its file name: that of the program first, then one for each command.
+/// Every page of the manual, with its file name: that of the program first, then one for each command and each of its own.
 pub fn man_pages() -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut program = Cli::command().disable_help_subcommand(true);
     program.build();
-    let commands = program.get_subcommands().cloned().map(|command| {
-        // The page is called rocketman-tail, and shows the command as it is typed.
-        let name = format!("rocketman-{}", command.get_name());
-        (format!("{name}.1"), command.display_name(name))
-    });
-    let pages = std::iter::once(("rocketman.1".to_owned(), program.clone())).chain(commands);
-    pages
-        .map(|(file, command)| Ok((file, page(command)?)))
-        .collect()
+    let mut pages = Vec::new();
+    add_pages("rocketman", program, &mut pages)?;
+    Ok(pages)
+}
+
+/// Adds the page of a command, which is called rocketman-tail and shows the command as it is typed, and those below it.
+fn add_pages(name: &str, command: Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
+    let command = command.display_name(name.to_owned());
+    pages.push((format!("{name}.1"), page(command.clone())?));
+    for sub in command.get_subcommands() {
+        add_pages(&format!("{name}-{}", sub.get_name()), sub.clone(), pages)?;
+    }
+    Ok(())
 }
 
 fn page(command: Command) -> io::Result<Vec<u8>> {

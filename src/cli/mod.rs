@@ -10,6 +10,7 @@
     reason = "these doc comments are shown in a terminal, where Markdown would be noise"
 )]
 
+mod cursor;
 mod generate;
 mod operation;
 mod output;
@@ -24,6 +25,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::BoolishValue
 use clap_complete::Shell;
 
 pub use self::{
+    cursor::{CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
     generate::{completions, man_pages},
     operation::OperationArgs,
     output::OutputArgs,
@@ -163,6 +165,13 @@ Examples:
         after_long_help = probe::AFTER_PROBE
     )]
     Probe(ProbeArgs),
+    /// Look at a cursor file, or move it
+    /// A cursor file keeps the place of a rocketman tail --cursor-file.
+    Cursor {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: CursorCommand,
+    },
     /// Print the completions for a shell
     ///
     /// For bash, for example: rocketman completions bash > ~/.local/share/bash-completion/completions/rocketman
@@ -174,9 +183,9 @@ Examples:
     ///
     /// To read a page at once: rocketman man tail | man -l -
     Man {
-        /// The command whose page to print; without it, the page of the program
+        /// The command whose page to print, such as tail or cursor show; without it, the page of the program
         #[arg(value_name = "COMMAND")]
-        command: Option<String>,
+        command: Vec<String>,
         /// Write all pages into this folder instead
         #[arg(
             long,

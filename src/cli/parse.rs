@@ -56,11 +56,14 @@ fn adjust(command: Command, keeps: &dyn Fn(&str, &str) -> bool) -> Command {
     command.mut_subcommands(|command| adjust(command, keeps))
 }
 
-/// The matches of the program itself or of a command. Flags of every command may stand in either.
+/// The matches of a command, if it was typed. Flags of every command may stand anywhere, and the innermost knows them all.
 fn of_command<'a>(matches: &'a ArgMatches, command: &str) -> Option<&'a ArgMatches> {
-    match matches.subcommand() {
-        Some((_, sub)) if command == "rocketman" => Some(sub),
-        Some((name, sub)) if command == name => Some(sub),
-        _ => None,
+    let mut innermost = matches;
+    while let Some((name, sub)) = innermost.subcommand() {
+        if name == command {
+            return Some(sub);
+        }
+        innermost = sub;
     }
+    (command == "rocketman").then_some(innermost)
 }

@@ -62,7 +62,7 @@ pub struct PositionArgs {
     ///
     /// It is made when it is missing; then the stream begins at the live tip, or where --since or --cursor say. It is saved
     /// every second while it changes, and on every way of stopping, and it never gets ahead of what was delivered.
-    /// A lock beside it (FILE.lock) keeps a second process out.
+    /// A lock beside it (FILE.lock) keeps a second process out. To look at it or to move it: rocketman cursor --help
     #[arg(long, value_name = "FILE", env = "ROCKETMAN_CURSOR_FILE")]
     pub cursor_file: Option<PathBuf>,
     /// Begin at this cursor: a server's number, microseconds since 1970, a time, or an age

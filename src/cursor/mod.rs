@@ -112,7 +112,9 @@ impl CursorError {
                 "to start over, move '{}' away and say where to begin, for example with --since 2h",
                 path.display()
             )),
-            Self::Taken(_) => Some("give each process a --cursor-file of its own".to_owned()),
+            Self::Taken(_) => Some(
+                "stop that one first, or give each process a --cursor-file of its own".to_owned(),
+            ),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! From what was typed, and the environment, to what is to be done: every check across flags, and every default.
 
+mod cursor;
 mod filter;
 mod probe;
 
@@ -12,6 +13,7 @@ use std::{
     time::SystemTime,
 };
 
+pub(crate) use self::cursor::{CursorSettings, Target};
 use self::filter::{Wanted, or_variable};
 pub(crate) use self::probe::ProbeSettings;
 use crate::{
@@ -87,6 +89,10 @@ pub(crate) enum SettingsError {
         #[source]
         source: StartError,
     },
+    #[error("VALUE: {0} lies in the future")]
+    Future(String),
+    #[error("VALUE: '{0}' is no place: servers count from 1, and there is nothing before 1970")]
+    Nothing(String),
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     #[error("the environment's proxy cannot be used")]
@@ -119,6 +125,8 @@ impl SettingsError {
             Self::TooMany { .. } => Some("run several processes, each with a part of the accounts".to_owned()),
             Self::NoDid(_) => Some("write one DID a line; an empty list would mean every account".to_owned()),
             Self::Proxy(_) => Some("set it to http://HOST:PORT, or name the server in NO_PROXY".to_owned()),
+            Self::Future(_) => Some("to begin with what comes next, set it to 0s".to_owned()),
+            Self::Nothing(_) => Some("give a time or an age; for all that a server has, an age such as 30d".to_owned()),
             Self::OperationsWithoutCommits => Some("add --kind commit, or leave --op off".to_owned()),
             _ => None,
         }

@@ -1,6 +1,7 @@
 //! Cursor files: where the next run goes on, and what is refused.
 
 mod asked;
+mod command;
 mod refused;
 mod resumed;
 mod saving;

@@ -5,7 +5,7 @@ mod environment;
 
 use std::{fs, path::Path};
 
-use clap::{Arg, CommandFactory};
+use clap::{Arg, Command, CommandFactory};
 use rocketman::cli::Cli;
 
 /// Command, flag (or name of a positional), and where in `tests/it` its behaviour is tested.
@@ -19,6 +19,15 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("probe", "source", &["probe::told::several_servers_are_looked_at_at_once_and_shown_in_their_order", "probe::unusable::what_cannot_be_begun_is_refused"]),
     ("probe", "--timeout", &["probe::unusable::a_server_that_does_not_answer_is_given_up_after_the_timeout"]),
     ("probe", "--json", &["probe::told::a_new_server_tells_what_it_is_and_how_far_it_goes_back"]),
+    ("cursor show", "file", &["cursor::command::shown::a_person_sees_server_time_age_number_filter_and_how_it_goes_on"]),
+    ("cursor show", "--json", &["cursor::command::shown::json_has_the_same_keys_for_every_place"]),
+    ("cursor set", "file", &["cursor::command::moved::a_missing_file_is_made_by_a_time_for_any_server"]),
+    ("cursor set", "value", &["cursor::command::moved::the_server_and_the_filter_of_the_file_are_kept_unless_another_server_is_named", "cursor::command::tailed::a_number_is_asked_for_exactly_and_its_event_comes_first"]),
+    ("cursor set", "--source", &["cursor::command::moved::a_missing_file_is_made_by_a_number_of_a_server_that_is_named", "cursor::command::refusals::a_number_without_a_server_is_refused"]),
+    ("cursor set", "--forget-files", &["cursor::command::tailed::a_forgotten_file_is_neither_cut_nor_lost_and_is_counted_on_again_from_there"]),
+    ("cursor rewind", "file", &["cursor::command::moved::rewind_moves_the_time_back_and_forgets_number_and_event"]),
+    ("cursor rewind", "duration", &["cursor::command::tailed::rewind_delivers_again_what_lies_in_between"]),
+    ("cursor rewind", "--forget-files", &["cursor::command::moved::output_files_are_not_forgotten_unasked"]),
     ("completions", "shell", &["flags::behaviour::completions_are_those_of_the_shell"]),
     ("man", "command", &["flags::behaviour::the_manual_has_a_page_for_each_command"]),
     ("man", "--dir", &["flags::behaviour::the_manual_has_a_page_for_each_command"]),
@@ -58,13 +67,19 @@ const TESTED: &[(&str, &str, &[&str])] = &[
 
 /// Every command with each of its flags, those of all commands under the program's own name.
 fn flags() -> Vec<(String, Arg)> {
-    let program = Cli::command();
-    let commands = std::iter::once(&program).chain(program.get_subcommands());
-    let flags = commands.flat_map(|command| {
-        let arguments = command.get_arguments().cloned();
-        arguments.map(|argument| (command.get_name().to_owned(), argument))
-    });
-    flags.collect()
+    let mut flags = Vec::new();
+    add_flags("rocketman", &Cli::command(), &mut flags);
+    flags
+}
+
+/// Adds the flags of a command, and of those below it: `set` of `cursor` is `cursor set`.
+fn add_flags(name: &str, command: &Command, flags: &mut Vec<(String, Arg)>) {
+    let arguments = command.get_arguments().cloned();
+    flags.extend(arguments.map(|argument| (name.to_owned(), argument)));
+    for sub in command.get_subcommands() {
+        let full = format!("{name} {}", sub.get_name());
+        add_flags(full.trim_start_matches("rocketman "), sub, flags);
+    }
 }
 
 fn name_of(argument: &Arg) -> String {

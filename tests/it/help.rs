@@ -18,6 +18,20 @@ fn the_short_help_of_the_program_lists_its_commands() {
 }
 
 #[test]
+fn the_help_of_cursor_explains_each_of_its_commands() {
+    assert_snapshot!("cursor-h", help("cursor -h"));
+    for command in ["show", "set", "rewind"] {
+        let short = help(&format!("cursor {command} -h"));
+        assert!(short.lines().count() <= 24, "{short}");
+        let long = help(&format!("cursor {command} --help"));
+        let widest = long.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(100), "{long}");
+        assert_eq!(long, help(&format!("help cursor {command}")));
+        assert_snapshot!(format!("cursor-{command}-help"), long);
+    }
+}
+
+#[test]
 fn the_short_help_of_tail_fits_on_a_screen() {
     let short = help("tail -h");
     let widest = short.lines().map(|line| line.chars().count()).max();

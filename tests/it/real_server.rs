@@ -144,6 +144,23 @@ fn a_cursor_in_every_form_begins_where_it_says_and_the_end_is_the_moment_of_the_
             "{arguments}"
         );
     }
+    let folder = tempfile::tempdir().unwrap();
+    let from_file = |arguments: &str| {
+        let set = Rocketman::new(["cursor"]).with(arguments);
+        set.inside(folder.path()).succeed();
+        let call = Rocketman::tail(&world.url()).with("-n 1 --cursor-file c");
+        let output = call.inside(folder.path()).succeed();
+        assert!(!output.stderr.contains("otherwise"), "{}", output.stderr);
+        events(&output.stdout).remove(0)
+    };
+    let by_seq = format!("set c {seq} --source {} ", world.url());
+    assert_eq!(from_file(&by_seq), first[200]);
+    for by_time in [
+        format!("set c {time_us}"),
+        format!("set c {}", rfc3339(time_us)),
+    ] {
+        assert_eq!(from_file(&by_time)["time_us"], time_us, "{by_time}");
+    }
     let all = tail(&world, "--since 1h --exit-at-end");
     // Everything is younger than an hour; the very first events may have been compacted away meanwhile.
     let number = |event: &Value| event["cursor"].as_u64().unwrap();

@@ -346,6 +346,10 @@ fn the_manual_has_a_page_for_each_command() {
         ("probe", "rocketman-probe"),
         ("man", "rocketman-man"),
         ("completions", "rocketman-completions"),
+        ("cursor", "rocketman-cursor"),
+        ("cursor show", "rocketman-cursor-show"),
+        ("cursor set", "rocketman-cursor-set"),
+        ("cursor rewind", "rocketman-cursor-rewind"),
     ];
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), pages.len());
     for (command, page) in pages {
@@ -354,8 +358,12 @@ fn the_manual_has_a_page_for_each_command() {
         let file = folder.path().join(format!("{page}.1"));
         assert_eq!(fs::read_to_string(file).unwrap(), printed);
     }
-    let output = Rocketman::new(["man", "nothing"]).run();
-    output.assert_says(2, &["'nothing'", "rocketman help"]);
+    let hyphenated = Rocketman::new(["man", "cursor-set"]).succeed();
+    assert!(hyphenated.stdout.contains(".TH rocketman-cursor-set 1"));
+    for nothing in ["nothing", "cursor nothing"] {
+        let output = Rocketman::new(["man"]).with(nothing).run();
+        output.assert_says(2, &[&format!("'{nothing}'"), "rocketman help"]);
+    }
     let output = Rocketman::new(["man", "--dir", "nowhere"]).run();
     output.assert_says(1, &["cannot write 'nowhere/rocketman.1'", "No such file"]);
 }

@@ -7,8 +7,15 @@ use crate::support::{
     program::Rocketman,
 };
 
-/// Flags that take a list, or that make no sense as a variable.
-const LISTS: [&str; 5] = ["--collection", "--did", "--kind", "--op", "--exec"];
+/// Flags that take a list, or that make no sense as a variable: `ROCKETMAN_SOURCE` is the list of servers of `tail`.
+const LISTS: [&str; 6] = [
+    "--collection",
+    "--did",
+    "--kind",
+    "--op",
+    "--exec",
+    "--source",
+];
 
 /// Sends a bit of everything, and waits until the client is gone.
 fn server() -> Server {
@@ -173,6 +180,36 @@ fn what_is_typed_wins_over_a_variable_that_says_the_opposite() {
         .env("ROCKETMAN_DIR", "/nowhere")
         .succeed();
     assert!(pages.stdout.starts_with(".ie"), "{}", pages.stdout);
+}
+
+#[test]
+fn variables_reach_a_command_below_a_command_and_give_way_to_what_is_typed() {
+    let call = |arguments: &str| Rocketman::new(arguments.split(' '));
+    let folder = tempfile::tempdir().unwrap();
+    let set = || call("cursor set c 2h").inside(folder.path());
+    assert_eq!(set().env("ROCKETMAN_QUIET", "1").succeed().stderr, "");
+    for typed in [
+        "cursor set c 2h -v",
+        "cursor -v set c 2h",
+        "-v cursor set c 2h",
+    ] {
+        let call = call(typed).inside(folder.path());
+        let output = call.env("ROCKETMAN_QUIET", "1").succeed();
+        output.assert_says(0, &["rocketman: set 'c' to "]);
+    }
+    let show = || call("cursor show c").inside(folder.path());
+    let is_json = |call: Rocketman| call.succeed().stdout.starts_with('{');
+    assert!(is_json(show().env("ROCKETMAN_JSON", "1")));
+    assert!(!is_json(show().env("ROCKETMAN_JSON", "")));
+    assert!(!is_json(show().env("ROCKETMAN_JSON", "0")));
+    let listing = std::fs::read_to_string(folder.path().join("c")).unwrap();
+    let counted = listing.replace(
+        "\n}",
+        ",\"files\":[{\"path\":\"/x\",\"inode\":1,\"bytes\":1}]}",
+    );
+    std::fs::write(folder.path().join("c"), counted).unwrap();
+    assert_eq!(set().run().code, Some(2));
+    set().env("ROCKETMAN_FORGET_FILES", "true").succeed();
 }
 
 #[test]

@@ -1,0 +1,151 @@
+//! Looking at cursor files, and moving them.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Subcommand, builder::BoolishValueParser};
+
+use super::source::interval;
+
+/// What to do with a cursor file.
+#[derive(Debug, Subcommand)]
+pub enum CursorCommand {
+    /// Show where a cursor file stands
+    ///
+    /// Its server, its time and number, the filter it was made with, the output files it counts on, and whether a process has it.
+    /// Nothing is made or changed, and a process that has it does not notice.
+    #[command(
+        args_override_self = true,
+        before_help = "\
+Examples:
+  rocketman cursor show graph.cursor
+  rocketman cursor show graph.cursor --json | jq .age_seconds",
+        after_long_help = AFTER_SHOW
+    )]
+    Show(ShowArgs),
+    /// Set a cursor file to a time or a number
+    ///
+    /// The next run begins with the first event of that time or later, or with the event of that number. The file is made
+    /// when it is missing. A running process that has it keeps it: stop that one first.
+    #[command(
+        args_override_self = true,
+        before_help = "\
+Examples:
+  rocketman cursor set graph.cursor 2h
+  rocketman cursor set graph.cursor 2026-11-23T10:00:00Z
+  rocketman cursor set graph.cursor 24589902470 --source jetstream2.us-east.bsky.network",
+        after_long_help = AFTER_MOVE
+    )]
+    Set(SetArgs),
+    /// Move a cursor file back in time
+    ///
+    /// The next run reads again what lies in between. What is moved is the saved time; a number is forgotten, for it
+    /// belongs to the old place. A running process that has the file keeps it: stop that one first.
+    #[command(
+        args_override_self = true,
+        before_help = "\
+Examples:
+  rocketman cursor rewind graph.cursor 1h",
+        after_long_help = AFTER_MOVE
+    )]
+    Rewind(RewindArgs),
+}
+
+/// All that can be typed after `rocketman cursor show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The cursor file
+    ///
+    /// A relative path lies in STATE_DIRECTORY where that is set, as it does for rocketman tail.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Show it as one JSON object on one line
+    #[arg(long, env = "ROCKETMAN_JSON", value_parser = BoolishValueParser::new())]
+    pub json: bool,
+}
+
+/// All that can be typed after `rocketman cursor set`.
+#[derive(Debug, Args)]
+pub struct SetArgs {
+    /// The cursor file
+    ///
+    /// A relative path lies in STATE_DIRECTORY where that is set, as it does for rocketman tail.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Where to: a time (2026-11-23T10:00:00Z), an age (2h), microseconds since 1970, or a server's number
+    ///
+    /// A time is good for any server. A number below 1000000000000000 means an event of one particular server: that of the
+    /// file, or of --source. It is sent to no other, and the next run ends if that server does not have it.
+    #[arg(value_name = "VALUE")]
+    pub value: String,
+    /// The server that the number is of, or that is to be read first
+    ///
+    /// Written as a SOURCE of rocketman tail. Without it, the server stays the one of the file. The variable ROCKETMAN_SOURCE
+    /// lists the servers of tail and is not looked at here.
+    #[arg(long, value_name = "SOURCE")]
+    pub source: Option<String>,
+    /// What becomes of output files.
+    #[command(flatten)]
+    pub files: FilesArgs,
+}
+
+/// All that can be typed after `rocketman cursor rewind`.
+#[derive(Debug, Args)]
+pub struct RewindArgs {
+    /// The cursor file
+    ///
+    /// A relative path lies in STATE_DIRECTORY where that is set, as it does for rocketman tail.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// How far back: 30s, or 1h 30m
+    #[arg(value_name = "DURATION", value_parser = interval)]
+    pub duration: Duration,
+    /// What becomes of output files.
+    #[command(flatten)]
+    pub files: FilesArgs,
+}
+
+/// What becomes of the output files that a cursor counts on
+#[derive(Debug, Clone, Copy, Args)]
+pub struct FilesArgs {
+    /// Move it although it counts on output files, which then may hold events twice, or not at all
+    ///
+    /// A file of tail --output holds each event exactly once, as long as the cursor stands where the file ends. The files stay
+    /// as they are; the cursor counts on them no more, and what is read next is appended.
+    #[arg(long, env = "ROCKETMAN_FORGET_FILES", value_parser = BoolishValueParser::new())]
+    pub forget_files: bool,
+}
+
+// No line is longer than a page of the manual is wide, so that the tables stay tables there.
+const AFTER_SHOW: &str = "\
+JSON:
+  One object. All keys are always there, null where there is nothing to
+  say.
+  file         the path
+  place        event: behind an event that was delivered, and which the
+               next run asks for again; beginning: at an event that is
+               still wanted; time, seq: as rocketman cursor set it
+  source       the kind of source; null for a time for any server
+  host         the server; null for a time for any server
+  seq          the server's number
+  time_us      the time, in microseconds since 1970
+  time         the same, as RFC 3339
+  age_seconds  how long ago that is; negative for the future
+  identity     which event it is, as 16 hexadecimal digits
+  filter       what was read, in words
+  files        the unfinished output files. Of each the path; inode;
+               bytes, as many as the cursor counts; length, as it is;
+               state: same, longer, shorter, missing, other (another
+               file of that name) or unreadable
+  in_use       whether a process has it; null where that is not known
+
+Exit codes:
+  0    shown
+  1    it cannot be read, or is no cursor file
+  2    wrong usage, or there is no such file";
+
+const AFTER_MOVE: &str = "\
+Exit codes:
+  0    moved
+  1    the file cannot be read or written, or is no cursor file
+  2    wrong usage, or there is nothing to move in that way
+  7    another process uses the cursor file";

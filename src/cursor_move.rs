@@ -1,0 +1,197 @@
+//! `rocketman cursor set` and `rewind`: puts a cursor file elsewhere, whole or not at all, and never under the hands of a running process.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use humantime::format_duration;
+use tracing::{info, warn};
+
+use crate::{
+    STATE,
+    cursor::{CursorStore, FileCursor, Saved},
+    error::Error,
+    event::{FileMark, Origin, Place, Start, micros},
+    progress::ago,
+    report::Failure,
+    settings::Target,
+};
+
+/// Why a cursor file stays where it is.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MoveError {
+    #[error("there is no cursor file '{}'", .0.display())]
+    Missing(PathBuf),
+    #[error(
+        "{seq} is a number of one particular server, and there is no cursor file '{}' that says of which", path.display()
+    )]
+    NoServer { seq: u64, path: PathBuf },
+    #[error("{seq} is a number of one particular server, and cursor file '{}' names none", path.display())]
+    AnyServer { seq: u64, path: PathBuf },
+    #[error(
+        "cursor file '{}' stands at number {seq}, whose time only its server knows", path.display()
+    )]
+    NoTime { seq: u64, path: PathBuf },
+    #[error("{} before {from} lies before 1970", format_duration(*back))]
+    TooFar { from: Place, back: Duration },
+    #[error(
+        "cursor file '{}' counts on {}, and elsewhere in the stream events would come twice or not at all", path.display(), list(files)
+    )]
+    HasFiles { path: PathBuf, files: Vec<FileMark> },
+}
+
+impl MoveError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::Missing(path) => format!(
+                "to make one, say where to begin: rocketman cursor set '{}' 2h",
+                path.display()
+            ),
+            Self::NoServer { .. } | Self::AnyServer { .. } => {
+                "name the server with --source, or give a time such as 2h".to_owned()
+            }
+            Self::NoTime { path, .. } => format!(
+                "say where to begin: rocketman cursor set '{}' 2h",
+                path.display()
+            ),
+            Self::TooFar { .. } => "servers keep a day or a day and a half".to_owned(),
+            Self::HasFiles { .. } => {
+                "with --forget-files it is moved all the same: the files stay as they are, and what is read next is appended".to_owned()
+            }
+        }
+    }
+}
+
+/// Puts the cursor there, and says from where to where.
+pub(crate) async fn run(
+    path: &Path,
+    target: &Target,
+    forget_files: bool,
+) -> Result<ExitCode, Failure> {
+    if FileCursor::read(path).map_err(Error::from)?.is_none() {
+        // Before a lock is made, so that a mistyped name leaves nothing behind.
+        moved(path, None, target, forget_files)?;
+    }
+    let mut store = FileCursor::open(path).map_err(Error::from)?;
+    let before = store.load().await.map_err(Error::from)?;
+    let after = moved(path, before.as_ref(), target, forget_files)?;
+    store.save(&after).await.map_err(Error::from)?;
+    tell(path, before.as_ref(), &after.place, target);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the file is to hold.
+fn moved(
+    path: &Path,
+    before: Option<&Saved>,
+    target: &Target,
+    forget_files: bool,
+) -> Result<Saved, MoveError> {
+    let place = match (target, before) {
+        (Target::Start(start, named), before) => set_to(path, before, *start, named.as_ref())?,
+        (Target::Back(back), Some(before)) => back_from(path, &before.place, *back)?,
+        (Target::Back(_), None) => return Err(MoveError::Missing(path.to_owned())),
+    };
+    let files = before.map_or(&[][..], |before| &before.files);
+    if !files.is_empty() && !forget_files {
+        return Err(MoveError::HasFiles {
+            path: path.to_owned(),
+            files: files.to_vec(),
+        });
+    }
+    Ok(Saved {
+        place,
+        filter: before.and_then(|before| before.filter.clone()),
+        files: Vec::new(),
+    })
+}
+
+/// A beginning of the named stream, or else of the one that the file was of.
+fn set_to(
+    path: &Path,
+    before: Option<&Saved>,
+    start: Start,
+    named: Option<&Origin>,
+) -> Result<Place, MoveError> {
+    let kept = before.and_then(|before| before.place.origin());
+    let path = || path.to_owned();
+    match (start, named.or(kept).cloned()) {
+        (Start::Time(time_us), origin) => Ok(Place::Time { time_us, origin }),
+        (Start::Seq(seq), Some(origin)) => Ok(Place::Seq { seq, origin }),
+        (Start::Seq(seq), None) if before.is_some() => {
+            Err(MoveError::AnyServer { seq, path: path() })
+        }
+        (Start::Seq(seq), None) => Err(MoveError::NoServer { seq, path: path() }),
+    }
+}
+
+/// A time before a place. Its number and its event belong to the place and are left behind.
+fn back_from(path: &Path, place: &Place, back: Duration) -> Result<Place, MoveError> {
+    let from_us = place.time_us().ok_or_else(|| MoveError::NoTime {
+        seq: place.seq().unwrap_or_default(),
+        path: path.to_owned(),
+    })?;
+    match from_us.checked_sub(micros(back)) {
+        None | Some(0) => Err(MoveError::TooFar {
+            from: place.clone(),
+            back,
+        }),
+        Some(time_us) => Ok(Place::Time {
+            time_us,
+            origin: place.origin().cloned(),
+        }),
+    }
+}
+
+/// One line for the new place, and one for each file that is counted on no more.
+fn tell(path: &Path, before: Option<&Saved>, to: &Place, target: &Target) {
+    let file = path.display();
+    let age = to
+        .time_us()
+        .map_or(String::new(), |time_us| format!(" ({})", ago(time_us)));
+    let host = match to {
+        Place::Seq { origin, .. } => format!(" of {}", shown(&origin.host)),
+        Place::Reached(_) | Place::Time { .. } => String::new(),
+    };
+    let from = before.map(|before| before.place.to_string());
+    match (target, &from) {
+        (Target::Back(back), Some(from)) => {
+            let back = format_duration(*back);
+            info!(target: STATE, %file, from, %to, "moved '{file}' back by {back}: from {from} to {to}{age}{host}");
+        }
+        (_, Some(from)) => {
+            info!(target: STATE, %file, from, %to, "set '{file}' to {to}{age}{host}; it was at {from}");
+        }
+        (_, None) => {
+            info!(target: STATE, %file, %to, "set '{file}' to {to}{age}{host}; it is a new file");
+        }
+    }
+    for mark in before.map_or(&[][..], |before| &before.files) {
+        let output = shown(&mark.path.to_string_lossy());
+        warn!(target: STATE, output, "'{output}' stays as it is, and the cursor counts on it no more: events may be in it twice, or not at all");
+    }
+}
+
+/// Text from a cursor file, which anything may have written.
+pub(crate) fn shown(text: &str) -> String {
+    text.escape_debug().to_string()
+}
+
+/// The first of the files, and how many more there are.
+fn list(files: &[FileMark]) -> String {
+    let Some(first) = files.first() else {
+        return String::new();
+    };
+    let others = match files.len() - 1 {
+        0 => String::new(),
+        1 => " and 1 other output file".to_owned(),
+        n => format!(" and {n} other output files"),
+    };
+    format!(
+        "output file '{}'{others}",
+        shown(&first.path.to_string_lossy())
+    )
+}

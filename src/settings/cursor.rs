@@ -1,0 +1,93 @@
+//! What to do with a cursor file, from what was typed.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
+
+use super::{SettingsError, in_state_directory};
+use crate::{
+    cli::{CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
+    event::{Origin, Start, micros_since_1970, show_time},
+    source::jetstream::Endpoint,
+};
+
+/// All that `rocketman cursor` needs to begin.
+#[derive(Debug)]
+pub(crate) enum CursorSettings {
+    Show {
+        path: PathBuf,
+        json: bool,
+    },
+    Move {
+        path: PathBuf,
+        target: Target,
+        forget_files: bool,
+    },
+}
+
+/// Where a cursor is to stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// There, in this stream if one was named.
+    Start(Start, Option<Origin>),
+    /// So long before where it stands now.
+    Back(Duration),
+}
+
+impl CursorSettings {
+    /// Checks everything that can be checked without the file. `variable` looks up the environment; `now` is what ages are counted from.
+    pub(crate) fn resolve(
+        command: CursorCommand,
+        variable: impl Fn(&str) -> Option<String>,
+        now: SystemTime,
+    ) -> Result<Self, SettingsError> {
+        // A name means the same file here as it does to tail.
+        let path = |file| in_state_directory(file, &variable);
+        Ok(match command {
+            CursorCommand::Show(ShowArgs { file, json }) => Self::Show {
+                path: path(file),
+                json,
+            },
+            CursorCommand::Set(SetArgs {
+                file,
+                value,
+                source,
+                files: FilesArgs { forget_files },
+            }) => {
+                let start = start(&value, now)?;
+                let endpoint = source.as_deref().map(Endpoint::parse).transpose()?;
+                let target = Target::Start(start, endpoint.map(|endpoint| endpoint.origin()));
+                Self::Move {
+                    path: path(file),
+                    target,
+                    forget_files,
+                }
+            }
+            CursorCommand::Rewind(RewindArgs {
+                file,
+                duration,
+                files: FilesArgs { forget_files },
+            }) => Self::Move {
+                path: path(file),
+                target: Target::Back(duration),
+                forget_files,
+            },
+        })
+    }
+}
+
+/// A beginning that a server can have something behind.
+fn start(value: &str, now: SystemTime) -> Result<Start, SettingsError> {
+    let start = Start::parse(value, now).map_err(|source| SettingsError::Start {
+        flag: "VALUE",
+        source,
+    })?;
+    match start {
+        Start::Seq(0) | Start::Time(0) => Err(SettingsError::Nothing(value.to_owned())),
+        Start::Time(time_us) if Some(time_us) > micros_since_1970(now) => {
+            Err(SettingsError::Future(show_time(time_us)))
+        }
+        start => Ok(start),
+    }
+}
