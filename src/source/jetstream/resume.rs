@@ -110,7 +110,7 @@ struct Repeats {
 
 #[derive(Debug, Clone, Copy)]
 enum Until {
-    /// The first event with a larger number.
+    /// The first new event with a larger number.
     Seq(u64),
     /// The first new event of a later time.
     Time(u64),
@@ -345,10 +345,10 @@ impl Seam {
             .is_some_and(|identity| repeats.known.contains(&identity));
         let is_beyond = match repeats.until {
             Until::Seq(last) => point.seq.is_none_or(|seq| seq > last),
-            // Times can go backwards: behind a known event of a later time there may be known ones yet.
-            Until::Time(last_us) => point.time_us > last_us && !is_repeat,
+            Until::Time(last_us) => point.time_us > last_us,
         };
-        if is_beyond {
+        // Times and numbers can go backwards: behind a known event from beyond there may be known ones yet.
+        if is_beyond && !is_repeat {
             self.repeats = None;
         }
         is_repeat

@@ -217,6 +217,30 @@ fn repeats_are_known_to_the_last_one_also_where_times_go_backwards() {
 }
 
 #[test]
+fn repeats_are_known_to_the_last_one_also_where_numbers_go_backwards() {
+    let mut resume = read(&[
+        event(1, Some(1), 1),
+        event(4, Some(4), 1),
+        event(5, Some(5), 1),
+        event(2, Some(2), 1),
+    ]);
+    assert_eq!(resume.begin(&origin("a")), Beginning::Seq(2));
+    assert_eq!(
+        admissions(
+            &mut resume,
+            &[
+                event(2, Some(2), 1),
+                event(4, Some(4), 1),
+                event(5, Some(5), 1),
+                event(6, Some(6), 1),
+                event(4, Some(7), 1)
+            ]
+        ),
+        [Repeat, Repeat, Repeat, New, New]
+    );
+}
+
+#[test]
 fn only_the_leading_run_before_the_asked_time_is_dropped() {
     let mut resume = Resume::new(Some(Start::Time(NOON)), REWIND);
     assert_eq!(
