@@ -6,14 +6,14 @@ use std::{
     net::UdpSocket,
     path::Path,
     process::{Command, Stdio},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{
     DEADLINE,
-    events::{EPOCH, STEP, identity, post, unlike},
+    events::{EPOCH, STEP, at, http_date, identity, post, unlike},
     jetstream::{Request, Server},
     program::{Output, Rocketman, Running},
     wait_until,
@@ -36,14 +36,6 @@ fn saved_seq(path: &Path) -> u64 {
     let text = fs::read_to_string(path).unwrap();
     let cursor: serde_json::Value = serde_json::from_str(&text).unwrap();
     cursor["seq"].as_u64().unwrap()
-}
-
-/// The number of the event that lies this many seconds from now.
-fn at(seconds_from_now: i64) -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let now_us = i64::try_from(now.as_micros()).unwrap();
-    let time_us = u64::try_from(now_us + seconds_from_now * 1_000_000).unwrap();
-    (time_us - EPOCH) / STEP
 }
 
 /// Starts a program whose stdout nobody reads, and waits until that has stopped it.
@@ -173,7 +165,7 @@ fn the_end_goes_by_the_servers_clock() {
     for hours in [-2, 2] {
         let offset = hours * 3600;
         let server = Server::one(move |request| {
-            let date = i64::try_from((EPOCH + at(offset) * STEP) / 1_000_000).unwrap();
+            let date = (EPOCH + at(offset) * STEP) / 1_000_000;
             let mut connection = request.accept_dated(Some(&http_date(date)));
             connection.send_all([
                 post(at(offset - 60)),
@@ -185,12 +177,6 @@ fn the_end_goes_by_the_servers_clock() {
         let output = Rocketman::tail(&server.url()).with("-e").succeed();
         assert_eq!(output.lines().len(), 2, "{hours}: {output:#?}");
     }
-}
-
-/// A moment, in seconds since 1970, as HTTP writes it.
-fn http_date(seconds: i64) -> String {
-    let time = jiff::Timestamp::from_second(seconds).unwrap();
-    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 #[test]

@@ -186,13 +186,13 @@ impl Answer {
 
 /// Reads the reason of a refusal.
 async fn refusal(stream: Stream, answer: Answer, received: Vec<u8>) -> HandshakeError {
+    // A date to wait for is one of the server's clock, which need not agree with ours.
+    let now = answer.date.unwrap_or_else(SystemTime::now);
     HandshakeError::Status {
         status: answer.status,
         body: shown(&body(stream, &answer, received).await),
         location: answer.location,
-        retry_after: answer
-            .retry_after
-            .and_then(|value| wait(&value, SystemTime::now())),
+        retry_after: answer.retry_after.and_then(|value| wait(&value, now)),
     }
 }
 

@@ -9,7 +9,11 @@ use std::{
 };
 
 use super::{assert_lines, count};
-use crate::support::{events::post, jetstream::Server, program::Rocketman};
+use crate::support::{
+    events::{EPOCH, STEP, at, http_date, post},
+    jetstream::Server,
+    program::Rocketman,
+};
 
 #[test]
 fn a_refusal_that_passes_is_retried_not_sooner_than_the_server_asks() {
@@ -44,6 +48,36 @@ fn a_refusal_that_passes_is_retried_not_sooner_than_the_server_asks() {
         let times = times.lock().unwrap();
         assert_eq!(times.len(), 2);
         assert!(times[1] - times[0] >= Duration::from_secs(1));
+    }
+}
+
+/// The server's clock may be hours off; what it asks for is still two seconds.
+#[test]
+fn a_wait_until_a_date_is_counted_by_the_servers_clock() {
+    for off in [-7200, 7200] {
+        let now = (EPOCH + at(off) * STEP) / 1_000_000;
+        let (now, later) = (http_date(now), http_date(now + 2));
+        let headers = format!("Date: {now}\r\nRetry-After: {later}\r\n");
+        let times = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&times);
+        let server = Server::every(move |request| {
+            let mut times = seen.lock().unwrap();
+            times.push(Instant::now());
+            let is_first = times.len() == 1;
+            drop(times);
+            if is_first {
+                request.refuse("503 Service Unavailable", &headers, "");
+            } else {
+                let mut connection = request.accept();
+                connection.send(post(0));
+                connection.until_closed();
+            }
+        });
+        let output = Rocketman::tail(&server.url()).with("-n 1").succeed();
+        output.assert_says(0, &["HTTP 503; trying again in 2.0 s"]);
+        let times = times.lock().unwrap();
+        assert_eq!(times.len(), 2);
+        assert!(times[1] - times[0] >= Duration::from_secs(2));
     }
 }
 

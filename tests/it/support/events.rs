@@ -1,5 +1,7 @@
 //! Events as servers send them.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use super::jetstream::Request;
 
 /// The time of event 0, in microseconds since 1970.
@@ -77,6 +79,20 @@ pub fn account(n: u64) -> String {
         n + 1,
         n + 1000
     )
+}
+
+/// The number of the event that lies this many seconds from now.
+pub fn at(seconds_from_now: i64) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now_us = i64::try_from(now.as_micros()).unwrap();
+    let time_us = u64::try_from(now_us + seconds_from_now * 1_000_000).unwrap();
+    (time_us - EPOCH) / STEP
+}
+
+/// A moment, in seconds since 1970, as HTTP writes it.
+pub fn http_date(seconds: u64) -> String {
+    let time = jiff::Timestamp::from_second(i64::try_from(seconds).unwrap()).unwrap();
+    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// A server with so many posts, which honours the cursor and stays.
