@@ -311,6 +311,8 @@ fn bad_zstd_of_every_kind_is_counted_and_stepped_over() {
         let output = call.succeed();
         assert_eq!(output.lines(), [post(0), post(1)], "{why}");
         output.assert_says(0, &[why, "2 messages that were no events"]);
+        let told = output.stderr.matches("skipped a message").count();
+        assert_eq!(told, 1, "{}", output.stderr);
     }
 }
 

@@ -3,10 +3,10 @@
 mod behaviour;
 mod environment;
 
-use std::{fs, path::Path};
-
 use clap::{Arg, Command, CommandFactory};
 use rocketman::cli::Cli;
+
+use crate::support::assert_tests_exist;
 
 /// Command, flag (or name of a positional), and where in `tests/it` its behaviour is tested.
 #[rustfmt::skip]
@@ -104,12 +104,5 @@ fn every_flag_is_tested_and_every_test_exists() {
     for flag in &table {
         assert!(flags.contains(flag), "there is no {flag:?}");
     }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
-    for test in TESTED.iter().flat_map(|(_, _, tests)| *tests) {
-        let (module, function) = test.rsplit_once("::").unwrap();
-        let source =
-            fs::read_to_string(folder.join(format!("{}.rs", module.replace("::", "/")))).unwrap();
-        let definition = format!("#[test]\nfn {function}() {{");
-        assert!(source.contains(&definition), "there is no test {test}");
-    }
+    assert_tests_exist(TESTED.iter().flat_map(|(_, _, tests)| *tests).copied());
 }

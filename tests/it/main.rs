@@ -15,6 +15,7 @@ mod bad_events;
 mod bad_input;
 mod connection;
 mod cursor;
+mod faults;
 mod flags;
 mod generated;
 mod help;

@@ -1,13 +1,15 @@
 //! The ways in which a connection can end, and where the next one begins.
 
-use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::{collections::VecDeque, sync::Mutex, time::Duration};
 
 use super::{assert_lines, count};
-use crate::support::{
-    events::{EPOCH, STEP, commit, legacy_post, post},
-    jetstream::{Connection, Request, Server},
-    program::{Output, Rocketman},
+use crate::{
+    faults::{AT_ONCE, interrupted},
+    support::{
+        events::{EPOCH, STEP, commit, legacy_post, post},
+        jetstream::{Connection, Request, Server},
+        program::{Output, Rocketman},
+    },
 };
 
 type Script = Box<dyn FnOnce(Request) + Send>;
@@ -16,26 +18,11 @@ fn script(script: impl FnOnce(Request) + Send + 'static) -> Script {
     Box::new(script)
 }
 
-/// Sends two events, ends in the given way, and goes on with the second of them and one more.
+/// What came of a connection that ended in this way. That it ended has to be told at once.
 fn after(end: impl FnOnce(Connection) + Send + 'static) -> Output {
-    let server = Server::expecting([
-        script(|request| {
-            assert_eq!(request.cursor(), None);
-            let mut connection = request.accept();
-            connection.send_all((0..2).map(post));
-            end(connection);
-        }),
-        script(|request| {
-            assert_eq!(request.cursor(), Some(2));
-            let mut connection = request.accept();
-            connection.send_all((1..3).map(post));
-            connection.until_closed();
-        }),
-    ]);
-    let output = Rocketman::tail(&server.url()).with("-n 3").succeed();
-    assert_lines(&output, (0..3).map(post));
-    assert_eq!(count(&output, ": lost "), 1, "{}", output.stderr);
-    output
+    let survived = interrupted("", end);
+    survived.assert_told(": lost ", Duration::ZERO..AT_ONCE);
+    survived.output
 }
 
 #[test]

@@ -4,39 +4,20 @@ use std::time::{Duration, Instant};
 
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{assert_lines, count};
-use crate::support::{
-    events::post,
-    jetstream::{Request, Server},
-    program::Rocketman,
+use super::count;
+use crate::{
+    faults::{AT_THE_LIMIT, interrupted},
+    support::{
+        events::post,
+        jetstream::{Connection, Server},
+        program::Rocketman,
+    },
 };
 
 #[test]
 fn a_server_that_says_nothing_at_all_is_left() {
-    let server = Server::expecting([
-        Box::new(|request: Request| {
-            let mut connection = request.accept();
-            connection.send(post(0));
-            connection.stall();
-        }) as Box<dyn FnOnce(Request) + Send>,
-        Box::new(|request: Request| {
-            assert_eq!(request.cursor(), Some(1));
-            let mut connection = request.accept();
-            connection.send_all((0..2).map(post));
-            connection.until_closed();
-        }),
-    ]);
-    let output = Rocketman::tail(&server.url())
-        .with("-n 2 --frame-timeout 1s")
-        .succeed();
-    assert_lines(&output, (0..2).map(post));
-    assert_eq!(
-        count(&output, "nothing was received for 1s"),
-        1,
-        "{}",
-        output.stderr
-    );
-    assert_eq!(output.stderr.lines().count(), 4, "{}", output.stderr);
+    let survived = interrupted("--frame-timeout 1s", Connection::stall);
+    survived.assert_told("nothing was received for 1s", AT_THE_LIMIT);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //!
 //! Dropped, it fails the test if a script was left, a script failed, or somebody came who was not expected.
 
+mod raw;
+
 use std::{
     collections::VecDeque,
     io::{Read, Write},
@@ -14,10 +16,10 @@ use std::{
 use rustix::net::sockopt;
 use tokio_tungstenite::tungstenite::{
     Message, WebSocket,
-    handshake::derive_accept_key,
     protocol::{CloseFrame, Role},
 };
 
+pub use self::raw::End;
 use super::{DEADLINE, wait_until};
 
 type Script = Box<dyn FnOnce(Request) + Send>;
@@ -215,13 +217,10 @@ impl Request {
 
     /// Upgrades, with a `Date` if one is given.
     pub fn accept_dated(mut self, date: Option<&str>) -> Connection {
-        let key = derive_accept_key(self.header("sec-websocket-key").unwrap().as_bytes());
         let date = date
             .map(|date| format!("Date: {date}\r\n"))
             .unwrap_or_default();
-        let answer = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{date}Sec-WebSocket-Accept: {key}\r\n\r\n"
-        );
+        let answer = self.upgrade(&date);
         self.stream.write_all(answer.as_bytes()).unwrap();
         Connection {
             socket: WebSocket::from_raw_socket(self.stream, Role::Server, None),

@@ -1,15 +1,22 @@
 //! What whole-program tests share: the program, a scripted server, and events to send.
 
+pub mod cable;
 pub mod compress;
+pub mod disk;
 pub mod events;
 pub mod front;
 pub mod http;
 pub mod jetstream;
 pub mod program;
+pub mod resolver;
 pub mod terminal;
 pub mod world;
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 /// How long anything may take before a test fails. Far above what is needed on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -20,5 +27,17 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     while !condition() {
         assert!(Instant::now() < deadline, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Fails when one of these tests does not exist: each is a path of modules in `tests/it`, and a function.
+pub fn assert_tests_exist<'a>(tests: impl IntoIterator<Item = &'a str>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    for test in tests {
+        let (module, function) = test.rsplit_once("::").unwrap();
+        let file = folder.join(format!("{}.rs", module.replace("::", "/")));
+        let source = fs::read_to_string(file).unwrap_or_default();
+        let definition = format!("#[test]\nfn {function}() {{");
+        assert!(source.contains(&definition), "there is no test {test}");
     }
 }

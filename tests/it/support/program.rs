@@ -1,5 +1,8 @@
 //! The program under test, in a clean environment and a folder of its own.
 
+mod apart;
+mod process;
+
 use std::{
     ffi::OsStr,
     fs::{self, File},
@@ -335,16 +338,6 @@ impl Running {
     pub fn kill(mut self) -> String {
         self.signal(Signal::KILL);
         self.rest()
-    }
-
-    /// Its peak memory so far, in kilobytes.
-    pub fn peak_kilobytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmHWM:"))
-            .unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
     /// Waits for its end.

@@ -1,0 +1,366 @@
+//! Everything that goes wrong on the wire, and what comes of it: one table, which is also the one in README.md.
+
+mod clock;
+mod cuts;
+mod disk;
+mod frames;
+mod names;
+mod order;
+mod refusals;
+mod silence;
+
+use std::{
+    fs,
+    ops::Range,
+    path::Path,
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use crate::support::{
+    DEADLINE, assert_tests_exist,
+    events::post,
+    jetstream::{Connection, Request, Server},
+    program::{Output, Rocketman},
+};
+
+/// The longest that "at once" may take here: far below every limit of the program, and enough for a busy machine.
+pub const AT_ONCE: Duration = Duration::from_secs(5);
+
+/// When a limit of a second has to tell; the clock of these tests starts a little later than the program's.
+pub const AT_THE_LIMIT: Range<Duration> = Duration::from_millis(500)..Duration::from_secs(6);
+
+/// What goes wrong, when that is noticed, what comes of it, and where in `tests/it` that is tested.
+#[rustfmt::skip]
+const FAULTS: &[(&str, &str, &str, &[&str])] = &[
+    (
+        "the connection ends without a farewell, by FIN or RST, be it in the middle of a frame",
+        "at once", "resumed at the last event; half an event is never delivered",
+        &[
+            "reconnect::lost::an_end_without_a_farewell_is_resumed",
+            "faults::cuts::a_reset_is_resumed",
+            "reconnect::lost::a_cut_in_the_middle_of_a_frame_is_resumed",
+            "reconnect::lost::a_cut_before_any_event_resumes_ten_seconds_before_the_handshake",
+            "reconnect::two_hundred_cuts_change_nothing_in_the_output",
+            "reconnect::cuts_change_nothing_on_a_server_that_does_not_count",
+        ],
+    ),
+    (
+        "it ends during the HTTP upgrade",
+        "at once", "tried again",
+        &[
+            "faults::cuts::a_cut_in_the_upgrade_is_tried_again",
+        ],
+    ),
+    (
+        "the server closes it: code 1000, 1001, 1008, 1011, or one that is never to be sent (1006)",
+        "at once", "code and reason are said; resumed at the last event",
+        &[
+            "reconnect::lost::a_close_is_resumed_and_its_code_and_reason_are_told",
+            "faults::cuts::a_close_with_a_code_that_may_not_be_sent_is_a_close_too",
+        ],
+    ),
+    (
+        "silence: no event, no ping, no answer to ours",
+        "75 s (`--frame-timeout`)", "resumed at the last event",
+        &[
+            "reconnect::silence::a_server_that_says_nothing_at_all_is_left",
+            "faults::silence::a_frame_that_never_ends_is_left",
+        ],
+    ),
+    (
+        "no event, but pings, or answers to ours",
+        "no fault", "waits, for a stream may be quiet; `--idle-timeout` ends that",
+        &[
+            "reconnect::silence::a_quiet_server_that_answers_pings_is_not_left",
+            "reconnect::silence::a_server_that_only_pings_is_not_left",
+            "limits::a_stream_without_events_ends_after_the_idle_timeout_with_exit_code_5",
+        ],
+    ),
+    (
+        "half-open: the network is gone, and nobody was told",
+        "75 s (`--frame-timeout`)", "resumed at the last event once it is back",
+        &[
+            "faults::silence::a_cable_that_is_pulled_is_noticed_and_resumed_once_it_is_back",
+        ],
+    ),
+    (
+        "something accepts the connection, with TLS or without, and says nothing",
+        "10 s (`--connect-timeout`)", "tried again",
+        &[
+            "reconnect::silence::a_server_that_says_nothing_after_the_socket_opened_is_left",
+            "faults::silence::a_cable_that_is_pulled_is_noticed_and_resumed_once_it_is_back",
+            "faults::silence::a_server_that_says_nothing_behind_its_tls_is_left",
+        ],
+    ),
+    (
+        "the name can no longer be looked up",
+        "at once; without an answer 10 s (`--connect-timeout`)", "tried again",
+        &[
+            "faults::names::a_name_that_is_lost_in_mid_run_is_looked_up_until_it_is_back",
+        ],
+    ),
+    (
+        "400, 401, 403, 404, a redirect",
+        "at once", "the next server is tried; when all refuse it is the end (code 6), with a hint and the cursor at the last event",
+        &[
+            "faults::refusals::a_refusal_for_good_is_the_end_and_the_next_run_goes_on",
+            "bad_input::a_refusal_is_final_and_tells_the_servers_words_escaped",
+            "reconnect::failures::a_server_that_says_no_makes_room_and_is_final_only_when_all_do",
+        ],
+    ),
+    (
+        "429, 503 with `Retry-After`",
+        "at once", "tried again no sooner than asked, and within an hour",
+        &[
+            "reconnect::failures::a_refusal_that_passes_is_retried_not_sooner_than_the_server_asks",
+            "reconnect::failures::a_wait_until_a_date_is_counted_by_the_servers_clock",
+        ],
+    ),
+    (
+        "429, 500, 503 without it",
+        "at once", "tried again within 30 s (`--max-backoff`)",
+        &[
+            "faults::refusals::a_refusal_that_passes_is_tried_again",
+            "flags::behaviour::retries_are_as_many_as_allowed_and_no_further_apart",
+        ],
+    ),
+    (
+        "what cannot be a WebSocket frame",
+        "at once", "resumed at the last event",
+        &[
+            "faults::frames::what_cannot_be_a_frame_ends_the_connection_and_is_resumed",
+        ],
+    ),
+    (
+        "a message that is no event, or no UTF-8",
+        "at once", "skipped and counted; the first of its kind is shown, `--bad-events` keeps all",
+        &[
+            "bad_input::a_message_that_is_no_event_is_counted_told_once_and_stepped_over",
+            "bad_input::messages_that_end_too_early_or_lack_what_an_event_has_are_no_events",
+            "bad_events::each_bad_event_is_one_line_with_its_class_its_place_and_itself",
+            "bad_input::messages_that_are_too_large_or_no_utf8_are_counted_and_stepped_over",
+        ],
+    ),
+    (
+        "a message of more than 8 MiB (`--max-frame-size`)",
+        "at once", "skipped and counted, and never held in memory",
+        &[
+            "bad_input::messages_that_are_too_large_or_no_utf8_are_counted_and_stepped_over",
+            "faults::frames::a_frame_without_end_is_left_after_the_frame_limit",
+        ],
+    ),
+    (
+        "zstd that is cut short, of another dictionary, or none",
+        "at once", "skipped and counted; the first of its kind is shown, `--bad-events` keeps all",
+        &[
+            "bad_input::bad_zstd_of_every_kind_is_counted_and_stepped_over",
+        ],
+    ),
+    (
+        "zstd that inflates to more than 8 MiB (`--max-frame-size`)",
+        "at once", "skipped and counted; memory stays flat",
+        &[
+            "faults::frames::a_bomb_is_skipped_and_memory_stays_flat",
+            "bad_input::bad_zstd_of_every_kind_is_counted_and_stepped_over",
+        ],
+    ),
+    (
+        "a kind of event that nobody knows yet",
+        "no fault", "delivered like any other",
+        &[
+            "bad_input::kinds_of_the_future_and_events_without_optional_parts_pass",
+        ],
+    ),
+    (
+        "events that come again after a reconnect",
+        "at the first", "recognised by what they are; dropped and counted",
+        &[
+            "faults::order::what_comes_again_after_a_cut_is_dropped_in_any_order",
+            "reconnect::lost::events_of_equal_time_across_a_cut_are_told_apart",
+            "reconnect::lost::a_time_that_goes_backwards_before_a_cut_brings_no_repeats",
+        ],
+    ),
+    (
+        "an event that a server sends twice on one connection",
+        "no fault", "delivered twice",
+        &[
+            "faults::order::what_a_server_sends_twice_in_one_connection_is_delivered_twice",
+        ],
+    ),
+    (
+        "times or numbers that go backwards",
+        "no fault", "delivered in the server's order",
+        &[
+            "bad_input::times_that_repeat_or_go_backwards_lose_nothing",
+            "reconnect::lost::a_time_that_goes_backwards_across_a_cut_loses_nothing",
+            "faults::order::what_comes_again_after_a_cut_is_dropped_in_any_order",
+        ],
+    ),
+    (
+        "a server that counts its events anew",
+        "at the first event", "said; resumed by time, ten seconds before the last event (`--rewind`)",
+        &[
+            "reconnect::renumbered::another_event_under_the_last_number_is_noticed_and_nothing_is_lost",
+            "reconnect::renumbered::a_lower_number_is_noticed_and_nothing_is_lost",
+            "reconnect::renumbered::a_higher_number_is_noticed_and_nothing_is_lost",
+            "reconnect::renumbered::a_server_that_no_longer_counts_is_noticed_and_nothing_is_lost",
+        ],
+    ),
+    (
+        "a server that has lost more than a minute of what was asked for",
+        "at the first event", "`GAP from=… to=…`, and on; with `--on-gap fail` the end (code 4)",
+        &[
+            "reconnect::gaps::a_gap_is_told_in_one_line_with_from_and_to_and_reading_goes_on",
+            "reconnect::gaps::on_gap_fail_ends_with_exit_code_4_and_the_cursor_before_the_gap",
+            "faults::order::a_number_that_the_server_no_longer_has_is_a_gap",
+        ],
+    ),
+    (
+        "a server whose clock is hours off",
+        "no fault", "resumes, waits, `-e` and the lag go by that clock",
+        &[
+            "faults::clock::a_cut_loses_nothing_although_the_clocks_differ",
+            "faults::clock::a_cut_before_any_event_loses_nothing_although_the_clocks_differ",
+            "faults::clock::the_end_is_that_of_the_servers_clock_also_behind_a_cut",
+            "faults::clock::the_status_line_tells_how_old_events_are_although_the_clocks_differ",
+            "reconnect::failures::a_wait_until_a_date_is_counted_by_the_servers_clock",
+        ],
+    ),
+    (
+        "a full disk under the cursor file",
+        "at the next save, 1 s (`--save-interval`)", "the old cursor stays whole, and each later save tries again; still full at the end is code 1",
+        &[
+            "faults::disk::a_full_disk_under_the_cursor_file_is_said_and_nothing_is_lost",
+            "cursor::saving::a_save_that_fails_is_told_once_and_tried_again",
+        ],
+    ),
+];
+
+#[test]
+fn every_test_of_the_table_exists() {
+    assert_tests_exist(FAULTS.iter().flat_map(|(.., tests)| *tests).copied());
+}
+
+#[test]
+fn the_readme_has_the_same_table() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let (_, section) = readme.split_once("\n## Reliability\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with('|'));
+    let found: Vec<_> = rows.skip(2).collect();
+    let expected: Vec<_> = FAULTS
+        .iter()
+        .map(|(fault, noticed, outcome, _)| format!("| {fault} | {noticed} | {outcome} |"))
+        .collect();
+    let missing = expected.iter().find(|row| !found.contains(&row.as_str()));
+    assert_eq!(missing, None, "the README lacks this row");
+    assert_eq!(found, expected);
+}
+
+/// A stream with a fault in it, and what the program made of that.
+pub struct Survived {
+    pub output: Output,
+    /// From the fault to the line that tells of it.
+    pub noticed_after: Duration,
+}
+
+impl Survived {
+    /// Wants the line that tells of the fault to say this, and to come in this time.
+    #[track_caller]
+    pub fn assert_told(&self, words: &str, within: Range<Duration>) {
+        let Output { stderr, .. } = &self.output;
+        let told = stderr.lines().filter(|line| line.contains(words)).count();
+        assert_eq!(told, 1, "lines with {words:?} in {stderr}");
+        let after = self.noticed_after;
+        assert!(within.contains(&after), "{words:?} came after {after:?}");
+    }
+}
+
+/// Three events, and between the second and the third a fault of the open connection, which costs no event and brings none again.
+/// Each change of state is one line.
+pub fn interrupted(arguments: &str, fault: impl FnOnce(Connection) + Send + 'static) -> Survived {
+    let (go_on, may_go_on) = mpsc::channel();
+    let server = Server::expecting([
+        script(move |request| {
+            assert_eq!(request.cursor(), None);
+            let mut connection = request.accept();
+            connection.send_all((0..2).map(post));
+            // What is not read yet, a reset would destroy.
+            may_go_on.recv_timeout(DEADLINE).unwrap();
+            fault(connection);
+        }),
+        script(the_last_of_three),
+    ]);
+    let mut running = Rocketman::tail(&server.url())
+        .with("-n 3")
+        .with(arguments)
+        .start();
+    let lines = running.lines(2);
+    let begin = Instant::now();
+    go_on.send(()).unwrap();
+    running.message(": lost ");
+    let noticed_after = begin.elapsed();
+    survived(running.finish(), &lines, noticed_after, 4)
+}
+
+/// Three events, and between the second and the third a cut, and a fault before the next connection is open.
+pub fn unreachable(arguments: &str, fault: impl FnOnce(Request) + Send + 'static) -> Survived {
+    let (tell, began) = mpsc::channel();
+    let server = Server::expecting([
+        script(two_and_a_cut),
+        script(move |request| {
+            tell.send(Instant::now()).unwrap();
+            fault(request);
+        }),
+        script(the_last_of_three),
+    ]);
+    let mut running = Rocketman::tail(&server.url())
+        .with("-n 3")
+        .with(arguments)
+        .start();
+    let lines = running.lines(2);
+    running.message(": cannot reach ");
+    let noticed_after = began.recv().unwrap().elapsed();
+    survived(running.finish(), &lines, noticed_after, 5)
+}
+
+/// The lines that were read before come out whole with the rest, and on stderr there are so many lines.
+fn survived(
+    mut output: Output,
+    before: &[String],
+    noticed_after: Duration,
+    messages: usize,
+) -> Survived {
+    output.stdout.insert_str(0, &(before.join("\n") + "\n"));
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    assert_eq!(output.lines(), [0, 1, 2].map(post));
+    let changes = output.stderr.lines();
+    let changes = changes.filter(|line| !line.contains("skipped a message"));
+    assert_eq!(changes.count(), messages, "{output:#?}");
+    output.assert_says(0, &["connected again to ", ", 1 repeat dropped"]);
+    Survived {
+        output,
+        noticed_after,
+    }
+}
+
+fn script(script: impl FnOnce(Request) + Send + 'static) -> Box<dyn FnOnce(Request) + Send> {
+    Box::new(script)
+}
+
+fn two_and_a_cut(request: Request) {
+    assert_eq!(request.cursor(), None);
+    let mut connection = request.accept();
+    connection.send_all((0..2).map(post));
+    connection.cut();
+}
+
+/// Goes on with the second event again, as asked for, and a third.
+fn the_last_of_three(request: Request) {
+    assert_eq!(request.cursor(), Some(2));
+    let mut connection = request.accept();
+    connection.send_all((1..3).map(post));
+    connection.until_closed();
+}

@@ -1,0 +1,54 @@
+//! The bare sockets behind a scripted server, for what no WebSocket library would do.
+
+use std::{
+    io::Write,
+    net::{Shutdown, TcpStream},
+    time::Duration,
+};
+
+use rustix::net::sockopt;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::{Connection, Request};
+
+impl Request {
+    /// The answer that upgrades, for a server that sends it by itself.
+    pub fn upgrade(&self, headers: &str) -> String {
+        let key = derive_accept_key(self.header("sec-websocket-key").unwrap().as_bytes());
+        format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{headers}Sec-WebSocket-Accept: {key}\r\n\r\n"
+        )
+    }
+
+    /// Answers with bytes of the test's own, and ends in this way.
+    pub fn answer_and(mut self, bytes: &[u8], end: End) {
+        self.stream.write_all(bytes).unwrap();
+        end.apply(&self.stream);
+    }
+}
+
+impl Connection {
+    /// Whether the client has closed the socket.
+    pub fn is_gone(&self) -> bool {
+        super::is_gone(self.socket.get_ref())
+    }
+}
+
+/// How TCP ends a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Fin,
+    Reset,
+}
+
+impl End {
+    /// Ends the connection; the caller drops the stream.
+    pub fn apply(self, stream: &TcpStream) {
+        match self {
+            Self::Fin => stream.shutdown(Shutdown::Both).unwrap_or_default(),
+            Self::Reset => {
+                sockopt::set_socket_linger(stream, Some(Duration::ZERO)).unwrap();
+            }
+        }
+    }
+}
