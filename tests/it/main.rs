@@ -28,5 +28,6 @@ mod reconnect;
 mod sink_exec;
 mod sink_file;
 mod sink_stdout;
+mod soak;
 mod stop;
 mod tail;

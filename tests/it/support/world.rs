@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// How long the server may take to be ready; upstream's own tests allow as much.
@@ -21,6 +22,8 @@ pub struct World {
     simulator: Child,
     server: Child,
     ports: (u16, u16),
+    /// A second server of the same network, if one was started, and its port.
+    second: Option<(Child, u16)>,
 }
 
 impl World {
@@ -36,13 +39,14 @@ impl World {
         wait_for("the simulator", || {
             TcpStream::connect(("127.0.0.1", ports.0)).is_ok()
         });
-        let server = server(&bin, folder.path(), ports);
+        let server = server(&bin, folder.path(), ports, "js");
         let world = Self {
             bin,
             folder,
             simulator,
             server,
             ports,
+            second: None,
         };
         world.wait_until_ready();
         Some(world)
@@ -57,22 +61,37 @@ impl World {
     pub fn kill_server(&mut self) {
         self.server.kill().unwrap();
         self.server.wait().unwrap();
-        self.server = server(&self.bin, self.folder.path(), self.ports);
+        self.server = server(&self.bin, self.folder.path(), self.ports, "js");
+    }
+
+    /// Stops the server where it stands, or lets it go on: its sockets stay open, and it says nothing.
+    pub fn signal_server(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.server), signal).unwrap();
+    }
+
+    /// Starts a second server of the same network, which counts for itself, and returns its address once it is ready.
+    pub fn start_second(&mut self) -> String {
+        let port = free_port();
+        let ports = (self.ports.0, port);
+        let server = server(&self.bin, self.folder.path(), ports, "js2");
+        self.second = Some((server, port));
+        wait_for("the second server", || get(port, SEGMENTS).is_some());
+        format!("ws://127.0.0.1:{port}/subscribe")
+    }
+
+    /// The port of the server whose archive is meant: the second, if there is one.
+    fn archive_port(&self) -> u16 {
+        self.second.as_ref().map_or(self.ports.1, |(_, port)| *port)
     }
 
     /// Waits until the server serves.
     pub fn wait_until_ready(&self) {
-        wait_for("the server", || {
-            self.get("/xrpc/network.bsky.jetstream.listSegments?limit=1000")
-                .is_some()
-        });
+        wait_for("the server", || get(self.ports.1, SEGMENTS).is_some());
     }
 
     /// The highest number in a sealed segment.
     fn sealed_up_to(&self) -> u64 {
-        let body = self
-            .get("/xrpc/network.bsky.jetstream.listSegments?limit=1000")
-            .unwrap_or_default();
+        let body = get(self.archive_port(), SEGMENTS).unwrap_or_default();
         let list: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
         list["segments"]
             .as_array()
@@ -83,7 +102,7 @@ impl World {
     /// Everything up to `seq`, once it is sealed, as the official client reads it from the archive.
     pub fn archive_up_to(&self, seq: u64) -> Vec<serde_json::Value> {
         wait_for("the segment to be sealed", || self.sealed_up_to() >= seq);
-        let host = format!("127.0.0.1:{}", self.ports.1);
+        let host = format!("127.0.0.1:{}", self.archive_port());
         let output = Command::new(self.bin.join("client"))
             .args([
                 "--host",
@@ -108,27 +127,34 @@ impl World {
             .filter(|event| event["cursor"].as_u64().is_some_and(|cursor| cursor <= seq))
             .collect()
     }
+}
 
-    /// The body of a 200; `None` for anything else.
-    fn get(&self, target: &str) -> Option<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.ports.1)).ok()?;
-        stream
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .unwrap();
-        write!(stream, "GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        head.lines()
-            .next()?
-            .contains(" 200 ")
-            .then(|| body.to_owned())
-    }
+/// Where a server lists what it has archived.
+const SEGMENTS: &str = "/xrpc/network.bsky.jetstream.listSegments?limit=1000";
+
+/// The body of a 200; `None` for anything else.
+fn get(port: u16, target: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    write!(stream, "GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.lines()
+        .next()?
+        .contains(" 200 ")
+        .then(|| body.to_owned())
 }
 
 impl Drop for World {
     fn drop(&mut self) {
-        for child in [&mut self.server, &mut self.simulator] {
+        let second = self.second.as_mut().map(|(child, _)| child);
+        for child in [&mut self.server, &mut self.simulator]
+            .into_iter()
+            .chain(second)
+        {
             child.kill().ok();
             child.wait().ok();
         }
@@ -168,9 +194,9 @@ fn simulator(bin: &Path, folder: &Path, port: u16) -> Child {
         .unwrap()
 }
 
-fn server(bin: &Path, folder: &Path, (simulator, port): (u16, u16)) -> Child {
+fn server(bin: &Path, folder: &Path, (simulator, port): (u16, u16), data: &str) -> Child {
     let upstream = format!("http://127.0.0.1:{simulator}");
-    let mut command = clean(bin.join("jetstream"), folder, "jetstream.log");
+    let mut command = clean(bin.join("jetstream"), folder, &format!("{data}.log"));
     command.args([
         "--log-format",
         "text",
@@ -189,7 +215,7 @@ fn server(bin: &Path, folder: &Path, (simulator, port): (u16, u16)) -> Child {
     ]);
     command
         .arg("--data-dir")
-        .arg(folder.join("js"))
+        .arg(folder.join(data))
         .spawn()
         .unwrap()
 }

@@ -12,6 +12,16 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::{Connection, Request};
 
 impl Request {
+    /// Reads a request from a socket of the test's own; `None` when the client went away without a word.
+    pub fn read_from(stream: TcpStream) -> Option<Self> {
+        Self::read(stream)
+    }
+
+    /// Gives the socket away, with nothing answered yet.
+    pub fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     /// The answer that upgrades, for a server that sends it by itself.
     pub fn upgrade(&self, headers: &str) -> String {
         let key = derive_accept_key(self.header("sec-websocket-key").unwrap().as_bytes());
@@ -31,6 +41,11 @@ impl Connection {
     /// Whether the client has closed the socket.
     pub fn is_gone(&self) -> bool {
         super::is_gone(self.socket.get_ref())
+    }
+
+    /// Gives the socket away, behind the upgrade.
+    pub fn into_stream(self) -> TcpStream {
+        self.socket.into_inner()
     }
 }
 
