@@ -177,6 +177,7 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         "at the first", "recognised by what they are; dropped and counted",
         &[
             "faults::order::what_comes_again_after_a_cut_is_dropped_in_any_order",
+            "faults::order::a_cut_in_the_midst_of_what_another_server_repeats_brings_no_repeats",
             "reconnect::lost::events_of_equal_time_across_a_cut_are_told_apart",
             "reconnect::lost::a_time_that_goes_backwards_before_a_cut_brings_no_repeats",
         ],

@@ -176,7 +176,14 @@ impl Resume {
 
     /// Prepares for a new connection to `origin` and says where it begins.
     pub(super) fn begin(&mut self, origin: &Origin) -> Beginning {
-        self.seam = Seam::default();
+        // What another server was about to repeat when it was cut is still to come.
+        let unfinished_us = match std::mem::take(&mut self.seam).repeats {
+            Some(Repeats {
+                until: Until::Time(until_us),
+                ..
+            }) => Some(until_us),
+            _ => None,
+        };
         if let Some(start) = self.asked {
             if let Start::Time(time_us) = start {
                 self.seam.not_before_us = Some(time_us);
@@ -194,10 +201,10 @@ impl Resume {
             self.seam.has_from_us = Some(live_from_us);
             return Beginning::Time(from_us);
         };
-        let (from_us, until) = match last.seq {
+        let (from_us, until_us) = match last.seq {
             _ if self.by_time || **last_origin != *origin => (
                 last.time_us.saturating_sub(self.rewind_us),
-                Until::Time(last.time_us.saturating_add(self.rewind_us)),
+                last.time_us.saturating_add(self.rewind_us),
             ),
             Some(seq) => {
                 if self.other_filter {
@@ -205,11 +212,13 @@ impl Resume {
                 } else {
                     self.seam.expected = Some(*last);
                 }
-                self.seam.repeats = Some(self.repeats(last.time_us, Until::Seq(seq)));
+                let until = unfinished_us.map_or(Until::Seq(seq), Until::Time);
+                self.seam.repeats = Some(self.repeats(last.time_us, until));
                 return Beginning::Seq(seq);
             }
-            None => (last.time_us, Until::Time(last.time_us)),
+            None => (last.time_us, last.time_us),
         };
+        let until = Until::Time(until_us.max(unfinished_us.unwrap_or_default()));
         self.seam.not_before_us = Some(from_us);
         self.seam.has_from_us = Some(last.time_us);
         self.seam.repeats = Some(self.repeats(last.time_us, until));

@@ -56,6 +56,63 @@ fn what_comes_again_after_a_cut_is_dropped_in_any_order() {
     }
 }
 
+/// Event `n` under the number `seq`.
+fn numbered(n: u64, seq: u64) -> String {
+    post(n).replace(
+        &format!("\"cursor\":{}", n + 1),
+        &format!("\"cursor\":{seq}"),
+    )
+}
+
+/// Another server repeats what lies within the rewind, with events among it that the first did not have yet. Where it is cut in the
+/// midst of that, it goes on by its own number, and the rest of what it repeats is still known.
+#[test]
+fn a_cut_in_the_midst_of_what_another_server_repeats_brings_no_repeats() {
+    let refuse = |request: Request| request.refuse("503 Service Unavailable", "", "");
+    let first = Server::expecting([
+        script(|request: Request| {
+            let mut connection = request.accept();
+            connection.send_all((0..10).map(post));
+            connection.cut();
+        }),
+        script(refuse),
+        // It is asked again when the second was cut and had brought nothing.
+        script(refuse),
+    ]);
+    let order = [0, 1, 2, 20, 3, 4, 21, 5, 6, 7, 8, 9, 10, 11];
+    let send = move |request: Request, from: u64, to: usize| {
+        let mut connection = request.accept();
+        let events = (1000..)
+            .zip(order)
+            .take(to)
+            .skip_while(|(seq, _)| *seq < from);
+        connection.send_all(events.map(|(seq, n)| numbered(n, seq)));
+        connection
+    };
+    let second = Server::expecting([
+        script(move |request: Request| {
+            assert_eq!(request.cursor(), Some(EPOCH + 9 * STEP - 10_000_000));
+            send(request, 0, 4).cut();
+        }),
+        script(move |request: Request| {
+            assert_eq!(request.cursor(), Some(1003));
+            send(request, 1003, 6).cut();
+        }),
+        script(move |request: Request| {
+            assert_eq!(request.cursor(), Some(1003));
+            send(request, 1003, order.len()).until_closed();
+        }),
+    ]);
+    let output = Rocketman::tail(&first.url())
+        .arg(second.url())
+        .with("-n 14")
+        .succeed();
+    let seqs = [(20, 1003), (21, 1006), (10, 1012), (11, 1013)];
+    let fresh = seqs.map(|(n, seq)| numbered(n, seq));
+    let expected: Vec<_> = (0..10).map(post).chain(fresh).collect();
+    assert_eq!(output.lines(), expected, "{}", output.stderr);
+}
+
 /// 100 seconds after event 0.
 const LATER: u64 = 100_000;
 
