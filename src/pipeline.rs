@@ -5,6 +5,7 @@
 
 mod clock;
 mod ending;
+mod settings;
 mod watch;
 
 use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+pub use self::settings::{Ended, PipelineSettings, Summary};
 use self::{
     clock::{SaveClock, note_save, save},
     ending::Ending,
@@ -22,7 +24,7 @@ use crate::{
     STATE,
     cursor::{CursorStore, Keeper, NoCursor},
     error::{Error, chain},
-    event::{Batch, Position},
+    event::Batch,
     filter::Filter,
     sink::{Ledger, Sink, SinkError},
     source::{Flow, Source},
@@ -31,69 +33,6 @@ use crate::{
 
 /// How long a sink that was slow may take for the next event before the run counts as dead: the frame limit's own default.
 const SLOW_SINK: Duration = Duration::from_secs(75);
-
-/// When a run ends by itself, and how it keeps its cursor.
-#[derive(Debug, Clone)]
-pub struct PipelineSettings {
-    /// End after so many events.
-    pub count: Option<u64>,
-    /// End before the first event of this server time or later, in microseconds since 1970.
-    pub until_us: Option<u64>,
-    /// End after this time.
-    pub duration: Option<Duration>,
-    /// Fail when no event came for this long, wanted or not, while one was waited for.
-    pub idle_timeout: Option<Duration>,
-    /// Fail when the newest event is older than this, once it was not.
-    pub max_lag: Option<Duration>,
-    /// How often the cursor is saved while it changes.
-    pub save_every: Duration,
-    /// How long the sink may take to come to an end once a stop was asked for.
-    pub grace: Duration,
-}
-
-impl Default for PipelineSettings {
-    fn default() -> Self {
-        Self {
-            count: None,
-            until_us: None,
-            duration: None,
-            idle_timeout: None,
-            max_lag: None,
-            save_every: Duration::from_secs(1),
-            grace: Duration::from_secs(10),
-        }
-    }
-}
-
-/// Why a run that did not fail ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// A stop was asked for.
-    Stopped,
-    /// So many events as were asked for are delivered.
-    Count,
-    /// The asked time is over.
-    Duration,
-    /// The asked server time is reached.
-    Until,
-    /// The source came to its end.
-    End,
-    /// The source was silent for so long that its end is assumed.
-    EndAssumed,
-    /// The reader of stdout went away.
-    OutputClosed,
-}
-
-/// What a run did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summary {
-    /// Why it ended.
-    pub ended: Ended,
-    /// How many events the sink accepted.
-    pub accepted: u64,
-    /// Where the stream is done up to; `None` when no event came.
-    pub position: Option<Position>,
-}
 
 /// One run, from a source to a sink.
 ///

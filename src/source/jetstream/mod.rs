@@ -2,6 +2,7 @@
 //!
 //! `session` is one connection, and `socket` its frames. Here it is decided what comes after it: where to resume, how long to wait, which server is next, and when to give up.
 
+mod clock;
 mod connect;
 mod endpoint;
 mod handshake;
@@ -23,6 +24,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
 use self::{
+    clock::{ahead_us, end_moment},
     connect::{ConnectError, Connector},
     handshake::HandshakeError,
     inflate::Inflater,
@@ -56,9 +58,6 @@ const SOURCE: &str = "jetstream";
 
 /// How long a try or a connection may be overdue before a run counts as dead.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// A clock that differs by so little is taken to be the same.
-const NO_DIFFERENCE_US: u64 = 2_000_000;
 
 /// The event stream of one or more Jetstream servers, over the v1 wire.
 ///
@@ -394,25 +393,5 @@ impl Source for Jetstream {
         if let Some(mut session) = self.session.take() {
             session.close().await;
         }
-    }
-}
-
-/// How far the server's clock is ahead. A `Date` has whole seconds and was some time on its way: two seconds are no difference.
-fn ahead_us(date_us: Option<u64>, local_us: u64) -> i64 {
-    let ahead = date_us.map_or(0, |date_us| date_us.cast_signed() - local_us.cast_signed());
-    if ahead.unsigned_abs() > NO_DIFFERENCE_US {
-        ahead
-    } else {
-        0
-    }
-}
-
-/// The moment the run began, by the server's clock. A `Date` has whole seconds: where the local clock agrees with it, that
-/// one is more exact; where it does not, the second counts to its end, so that nothing before the moment is left out.
-fn end_moment(date_us: Option<u64>, local_us: u64) -> u64 {
-    const SECOND: u64 = 1_000_000;
-    match date_us {
-        Some(date_us) if date_us.abs_diff(local_us) > NO_DIFFERENCE_US => date_us + SECOND,
-        _ => local_us,
     }
 }
