@@ -9,7 +9,7 @@ use std::{
 use super::*;
 use crate::{
     cursor::{CursorError, Saved},
-    event::{FileMark, LineRules, Origin, Place, Point},
+    event::{FileMark, LineRules, Origin, Place, Point, Position},
     source::SourceError,
 };
 
