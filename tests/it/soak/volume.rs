@@ -68,7 +68,9 @@ fn fifty_million_events_leave_memory_descriptors_and_cursor_as_they_were() {
     );
     println!("{}", output.stderr.lines().last().unwrap());
     assert!(late.kilobytes * 100 <= early.kilobytes * 105);
-    assert!(late.descriptors <= early.descriptors && late.threads <= early.threads);
+    assert!(late.descriptors <= early.descriptors);
+    // The runtime keeps a second thread for blocking work once two pieces of it have met.
+    assert!(late.threads <= early.threads + 1);
 }
 
 /// The most of each that was seen in a while.
