@@ -380,23 +380,6 @@ impl Connection {
     /// Neither reads nor answers, pings included, until the client closes the socket.
     pub fn stall(self) {
         let stream = self.socket.get_ref();
-        wait_until("the client gives up", || is_gone(stream));
+        wait_until("the client gives up", || raw::is_gone(stream));
     }
-}
-
-/// Whether the other side has closed, with data left unread.
-fn is_gone(stream: &TcpStream) -> bool {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let mut ask = [PollFd::new(stream, PollFlags::RDHUP)];
-    poll(
-        &mut ask,
-        Some(&Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        }),
-    )
-    .unwrap();
-    ask[0]
-        .revents()
-        .intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR)
 }

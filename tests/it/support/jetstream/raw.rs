@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use rustix::net::sockopt;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    net::sockopt,
+};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{Connection, Request};
@@ -40,7 +43,7 @@ impl Request {
 impl Connection {
     /// Whether the client has closed the socket.
     pub fn is_gone(&self) -> bool {
-        super::is_gone(self.socket.get_ref())
+        is_gone(self.socket.get_ref())
     }
 
     /// Gives the socket away, behind the upgrade.
@@ -66,4 +69,20 @@ impl End {
             }
         }
     }
+}
+
+/// Whether the other side has closed, with data left unread.
+pub(super) fn is_gone(stream: &TcpStream) -> bool {
+    let mut ask = [PollFd::new(stream, PollFlags::RDHUP)];
+    poll(
+        &mut ask,
+        Some(&Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        }),
+    )
+    .unwrap();
+    ask[0]
+        .revents()
+        .intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR)
 }

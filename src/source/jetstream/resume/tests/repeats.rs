@@ -1,0 +1,57 @@
+//! Repeats where the order is not what it should be.
+
+use super::*;
+
+#[test]
+fn repeats_are_known_to_the_last_one_also_where_numbers_go_backwards() {
+    let mut resume = read(&[
+        event(1, Some(1), 1),
+        event(4, Some(4), 1),
+        event(5, Some(5), 1),
+        event(2, Some(2), 1),
+    ]);
+    assert_eq!(resume.begin(&origin("a")), Beginning::Seq(2));
+    assert_eq!(
+        admissions(
+            &mut resume,
+            &[
+                event(2, Some(2), 1),
+                event(4, Some(4), 1),
+                event(5, Some(5), 1),
+                event(6, Some(6), 1),
+                event(4, Some(7), 1)
+            ]
+        ),
+        [Repeat, Repeat, Repeat, New, New]
+    );
+}
+
+#[test]
+fn what_another_server_was_about_to_repeat_is_known_also_behind_a_cut() {
+    let mut resume = read(&[
+        event(1, Some(1), 1),
+        event(2, Some(2), 2),
+        event(3, Some(3), 3),
+    ]);
+    let b = Arc::new(origin("b"));
+    let new = event(9, Some(71), 1);
+    resume.begin(&b);
+    let before = [event(1, Some(70), 1), new];
+    assert_eq!(admissions(&mut resume, &before), [Repeat, New]);
+    resume.reached(&b, &new);
+    for _ in 0..2 {
+        assert_eq!(resume.begin(&b), Beginning::Seq(71));
+        assert_eq!(admissions(&mut resume, &[new]), [Repeat]);
+    }
+    let behind = [
+        event(2, Some(72), 2),
+        event(8, Some(73), 2),
+        event(3, Some(74), 3),
+        event(7, Some(75), 14),
+        event(3, Some(76), 14),
+    ];
+    assert_eq!(
+        admissions(&mut resume, &behind),
+        [Repeat, New, Repeat, New, New]
+    );
+}
