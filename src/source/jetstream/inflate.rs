@@ -77,6 +77,11 @@ mod with_zstd {
                     .context
                     .decompress_using_ddict(&mut target, frame, &self.dictionary)
                 {
+                    // More than the first frame tells can only be a second one behind it.
+                    Ok(size) if told.is_some_and(|told| told != size as u64) => {
+                        out.truncate(start);
+                        return Err(BadEvent::DamagedZstd);
+                    }
                     Ok(size) if size <= self.cap => return Ok(()),
                     Ok(_) => {
                         out.truncate(start);
@@ -158,6 +163,16 @@ mod with_zstd {
             };
             assert_eq!(inflate(&unsized_frame, 300_000), Ok(vec![b'y'; 300_000]));
             assert_eq!(inflate(&unsized_frame, 299_999), Err(BadEvent::TooLarge));
+        }
+
+        #[test]
+        fn what_comes_out_does_not_depend_on_the_room_there_is() {
+            let two = deflate(&[b'x'; 500], DICTIONARY).repeat(2);
+            for room in [0, 10_000] {
+                let mut out = Vec::with_capacity(room);
+                let result = Inflater::new(10_000).inflate(&two, &mut out);
+                assert_eq!((result, out.len()), (Err(BadEvent::DamagedZstd), 0));
+            }
         }
 
         #[test]
