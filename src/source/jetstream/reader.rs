@@ -153,7 +153,7 @@ impl Reader {
         let last = batch.reached().or_else(|| self.resume.last());
         let is_event = last.is_some_and(|last| last.identity.is_some());
         let ahead_us = if is_event { micros(QUIET) } else { 1 };
-        let earliest_us = last.map_or(0, |last| last.time_us) + ahead_us;
+        let earliest_us = last.map_or(0, |last| last.time_us.saturating_add(ahead_us));
         let time_us = now_us.saturating_sub(micros(BEHIND_PING));
         if time_us >= earliest_us {
             batch.advance(Point {

@@ -309,7 +309,7 @@ impl Seam {
                 Ordering::Equal => last
                     .identity
                     .is_none_or(|identity| point.identity == Some(identity)),
-                Ordering::Greater => point.time_us + GAP_US >= last.time_us,
+                Ordering::Greater => last.time_us.saturating_sub(point.time_us) <= GAP_US,
             };
             if !counts_on {
                 return Admission::Renumbered;
@@ -327,7 +327,7 @@ impl Seam {
             }
             self.not_before_us = None;
         }
-        let gap = from_us.filter(|from_us| point.time_us > from_us + GAP_US);
+        let gap = from_us.filter(|from_us| point.time_us.saturating_sub(*from_us) > GAP_US);
         match gap {
             _ if self.is_repeat(point) => Admission::Repeat,
             Some(from_us) => Admission::NewBehindGap(from_us),

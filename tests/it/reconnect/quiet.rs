@@ -45,6 +45,19 @@ fn one_event_and_pings(mut connection: Connection) {
 }
 
 #[test]
+fn a_ping_behind_the_end_of_all_times_moves_nothing() {
+    let server = Server::one(|request| {
+        let mut connection = request.accept();
+        connection.send(post(0).replace(&EPOCH.to_string(), &u64::MAX.to_string()));
+        ping(&mut connection);
+        connection.send(post(100));
+        connection.until_closed();
+    });
+    let call = Rocketman::tail(&server.url()).with(&format!("-d {} -n 2", did(0)));
+    assert_eq!(call.succeed().lines().len(), 2);
+}
+
+#[test]
 fn pings_move_the_saved_time_while_the_accounts_are_quiet_and_the_next_run_begins_there() {
     let scripts: [Script; 2] = [
         Box::new(|request| one_event_and_pings(request.accept())),

@@ -334,6 +334,25 @@ fn a_beginning_that_the_server_no_longer_has_is_a_gap() {
 }
 
 #[test]
+fn the_end_of_all_times_is_a_time_like_any_other() {
+    let last = |time_us| Point {
+        time_us,
+        ..event(1, Some(7), 0)
+    };
+    let mut asked = Resume::new(Some(Start::Time(u64::MAX)), REWIND);
+    asked.begin(&origin("a"));
+    assert_eq!(asked.admit(&last(u64::MAX)), New);
+    let mut changed = Resume::new(None, REWIND);
+    changed.set_last(origin("a"), last(NOON), false);
+    changed.begin(&origin("a"));
+    let beyond = Point {
+        time_us: u64::MAX,
+        ..event(2, Some(8), 0)
+    };
+    assert_eq!(changed.admit(&beyond), New);
+}
+
+#[test]
 fn events_before_the_asked_time_show_that_nothing_is_missing() {
     let mut resume = Resume::new(Some(Start::Time(NOON)), REWIND);
     resume.begin(&origin("a"));
