@@ -107,11 +107,21 @@ fn a_typo_is_refused_with_the_flag_the_text_and_the_way_out() {
 
 #[test]
 fn a_secret_in_an_address_is_refused_and_not_repeated() {
-    let output = to_refuse()
-        .arg("wss://me:hunter2@jetstream.example/subscribe")
-        .run();
-    output.assert_says(2, &["jetstream.example", "user name or password"]);
-    assert!(!output.stderr.contains("hunter2"), "{}", output.stderr);
+    let cases = [
+        (
+            "wss://me:hunter2@jetstream.example/subscribe",
+            "user name or password",
+        ),
+        (
+            "wss://me:hunter2@jetstream.example:99999/subscribe",
+            "is not a source",
+        ),
+    ];
+    for (address, why) in cases {
+        let output = to_refuse().arg(address).run();
+        output.assert_says(2, &["jetstream.example", why]);
+        assert!(!output.stderr.contains("hunter2"), "{}", output.stderr);
+    }
 }
 
 #[test]

@@ -55,14 +55,7 @@ impl Endpoint {
     ///
     /// Without a scheme TLS is used, except on loopback. `ws://` and `http://` never use it.
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
-        let refused = || {
-            EndpointError::NotASource(
-                text.chars()
-                    .take(200)
-                    .flat_map(char::escape_debug)
-                    .collect(),
-            )
-        };
+        let refused = || EndpointError::NotASource(shown(text));
         let has_scheme = text.contains("://");
         let url = if has_scheme {
             Url::parse(text)
@@ -182,6 +175,30 @@ fn is_loopback(host: &Host<String>) -> bool {
     }
 }
 
+/// At most 200 characters of what was typed, control characters escaped, without what may be secret in an address: what
+/// stands before an '@', and behind a '?'.
+fn shown(text: &str) -> String {
+    let is_scheme = |scheme: &str| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) if is_scheme(scheme) => (format!("{scheme}://"), rest),
+        _ => (String::new(), text),
+    };
+    let (secret, rest) = match rest.rsplit_once('@') {
+        Some((_, rest)) => ("…@", rest),
+        None => ("", rest),
+    };
+    let (rest, query) = match rest.split_once('?') {
+        Some((rest, _)) => (rest, "?…"),
+        None => (rest, ""),
+    };
+    [&scheme, secret, rest, query]
+        .iter()
+        .flat_map(|part| part.chars())
+        .take(200)
+        .flat_map(char::escape_debug)
+        .collect()
+}
+
 fn bare(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
@@ -287,6 +304,28 @@ mod tests {
         let secret =
             parsed("wss://me:hunter2@x.example/subscribe").map_err(|error| error.to_string());
         assert!(secret.is_err_and(|message| !message.contains("hunter2") && message.contains("x.example")));
+    }
+
+    #[test]
+    fn a_secret_is_not_repeated_either_where_the_address_is_none() {
+        for (text, expected) in [
+            (
+                "wss://me:hunter2@x.example:99999/y",
+                "wss://…@x.example:99999/y",
+            ),
+            ("wss://me:hunter2@", "wss://…@"),
+            ("me:hunter2@x y", "…@x y"),
+            ("wss://me:hunt?er@2@x y", "wss://…@x y"),
+            (
+                "wss://x.example:99999/?token=hunter2",
+                "wss://x.example:99999/?…",
+            ),
+            ("file://me:hunter2@x.example", "file://…@x.example"),
+            ("me:hunter2@x://y:99999", "…@x://y:99999"),
+        ] {
+            let refused = Err(EndpointError::NotASource(expected.to_owned()));
+            assert_eq!(parsed(text), refused, "{text}");
+        }
     }
 
     #[test]
