@@ -112,7 +112,8 @@ impl Proxy {
             .ok()
             .filter(|url| url.scheme() == "http")?;
         let decode = |part: &str| {
-            url::form_urlencoded::parse(part.replace('+', "%2B").as_bytes())
+            let part = part.replace('+', "%2B").replace('&', "%26");
+            url::form_urlencoded::parse(part.as_bytes())
                 .next()
                 .map(|(text, _)| text.into_owned())
                 .unwrap_or_default()
@@ -199,7 +200,11 @@ async fn read_head(tcp: &mut TcpStream) -> io::Result<Vec<u8>> {
 
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}:{}", self.host, self.port)
+        if self.host.contains(':') {
+            write!(f, "http://[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "http://{}:{}", self.host, self.port)
+        }
     }
 }
 
@@ -276,6 +281,13 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_is_shown_as_it_is_typed() {
+        for address in ["http://p.example:3128", "http://[2001:db8::1]:3128"] {
+            assert_eq!(Proxy::parse(address).unwrap().to_string(), address);
+        }
+    }
+
+    #[test]
     fn a_proxy_that_cannot_be_used_names_its_variable() {
         let error = proxies(&[("HTTPS_PROXY", "socks5://p:1")]).unwrap_err();
         assert_eq!(error.to_string(), "HTTPS_PROXY names no http:// proxy");
@@ -283,8 +295,9 @@ mod tests {
 
     #[test]
     fn a_secret_is_sent_and_never_shown() {
-        let proxy = Proxy::parse("http://me:p%40ss+@p.example:3128").unwrap();
-        assert_eq!(proxy.authorization.as_deref(), Some("Basic bWU6cEBzcys="));
+        let proxy = Proxy::parse("http://me:p%40&ss+@p.example:3128").unwrap();
+        let expected = format!("Basic {}", BASE64.encode(b"me:p@&ss+"));
+        assert_eq!(proxy.authorization, Some(expected));
         assert_eq!(
             format!("{proxy:?} {proxy}"),
             "http://p.example:3128 http://p.example:3128"
