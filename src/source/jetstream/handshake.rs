@@ -211,16 +211,14 @@ async fn body(mut stream: Stream, answer: &Answer, mut received: Vec<u8>) -> Vec
     body
 }
 
-/// The contents of the chunks that are complete.
+/// The contents of the chunks, as far as they came.
 fn without_chunks(mut body: &[u8]) -> Vec<u8> {
     let mut contents = Vec::new();
     while let Ok(httparse::Status::Complete((start, size))) = httparse::parse_chunk_size(body) {
         let size = usize::try_from(size).unwrap_or(usize::MAX);
-        let Some(chunk) = body.get(start..start.saturating_add(size)) else {
-            break;
-        };
-        contents.extend_from_slice(chunk);
-        body = body.get(start + size + 2..).unwrap_or_default();
+        let rest = body.get(start..).unwrap_or_default();
+        contents.extend_from_slice(rest.get(..size).unwrap_or(rest));
+        body = rest.get(size.saturating_add(2)..).unwrap_or_default();
     }
     contents
 }
@@ -294,7 +292,8 @@ mod tests {
             without_chunks(b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"),
             b"hello world"
         );
-        assert_eq!(without_chunks(b"ffffffffffffffff\r\nx"), b"");
+        assert_eq!(without_chunks(b"5\r\nhello\r\n1000\r\n wor"), b"hello wor");
+        assert_eq!(without_chunks(b"ffffffffffffffff\r\nx"), b"x");
         assert_eq!(shown(b"bad \x1b[31mcolour\n\n"), "bad \\u{1b}[31mcolour");
         assert_eq!(shown("a\u{202e}b".as_bytes()), "a\\u{202e}b");
         assert_eq!(shown(&vec![b'x'; 5000]).len(), 300);
