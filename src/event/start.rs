@@ -65,15 +65,18 @@ impl Start {
 /// Reads an RFC 3339 time, or an age before `now`, as microseconds since 1970.
 pub fn parse_time(text: &str, now: SystemTime) -> Result<u64, StartError> {
     let too_early = || StartError::TooEarly(text.to_owned());
+    let no_time = || StartError::NoTime(text.to_owned());
+    // An age has a unit; a mere 0 would be taken for one.
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(no_time());
+    }
     if let Ok(age) = humantime::parse_duration(text) {
         return now
             .checked_sub(age)
             .and_then(micros_since_1970)
             .ok_or_else(too_early);
     }
-    let time: Timestamp = text
-        .parse()
-        .map_err(|_| StartError::NoTime(text.to_owned()))?;
+    let time: Timestamp = text.parse().map_err(|_| no_time())?;
     u64::try_from(time.as_microsecond()).map_err(|_| too_early())
 }
 
@@ -145,10 +148,12 @@ mod tests {
                 Err(StartError::Unreadable(bad.to_owned()))
             );
         }
-        assert_eq!(
-            parse_time("17", now()),
-            Err(StartError::NoTime("17".to_owned()))
-        );
+        for number in ["17", "0"] {
+            assert_eq!(
+                parse_time(number, now()),
+                Err(StartError::NoTime(number.to_owned()))
+            );
+        }
         assert_eq!(
             parse_time("1969-01-01T00:00:00Z", now()),
             Err(StartError::TooEarly("1969-01-01T00:00:00Z".to_owned()))

@@ -81,6 +81,7 @@ fn a_typo_is_refused_with_the_flag_the_text_and_the_way_out() {
             &["--since", "yesterday"],
             &["--since", "'yesterday'", "2026-11-23T10:00:00Z", "2h"],
         ),
+        (&["--since", "0"], &["--since", "'0'", "2h"]),
         (&["--cursor", "5x"], &["--cursor", "'5x'", "2h"]),
         (
             &["--max-frame-size", "many"],
