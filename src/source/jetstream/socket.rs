@@ -61,8 +61,8 @@ pub(super) enum SocketError {
 
 /// A client's end of an open connection.
 #[derive(Debug)]
-pub(super) struct Socket {
-    stream: Stream,
+pub(super) struct Socket<S = Stream> {
+    stream: S,
     buffer: Vec<u8>,
     /// What was received and not looked at yet.
     start: usize,
@@ -70,6 +70,8 @@ pub(super) struct Socket {
     /// How much of a message that is too large is still to come.
     to_skip: u64,
     message: Option<Fragments>,
+    /// The message that was put together last, which the caller may still look at.
+    whole: Vec<u8>,
     cap: usize,
     /// Bytes received and not asked about yet.
     n_received: u64,
@@ -140,9 +142,9 @@ impl Head {
     }
 }
 
-impl Socket {
+impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// A connection whose upgrade is done, and what was received behind it. Messages larger than `cap` bytes are stepped over.
-    pub(super) fn new(stream: Stream, received: &[u8], cap: usize) -> Self {
+    pub(super) fn new(stream: S, received: &[u8], cap: usize) -> Self {
         let mut buffer = vec![0; BUFFER.max(received.len())];
         buffer[..received.len()].copy_from_slice(received);
         Self {
@@ -152,6 +154,7 @@ impl Socket {
             end: received.len(),
             to_skip: 0,
             message: None,
+            whole: Vec::new(),
             cap,
             n_received: received.len() as u64,
             waiting: Vec::new(),
@@ -166,6 +169,7 @@ impl Socket {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Incoming<'_>, SocketError>> {
+        self.whole = Vec::new();
         loop {
             self.skip();
             let received = &self.buffer[self.start..self.end];
@@ -288,25 +292,12 @@ impl Socket {
         if is_too_large {
             return Ok(Incoming::TooLarge(&[]));
         }
-        // It is lent from the buffer like every other message, where there is room once what was there is gone.
-        self.make_room(whole.len());
-        let lent = self.start - whole.len()..self.start;
-        self.buffer[lent.clone()].copy_from_slice(&whole);
+        self.whole = whole;
         Ok(if is_text {
-            Incoming::Text(&self.buffer[lent])
+            Incoming::Text(&self.whole)
         } else {
-            Incoming::Binary(&self.buffer[lent])
+            Incoming::Binary(&self.whole)
         })
-    }
-
-    /// Moves what is not looked at yet so far back that `room` bytes lie before it.
-    fn make_room(&mut self, room: usize) {
-        if self.start < room {
-            let left = self.end - self.start;
-            self.buffer.resize(self.buffer.len().max(room + left), 0);
-            self.buffer.copy_within(self.start..self.end, room);
-            (self.start, self.end) = (room, room + left);
-        }
     }
 
     /// Receives more, into a buffer that has room for a frame of `frame` bytes.

@@ -192,6 +192,44 @@ async fn a_message_that_is_too_large_is_stepped_over_whole_or_in_parts() {
     assert!(socket.buffer.len() <= BUFFER + CAP);
 }
 
+/// So many bytes of pongs.
+fn pongs(bytes: usize) -> Vec<u8> {
+    let mut pongs = [LAST | PONG, 0].repeat(bytes / 2);
+    if bytes % 2 == 1 {
+        pongs.truncate(bytes - 3);
+        pongs.extend_from_slice(&[LAST | PONG, 1, 0]);
+    }
+    pongs
+}
+
+#[tokio::test]
+async fn messages_in_parts_take_no_more_memory_with_each() {
+    let (part, end) = (frame(TEXT, &vec![b'x'; 100_000]), frame(LAST, b"y"));
+    let mut bytes = pongs(2);
+    // How much the buffer holds, were it to grow by each message.
+    let mut held = BUFFER;
+    for _ in 0..10 {
+        // It is full with the first byte of the last part, and full again with the first byte of a pong behind that.
+        bytes.extend(pongs(held - 2 - part.len() - 1));
+        bytes.extend([&part[..], &end[..]].concat());
+        bytes.extend(pongs(held - end.len() - 1 + 2));
+        held += 100_000 - 2;
+    }
+    let stream = tokio::io::join(&bytes[..], tokio::io::sink());
+    let mut socket = Socket::new(stream, &[], CAP);
+    let mut messages = 0;
+    while let Ok(came) = poll_fn(|cx| {
+        let came = socket.poll_next(cx);
+        came.map_ok(|came| matches!(came, Incoming::Text(_)))
+    })
+    .await
+    {
+        messages += u32::from(came);
+        assert!(socket.buffer.len() <= BUFFER + CAP, "{messages} messages");
+    }
+    assert_eq!(messages, 10);
+}
+
 #[tokio::test]
 async fn a_length_beyond_all_memory_is_only_a_number() {
     let (mut socket, mut server) = pair(b"").await;
