@@ -132,6 +132,9 @@ impl Marks {
 }
 
 #[cfg(test)]
+mod laws;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::LineRules;

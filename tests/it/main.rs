@@ -23,6 +23,7 @@ mod limits;
 mod messages;
 mod operation;
 mod probe;
+mod properties;
 mod real_server;
 mod reconnect;
 mod sink_exec;

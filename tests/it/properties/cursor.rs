@@ -1,0 +1,84 @@
+//! What is written of a place in the stream, and read again.
+
+use super::*;
+
+/// The last time that RFC 3339 can show in every time zone: the end of 9999, less a day and two hours.
+const LAST_TIME_US: u64 = 253_402_207_200_000_000;
+
+fn origin() -> impl Strategy<Value = Origin> {
+    (any::<String>(), any::<String>()).prop_map(|(source, host)| Origin {
+        source: source.into(),
+        host,
+    })
+}
+
+fn file() -> impl Strategy<Value = FileMark> {
+    (vec(any::<u8>(), 0..20), any::<u64>(), any::<u64>()).prop_map(|(path, inode, bytes)| {
+        FileMark {
+            path: OsStr::from_bytes(&path).into(),
+            inode,
+            bytes,
+        }
+    })
+}
+
+/// A place that was reached, with the filter it was reached with, or one that somebody set.
+fn saved() -> impl Strategy<Value = Saved> {
+    let reached = (origin(), point(), any::<String>()).prop_map(|(origin, point, filter)| {
+        let position = Position { origin, point };
+        (Place::Reached(position), Some(filter))
+    });
+    let time = (1..=u64::MAX, option::of(origin()))
+        .prop_map(|(time_us, origin)| Place::Time { time_us, origin });
+    let seq = (1..=u64::MAX, origin()).prop_map(|(seq, origin)| Place::Seq { seq, origin });
+    let set = (prop_oneof![time, seq], option::of(any::<String>()));
+    (prop_oneof![reached, set], vec(file(), 0..3)).prop_map(|((place, filter), files)| Saved {
+        place,
+        filter,
+        files,
+    })
+}
+
+proptest! {
+    #![proptest_config(cases(128))]
+
+    #[test]
+    fn a_position_that_is_written_is_read_as_the_same(point in point(), host in any::<String>()) {
+        let origin = Origin { source: "jetstream".into(), host };
+        let position = Position { origin, point };
+        let text = serde_json::to_string(&position).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Position>(&text).unwrap(), position);
+    }
+
+    #[test]
+    fn a_time_that_is_shown_is_read_as_the_same(time_us in 0..=LAST_TIME_US) {
+        let shown = show_time(time_us);
+        prop_assert_eq!(parse_time(&shown, SystemTime::now()), Ok(time_us), "{}", shown);
+        prop_assert_eq!(Start::parse(&shown, SystemTime::now()), Ok(Start::Time(time_us)));
+    }
+
+    #[test]
+    fn a_number_that_is_typed_is_sent_as_it_is(number in any::<u64>()) {
+        let start = Start::parse(&number.to_string(), SystemTime::now());
+        prop_assert_eq!(start.map(Start::as_number), Ok(number));
+    }
+}
+
+proptest! {
+    // Each of them is made durable.
+    #![proptest_config(cases(32))]
+
+    #[test]
+    fn a_cursor_that_is_saved_is_loaded_as_the_same(saved in vec(saved(), 1..4)) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = FileCursor::open(folder.path().join("cursor")).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for saved in saved {
+            let loaded = runtime.block_on(async {
+                store.save(&saved).await.unwrap();
+                store.load().await.unwrap()
+            });
+            prop_assert_eq!(loaded, Some(saved));
+        }
+    }
+}
