@@ -80,6 +80,9 @@ mod cursor_show;
 mod error;
 #[cfg(feature = "cli")]
 mod exporter;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "cli")]
 mod logging;
 #[cfg(feature = "cli")]

@@ -44,7 +44,7 @@ struct Header {
 }
 
 /// Reads what `path` holds.
-pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Saved, CursorError> {
+pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Saved, CursorError> {
     let damaged = |source| CursorError::Damaged {
         path: path.to_owned(),
         source,
@@ -67,7 +67,7 @@ pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Saved, CursorError> {
 }
 
 /// The text of a cursor file.
-pub(super) fn text(saved: &Saved) -> Vec<u8> {
+pub(crate) fn text(saved: &Saved) -> Vec<u8> {
     let Saved {
         place,
         filter,

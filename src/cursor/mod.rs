@@ -2,7 +2,7 @@
 //!
 //! A store keeps what it is given and hands it back. What may be saved, and when, is the pipeline's business.
 
-mod contents;
+pub(crate) mod contents;
 mod file;
 mod keeper;
 mod marks;

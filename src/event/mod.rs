@@ -5,12 +5,12 @@
 
 mod batch;
 mod decode;
-mod envelope;
+pub(crate) mod envelope;
 mod identity;
 mod name;
 mod path;
 mod position;
-mod scan;
+pub(crate) mod scan;
 mod start;
 
 use std::fmt;

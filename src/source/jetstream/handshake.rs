@@ -10,7 +10,7 @@ use std::{
 
 use jiff::fmt::rfc2822;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     time,
 };
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
@@ -52,8 +52,8 @@ pub(super) enum HandshakeError {
 }
 
 /// An open connection and when, by the server's clock, it began.
-pub(super) struct Upgraded {
-    pub(super) stream: Stream,
+pub(super) struct Upgraded<S = Stream> {
+    pub(super) stream: S,
     /// What was received behind the answer.
     pub(super) received: Vec<u8>,
     /// The answer's `Date`, in microseconds since 1970.
@@ -68,11 +68,11 @@ pub(super) struct Document {
 }
 
 /// Asks for `query` at the endpoint.
-pub(super) async fn upgrade(
-    mut stream: Stream,
+pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
     endpoint: &Endpoint,
     query: &str,
-) -> Result<Upgraded, HandshakeError> {
+) -> Result<Upgraded<S>, HandshakeError> {
     let key = generate_key();
     let target = if query.is_empty() {
         endpoint.path().to_owned()
@@ -112,7 +112,7 @@ pub(super) async fn get(
 
 /// Sends a request, and reads until the answer's head is complete. Returns all that was received, the head included.
 async fn ask(
-    stream: &mut Stream,
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     endpoint: &Endpoint,
     target: &str,
     headers: &str,
@@ -185,7 +185,11 @@ impl Answer {
 }
 
 /// Reads the reason of a refusal.
-async fn refusal(stream: Stream, answer: Answer, received: Vec<u8>) -> HandshakeError {
+async fn refusal(
+    stream: impl AsyncRead + Unpin,
+    answer: Answer,
+    received: Vec<u8>,
+) -> HandshakeError {
     // A date to wait for is one of the server's clock, which need not agree with ours.
     let now = answer.date.unwrap_or_else(SystemTime::now);
     HandshakeError::Status {
@@ -197,7 +201,11 @@ async fn refusal(stream: Stream, answer: Answer, received: Vec<u8>) -> Handshake
 }
 
 /// Reads the body of an answer, as far as it comes within a second.
-async fn body(mut stream: Stream, answer: &Answer, mut received: Vec<u8>) -> Vec<u8> {
+async fn body(
+    mut stream: impl AsyncRead + Unpin,
+    answer: &Answer,
+    mut received: Vec<u8>,
+) -> Vec<u8> {
     let mut body = received.split_off(answer.head_bytes);
     let wanted = answer.body_bytes.unwrap_or(usize::MAX).min(BODY.0);
     let read = async {

@@ -5,6 +5,8 @@
 mod clock;
 mod connect;
 mod endpoint;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod handshake;
 mod inflate;
 mod probe;

@@ -34,7 +34,7 @@ pub(super) struct Proxy {
     host: String,
     port: u16,
     /// The value of a `Proxy-Authorization` header; never shown.
-    authorization: Option<String>,
+    pub(super) authorization: Option<String>,
 }
 
 /// Which endpoints go through which proxy.

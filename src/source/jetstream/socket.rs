@@ -335,6 +335,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         std::mem::take(&mut self.n_received)
     }
 
+    /// The bytes that are held, for the fuzz targets.
+    #[cfg(fuzzing)]
+    pub(super) fn memory(&self) -> usize {
+        let message = self.message.as_ref();
+        self.buffer.capacity()
+            + self.waiting.capacity()
+            + self.whole.capacity()
+            + message.map_or(0, |message| message.payload.capacity())
+    }
+
     /// Queues the answer to a ping; an answer more when nothing leaves helps nobody.
     fn answer(&mut self, payload: std::ops::Range<usize>) {
         if self.waiting.len() < MAX_WAITING {

@@ -1,0 +1,163 @@
+//! What can be typed: a whole command line with its environment, and single values.
+//!
+//! Input: how the rest is used, and the rest: one argument or `NAME=VALUE` a line; or a single value; or a file of accounts.
+
+#![no_main]
+
+use std::{
+    ffi::OsString,
+    fs,
+    os::unix::ffi::OsStringExt,
+    path::PathBuf,
+    sync::LazyLock,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use libfuzzer_sys::fuzz_target;
+use rocketman::{
+    event::{CollectionPattern, Did, Start, micros_since_1970, parse_time, show_time},
+    fuzzing::{Resolved, resolve},
+    source::jetstream::{MAX_COLLECTIONS, MAX_DIDS},
+};
+use rocketman_fuzz::choice;
+
+/// The last time that RFC 3339 can show in every time zone: the end of 9999, less a day and two hours.
+const LAST_TIME_US: u64 = 253_402_207_200_000_000;
+
+static DIDS: LazyLock<PathBuf> = LazyLock::new(|| {
+    std::env::temp_dir().join(format!("rocketman-fuzz-dids-{}", std::process::id()))
+});
+
+fuzz_target!(|input: &[u8]| {
+    let mut input = input;
+    match choice(&mut input) % 4 {
+        0 => {
+            if let Ok(text) = str::from_utf8(input) {
+                value(text);
+            }
+        }
+        1 => file_of_dids(input),
+        2 => command_line(vec!["rocketman".into()], input),
+        _ => command_line(vec!["rocketman".into(), "tail".into()], input),
+    }
+});
+
+fn now() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+/// One value, as a time, a cursor and a name.
+fn value(text: &str) {
+    let time = parse_time(text, now());
+    let start = Start::parse(text, now());
+    if let Ok(time_us) = time {
+        assert_eq!(start, Ok(Start::Time(time_us)), "a time is a cursor too");
+    }
+    match start {
+        Ok(Start::Seq(seq)) => assert!(seq < 1_000_000_000_000_000 && text.parse() == Ok(seq)),
+        Ok(Start::Time(time_us)) => {
+            let again = parse_time(&show_time(time_us), now());
+            assert!(time_us > LAST_TIME_US || again == Ok(time_us), "{again:?}");
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+    if let Ok(collection) = CollectionPattern::parse(text) {
+        assert_eq!(
+            (collection.as_str(), collection.to_string().as_str()),
+            (text, text)
+        );
+        let prefix = collection.prefix();
+        assert!(
+            prefix.is_none_or(
+                |prefix| text.strip_suffix('*') == Some(prefix) && prefix.ends_with('.')
+            )
+        );
+    }
+    if let Ok(did) = Did::parse(text) {
+        assert_eq!((did.as_str(), did.to_string().as_str()), (text, text));
+    }
+}
+
+/// A file of accounts names those that are in it, or is refused.
+fn file_of_dids(contents: &[u8]) {
+    fs::write(&*DIDS, contents).expect("the folder for temporary files can be written");
+    let arguments =
+        ["rocketman", "tail", "-d", &format!("@{}", DIDS.display())].map(OsString::from);
+    match resolve(arguments, |_| None, now()).expect("a good command line") {
+        Ok(Resolved::Tail { source, .. }) => {
+            let dids = &source.dids;
+            assert!(!dids.is_empty() && dids.len() <= MAX_DIDS);
+            let text = String::from_utf8_lossy(contents);
+            assert!(dids.iter().all(|did| text.contains(did.as_str())));
+            assert!(dids.is_sorted());
+        }
+        Ok(_) => unreachable!("it is tail"),
+        Err(message) => assert!(message.contains("--did"), "{message}"),
+    }
+}
+
+fn command_line(mut arguments: Vec<OsString>, input: &[u8]) {
+    let mut variables = Vec::new();
+    for line in input.split(|byte| *byte == b'\n') {
+        // Whatever file is named, no file of this machine is read.
+        let line = match line.iter().position(|byte| *byte == b'@') {
+            Some(at) => &line[..at],
+            None => line,
+        };
+        let variable = str::from_utf8(line)
+            .ok()
+            .and_then(|line| line.split_once('='));
+        match variable
+            .filter(|(name, _)| name.ends_with("_PROXY") || name.starts_with("ROCKETMAN_"))
+        {
+            Some((name, value)) => variables.push((name.to_owned(), value.to_owned())),
+            None => arguments.push(OsString::from_vec(line.to_vec())),
+        }
+    }
+    let variable = |wanted: &str| {
+        let found = variables.iter().find(|(name, _)| name == wanted);
+        found.map(|(_, value)| value.clone())
+    };
+    match resolve(arguments, variable, now()) {
+        Some(Ok(resolved)) => makes_sense(&resolved),
+        Some(Err(message)) => assert!(!message.is_empty()),
+        None => {}
+    }
+}
+
+fn makes_sense(resolved: &Resolved) {
+    match resolved {
+        Resolved::Tail {
+            source,
+            filter,
+            pipeline,
+            introduction,
+        } => {
+            assert!(!source.endpoints.is_empty() && source.max_frame_bytes > 0);
+            assert!(source.collections.len() <= MAX_COLLECTIONS);
+            assert!(source.dids.len() <= MAX_DIDS);
+            if let (Some(Start::Time(since)), Some(until)) = (source.start, pipeline.until_us) {
+                assert!(since < until);
+            }
+            assert!(introduction.contains(filter.description()));
+            for duration in [source.frame_timeout, pipeline.save_every, pipeline.grace] {
+                assert!(Instant::now().checked_add(duration).is_some());
+            }
+            let [frame_timeout, save_every] = [source.frame_timeout, pipeline.save_every];
+            assert!(!source.connect_timeout.is_zero() && !frame_timeout.is_zero());
+            assert!(!save_every.is_zero());
+        }
+        Resolved::Probe { endpoints, timeout } => {
+            assert!(!endpoints.is_empty() && !timeout.is_zero());
+        }
+        Resolved::Cursor(start) => {
+            let now_us = micros_since_1970(now());
+            match start {
+                Some(Start::Seq(seq)) => assert_ne!(*seq, 0),
+                Some(Start::Time(time_us)) => assert!((1..=now_us.unwrap()).contains(time_us)),
+                None => {}
+            }
+        }
+        Resolved::Other => {}
+    }
+}
