@@ -19,7 +19,7 @@ use crate::{progress::describe, stats::Stats};
 const LARGEST_HEAD: usize = 8 * 1024;
 
 /// So many requests are served at once; others wait in the listener's queue.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 64;
 
 /// How long a request may take, from its first byte to the last of its answer.
 const LIMIT: Duration = Duration::from_secs(5);

@@ -13,10 +13,13 @@ use tracing::debug;
 
 use crate::{progress::describe, stats::Stats};
 
-/// How often the status is told, and a start that takes its time is excused, where no watchdog wants to hear more often.
+/// How often the status is told, where no watchdog wants to hear more often.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// How much longer a start may take while tries are under way, each time that is said: three times as long as until it is said again.
+/// How soon it is noticed that the stream is read.
+const UNTIL_READY: Duration = Duration::from_millis(500);
+
+/// How much longer a start may take while tries are under way, each time that is said.
 const EXTENSION: Duration = Duration::from_secs(15);
 
 /// The line to the service manager.
@@ -63,7 +66,6 @@ impl Service {
 
     /// Says how things are. Ready is who was connected once; alive is who receives, or tries again.
     pub(crate) fn tell(&mut self, stats: &Stats) {
-        self.next = Instant::now() + self.every;
         let status = describe(stats, None, stats.lag());
         let mut message = format!("STATUS={status}\n");
         let extension = format!("EXTEND_TIMEOUT_USEC={}\n", EXTENSION.as_micros());
@@ -78,6 +80,12 @@ impl Service {
         if self.has_watchdog && stats.is_alive() {
             message.push_str("WATCHDOG=1\n");
         }
+        self.next = Instant::now()
+            + if self.is_ready {
+                self.every
+            } else {
+                self.every.min(UNTIL_READY)
+            };
         self.send(&message);
     }
 

@@ -265,10 +265,10 @@ impl Stats {
         }
     }
 
-    /// There is no doubt that the run lives until this moment.
+    /// After what just happened there is no doubt that the run lives until this moment.
     pub(crate) fn set_alive_until(&self, moment: Instant) {
         let after = millis(moment.saturating_duration_since(self.since));
-        self.alive_until_ms.fetch_max(after, Relaxed);
+        self.alive_until_ms.store(after, Relaxed);
     }
 
     pub(crate) fn add_events(&self, class: usize, n: u64) {

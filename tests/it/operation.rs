@@ -4,17 +4,15 @@ mod metrics;
 mod service;
 
 use std::{
-    io::{PipeReader, Read},
+    io::{self, PipeReader},
     process::Stdio,
+    thread,
 };
-
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::support::{
     events::post,
     jetstream::Server,
     program::{Rocketman, Running},
-    wait_until,
 };
 
 /// A server that sends more than all buffers hold, and then stays.
@@ -32,16 +30,7 @@ fn unread(call: Rocketman) -> (Running, PipeReader) {
     (call.stdout(Stdio::from(writer)).start_elsewhere(), reader)
 }
 
-/// Reads for as long as there is something to read.
-fn read_on(reader: &mut PipeReader) {
-    let mut buffer = vec![0; 1 << 20];
-    wait_until("everything is read", || {
-        let mut ask = [PollFd::new(&*reader, PollFlags::IN)];
-        let soon = Timespec {
-            tv_sec: 0,
-            tv_nsec: 300_000_000,
-        };
-        let is_there = poll(&mut ask, Some(&soon)).unwrap() > 0;
-        !is_there || reader.read(&mut buffer).unwrap() == 0
-    });
+/// Reads from now on, for as long as there is somebody to write.
+fn read_on(mut reader: PipeReader) {
+    thread::spawn(move || io::copy(&mut reader, &mut io::sink()));
 }

@@ -91,10 +91,10 @@ fn the_watchdog_is_fed_while_the_stream_moves_and_not_at_a_standstill() {
     let call = Rocketman::tail(&server.url())
         .with("--frame-timeout 500ms")
         .env("WATCHDOG_USEC", "100000");
-    let (running, mut reader) = unread(manager.call(call));
+    let (running, reader) = unread(manager.call(call));
     manager.wait_for(|message| message.contains("WATCHDOG=1\n"));
     manager.wait_for(|message| !message.contains("WATCHDOG=1\n"));
-    read_on(&mut reader);
+    read_on(reader);
     manager.wait_for(|message| message.contains("WATCHDOG=1\n"));
     drop(running);
 }
