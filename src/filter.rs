@@ -88,7 +88,13 @@ impl Filter {
     pub fn keeps(&self, event: &Event<'_>) -> bool {
         self.kinds.has(event.kind() as u8)
             && (event.kind() != Kind::Commit || self.keeps_commit(event))
-            && (self.dids.is_empty() || self.dids.contains(event.did_bytes()))
+            && self.keeps_did(event.did_bytes())
+    }
+
+    /// Whether a server with this filter sends the event: a commit without a collection passes, and kinds and operations are not asked.
+    pub(crate) fn sends(&self, kind: Kind, did: &[u8], collection: &[u8]) -> bool {
+        self.keeps_did(did)
+            && (kind != Kind::Commit || collection.is_empty() || self.keeps_collection(collection))
     }
 
     /// The filter in words, the same for equal filters: for people, and to notice that a saved cursor was made with another one.
@@ -100,12 +106,16 @@ impl Filter {
         event
             .operation()
             .is_none_or(|operation| self.operations.has(operation as u8))
-            && ((self.exact.is_empty() && self.prefixes.is_empty())
-                || self.keeps_collection(event.collection_bytes()))
+            && self.keeps_collection(event.collection_bytes())
+    }
+
+    fn keeps_did(&self, did: &[u8]) -> bool {
+        self.dids.is_empty() || self.dids.contains(did)
     }
 
     fn keeps_collection(&self, collection: &[u8]) -> bool {
-        self.exact.contains(collection)
+        (self.exact.is_empty() && self.prefixes.is_empty())
+            || self.exact.contains(collection)
             || self
                 .prefixes
                 .iter()

@@ -67,6 +67,7 @@ pub mod cursor;
 pub mod event;
 pub mod filter;
 pub mod metrics;
+pub mod serve;
 pub mod sink;
 pub mod source;
 

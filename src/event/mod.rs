@@ -17,7 +17,6 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-pub(crate) use self::start::micros;
 pub use self::{
     batch::{Batch, Events},
     decode::{BadEvent, LineRules},
@@ -26,6 +25,7 @@ pub use self::{
     position::{FileMark, Origin, Place, Point, Position},
     start::{Start, StartError, micros_since_1970, now_us, parse_time, show_time},
 };
+pub(crate) use self::{decode::envelope as read_envelope, start::micros};
 
 /// The kind of an event, as its `kind` field says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -137,6 +137,17 @@ impl Span {
             start: to_u32(start),
             len: to_u32(len),
             unescaped: true,
+        }
+    }
+
+    /// The same text where the line has been put behind `by` bytes of others.
+    pub(crate) fn shifted(self, by: usize) -> Self {
+        if self.unescaped {
+            return self;
+        }
+        Self {
+            start: self.start.saturating_add(to_u32(by)),
+            ..self
         }
     }
 

@@ -37,6 +37,15 @@ impl CollectionPattern {
         }
     }
 
+    /// Reads a pattern as servers do: of a prefix they only want that it ends in `.*`.
+    pub(crate) fn parse_as_server(text: &str) -> Result<Self, NameError> {
+        if text.ends_with(".*") {
+            Ok(Self(text.to_owned()))
+        } else {
+            Self::parse(text)
+        }
+    }
+
     /// The pattern as it was written, which is also what servers take.
     pub fn as_str(&self) -> &str {
         &self.0

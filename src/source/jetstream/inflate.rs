@@ -3,6 +3,8 @@
 //! One context and one prepared dictionary serve every event, and the output goes straight into the batch.
 
 #[cfg(feature = "zstd")]
+pub(crate) use with_zstd::DICTIONARY;
+#[cfg(feature = "zstd")]
 pub(super) use with_zstd::Inflater;
 #[cfg(not(feature = "zstd"))]
 pub(super) use without_zstd::Inflater;
@@ -16,7 +18,7 @@ mod with_zstd {
     use crate::event::BadEvent;
 
     /// The dictionary itself (protocol reference, section 1.9). Not served by any endpoint, so it is part of the program.
-    const DICTIONARY: &[u8] = include_bytes!("dictionary/v1.zdict");
+    pub(crate) const DICTIONARY: &[u8] = include_bytes!("dictionary/v1.zdict");
 
     /// The id in the dictionary's header and in every frame made with it.
     const DICTIONARY_ID: u32 = 1_612_007_021;

@@ -25,6 +25,8 @@ use std::{convert::Infallible, error::Error, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
+#[cfg(feature = "zstd")]
+pub(crate) use self::inflate::DICTIONARY;
 use self::{
     clock::{ahead_us, end_moment},
     connect::{ConnectError, Connector},

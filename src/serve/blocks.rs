@@ -1,0 +1,131 @@
+//! Blocks that consumers share: read and encoded when the first asks, kept while there is room.
+
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::{sync::OnceCell, task::spawn_blocking};
+
+use super::{
+    block::{Block, BlockBuilder, Encoding},
+    feed::{Feed, FeedError},
+};
+
+/// The blocks of a feed.
+#[derive(Debug)]
+pub(super) struct Blocks<F> {
+    feed: Arc<F>,
+    legacy: bool,
+    most_bytes: usize,
+    shelf: Mutex<Shelf>,
+}
+
+/// What is kept, and for how much longer.
+#[derive(Debug, Default)]
+struct Shelf {
+    held: HashMap<u64, Held>,
+    bytes: usize,
+    /// Counts the requests, so that the block that was asked for the longest ago is known.
+    requests: u64,
+}
+
+#[derive(Debug)]
+struct Held {
+    cell: Arc<OnceCell<Arc<Block>>>,
+    bytes: usize,
+    used: u64,
+}
+
+impl<F: Feed> Blocks<F> {
+    pub(super) fn new(feed: Arc<F>, legacy: bool, most_bytes: usize) -> Self {
+        Self {
+            feed,
+            legacy,
+            most_bytes,
+            shelf: Mutex::default(),
+        }
+    }
+
+    /// A block, ready to be sent; `None` behind the last one.
+    pub(super) async fn get(
+        &self,
+        index: u64,
+        start_us: u64,
+        encoding: Encoding,
+    ) -> Result<Option<Arc<Block>>, FeedError> {
+        let cell = self.shelf().ask(index);
+        let read = || async {
+            let (feed, legacy) = (Arc::clone(&self.feed), self.legacy);
+            let result = spawn_blocking(move || {
+                let mut builder = BlockBuilder::new(legacy);
+                let there_is = feed.read(index, start_us, &mut builder)?;
+                Ok::<_, FeedError>(there_is.then(|| Arc::new(builder.finish())))
+            });
+            match result.await {
+                Ok(Ok(Some(block))) => Ok(block),
+                Ok(Ok(None)) => Err(None),
+                Ok(Err(error)) => Err(Some(error)),
+                // The runtime ends, or the feed panicked.
+                Err(error) => Err(Some(FeedError {
+                    what: format!("block {index}"),
+                    source: io::Error::other(error),
+                })),
+            }
+        };
+        let block = match cell.get_or_try_init(read).await {
+            Ok(block) => Arc::clone(block),
+            Err(failure) => {
+                self.shelf().forget(index);
+                return failure.map_or(Ok(None), Err);
+            }
+        };
+        if encoding == Encoding::Zstd && !block.is_deflated() {
+            let block = Arc::clone(&block);
+            // The block itself sees to it that this is done once.
+            spawn_blocking(move || block.deflated().bytes()).await.ok();
+        }
+        self.shelf().weigh(index, block.bytes(), self.most_bytes);
+        Ok(Some(block))
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        // Nothing panics while it is held.
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shelf {
+    fn ask(&mut self, index: u64) -> Arc<OnceCell<Arc<Block>>> {
+        self.requests += 1;
+        let held = self.held.entry(index).or_insert_with(|| Held {
+            cell: Arc::default(),
+            bytes: 0,
+            used: 0,
+        });
+        held.used = self.requests;
+        Arc::clone(&held.cell)
+    }
+
+    fn forget(&mut self, index: u64) {
+        if let Some(held) = self.held.remove(&index) {
+            self.bytes -= held.bytes;
+        }
+    }
+
+    /// Notes how large a block is, and makes room by those that were asked for the longest ago.
+    fn weigh(&mut self, index: u64, bytes: usize, most_bytes: usize) {
+        if let Some(held) = self.held.get_mut(&index) {
+            self.bytes = self.bytes + bytes - held.bytes;
+            held.bytes = bytes;
+        }
+        while self.bytes > most_bytes && self.held.len() > 1 {
+            let oldest = self.held.iter().min_by_key(|(_, held)| held.used);
+            let Some(oldest) = oldest.map(|(index, _)| *index) else {
+                return;
+            };
+            self.forget(oldest);
+        }
+    }
+}

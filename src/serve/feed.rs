@@ -1,0 +1,93 @@
+//! What a server serves: a stream of events in blocks that can be read again and again, and when each of them is due.
+
+use std::{
+    io,
+    time::{Duration, SystemTime},
+};
+
+use super::block::BlockBuilder;
+use crate::event::micros_since_1970;
+
+/// A place in a feed that a consumer asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The first event there is.
+    Beginning,
+    /// The event with this number, or else the first behind it.
+    Seq(u64),
+    /// The first event of this time or later, in microseconds since 1970.
+    Time(u64),
+}
+
+/// When events are sent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pace {
+    /// At once, as fast as consumers take them. There is no "now": who names no cursor begins at the first event.
+    Max,
+    /// Each at its own time.
+    Timed {
+        /// The event of this time is due at the moment the clock starts, earlier ones are history.
+        first_us: u64,
+        /// How many seconds of the stream pass in one second.
+        speed: f64,
+    },
+}
+
+impl Pace {
+    /// How long after the clock's start an event of this time is due; `None` where that lies behind the end of all clocks.
+    pub(super) fn due(self, time_us: u64) -> Option<Duration> {
+        match self {
+            Self::Max => Some(Duration::ZERO),
+            Self::Timed { first_us, speed } => {
+                let ahead = Duration::from_micros(time_us.saturating_sub(first_us));
+                Duration::try_from_secs_f64(ahead.as_secs_f64() / speed).ok()
+            }
+        }
+    }
+
+    /// The time of the event that is due `elapsed` after the clock's start; `None` where all are.
+    pub(super) fn now(self, elapsed: Duration) -> Option<u64> {
+        match self {
+            Self::Max => None,
+            Self::Timed { first_us, speed } => {
+                let passed = Duration::try_from_secs_f64(elapsed.as_secs_f64() * speed);
+                let passed = passed.map_or(u64::MAX, crate::event::micros);
+                Some(first_us.saturating_add(passed))
+            }
+        }
+    }
+}
+
+/// Why a block could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {what}")]
+pub struct FeedError {
+    /// What was read.
+    pub what: String,
+    /// Why not.
+    #[source]
+    pub source: io::Error,
+}
+
+/// A stream of events in numbered blocks, the first being 0.
+///
+/// The same block always holds the same events: consumers that begin at different places share them. `start_us` is the wall clock
+/// at the moment the first consumer began; it never changes while a server runs, and times may be counted from it.
+pub trait Feed: Send + Sync + 'static {
+    /// What is served, in a few words for people.
+    fn describe(&self) -> String;
+
+    /// Adds the events of a block to an empty `block`, and returns false where the stream ends before it. May block the thread.
+    fn read(&self, index: u64, start_us: u64, block: &mut BlockBuilder) -> Result<bool, FeedError>;
+
+    /// The block that holds the place, or one before it. Events before the place are skipped by the caller.
+    fn find(&self, place: Place, start_us: u64) -> u64;
+
+    /// When events are due.
+    fn pace(&self, start_us: u64) -> Pace;
+}
+
+/// The wall clock in microseconds since 1970.
+pub(super) fn wall_us() -> u64 {
+    micros_since_1970(SystemTime::now()).unwrap_or_default()
+}

@@ -1,0 +1,351 @@
+//! A Jetstream of your own: the v1 wire from the server's side, over events that are invented or were recorded.
+//!
+//! A [`Feed`] yields events in blocks; each is encoded once and shared by all consumers, who are wherever they like in the stream.
+//! Nothing is queued for anybody: a consumer that takes nothing is behind, then cut, and no other notices.
+//!
+//! ```no_run
+//! use rocketman::serve::{Demo, Server, ServerSettings};
+//!
+//! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let feed = Demo::parse("demo:?rate=1000&seed=7")?;
+//! let server = Server::bind(([127, 0, 0, 1], 0).into(), feed, ServerSettings::default()).await?;
+//! println!("ws://{}/subscribe", server.address()?);
+//! server.run(Default::default()).await;
+//! # Ok(()) }
+//! ```
+
+mod block;
+mod blocks;
+mod consumer;
+mod deflate;
+mod demo;
+mod feed;
+mod incoming;
+mod line;
+mod options;
+mod outbox;
+mod request;
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+pub use self::{
+    block::BlockBuilder,
+    demo::{Demo, DemoError},
+    feed::{Feed, FeedError, Pace, Place},
+};
+use self::{
+    blocks::Blocks,
+    consumer::{Consumer, Left},
+    request::{Answer, Request, Rules},
+};
+use crate::{STATE, error::chain};
+
+/// So many requests may be under way that are no consumers yet; others wait in the listener's queue.
+const UPGRADES: usize = 512;
+
+/// How long it is waited when no connection can be accepted, for want of descriptors for example.
+const AFTER_FAILURE: Duration = Duration::from_millis(100);
+
+/// How a server treats its consumers. The default is what public servers do.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// Speak as servers did that do not number their events: no `cursor` in events, and every cursor is a time.
+    pub legacy: bool,
+    /// End when a consumer has everything, and none is left.
+    pub exit_at_end: bool,
+    /// How often consumers are pinged.
+    pub ping_every: Duration,
+    /// How long an answer to a ping may take.
+    pub pong_within: Duration,
+    /// A consumer that takes nothing for this long is cut.
+    pub write_within: Duration,
+    /// How long a request may take.
+    pub upgrade_within: Duration,
+    /// How long a consumer that was sent a close frame may take to answer it.
+    pub farewell: Duration,
+    /// The most consumers; others are told to come back.
+    pub max_consumers: usize,
+    /// How much memory encoded events are kept in, beside the block that each consumer is at.
+    pub cache_bytes: usize,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            legacy: false,
+            exit_at_end: false,
+            ping_every: Duration::from_secs(30),
+            pong_within: Duration::from_secs(5),
+            write_within: Duration::from_secs(5),
+            upgrade_within: Duration::from_secs(10),
+            farewell: Duration::from_secs(5),
+            max_consumers: 10_000,
+            cache_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// What a server did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Served {
+    /// How many consumers there were.
+    pub consumers: u64,
+    /// How many events were sent to them.
+    pub events: u64,
+}
+
+/// A server that listens.
+#[derive(Debug)]
+pub struct Server<F> {
+    listener: TcpListener,
+    shared: Arc<Shared<F>>,
+}
+
+/// What all connections share.
+#[derive(Debug)]
+struct Shared<F> {
+    feed: Arc<F>,
+    blocks: Blocks<F>,
+    settings: ServerSettings,
+    description: String,
+    clock: OnceLock<Clock>,
+    consumers: AtomicU64,
+    sent: AtomicU64,
+    /// How many consumers have everything.
+    ended: AtomicU64,
+    /// How much memory unfinished messages of consumers take.
+    held_bytes: AtomicUsize,
+}
+
+/// The moment the first consumer began.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    start: Instant,
+    start_us: u64,
+    pace: Pace,
+}
+
+impl<F: Feed> Shared<F> {
+    fn clock(&self) -> &Clock {
+        self.clock.get_or_init(|| {
+            let start_us = feed::wall_us();
+            Clock {
+                start: Instant::now(),
+                start_us,
+                pace: self.feed.pace(start_us),
+            }
+        })
+    }
+
+    fn start_us(&self) -> u64 {
+        self.clock().start_us
+    }
+
+    /// Where a consumer begins that names no place.
+    fn tip(&self) -> Place {
+        let Clock { start, pace, .. } = self.clock();
+        pace.now(start.elapsed())
+            .map_or(Place::Beginning, Place::Time)
+    }
+
+    /// When an event of this time is sent; `None` for never.
+    fn due(&self, time_us: u64) -> Option<Instant> {
+        let Clock { start, pace, .. } = self.clock();
+        start.checked_add(pace.due(time_us)?)
+    }
+}
+
+impl<F: Feed> Server<F> {
+    /// Listens. Nobody is served before [`Server::run`].
+    pub async fn bind(address: SocketAddr, feed: F, settings: ServerSettings) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let feed = Arc::new(feed);
+        Ok(Self {
+            listener,
+            shared: Arc::new(Shared {
+                description: feed.describe(),
+                blocks: Blocks::new(Arc::clone(&feed), settings.legacy, settings.cache_bytes),
+                feed,
+                settings,
+                clock: OnceLock::new(),
+                consumers: AtomicU64::new(0),
+                sent: AtomicU64::new(0),
+                ended: AtomicU64::new(0),
+                held_bytes: AtomicUsize::new(0),
+            }),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until it is stopped, or everything is served and that is to be the end. Consumers are taken leave of.
+    pub async fn run(self, stop: CancellationToken) -> Served {
+        let Self { listener, shared } = self;
+        let upgrades = Arc::new(Semaphore::new(UPGRADES));
+        let places = Arc::new(Semaphore::new(shared.settings.max_consumers));
+        let mut tasks = JoinSet::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                accepted = accept(&listener, &upgrades) => match accepted {
+                    Ok((stream, peer, upgrade)) => {
+                        let guest = Guest { peer, upgrade, places: Arc::clone(&places) };
+                        let attended = attend(stream, guest, Arc::clone(&shared), stop.clone());
+                        tasks.spawn(attended);
+                    }
+                    Err(error) => {
+                        warn!(%error, "cannot accept a connection");
+                        sleep(AFTER_FAILURE).await;
+                    }
+                },
+                Some(ended) = tasks.join_next() => {
+                    tell_panic(ended);
+                    let is_over = shared.settings.exit_at_end && shared.ended.load(Relaxed) > 0;
+                    if is_over && tasks.is_empty() {
+                        break;
+                    }
+                }
+            }
+        }
+        drop(listener);
+        stop.cancel();
+        while let Some(ended) = tasks.join_next().await {
+            tell_panic(ended);
+        }
+        Served {
+            consumers: shared.consumers.load(Relaxed),
+            events: shared.sent.load(Relaxed),
+        }
+    }
+}
+
+fn tell_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        warn!(%error, "a connection failed");
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    upgrades: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let upgrade = Arc::clone(upgrades)
+        .acquire_owned()
+        .await
+        .map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    stream.set_nodelay(true)?;
+    Ok((stream, peer, upgrade))
+}
+
+/// Who came, and what it needs to stay.
+struct Guest {
+    peer: SocketAddr,
+    /// Given back when the request is answered.
+    upgrade: OwnedSemaphorePermit,
+    places: Arc<Semaphore>,
+}
+
+/// Answers one request, and serves whoever it makes a consumer.
+async fn attend<F: Feed>(
+    mut stream: TcpStream,
+    guest: Guest,
+    shared: Arc<Shared<F>>,
+    stop: CancellationToken,
+) {
+    let Guest {
+        peer,
+        upgrade,
+        places,
+    } = guest;
+    let settings = &shared.settings;
+    let rules = Rules {
+        legacy: settings.legacy,
+        description: &shared.description,
+    };
+    let request = tokio::select! {
+        request = timeout(settings.upgrade_within, request::read(&mut stream, &rules)) => request,
+        () = stop.cancelled() => return,
+    };
+    let (request, received) = match request {
+        Ok(Ok(Some(request))) => request,
+        Ok(Ok(None) | Err(_)) => return,
+        Err(_) => {
+            debug!(%peer, "a request took too long");
+            return;
+        }
+    };
+    let place = Arc::clone(&places).try_acquire_owned();
+    let answer = match (request, place) {
+        (Request::Subscribe(subscribe), Ok(place)) => {
+            let switching = request::switching(&subscribe);
+            if !matches!(
+                timeout(
+                    settings.write_within,
+                    stream.write_all(switching.as_bytes())
+                )
+                .await,
+                Ok(Ok(()))
+            ) {
+                return;
+            }
+            drop(upgrade);
+            shared.consumers.fetch_add(1, Relaxed);
+            info!(%peer, "a consumer came");
+            let left = Consumer::new(Arc::clone(&shared), *subscribe, received, stop)
+                .run(&mut stream)
+                .await;
+            tell_left(peer, &left);
+            drop(place);
+            return;
+        }
+        (Request::Subscribe(_), Err(_)) => {
+            Answer::text(503, "there are too many consumers, try again later")
+        }
+        (Request::Other(answer), _) => answer,
+    };
+    debug!(%peer, status = answer.status, "a request was answered");
+    // Whoever asked may be gone, or take too long.
+    timeout(
+        settings.upgrade_within,
+        request::respond(&mut stream, &answer),
+    )
+    .await
+    .ok();
+}
+
+fn tell_left(peer: SocketAddr, left: &Left) {
+    match left {
+        Left::Slow(_) | Left::Silent(_) => {
+            warn!(target: STATE, %peer, "cut off the consumer at {peer}: {left}");
+        }
+        Left::Feed(error) => warn!(target: STATE, %peer, "{}", chain(error)),
+        Left::Gone | Left::Broken(_) | Left::Closed(_) => {
+            info!(%peer, "a consumer is gone: {left}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
