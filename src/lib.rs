@@ -78,6 +78,8 @@ mod console;
 mod cursor_move;
 #[cfg(feature = "cli")]
 mod cursor_show;
+#[cfg(feature = "cli")]
+mod demo;
 mod error;
 #[cfg(feature = "cli")]
 mod exporter;

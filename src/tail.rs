@@ -10,6 +10,7 @@ use tracing::{info, warn};
 use crate::{
     STATE,
     cursor::{AnyCursorStore, FileCursor, NoCursor},
+    demo::DemoServer,
     error::Error,
     event::show_time,
     exporter::Exporter,
@@ -32,12 +33,13 @@ const SAME_KEY: Duration = Duration::from_millis(50);
 /// Runs until an end that was asked for.
 pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<ExitCode, Failure> {
     let TailSettings {
-        source,
+        mut source,
         filter,
         output,
         cursor_file,
         pipeline,
         metrics_addr,
+        demo,
         introduction,
     } = settings;
     let mut signals = Signals::listen().map_err(|source| Failure::System {
@@ -59,6 +61,15 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
         service: Service::from_env(program::variable),
     };
     info!(target: STATE, "{introduction}");
+    // Held to the end: dropped, it serves no more.
+    let demo = demo.map(DemoServer::start).transpose();
+    let demo = demo.map_err(|source| Failure::System {
+        action: "serve the demo on this machine",
+        source,
+    })?;
+    if let Some(demo) = &demo {
+        source.endpoints = vec![demo.endpoint().clone()];
+    }
     let stats = Arc::new(Stats::default());
     let source = AnySource::Jetstream(Box::new(Jetstream::new(source, Arc::clone(&stats))));
     let stop = CancellationToken::new();

@@ -200,11 +200,15 @@ Examples:
 /// All that can be typed after `rocketman tail`.
 #[derive(Debug, Args)]
 pub struct TailArgs {
-    /// Servers to read from, in order of preference
+    /// Servers to read from, in order of preference, or demo:
     ///
     /// wss://HOST[:PORT]/subscribe is the Jetstream exactly there. https://HOST or HOST[:PORT] is the Jetstream of that
     /// host; without a scheme, TLS is used except on loopback. The next server is tried when one cannot be
     /// reached, falls silent, brings nothing, or is lost three times in a minute.
+    ///
+    /// demo: is a stream of invented events, served and read within this process, without a network. demo:?rate=1000&seed=7
+    /// says how many events there are in a second (or max) and which: the same seed gives the same events. It stands alone.
+    ///
     /// Without any, the public instances of Bluesky are read. ROCKETMAN_SOURCE lists servers, separated by blanks.
     #[arg(value_name = "SOURCE", hide_short_help = true)]
     pub source: Vec<String>,

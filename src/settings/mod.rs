@@ -21,6 +21,7 @@ use crate::{
     event::{LineRules, NameError, Start, StartError, parse_time, show_time},
     filter::Filter,
     pipeline::PipelineSettings,
+    serve::{Demo, DemoError, Feed},
     source::{
         BadEventFile,
         jetstream::{Endpoint, EndpointError, JetstreamSettings, OnGap, Proxies, ProxyError},
@@ -49,6 +50,8 @@ pub(crate) struct TailSettings {
     pub(crate) cursor_file: Option<PathBuf>,
     pub(crate) pipeline: PipelineSettings,
     pub(crate) metrics_addr: Option<SocketAddr>,
+    /// The stream to invent, where that is the source.
+    pub(crate) demo: Option<Demo>,
     /// What is read, with which effective filter, from where: the first line on stderr.
     pub(crate) introduction: String,
 }
@@ -95,6 +98,10 @@ pub(crate) enum SettingsError {
     Nothing(String),
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    #[error(transparent)]
+    Demo(#[from] DemoError),
+    #[error("demo: stands alone: '{0}' cannot be read with it")]
+    MixedDemo(String),
     #[error("the environment's proxy cannot be used")]
     Proxy(#[from] ProxyError),
     #[error("{variable}: '{value}' is none of {}", allowed.join(", "))]
@@ -128,6 +135,8 @@ impl SettingsError {
             Self::Future(_) => Some("to begin with what comes next, set it to 0s".to_owned()),
             Self::Nothing(_) => Some("give a time or an age; for all that a server has, an age such as 30d".to_owned()),
             Self::OperationsWithoutCommits => Some("add --kind commit, or leave --op off".to_owned()),
+            Self::Demo(_) => Some("try demo: alone, or demo:?rate=1000&seed=7".to_owned()),
+            Self::MixedDemo(_) => Some("run two processes, one for each".to_owned()),
             _ => None,
         }
     }
@@ -191,8 +200,14 @@ impl TailSettings {
         let bad_events = output.bad_events.take();
         let bad_events = bad_events.map(open_bad_events).transpose()?;
         let (output, rules) = resolve_output(output)?;
+        let sources = or_variable(source, "ROCKETMAN_SOURCE", &variable);
+        let demo = demo(&sources)?;
         let source = JetstreamSettings {
-            endpoints: endpoints(&or_variable(source, "ROCKETMAN_SOURCE", &variable))?,
+            endpoints: match demo {
+                // Known when it is served.
+                Some(_) => Vec::new(),
+                None => endpoints(&sources)?,
+            },
             start,
             rewind,
             on_gap: match on_gap {
@@ -205,7 +220,11 @@ impl TailSettings {
             bad_events,
             ..resolve_connection(connection, wanted)
         };
-        let introduction = introduction(&source, &filter, hides_kinds, cursor_file.as_deref());
+        let what = demo
+            .as_ref()
+            .map_or_else(|| servers(&source.endpoints), Feed::describe);
+        let from = beginning(source.start, cursor_file.as_deref());
+        let introduction = introduction(&what, &filter, hides_kinds, &from);
         let pipeline = PipelineSettings {
             count,
             until_us,
@@ -222,6 +241,7 @@ impl TailSettings {
             cursor_file,
             pipeline,
             metrics_addr,
+            demo,
             introduction,
         })
     }
@@ -326,37 +346,56 @@ fn endpoints(sources: &[String]) -> Result<Vec<Endpoint>, SettingsError> {
         .collect::<Result<_, _>>()?)
 }
 
-fn introduction(
-    source: &JetstreamSettings,
-    filter: &Filter,
-    hides_kinds: bool,
-    cursor_file: Option<&Path>,
-) -> String {
-    let first = source
-        .endpoints
+/// The one source that is a demo, if it is one.
+fn demo(sources: &[String]) -> Result<Option<Demo>, SettingsError> {
+    let Some(demo) = sources.iter().find(|source| Demo::is_demo(source)) else {
+        return Ok(None);
+    };
+    let demo = Demo::parse(demo)?;
+    match sources
+        .iter()
+        .find(|source| !Demo::is_demo(source))
+        .or(sources.get(1))
+    {
+        None => Ok(Some(demo)),
+        Some(other) => Err(SettingsError::MixedDemo(
+            other
+                .chars()
+                .take(200)
+                .flat_map(char::escape_debug)
+                .collect(),
+        )),
+    }
+}
+
+fn servers(endpoints: &[Endpoint]) -> String {
+    let first = endpoints
         .first()
         .map(ToString::to_string)
         .unwrap_or_default();
-    let others = match source.endpoints.len() {
-        0 | 1 => String::new(),
-        2 => " (or 1 other)".to_owned(),
-        n => format!(" (or {} others)", n - 1),
-    };
-    let from = match (source.start, cursor_file) {
+    match endpoints.len() {
+        0 | 1 => first,
+        2 => format!("{first} (or 1 other)"),
+        n => format!("{first} (or {} others)", n - 1),
+    }
+}
+
+fn beginning(start: Option<Start>, cursor_file: Option<&Path>) -> String {
+    match (start, cursor_file) {
         (Some(Start::Time(time_us)), _) => format!("from {}", show_time(time_us)),
         (Some(Start::Seq(seq)), _) => format!("from number {seq}"),
         (None, Some(path)) if path.exists() => {
             format!("from the cursor in '{}'", path.display())
         }
         (None, _) => "from now on".to_owned(),
-    };
+    }
+}
+
+fn introduction(what: &str, filter: &Filter, hides_kinds: bool, from: &str) -> String {
     let hint = if hides_kinds {
         "; add --kind all to keep account, identity and sync events"
     } else {
         ""
     };
-    format!(
-        "reading {first}{others}: {}, {from}{hint}",
-        filter.description()
-    )
+    format!("reading {what}: {}, {from}{hint}", filter.description())
 }

@@ -31,7 +31,7 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("completions", "shell", &["flags::behaviour::completions_are_those_of_the_shell"]),
     ("man", "command", &["flags::behaviour::the_manual_has_a_page_for_each_command"]),
     ("man", "--dir", &["flags::behaviour::the_manual_has_a_page_for_each_command"]),
-    ("tail", "source", &["connection::the_next_source_is_tried_when_one_refuses", "bad_input::a_typo_is_refused_with_the_flag_the_text_and_the_way_out"]),
+    ("tail", "source", &["demo::posts_come_at_once_and_it_is_said_that_they_are_invented", "connection::the_next_source_is_tried_when_one_refuses", "bad_input::a_typo_is_refused_with_the_flag_the_text_and_the_way_out"]),
     ("tail", "--collection", &["flags::behaviour::each_part_of_the_filter_keeps_what_it_names", "connection::the_filter_goes_as_repeated_parameters_of_the_query"]),
     ("tail", "--did", &["flags::behaviour::each_part_of_the_filter_keeps_what_it_names", "connection::a_long_list_of_accounts_goes_as_a_message"]),
     ("tail", "--kind", &["flags::behaviour::each_part_of_the_filter_keeps_what_it_names"]),

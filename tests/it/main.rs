@@ -15,6 +15,7 @@ mod bad_events;
 mod bad_input;
 mod connection;
 mod cursor;
+mod demo;
 mod faults;
 mod flags;
 mod generated;
