@@ -31,6 +31,9 @@ _rocketman() {
             rocketman,probe)
                 cmd="rocketman__subcmd__probe"
                 ;;
+            rocketman,serve)
+                cmd="rocketman__subcmd__serve"
+                ;;
             rocketman,tail)
                 cmd="rocketman__subcmd__tail"
                 ;;
@@ -73,6 +76,9 @@ _rocketman() {
             rocketman__subcmd__help,probe)
                 cmd="rocketman__subcmd__help__subcmd__probe"
                 ;;
+            rocketman__subcmd__help,serve)
+                cmd="rocketman__subcmd__help__subcmd__serve"
+                ;;
             rocketman__subcmd__help,tail)
                 cmd="rocketman__subcmd__help__subcmd__tail"
                 ;;
@@ -92,7 +98,7 @@ _rocketman() {
 
     case "${cmd}" in
         rocketman)
-            opts="-q -v -h -V --quiet --verbose --log-format --progress --color --help --version tail probe cursor completions man help"
+            opts="-q -v -h -V --quiet --verbose --log-format --progress --color --help --version tail probe cursor serve completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -322,7 +328,7 @@ _rocketman() {
             return 0
             ;;
         rocketman__subcmd__help)
-            opts="tail probe cursor completions man help"
+            opts="tail probe cursor serve completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -447,6 +453,20 @@ _rocketman() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rocketman__subcmd__help__subcmd__serve)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rocketman__subcmd__help__subcmd__tail)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -499,6 +519,40 @@ _rocketman() {
             fi
             case "${prev}" in
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rocketman__subcmd__serve)
+            opts="-e -q -v -h -V --listen --legacy --speed --rebase --loop --exit-at-end --quiet --verbose --log-format --progress --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --speed)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -104,6 +104,8 @@ mod report;
 #[cfg(feature = "cli")]
 mod service;
 #[cfg(feature = "cli")]
+mod serving;
+#[cfg(feature = "cli")]
 mod settings;
 #[cfg(feature = "cli")]
 mod shutdown;

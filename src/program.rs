@@ -13,7 +13,8 @@ use crate::{
     cursor_move, cursor_show, logging, probe,
     progress::StatusLine,
     report::{self, Failure, INTERRUPTED},
-    settings::{CursorSettings, ProbeSettings, TailSettings},
+    serving,
+    settings::{CursorSettings, ProbeSettings, ServeSettings, TailSettings},
     tail,
 };
 
@@ -36,6 +37,9 @@ pub fn main() -> ExitCode {
                 .map_err(Failure::from)
                 .and_then(cursor)
         }
+        Command::Serve(args) => ServeSettings::resolve(args)
+            .map_err(Failure::from)
+            .and_then(|settings| with_runtime(serving::run(settings))),
         Command::Completions { shell } => print(&cli::completions(shell)),
         Command::Man { command, dir } => man(&command, dir.as_deref()),
     };

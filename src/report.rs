@@ -11,6 +11,7 @@ use crate::{
     error::{Error, ErrorKind, chain},
     logging::{has_colors, label},
     progress::StatusLine,
+    serve::RecordingError,
     settings::SettingsError,
 };
 
@@ -47,6 +48,18 @@ pub(crate) enum Failure {
         #[source]
         source: std::io::Error,
     },
+    /// There is nothing to serve.
+    #[error(transparent)]
+    Recording(RecordingError),
+    /// Nobody can be served there.
+    #[error("--listen: cannot listen on {address}")]
+    Listen {
+        /// Where it was to be.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The metrics page cannot be opened.
     #[error("--metrics-addr: cannot listen on {address}")]
     Metrics {
@@ -73,9 +86,12 @@ pub(crate) const INTERRUPTED: u8 = 130;
 impl Failure {
     fn exit_code(&self) -> u8 {
         let kind = match self {
-            Self::Settings(_) | Self::Move(_) | Self::NoPage(_) | Self::Metrics { .. } => {
-                ErrorKind::Usage
-            }
+            Self::Settings(_)
+            | Self::Move(_)
+            | Self::NoPage(_)
+            | Self::Recording(_)
+            | Self::Listen { .. }
+            | Self::Metrics { .. } => ErrorKind::Usage,
             Self::Run(error) => error.kind(),
             Self::NoServer { all_refused: true } => ErrorKind::Refused,
             Self::NoServer { all_refused: false } => ErrorKind::Unreachable,
@@ -98,6 +114,13 @@ impl Failure {
             Self::Run(error) => error.hint(),
             Self::Move(error) => Some(error.hint()),
             Self::NoPage(_) => Some("rocketman help lists the commands".to_owned()),
+            Self::Recording(_) => Some(
+                "a recording is what rocketman tail -o FILE writes: one event a line".to_owned(),
+            ),
+            Self::Listen { .. } => Some(
+                "if another program uses it, choose another port, or 0 for any that is free"
+                    .to_owned(),
+            ),
             Self::Metrics { .. } => Some(
                 "choose another port, or 0 for any that is free, and an address of this machine"
                     .to_owned(),

@@ -16,6 +16,7 @@ mod operation;
 mod output;
 mod parse;
 mod probe;
+mod serve;
 mod source;
 mod stop;
 
@@ -31,6 +32,7 @@ pub use self::{
     output::OutputArgs,
     parse::parse,
     probe::ProbeArgs,
+    serve::{ServeArgs, Speed},
     source::{ConnectionArgs, FilterArgs, KINDS, OPERATIONS, OnGapArg, PositionArgs},
     stop::StopArgs,
 };
@@ -172,6 +174,21 @@ Examples:
         #[command(subcommand)]
         command: CursorCommand,
     },
+    /// Serve recordings or invented events, as a Jetstream of your own
+    ///
+    /// For consumers that are being written or tested: without the public network, and the same again.
+    /// The wire is the one of public servers (v1), with cursors, filters, options_update and zstd.
+    #[command(
+        args_override_self = true,
+        before_help = "\
+Examples:
+  rocketman serve
+  rocketman serve 'demo:?rate=1000&seed=7'
+  rocketman serve recorded.ndjson --speed max",
+        after_help = "All options, with what they mean: rocketman serve --help",
+        after_long_help = serve::AFTER_SERVE
+    )]
+    Serve(ServeArgs),
     /// Print the completions for a shell
     ///
     /// For bash, for example: rocketman completions bash > ~/.local/share/bash-completion/completions/rocketman

@@ -9,11 +9,12 @@ use clap::{
 use super::Cli;
 
 /// Flags that contradict each other. Typed together they are refused; a variable gives way to what was typed.
-const OPPONENTS: [(&str, &str); 5] = [
+const OPPONENTS: [(&str, &str); 6] = [
     ("quiet", "verbose"),
     ("since", "cursor"),
     ("output", "exec"),
     ("print0", "exec"),
+    ("repeat", "exit_at_end"),
     ("command", "dir"),
 ];
 

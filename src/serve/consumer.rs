@@ -97,7 +97,7 @@ pub(super) struct Consumer<F> {
     held_bytes: usize,
     next_ping: Instant,
     pong_due: Option<Instant>,
-    /// When something was written last, or nothing was left to be.
+    /// When something was written last, or began to wait for it.
     progress: Instant,
     /// The code that was sent, and until when the other side may take leave too.
     closing: Option<(u16, Instant)>,
@@ -155,13 +155,17 @@ impl<F: Feed> Consumer<F> {
         writer: &mut WriteHalf<'_>,
     ) -> Result<std::convert::Infallible, Left> {
         self.receive();
+        let mut was_writing = false;
         loop {
             let mut next = Next::Nothing;
             if self.outbox.is_empty() && self.closing.is_none() {
                 next = self.choose().await?;
-                self.progress = Instant::now();
             }
             let is_writing = !self.outbox.is_empty();
+            if is_writing && !was_writing {
+                self.progress = Instant::now();
+            }
+            was_writing = is_writing;
             if self.has_left && !is_writing {
                 return Err(Left::Gone);
             }
@@ -422,8 +426,8 @@ impl<F: Feed> Consumer<F> {
 
     fn end(&mut self) -> Next {
         self.at = At::End;
-        self.shared.ended.fetch_add(1, Relaxed);
         if self.shared.settings.exit_at_end {
+            self.shared.over.cancel();
             self.close(1001, "the recording is over");
             return Next::Again;
         }

@@ -2,7 +2,7 @@
 
 use std::{io::Write, ops::Range};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// The places of `time_us` and `cursor` in a line.
@@ -18,8 +18,15 @@ pub(super) struct Layout {
 struct Numbers<'a> {
     #[serde(borrow)]
     time_us: &'a RawValue,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     cursor: Option<&'a RawValue>,
+}
+
+/// A value that is there, even if it is null: only nothing at all is `None`.
+pub(super) fn present<'de, D: Deserializer<'de>>(
+    value: D,
+) -> Result<Option<&'de RawValue>, D::Error> {
+    Deserialize::deserialize(value).map(Some)
 }
 
 impl Layout {

@@ -14,6 +14,7 @@
 //! # Ok(()) }
 //! ```
 
+mod any;
 mod block;
 mod blocks;
 mod consumer;
@@ -24,6 +25,7 @@ mod incoming;
 mod line;
 mod options;
 mod outbox;
+mod recording;
 mod request;
 
 use std::{
@@ -47,9 +49,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 pub use self::{
+    any::AnyFeed,
     block::BlockBuilder,
     demo::{Demo, DemoError},
     feed::{Feed, FeedError, Pace, Place},
+    recording::{Damaged, Playback, Recording, RecordingError},
 };
 use self::{
     blocks::Blocks,
@@ -63,6 +67,9 @@ const UPGRADES: usize = 512;
 
 /// How long it is waited when no connection can be accepted, for want of descriptors for example.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
+
+/// Who comes so soon after the first consumer begins where that one did, so that the first event is not lost between two clock readings.
+const BEGINNING: Duration = Duration::from_millis(100);
 
 /// How a server treats its consumers. The default is what public servers do.
 #[derive(Debug, Clone)]
@@ -129,8 +136,8 @@ struct Shared<F> {
     clock: OnceLock<Clock>,
     consumers: AtomicU64,
     sent: AtomicU64,
-    /// How many consumers have everything.
-    ended: AtomicU64,
+    /// A consumer has everything, and that is to be the end.
+    over: CancellationToken,
     /// How much memory unfinished messages of consumers take.
     held_bytes: AtomicUsize,
 }
@@ -162,8 +169,11 @@ impl<F: Feed> Shared<F> {
     /// Where a consumer begins that names no place.
     fn tip(&self) -> Place {
         let Clock { start, pace, .. } = self.clock();
-        pace.now(start.elapsed())
-            .map_or(Place::Beginning, Place::Time)
+        let mut elapsed = start.elapsed();
+        if elapsed < BEGINNING {
+            elapsed = Duration::ZERO;
+        }
+        pace.now(elapsed).map_or(Place::Beginning, Place::Time)
     }
 
     /// When an event of this time is sent; `None` for never.
@@ -188,7 +198,7 @@ impl<F: Feed> Server<F> {
                 clock: OnceLock::new(),
                 consumers: AtomicU64::new(0),
                 sent: AtomicU64::new(0),
-                ended: AtomicU64::new(0),
+                over: CancellationToken::new(),
                 held_bytes: AtomicUsize::new(0),
             }),
         })
@@ -202,13 +212,14 @@ impl<F: Feed> Server<F> {
     /// Serves until it is stopped, or everything is served and that is to be the end. Consumers are taken leave of.
     pub async fn run(self, stop: CancellationToken) -> Served {
         let Self { listener, shared } = self;
+        let mut listener = Some(listener);
         let upgrades = Arc::new(Semaphore::new(UPGRADES));
         let places = Arc::new(Semaphore::new(shared.settings.max_consumers));
         let mut tasks = JoinSet::new();
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                accepted = accept(&listener, &upgrades) => match accepted {
+                accepted = accept(listener.as_ref(), &upgrades) => match accepted {
                     Ok((stream, peer, upgrade)) => {
                         let guest = Guest { peer, upgrade, places: Arc::clone(&places) };
                         let attended = attend(stream, guest, Arc::clone(&shared), stop.clone());
@@ -219,13 +230,12 @@ impl<F: Feed> Server<F> {
                         sleep(AFTER_FAILURE).await;
                     }
                 },
-                Some(ended) = tasks.join_next() => {
-                    tell_panic(ended);
-                    let is_over = shared.settings.exit_at_end && shared.ended.load(Relaxed) > 0;
-                    if is_over && tasks.is_empty() {
-                        break;
-                    }
-                }
+                // Nobody is taken on any more; whoever is still reading gets the rest.
+                () = shared.over.cancelled(), if listener.is_some() => listener = None,
+                Some(ended) = tasks.join_next() => tell_panic(ended),
+            }
+            if listener.is_none() && tasks.is_empty() {
+                break;
             }
         }
         drop(listener);
@@ -246,14 +256,18 @@ fn tell_panic(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
+/// The next connection; none where nobody listens any more.
 async fn accept(
-    listener: &TcpListener,
+    listener: Option<&TcpListener>,
     upgrades: &Arc<Semaphore>,
 ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let upgrade = Arc::clone(upgrades)
         .acquire_owned()
         .await
         .map_err(io::Error::other)?;
+    let Some(listener) = listener else {
+        return std::future::pending().await;
+    };
     let (stream, peer) = listener.accept().await?;
     stream.set_nodelay(true)?;
     Ok((stream, peer, upgrade))

@@ -4,10 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use url::form_urlencoded;
 
+use super::line::present;
 use crate::{
     event::{CollectionPattern, Did, NameError},
     filter::Filter,
@@ -178,11 +179,6 @@ struct Envelope<'a> {
     kind: Option<std::borrow::Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "present")]
     payload: Option<&'a RawValue>,
-}
-
-/// What is there, even if it is null: only nothing at all is `None`.
-fn present<'de, D: Deserializer<'de>>(payload: D) -> Result<Option<&'de RawValue>, D::Error> {
-    Deserialize::deserialize(payload).map(Some)
 }
 
 #[derive(Deserialize, Default)]

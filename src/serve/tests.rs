@@ -551,6 +551,22 @@ async fn a_consumer_that_takes_nothing_is_cut_and_no_other_notices() {
 }
 
 #[tokio::test]
+async fn a_consumer_that_was_quiet_for_long_is_answered() {
+    let settings = ServerSettings {
+        write_within: Duration::from_millis(50),
+        ..ServerSettings::default()
+    };
+    let world = World::with(Pace::Max, settings).await;
+    let mut client = world.connect("requireHello=true").await;
+    for payload in ["once", "twice"] {
+        sleep(Duration::from_millis(200)).await;
+        client.send(Message::Ping(payload.into())).await;
+        let answer = client.message().await.unwrap().unwrap();
+        assert_eq!(answer, Message::Pong(payload.into()));
+    }
+}
+
+#[tokio::test]
 async fn a_consumer_that_answers_no_ping_is_cut() {
     let settings = ServerSettings {
         ping_every: Duration::from_millis(50),

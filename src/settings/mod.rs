@@ -3,6 +3,7 @@
 mod cursor;
 mod filter;
 mod probe;
+mod serve;
 
 use std::{
     ffi::OsString,
@@ -15,7 +16,10 @@ use std::{
 
 pub(crate) use self::cursor::{CursorSettings, Target};
 use self::filter::{Wanted, or_variable};
-pub(crate) use self::probe::ProbeSettings;
+pub(crate) use self::{
+    probe::ProbeSettings,
+    serve::{ServeSettings, Served},
+};
 use crate::{
     cli::{ConnectionArgs, OnGapArg, OperationArgs, OutputArgs, PositionArgs, StopArgs, TailArgs},
     event::{LineRules, NameError, Start, StartError, parse_time, show_time},
@@ -102,6 +106,10 @@ pub(crate) enum SettingsError {
     Demo(#[from] DemoError),
     #[error("demo: stands alone: '{0}' cannot be read with it")]
     MixedDemo(String),
+    #[error("'{0}' is a server, and only recordings and demo: can be served")]
+    ServesNoServers(String),
+    #[error("{0} is for recordings, and demo: is none")]
+    ForRecordings(&'static str),
     #[error("the environment's proxy cannot be used")]
     Proxy(#[from] ProxyError),
     #[error("{variable}: '{value}' is none of {}", allowed.join(", "))]
@@ -136,6 +144,9 @@ impl SettingsError {
             Self::Nothing(_) => Some("give a time or an age; for all that a server has, an age such as 30d".to_owned()),
             Self::OperationsWithoutCommits => Some("add --kind commit, or leave --op off".to_owned()),
             Self::Demo(_) => Some("try demo: alone, or demo:?rate=1000&seed=7".to_owned()),
+            Self::ServesNoServers(_) => Some("record it first: rocketman tail SOURCE -o FILE".to_owned()),
+            Self::ForRecordings("--speed") => Some("say how fast it is with demo:?rate=1000".to_owned()),
+            Self::ForRecordings(_) => Some("record it first: rocketman tail demo: -n 10000 -o FILE".to_owned()),
             Self::MixedDemo(_) => Some("run two processes, one for each".to_owned()),
             _ => None,
         }

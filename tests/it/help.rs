@@ -56,3 +56,13 @@ fn the_help_of_probe_explains_columns_keys_and_exit_codes() {
     assert_snapshot!("probe-h", short);
     assert_snapshot!("probe-help", long);
 }
+
+#[test]
+fn the_help_of_serve_explains_everything() {
+    let (short, long) = (help("serve -h"), help("serve --help"));
+    let lines = short.lines().chain(long.lines());
+    assert!(lines.map(|line| line.chars().count()).max() <= Some(100));
+    assert!(short.lines().count() <= 50, "{short}");
+    assert_snapshot!("serve-h", short);
+    assert_snapshot!("serve-help", long);
+}

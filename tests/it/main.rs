@@ -27,6 +27,7 @@ mod probe;
 mod properties;
 mod real_server;
 mod reconnect;
+mod serve;
 mod sink_exec;
 mod sink_file;
 mod sink_stdout;

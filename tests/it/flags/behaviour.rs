@@ -344,6 +344,7 @@ fn the_manual_has_a_page_for_each_command() {
         ("", "rocketman"),
         ("tail", "rocketman-tail"),
         ("probe", "rocketman-probe"),
+        ("serve", "rocketman-serve"),
         ("man", "rocketman-man"),
         ("completions", "rocketman-completions"),
         ("cursor", "rocketman-cursor"),

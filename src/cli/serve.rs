@@ -1,0 +1,90 @@
+//! What to serve, and how.
+
+use std::net::SocketAddr;
+
+use clap::{Args, builder::BoolishValueParser};
+
+/// All that can be typed after `rocketman serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// What to serve: recordings, in order, or demo: for invented events
+    ///
+    /// A recording is a file that rocketman tail -o wrote, or what it wrote to stdout: one event a line. Files that end in .zst
+    /// are inflated, and - is stdin. Recordings may be larger than memory. Lines that are no events are named and left out.
+    ///
+    /// demo: makes up events in the mix and the sizes of the real stream; demo:?rate=1000&seed=7 says how many there are in
+    /// a second (or max) and which: the same seed gives the same events. An hour of them lies in the past.
+    #[arg(value_name = "SOURCE", default_value = "demo:")]
+    pub source: Vec<String>,
+    /// Listen at this address
+    ///
+    /// Whoever can reach it can read what is served; 127.0.0.1 is for this machine only. With port 0 any free one is taken. The
+    /// whole address is told on stderr.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "ROCKETMAN_LISTEN",
+        default_value = "127.0.0.1:6008"
+    )]
+    pub listen: SocketAddr,
+    /// Speak as servers do that do not number their events
+    ///
+    /// Events carry no cursor, and every cursor that is asked for is a time in microseconds.
+    #[arg(long, env = "ROCKETMAN_LEGACY", value_parser = BoolishValueParser::new())]
+    pub legacy: bool,
+    /// Play recordings so many times as fast as they were made, or max for no waits
+    ///
+    /// The clock starts with the first consumer; who comes later is where the clock is, and can go back with a cursor. With
+    /// max there is no "now", and who names no cursor begins at the first event.
+    #[arg(
+        long,
+        value_name = "FACTOR",
+        env = "ROCKETMAN_SPEED",
+        value_parser = speed,
+        help_heading = "Recordings",
+    )]
+    pub speed: Option<Speed>,
+    /// Give recorded events the time at which they are sent
+    ///
+    /// With --speed max the last event gets the moment at which the first consumer came.
+    #[arg(long, env = "ROCKETMAN_REBASE", value_parser = BoolishValueParser::new(), help_heading = "Recordings")]
+    pub rebase: bool,
+    /// Begin anew at the end of recordings
+    ///
+    /// Numbers and times go on, so that consumers see one stream.
+    #[arg(long = "loop", env = "ROCKETMAN_LOOP", value_parser = BoolishValueParser::new(), conflicts_with = "exit_at_end", help_heading = "Recordings")]
+    pub repeat: bool,
+    /// End when consumers have everything, and none is left
+    ///
+    /// Each is taken leave of at the end. By default connections are held, as by a stream on which nothing happens.
+    #[arg(short, long, env = "ROCKETMAN_EXIT_AT_END", value_parser = BoolishValueParser::new(), help_heading = "Recordings")]
+    pub exit_at_end: bool,
+}
+
+/// How fast recordings are played.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Speed {
+    /// So many seconds in one.
+    Factor(f64),
+    /// Without waits.
+    Max,
+}
+
+fn speed(text: &str) -> Result<Speed, String> {
+    if text == "max" {
+        return Ok(Speed::Max);
+    }
+    match text.parse() {
+        Ok(factor) if (0.001..=1_000_000.0).contains(&factor) => Ok(Speed::Factor(factor)),
+        _ => Err("write a number such as 1, 10 or 0.5, at most 1000000, or max".to_owned()),
+    }
+}
+
+pub(super) const AFTER_SERVE: &str = "\
+Exit codes:
+  0    asked to stop by SIGTERM or SIGHUP, or everything was served, with
+       --exit-at-end
+  1    failed while running
+  2    wrong usage, a recording that cannot be read, or an address that cannot be
+       listened at
+  130  interrupted by Ctrl-C";

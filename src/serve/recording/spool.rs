@@ -1,0 +1,58 @@
+//! A recording as an ordinary file that can be read at any place: itself, or a copy that is gone with the process.
+
+use std::{
+    env,
+    fs::{self, File, OpenOptions},
+    io::{self, Read},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    process,
+};
+
+/// Opens a recording; `-` is stdin. Pipes and compressed files are copied.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    if path == Path::new("-") {
+        return copy(&mut io::stdin().lock());
+    }
+    let mut file = File::open(path)?;
+    match path.extension().and_then(|suffix| suffix.to_str()) {
+        Some("zst") => inflate(file),
+        Some("gz") => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "gzip is not read here; let gunzip -c do it, and give - as the recording",
+        )),
+        _ if file.metadata()?.is_file() => Ok(file),
+        _ => copy(&mut file),
+    }
+}
+
+#[cfg(feature = "zstd")]
+fn inflate(file: File) -> io::Result<File> {
+    copy(&mut zstd::stream::read::Decoder::new(file)?)
+}
+
+#[cfg(not(feature = "zstd"))]
+fn inflate(_: File) -> io::Result<File> {
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "it is compressed, and this build has no zstd",
+    ))
+}
+
+/// Copies to a file without a name.
+fn copy(from: &mut impl Read) -> io::Result<File> {
+    let name = format!("rocketman-{}-{:x}", process::id(), fastrand::u64(..));
+    let path = env::temp_dir().join(name);
+    let mut spool = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)?;
+    fs::remove_file(&path)?;
+    match io::copy(from, &mut spool) {
+        // The end of a compressed recording is torn when its writer was killed; what is before it is good.
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
+        _ => Ok(spool),
+    }
+}

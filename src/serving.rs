@@ -1,0 +1,131 @@
+//! `rocketman serve`, from its settings to its last line.
+
+use std::{path::Path, pin::pin, process::ExitCode};
+
+use indicatif::HumanCount;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    STATE,
+    report::{Failure, INTERRUPTED},
+    serve::{AnyFeed, Damaged, Feed, Recording, RecordingError, Server},
+    settings::{ServeSettings, Served},
+    shutdown::{Signals, StopSignal},
+};
+
+/// So many damaged lines are named; the others are counted.
+const NAMED: u64 = 10;
+
+/// Descriptors for what is not a consumer: requests under way, recordings, the runtime.
+const OTHER_DESCRIPTORS: u64 = 600;
+
+/// Serves until an end that was asked for.
+pub(crate) async fn run(settings: ServeSettings) -> Result<ExitCode, Failure> {
+    let ServeSettings {
+        served,
+        listen,
+        mut server,
+    } = settings;
+    let mut signals = Signals::listen().map_err(|source| Failure::System {
+        action: "listen for signals",
+        source,
+    })?;
+    let opened = spawn_blocking(move || open(served));
+    let feed = tokio::select! {
+        opened = opened => opened.map_err(|source| Failure::System {
+            action: "read the recordings",
+            source: source.into(),
+        })?.map_err(Failure::Recording)?,
+        signal = signals.next() => return Ok(code_of(signal)),
+    };
+    server.max_consumers = server.max_consumers.min(room_for_consumers());
+    let failed = |source| Failure::Listen {
+        address: listen,
+        source,
+    };
+    let description = feed.describe();
+    let server = Server::bind(listen, feed, server).await.map_err(failed)?;
+    let address = server.address().map_err(failed)?;
+    info!(target: STATE, %address, "serving {description} at ws://{address}/subscribe");
+    let stop = CancellationToken::new();
+    let mut run = pin!(server.run(stop.clone()));
+    let mut asked = None;
+    let served = loop {
+        tokio::select! {
+            served = &mut run => break served,
+            signal = signals.next() => {
+                if asked.is_some() {
+                    warn!(target: STATE, "stopped at once by a second signal");
+                    return Ok(ExitCode::from(INTERRUPTED));
+                }
+                asked = Some(signal);
+                stop.cancel();
+            }
+        }
+    };
+    let why = asked.map_or_else(
+        || "everything is served".to_owned(),
+        |signal| format!("stopped by {}", signal.name()),
+    );
+    let consumers = match served.consumers {
+        1 => "1 consumer".to_owned(),
+        n => format!("{} consumers", HumanCount(n)),
+    };
+    info!(target: STATE, consumers = served.consumers, events = served.events, "{why}: {} events sent to {consumers}", HumanCount(served.events));
+    Ok(asked.map_or(ExitCode::SUCCESS, code_of))
+}
+
+fn code_of(signal: StopSignal) -> ExitCode {
+    match signal {
+        StopSignal::Interrupt => ExitCode::from(INTERRUPTED),
+        StopSignal::Terminate | StopSignal::HangUp => ExitCode::SUCCESS,
+    }
+}
+
+fn open(served: Served) -> Result<AnyFeed, RecordingError> {
+    match served {
+        Served::Demo(demo) => Ok(AnyFeed::Demo(demo)),
+        Served::Recordings(paths, playback) => {
+            let mut n_named = 0;
+            let tell = |path: &Path, damaged: Damaged| {
+                n_named += 1;
+                if n_named <= NAMED {
+                    let Damaged { line, why } = damaged;
+                    warn!(target: STATE, line, "line {line} of '{}' is left out: {why}", path.display());
+                }
+            };
+            let recording = Recording::open(&paths, playback, tell)?;
+            let n_damaged = recording.damaged();
+            if n_damaged > 0 {
+                let lines = if n_damaged == 1 {
+                    "line that is no event is"
+                } else {
+                    "lines that are no events are"
+                };
+                warn!(target: STATE, damaged = n_damaged, "{} {lines} left out of {}", HumanCount(n_damaged), recording.describe());
+            }
+            Ok(AnyFeed::Recording(Box::new(recording)))
+        }
+    }
+}
+
+/// Raises the limit of open descriptors as far as it goes, and returns how many are left for consumers.
+fn room_for_consumers() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let most = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        // Then there are fewer.
+        Err(_) => limit.current,
+    };
+    let room = most.map_or(u64::MAX, |most| {
+        most.saturating_sub(OTHER_DESCRIPTORS).max(16)
+    });
+    usize::try_from(room).unwrap_or(usize::MAX)
+}

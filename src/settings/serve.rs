@@ -1,0 +1,82 @@
+//! What `rocketman serve` needs, from what was typed.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use super::SettingsError;
+use crate::{
+    cli::{ServeArgs, Speed},
+    serve::{Demo, Playback, ServerSettings},
+};
+
+/// What is to be served.
+#[derive(Debug)]
+pub(crate) enum Served {
+    Demo(Demo),
+    Recordings(Vec<PathBuf>, Playback),
+}
+
+/// All that `rocketman serve` needs to begin.
+#[derive(Debug)]
+pub(crate) struct ServeSettings {
+    pub(crate) served: Served,
+    pub(crate) listen: SocketAddr,
+    pub(crate) server: ServerSettings,
+}
+
+impl ServeSettings {
+    /// Checks everything that can be checked without opening anything.
+    pub(crate) fn resolve(args: ServeArgs) -> Result<Self, SettingsError> {
+        let ServeArgs {
+            source,
+            listen,
+            legacy,
+            speed,
+            rebase,
+            repeat,
+            exit_at_end,
+        } = args;
+        if let Some(server) = source.iter().find(|source| source.contains("://")) {
+            return Err(SettingsError::ServesNoServers(shown(server)));
+        }
+        let served = if let Some(demo) = super::demo(&source)? {
+            for (flag, is_given) in [
+                ("--speed", speed.is_some()),
+                ("--rebase", rebase),
+                ("--loop", repeat),
+                ("--exit-at-end", exit_at_end),
+            ] {
+                if is_given {
+                    return Err(SettingsError::ForRecordings(flag));
+                }
+            }
+            Served::Demo(demo)
+        } else {
+            let playback = Playback {
+                speed: match speed {
+                    None => Some(1.0),
+                    Some(Speed::Factor(factor)) => Some(factor),
+                    Some(Speed::Max) => None,
+                },
+                rebase,
+                repeat,
+            };
+            Served::Recordings(source.into_iter().map(PathBuf::from).collect(), playback)
+        };
+        Ok(Self {
+            served,
+            listen,
+            server: ServerSettings {
+                legacy,
+                exit_at_end,
+                ..ServerSettings::default()
+            },
+        })
+    }
+}
+
+fn shown(text: &str) -> String {
+    text.chars()
+        .take(200)
+        .flat_map(char::escape_debug)
+        .collect()
+}

@@ -1,0 +1,144 @@
+//! `rocketman serve`: recordings and invented events over the real wire.
+
+mod crowd;
+mod recordings;
+
+use std::net::TcpListener;
+
+use rustix::process::Signal;
+
+use crate::support::{http::get, program::Rocketman, serve::Serving};
+
+#[test]
+fn invented_events_are_served_where_it_says() {
+    let server = Serving::new("demo:?rate=5000&seed=3");
+    let output = server.tail("-n 100").succeed();
+    assert_eq!(output.lines().len(), 100);
+    let own = Rocketman::new(["tail", "demo:?rate=5000&seed=3", "-n", "100"]).succeed();
+    let timeless = |text: &str| -> Vec<String> {
+        let lines = text.lines();
+        lines
+            .map(|line| {
+                let (head, rest) = line.split_once("\"time_us\":").unwrap();
+                format!(
+                    "{head}{}",
+                    rest.trim_start_matches(|c: char| c.is_ascii_digit())
+                )
+            })
+            .collect()
+    };
+    assert_eq!(timeless(&output.stdout), timeless(&own.stdout));
+}
+
+#[test]
+fn without_a_source_it_serves_a_demo_and_says_so_on_its_page() {
+    let server = Serving::new("");
+    let page = get(server.address(), "/");
+    assert_eq!(page.status, 200);
+    assert!(
+        page.body.contains("invented events (demo:?rate=300"),
+        "{}",
+        page.body
+    );
+    let command = "rocketman tail ws://x/subscribe --collection app.bsky.feed.post";
+    assert!(page.body.contains(command), "{}", page.body);
+    assert_eq!(get(server.address(), "/xrpc").status, 404);
+}
+
+#[test]
+fn with_legacy_events_tell_no_numbers_and_a_cursor_is_a_time() {
+    let server = Serving::new("demo: --legacy");
+    let output = server.tail("-n 5").succeed();
+    assert!(!output.stdout.contains("\"cursor\""), "{}", output.stdout);
+    // A number is a time of long ago: everything from the beginning of the history on.
+    let first = server.tail("-n 1 --cursor 5").succeed().stdout;
+    assert!(
+        first.contains("#demo0") || !first.contains("3mbd45"),
+        "{first}"
+    );
+}
+
+#[test]
+fn signals_end_it_with_the_usual_codes_and_consumers_are_told() {
+    for (signal, code, name) in [(Signal::INT, 130, "SIGINT"), (Signal::TERM, 0, "SIGTERM")] {
+        let server = Serving::new("demo:?rate=1000");
+        let mut tail = server.tail("").start();
+        tail.lines(10);
+        server.running.signal(signal);
+        tail.message("the server closed the connection (code 1001: server shutting down)");
+        let output = server.running.finish();
+        output.assert_says(
+            code,
+            &[&format!("stopped by {name}: "), "events sent to 1 consumer"],
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_served_is_refused_with_the_way_out() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = format!("--listen {}", taken.local_addr().unwrap());
+    for (arguments, words) in [
+        (
+            "nothing.ndjson",
+            [
+                "cannot read the recording 'nothing.ndjson'",
+                "No such file",
+                "tail -o FILE",
+            ],
+        ),
+        (
+            ".",
+            ["cannot read the recording '.'", "directory", "tail -o FILE"],
+        ),
+        (
+            "wss://example.com/subscribe",
+            [
+                "'wss://example.com/subscribe' is a server",
+                "can be served",
+                "record it first",
+            ],
+        ),
+        ("demo:?x=1", ["'x'", "rate and seed", "hint: "]),
+        (
+            "demo: nothing.ndjson",
+            ["stands alone", "'nothing.ndjson'", "two processes"],
+        ),
+        (
+            "demo: --loop",
+            [
+                "--loop is for recordings",
+                "demo: is none",
+                "record it first",
+            ],
+        ),
+        (
+            "--speed 2",
+            [
+                "--speed is for recordings",
+                "demo: is none",
+                "demo:?rate=1000",
+            ],
+        ),
+        ("x --speed 0", ["--speed", "10 or 0.5", "max"]),
+        (
+            "x --loop --exit-at-end",
+            ["--loop", "--exit-at-end", "cannot be used with"],
+        ),
+        (
+            "--listen nowhere",
+            ["--listen", "nowhere", "invalid socket address"],
+        ),
+        (
+            &taken,
+            [
+                "--listen: cannot listen on",
+                "in use",
+                "0 for any that is free",
+            ],
+        ),
+    ] {
+        let output = Rocketman::new(["serve"]).with(arguments).run();
+        output.assert_says(2, &words);
+    }
+}
