@@ -542,7 +542,7 @@ _rocketman() {
             return 0
             ;;
         rocketman__subcmd__serve)
-            opts="-e -q -v -h -V --listen --legacy --speed --rebase --loop --exit-at-end --quiet --verbose --log-format --progress --color --help --version"
+            opts="-e -q -v -h -V --listen --legacy --speed --rebase --loop --exit-at-end --fault --quiet --verbose --log-format --progress --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -553,6 +553,10 @@ _rocketman() {
                     return 0
                     ;;
                 --speed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fault)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

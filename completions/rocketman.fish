@@ -169,6 +169,7 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_s
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l listen -d 'Listen at this address' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l speed -d 'Play recordings so many times as fast as they were made, or max for no waits' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l fault -d 'Make this go wrong, so that you see how your consumer copes (can be repeated)' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'
 json\t'One JSON object a line'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l progress -d 'Show the status line on stderr' -r -f -a "auto\t'Where it makes sense'

@@ -59,6 +59,12 @@ pub struct ServeArgs {
     /// Each is taken leave of at the end. By default connections are held, as by a stream on which nothing happens.
     #[arg(short, long, env = "ROCKETMAN_EXIT_AT_END", value_parser = BoolishValueParser::new(), help_heading = "Recordings")]
     pub exit_at_end: bool,
+    /// Make this go wrong, so that you see how your consumer copes (can be repeated)
+    ///
+    /// cut-every=N, stall-after=N, garbage-every=N, duplicate-every=N, refuse=STATUS:TIMES, close=CODE@N: see below. Events
+    /// are counted on each connection anew, so that it is the same every time; seed=N decides which garbage comes.
+    #[arg(long, value_name = "FAULT", help_heading = "Rehearsal")]
+    pub fault: Vec<String>,
 }
 
 /// How fast recordings are played.
@@ -81,6 +87,24 @@ fn speed(text: &str) -> Result<Speed, String> {
 }
 
 pub(super) const AFTER_SERVE: &str = "\
+Faults, and what a good consumer does:
+  cut-every=N         the connection ends without a close frame behind each Nth
+                      event: connect again, go on at the last event, and know it
+                      when it comes again
+  stall-after=N       nothing comes any more behind the Nth event of a connection,
+                      not even the answer to a ping: give it up after a while of
+                      silence (75 s or so), and connect again
+  garbage-every=N     a message that is no event behind each Nth event: count it,
+                      step over it, and stay connected
+  duplicate-every=N   each Nth event comes twice: do the same thing twice without
+                      harm, or know it by its did, rev, collection, rkey and
+                      operation
+  refuse=STATUS:TIMES the first TIMES requests get this HTTP status: wait longer
+                      from try to try and honour Retry-After for 429 and 5xx; give
+                      up on other 4xx
+  close=CODE@N        the connection is closed with this code behind its Nth event:
+                      connect again, as after a cut
+
 Exit codes:
   0    asked to stop by SIGTERM or SIGHUP, or everything was served, with
        --exit-at-end

@@ -2,7 +2,10 @@
 //!
 //! One task, which holds one shared block at most. What it sends next is chosen when all before is written.
 
+mod stream;
+
 use std::{
+    convert::Infallible,
     io::{self, IoSlice},
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
@@ -18,18 +21,17 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use self::stream::{At, Next};
 use super::{
     Shared,
-    block::{Block, Encoding},
-    feed::{Feed, FeedError, Place},
+    block::Encoding,
+    fault::Fault,
+    feed::{Feed, FeedError},
     incoming::{Incoming, Message},
-    options::{Cursor, Options, Update},
+    options::{Options, Update},
     outbox::{Outbox, PIECES},
     request::Subscribe,
 };
-
-/// Events that are due are sent so often: fewer, larger writes, and nobody sees the difference.
-const TICK: Duration = Duration::from_millis(10);
 
 /// Messages that are not whole yet may take this much memory, those of all consumers together.
 const MOST_HELD_BYTES: usize = 256 * 1024 * 1024;
@@ -45,43 +47,12 @@ pub(super) enum Left {
     Slow(Duration),
     #[error("it did not answer a ping within {}", humantime::format_duration(*.0))]
     Silent(Duration),
+    #[error("it was cut on purpose")]
+    Cut,
     #[error("closed with {0}")]
     Closed(u16),
     #[error("the feed failed")]
     Feed(#[from] FeedError),
-}
-
-/// Where a consumer is in the stream.
-#[derive(Debug)]
-enum At {
-    /// It has not begun: a message is required first.
-    Nowhere(Cursor),
-    /// It looks for its place, in this block.
-    Seeking {
-        index: u64,
-        place: Place,
-        is_tip: bool,
-    },
-    /// It is within a block.
-    Within {
-        index: u64,
-        block: Arc<Block>,
-        idx: usize,
-    },
-    /// It is at this block, which is not read yet.
-    Before(u64),
-    /// It has everything.
-    End,
-}
-
-/// What to do when nothing is left to write.
-enum Next {
-    /// Look again at once.
-    Again,
-    /// Nothing before this moment.
-    At(Instant),
-    /// Nothing any more.
-    Nothing,
 }
 
 /// A connection that was upgraded.
@@ -103,6 +74,10 @@ pub(super) struct Consumer<F> {
     closing: Option<(u16, Instant)>,
     /// The other side took leave: nothing follows but our answer.
     has_left: bool,
+    /// How many events it was sent.
+    n_sent: u64,
+    /// How the connection is spoilt on purpose, once all is written.
+    fault: Option<Fault>,
 }
 
 impl<F: Feed> Consumer<F> {
@@ -130,6 +105,8 @@ impl<F: Feed> Consumer<F> {
             progress: now,
             closing: None,
             has_left: false,
+            n_sent: 0,
+            fault: None,
         };
         if !query.require_hello {
             consumer.begin();
@@ -153,11 +130,21 @@ impl<F: Feed> Consumer<F> {
         &mut self,
         reader: &mut ReadHalf<'_>,
         writer: &mut WriteHalf<'_>,
-    ) -> Result<std::convert::Infallible, Left> {
+    ) -> Result<Infallible, Left> {
         self.receive();
         let mut was_writing = false;
         loop {
             let mut next = Next::Nothing;
+            if self.outbox.is_empty() {
+                match self.fault.take() {
+                    Some(Fault::Cut) => return Err(Left::Cut),
+                    Some(Fault::Stall) => return self.stall(reader).await,
+                    Some(Fault::Close(code)) => {
+                        self.close(code, "closed on purpose, by --fault close");
+                    }
+                    None => {}
+                }
+            }
             if self.outbox.is_empty() && self.closing.is_none() {
                 next = self.choose().await?;
             }
@@ -292,145 +279,18 @@ impl<F: Feed> Consumer<F> {
         }
     }
 
-    /// Begins where it asked to.
-    fn begin(&mut self) {
-        let At::Nowhere(cursor) = self.at else {
-            return;
-        };
-        match cursor {
-            Cursor::Tip => self.seek(self.shared.tip(), true),
-            Cursor::Seq(seq) => self.seek(Place::Seq(seq), false),
-            Cursor::Time(time_us) => self.seek(Place::Time(time_us), false),
-        }
-    }
-
-    fn seek(&mut self, place: Place, is_tip: bool) {
-        let index = self.shared.feed.find(place, self.shared.start_us());
-        self.at = At::Seeking {
-            index,
-            place,
-            is_tip,
-        };
-    }
-
-    /// Chooses what is sent next, from one block at most.
-    async fn choose(&mut self) -> Result<Next, Left> {
-        match &self.at {
-            At::Nowhere(_) | At::End => Ok(Next::Nothing),
-            At::Seeking {
-                index,
-                place,
-                is_tip,
-            } => {
-                let (index, place, is_tip) = (*index, *place, *is_tip);
-                self.find(index, place, is_tip).await
-            }
-            At::Before(index) => {
-                let index = *index;
-                match self.read(index).await? {
-                    Some(block) => {
-                        self.at = At::Within {
-                            index,
-                            block,
-                            idx: 0,
-                        };
-                        Ok(Next::Again)
+    /// Says nothing more, and reads on so that the other side does not notice by its own writes.
+    async fn stall(&mut self, reader: &mut ReadHalf<'_>) -> Result<Infallible, Left> {
+        let mut ignored = [0; 4096];
+        loop {
+            tokio::select! {
+                read = reader.read(&mut ignored) => {
+                    if read? == 0 {
+                        return Err(Left::Gone);
                     }
-                    None => Ok(self.end()),
                 }
-            }
-            At::Within { index, block, idx } => {
-                let (index, block, idx) = (*index, Arc::clone(block), *idx);
-                let (idx, next) = self.send(&block, idx);
-                self.at = if idx < block.entries().len() {
-                    At::Within { index, block, idx }
-                } else {
-                    At::Before(index + 1)
-                };
-                Ok(next)
+                () = self.stop.cancelled() => return Err(Left::Gone),
             }
         }
-    }
-
-    async fn read(&self, index: u64) -> Result<Option<Arc<Block>>, FeedError> {
-        let start_us = self.shared.start_us();
-        self.shared.blocks.get(index, start_us, self.encoding).await
-    }
-
-    /// Looks for the place that was asked for in a block.
-    async fn find(&mut self, index: u64, place: Place, is_tip: bool) -> Result<Next, Left> {
-        let Some(block) = self.read(index).await? else {
-            return Ok(self.end());
-        };
-        let found = block.entries().iter().position(|entry| match place {
-            Place::Beginning => true,
-            Place::Seq(seq) => entry.seq >= seq,
-            Place::Time(time_us) => entry.time_us >= time_us,
-        });
-        let Some(idx) = found else {
-            self.at = At::Seeking {
-                index: index + 1,
-                place,
-                is_tip,
-            };
-            return Ok(Next::Again);
-        };
-        let time_us = block.entries().get(idx).map_or(0, |entry| entry.time_us);
-        let is_future = self
-            .shared
-            .due(time_us)
-            .is_none_or(|due| due > Instant::now());
-        if is_future && !is_tip {
-            // What lies in the future is the live tip (protocol reference, section 1.5).
-            self.seek(self.shared.tip(), true);
-            return Ok(Next::Again);
-        }
-        self.at = At::Within { index, block, idx };
-        Ok(Next::Again)
-    }
-
-    /// Puts the events that are wanted and due into the outbox, and returns the event that is next.
-    fn send(&mut self, block: &Arc<Block>, from: usize) -> (usize, Next) {
-        let now = Instant::now();
-        let (mut idx, mut n_sent) = (from, 0);
-        let mut next = Next::Again;
-        while let Some(entry) = block.entries().get(idx) {
-            let due = self.shared.due(entry.time_us);
-            if due.is_none_or(|due| due > now) {
-                next = due.map_or(Next::Nothing, |due| Next::At(due.max(now + TICK)));
-                break;
-            }
-            if self.is_wanted(block, idx) {
-                self.outbox.push(block, block.frame(idx, self.encoding));
-                n_sent += 1;
-            }
-            idx += 1;
-        }
-        self.shared.sent.fetch_add(n_sent, Relaxed);
-        (idx, next)
-    }
-
-    fn is_wanted(&self, block: &Block, idx: usize) -> bool {
-        let Options { filter, max_bytes } = &self.options;
-        let is_small = *max_bytes == 0 || {
-            // Legacy servers compare what they send (protocol reference, section 1.1).
-            let bytes = if self.shared.settings.legacy && self.encoding == Encoding::Zstd {
-                block.frame(idx, self.encoding).len()
-            } else {
-                block.json_bytes(idx)
-            };
-            bytes <= *max_bytes as usize
-        };
-        is_small && (filter.is_everything() || block.is_wanted(idx, filter))
-    }
-
-    fn end(&mut self) -> Next {
-        self.at = At::End;
-        if self.shared.settings.exit_at_end {
-            self.shared.over.cancel();
-            self.close(1001, "the recording is over");
-            return Next::Again;
-        }
-        Next::Nothing
     }
 }

@@ -20,11 +20,13 @@ mod blocks;
 mod consumer;
 mod deflate;
 mod demo;
+mod fault;
 mod feed;
 mod incoming;
 mod line;
 mod options;
 mod outbox;
+mod random;
 mod recording;
 mod request;
 
@@ -52,6 +54,7 @@ pub use self::{
     any::AnyFeed,
     block::BlockBuilder,
     demo::{Demo, DemoError},
+    fault::{FaultError, Faults},
     feed::{Feed, FeedError, Pace, Place},
     recording::{Damaged, Playback, Recording, RecordingError},
 };
@@ -90,6 +93,8 @@ pub struct ServerSettings {
     pub farewell: Duration,
     /// The most consumers; others are told to come back.
     pub max_consumers: usize,
+    /// What goes wrong on purpose.
+    pub faults: Faults,
     /// How much memory encoded events are kept in, beside the block that each consumer is at.
     pub cache_bytes: usize,
 }
@@ -105,6 +110,7 @@ impl Default for ServerSettings {
             upgrade_within: Duration::from_secs(10),
             farewell: Duration::from_secs(5),
             max_consumers: 10_000,
+            faults: Faults::default(),
             cache_bytes: 64 * 1024 * 1024,
         }
     }
@@ -136,6 +142,8 @@ struct Shared<F> {
     clock: OnceLock<Clock>,
     consumers: AtomicU64,
     sent: AtomicU64,
+    /// How many requests were refused on purpose.
+    refused: AtomicU64,
     /// A consumer has everything, and that is to be the end.
     over: CancellationToken,
     /// How much memory unfinished messages of consumers take.
@@ -198,6 +206,7 @@ impl<F: Feed> Server<F> {
                 clock: OnceLock::new(),
                 consumers: AtomicU64::new(0),
                 sent: AtomicU64::new(0),
+                refused: AtomicU64::new(0),
                 over: CancellationToken::new(),
                 held_bytes: AtomicUsize::new(0),
             }),
@@ -311,7 +320,7 @@ async fn attend<F: Feed>(
         }
     };
     let place = Arc::clone(&places).try_acquire_owned();
-    let answer = match (request, place) {
+    let answer = match (refuse(&shared, request), place) {
         (Request::Subscribe(subscribe), Ok(place)) => {
             let switching = request::switching(&subscribe);
             if !matches!(
@@ -349,13 +358,28 @@ async fn attend<F: Feed>(
     .ok();
 }
 
+/// Refuses a request that would make a consumer, as often as that is wanted.
+fn refuse<F>(shared: &Shared<F>, request: Request) -> Request {
+    match (request, shared.settings.faults.refusals()) {
+        (Request::Subscribe(_), Some((status, times)))
+            if shared.refused.fetch_add(1, Relaxed) < times =>
+        {
+            Request::Other(Answer::text(
+                status,
+                "refused on purpose, by --fault refuse",
+            ))
+        }
+        (request, _) => request,
+    }
+}
+
 fn tell_left(peer: SocketAddr, left: &Left) {
     match left {
         Left::Slow(_) | Left::Silent(_) => {
             warn!(target: STATE, %peer, "cut off the consumer at {peer}: {left}");
         }
         Left::Feed(error) => warn!(target: STATE, %peer, "{}", chain(error)),
-        Left::Gone | Left::Broken(_) | Left::Closed(_) => {
+        Left::Gone | Left::Broken(_) | Left::Closed(_) | Left::Cut => {
             info!(%peer, "a consumer is gone: {left}");
         }
     }

@@ -25,7 +25,7 @@ use crate::{
     event::{LineRules, NameError, Start, StartError, parse_time, show_time},
     filter::Filter,
     pipeline::PipelineSettings,
-    serve::{Demo, DemoError, Feed},
+    serve::{Demo, DemoError, FaultError, Feed},
     source::{
         BadEventFile,
         jetstream::{Endpoint, EndpointError, JetstreamSettings, OnGap, Proxies, ProxyError},
@@ -104,6 +104,8 @@ pub(crate) enum SettingsError {
     Endpoint(#[from] EndpointError),
     #[error(transparent)]
     Demo(#[from] DemoError),
+    #[error("--fault")]
+    Fault(#[from] FaultError),
     #[error("demo: stands alone: '{0}' cannot be read with it")]
     MixedDemo(String),
     #[error("'{0}' is a server, and only recordings and demo: can be served")]
@@ -212,7 +214,7 @@ impl TailSettings {
         let bad_events = bad_events.map(open_bad_events).transpose()?;
         let (output, rules) = resolve_output(output)?;
         let sources = or_variable(source, "ROCKETMAN_SOURCE", &variable);
-        let demo = demo(&sources)?;
+        let demo = serve::demo(&sources)?;
         let source = JetstreamSettings {
             endpoints: match demo {
                 // Known when it is served.
@@ -355,28 +357,6 @@ fn endpoints(sources: &[String]) -> Result<Vec<Endpoint>, SettingsError> {
         .iter()
         .map(|source| Endpoint::parse(source))
         .collect::<Result<_, _>>()?)
-}
-
-/// The one source that is a demo, if it is one.
-fn demo(sources: &[String]) -> Result<Option<Demo>, SettingsError> {
-    let Some(demo) = sources.iter().find(|source| Demo::is_demo(source)) else {
-        return Ok(None);
-    };
-    let demo = Demo::parse(demo)?;
-    match sources
-        .iter()
-        .find(|source| !Demo::is_demo(source))
-        .or(sources.get(1))
-    {
-        None => Ok(Some(demo)),
-        Some(other) => Err(SettingsError::MixedDemo(
-            other
-                .chars()
-                .take(200)
-                .flat_map(char::escape_debug)
-                .collect(),
-        )),
-    }
 }
 
 fn servers(endpoints: &[Endpoint]) -> String {

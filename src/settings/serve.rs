@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use super::SettingsError;
 use crate::{
     cli::{ServeArgs, Speed},
-    serve::{Demo, Playback, ServerSettings},
+    serve::{Demo, Faults, Playback, ServerSettings},
 };
 
 /// What is to be served.
@@ -34,11 +34,12 @@ impl ServeSettings {
             rebase,
             repeat,
             exit_at_end,
+            fault,
         } = args;
         if let Some(server) = source.iter().find(|source| source.contains("://")) {
             return Err(SettingsError::ServesNoServers(shown(server)));
         }
-        let served = if let Some(demo) = super::demo(&source)? {
+        let served = if let Some(demo) = demo(&source)? {
             for (flag, is_given) in [
                 ("--speed", speed.is_some()),
                 ("--rebase", rebase),
@@ -68,9 +69,26 @@ impl ServeSettings {
             server: ServerSettings {
                 legacy,
                 exit_at_end,
+                faults: Faults::parse(&fault)?,
                 ..ServerSettings::default()
             },
         })
+    }
+}
+
+/// The one source that is a demo, if it is one.
+pub(super) fn demo(sources: &[String]) -> Result<Option<Demo>, SettingsError> {
+    let Some(demo) = sources.iter().find(|source| Demo::is_demo(source)) else {
+        return Ok(None);
+    };
+    let demo = Demo::parse(demo)?;
+    match sources
+        .iter()
+        .find(|source| !Demo::is_demo(source))
+        .or(sources.get(1))
+    {
+        None => Ok(Some(demo)),
+        Some(other) => Err(SettingsError::MixedDemo(shown(other))),
     }
 }
 

@@ -38,6 +38,7 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("serve", "--rebase", &["serve::recordings::rebased_events_are_of_now"]),
     ("serve", "--loop", &["serve::recordings::a_loop_goes_on_with_numbers_and_times"]),
     ("serve", "--exit-at-end", &["serve::recordings::exit_at_end_ends_it_when_consumers_have_everything"]),
+    ("serve", "--fault", &["serve::rehearsal::a_cut_is_survived_without_loss_or_repeats", "serve::rehearsal::a_fault_that_cannot_be_is_refused"]),
     ("tail", "source", &["demo::posts_come_at_once_and_it_is_said_that_they_are_invented", "connection::the_next_source_is_tried_when_one_refuses", "bad_input::a_typo_is_refused_with_the_flag_the_text_and_the_way_out"]),
     ("tail", "--collection", &["flags::behaviour::each_part_of_the_filter_keeps_what_it_names", "connection::the_filter_goes_as_repeated_parameters_of_the_query"]),
     ("tail", "--did", &["flags::behaviour::each_part_of_the_filter_keeps_what_it_names", "connection::a_long_list_of_accounts_goes_as_a_message"]),

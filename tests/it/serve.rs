@@ -2,6 +2,7 @@
 
 mod crowd;
 mod recordings;
+mod rehearsal;
 
 use std::net::TcpListener;
 

@@ -4,10 +4,8 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
-use super::{
-    random::Random,
-    text::{EMOJI, LANGUAGES},
-};
+use super::text::{EMOJI, LANGUAGES};
+use crate::serve::random::Random;
 
 /// Everything inside events is dated from here on, 2026-01-01, a millisecond apart, so that it depends on nothing but the number.
 const EPOCH_US: u64 = 1_767_225_600_000_000;

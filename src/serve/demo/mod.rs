@@ -3,7 +3,6 @@
 //! An event is a function of the seed and its number, so nothing is stored, and consumers may begin anywhere.
 
 mod event;
-mod random;
 mod text;
 
 use std::fmt;

@@ -8,12 +8,13 @@ use crate::support::{
 };
 
 /// Flags that take a list, or that make no sense as a variable: `ROCKETMAN_SOURCE` is the list of servers of `tail`.
-const LISTS: [&str; 6] = [
+const LISTS: [&str; 7] = [
     "--collection",
     "--did",
     "--kind",
     "--op",
     "--exec",
+    "--fault",
     "--source",
 ];
 

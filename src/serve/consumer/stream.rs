@@ -1,0 +1,223 @@
+//! What a consumer is sent: where it begins, and which events are next.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{Consumer, Left};
+use crate::serve::{
+    block::{Block, Encoding},
+    fault::Behind,
+    feed::{Feed, FeedError, Place},
+    options::{Cursor, Options},
+};
+
+/// Events that are due are sent so often: fewer, larger writes, and nobody sees the difference.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Where a consumer is in the stream.
+#[derive(Debug)]
+pub(super) enum At {
+    /// It has not begun: a message is required first.
+    Nowhere(Cursor),
+    /// It looks for its place, in this block.
+    Seeking {
+        index: u64,
+        place: Place,
+        is_tip: bool,
+    },
+    /// It is within a block.
+    Within {
+        index: u64,
+        block: Arc<Block>,
+        idx: usize,
+    },
+    /// It is at this block, which is not read yet.
+    Before(u64),
+    /// It has everything.
+    End,
+}
+
+/// What to do when nothing is left to write.
+pub(super) enum Next {
+    /// Look again at once.
+    Again,
+    /// Nothing before this moment.
+    At(Instant),
+    /// Nothing any more.
+    Nothing,
+}
+
+impl<F: Feed> Consumer<F> {
+    /// Begins where it asked to.
+    pub(super) fn begin(&mut self) {
+        let At::Nowhere(cursor) = self.at else {
+            return;
+        };
+        match cursor {
+            Cursor::Tip => self.seek(self.shared.tip(), true),
+            Cursor::Seq(seq) => self.seek(Place::Seq(seq), false),
+            Cursor::Time(time_us) => self.seek(Place::Time(time_us), false),
+        }
+    }
+
+    fn seek(&mut self, place: Place, is_tip: bool) {
+        let index = self.shared.feed.find(place, self.shared.start_us());
+        self.at = At::Seeking {
+            index,
+            place,
+            is_tip,
+        };
+    }
+
+    /// Chooses what is sent next, from one block at most.
+    pub(super) async fn choose(&mut self) -> Result<Next, Left> {
+        match &self.at {
+            At::Nowhere(_) | At::End => Ok(Next::Nothing),
+            At::Seeking {
+                index,
+                place,
+                is_tip,
+            } => {
+                let (index, place, is_tip) = (*index, *place, *is_tip);
+                self.find(index, place, is_tip).await
+            }
+            At::Before(index) => {
+                let index = *index;
+                match self.read(index).await? {
+                    Some(block) => {
+                        self.at = At::Within {
+                            index,
+                            block,
+                            idx: 0,
+                        };
+                        Ok(Next::Again)
+                    }
+                    None => Ok(self.end()),
+                }
+            }
+            At::Within { index, block, idx } => {
+                let (index, block, idx) = (*index, Arc::clone(block), *idx);
+                let (idx, next) = self.send(&block, idx);
+                self.at = if idx < block.entries().len() {
+                    At::Within { index, block, idx }
+                } else {
+                    At::Before(index + 1)
+                };
+                Ok(next)
+            }
+        }
+    }
+
+    async fn read(&self, index: u64) -> Result<Option<Arc<Block>>, FeedError> {
+        let start_us = self.shared.start_us();
+        self.shared.blocks.get(index, start_us, self.encoding).await
+    }
+
+    /// Looks for the place that was asked for in a block.
+    async fn find(&mut self, index: u64, place: Place, is_tip: bool) -> Result<Next, Left> {
+        let Some(block) = self.read(index).await? else {
+            return Ok(self.end());
+        };
+        let found = block.entries().iter().position(|entry| match place {
+            Place::Beginning => true,
+            Place::Seq(seq) => entry.seq >= seq,
+            Place::Time(time_us) => entry.time_us >= time_us,
+        });
+        let Some(idx) = found else {
+            self.at = At::Seeking {
+                index: index + 1,
+                place,
+                is_tip,
+            };
+            return Ok(Next::Again);
+        };
+        let time_us = block.entries().get(idx).map_or(0, |entry| entry.time_us);
+        let is_future = self
+            .shared
+            .due(time_us)
+            .is_none_or(|due| due > Instant::now());
+        if is_future && !is_tip {
+            // What lies in the future is the live tip (protocol reference, section 1.5).
+            self.seek(self.shared.tip(), true);
+            return Ok(Next::Again);
+        }
+        self.at = At::Within { index, block, idx };
+        Ok(Next::Again)
+    }
+
+    /// Puts the events that are wanted and due into the outbox, and returns the event that is next.
+    fn send(&mut self, block: &Arc<Block>, from: usize) -> (usize, Next) {
+        let now = Instant::now();
+        let (mut idx, mut n_sent) = (from, 0);
+        let mut next = Next::Again;
+        while let Some(entry) = block.entries().get(idx) {
+            let due = self.shared.due(entry.time_us);
+            if due.is_none_or(|due| due > now) {
+                next = due.map_or(Next::Nothing, |due| Next::At(due.max(now + TICK)));
+                break;
+            }
+            let is_wanted = self.is_wanted(block, idx);
+            idx += 1;
+            if is_wanted {
+                self.outbox.push(block, block.frame(idx - 1, self.encoding));
+                n_sent += 1;
+                if self.spoil(block, idx - 1) {
+                    break;
+                }
+            }
+        }
+        self.shared.sent.fetch_add(n_sent, Relaxed);
+        (idx, next)
+    }
+
+    /// Does what is to go wrong behind an event. Returns whether that has to be written before anything else is chosen.
+    fn spoil(&mut self, block: &Arc<Block>, idx: usize) -> bool {
+        self.n_sent += 1;
+        let Behind {
+            again,
+            garbage,
+            end,
+        } = self.shared.settings.faults.behind(self.n_sent);
+        if again {
+            self.outbox.push(block, block.frame(idx, self.encoding));
+        }
+        if garbage {
+            let (opcode, bytes) = self
+                .shared
+                .settings
+                .faults
+                .garbage(self.n_sent, self.encoding);
+            self.outbox.push_own(opcode, bytes);
+        }
+        self.fault = end;
+        garbage || end.is_some()
+    }
+
+    fn is_wanted(&self, block: &Block, idx: usize) -> bool {
+        let Options { filter, max_bytes } = &self.options;
+        let is_small = *max_bytes == 0 || {
+            // Legacy servers compare what they send (protocol reference, section 1.1).
+            let bytes = if self.shared.settings.legacy && self.encoding == Encoding::Zstd {
+                block.frame(idx, self.encoding).len()
+            } else {
+                block.json_bytes(idx)
+            };
+            bytes <= *max_bytes as usize
+        };
+        is_small && (filter.is_everything() || block.is_wanted(idx, filter))
+    }
+
+    fn end(&mut self) -> Next {
+        self.at = At::End;
+        if self.shared.settings.exit_at_end {
+            self.shared.over.cancel();
+            self.close(1001, "the recording is over");
+            return Next::Again;
+        }
+        Next::Nothing
+    }
+}

@@ -1,0 +1,267 @@
+//! Faults that are made on purpose, so that people see how their consumer copes: the same every time, event by event.
+
+use std::{num::NonZeroU64, str::FromStr};
+
+use super::{block::Encoding, random::Random};
+
+/// What goes wrong, and when. Events are counted on each connection anew.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Faults {
+    cut_every: Option<NonZeroU64>,
+    stall_after: Option<NonZeroU64>,
+    garbage_every: Option<NonZeroU64>,
+    duplicate_every: Option<NonZeroU64>,
+    /// A status, and how many requests get it.
+    refuse: Option<(u16, u64)>,
+    /// A close code, and behind which event it is sent.
+    close: Option<(u16, NonZeroU64)>,
+    /// Decides which garbage comes.
+    seed: u64,
+}
+
+/// Why a fault was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FaultError {
+    /// There is no such fault.
+    #[error(
+        "there is no fault '{0}'; there are cut-every=N, stall-after=N, garbage-every=N, duplicate-every=N, refuse=STATUS:TIMES, close=CODE@N, and seed=N"
+    )]
+    Unknown(String),
+    /// Its value cannot be understood.
+    #[error("the fault {name} takes {expected}, not '{value}'")]
+    Value {
+        /// The fault.
+        name: &'static str,
+        /// What was given.
+        value: String,
+        /// What can be.
+        expected: &'static str,
+    },
+    /// The same fault again.
+    #[error("the fault {0} is there twice")]
+    Twice(&'static str),
+}
+
+impl Faults {
+    /// Reads faults as they are typed, such as `cut-every=1000`.
+    pub fn parse<T: AsRef<str>>(faults: &[T]) -> Result<Self, FaultError> {
+        let mut parsed = Self::default();
+        let mut seed = None;
+        for fault in faults {
+            let fault = fault.as_ref();
+            let (name, value) = fault.split_once('=').unwrap_or((fault, ""));
+            match name {
+                "cut-every" => set(&mut parsed.cut_every, "cut-every", value, number)?,
+                "stall-after" => set(&mut parsed.stall_after, "stall-after", value, number)?,
+                "garbage-every" => set(&mut parsed.garbage_every, "garbage-every", value, number)?,
+                "duplicate-every" => {
+                    set(
+                        &mut parsed.duplicate_every,
+                        "duplicate-every",
+                        value,
+                        number,
+                    )?;
+                }
+                "refuse" => set(&mut parsed.refuse, "refuse", value, refusal)?,
+                "close" => set(&mut parsed.close, "close", value, close)?,
+                "seed" => set(&mut seed, "seed", value, |value| value.parse().ok())?,
+                _ => return Err(FaultError::Unknown(shown(fault))),
+            }
+        }
+        parsed.seed = seed.unwrap_or_default();
+        Ok(parsed)
+    }
+
+    /// The status and number of requests that are refused.
+    pub(super) fn refusals(&self) -> Option<(u16, u64)> {
+        self.refuse
+    }
+
+    /// What happens behind the event that is the nth of its connection.
+    pub(super) fn behind(&self, n: u64) -> Behind {
+        let is_due =
+            |every: Option<NonZeroU64>| every.is_some_and(|every| n.is_multiple_of(every.get()));
+        let is_at = |at: NonZeroU64| at.get() == n;
+        let end = match self.close {
+            Some((code, at)) if is_at(at) => Some(Fault::Close(code)),
+            _ if is_due(self.cut_every) => Some(Fault::Cut),
+            _ if self.stall_after.is_some_and(is_at) => Some(Fault::Stall),
+            _ => None,
+        };
+        Behind {
+            again: is_due(self.duplicate_every),
+            garbage: is_due(self.garbage_every),
+            end,
+        }
+    }
+
+    /// A message that is no event, as it comes behind the nth event: its opcode and its bytes.
+    pub(super) fn garbage(&self, n: u64, encoding: Encoding) -> (u8, &'static [u8]) {
+        /// Text, torn, of another shape, without an envelope, and with one of other types.
+        const TEXTS: [&[u8]; 5] = [
+            b"this is no event",
+            b"{\"did\":\"did:plc:demo\",\"time_us\":17",
+            b"[1,2,3]",
+            b"{}",
+            b"{\"did\":5,\"time_us\":\"then\",\"kind\":[]}",
+        ];
+        /// Something else, the beginning of a zstd frame, and one of another dictionary.
+        const FRAMES: [&[u8]; 3] = [
+            b"this is no frame",
+            b"\x28\xb5\x2f\xfd",
+            b"\x28\xb5\x2f\xfd\x27\x01\x02\x03\x04\x00\x01\x00\x00",
+        ];
+        let mut random = Random::new(self.seed, n);
+        let (opcode, choice) = match encoding {
+            Encoding::Plain => (1, &TEXTS[..]),
+            Encoding::Zstd => (2, &FRAMES[..]),
+        };
+        (opcode, random.one_of(choice).unwrap_or_default())
+    }
+}
+
+/// What happens behind an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Behind {
+    /// It comes again.
+    pub(super) again: bool,
+    /// A message follows that is no event.
+    pub(super) garbage: bool,
+    pub(super) end: Option<Fault>,
+}
+
+/// How a connection is spoilt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It ends without a word.
+    Cut,
+    /// Nothing more is said on it, not even the answer to a ping.
+    Stall,
+    /// It is closed with this code.
+    Close(u16),
+}
+
+fn set<T>(
+    place: &mut Option<T>,
+    name: &'static str,
+    value: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<(), FaultError> {
+    let expected = match name {
+        "refuse" => "STATUS:TIMES, a status from 400 to 599 and a number",
+        "close" => "CODE@N, a close code that may be sent and a number from 1 on",
+        "seed" => "a number",
+        _ => "a number from 1 on",
+    };
+    let read = read(value).ok_or_else(|| FaultError::Value {
+        name,
+        value: shown(value),
+        expected,
+    })?;
+    match place.replace(read) {
+        None => Ok(()),
+        Some(_) => Err(FaultError::Twice(name)),
+    }
+}
+
+fn number<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
+fn refusal(text: &str) -> Option<(u16, u64)> {
+    let (status, times) = text.split_once(':')?;
+    let status = status
+        .parse()
+        .ok()
+        .filter(|status| (400..600).contains(status))?;
+    Some((status, times.parse().ok()?))
+}
+
+/// A close code that may stand in a frame (RFC 6455, section 7.4), and when.
+fn close(text: &str) -> Option<(u16, NonZeroU64)> {
+    let (code, at) = text.split_once('@')?;
+    let code = code
+        .parse()
+        .ok()
+        .filter(|code| matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999))?;
+    Some((code, at.parse().ok()?))
+}
+
+/// At most 80 characters of what was typed, with control characters escaped.
+fn shown(text: &str) -> String {
+    text.chars().take(80).flat_map(char::escape_debug).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_those_that_were_typed_and_come_at_their_event() {
+        let faults = [
+            "cut-every=6",
+            "duplicate-every=2",
+            "garbage-every=3",
+            "close=1011@5",
+            "stall-after=4",
+            "refuse=503:2",
+            "seed=9",
+        ];
+        let faults = Faults::parse(&faults).unwrap();
+        assert_eq!(faults.refusals(), Some((503, 2)));
+        let behind = |n| {
+            let Behind {
+                again,
+                garbage,
+                end,
+            } = faults.behind(n);
+            (again, garbage, end)
+        };
+        for (n, expected) in [
+            (1, (false, false, None)),
+            (2, (true, false, None)),
+            (3, (false, true, None)),
+            (4, (true, false, Some(Fault::Stall))),
+            (5, (false, false, Some(Fault::Close(1011)))),
+            (6, (true, true, Some(Fault::Cut))),
+            (7, (false, false, None)),
+        ] {
+            assert_eq!(behind(n), expected, "{n}");
+        }
+        assert_eq!(Faults::default().behind(1).end, None);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_garbage() {
+        let garbage = |seed: &str, encoding| -> Vec<_> {
+            let faults = Faults::parse(&["garbage-every=1", seed]).unwrap();
+            (1..100).map(|n| faults.garbage(n, encoding)).collect()
+        };
+        for encoding in [Encoding::Plain, Encoding::Zstd] {
+            assert_eq!(garbage("seed=1", encoding), garbage("seed=1", encoding));
+            assert_ne!(garbage("seed=1", encoding), garbage("seed=2", encoding));
+        }
+    }
+
+    #[test]
+    fn what_is_no_fault_is_refused_with_what_there_is() {
+        for (fault, words) in [
+            ("cut", "cut-every=N"),
+            ("cut-every", "takes a number from 1 on, not ''"),
+            ("cut-every=0", "not '0'"),
+            ("stall-after=-1", "not '-1'"),
+            ("refuse=503", "STATUS:TIMES"),
+            ("refuse=200:1", "from 400 to 599"),
+            ("close=1006@5", "a close code that may be sent"),
+            ("close=1011", "CODE@N"),
+            ("close=1011@0", "CODE@N"),
+            ("seed=x", "takes a number, not 'x'"),
+            ("\u{7}=1", "'\\u{7}=1'"),
+        ] {
+            let error = Faults::parse(&[fault]).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+        let twice = Faults::parse(&["cut-every=1", "cut-every=2"]);
+        assert_eq!(twice, Err(FaultError::Twice("cut-every")));
+    }
+}

@@ -1,0 +1,186 @@
+//! What a server does with those that are slow, silent or too many, and how it ends.
+
+use std::{collections::VecDeque, time::Duration};
+
+use futures_util::StreamExt;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::world::{ALL, COUNT, DEADLINE, World};
+use crate::serve::*;
+
+#[tokio::test]
+async fn slow_requests_are_dropped_and_others_are_served_meanwhile() {
+    let settings = ServerSettings {
+        upgrade_within: Duration::from_millis(300),
+        ..ServerSettings::default()
+    };
+    let world = World::with(Pace::Max, settings).await;
+    let mut slow = VecDeque::new();
+    for _ in 0..100 {
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        stream.write_all(b"GET /subscribe HT").await.unwrap();
+        slow.push_back(stream);
+    }
+    assert_eq!(world.connect("").await.numbers(1).await, [0]);
+    for mut stream in slow {
+        let end = timeout(DEADLINE, stream.read(&mut [0; 10])).await.unwrap();
+        assert!(matches!(end, Ok(0) | Err(_)));
+    }
+}
+
+#[tokio::test]
+async fn consumers_over_the_limit_are_told_to_come_back() {
+    let settings = ServerSettings {
+        max_consumers: 2,
+        ..ServerSettings::default()
+    };
+    let world = World::with(Pace::Max, settings).await;
+    let mut first = world.connect("").await;
+    let _second = world.connect("").await;
+    match world.connect_with("", &[]).await {
+        Err(Error::Http(answer)) => {
+            assert_eq!(answer.status(), 503);
+            assert!(answer.headers().contains_key("retry-after"));
+        }
+        _ => panic!("a third consumer was served"),
+    }
+    first.send(Message::Close(None)).await;
+    first.close().await;
+    drop(first);
+    let came_in = async {
+        while world.connect_with("", &[]).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(DEADLINE, came_in).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_consumer_that_takes_nothing_is_cut_and_no_other_notices() {
+    let settings = ServerSettings {
+        write_within: Duration::from_millis(200),
+        ..ServerSettings::default()
+    };
+    let demo = Demo::parse("demo:?rate=max").unwrap();
+    let server = Server::bind(([127, 0, 0, 1], 0).into(), demo, settings)
+        .await
+        .unwrap();
+    let world = World {
+        address: server.address().unwrap(),
+        stop: CancellationToken::new(),
+        tasks: JoinSet::new(),
+    };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(server.run(world.stop.clone()));
+    let mut stalled = world.connect("").await;
+    stalled.message().await.unwrap().unwrap();
+    let mut reading = world.connect("").await;
+    let began = Instant::now();
+    let mut expected = 1;
+    while began.elapsed() < Duration::from_secs(2) {
+        for _ in 0..1000 {
+            assert_eq!(reading.event().await["cursor"], expected);
+            expected += 1;
+        }
+    }
+    // What the sockets held is still there, then the connection ends without a word.
+    let end = async {
+        loop {
+            match stalled.0.next().await {
+                Some(Ok(message)) if message.is_text() => {}
+                other => return other,
+            }
+        }
+    };
+    let end = timeout(DEADLINE, end).await.unwrap();
+    assert!(matches!(end, None | Some(Err(_))), "{end:?}");
+}
+
+#[tokio::test]
+async fn a_consumer_that_was_quiet_for_long_is_answered() {
+    let settings = ServerSettings {
+        write_within: Duration::from_millis(50),
+        ..ServerSettings::default()
+    };
+    let world = World::with(Pace::Max, settings).await;
+    let mut client = world.connect("requireHello=true").await;
+    for payload in ["once", "twice"] {
+        sleep(Duration::from_millis(200)).await;
+        client.send(Message::Ping(payload.into())).await;
+        let answer = client.message().await.unwrap().unwrap();
+        assert_eq!(answer, Message::Pong(payload.into()));
+    }
+}
+
+#[tokio::test]
+async fn a_consumer_that_answers_no_ping_is_cut() {
+    let settings = ServerSettings {
+        ping_every: Duration::from_millis(50),
+        pong_within: Duration::from_millis(200),
+        ..ServerSettings::default()
+    };
+    let world = World::with(Pace::Max, settings).await;
+    let mut answering = world.connect("requireHello=true").await;
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    let upgrade = "GET /subscribe?requireHello=true HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: a\r\n\r\n";
+    stream.write_all(upgrade.as_bytes()).await.unwrap();
+    for _ in 0..5 {
+        // Reading answers it.
+        assert!(answering.message().await.unwrap().unwrap().is_ping());
+    }
+    let mut received = Vec::new();
+    timeout(DEADLINE, stream.read_to_end(&mut received))
+        .await
+        .unwrap()
+        .ok();
+    assert!(received.ends_with(&[0x89, 0]), "{received:?}");
+    assert!(answering.message().await.unwrap().unwrap().is_ping());
+}
+
+#[tokio::test]
+async fn a_server_that_stops_takes_leave() {
+    let world = World::new().await;
+    let mut client = world.connect("").await;
+    assert_eq!(client.numbers(ALL).await.len(), ALL);
+    world.stop.cancel();
+    assert_eq!(
+        client.close().await,
+        (1001, "server shutting down".to_owned())
+    );
+    // Reading on answers the close frame, so that nobody is waited for.
+    assert!(
+        client
+            .message()
+            .await
+            .is_none_or(|message| message.is_err())
+    );
+    let served = Served {
+        consumers: 1,
+        events: COUNT,
+    };
+    assert_eq!(world.served().await, served);
+}
+
+#[tokio::test]
+async fn a_server_that_has_served_everything_ends_when_that_was_asked_for() {
+    let settings = ServerSettings {
+        exit_at_end: true,
+        ..ServerSettings::default()
+    };
+    let world = World::with(Pace::Max, settings).await;
+    let mut client = world.connect("").await;
+    assert_eq!(client.numbers(ALL).await.len(), ALL);
+    assert_eq!(client.close().await.0, 1001);
+    assert!(
+        client
+            .message()
+            .await
+            .is_none_or(|message| message.is_err())
+    );
+    assert_eq!(world.served().await.consumers, 1);
+}

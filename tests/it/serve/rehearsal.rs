@@ -1,0 +1,114 @@
+//! Faults that are made on purpose, and how our own consumer copes.
+
+use serde_json::Value;
+
+use crate::support::{
+    program::{Output, Rocketman},
+    serve::Serving,
+};
+
+/// Reads so many invented events while this goes wrong.
+fn tail(faults: &str, flags: &str) -> Output {
+    let server = Serving::new(&format!("demo:?rate=max {faults}"));
+    server.tail(flags).succeed()
+}
+
+fn numbers(output: &Output) -> Vec<u64> {
+    let lines = output.stdout.lines();
+    lines
+        .map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["cursor"]
+                .as_u64()
+                .unwrap()
+        })
+        .collect()
+}
+
+/// Each number once, from 1 on.
+fn each_once(n: u64) -> Vec<u64> {
+    (1..=n).collect()
+}
+
+#[test]
+fn a_cut_is_survived_without_loss_or_repeats() {
+    let output = tail("--fault cut-every=70", "-n 500");
+    assert_eq!(numbers(&output), each_once(500));
+    output.assert_says(0, &["ended without a farewell", "7 reconnects"]);
+}
+
+#[test]
+fn a_close_is_survived_without_loss_or_repeats() {
+    let output = tail("--fault close=1011@150", "-n 400");
+    assert_eq!(numbers(&output), each_once(400));
+    output.assert_says(
+        0,
+        &[
+            "code 1011: closed on purpose, by --fault close",
+            "2 reconnects",
+        ],
+    );
+}
+
+#[test]
+fn a_stall_is_noticed_and_survived() {
+    let output = tail("--fault stall-after=200", "-n 500 --frame-timeout 1s");
+    assert_eq!(numbers(&output), each_once(500));
+    output.assert_says(0, &["nothing was received for 1s", "2 reconnects"]);
+}
+
+#[test]
+fn garbage_is_stepped_over() {
+    for flags in ["-n 300", "-n 300 --no-compress"] {
+        let output = tail("--fault garbage-every=100 --fault seed=3", flags);
+        assert_eq!(numbers(&output), each_once(300), "{flags}");
+        output.assert_says(0, &["messages that were no events"]);
+        assert!(!output.stderr.contains("reconnect"), "{}", output.stderr);
+    }
+}
+
+#[test]
+fn a_duplicate_comes_through_for_only_seams_are_looked_at() {
+    let output = tail("--fault duplicate-every=3", "-n 8");
+    assert_eq!(numbers(&output), [1, 2, 3, 3, 4, 5, 6, 6]);
+}
+
+#[test]
+fn refusals_end_after_so_many() {
+    let output = tail("--fault refuse=503:2", "-n 10");
+    assert_eq!(numbers(&output), each_once(10));
+    output.assert_says(0, &["503", "refused on purpose, by --fault refuse"]);
+    let server = Serving::new("demo: --fault refuse=404:1");
+    let output = server.tail("-n 1").run();
+    output.assert_says(6, &["404", "refused on purpose"]);
+    assert_eq!(server.tail("-n 1").succeed().lines().len(), 1);
+}
+
+#[test]
+fn the_same_seed_rehearses_the_same() {
+    let run = || {
+        let output = tail(
+            "--fault garbage-every=7 --fault seed=5 --fault cut-every=40",
+            "-n 200 --no-compress",
+        );
+        let said = output
+            .stderr
+            .lines()
+            .filter(|line| line.contains("skipped a message"));
+        (
+            numbers(&output),
+            said.map(str::to_owned).collect::<Vec<_>>(),
+        )
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn a_fault_that_cannot_be_is_refused() {
+    let output = Rocketman::new(["serve", "--fault", "cut-every=often"]).run();
+    output.assert_says(
+        2,
+        &["--fault: the fault cut-every takes a number from 1 on, not 'often'"],
+    );
+    let output = Rocketman::new(["serve", "--fault", "explode=1"]).run();
+    output.assert_says(2, &["no fault 'explode=1'", "stall-after=N"]);
+}
