@@ -281,10 +281,13 @@ fn tid(time_us: u64, out: &mut Vec<u8>) {
     }
 }
 
-/// The identifier of a record's content; nothing has it.
+/// The identifier of a record's content; nothing has it. It is one that clients can read: version 1, dag-cbor, SHA-256.
 fn cid(random: &mut Random, out: &mut Vec<u8>) {
+    // The bits of 36 bytes do not fill the last letter, and those of the head reach into the first one here.
     out.extend_from_slice(b"bafyrei");
-    random.letters(52, out);
+    out.extend(random.one_of(b"abcdefgh"));
+    random.letters(50, out);
+    out.extend(random.one_of(b"aeimquy4"));
 }
 
 /// When event `n` was made, by its author's clock.

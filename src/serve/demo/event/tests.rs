@@ -132,3 +132,19 @@ fn what_is_deleted_was_made_before() {
         "{n_known} of {n_deleted}"
     );
 }
+
+#[test]
+fn identifiers_of_content_are_ones_that_clients_can_read() {
+    for n in 0..500 {
+        let line = line(2, n);
+        for (at, _) in line.match_indices("\"bafyrei") {
+            let text = line.get(at + 2..at + 60).unwrap().to_uppercase();
+            let bytes = data_encoding::BASE32_NOPAD.decode(text.as_bytes()).unwrap();
+            assert_eq!(
+                (bytes.len(), &bytes[..4]),
+                (36, &[1, 0x71, 0x12, 0x20][..]),
+                "{text}"
+            );
+        }
+    }
+}
