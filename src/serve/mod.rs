@@ -34,7 +34,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
@@ -63,7 +63,7 @@ use self::{
     consumer::{Consumer, Left},
     request::{Answer, Request, Rules},
 };
-use crate::{STATE, error::chain};
+use crate::{STATE, error::chain, pace};
 
 /// So many requests may be under way that are no consumers yet; others wait in the listener's queue.
 const UPGRADES: usize = 512;
@@ -142,6 +142,8 @@ struct Shared<F> {
     clock: OnceLock<Clock>,
     consumers: AtomicU64,
     sent: AtomicU64,
+    /// How often it is told that a consumer was cut off.
+    cuts: Mutex<pace::Pace>,
     /// How many requests were refused on purpose.
     refused: AtomicU64,
     /// A consumer has everything, and that is to be the end.
@@ -206,6 +208,7 @@ impl<F: Feed> Server<F> {
                 clock: OnceLock::new(),
                 consumers: AtomicU64::new(0),
                 sent: AtomicU64::new(0),
+                cuts: Mutex::new(pace::Pace::new()),
                 refused: AtomicU64::new(0),
                 over: CancellationToken::new(),
                 held_bytes: AtomicUsize::new(0),
@@ -339,7 +342,7 @@ async fn attend<F: Feed>(
             let left = Consumer::new(Arc::clone(&shared), *subscribe, received, stop)
                 .run(&mut stream)
                 .await;
-            tell_left(peer, &left);
+            tell_left(&shared, peer, &left);
             drop(place);
             return;
         }
@@ -373,10 +376,20 @@ fn refuse<F>(shared: &Shared<F>, request: Request) -> Request {
     }
 }
 
-fn tell_left(peer: SocketAddr, left: &Left) {
+fn tell_left<F>(shared: &Shared<F>, peer: SocketAddr, left: &Left) {
     match left {
         Left::Slow(_) | Left::Silent(_) => {
-            warn!(target: STATE, %peer, "cut off the consumer at {peer}: {left}");
+            let allowed = shared
+                .cuts
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .allow();
+            let more = match allowed {
+                None => return,
+                Some(0) => String::new(),
+                Some(n) => format!(" ({n} more were cut off before)"),
+            };
+            warn!(target: STATE, %peer, "cut off the consumer at {peer}: {left}{more}");
         }
         Left::Feed(error) => warn!(target: STATE, %peer, "{}", chain(error)),
         Left::Gone | Left::Broken(_) | Left::Closed(_) | Left::Cut => {
