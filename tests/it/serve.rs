@@ -1,6 +1,7 @@
 //! `rocketman serve`: recordings and invented events over the real wire.
 
 mod crowd;
+mod foreign;
 mod recordings;
 mod rehearsal;
 

@@ -1,0 +1,147 @@
+//! Clients that were written elsewhere get every event as it was recorded. Each is skipped, with a reason, where it is not installed.
+//!
+//! `ROCKETMAN_NODE_MODULES` names a `node_modules` folder with `@skyware/jetstream`, `@atcute/jetstream` and `ws`;
+//! `ROCKETMAN_PYTHON` a Python with `websockets` and `zstandard`.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+
+use crate::support::{compress::DICTIONARY, program::Rocketman, serve::Serving};
+
+const N: usize = 3000;
+
+/// A recording, and a server of it.
+fn recorded() -> (Serving, Vec<Value>) {
+    let recorded = Rocketman::new(["tail", "demo:?rate=max&seed=9", "-n", "3000"]).succeed();
+    let call = Rocketman::new(["serve", "recorded.ndjson", "--speed", "max"]);
+    fs::write(call.path("recorded.ndjson"), &recorded.stdout).unwrap();
+    (Serving::start(call), events(&recorded.stdout))
+}
+
+fn events(lines: &str) -> Vec<Value> {
+    let lines = lines.lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// What a script prints: the events that its client was given.
+fn printed(program: &Path, script: &str, name: &str, arguments: &[&str]) -> Vec<Value> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    fs::write(&path, script).unwrap();
+    fs::write(folder.path().join("v1.zdict"), DICTIONARY).unwrap();
+    let output = Command::new(program)
+        .arg(path)
+        .args(arguments)
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    events(&String::from_utf8(output.stdout).unwrap())
+}
+
+/// What a variable names, or nothing and a reason on stderr.
+fn installed(variable: &str) -> Option<PathBuf> {
+    let path = env::var_os(variable).map(PathBuf::from);
+    if path.is_none() {
+        eprintln!("skipped: {variable} is not set");
+    }
+    path
+}
+
+const SKYWARE: &str = r#"
+const [, , modules, url, n] = process.argv;
+const { Jetstream } = await import(`file://${modules}/@skyware/jetstream/dist/index.js`);
+const { default: ws } = await import(`file://${modules}/ws/wrapper.mjs`);
+const jetstream = new Jetstream({ ws, endpoint: url, cursor: 1 });
+const lines = [];
+const take = event => {
+  lines.push(JSON.stringify(event));
+  if (lines.length == n) process.stdout.write(lines.join("\n") + "\n", () => process.exit(0));
+};
+for (const kind of ["commit", "identity", "account"]) jetstream.on(kind, take);
+setTimeout(() => { console.error(`only ${lines.length} events`); process.exit(1); }, 20000);
+jetstream.start();
+"#;
+
+const ATCUTE: &str = r#"
+const [, , modules, url, n] = process.argv;
+const { JetstreamSubscription } = await import(`file://${modules}/@atcute/jetstream/dist/index.js`);
+const { default: WebSocket } = await import(`file://${modules}/ws/wrapper.mjs`);
+const lines = [];
+const refused = error => { console.error(error); process.exit(1); };
+const subscription = new JetstreamSubscription({ url, cursor: 1, ws: { WebSocket }, onError: refused });
+setTimeout(() => { console.error(`only ${lines.length} events`); process.exit(1); }, 20000);
+for await (const event of subscription) {
+  lines.push(JSON.stringify(event));
+  if (lines.length == n) process.stdout.write(lines.join("\n") + "\n", () => process.exit(0));
+}
+"#;
+
+const WEBSOCKETS: &str = r"
+import asyncio, sys, websockets, zstandard
+url, n, compress = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+dictionary = zstandard.ZstdCompressionDict(open('v1.zdict', 'rb').read())
+inflate = zstandard.ZstdDecompressor(dict_data=dictionary).decompress
+async def main():
+    # The library offers deflate by itself, which servers do not take beside zstd.
+    deflate = None if compress == 'true' else 'deflate'
+    async with websockets.connect(f'{url}?cursor=1&compress={compress}', compression=deflate) as socket:
+        for _ in range(n):
+            message = await asyncio.wait_for(socket.recv(), 20)
+            if compress == 'true':
+                message = inflate(message, max_output_size=10_000_000).decode()
+            print(message)
+asyncio.run(main())
+";
+
+#[test]
+fn javascript_clients_get_every_event_as_it_was_recorded() {
+    let Some(modules) = installed("ROCKETMAN_NODE_MODULES") else {
+        return;
+    };
+    let (server, expected) = recorded();
+    let host = format!("ws://{}", server.address());
+    let modules = modules.to_str().unwrap();
+    for (script, url) in [(SKYWARE, &server.url), (ATCUTE, &host)] {
+        let arguments = [modules, url, &N.to_string()];
+        let found = printed(Path::new("node"), script, "client.mjs", &arguments);
+        // One of them leaves the number out.
+        let without_number = |events: &[Value]| -> Vec<Value> {
+            let mut events = events.to_vec();
+            for event in &mut events {
+                event.as_object_mut().unwrap().remove("cursor");
+            }
+            events
+        };
+        assert_eq!(found.len(), N);
+        assert!(
+            without_number(&found) == without_number(&expected),
+            "{script}"
+        );
+    }
+}
+
+#[test]
+fn a_python_client_gets_every_event_as_it_was_recorded_plain_and_compressed() {
+    let Some(python) = installed("ROCKETMAN_PYTHON") else {
+        return;
+    };
+    let (server, expected) = recorded();
+    for compress in ["false", "true"] {
+        let arguments = [&*server.url, &N.to_string(), compress];
+        let found = printed(&python, WEBSOCKETS, "client.py", &arguments);
+        assert!(
+            found == expected,
+            "compress={compress}: {} events",
+            found.len()
+        );
+    }
+}
