@@ -58,7 +58,7 @@
 //!
 //! # Features
 //!
-//! `zstd` (default) asks servers for compressed events. `cli` (default) is the program `rocketman`; leave it out in a library.
+//! `zstd` (default) asks servers for compressed events. `gzip` (default) reads recordings that end in `.gz`. `cli` (default) is the program `rocketman`; leave it out in a library.
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]

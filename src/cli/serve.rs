@@ -10,7 +10,7 @@ pub struct ServeArgs {
     /// What to serve: recordings, in order, or demo: for invented events
     ///
     /// A recording is a file that rocketman tail -o wrote, or what it wrote to stdout: one event a line. Files that end in .zst
-    /// are inflated, and - is stdin. Recordings may be larger than memory. Lines that are no events are named and left out.
+    /// or .gz are inflated, and - is stdin. Recordings may be larger than memory. Lines that are no events are named and left out.
     ///
     /// demo: makes up events in the mix and the sizes of the real stream; demo:?rate=1000&seed=7 says how many there are in
     /// a second (or max) and which: the same seed gives the same events. An hour of them lies in the past.

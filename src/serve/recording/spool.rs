@@ -17,13 +17,24 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     let mut file = File::open(path)?;
     match path.extension().and_then(|suffix| suffix.to_str()) {
         Some("zst") => inflate(file),
-        Some("gz") => Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            "gzip is not read here; let gunzip -c do it, and give - as the recording",
-        )),
+        Some("gz") => gunzip(file),
         _ if file.metadata()?.is_file() => Ok(file),
         _ => copy(&mut file),
     }
+}
+
+#[cfg(feature = "gzip")]
+fn gunzip(file: File) -> io::Result<File> {
+    // A file may have several members, one behind the other.
+    copy(&mut flate2::read::MultiGzDecoder::new(file))
+}
+
+#[cfg(not(feature = "gzip"))]
+fn gunzip(_: File) -> io::Result<File> {
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "it is compressed, and this build has no gzip",
+    ))
 }
 
 #[cfg(feature = "zstd")]

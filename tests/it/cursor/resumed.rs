@@ -67,8 +67,7 @@ fn after_kill_9_nothing_is_missing() {
         let mut lines = running.lines(n);
         // It trails what was read by what the pipe holds; this much it has to be saved before the kill.
         wait_until("the cursor follows", || {
-            read(folder.path())
-                .is_some_and(|saved| saved["seq"].as_u64().unwrap() + 400 > n as u64)
+            read(folder.path()).is_some_and(|saved| saved["seq"].as_u64().unwrap() + 400 > n as u64)
         });
         let rest = running.kill();
         lines.extend(rest.split_inclusive('\n').filter_map(|line| {

@@ -1,6 +1,8 @@
 //! Recorded, served and read again.
 
-use std::{fs, time::Instant};
+use std::{fs, io::Write, time::Instant};
+
+use flate2::{Compression, write::GzEncoder};
 
 use crate::support::{
     events::{EPOCH, STEP, account, commit, did, identity, legacy_post, post, unlike},
@@ -110,13 +112,36 @@ fn every_filter_gives_what_it_leaves_of_the_file() {
     }
 }
 
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A recorder that was killed leaves a file whose end is torn.
+#[test]
+fn of_a_torn_gzip_file_everything_before_the_tear_is_served() {
+    let lines = mixed(2000);
+    let mut file = gzip((lines.join("\n") + "\n").as_bytes());
+    file.truncate(file.len() - 100);
+    let call = Rocketman::new(["serve", "a.gz", "--speed", "max"]);
+    fs::write(call.path("a.gz"), file).unwrap();
+    let server = Serving::start(call);
+    let output = server.tail("-n 1000 --cursor 1").succeed();
+    assert!(output.lines() == lines[..1000]);
+}
+
 #[test]
 fn several_recordings_are_one_stream_and_stdin_is_one_of_them() {
     let lines = mixed(30);
-    let call = Rocketman::new(["serve", "a", "b.zst", "--speed", "max"]);
+    let call = Rocketman::new(["serve", "a", "b.zst", "c.gz", "--speed", "max"]);
+    let text = |lines: &[String]| lines.join("\n") + "\n";
     fs::write(call.path("a"), lines[..10].join("\n")).unwrap();
-    let rest = zstd::bulk::compress((lines[10..].join("\n") + "\n").as_bytes(), 3).unwrap();
+    let rest = zstd::bulk::compress(text(&lines[10..20]).as_bytes(), 3).unwrap();
     fs::write(call.path("b.zst"), rest).unwrap();
+    // Two members, as a file has that was written in two runs.
+    let members = [&lines[20..25], &lines[25..]].map(|part| gzip(text(part).as_bytes()));
+    fs::write(call.path("c.gz"), members.concat()).unwrap();
     let server = Serving::start(call);
     let output = server.tail("-n 30 --cursor 1").succeed();
     assert_eq!(output.lines(), lines);
