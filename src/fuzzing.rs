@@ -22,7 +22,7 @@ use crate::{
     event::{Envelope, Kind, Operation, Point, Start, envelope, scan},
     filter::Filter,
     pipeline::PipelineSettings,
-    settings::{CursorSettings, ProbeSettings, TailSettings, Target},
+    settings::{CursorSettings, ProbeSettings, ServeSettings, TailSettings, Target},
     source::jetstream::{Endpoint, JetstreamSettings},
 };
 
@@ -86,6 +86,7 @@ pub enum Resolved {
         filter: Box<Filter>,
         pipeline: PipelineSettings,
         introduction: String,
+        is_demo: bool,
     },
     Probe {
         endpoints: Vec<Endpoint>,
@@ -111,6 +112,7 @@ pub fn resolve(
                 filter: Box::new(settings.filter),
                 pipeline: settings.pipeline,
                 introduction: settings.introduction,
+                is_demo: settings.demo.is_some(),
             })
         }
         Command::Probe(args) => {
@@ -128,6 +130,7 @@ pub fn resolve(
                 _ => Resolved::Cursor(None),
             })
         }
+        Command::Serve(args) => ServeSettings::resolve(args).map(|_| Resolved::Other),
         Command::Completions { .. } | Command::Man { .. } => Ok(Resolved::Other),
     };
     Some(resolved.map_err(|error| format!("{}\n{:?}", chain(&error), error.hint())))

@@ -132,8 +132,10 @@ fn makes_sense(resolved: &Resolved) {
             filter,
             pipeline,
             introduction,
+            is_demo,
         } => {
-            assert!(!source.endpoints.is_empty() && source.max_frame_bytes > 0);
+            assert_eq!(source.endpoints.is_empty(), *is_demo);
+            assert!(source.max_frame_bytes > 0);
             assert!(source.collections.len() <= MAX_COLLECTIONS);
             assert!(source.dids.len() <= MAX_DIDS);
             if let (Some(Start::Time(since)), Some(until)) = (source.start, pipeline.until_us) {

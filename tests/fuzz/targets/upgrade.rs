@@ -112,8 +112,8 @@ impl AsyncRead for Server<'_> {
         space: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let torn = &mut self.0;
-        if torn.read == 0
-            && let Some(at) = torn.bytes.windows(5).position(|window| window == b"@KEY@")
+        while torn.read == 0
+            && let Some(at) = torn.bytes.windows(5).position(|five| five == b"@KEY@")
         {
             let key = accept_key(&torn.written);
             torn.bytes.to_mut().splice(at..at + 5, key.bytes());
