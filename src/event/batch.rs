@@ -29,6 +29,7 @@ pub struct Batch {
     side: Vec<u8>,
     entries: Vec<Entry>,
     origin: Option<Arc<Origin>>,
+    /// The places that the entries do not tell: set before the first or the last of them goes.
     first: Option<Point>,
     reached: Option<Point>,
     /// Events at the front that were taken already.
@@ -119,12 +120,14 @@ impl Batch {
 
     /// The place of the first event that was read into it, kept or not.
     pub fn first(&self) -> Option<&Point> {
-        self.first.as_ref()
+        let first = self.entries.first().map(|entry| &entry.envelope.point);
+        self.first.as_ref().or(first)
     }
 
     /// How far in the stream the batch reaches: the place of the last event read, kept or not.
     pub fn reached(&self) -> Option<&Point> {
-        self.reached.as_ref()
+        let last = self.entries.last().map(|entry| &entry.envelope.point);
+        self.reached.as_ref().or(last)
     }
 
     /// Says that the stream is read up to this place although no event stands there.
@@ -147,6 +150,7 @@ impl Batch {
 
     /// Keeps the events that `wanted` says yes to, in place and in order. Comes before any is taken.
     pub fn retain(&mut self, mut wanted: impl FnMut(Event<'_>) -> bool) {
+        self.note_places();
         let Self {
             lines,
             side,
@@ -193,6 +197,7 @@ impl Batch {
 
     /// Moves the lines out, for a writer, and takes an empty buffer in exchange; the events are gone with them.
     pub(crate) fn take_lines(&mut self, empty: Vec<u8>) -> Vec<u8> {
+        self.note_places();
         self.entries.clear();
         self.side.clear();
         self.taken = 0;
@@ -222,19 +227,18 @@ impl Batch {
 
     /// Reads what was written behind `start` as one line. It becomes an event by `keep`, or goes by `cut`.
     pub(crate) fn read(&mut self, start: usize, rules: LineRules) -> Result<Envelope, BadEvent> {
-        let line = self.lines.get_mut(start..).unwrap_or_default();
-        let len = if rules.raw {
-            line.len()
-        } else {
-            decode::tidy(line)
-        };
-        self.lines.truncate(start + len);
         self.side_before = self.side.len();
-        decode::envelope(
-            self.lines.get(start..).unwrap_or_default(),
-            &mut self.side,
-            rules,
-        )
+        if decode::is_plain(self.tail(start)) {
+            let line = self.lines.get(start..).unwrap_or_default();
+            return decode::plain_envelope(line, &mut self.side, rules);
+        }
+        if !rules.raw {
+            let line = self.lines.get_mut(start..).unwrap_or_default();
+            let len = decode::tidy(line);
+            self.lines.truncate(start + len);
+        }
+        let line = self.lines.get(start..).unwrap_or_default();
+        decode::envelope(line, &mut self.side, rules)
     }
 
     /// Makes what was written behind `start` an event.
@@ -246,8 +250,14 @@ impl Batch {
             len: super::to_u32(len),
             envelope,
         });
-        self.first.get_or_insert(envelope.point);
-        self.reached = Some(envelope.point);
+        // It is told by the entry, unless something else was before.
+        self.reached = None;
+    }
+
+    /// Notes what the entries tell, before some of them go.
+    fn note_places(&mut self) {
+        self.first = self.first().copied();
+        self.reached = self.reached().copied();
     }
 
     /// What was written behind `start`.
@@ -290,67 +300,4 @@ impl<'a> Iterator for Events<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PLAIN: &str = r#"{"did":"did:plc:a","time_us":5,"cursor":9,"kind":"commit","commit":{"rev":"r","operation":"update","collection":"c.d.e","rkey":"k","record":{"x":1},"cid":"y"}}"#;
-    const OTHER_ORDER: &str = r#"{"kind":"commit","commit":{"cid":"y","record":{"x":1},"rkey":"k","collection":"c.d.e","operation":"update","rev":"r"},"cursor":9,"time_us":5,"did":"did:plc:a"}"#;
-    const ESCAPED: &str = r#"{"did":"did:plc:\u0061","time_us":5,"cursor":9,"kind":"commit","commit":{"rev":"r","operation":"update","collection":"c.d.e","rkey":"\u006b"}}"#;
-
-    fn batch(lines: &[&str]) -> Batch {
-        let mut batch = Batch::new();
-        for line in lines {
-            batch.push(line.as_bytes(), LineRules::default()).unwrap();
-        }
-        batch
-    }
-
-    #[test]
-    fn an_event_is_the_same_in_any_order_and_with_any_escapes() {
-        let batch = batch(&[PLAIN, OTHER_ORDER, ESCAPED]);
-        for event in batch.events() {
-            assert_eq!(
-                (event.did(), event.collection(), event.rkey()),
-                ("did:plc:a", "c.d.e", "k")
-            );
-            assert_eq!(
-                (event.rev(), event.time_us(), event.seq()),
-                ("r", 5, Some(9))
-            );
-            assert_eq!(event.point(), batch.events().next().unwrap().point());
-        }
-    }
-
-    #[test]
-    fn what_is_kept_lies_back_to_back_and_keeps_its_names() {
-        let mut batch = batch(&[PLAIN, ESCAPED, OTHER_ORDER, ESCAPED]);
-        let mut n = 0;
-        batch.retain(|_| {
-            n += 1;
-            n % 2 == 0
-        });
-        assert_eq!(batch.lines(), format!("{ESCAPED}\n{ESCAPED}\n").as_bytes());
-        assert!(
-            batch
-                .events()
-                .all(|event| event.rkey() == "k" && event.line() == ESCAPED.as_bytes())
-        );
-        batch.truncate(1);
-        assert_eq!(batch.lines(), format!("{ESCAPED}\n").as_bytes());
-        batch.take(1);
-        assert!(batch.is_empty() && batch.lines().is_empty());
-    }
-
-    #[test]
-    fn a_line_that_is_dropped_leaves_nothing_behind() {
-        let mut batch = batch(&[ESCAPED]);
-        let (lines, side) = (batch.lines.len(), batch.side.len());
-        for _ in 0..100 {
-            let start = batch.buffer().len();
-            batch.buffer().extend_from_slice(ESCAPED.as_bytes());
-            batch.read(start, LineRules::default()).unwrap();
-            batch.cut(start);
-        }
-        assert_eq!((batch.lines.len(), batch.side.len()), (lines, side));
-    }
-}
+mod tests;

@@ -70,6 +70,23 @@ pub struct LineRules {
     pub validate: bool,
 }
 
+/// Whether a line ends where an object ends and has nothing but printable ASCII in it, as most lines do: then it is tidy and text.
+///
+/// Half of what it costs to look for line ends and then to check the text.
+pub(crate) fn is_plain(line: &[u8]) -> bool {
+    let (chunks, rest) = line.as_chunks::<32>();
+    // The last bytes are looked at twice rather than one by one.
+    let rest = line.last_chunk::<32>().map_or(rest, |last| last);
+    line.last() == Some(&b'}') && are_printable(chunks.as_flattened()) && are_printable(rest)
+}
+
+/// Without a branch, so that many bytes are looked at in one step.
+fn are_printable(bytes: &[u8]) -> bool {
+    bytes.iter().fold(true, |all, byte| {
+        all & (byte.cast_signed() >= b' '.cast_signed())
+    })
+}
+
 /// Reads the envelope of a line that is already tidy.
 pub(crate) fn envelope(
     line: &[u8],
@@ -82,6 +99,15 @@ pub(crate) fn envelope(
     if simdutf8::basic::from_utf8(line).is_err() {
         return Err(BadEvent::NotUtf8);
     }
+    plain_envelope(line, side, rules)
+}
+
+/// Reads the envelope of a line that is plain, or checked as far.
+pub(crate) fn plain_envelope(
+    line: &[u8],
+    side: &mut Vec<u8>,
+    rules: LineRules,
+) -> Result<Envelope, BadEvent> {
     if rules.validate && serde_json::from_slice::<IgnoredAny>(line).is_err() {
         return Err(BadEvent::NotJson);
     }
@@ -105,4 +131,54 @@ pub(crate) fn tidy(line: &mut [u8]) -> usize {
         from += found + 1;
     }
     len
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_line_is_tidy_and_text() {
+        let pieces: [&[u8]; 12] = [
+            b"{\"a\":1,",
+            b"0123456789abcdefghijklmnopqrstuvwxyz",
+            b" ",
+            b"\n",
+            b"\r",
+            b"\t",
+            b"\x7f",
+            "\u{e9}\u{1f680}".as_bytes(),
+            b"\xc3",
+            b"\xff",
+            b"\0",
+            b"}",
+        ];
+        let mut random = fastrand::Rng::with_seed(3);
+        let mut n_plain = 0;
+        for _ in 0..50_000 {
+            let mut line = Vec::new();
+            for _ in 0..random.u8(..8) {
+                let piece = match random.u8(..20) {
+                    0 => random.usize(..pieces.len()),
+                    _ => random.usize(..2),
+                };
+                line.extend_from_slice(pieces[piece]);
+            }
+            line.extend_from_slice(pieces[random.usize(pieces.len() - 2..pieces.len())]);
+            let mut tidied = line.clone();
+            let len = tidy(&mut tidied);
+            tidied.truncate(len);
+            if is_plain(&line) {
+                n_plain += 1;
+                assert_eq!(tidied, line);
+                assert!(str::from_utf8(&line).is_ok());
+            } else {
+                let ends = line.last() == Some(&b'}');
+                let is_unusual = |byte: &u8| *byte < b' ' || *byte > 0x7f;
+                assert!(!ends || line.iter().any(is_unusual), "{line:?}");
+            }
+        }
+        assert!(n_plain > 1000, "{n_plain}");
+        assert!(!is_plain(b""));
+    }
 }

@@ -104,11 +104,18 @@ impl Operation {
 
     /// Reads the wire's word.
     pub(crate) fn from_wire(word: &[u8]) -> Self {
-        match word {
-            b"create" => Self::Create,
-            b"update" => Self::Update,
-            b"delete" => Self::Delete,
-            _ => Self::Other,
+        // All are of one length, and arrays are compared without a call.
+        let Ok(word) = <&[u8; 6]>::try_from(word) else {
+            return Self::Other;
+        };
+        if word == b"create" {
+            Self::Create
+        } else if word == b"update" {
+            Self::Update
+        } else if word == b"delete" {
+            Self::Delete
+        } else {
+            Self::Other
         }
     }
 }
@@ -117,32 +124,34 @@ impl Operation {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Span {
     start: u32,
+    /// With [`Span::UNESCAPED`] on top.
     len: u32,
-    unescaped: bool,
 }
 
 impl Span {
+    /// It lies in the side buffer.
+    const UNESCAPED: u32 = 1 << 31;
+
     /// A range of the line; lines are at most `u32::MAX` bytes because frames are capped far below.
     pub(crate) fn in_line(start: usize, len: usize) -> Self {
         Self {
             start: to_u32(start),
-            len: to_u32(len),
-            unescaped: false,
+            len: to_u32(len).min(Self::UNESCAPED - 1),
         }
     }
 
     /// A range of the side buffer.
     pub(crate) fn in_side(start: usize, len: usize) -> Self {
+        let span = Self::in_line(start, len);
         Self {
-            start: to_u32(start),
-            len: to_u32(len),
-            unescaped: true,
+            len: span.len | Self::UNESCAPED,
+            ..span
         }
     }
 
     /// The same text where the line has been put behind `by` bytes of others.
     pub(crate) fn shifted(self, by: usize) -> Self {
-        if self.unescaped {
+        if self.len & Self::UNESCAPED != 0 {
             return self;
         }
         Self {
@@ -153,11 +162,29 @@ impl Span {
 
     /// The text itself; empty when the span does not lie within its buffer.
     pub(crate) fn of<'a>(self, line: &'a [u8], side: &'a [u8]) -> &'a [u8] {
-        let buffer = if self.unescaped { side } else { line };
-        let start = self.start as usize;
+        let buffer = if self.len & Self::UNESCAPED == 0 {
+            line
+        } else {
+            side
+        };
         buffer
-            .get(start..start + self.len as usize)
+            .get(self.start()..self.start() + self.len())
             .unwrap_or_default()
+    }
+
+    /// The text itself if it lies in the line and is exactly so long.
+    fn exactly<const N: usize>(self, line: &[u8]) -> Option<&[u8; N]> {
+        line.get(self.start()..)?
+            .first_chunk()
+            .filter(|_| self.len as usize == N)
+    }
+
+    fn start(self) -> usize {
+        self.start as usize
+    }
+
+    fn len(self) -> usize {
+        (self.len & !Self::UNESCAPED) as usize
     }
 }
 

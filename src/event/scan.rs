@@ -2,51 +2,59 @@
 //!
 //! It reads what the servers send (protocol reference, section 1.7) and gives up, without a verdict, on anything else:
 //! another order, an escaped name, white space. `envelope` then decides.
-
-use memchr::memchr2;
+//!
+//! Where names and numbers have their usual lengths, whole stretches are compared at once.
 
 use super::{Envelope, Identity, Kind, Operation, Point, Span};
+
+/// Up to the end of the time, with a `did:plc` and the time in its usual 16 digits.
+const HEAD: Shape<80> =
+    Shape::new(b"{\"did\":\"................................\",\"time_us\":????????????????,");
+const DID_AT: usize = 8;
+const DID: usize = 32;
+const TIME_AT: usize = 52;
+const HEAD_END: usize = 68;
+
+/// From behind the numbers up to the collection, with a revision made from a time, and `create`, `update` or `delete`.
+const MIDDLE: Shape<96> = Shape::new(
+    b",\"kind\":\"commit\",\"commit\":{\"rev\":\".............\",\"operation\":\"......\",\"collection\":\"",
+);
+const REV_AT: usize = 34;
+const OPERATION_AT: usize = 62;
+const OPERATION: usize = 6;
+const MIDDLE_END: usize = 84;
+
+/// A key made from a time.
+const TID: usize = 13;
 
 /// Reads the envelope of a commit in the expected order; `None` means "ask the checked parser".
 ///
 /// Looks at nothing behind the record key, apart from the byte after it.
 pub(crate) fn commit(line: &[u8]) -> Option<Envelope> {
-    let mut scan = Scan { line, at: 0 };
-    scan.skip(b"{\"did\":")?;
-    let did = scan.string()?;
-    scan.skip(b",\"time_us\":")?;
-    let time_us = scan.number()?;
-    let seq = if scan.skip(b",\"cursor\":").is_some() {
-        Some(scan.number()?)
-    } else {
-        None
+    let mut scan = Scan {
+        rest: line,
+        len: line.len(),
     };
-    scan.skip(b",\"kind\":\"commit\",\"commit\":{\"rev\":")?;
-    let rev = scan.string()?;
-    scan.skip(b",\"operation\":")?;
-    let operation = scan.string()?;
-    scan.skip(b",\"collection\":")?;
-    let collection = scan.string()?;
-    scan.skip(b",\"rkey\":")?;
-    let rkey = scan.string()?;
-    if !matches!(line.get(scan.at), Some(b',' | b'}')) {
+    let (did, time_us) = scan.head()?;
+    let seq = match scan.skip(b",\"cursor\":") {
+        Some(()) => Some(scan.number()?),
+        None => None,
+    };
+    let (rev, operation) = scan.middle()?;
+    let collection = scan.name()?;
+    scan.skip(b"\",\"rkey\":\"")?;
+    let rkey = scan.name()?;
+    if !matches!(scan.rest, [b'"', b',' | b'}', ..]) {
         return None;
     }
-    let text = |span: Span| span.of(line, &[]);
-    let identity = Identity::of_commit([
-        text(did),
-        text(rev),
-        text(collection),
-        text(rkey),
-        text(operation),
-    ]);
+    let names = [did, rev, collection, rkey, operation];
     Some(Envelope {
         kind: Kind::Commit,
-        operation: Some(Operation::from_wire(text(operation))),
+        operation: Some(Operation::from_wire(operation.of(line, &[]))),
         point: Point {
             seq,
             time_us,
-            identity: Some(identity),
+            identity: Some(Identity::of_commit_in(line, names)),
         },
         did,
         collection,
@@ -56,47 +64,192 @@ pub(crate) fn commit(line: &[u8]) -> Option<Envelope> {
 }
 
 struct Scan<'a> {
-    line: &'a [u8],
-    at: usize,
+    rest: &'a [u8],
+    /// The length of the whole line.
+    len: usize,
 }
 
 impl Scan<'_> {
-    fn skip(&mut self, expected: &[u8]) -> Option<()> {
-        self.line
-            .get(self.at..)?
-            .starts_with(expected)
-            .then(|| self.at += expected.len())
+    #[inline]
+    fn skip<const N: usize>(&mut self, expected: &[u8; N]) -> Option<()> {
+        let (found, rest) = self.rest.split_first_chunk()?;
+        (found == expected).then(|| self.rest = rest)
     }
 
-    /// A quoted string without escapes.
-    fn string(&mut self) -> Option<Span> {
-        let rest = self.line.get(self.at..)?.strip_prefix(b"\"")?;
-        let len = memchr2(b'"', b'\\', rest)?;
-        if rest.get(len) != Some(&b'"') {
-            return None;
+    /// The DID and the time.
+    #[inline]
+    fn head(&mut self) -> Option<(Span, u64)> {
+        if let Some(usual) = self.rest.first_chunk()
+            && HEAD.fits(usual)
+            && let Some(rest) = self.rest.get(HEAD_END..)
+            && let Some([first, second]) =
+                usual.get(TIME_AT..HEAD_END).map(|time| time.as_chunks().0)
+            && let (Some(first), Some(second)) = (eight_digits(*first), eight_digits(*second))
+        {
+            self.rest = rest;
+            return Some((Span::in_line(DID_AT, DID), first * 100_000_000 + second));
         }
-        let span = Span::in_line(self.at + 1, len);
-        self.at += len + 2;
+        self.skip(b"{\"did\":\"")?;
+        let did = self.name()?;
+        self.skip(b"\",\"time_us\":")?;
+        Some((did, self.number()?))
+    }
+
+    /// The revision and the operation.
+    #[inline]
+    fn middle(&mut self) -> Option<(Span, Span)> {
+        if let Some(usual) = self.rest.first_chunk()
+            && MIDDLE.fits(usual)
+        {
+            let at = self.at();
+            self.rest = self.rest.get(MIDDLE_END..)?;
+            return Some((
+                Span::in_line(at + REV_AT, TID),
+                Span::in_line(at + OPERATION_AT, OPERATION),
+            ));
+        }
+        self.skip(b",\"kind\":\"commit\",\"commit\":{\"rev\":\"")?;
+        let rev = self.name()?;
+        self.skip(b"\",\"operation\":\"")?;
+        let operation = self.name()?;
+        self.skip(b"\",\"collection\":\"")?;
+        Some((rev, operation))
+    }
+
+    fn at(&self) -> usize {
+        self.len - self.rest.len()
+    }
+
+    /// What stands before the next quote, without escapes.
+    #[inline]
+    fn name(&mut self) -> Option<Span> {
+        let len = length(self.rest)?;
+        let span = Span::in_line(self.at(), len);
+        self.rest = self.rest.get(len..)?;
         Some(span)
     }
 
     /// A plain decimal number of at most 19 digits, so that it cannot overflow.
+    #[inline]
     fn number(&mut self) -> Option<u64> {
-        let rest = self.line.get(self.at..)?;
-        let mut number = 0_u64;
+        let mut number = 0;
         let mut digits = 0;
-        while let Some(digit) = rest
-            .get(digits)
-            .and_then(|byte| byte.checked_sub(b'0'))
-            .filter(|digit| *digit < 10)
+        while digits < 16
+            && let Some(eight) = self.rest.get(digits..).and_then(<[u8]>::first_chunk)
+            && let Some(eight) = eight_digits(*eight)
         {
+            number = number * 100_000_000 + eight;
+            digits += 8;
+        }
+        while let Some(byte @ b'0'..=b'9') = self.rest.get(digits) {
             if digits == 19 {
                 return None;
             }
-            number = number * 10 + u64::from(digit);
+            number = number * 10 + u64::from(byte - b'0');
             digits += 1;
         }
-        self.at += digits;
+        self.rest = self.rest.get(digits..)?;
         (digits > 0).then_some(number)
     }
 }
+
+/// What a stretch of a line looks like where every name in it has its usual length.
+struct Shape<const N: usize> {
+    /// The bytes that are always the same, and zero elsewhere.
+    text: [u8; N],
+    /// All bits set where a byte is always the same.
+    fixed: [u8; N],
+    /// All bits set where a byte belongs to a name.
+    name: [u8; N],
+}
+
+impl<const N: usize> Shape<N> {
+    /// A dot stands for a byte of a name, a question mark for a byte that is looked at elsewhere, as what follows the pattern is.
+    const fn new(pattern: &[u8]) -> Self {
+        let mut shape = Self {
+            text: [0; N],
+            fixed: [0; N],
+            name: [0; N],
+        };
+        let mut at = 0;
+        while at < pattern.len() {
+            match pattern[at] {
+                b'.' => shape.name[at] = 0xff,
+                b'?' => {}
+                byte => {
+                    shape.text[at] = byte;
+                    shape.fixed[at] = 0xff;
+                }
+            }
+            at += 1;
+        }
+        shape
+    }
+
+    /// Whether the bytes are of this shape, and neither a quote nor a backslash is in a name. Without a branch, so that many are
+    /// looked at in one step.
+    #[inline]
+    fn fits(&self, bytes: &[u8; N]) -> bool {
+        let masks = self.fixed.iter().zip(&self.name);
+        let differs = bytes.iter().zip(&self.text).zip(masks).fold(
+            0,
+            |differs, ((byte, text), (fixed, name))| {
+                let ends_name = if matches!(byte, b'"' | b'\\') {
+                    0xff
+                } else {
+                    0
+                };
+                differs | (byte ^ text) & fixed | ends_name & name
+            },
+        );
+        differs == 0
+    }
+}
+
+/// How many bytes lie before the closing quote; `None` without one, or if there is an escape before it.
+fn length(rest: &[u8]) -> Option<usize> {
+    let mut len = 0;
+    // Eight bytes at a time: names are so short that calling a search costs more than searching.
+    let (eights, tail) = rest.as_chunks();
+    for eight in eights {
+        let found = quotes_and_escapes(u64::from_le_bytes(*eight));
+        if found != 0 {
+            len += found.trailing_zeros() as usize / 8;
+            return (rest.get(len) == Some(&b'"')).then_some(len);
+        }
+        len += 8;
+    }
+    len += tail.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+    (rest.get(len) == Some(&b'"')).then_some(len)
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+
+/// The lowest bit set is in the first byte that is a quote or a backslash; none is set where none is.
+#[inline]
+fn quotes_and_escapes(eight: u64) -> u64 {
+    let quotes = eight ^ (ONES * u64::from(b'"'));
+    let escapes = eight ^ (ONES * u64::from(b'\\'));
+    // A byte becomes zero where it was the one looked for, and borrows from the high bit when one is taken away.
+    let found = (quotes.wrapping_sub(ONES) & !quotes) | (escapes.wrapping_sub(ONES) & !escapes);
+    found & HIGH_BITS
+}
+
+/// The number that eight digits write; `None` if one of them is no digit.
+#[inline]
+fn eight_digits(eight: [u8; 8]) -> Option<u64> {
+    let digits = u64::from_le_bytes(eight) ^ (ONES * u64::from(b'0'));
+    // Above nine, a byte reaches the high bit with 0x76 more, or has it already.
+    if (digits.wrapping_add(ONES * 0x76) | digits) & HIGH_BITS != 0 {
+        return None;
+    }
+    // Pairs, fours, eight: each step adds the higher half, which lies lower in memory, times its weight.
+    let pairs = digits * 10 + (digits >> 8);
+    let fours = (pairs & 0x00ff_00ff_00ff_00ff) * 100 + ((pairs >> 16) & 0x00ff_00ff_00ff_00ff);
+    let fours = fours & 0x0000_ffff_0000_ffff;
+    Some((fours & 0xffff) * 10_000 + (fours >> 32))
+}
+
+#[cfg(test)]
+mod tests;

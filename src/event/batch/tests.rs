@@ -1,0 +1,94 @@
+use super::*;
+
+const PLAIN: &str = r#"{"did":"did:plc:a","time_us":5,"cursor":9,"kind":"commit","commit":{"rev":"r","operation":"update","collection":"c.d.e","rkey":"k","record":{"x":1},"cid":"y"}}"#;
+const OTHER_ORDER: &str = r#"{"kind":"commit","commit":{"cid":"y","record":{"x":1},"rkey":"k","collection":"c.d.e","operation":"update","rev":"r"},"cursor":9,"time_us":5,"did":"did:plc:a"}"#;
+const ESCAPED: &str = r#"{"did":"did:plc:\u0061","time_us":5,"cursor":9,"kind":"commit","commit":{"rev":"r","operation":"update","collection":"c.d.e","rkey":"\u006b"}}"#;
+
+fn batch(lines: &[&str]) -> Batch {
+    let mut batch = Batch::new();
+    for line in lines {
+        batch.push(line.as_bytes(), LineRules::default()).unwrap();
+    }
+    batch
+}
+
+#[test]
+fn an_event_is_the_same_in_any_order_and_with_any_escapes() {
+    let batch = batch(&[PLAIN, OTHER_ORDER, ESCAPED]);
+    for event in batch.events() {
+        assert_eq!(
+            (event.did(), event.collection(), event.rkey()),
+            ("did:plc:a", "c.d.e", "k")
+        );
+        assert_eq!(
+            (event.rev(), event.time_us(), event.seq()),
+            ("r", 5, Some(9))
+        );
+        assert_eq!(event.point(), batch.events().next().unwrap().point());
+    }
+}
+
+#[test]
+fn what_is_kept_lies_back_to_back_and_keeps_its_names() {
+    let mut batch = batch(&[PLAIN, ESCAPED, OTHER_ORDER, ESCAPED]);
+    let mut n = 0;
+    batch.retain(|_| {
+        n += 1;
+        n % 2 == 0
+    });
+    assert_eq!(batch.lines(), format!("{ESCAPED}\n{ESCAPED}\n").as_bytes());
+    assert!(
+        batch
+            .events()
+            .all(|event| event.rkey() == "k" && event.line() == ESCAPED.as_bytes())
+    );
+    batch.truncate(1);
+    assert_eq!(batch.lines(), format!("{ESCAPED}\n").as_bytes());
+    batch.take(1);
+    assert!(batch.is_empty() && batch.lines().is_empty());
+}
+
+fn at(time_us: u64) -> String {
+    format!(r#"{{"did":"did:plc:a","time_us":{time_us},"kind":"identity"}}"#)
+}
+
+fn times(batch: &Batch) -> [Option<u64>; 2] {
+    [batch.first(), batch.reached()].map(|point| point.map(|point| point.time_us))
+}
+
+#[test]
+fn how_far_a_batch_reaches_outlives_its_events() {
+    let mut batch = batch(&[&at(1), &at(2), &at(3)]);
+    assert_eq!(times(&batch), [Some(1), Some(3)]);
+    batch.retain(|event| event.time_us() == 2);
+    assert_eq!(times(&batch), [Some(1), Some(3)]);
+    batch.push(at(4).as_bytes(), LineRules::default()).unwrap();
+    assert_eq!(times(&batch), [Some(1), Some(4)]);
+    batch.advance(Point {
+        seq: None,
+        time_us: 9,
+        identity: None,
+    });
+    assert_eq!(times(&batch), [Some(1), Some(9)]);
+    batch.take_lines(Vec::new());
+    assert_eq!(times(&batch), [Some(1), Some(9)]);
+    batch.clear();
+    assert_eq!(times(&batch), [None, None]);
+    batch.push(at(5).as_bytes(), LineRules::default()).unwrap();
+    batch.push(at(6).as_bytes(), LineRules::default()).unwrap();
+    batch.truncate(1);
+    assert_eq!(times(&batch), [Some(5), Some(5)]);
+}
+
+#[test]
+fn a_line_that_is_dropped_leaves_nothing_behind() {
+    let mut batch = batch(&[ESCAPED]);
+    let (lines, side) = (batch.lines.len(), batch.side.len());
+    for _ in 0..100 {
+        let start = batch.buffer().len();
+        batch.buffer().extend_from_slice(ESCAPED.as_bytes());
+        batch.read(start, LineRules::default()).unwrap();
+        batch.cut(start);
+    }
+    assert_eq!((batch.lines.len(), batch.side.len()), (lines, side));
+}
