@@ -180,7 +180,9 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             }
             self.push(&mut batch, ending, &mut clock, &mut watch)
                 .await?;
-            self.stats.set_accepted(self.ledger.accepted());
+            let accepted = self.ledger.accepted();
+            self.stats.set_accepted(accepted);
+            self.keeper.settle(accepted);
             let now = Instant::now();
             watch.begin_wait(came, now);
             let pulled = pulled?;
@@ -263,6 +265,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         clock: &mut SaveClock,
         watch: &mut Watch,
     ) -> Result<(), Error> {
+        let mut is_taken_apart = false;
         while !batch.is_empty() {
             let given = batch.len();
             self.offer(batch, ending, clock, watch).await?;
@@ -272,6 +275,10 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                     None,
                 )
                 .into());
+            }
+            if !batch.is_empty() && !is_taken_apart {
+                self.keeper.note_each(batch);
+                is_taken_apart = true;
             }
             if ending.is_wanted() {
                 break;

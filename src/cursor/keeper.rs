@@ -73,6 +73,18 @@ impl<C: CursorStore> Keeper<C> {
         is_beginning
     }
 
+    /// The sink takes the batch that was added last apart, so that every event of it can be the last one accepted.
+    pub(crate) fn note_each(&mut self, batch: &Batch) {
+        self.marks.note_each(batch);
+    }
+
+    /// The sink has accepted so many events.
+    pub(crate) fn settle(&mut self, accepted: u64) {
+        if let Some(position) = self.marks.settle(accepted) {
+            self.position = Some(position);
+        }
+    }
+
     /// The sink is about to make durable what it was given so far.
     pub(crate) fn pin(&mut self) {
         self.marks.pin();
@@ -128,9 +140,7 @@ impl<C: CursorStore> Keeper<C> {
         accepted: u64,
         files: Vec<FileMark>,
     ) -> Result<Option<u64>, CursorError> {
-        if let Some(position) = self.marks.settle(accepted) {
-            self.position = Some(position);
-        }
+        self.settle(accepted);
         let Some(position) = self
             .position
             .as_ref()

@@ -1,6 +1,8 @@
 //! From "so many events are accepted" to "the stream is done up to here".
 //!
-//! Bounded: when too many places wait for their sink, only every second, fourth, eighth … is kept. That makes the cursor coarser, never wrong.
+//! Bounded: of a large batch only some places are noted, and when too many wait for their sink, only every second, fourth,
+//! eighth … is kept. That makes the cursor coarser, never wrong. What has to be exact is: the end of each batch, what a sink was asked
+//! to make durable, and every event where a sink takes one after the other.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -23,7 +25,7 @@ struct Mark {
 #[derive(Debug)]
 pub(crate) struct Marks {
     waiting: VecDeque<Mark>,
-    /// Only places at a multiple of so many kept events are kept, besides the newest and the pinned ones.
+    /// So many kept events lie between two places at least, besides the newest and the pinned ones.
     stride: u64,
     /// The origins met so far: one per server, not one per connection.
     origins: Vec<Arc<Origin>>,
@@ -48,9 +50,10 @@ impl Marks {
             return;
         };
         let origin = self.intern(origin);
-        for event in batch.events() {
-            self.kept += 1;
-            self.push(*event.point(), origin);
+        let before = self.kept;
+        for stop in batch.stops() {
+            self.kept = before + stop.events;
+            self.push(*stop.point, origin);
         }
         // Dropped events behind the last kept one are done as soon as that one is.
         match self.waiting.back_mut() {
@@ -63,6 +66,25 @@ impl Marks {
             }
             _ => self.push(*reached, origin),
         }
+    }
+
+    /// Notes the place of every single event of the batch that was added last.
+    pub(crate) fn note_each(&mut self, batch: &Batch) {
+        let total = self.kept;
+        let last = self.waiting.back().copied();
+        let Some(last) = last.filter(|last| last.kept == total) else {
+            return;
+        };
+        let before = total - batch.all().len() as u64;
+        while self.waiting.back().is_some_and(|mark| mark.kept > before) {
+            self.waiting.pop_back();
+        }
+        for (kept, event) in (before + 1..total).zip(batch.all()) {
+            self.kept = kept;
+            self.push(*event.point(), last.origin);
+        }
+        self.kept = total;
+        self.push(last.point, last.origin);
     }
 
     /// Keeps the newest place whatever is forgotten: the sink is about to make durable what it was given so far.
@@ -105,18 +127,37 @@ impl Marks {
             origin,
             is_pinned: false,
         };
-        let stride = self.stride;
+        let before_last = self.waiting.len().checked_sub(2);
+        let before_last = before_last.and_then(|index| self.waiting.get(index));
+        let before_last = before_last.map(|mark| mark.kept);
         match self.waiting.back_mut() {
-            Some(last) if !last.is_pinned && last.kept % stride != 0 => *last = fresh,
+            Some(last)
+                if !last.is_pinned
+                    && before_last.is_some_and(|kept| last.kept - kept < self.stride) =>
+            {
+                *last = fresh;
+            }
             _ => self.waiting.push_back(fresh),
         }
         if self.waiting.len() > REMEMBERED {
-            self.stride = self.stride.saturating_mul(2);
-            let stride = self.stride;
-            self.waiting.retain(|mark| {
-                mark.is_pinned || mark.kept == fresh.kept || mark.kept % stride == 0
-            });
+            self.thin_out(fresh.kept);
         }
+    }
+
+    /// Leaves no more than half of what may be remembered, apart from the pinned places.
+    fn thin_out(&mut self, newest: u64) {
+        let oldest = self.waiting.front().map_or(newest, |mark| mark.kept);
+        let stride = (self.stride * 2).max((newest - oldest) / (REMEMBERED as u64 / 2));
+        let mut before = None;
+        self.waiting.retain(|mark| {
+            let is_far = before.is_none_or(|before| mark.kept - before >= stride);
+            let stays = is_far || mark.is_pinned || mark.kept == newest;
+            if stays {
+                before = Some(mark.kept);
+            }
+            stays
+        });
+        self.stride = stride;
     }
 
     fn intern(&mut self, origin: &Arc<Origin>) -> usize {
@@ -183,6 +224,29 @@ mod tests {
         none.retain(|_| false);
         marks.add(&none);
         assert_eq!(settled(&mut marks, 2), Some(("b".to_owned(), 8)));
+    }
+
+    #[test]
+    fn of_a_large_batch_only_some_places_are_noted_unless_its_sink_takes_it_apart() {
+        let mut marks = Marks::default();
+        let large = batch("a", 1..1001);
+        marks.add(&large);
+        assert!(marks.waiting.len() <= 64, "{}", marks.waiting.len());
+        let (_, time_us) = settled(&mut marks, 500).unwrap();
+        assert!((485..=500).contains(&time_us), "{time_us}");
+        let mut filtered = batch("a", 1001..2001);
+        filtered.retain(|event| event.time_us() % 2 == 0 && event.time_us() < 1900);
+        marks.add(&filtered);
+        marks.note_each(&filtered);
+        for kept in 1..449 {
+            let expected = Some(("a".to_owned(), 1000 + 2 * kept));
+            assert_eq!(settled(&mut marks, 1000 + kept), expected);
+        }
+        assert_eq!(marks.kept(), 1449);
+        // With the last kept event those that were dropped behind it are done.
+        assert_eq!(settled(&mut marks, 1449), Some(("a".to_owned(), 2000)));
+        marks.note_each(&filtered);
+        assert_eq!(settled(&mut marks, 1449), None);
     }
 
     #[test]

@@ -12,6 +12,9 @@ const FULL: usize = 256 * 1024;
 /// A buffer that one large event has grown past this is given back.
 const KEEP: usize = 1024 * 1024;
 
+/// How finely the middle of a large batch can be told apart: one part is about what fits into a page of memory.
+const STOPS: usize = 64;
+
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     start: u32,
@@ -204,11 +207,25 @@ impl Batch {
         std::mem::replace(&mut self.lines, empty)
     }
 
-    /// The line ends of the events, as offsets just behind each.
-    pub(crate) fn line_ends(&self) -> impl Iterator<Item = usize> {
+    /// The events, the taken ones too.
+    pub(crate) fn all(&self) -> Events<'_> {
+        Events { batch: self, at: 0 }
+    }
+
+    /// Some events, evenly spread and the last among them, taken or not: every one of a small batch, at most [`STOPS`] of a large one.
+    pub(crate) fn stops(&self) -> impl Iterator<Item = Stop<'_>> {
+        let every = self.entries.len().div_ceil(STOPS).max(1);
         self.entries
-            .iter()
-            .map(|entry| (entry.start + entry.len) as usize + 1)
+            .chunks(every)
+            .zip(1..)
+            .filter_map(move |(chunk, n)| {
+                let entry = chunk.last()?;
+                Some(Stop {
+                    events: ((n - 1) * every + chunk.len()) as u64,
+                    end: (entry.start + entry.len) as usize + 1,
+                    point: &entry.envelope.point,
+                })
+            })
     }
 
     /// Replaces the byte that ends each line.
@@ -272,6 +289,16 @@ impl Batch {
     }
 }
 
+/// An event in the course of a batch.
+#[derive(Debug)]
+pub(crate) struct Stop<'a> {
+    /// So many events of the batch lie at or before it.
+    pub(crate) events: u64,
+    /// The offset just behind its line.
+    pub(crate) end: usize,
+    pub(crate) point: &'a Point,
+}
+
 /// The events of a batch, in order.
 #[derive(Debug)]
 pub struct Events<'a> {
@@ -297,7 +324,14 @@ impl<'a> Iterator for Events<'a> {
             envelope: &entry.envelope,
         })
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.batch.entries.len() - self.at;
+        (left, Some(left))
+    }
 }
+
+impl ExactSizeIterator for Events<'_> {}
 
 #[cfg(test)]
 mod tests;

@@ -12,9 +12,6 @@ use crate::event::Batch;
 /// Buffers on their way to the thread. With a batch's size this bounds the memory between source and target.
 const QUEUED: usize = 2;
 
-/// Within a buffer, how far apart the places are at which events can be counted.
-const MARK_EVERY: usize = 8 * 1024;
-
 /// Why a sink has its writer.
 pub(super) const BEGUN: &str = "a pipeline begins its sink before anything else";
 
@@ -113,8 +110,12 @@ impl Writer {
             return Err(end_of(&mut self.outcome).await);
         };
         let mut buffer = self.written.try_recv().unwrap_or_default();
+        let before = self.given;
         buffer.marks.clear();
-        self.given += mark(batch, self.given, &mut buffer.marks);
+        buffer
+            .marks
+            .extend(batch.stops().map(|stop| (stop.end, before + stop.events)));
+        self.given += batch.all().len() as u64;
         buffer.lines.clear();
         buffer.lines = batch.take_lines(std::mem::take(&mut buffer.lines));
         permit.send(Job::Write(buffer));
@@ -166,23 +167,6 @@ async fn end_of(outcome: &mut Option<oneshot::Receiver<Result<(), SinkError>>>) 
 
 fn died() -> SinkError {
     SinkError::Other("the writing thread ended unexpectedly".to_owned(), None)
-}
-
-/// Notes line ends about every [`MARK_EVERY`] bytes, and the last, and returns how many events there are.
-fn mark(batch: &Batch, before: u64, marks: &mut Vec<(usize, u64)>) -> u64 {
-    let mut events = 0;
-    let mut next = MARK_EVERY;
-    let mut last = None;
-    for end in batch.line_ends() {
-        events += 1;
-        last = Some((end, before + events));
-        if end >= next {
-            marks.extend(last.take());
-            next = end + MARK_EVERY;
-        }
-    }
-    marks.extend(last);
-    events
 }
 
 #[cfg(test)]

@@ -81,6 +81,25 @@ fn how_far_a_batch_reaches_outlives_its_events() {
 }
 
 #[test]
+fn the_stops_of_a_batch_are_few_and_the_last_event_is_one() {
+    for len in [0, 1, 2, STOPS - 1, STOPS, STOPS + 1, 3 * STOPS, 1000] {
+        let lines: Vec<_> = (1..=len as u64).map(at).collect();
+        let batch = batch(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        let stops: Vec<_> = batch.stops().collect();
+        assert!(stops.len() <= STOPS && stops.len() >= len.min(STOPS / 2));
+        assert_eq!(stops.last().map_or(0, |stop| stop.events), len as u64);
+        let mut before = 0;
+        for stop in stops {
+            assert!(stop.events > before && stop.point.time_us == stop.events);
+            before = stop.events;
+            let upto = &batch.lines()[..stop.end];
+            assert_eq!(memchr::memchr_iter(b'\n', upto).count() as u64, before);
+            assert_eq!(upto.last(), Some(&b'\n'));
+        }
+    }
+}
+
+#[test]
 fn a_line_that_is_dropped_leaves_nothing_behind() {
     let mut batch = batch(&[ESCAPED]);
     let (lines, side) = (batch.lines.len(), batch.side.len());
