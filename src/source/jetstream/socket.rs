@@ -3,8 +3,11 @@
 //! Frames are written by the WebSocket library; only reading is done here (RFC 6455, section 5). That saves a copy, an
 //! allocation and a buffer to clear per event, and a message that is too large is stepped over instead of ending the connection.
 
+mod head;
+
 use std::{
     io,
+    ops::Range,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -18,6 +21,7 @@ use tokio_tungstenite::tungstenite::{
     },
 };
 
+use self::head::{BINARY, CLOSE, CONTINUATION, FINAL, Head, PING, PONG, TEXT};
 use super::connect::Stream;
 
 /// How much is read at once, and the size of the buffer unless a message is larger. The WebSocket library's own size; a guess.
@@ -88,60 +92,6 @@ struct Fragments {
     is_too_large: bool,
 }
 
-/// The head of a frame.
-#[derive(Debug, PartialEq, Eq)]
-struct Head {
-    bytes: usize,
-    is_final: bool,
-    opcode: u8,
-    length: u64,
-}
-
-const CONTINUATION: u8 = 0;
-const TEXT: u8 = 1;
-const BINARY: u8 = 2;
-const CLOSE: u8 = 8;
-const PING: u8 = 9;
-const PONG: u8 = 10;
-
-impl Head {
-    /// `None` while it is incomplete.
-    fn parse(bytes: &[u8]) -> Result<Option<Self>, SocketError> {
-        let [first, second, rest @ ..] = bytes else {
-            return Ok(None);
-        };
-        if first & 0x70 != 0 {
-            return Err(SocketError::Protocol(
-                "a frame uses an extension that was not asked for",
-            ));
-        }
-        if second & 0x80 != 0 {
-            return Err(SocketError::Protocol("a frame is masked"));
-        }
-        let (is_final, opcode) = (first & 0x80 != 0, first & 0x0f);
-        let (bytes, length) = match (second & 0x7f, rest) {
-            (126, [a, b, ..]) => (4, u64::from(u16::from_be_bytes([*a, *b]))),
-            (127, rest) => match rest.first_chunk() {
-                Some(length) => (10, u64::from_be_bytes(*length)),
-                None => return Ok(None),
-            },
-            (126, _) => return Ok(None),
-            (small, _) => (2, u64::from(small)),
-        };
-        if opcode >= CLOSE && (!is_final || length > 125) {
-            return Err(SocketError::Protocol(
-                "a control frame is too long or in parts",
-            ));
-        }
-        Ok(Some(Self {
-            bytes,
-            is_final,
-            opcode,
-            length,
-        }))
-    }
-}
-
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// A connection whose upgrade is done, and what was received behind it. Messages larger than `cap` bytes are stepped over.
     pub(super) fn new(stream: S, received: &[u8], cap: usize) -> Self {
@@ -165,10 +115,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// The next frame, or message where it comes in one.
     ///
     /// Cancel safety: what was received and not returned stays.
+    #[inline]
     pub(super) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Incoming<'_>, SocketError>> {
+        match self.take_usual() {
+            Some((TEXT, payload)) => Poll::Ready(Ok(Incoming::Text(&self.buffer[payload]))),
+            Some((_, payload)) => Poll::Ready(Ok(Incoming::Binary(&self.buffer[payload]))),
+            None => self.poll_any(cx),
+        }
+    }
+
+    /// The next frame if it has come and is a whole message of a usual size: what it is, and where its payload lies. `None` says nothing.
+    #[inline]
+    fn take_usual(&mut self) -> Option<(u8, Range<usize>)> {
+        if self.to_skip > 0 || self.message.is_some() {
+            return None;
+        }
+        let (first, head, length) = match self.buffer.get(self.start..self.end)? {
+            [first, 126, a, b, ..] => (first, 4, usize::from(u16::from_be_bytes([*a, *b]))),
+            [first, length @ ..126, ..] => (first, 2, usize::from(*length)),
+            _ => return None,
+        };
+        let opcode = first ^ FINAL;
+        let payload = self.start + head..self.start + head + length;
+        if (opcode != TEXT && opcode != BINARY) || payload.end > self.end || length > self.cap {
+            return None;
+        }
+        self.start = payload.end;
+        Some((opcode, payload))
+    }
+
+    fn poll_any(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming<'_>, SocketError>> {
         self.whole = Vec::new();
         loop {
             self.skip();
@@ -250,11 +229,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     /// Takes one frame of a message that comes in several.
-    fn part(
-        &mut self,
-        head: &Head,
-        payload: std::ops::Range<usize>,
-    ) -> Result<Incoming<'_>, SocketError> {
+    fn part(&mut self, head: &Head, payload: Range<usize>) -> Result<Incoming<'_>, SocketError> {
         let part = &self.buffer[payload.clone()];
         match (&mut self.message, head.opcode) {
             (None, CONTINUATION) => {
@@ -346,14 +321,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     /// Queues the answer to a ping; an answer more when nothing leaves helps nobody.
-    fn answer(&mut self, payload: std::ops::Range<usize>) {
+    fn answer(&mut self, payload: Range<usize>) {
         if self.waiting.len() < MAX_WAITING {
             let pong = Frame::pong(Bytes::copy_from_slice(&self.buffer[payload]));
             self.queue(pong);
         }
     }
 
-    fn closed(&mut self, payload: std::ops::Range<usize>) -> Incoming<'_> {
+    fn closed(&mut self, payload: Range<usize>) -> Incoming<'_> {
         let payload = &self.buffer[payload];
         let farewell = match payload {
             [a, b, reason @ ..] => {
