@@ -5,6 +5,8 @@
 
 use std::{collections::VecDeque, fs::File, io, os::fd::OwnedFd, thread};
 
+#[cfg(target_os = "linux")]
+use rustix::io::ReadWriteFlags;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{FileType, fstat},
@@ -132,6 +134,8 @@ impl Watch {
 /// Standard output, seen from the writing thread.
 struct StdoutTarget {
     out: File,
+    /// A write that would have to wait can be refused instead.
+    may_refuse: bool,
     /// How much may be written and not read yet.
     unread: usize,
     /// The largest single write, so that progress on a pipe is seen.
@@ -147,6 +151,7 @@ impl StdoutTarget {
     fn new(out: OwnedFd) -> Self {
         let unread = if is_pipe(&out) { capacity(&out) } else { 0 };
         Self {
+            may_refuse: true,
             unread,
             chunk: if unread > 0 { unread } else { usize::MAX },
             out: File::from(out),
@@ -154,6 +159,20 @@ impl StdoutTarget {
             read: 0,
             marks: VecDeque::new(),
         }
+    }
+
+    /// Notes the line ends of what is written next.
+    fn note(&mut self, marks: &[(usize, u64)]) {
+        let marks = marks
+            .iter()
+            .map(|(end, events)| (self.written + *end as u64, *events));
+        self.marks.extend(marks);
+    }
+
+    /// Counts what was written, and accepts what the reader has certainly read.
+    fn count(&mut self, written: usize, ledger: &Ledger) {
+        self.written += written as u64;
+        self.accept(self.written.saturating_sub(self.unread as u64), ledger);
     }
 
     fn accept(&mut self, certain: u64, ledger: &Ledger) {
@@ -170,18 +189,35 @@ impl StdoutTarget {
 
 impl Target for StdoutTarget {
     fn write(&mut self, buffer: &Buffer, ledger: &Ledger) -> Result<(), SinkError> {
-        self.marks.extend(
-            buffer
-                .marks
-                .iter()
-                .map(|(end, events)| (self.written + *end as u64, *events)),
-        );
-        for chunk in buffer.lines.chunks(self.chunk) {
+        if buffer.written == 0 {
+            self.note(&buffer.marks);
+        }
+        let rest = buffer.lines.get(buffer.written..).unwrap_or_default();
+        for chunk in rest.chunks(self.chunk) {
             write_fully(&self.out, chunk).map_err(|source| failure(source, "write to"))?;
-            self.written += chunk.len() as u64;
-            self.accept(self.written.saturating_sub(self.unread as u64), ledger);
+            self.count(chunk.len(), ledger);
         }
         Ok(())
+    }
+
+    /// Possible on pipes, sockets and devices such as `/dev/null`. Where it is not, on a file or a terminal, and where something is wrong, the
+    /// write that waits shows what is.
+    fn write_now(&mut self, lines: &[u8], marks: &[(usize, u64)], ledger: &Ledger) -> usize {
+        if !self.may_refuse {
+            return 0;
+        }
+        match write_without_waiting(&self.out, lines) {
+            Ok(0) | Err(Errno::AGAIN | Errno::INTR) => 0,
+            Ok(written) => {
+                self.note(marks);
+                self.count(written, ledger);
+                written
+            }
+            Err(_) => {
+                self.may_refuse = false;
+                0
+            }
+        }
     }
 
     /// On a quiet stream the last lines would stay within the pipe's capacity for ever: what was read out of the pipe by
@@ -203,6 +239,20 @@ impl Target for StdoutTarget {
         self.accept(self.written, ledger);
         Ok(())
     }
+}
+
+/// Writes what can be written without waiting. Says so with the write and not with the descriptor, which others share.
+#[cfg(target_os = "linux")]
+fn write_without_waiting(out: &File, bytes: &[u8]) -> Result<usize, Errno> {
+    /// Wherever the descriptor stands.
+    const HERE: u64 = u64::MAX;
+    let bytes = [io::IoSlice::new(bytes)];
+    rustix::io::pwritev2(out, &bytes, HERE, ReadWriteFlags::NOWAIT)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn write_without_waiting(_out: &File, _bytes: &[u8]) -> Result<usize, Errno> {
+    Err(Errno::OPNOTSUPP)
 }
 
 /// Writes everything, also where another process has made the shared descriptor non-blocking.
@@ -260,5 +310,64 @@ fn failure(source: io::Error, action: &'static str) -> SinkError {
             target: NAME.to_owned(),
             source,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, pipe};
+
+    use super::*;
+
+    /// Some whole lines, and their marks.
+    fn lines(n: u64) -> Buffer {
+        let mut buffer = Buffer::default();
+        for events in 1..=n {
+            buffer
+                .lines
+                .extend_from_slice(format!("line {events}\n").as_bytes());
+            buffer.marks.push((buffer.lines.len(), events));
+        }
+        buffer
+    }
+
+    #[test]
+    fn what_a_pipe_does_not_take_at_once_follows() {
+        let (mut reader, writer) = pipe().unwrap();
+        let mut target = StdoutTarget::new(writer.into());
+        let ledger = Ledger::default();
+        let mut buffer = lines(20_000);
+        assert!(buffer.lines.len() > 2 * target.unread);
+        buffer.written = target.write_now(&buffer.lines, &buffer.marks, &ledger);
+        // Older kernels refuse, and then the rest is all of it.
+        assert!(buffer.written <= target.unread, "{}", buffer.written);
+        assert_eq!(target.write_now(b"more\n", &[(5, 1)], &ledger), 0);
+        assert_eq!(ledger.accepted(), 0, "nothing is certainly read yet");
+        let expected = buffer.lines.clone();
+        let read = thread::spawn(move || {
+            let mut read = Vec::new();
+            reader.read_to_end(&mut read).map(|_| read)
+        });
+        target.write(&buffer, &ledger).unwrap();
+        assert!((1..20_000).contains(&ledger.accepted()));
+        target.finish(&ledger).unwrap();
+        assert_eq!(ledger.accepted(), 20_000);
+        drop(target);
+        assert!(read.join().unwrap().unwrap() == expected);
+    }
+
+    #[test]
+    fn a_file_is_asked_once_and_a_device_takes_all_at_once() {
+        let buffer = lines(100);
+        let ledger = Ledger::default();
+        let mut file = StdoutTarget::new(tempfile::tempfile().unwrap().into());
+        let written = file.write_now(&buffer.lines, &buffer.marks, &ledger);
+        assert!(written == buffer.lines.len() || !file.may_refuse);
+        let ledger = Ledger::default();
+        let device = File::options().write(true).open("/dev/null").unwrap();
+        let mut device = StdoutTarget::new(device.into());
+        let written = device.write_now(&buffer.lines, &buffer.marks, &ledger);
+        assert!(written == buffer.lines.len() || !device.may_refuse);
+        assert_eq!(ledger.accepted() == 100, written > 0);
     }
 }

@@ -1,8 +1,16 @@
 //! A thread that writes whole buffers, so that a slow reader or disk never holds up the socket's pings or a signal.
 //!
-//! What it writes to, and when an event counts as accepted, is the [`Target`]'s business.
+//! While it has nothing to do, what can be written without waiting is written at once, and the thread sleeps on: waking it costs more
+//! than the write. What it writes to, and when an event counts as accepted, is the [`Target`]'s business.
 
-use std::thread;
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -19,14 +27,20 @@ pub(super) const BEGUN: &str = "a pipeline begins its sink before anything else"
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
     pub(super) lines: Vec<u8>,
+    /// How much of it is written already.
+    pub(super) written: usize,
     /// Some ends of lines: the offset behind the line, and the number of events up to it since the beginning of the run.
     pub(super) marks: Vec<(usize, u64)>,
 }
 
-/// What a writer writes to. Every method may block.
+/// What a writer writes to. Every method but `write_now` may block.
 pub(super) trait Target: Send + 'static {
-    /// Writes all of it, and accepts in the ledger what that makes accepted.
+    /// Writes all that is not written yet, and accepts in the ledger what that makes accepted.
     fn write(&mut self, buffer: &Buffer, ledger: &Ledger) -> Result<(), SinkError>;
+    /// Writes what can be written without waiting, accepts likewise, and returns how much that is.
+    fn write_now(&mut self, _lines: &[u8], _marks: &[(usize, u64)], _ledger: &Ledger) -> usize {
+        0
+    }
     /// Makes durable what was written, and accepts it.
     fn sync(&mut self, ledger: &Ledger) -> Result<(), SinkError>;
     /// Ends, and accepts what can be.
@@ -39,22 +53,41 @@ enum Job {
     Finish,
 }
 
+/// What both sides of the thread have in their hands.
+struct Shared<T: ?Sized> {
+    /// Jobs that the thread is done with.
+    done: AtomicU64,
+    /// Only ever locked by the near side while the thread has nothing to do, so that nobody waits for it.
+    target: Mutex<T>,
+}
+
+impl<T: ?Sized> Shared<T> {
+    fn target(&self) -> MutexGuard<'_, T> {
+        self.target.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The near side of the thread.
-#[derive(Debug)]
 pub(super) struct Writer {
     jobs: mpsc::Sender<Job>,
     written: mpsc::Receiver<Buffer>,
     /// How the thread ended; `None` once that was told.
     outcome: Option<oneshot::Receiver<Result<(), SinkError>>>,
+    shared: Arc<Shared<dyn Target>>,
+    /// Jobs that were handed over.
+    jobs_given: u64,
+    /// Events that were written or handed over.
     given: u64,
     ledger: Ledger,
+    /// For the marks of a batch that is written at once.
+    spare: Buffer,
 }
 
 impl Writer {
     /// Starts the thread. It ends with `finish`, at the first failure, or when this is dropped.
     pub(super) fn start(
         name: &str,
-        mut target: impl Target,
+        target: impl Target,
         ledger: Ledger,
     ) -> Result<Self, SinkError> {
         // One more for a sync: were it passed over while the thread is behind, nothing would become durable in a long backlog.
@@ -62,10 +95,15 @@ impl Writer {
         // Room for every buffer there can be, so that the thread never waits to give one back.
         let (outbox, written) = mpsc::channel(QUEUED + 2);
         let (tell, outcome) = oneshot::channel();
-        let seen = ledger.clone();
+        let shared = Arc::new(Shared {
+            done: AtomicU64::new(0),
+            target: Mutex::new(target),
+        });
+        let (near, seen) = (Arc::clone(&shared), ledger.clone());
         let work = move || {
             let mut run = || {
                 while let Some(job) = inbox.blocking_recv() {
+                    let mut target = shared.target();
                     match job {
                         Job::Write(buffer) => {
                             target.write(&buffer, &ledger)?;
@@ -75,6 +113,8 @@ impl Writer {
                         Job::Sync => target.sync(&ledger)?,
                         Job::Finish => return target.finish(&ledger),
                     }
+                    drop(target);
+                    shared.done.fetch_add(1, Ordering::Release);
                 }
                 Ok(())
             };
@@ -94,32 +134,57 @@ impl Writer {
             jobs,
             written,
             outcome: Some(outcome),
+            shared: near,
+            jobs_given: 0,
             given: 0,
             ledger: seen,
+            spare: Buffer::default(),
         })
     }
 
-    /// Hands all lines of the batch over, and waits while the thread has enough to do.
+    /// Writes the lines of the batch as far as they can leave at once, and hands the rest over; waits while the thread has enough to do.
     pub(super) async fn write(&mut self, batch: &mut Batch) -> Result<(), SinkError> {
-        // The second place is kept free for a sync.
-        let permit = match self.jobs.reserve_many(2).await {
+        let mut buffer = std::mem::take(&mut self.spare);
+        buffer.marks.clear();
+        let before = self.given;
+        buffer
+            .marks
+            .extend(batch.stops().map(|stop| (stop.end, before + stop.events)));
+        self.given += batch.len() as u64;
+        buffer.written = if self.is_idle() {
+            let mut target = self.shared.target();
+            target.write_now(batch.lines(), &buffer.marks, &self.ledger)
+        } else {
+            0
+        };
+        if buffer.written == batch.lines().len() {
+            batch.take(batch.len());
+            self.spare = buffer;
+            return Ok(());
+        }
+        // The second place is kept free for a sync. There is room whenever the thread has nothing to do, so that nobody who cancels this
+        // can come between two parts of a line.
+        let permit = match self.jobs.try_reserve_many(2) {
             Ok(mut permits) => permits.next(),
-            Err(_) => None,
+            Err(_) => match self.jobs.reserve_many(2).await {
+                Ok(mut permits) => permits.next(),
+                Err(_) => None,
+            },
         };
         let Some(permit) = permit else {
             return Err(end_of(&mut self.outcome).await);
         };
-        let mut buffer = self.written.try_recv().unwrap_or_default();
-        let before = self.given;
-        buffer.marks.clear();
-        buffer
-            .marks
-            .extend(batch.stops().map(|stop| (stop.end, before + stop.events)));
-        self.given += batch.all().len() as u64;
-        buffer.lines.clear();
-        buffer.lines = batch.take_lines(std::mem::take(&mut buffer.lines));
+        self.spare = self.written.try_recv().unwrap_or_default();
+        self.spare.lines.clear();
+        buffer.lines = batch.take_lines(std::mem::take(&mut self.spare.lines));
         permit.send(Job::Write(buffer));
+        self.jobs_given += 1;
         Ok(())
+    }
+
+    /// Whether the thread has nothing to do, and so leaves the target alone.
+    fn is_idle(&self) -> bool {
+        self.shared.done.load(Ordering::Acquire) == self.jobs_given
     }
 
     /// Asks for what was handed over to be made durable, without waiting for it.
@@ -128,8 +193,12 @@ impl Writer {
             return Ok(());
         }
         match self.jobs.try_send(Job::Sync) {
+            Ok(()) => {
+                self.jobs_given += 1;
+                Ok(())
+            }
             // It is only ever full behind another sync.
-            Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => Ok(()),
+            Err(mpsc::error::TrySendError::Full(_)) => Ok(()),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(end_of(&mut self.outcome).await),
         }
     }
@@ -147,6 +216,14 @@ impl Writer {
     /// Resolves when the thread fails.
     pub(super) async fn failed(&mut self) -> SinkError {
         end_of(&mut self.outcome).await
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer")
+            .field("given", &self.given)
+            .finish_non_exhaustive()
     }
 }
 
@@ -174,6 +251,7 @@ mod tests {
     use std::sync::mpsc as std_mpsc;
 
     use super::*;
+    use crate::event::LineRules;
 
     /// Takes its time for each write: until it is told to go on.
     struct Slow {
@@ -205,6 +283,96 @@ mod tests {
         let envelope = batch.read(0, crate::event::LineRules::default()).unwrap();
         batch.keep(0, envelope);
         batch
+    }
+
+    /// Writes sometimes nothing at once, sometimes a part, sometimes all; the rest it takes when it may wait.
+    struct Moody {
+        random: fastrand::Rng,
+        out: Arc<Mutex<Vec<u8>>>,
+        n_at_once: u64,
+        noted: u64,
+    }
+
+    impl Moody {
+        fn put(&mut self, lines: &[u8]) {
+            self.out.lock().unwrap().extend_from_slice(lines);
+        }
+
+        fn note(&mut self, marks: &[(usize, u64)]) {
+            let last = marks.last().unwrap().1;
+            assert!(last > self.noted, "noted twice");
+            self.noted = last;
+        }
+    }
+
+    impl Target for Moody {
+        fn write(&mut self, buffer: &Buffer, _ledger: &Ledger) -> Result<(), SinkError> {
+            if buffer.written == 0 {
+                self.note(&buffer.marks);
+            }
+            self.put(&buffer.lines[buffer.written..]);
+            Ok(())
+        }
+
+        fn write_now(&mut self, lines: &[u8], marks: &[(usize, u64)], _ledger: &Ledger) -> usize {
+            let written = match self.random.u8(..3) {
+                0 => return 0,
+                1 => self.random.usize(1..=lines.len()),
+                _ => lines.len(),
+            };
+            self.n_at_once += u64::from(written == lines.len());
+            self.note(marks);
+            self.put(&lines[..written]);
+            written
+        }
+
+        fn sync(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+            ledger.accept_up_to(self.noted, Vec::new());
+            Ok(())
+        }
+
+        fn finish(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+            assert!(self.n_at_once > 100, "nothing was written at once");
+            self.sync(ledger)
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_written_at_once_and_what_is_handed_over_come_in_order() {
+        let mut random = fastrand::Rng::with_seed(6);
+        let (out, ledger) = (Arc::default(), Ledger::default());
+        let target = Moody {
+            random: random.fork(),
+            out: Arc::clone(&out),
+            n_at_once: 0,
+            noted: 0,
+        };
+        let mut writer = Writer::start("moody", target, ledger.clone()).unwrap();
+        let (mut batch, mut expected, mut given) = (Batch::new(), Vec::new(), 0);
+        for _ in 0..2000 {
+            batch.clear();
+            for _ in 0..random.u64(1..200) {
+                let line = format!(r#"{{"did":"did:plc:a","time_us":{given},"kind":"identity"}}"#);
+                batch.push(line.as_bytes(), LineRules::default()).unwrap();
+                given += 1;
+            }
+            expected.extend_from_slice(batch.lines());
+            writer.write(&mut batch).await.unwrap();
+            assert!(batch.is_empty());
+            match random.u8(..10) {
+                0 => writer.sync().await.unwrap(),
+                // Lets the thread have its turn, so that it is idle now and then.
+                1..5 => {
+                    while !writer.is_idle() {
+                        tokio::task::yield_now().await;
+                    }
+                }
+                _ => {}
+            }
+        }
+        writer.finish().await.unwrap();
+        assert_eq!(ledger.accepted(), given);
+        assert!(*out.lock().unwrap() == expected);
     }
 
     #[tokio::test]

@@ -169,6 +169,30 @@ fn a_slow_reader_costs_no_memory() {
 }
 
 #[test]
+fn a_reader_that_takes_a_little_now_and_much_then_gets_every_line_once() {
+    const N: u64 = 20_000;
+    let server = Server::one(posts(N));
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let running = Rocketman::tail(&server.url())
+        .with("-n 20000")
+        .stdout(writer)
+        .start_elsewhere();
+    let mut read = Vec::new();
+    let mut some = vec![0; 100_000];
+    for n in 1.. {
+        // From a few bytes to all there is, so that the pipe is full, half full or empty when the next lines come.
+        let most = n * n * 31 % some.len();
+        match reader.read(&mut some[..=most]).unwrap() {
+            0 => break,
+            n_read => read.extend_from_slice(&some[..n_read]),
+        }
+    }
+    let read = String::from_utf8(read).unwrap();
+    assert!(read.lines().eq(all(N)), "other lines than were sent");
+    assert_eq!(running.finish().code, Some(0));
+}
+
+#[test]
 fn a_reader_that_stands_still_holds_up_neither_pings_nor_signals() {
     const PINGS: usize = 5;
     let (tell, pinged) = mpsc::channel();
