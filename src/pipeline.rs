@@ -175,7 +175,12 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             let pulled = self.pull(&mut batch, ending, &mut clock, &mut watch).await;
             let came = !batch.is_empty();
             let limit = self.sift(&mut batch);
-            if self.keeper.add(&batch) {
+            let had_news = self.keeper.has_news();
+            let is_beginning = self.keeper.add(&batch);
+            if !had_news && self.keeper.has_news() {
+                clock.begin_anew();
+            }
+            if is_beginning {
                 save(&mut self.keeper, &self.ledger, &self.stats, ending).await;
             }
             self.push(&mut batch, ending, &mut clock, &mut watch)
@@ -223,7 +228,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                     Flow::EndAssumed => Some(Ended::EndAssumed),
                 }),
                 error = self.sink.failed() => return Err(error.into()),
-                () = clock.due() => {
+                () = clock.due(&self.keeper) => {
                     let (sink, keeper) = (&mut self.sink, &mut self.keeper);
                     clock.tick(sink, keeper, &self.ledger, &self.stats, ending).await?;
                 }
@@ -311,7 +316,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                         grace: self.settings.grace,
                     });
                 }
-                () = clock.due() => {
+                () = clock.due(&self.keeper) => {
                     clock.tick_busy(&mut self.keeper, &self.ledger, &self.stats, ending).await;
                 }
                 error = watch.behind(&self.stats) => return Err(error),

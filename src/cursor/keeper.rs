@@ -25,6 +25,8 @@ pub(crate) struct Keeper<C> {
     position: Option<Position>,
     saved: Option<Saved>,
     is_failing: bool,
+    /// Something has changed since the last save, or is still to be accepted.
+    has_news: bool,
 }
 
 impl<C: CursorStore> Keeper<C> {
@@ -36,6 +38,7 @@ impl<C: CursorStore> Keeper<C> {
             position: None,
             saved: None,
             is_failing: false,
+            has_news: true,
         }
     }
 
@@ -70,6 +73,7 @@ impl<C: CursorStore> Keeper<C> {
             is_beginning = true;
         }
         self.marks.add(batch);
+        self.has_news |= batch.reached().is_some();
         is_beginning
     }
 
@@ -90,6 +94,11 @@ impl<C: CursorStore> Keeper<C> {
         self.marks.pin();
     }
 
+    /// Whether there is anything to save, or to ask the sink about.
+    pub(crate) fn has_news(&self) -> bool {
+        self.has_news
+    }
+
     /// Events given to the sink so far.
     pub(crate) fn kept(&self) -> u64 {
         self.marks.kept()
@@ -107,6 +116,7 @@ impl<C: CursorStore> Keeper<C> {
         files: Vec<FileMark>,
     ) -> Result<Option<u64>, CursorError> {
         let saved = self.try_save(accepted, files).await;
+        self.has_news = saved.is_err() || self.marks.are_waiting();
         match &saved {
             Ok(_) if self.is_failing => {
                 self.is_failing = false;

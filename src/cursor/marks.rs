@@ -94,6 +94,11 @@ impl Marks {
         }
     }
 
+    /// Whether the sink has not accepted everything yet.
+    pub(crate) fn are_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Events given to the sink so far.
     pub(crate) fn kept(&self) -> u64 {
         self.kept

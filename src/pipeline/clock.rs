@@ -2,7 +2,7 @@
 //!
 //! A checkpoint asks the sink to make durable what it has, and does not wait for it; a second save, soon after, picks the outcome up.
 
-use std::time::Duration;
+use std::{future::pending, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 
@@ -37,13 +37,23 @@ impl SaveClock {
         }
     }
 
-    /// Resolves when a save is due.
-    pub(super) async fn due(&self) {
-        sleep_until(self.next).await;
+    /// Resolves when a save is due; never while there is nothing to save, so that an idle run sleeps.
+    pub(super) async fn due<C: CursorStore>(&self, keeper: &Keeper<C>) {
+        if keeper.has_news() {
+            sleep_until(self.next).await;
+        } else {
+            pending::<()>().await;
+        }
     }
 
     pub(super) fn is_due(&self, now: Instant) -> bool {
         now >= self.next
+    }
+
+    /// Something new came after there was nothing to save: it has its time too.
+    pub(super) fn begin_anew(&mut self) {
+        self.next = Instant::now() + self.every;
+        self.is_second = false;
     }
 
     /// Makes a checkpoint due if the sink could not be asked when it was.

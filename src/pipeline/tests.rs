@@ -159,6 +159,33 @@ async fn a_silent_source_does_not_hold_up_a_save() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_with_nothing_to_save_is_left_asleep() {
+    let steps = |lag| {
+        let mut setup = setup([
+            Step::Events(1..5),
+            Step::Wait(3600 * SECOND),
+            Step::Events(5..6),
+            Step::Wait(3600 * SECOND),
+            Step::End,
+        ]);
+        setup.sink.lag = lag;
+        setup
+    };
+    let checkpoints = |record: &Record| {
+        let asked = record.asked().into_iter();
+        asked.filter(|asked| *asked == Asked::Checkpoint).count()
+    };
+    let (record, _) = steps(0).run().await;
+    assert_eq!((record.saved(), checkpoints(&record)), (vec![1, 4, 5], 2));
+    let (record, _) = steps(1).run().await;
+    assert_eq!(record.saved(), [1, 3, 4, 5]);
+    assert!(
+        checkpoints(&record) > 3600,
+        "what was not accepted was not asked for again"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_blocked_sink_does_not_hold_up_a_save() {
     let mut setup = setup([Step::Events(1..4), Step::Events(4..7)]);
     setup.sink.blocks_at = 4;
