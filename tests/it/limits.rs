@@ -17,21 +17,17 @@ fn fresh(n: u64) -> String {
 #[test]
 fn a_stream_without_events_ends_after_the_idle_timeout_with_exit_code_5() {
     let server = Server::every(posts(3));
+    let folder = tempfile::tempdir().unwrap();
     let start = Instant::now();
     let output = Rocketman::tail(&server.url())
         .with("--idle-timeout 500ms --cursor-file c")
-        .start();
-    let folder = output.path("c");
-    let saved = std::thread::spawn(move || {
-        crate::support::wait_until("a save", || {
-            fs::read_to_string(&folder).is_ok_and(|text| text.contains("\"seq\": 3"))
-        });
-    });
-    let output = output.finish();
+        .inside(folder.path())
+        .run();
     assert!(start.elapsed().as_millis() >= 500);
     output.assert_says(5, &["no event came for 500ms", "hint: ", "--idle-timeout"]);
     assert_eq!(output.lines(), (0..3).map(post).collect::<Vec<_>>());
-    saved.join().unwrap();
+    let saved = fs::read_to_string(folder.path().join("c")).unwrap();
+    assert!(saved.contains("\"seq\": 3"), "{saved}");
 }
 
 #[test]
