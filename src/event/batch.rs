@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::{BadEvent, Envelope, Event, LineRules, Origin, Point, decode};
 
-/// How many bytes of lines make a batch full: twice the socket's read buffer. A guess, and with the sink's queue a bound on memory.
+/// How many bytes of lines make a batch full: twice the socket's read buffer, and with the sink's queue a bound on memory. Half and
+/// twice as much were measured: no difference.
 const FULL: usize = 256 * 1024;
 
 /// A buffer that one large event has grown past this is given back.

@@ -7,8 +7,8 @@ use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 const DICTIONARY: &[u8] = include_bytes!("../../src/source/jetstream/dictionary/v1.zdict");
 
-/// Reads so many events and writes them to stdout through a buffer of 256 KiB.
-pub fn run(url: &str, n_events: usize) {
+/// Reads so many events and writes them to stdout through a buffer of 256 KiB, which is emptied after each if `flushes`.
+pub fn run(url: &str, n_events: usize, flushes: bool) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -31,6 +31,9 @@ pub fn run(url: &str, n_events: usize) {
                 other => panic!("{other:?}"),
             }
             out.write_all(b"\n").unwrap();
+            if flushes {
+                out.flush().unwrap();
+            }
         }
         out.flush().unwrap();
     });

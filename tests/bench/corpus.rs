@@ -10,6 +10,9 @@ const DIFFERENT: usize = 5_000;
 /// The time of the first event, in microseconds since 1970.
 const BEGIN: usize = 1_790_000_000_000_000;
 
+/// The number of the first event: of as many digits as those of the public servers.
+const FIRST: usize = 24_589_902_470;
+
 /// A time behind every event; one event more than were asked for carries it.
 const END: usize = 1_800_000_000_000_000;
 
@@ -27,7 +30,7 @@ pub struct Corpus {
 
 impl Corpus {
     pub fn generate(n_events: usize) -> Self {
-        let mut compressor = zstd::bulk::Compressor::with_dictionary(1, DICTIONARY).unwrap();
+        let mut compressor = Compressor::new();
         let mut corpus = Self {
             plain: Vec::new(),
             zstd: Vec::new(),
@@ -40,23 +43,32 @@ impl Corpus {
         for n in 0..n_events {
             let event = event(n, &bodies[n % bodies.len()], &mut random);
             frame(&mut corpus.plain, 1, event.as_bytes());
-            frame(
-                &mut corpus.zstd,
-                2,
-                &compressor.compress(event.as_bytes()).unwrap(),
-            );
+            frame(&mut corpus.zstd, 2, &compressor.compress(event.as_bytes()));
         }
         let end = format!(
             r#"{{"did":"did:plc:end","time_us":{END},"cursor":{},"kind":"account","account":{{}}}}"#,
-            n_events + 1
+            FIRST + n_events
         );
         frame(&mut corpus.plain, 1, end.as_bytes());
-        frame(
-            &mut corpus.zstd,
-            2,
-            &compressor.compress(end.as_bytes()).unwrap(),
-        );
+        frame(&mut corpus.zstd, 2, &compressor.compress(end.as_bytes()));
         corpus
+    }
+
+    /// The frames one by one, without the last, which ends a run.
+    pub fn frames(&self, wire: &str) -> impl Iterator<Item = &[u8]> {
+        let mut rest = match wire {
+            "zstd" => &self.zstd[..],
+            _ => &self.plain[..],
+        };
+        (0..self.n_events).map(move |_| {
+            let len = match rest[1] {
+                126 => 4 + usize::from(u16::from_be_bytes([rest[2], rest[3]])),
+                small => 2 + usize::from(small),
+            };
+            let (frame, more) = rest.split_at(len);
+            rest = more;
+            frame
+        })
     }
 
     pub fn plain_bytes(&self) -> f64 {
@@ -68,13 +80,40 @@ impl Corpus {
     }
 }
 
+/// Compresses as the servers do (protocol reference, section 1.9): with a checksum, and a size from 256 bytes on.
+struct Compressor(zstd::bulk::Compressor<'static>);
+
+impl Compressor {
+    fn new() -> Self {
+        let mut compressor = zstd::bulk::Compressor::with_dictionary(1, DICTIONARY).unwrap();
+        compressor.include_checksum(true).unwrap();
+        Self(compressor)
+    }
+
+    fn compress(&mut self, event: &[u8]) -> Vec<u8> {
+        self.0.include_contentsize(event.len() >= 256).unwrap();
+        self.0.compress(event).unwrap()
+    }
+}
+
 fn event(n: usize, body: &str, random: &mut Random) -> String {
     let time_us = BEGIN + n * 3000;
     let did = random.letters(24);
     format!(
         r#"{{"did":"did:plc:{did}","time_us":{time_us},"cursor":{},"kind":"commit","commit":{body}}}"#,
-        n + 1
+        FIRST + n
     )
+}
+
+/// The accounts of the first events, one a line.
+pub fn dids(n_events: usize) -> String {
+    let corpus = Corpus::generate(n_events);
+    let dids = corpus.frames("plain").map(|frame| {
+        let text = String::from_utf8_lossy(frame);
+        let (_, rest) = text.split_once(r#"{"did":""#).unwrap();
+        rest.split('"').next().unwrap().to_owned() + "\n"
+    });
+    dids.collect()
 }
 
 fn body(random: &mut Random) -> String {

@@ -1,7 +1,12 @@
 //! What an event costs: the whole program beside a bare WebSocket loop, from the same server in the same run.
 //!
-//! `cargo bench` prints a table. Quote its ratios, not its times. `ROCKETMAN_BENCH_EVENTS` and `ROCKETMAN_BENCH_ROUNDS`
-//! set how many events are sent (300,000) and how often everything is measured (5).
+//! `cargo bench` prints a table. Quote its ratios, not its times, and the load of the machine with them. `ROCKETMAN_BENCH_EVENTS` and
+//! `ROCKETMAN_BENCH_ROUNDS` set how many events are sent (300,000) and how often everything is measured (5).
+//! `cargo bench -- WORD` measures the lines of the table that contain the word, and the bare loop beside them.
+//!
+//! `cargo bench -- latency` sends 1,000 events a second, and tells how long a line takes from the server's write to a reader of stdout.
+//!
+//! `cargo bench -- instructions` counts instructions per event with valgrind, which come out alike on every machine and under every load.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,71 +20,130 @@
 
 mod bare;
 mod corpus;
+mod instructions;
+mod latency;
 mod measure;
 mod server;
 
 use self::{
     corpus::Corpus,
-    measure::{Measured, Program},
+    measure::{
+        Measured,
+        Output::{self, File, Nowhere, Pipe, Redirected},
+        Program::{self, Bare, Tail},
+        Variant,
+    },
     server::Server,
 };
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // Cargo says that it is a benchmark; it knows.
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| arg != "--bench")
+        .collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["bare-loop", url, n_events] => bare::run(url, n_events.parse().unwrap()),
+        ["bare-loop", url, n_events] => bare::run(url, n_events.parse().unwrap(), false),
+        ["bare-loop-flushed", url, n_events] => bare::run(url, n_events.parse().unwrap(), true),
         ["serve", n_events] => server::serve(&Corpus::generate(n_events.parse().unwrap())),
-        _ => compare(),
+        ["dids", n_events] => print!("{}", corpus::dids(n_events.parse().unwrap())),
+        ["instructions"] => instructions::count(),
+        ["latency"] => latency::measure(),
+        [] => compare(""),
+        [word] => compare(word),
+        _ => panic!("see the beginning of tests/bench/line_rate.rs"),
     }
 }
 
-fn compare() {
+/// What is measured on each wire. The first of each group is what the others are compared with.
+const PLAIN: &[&[(Program, Output)]] = &[
+    &[
+        (Bare, Nowhere),
+        (Tail(""), Nowhere),
+        (Tail("--cursor-file %/cursor"), Nowhere),
+        (Tail("--cursor-file %/cursor -c app.bsky.feed.*"), Nowhere),
+        (
+            Tail("--cursor-file %/cursor -k commit --op create"),
+            Nowhere,
+        ),
+        (
+            Tail("--cursor-file %/cursor -d @%/dids %collections"),
+            Nowhere,
+        ),
+        (Tail("--validate"), Nowhere),
+    ],
+    &[(Bare, Pipe), (Tail("--cursor-file %/cursor"), Pipe)],
+    &[
+        (Bare, Redirected),
+        (Tail("--cursor-file %/cursor"), Redirected),
+        (Tail("--cursor-file %/cursor"), File),
+    ],
+];
+const ZSTD: &[&[(Program, Output)]] = &[
+    &[
+        (Bare, Nowhere),
+        (Tail(""), Nowhere),
+        (Tail("--cursor-file %/cursor"), Nowhere),
+        (Tail("--cursor-file %/cursor -c app.bsky.feed.*"), Nowhere),
+    ],
+    &[(Bare, Pipe), (Tail("--cursor-file %/cursor"), Pipe)],
+];
+
+fn compare(word: &str) {
     let n_events = from_env("ROCKETMAN_BENCH_EVENTS", 300_000);
     let n_rounds = from_env("ROCKETMAN_BENCH_ROUNDS", 5);
     let server = Server::start(n_events);
     println!(
-        "{n_events} events, {} on average, to /dev/null; medians of {n_rounds} rounds\n",
-        server.sizes()
+        "{n_events} events, {} on average; medians of {n_rounds} rounds; load {}\n",
+        server.sizes(),
+        load()
     );
     println!(
-        "{:40} {:>9} {:>7} {:>8} {:>8} {:>9} {:>9}",
+        "{:58} {:>9} {:>7} {:>8} {:>8} {:>9} {:>9}",
         "", "µs/event", "ratio", "M ev/s", "ratio", "peak MB", "1st line"
     );
-    for wire in ["plain", "zstd"] {
-        let mut bare = Vec::new();
-        let mut variants: Vec<(String, Vec<Measured>)> = variants(wire)
-            .into_iter()
-            .map(|name| (name, Vec::new()))
-            .collect();
-        for _ in 0..n_rounds {
-            bare.push(Program::bare(&server, wire, n_events).measure());
-            for (arguments, measured) in &mut variants {
-                measured.push(Program::rocketman(&server, wire, arguments).measure());
+    for (wire, groups) in [("plain", PLAIN), ("zstd", ZSTD)] {
+        for group in groups {
+            let all = group.iter().map(|(program, output)| Variant {
+                wire,
+                program: *program,
+                output: *output,
+            });
+            let is_wanted = |variant: &Variant| {
+                matches!(variant.program, Bare) || variant.name().contains(word)
+            };
+            let variants: Vec<_> = all.filter(is_wanted).collect();
+            if variants.len() > 1 {
+                measure(&variants, &server, n_events, n_rounds);
             }
         }
-        let bare = Measured::median(&bare);
-        bare.print(&format!("{wire}: bare loop"), &bare, n_events);
-        for (arguments, measured) in variants {
-            Measured::median(&measured).print(
-                &format!("{wire}: tail {arguments}"),
-                &bare,
-                n_events,
-            );
+    }
+    println!("\nload {}", load());
+}
+
+/// Measures in turns, so that whatever else the machine does befalls all alike.
+fn measure(variants: &[Variant], server: &Server, n_events: usize, n_rounds: usize) {
+    let mut measured: Vec<Vec<Measured>> = variants.iter().map(|_| Vec::new()).collect();
+    for round in 0..n_rounds {
+        let mut order: Vec<usize> = (0..variants.len()).collect();
+        if round % 2 == 1 {
+            order.reverse();
         }
+        for n in order {
+            measured[n].push(variants[n].measure(server, n_events));
+        }
+    }
+    let bare = Measured::median(&measured[0]);
+    for (variant, measured) in variants.iter().zip(measured) {
+        Measured::median(&measured).print(&variant.name(), &bare, n_events);
     }
 }
 
-/// The arguments that are measured, each beside the bare loop.
-fn variants(wire: &str) -> Vec<String> {
-    let all = [
-        "",
-        "--cursor-file",
-        "-c app.bsky.feed.*",
-        "--kind commit --op create",
-        "--validate",
-    ];
-    let some = if wire == "plain" { &all[..] } else { &all[..2] };
-    some.iter().map(|&arguments| arguments.to_owned()).collect()
+/// How many programs wanted to run lately, on how many cores.
+pub fn load() -> String {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{} on {cores} cores", load.split(' ').next().unwrap_or("?"))
 }
 
 fn from_env(name: &str, default: usize) -> usize {

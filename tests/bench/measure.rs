@@ -2,8 +2,9 @@
 
 use std::{
     fs::File,
-    io::Read,
-    process::{Command, Stdio},
+    io::{Read, copy, sink},
+    process::{Child, Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -11,86 +12,130 @@ use wait4::Wait4;
 
 use super::server::Server;
 
-/// A program and its arguments.
-pub struct Program {
-    command: Command,
-    /// A second run that is ended after its first byte.
-    first_byte: Command,
-    /// Removed afterwards.
-    folder: Option<tempfile::TempDir>,
+/// Where a program writes to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// `/dev/null` as stdout.
+    Nowhere,
+    /// A pipe that is read as fast as it can be.
+    Pipe,
+    /// A file as stdout.
+    Redirected,
+    /// A file that it opens.
+    File,
+}
+
+/// What is run: the bare loop, or `tail` with these arguments.
+#[derive(Clone, Copy)]
+pub enum Program {
+    Bare,
+    /// The same where lines shall not wait for others.
+    BareFlushed,
+    Tail(&'static str),
+}
+
+/// One line of the table.
+#[derive(Clone, Copy)]
+pub struct Variant {
+    pub wire: &'static str,
+    pub program: Program,
+    pub output: Output,
 }
 
 /// What a run cost.
 #[derive(Clone, Copy)]
 pub struct Measured {
-    cpu: Duration,
-    wall: Duration,
+    pub cpu: Duration,
+    pub wall: Duration,
     peak_bytes: u64,
-    first_byte: Duration,
+    /// Where it writes to stdout.
+    first_byte: Option<Duration>,
 }
 
-impl Program {
-    /// The bare loop: this very program with another argument.
-    pub fn bare(server: &Server, wire: &str, n_events: usize) -> Self {
-        let command = || {
-            let mut command = Command::new(std::env::current_exe().unwrap());
-            let query = if wire == "zstd" { "?compress=true" } else { "" };
-            command.args([
-                "bare-loop",
-                &format!("{}{query}", server.url()),
-                &n_events.to_string(),
-            ]);
-            command
+impl Variant {
+    pub fn name(&self) -> String {
+        let program = match self.program {
+            Program::Bare => "bare loop".to_owned(),
+            Program::BareFlushed => "bare loop that flushes each line".to_owned(),
+            Program::Tail(arguments) => format!("tail {}", arguments.replace("%/", "")),
         };
-        Self {
-            command: command(),
-            first_byte: command(),
-            folder: None,
-        }
+        let output = match self.output {
+            Output::Nowhere => "",
+            Output::Pipe => "| reader",
+            Output::Redirected => "> file",
+            Output::File => "-o file",
+        };
+        format!("{} {program} {output}", self.wire)
     }
 
-    /// `rocketman tail`, until the events are all there.
-    pub fn rocketman(server: &Server, wire: &str, arguments: &str) -> Self {
+    /// The program and its arguments, with an end of its own if `ends`. `%` stands for the folder.
+    pub fn command(&self, url: &str, n_events: usize, folder: &str, ends: bool) -> Command {
+        let mut command;
+        match self.program {
+            Program::Bare | Program::BareFlushed => {
+                let query = if self.wire == "zstd" {
+                    "?compress=true"
+                } else {
+                    ""
+                };
+                command = Command::new(std::env::current_exe().unwrap());
+                let mode = match self.program {
+                    Program::Bare => "bare-loop",
+                    _ => "bare-loop-flushed",
+                };
+                command.args([mode, &format!("{url}{query}"), &n_events.to_string()]);
+            }
+            Program::Tail(arguments) => {
+                command = Command::new(env!("CARGO_BIN_EXE_rocketman"));
+                command.args(["tail", url, "-q"]).env_clear();
+                for word in arguments.split_whitespace() {
+                    match word {
+                        "%collections" => command.args(COLLECTIONS.flat_map(collection)),
+                        _ => command.arg(word.replace('%', folder)),
+                    };
+                }
+                if self.wire == "plain" {
+                    command.arg("--no-compress");
+                }
+                if self.output == Output::File {
+                    command.args(["-o", &format!("{folder}/out")]);
+                }
+                if ends {
+                    // With a filter a count never comes; the last event's time does.
+                    command.args(["--until", &super::corpus::end_time()]);
+                }
+            }
+        }
+        command
+    }
+
+    pub fn measure(&self, server: &Server, n_events: usize) -> Measured {
         let folder = tempfile::tempdir().unwrap();
-        let command = |name: &str| {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_rocketman"));
-            command.args(["tail", &server.url(), "-q"]).env_clear();
-            if wire == "plain" {
-                command.arg("--no-compress");
-            }
-            command.args(arguments.split_whitespace());
-            if arguments == "--cursor-file" {
-                command.arg(folder.path().join(name));
-            }
-            command
-        };
-        // With a filter the count never comes; the last event's time does.
-        let mut whole = command("whole");
-        whole.args(["--until", &super::corpus::end_time()]);
-        Self {
-            command: whole,
-            first_byte: command("first"),
-            folder: Some(folder),
+        let folder = folder.path().to_str().unwrap();
+        if self.name().contains("@dids") {
+            dids(&format!("{folder}/dids"));
         }
-    }
-
-    pub fn measure(mut self) -> Measured {
+        let stdout = match self.output {
+            Output::Pipe => Stdio::piped(),
+            Output::Redirected => File::create(format!("{folder}/out")).unwrap().into(),
+            Output::Nowhere | Output::File => Stdio::null(),
+        };
         let started = Instant::now();
         let mut child = self
-            .command
-            .stdout(File::create("/dev/null").unwrap())
-            .stderr(Stdio::inherit())
+            .command(&server.url(), n_events, folder, true)
+            .stdout(stdout)
             .spawn()
             .unwrap();
+        let reader = read_on(&mut child);
         let used = child.wait4().unwrap();
         let wall = started.elapsed();
-        assert!(
-            used.status.success(),
-            "the measured program failed: {:?}",
-            used.status
-        );
-        let first_byte = self.first_byte();
-        drop(self.folder);
+        assert!(used.status.success(), "{}: {:?}", self.name(), used.status);
+        reader.join().unwrap();
+        let first_byte = (self.output != Output::File).then(|| {
+            // It shall not go on where the first run ended.
+            std::fs::remove_file(format!("{folder}/cursor")).ok();
+            first_byte(&mut self.command(&server.url(), n_events, folder, false))
+        });
         Measured {
             cpu: used.rusage.utime + used.rusage.stime,
             wall,
@@ -98,21 +143,56 @@ impl Program {
             first_byte,
         }
     }
+}
 
-    fn first_byte(&mut self) -> Duration {
-        let started = Instant::now();
-        let mut child = self
-            .first_byte
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
-        let elapsed = started.elapsed();
-        child.kill().unwrap();
-        child.wait().unwrap();
-        elapsed
-    }
+/// The hundred collections of the widest filter that servers take; the last three are in the corpus.
+const COLLECTIONS: std::ops::Range<usize> = 0..100;
+
+fn collection(n: usize) -> [String; 2] {
+    let names = [
+        "app.bsky.feed.like",
+        "app.bsky.feed.repost",
+        "app.bsky.feed.post",
+    ];
+    let name = match names.get(COLLECTIONS.end - 1 - n) {
+        Some(name) => (*name).to_owned(),
+        None => format!("com.example.collection.number{n}"),
+    };
+    ["-c".to_owned(), name]
+}
+
+/// Writes the accounts of the first ten thousand events, by a process of its own, whose memory is not counted.
+fn dids(path: &str) {
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["dids", "10000"])
+        .stdout(File::create(path).unwrap())
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+/// Reads whatever comes, as fast as it does.
+fn read_on(child: &mut Child) -> thread::JoinHandle<()> {
+    let stdout = child.stdout.take();
+    thread::spawn(move || {
+        if let Some(mut stdout) = stdout {
+            copy(&mut stdout, &mut sink()).unwrap();
+        }
+    })
+}
+
+fn first_byte(command: &mut Command) -> Duration {
+    let started = Instant::now();
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    let elapsed = started.elapsed();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    elapsed
 }
 
 impl Measured {
@@ -132,14 +212,16 @@ impl Measured {
     }
 
     pub fn print(&self, name: &str, bare: &Self, n_events: usize) {
+        let first_byte = self.first_byte.map_or("-".to_owned(), |first_byte| {
+            format!("{:.1} ms", first_byte.as_secs_f64() * 1e3)
+        });
         println!(
-            "{name:40} {:>9.3} {:>6.2}x {:>8.2} {:>7.2}x {:>9.1} {:>6.1} ms",
+            "{name:58} {:>9.3} {:>6.2}x {:>8.2} {:>7.2}x {:>9.1} {first_byte:>9}",
             self.cpu.as_secs_f64() * 1e6 / n_events as f64,
             self.cpu.as_secs_f64() / bare.cpu.as_secs_f64(),
             n_events as f64 / self.wall.as_secs_f64() / 1e6,
             bare.wall.as_secs_f64() / self.wall.as_secs_f64(),
             self.peak_bytes as f64 / 1e6,
-            self.first_byte.as_secs_f64() * 1e3,
         );
     }
 }

@@ -68,6 +68,18 @@ pub fn serve(corpus: &Corpus) {
 }
 
 fn send(mut stream: TcpStream, corpus: &Corpus) {
+    let frames = match upgrade(&mut stream) {
+        "zstd" => &corpus.zstd,
+        _ => &corpus.plain,
+    };
+    // Whoever has enough leaves in the middle of it.
+    if stream.write_all(frames).is_ok() {
+        stream.read_to_end(&mut Vec::new()).ok();
+    }
+}
+
+/// Answers the request for a WebSocket, and returns in which form events are wanted.
+pub fn upgrade(stream: &mut TcpStream) -> &'static str {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -81,13 +93,9 @@ fn send(mut stream: TcpStream, corpus: &Corpus) {
     });
     let accept = derive_accept_key(key.unwrap().1.as_bytes());
     write!(stream, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").unwrap();
-    let frames = if head.contains("compress=true") {
-        &corpus.zstd
+    if head.contains("compress=true") {
+        "zstd"
     } else {
-        &corpus.plain
-    };
-    // Whoever has enough leaves in the middle of it.
-    if stream.write_all(frames).is_ok() {
-        stream.read_to_end(&mut Vec::new()).ok();
+        "plain"
     }
 }

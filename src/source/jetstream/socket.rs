@@ -24,7 +24,7 @@ use tokio_tungstenite::tungstenite::{
 use self::head::{BINARY, CLOSE, CONTINUATION, FINAL, Head, PING, PONG, TEXT};
 use super::connect::Stream;
 
-/// How much is read at once, and the size of the buffer unless a message is larger. The WebSocket library's own size; a guess.
+/// How much is read at once, and the size of the buffer unless a message is larger. Twice and half of it were measured: no difference.
 const BUFFER: usize = 128 * 1024;
 
 /// Answers to pings that may wait for a socket that takes none.
