@@ -20,7 +20,7 @@ use crate::{
     progress::{StatusLine, Ticker},
     report::{Failure, INTERRUPTED},
     service::Service,
-    settings::{Output, TailSettings},
+    settings::{Output, SourceSettings, TailSettings},
     shutdown::{Signals, StopSignal},
     sink::{AnySink, ExecSink, FileSink, StdoutSink},
     source::{AnySource, Jetstream},
@@ -33,13 +33,12 @@ const SAME_KEY: Duration = Duration::from_millis(50);
 /// Runs until an end that was asked for.
 pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<ExitCode, Failure> {
     let TailSettings {
-        mut source,
+        source,
         filter,
         output,
         cursor_file,
         pipeline,
         metrics_addr,
-        demo,
         introduction,
     } = settings;
     let mut signals = Signals::listen().map_err(|source| Failure::System {
@@ -50,28 +49,16 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
         Some(path) => AnyCursorStore::File(FileCursor::open(path).map_err(Error::from)?),
         None => AnyCursorStore::None(NoCursor),
     };
-    let sink = match output {
-        Output::Stdout { print0 } => AnySink::Stdout(StdoutSink::new(print0)),
-        Output::File(path) => AnySink::File(FileSink::open(path).map_err(Error::from)?),
-        Output::Exec { program, arguments } => AnySink::Exec(ExecSink::new(program, arguments)),
-    };
+    let sink = open_sink(output)?;
     let mut monitor = Monitor {
         ticker: Ticker::new(line),
         exporter: open_exporter(metrics_addr).await?,
         service: Service::from_env(program::variable),
     };
     info!(target: STATE, "{introduction}");
-    // Held to the end: dropped, it serves no more.
-    let demo = demo.map(DemoServer::start).transpose();
-    let demo = demo.map_err(|source| Failure::System {
-        action: "serve the demo on this machine",
-        source,
-    })?;
-    if let Some(demo) = &demo {
-        source.endpoints = vec![demo.endpoint().clone()];
-    }
     let stats = Arc::new(Stats::default());
-    let source = AnySource::Jetstream(Box::new(Jetstream::new(source, Arc::clone(&stats))));
+    // The demo is held to the end: dropped, it serves no more.
+    let (source, _demo) = open_source(source, &stats)?;
     let stop = CancellationToken::new();
     let pipeline = Pipeline::new(source, sink)
         .filter(filter)
@@ -111,6 +98,34 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
             ExitCode::from(INTERRUPTED)
         }
         _ => ExitCode::SUCCESS,
+    })
+}
+
+/// Opens what is read, and the server of a demo with it.
+fn open_source(
+    settings: SourceSettings,
+    stats: &Arc<Stats>,
+) -> Result<(AnySource, Option<DemoServer>), Failure> {
+    let (settings, demo) = match settings {
+        SourceSettings::Jetstream(settings) => (settings, None),
+        SourceSettings::Demo(demo, mut settings) => {
+            let server = DemoServer::start(demo).map_err(|source| Failure::System {
+                action: "serve the demo on this machine",
+                source,
+            })?;
+            settings.endpoints = vec![server.endpoint().clone()];
+            (settings, Some(server))
+        }
+    };
+    let source = Jetstream::new(settings, Arc::clone(stats));
+    Ok((AnySource::Jetstream(Box::new(source)), demo))
+}
+
+fn open_sink(output: Output) -> Result<AnySink, Failure> {
+    Ok(match output {
+        Output::Stdout { print0 } => AnySink::Stdout(StdoutSink::new(print0)),
+        Output::File(path) => AnySink::File(FileSink::open(path).map_err(Error::from)?),
+        Output::Exec { program, arguments } => AnySink::Exec(ExecSink::new(program, arguments)),
     })
 }
 

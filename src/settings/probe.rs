@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{SettingsError, endpoints, filter::or_variable};
+use super::{SettingsError, filter::or_variable, source::endpoints};
 use crate::{
     cli::ProbeArgs,
     source::jetstream::{Endpoint, Proxies},

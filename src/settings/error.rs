@@ -1,0 +1,104 @@
+//! Why what was asked for makes no sense, and what to do about it.
+
+use std::{io, path::PathBuf};
+
+use crate::{
+    event::{NameError, StartError},
+    serve::{DemoError, FaultError},
+    source::jetstream::{EndpointError, ProxyError},
+};
+
+/// What was asked for makes no sense.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsError {
+    #[error("{flag}")]
+    Name {
+        flag: &'static str,
+        #[source]
+        source: NameError,
+    },
+    #[error("{flag}: {given} are too many: a server takes at most {most}")]
+    TooMany {
+        flag: &'static str,
+        given: usize,
+        most: usize,
+    },
+    #[error("--did: cannot read '{}'", path.display())]
+    DidFile {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("--did: line {line} of '{}'", path.display())]
+    DidLine {
+        path: PathBuf,
+        line: usize,
+        #[source]
+        source: NameError,
+    },
+    #[error("--did: '{}' names no account", .0.display())]
+    NoDid(PathBuf),
+    #[error("{flag}")]
+    Start {
+        flag: &'static str,
+        #[source]
+        source: StartError,
+    },
+    #[error("VALUE: {0} lies in the future")]
+    Future(String),
+    #[error("VALUE: '{0}' is no place: servers count from 1, and there is nothing before 1970")]
+    Nothing(String),
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    #[error(transparent)]
+    Demo(#[from] DemoError),
+    #[error("--fault")]
+    Fault(#[from] FaultError),
+    #[error("demo: stands alone: '{0}' cannot be read with it")]
+    MixedDemo(String),
+    #[error("'{0}' is a server, and only recordings and demo: can be served")]
+    ServesNoServers(String),
+    #[error("{0} is for recordings, and demo: is none")]
+    ForRecordings(&'static str),
+    #[error("the environment's proxy cannot be used")]
+    Proxy(#[from] ProxyError),
+    #[error("{variable}: '{value}' is none of {}", allowed.join(", "))]
+    Variable {
+        variable: &'static str,
+        value: String,
+        allowed: &'static [&'static str],
+    },
+    #[error("--op speaks of commits, and --kind leaves them out")]
+    OperationsWithoutCommits,
+    #[error("--until {until} is not after --since {since}")]
+    EndBeforeStart { until: String, since: String },
+    #[error("--print0 is for stdout; a file gets one line an event")]
+    Print0ToFile,
+    #[error("--bad-events: cannot open '{}'", path.display())]
+    BadEvents {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl SettingsError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::TooMany { flag: "--collection" | "ROCKETMAN_COLLECTION", .. } => Some("use prefixes such as 'app.bsky.*', or no --collection and a filter behind the pipe".to_owned()),
+            Self::TooMany { .. } => Some("run several processes, each with a part of the accounts".to_owned()),
+            Self::NoDid(_) => Some("write one DID a line; an empty list would mean every account".to_owned()),
+            Self::Proxy(_) => Some("set it to http://HOST:PORT, or name the server in NO_PROXY".to_owned()),
+            Self::Future(_) => Some("to begin with what comes next, set it to 0s".to_owned()),
+            Self::Nothing(_) => Some("give a time or an age; for all that a server has, an age such as 30d".to_owned()),
+            Self::OperationsWithoutCommits => Some("add --kind commit, or leave --op off".to_owned()),
+            Self::Demo(_) => Some("try demo: alone, or demo:?rate=1000&seed=7".to_owned()),
+            Self::ServesNoServers(_) => Some("record it first: rocketman tail SOURCE -o FILE".to_owned()),
+            Self::ForRecordings("--speed") => Some("say how fast it is with demo:?rate=1000".to_owned()),
+            Self::ForRecordings(_) => Some("record it first: rocketman tail demo: -n 10000 -o FILE".to_owned()),
+            Self::MixedDemo(_) => Some("run two processes, one for each".to_owned()),
+            _ => None,
+        }
+    }
+}

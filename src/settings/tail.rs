@@ -1,0 +1,143 @@
+//! What `rocketman tail` needs, from what was typed.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use super::{
+    Output, SettingsError, SourceSettings,
+    filter::{Wanted, or_variable},
+    in_state_directory,
+    source::{Reading, start, time},
+};
+use crate::{
+    cli::{OperationArgs, PositionArgs, StopArgs, TailArgs},
+    event::{Start, show_time},
+    filter::Filter,
+    pipeline::PipelineSettings,
+};
+
+/// All that `rocketman tail` needs to begin.
+#[derive(Debug)]
+pub(crate) struct TailSettings {
+    pub(crate) source: SourceSettings,
+    pub(crate) filter: Filter,
+    pub(crate) output: Output,
+    pub(crate) cursor_file: Option<PathBuf>,
+    pub(crate) pipeline: PipelineSettings,
+    pub(crate) metrics_addr: Option<SocketAddr>,
+    /// What is read, with which effective filter, from where: the first line on stderr.
+    pub(crate) introduction: String,
+}
+
+impl TailSettings {
+    /// Checks everything that can be checked without the network. `variable` looks up the environment; `now` is what ages are counted from.
+    pub(crate) fn resolve(
+        args: TailArgs,
+        variable: impl Fn(&str) -> Option<String>,
+        now: SystemTime,
+    ) -> Result<Self, SettingsError> {
+        let TailArgs {
+            source,
+            filter,
+            position,
+            mut output,
+            stop,
+            connection,
+            operation: OperationArgs { metrics_addr },
+        } = args;
+        let PositionArgs {
+            since,
+            cursor_file,
+            cursor,
+            on_gap,
+            save_interval,
+            rewind,
+        } = position;
+        let StopArgs {
+            count,
+            exit_at_end,
+            until,
+            duration,
+            idle_timeout,
+            max_lag,
+            grace,
+        } = stop;
+        let cursor_file = cursor_file.map(|path| in_state_directory(path, &variable));
+        let wanted = Wanted::resolve(filter, &variable)?;
+        let start = start(since.as_deref(), cursor.as_deref(), now)?;
+        let until_us = until
+            .as_deref()
+            .map(|until| time("--until", until, now))
+            .transpose()?;
+        if let (Some(until_us), Some(Start::Time(since_us))) = (until_us, start)
+            && until_us <= since_us
+        {
+            return Err(SettingsError::EndBeforeStart {
+                until: show_time(until_us),
+                since: show_time(since_us),
+            });
+        }
+        let filter = Filter::new(
+            &wanted.collections,
+            &wanted.dids,
+            &wanted.kinds,
+            &wanted.operations,
+        );
+        let hides_kinds = wanted.hides_kinds;
+        let bad_events = output.bad_events.take();
+        let (output, rules) = Output::resolve(output)?;
+        let reading = Reading {
+            start,
+            rewind,
+            on_gap,
+            exit_at_end,
+            rules,
+            bad_events,
+        };
+        let sources = or_variable(source, "ROCKETMAN_SOURCE", &variable);
+        let source = SourceSettings::resolve(&sources, reading, connection, wanted, &variable)?;
+        let from = beginning(start, cursor_file.as_deref());
+        let introduction = introduction(&source.describe(), &filter, hides_kinds, &from);
+        let pipeline = PipelineSettings {
+            count,
+            until_us,
+            duration,
+            idle_timeout,
+            max_lag,
+            save_every: save_interval,
+            grace,
+        };
+        Ok(Self {
+            source,
+            filter,
+            output,
+            cursor_file,
+            pipeline,
+            metrics_addr,
+            introduction,
+        })
+    }
+}
+
+fn beginning(start: Option<Start>, cursor_file: Option<&Path>) -> String {
+    match (start, cursor_file) {
+        (Some(Start::Time(time_us)), _) => format!("from {}", show_time(time_us)),
+        (Some(Start::Seq(seq)), _) => format!("from number {seq}"),
+        (None, Some(path)) if path.exists() => {
+            format!("from the cursor in '{}'", path.display())
+        }
+        (None, _) => "from now on".to_owned(),
+    }
+}
+
+fn introduction(what: &str, filter: &Filter, hides_kinds: bool, from: &str) -> String {
+    let hint = if hides_kinds {
+        "; add --kind all to keep account, identity and sync events"
+    } else {
+        ""
+    };
+    format!("reading {what}: {}, {from}{hint}", filter.description())
+}
