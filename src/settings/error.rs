@@ -68,6 +68,8 @@ pub(crate) enum SettingsError {
         value: String,
         allowed: &'static [&'static str],
     },
+    #[error("--threads 2 inflates on a second core, and --no-compress leaves nothing to inflate")]
+    NothingToInflate,
     #[error("--op speaks of commits, and --kind leaves them out")]
     OperationsWithoutCommits,
     #[error("--until {until} is not after --since {since}")]
@@ -92,6 +94,7 @@ impl SettingsError {
             Self::Proxy(_) => Some("set it to http://HOST:PORT, or name the server in NO_PROXY".to_owned()),
             Self::Future(_) => Some("to begin with what comes next, set it to 0s".to_owned()),
             Self::Nothing(_) => Some("give a time or an age; for all that a server has, an age such as 30d".to_owned()),
+            Self::NothingToInflate => Some("leave one of the two off".to_owned()),
             Self::OperationsWithoutCommits => Some("add --kind commit, or leave --op off".to_owned()),
             Self::Demo(_) => Some("try demo: alone, or demo:?rate=1000&seed=7".to_owned()),
             Self::ServesNoServers(_) => Some("record it first: rocketman tail SOURCE -o FILE".to_owned()),

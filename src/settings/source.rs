@@ -53,6 +53,9 @@ impl SourceSettings {
             rules,
             bad_events,
         } = reading;
+        if connection.no_compress && connection.threads > 1 {
+            return Err(SettingsError::NothingToInflate);
+        }
         let bad_events = bad_events.map(open_bad_events).transpose()?;
         let demo = serve::demo(sources)?;
         let settings = JetstreamSettings {
@@ -102,6 +105,7 @@ fn resolve_connection(args: ConnectionArgs, wanted: Wanted) -> JetstreamSettings
         max_message_size,
         max_frame_size,
         no_compress,
+        threads,
     } = args;
     JetstreamSettings {
         collections: wanted.collections,
@@ -109,6 +113,7 @@ fn resolve_connection(args: ConnectionArgs, wanted: Wanted) -> JetstreamSettings
         max_message_bytes: max_message_size.unwrap_or_default(),
         max_frame_bytes: max_frame_size as usize,
         compress: !no_compress,
+        threads,
         connect_timeout,
         frame_timeout,
         max_retries,

@@ -85,8 +85,13 @@ const ZSTD: &[&[(Program, Output)]] = &[
         (Tail(""), Nowhere),
         (Tail("--cursor-file %/cursor"), Nowhere),
         (Tail("--cursor-file %/cursor -c app.bsky.feed.*"), Nowhere),
+        (Tail("--cursor-file %/cursor --threads 2"), Nowhere),
     ],
-    &[(Bare, Pipe), (Tail("--cursor-file %/cursor"), Pipe)],
+    &[
+        (Bare, Pipe),
+        (Tail("--cursor-file %/cursor"), Pipe),
+        (Tail("--cursor-file %/cursor --threads 2"), Pipe),
+    ],
 ];
 
 fn compare(word: &str) {

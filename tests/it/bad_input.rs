@@ -39,6 +39,12 @@ fn with_record(n: u64, record: &str) -> String {
 }
 
 #[test]
+fn a_second_thread_without_compression_is_refused() {
+    let output = to_refuse().with("--threads 2 --no-compress").run();
+    output.assert_says(2, &["--threads 2", "--no-compress", "hint: leave one"]);
+}
+
+#[test]
 fn a_typo_is_refused_with_the_flag_the_text_and_the_way_out() {
     let cases: &[(&[&str], &[&str])] = &[
         (

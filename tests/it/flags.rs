@@ -71,6 +71,7 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("tail", "--max-message-size", &["connection::the_filter_goes_as_repeated_parameters_of_the_query"]),
     ("tail", "--max-frame-size", &["bad_input::messages_that_are_too_large_or_no_utf8_are_counted_and_stepped_over", "bad_input::bad_zstd_of_every_kind_is_counted_and_stepped_over"]),
     ("tail", "--no-compress", &["connection::compression_is_asked_for_unless_it_is_not_wanted"]),
+    ("tail", "--threads", &["serve::recordings::a_backlog_is_the_same_on_two_threads", "bad_input::a_second_thread_without_compression_is_refused"]),
 ];
 
 /// Every command with each of its flags, those of all commands under the program's own name.

@@ -2,6 +2,7 @@
 //!
 //! `session` is one connection, and `socket` its frames. Here it is decided what comes after it: where to resume, how long to wait, which server is next, and when to give up.
 
+mod ahead;
 mod clock;
 mod connect;
 mod endpoint;
@@ -28,6 +29,7 @@ use tracing::{debug, info, warn};
 #[cfg(feature = "zstd")]
 pub(crate) use self::inflate::DICTIONARY;
 use self::{
+    ahead::Inflation,
     clock::{ahead_us, end_moment},
     connect::{ConnectError, Connector},
     handshake::HandshakeError,
@@ -99,7 +101,7 @@ impl Jetstream {
         };
         let reader = Reader {
             resume: Resume::new(settings.start, settings.rewind),
-            inflater: Inflater::new(settings.max_frame_bytes),
+            inflation: Inflation::new(settings.max_frame_bytes, settings.threads),
             rules: settings.rules,
             stats,
             end_us: None,
@@ -179,6 +181,7 @@ impl Jetstream {
         );
         let frame_timeout = self.settings.frame_timeout;
         let live_from_us = beginning.cursor().map(|_| began_us);
+        self.reader.inflation.forget();
         let mut session = Session::new(socket, Arc::new(origin), frame_timeout, live_from_us);
         self.reader
             .stats

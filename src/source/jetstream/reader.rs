@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::{
     OnGap,
-    inflate::Inflater,
+    ahead::Inflation,
     resume::{Admission, Resume},
     session::Lost,
 };
@@ -32,7 +32,7 @@ const QUIET: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) resume: Resume,
-    pub(super) inflater: Inflater,
+    pub(super) inflation: Inflation,
     pub(super) rules: LineRules,
     pub(super) stats: Arc<Stats>,
     /// The run ends at the first event of this time or later.

@@ -16,6 +16,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tracing::{debug, trace};
 
 use super::{
+    ahead::ENOUGH,
     reader::{Counts, Reader},
     socket::{Incoming, Socket, SocketError},
 };
@@ -180,6 +181,9 @@ impl Session {
         counts: &mut Counts,
     ) -> Option<Result<Flow, Lost>> {
         while !batch.is_full() {
+            if reader.inflation.is_out_of_work() && self.socket.n_ready() >= ENOUGH {
+                reader.inflation.plan(self.socket.ready_binaries());
+            }
             let incoming = match self.socket.poll_next(cx) {
                 Poll::Pending => return None,
                 Poll::Ready(Ok(incoming)) => incoming,
@@ -193,7 +197,7 @@ impl Session {
                     Ok(())
                 }
                 Incoming::Binary(frame) => reader
-                    .inflater
+                    .inflation
                     .inflate(frame, batch.buffer())
                     .map_err(|bad| (bad, frame)),
                 Incoming::TooLarge(head) => Err((BadEvent::TooLarge, head)),

@@ -35,6 +35,8 @@ pub struct JetstreamSettings {
     pub max_frame_bytes: usize,
     /// Whether to ask for compressed events. Plain ones are understood in any case.
     pub compress: bool,
+    /// On how many threads a backlog of compressed events is inflated: 1 or 2. The second one sleeps while events come singly.
+    pub threads: u8,
     /// Where to begin, whatever was saved.
     pub start: Option<Start>,
     /// How far behind the last event a resume by time goes back.
@@ -70,6 +72,7 @@ impl Default for JetstreamSettings {
             max_message_bytes: 0,
             max_frame_bytes: MAX_FRAME_BYTES,
             compress: true,
+            threads: 1,
             start: None,
             rewind: Duration::from_secs(10),
             exit_at_end: false,

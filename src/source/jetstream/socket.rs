@@ -133,18 +133,45 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         if self.to_skip > 0 || self.message.is_some() {
             return None;
         }
-        let (first, head, length) = match self.buffer.get(self.start..self.end)? {
+        let (opcode, payload) = self.usual(self.start)?;
+        self.start = payload.end;
+        Some((opcode, payload))
+    }
+
+    /// The frame at this place of the buffer, as `take_usual` has it.
+    #[inline]
+    fn usual(&self, start: usize) -> Option<(u8, Range<usize>)> {
+        let (first, head, length) = match self.buffer.get(start..self.end)? {
             [first, 126, a, b, ..] => (first, 4, usize::from(u16::from_be_bytes([*a, *b]))),
             [first, length @ ..126, ..] => (first, 2, usize::from(*length)),
             _ => return None,
         };
         let opcode = first ^ FINAL;
-        let payload = self.start + head..self.start + head + length;
+        let payload = start + head..start + head + length;
         if (opcode != TEXT && opcode != BINARY) || payload.end > self.end || length > self.cap {
             return None;
         }
-        self.start = payload.end;
         Some((opcode, payload))
+    }
+
+    /// How many bytes have come and were not looked at yet.
+    #[inline]
+    pub(super) fn n_ready(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// The binary messages that are next, as far as they have come and are whole and of a usual size.
+    pub(super) fn ready_binaries(&self) -> impl Iterator<Item = &[u8]> {
+        let mut at = if self.to_skip > 0 || self.message.is_some() {
+            self.end
+        } else {
+            self.start
+        };
+        std::iter::from_fn(move || {
+            let (opcode, payload) = self.usual(at)?;
+            at = payload.end;
+            (opcode == BINARY).then(|| self.buffer.get(payload))?
+        })
     }
 
     fn poll_any(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming<'_>, SocketError>> {

@@ -56,6 +56,19 @@ fn a_recording_comes_back_byte_for_byte_plain_and_compressed() {
 }
 
 #[test]
+fn a_backlog_is_the_same_on_two_threads() {
+    let lines = mixed(20_000);
+    let server = serving(
+        &lines,
+        "--speed max --fault cut-every=7000 --fault garbage-every=300",
+    );
+    for threads in ["--threads 1", "--threads 2"] {
+        let call = server.tail(threads).with("-n 20000 --cursor 1");
+        assert!(call.succeed().lines() == lines, "{threads}");
+    }
+}
+
+#[test]
 fn what_was_recorded_from_a_demo_comes_back_byte_for_byte() {
     let recorded = Rocketman::new([
         "tail",

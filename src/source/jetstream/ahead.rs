@@ -1,0 +1,429 @@
+//! Inflating on a second core where many events are ready.
+//!
+//! Inflating is most of what a compressed event costs. The events that lie ready in the socket's buffer are cut into chunks; the
+//! reader inflates from the first one on as ever, a second thread from the last one back, and where they meet the reader goes on with what the
+//! thread has made. Events are read in their order, one after the other, and by the reader alone: whatever an event means is decided as without the thread.
+
+use std::{
+    collections::VecDeque,
+    io, mem,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+};
+
+use tracing::warn;
+
+use super::inflate::Inflater;
+use crate::event::BadEvent;
+
+/// The compressed bytes of a chunk: some 40 events, and about as long to inflate as it takes to wake a thread.
+const CHUNK: usize = 8 * 1024;
+
+/// How many inflated bytes may wait for the reader: what lies ready inflates to a small part of it, unless a server means harm.
+const ROOM: usize = 4 * 1024 * 1024;
+
+/// What a chunk keeps for the next events.
+const KEEP: usize = 64 * 1024;
+
+/// From how many bytes on the thread is woken.
+pub(super) const ENOUGH: usize = 3 * CHUNK;
+
+/// What inflates the events of a connection: one core, or two.
+#[derive(Debug)]
+pub(super) struct Inflation {
+    own: Inflater,
+    ahead: Option<Ahead>,
+}
+
+impl Inflation {
+    /// Refuses events larger than `cap` bytes, and starts a second thread where `threads` is more than one.
+    pub(super) fn new(cap: usize, threads: u8) -> Self {
+        let ahead = (threads > 1).then(|| Ahead::start(cap));
+        Self {
+            own: Inflater::new(cap),
+            ahead: ahead.transpose().unwrap_or_else(|error| {
+                warn!(%error, "cannot start a second thread, inflating on one: {error}");
+                None
+            }),
+        }
+    }
+
+    /// Whether it wants to know what lies ready.
+    #[inline]
+    pub(super) fn is_out_of_work(&self) -> bool {
+        self.ahead.as_ref().is_some_and(|ahead| ahead.planned == 0)
+    }
+
+    /// Begins with the compressed events that are asked for next, in their order. Only asked while it is out of work.
+    pub(super) fn plan<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>) {
+        if let Some(ahead) = &mut self.ahead {
+            ahead.plan(frames);
+        }
+    }
+
+    /// Forgets what was planned: the connection it came over is gone.
+    pub(super) fn forget(&mut self) {
+        if let Some(ahead) = &mut self.ahead {
+            ahead.forget();
+        }
+    }
+
+    /// Appends the inflated event to `out`, or leaves `out` as it was.
+    #[inline]
+    pub(super) fn inflate(&mut self, frame: &[u8], out: &mut Vec<u8>) -> Result<(), BadEvent> {
+        match self.ahead.as_mut().and_then(Ahead::take) {
+            None => self.own.inflate(frame, out),
+            Some(inflated) => {
+                out.extend_from_slice(inflated?);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Compressed events, and what became of them.
+#[derive(Debug, Default)]
+struct Chunk {
+    frames: Vec<u8>,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+    inflated: Vec<u8>,
+    /// Where each of the inflated ones ends, or why it could not be inflated.
+    outcomes: Vec<Result<usize, BadEvent>>,
+}
+
+impl Chunk {
+    fn clear(&mut self) {
+        self.frames.clear();
+        self.ends.clear();
+        self.inflated.clear();
+        self.outcomes.clear();
+    }
+
+    fn has_room(&self) -> bool {
+        self.frames.len() < CHUNK
+    }
+
+    /// Inflates until there are so many bytes; what is left is the reader's.
+    fn inflate(&mut self, inflater: &mut Inflater, room: usize) {
+        let mut start = 0;
+        for &end in &self.ends {
+            if self.inflated.len() >= room {
+                break;
+            }
+            let frame = self.frames.get(start..end).unwrap_or_default();
+            let outcome = inflater.inflate(frame, &mut self.inflated);
+            self.outcomes.push(outcome.map(|()| self.inflated.len()));
+            start = end;
+        }
+    }
+}
+
+/// The second thread, seen from the reader.
+#[derive(Debug)]
+struct Ahead {
+    shared: Arc<Shared>,
+    /// Events that were planned and not asked for yet.
+    planned: usize,
+    now: Now,
+    /// Chunks that are to be filled again.
+    spare: Vec<Chunk>,
+}
+
+/// Where the reader is.
+#[derive(Debug)]
+enum Now {
+    /// It inflates so many events itself.
+    Own(usize),
+    /// It takes what the thread has made: how many of the chunk's events are taken, and where they end.
+    Made(Chunk, usize, usize),
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    work: Mutex<Work>,
+    has_work: Condvar,
+    is_made: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the thread has made the chunk that it is at.
+    fn until_idle<'a>(&self, mut work: MutexGuard<'a, Work>) -> MutexGuard<'a, Work> {
+        while work.is_working {
+            let woken = self.is_made.wait(work);
+            work = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+        work
+    }
+}
+
+#[derive(Debug, Default)]
+struct Work {
+    /// Nobody's yet; the reader takes from the front, the thread from the back.
+    waiting: VecDeque<Chunk>,
+    is_working: bool,
+    /// Made by the thread; the last one comes first in the stream.
+    made: Vec<Chunk>,
+    is_over: bool,
+}
+
+impl Ahead {
+    fn start(cap: usize) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let theirs = Arc::clone(&shared);
+        thread::Builder::new()
+            .name("inflate".to_owned())
+            .spawn(move || work(&theirs, Inflater::new(cap)))?;
+        Ok(Self {
+            shared,
+            planned: 0,
+            now: Now::Own(0),
+            spare: Vec::new(),
+        })
+    }
+
+    fn plan<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>) {
+        let mut chunks: VecDeque<Chunk> = VecDeque::new();
+        let mut first = 0;
+        let mut first_bytes = 0;
+        for frame in frames {
+            self.planned += 1;
+            // The thread never comes to the first chunk before the reader does.
+            if first_bytes < CHUNK {
+                first += 1;
+                first_bytes += frame.len();
+                continue;
+            }
+            let chunk = match chunks.back_mut() {
+                Some(chunk) if chunk.has_room() => chunk,
+                _ => {
+                    chunks.push_back(self.spare.pop().unwrap_or_default());
+                    chunks.back_mut().expect("it was just pushed")
+                }
+            };
+            chunk.frames.extend_from_slice(frame);
+            chunk.ends.push(chunk.frames.len());
+        }
+        self.recycle(Now::Own(first));
+        if !chunks.is_empty() {
+            self.shared.lock().waiting = chunks;
+            self.shared.has_work.notify_one();
+        }
+    }
+
+    /// The next event, inflated; `None` where the reader is to do it.
+    fn take(&mut self) -> Option<Result<&[u8], BadEvent>> {
+        self.planned = self.planned.checked_sub(1)?;
+        loop {
+            match &mut self.now {
+                Now::Own(left) if *left > 0 => {
+                    *left -= 1;
+                    return None;
+                }
+                Now::Made(chunk, taken, _) if *taken < chunk.outcomes.len() => break,
+                _ => self.advance(),
+            }
+        }
+        let Now::Made(chunk, taken, start) = &mut self.now else {
+            return None;
+        };
+        let outcome = *chunk.outcomes.get(*taken)?;
+        *taken += 1;
+        Some(outcome.map(|end| {
+            let inflated = chunk.inflated.get(*start..end).unwrap_or_default();
+            *start = end;
+            inflated
+        }))
+    }
+
+    /// Goes on to the next chunk: the reader's own if the thread has not come to it, else what the thread has made of it.
+    fn advance(&mut self) {
+        if let Now::Made(chunk, taken, _) = &self.now
+            && *taken < chunk.ends.len()
+        {
+            // There was no room for them.
+            let left = chunk.ends.len() - taken;
+            self.recycle(Now::Own(left));
+            return;
+        }
+        let mut work = self.shared.lock();
+        let next = if let Some(mut chunk) = work.waiting.pop_front() {
+            let left = chunk.ends.len();
+            chunk.clear();
+            self.spare.push(chunk);
+            Now::Own(left)
+        } else {
+            work = self.shared.until_idle(work);
+            // There is one as long as something is planned; if not, inflating it oneself is right in any case.
+            let made = work.made.pop();
+            made.map_or(Now::Own(self.planned + 1), |chunk| Now::Made(chunk, 0, 0))
+        };
+        drop(work);
+        self.recycle(next);
+    }
+
+    fn recycle(&mut self, next: Now) {
+        if let Now::Made(mut chunk, ..) = mem::replace(&mut self.now, next) {
+            chunk.clear();
+            chunk.inflated.shrink_to(KEEP);
+            self.spare.push(chunk);
+        }
+    }
+
+    fn forget(&mut self) {
+        self.planned = 0;
+        self.recycle(Now::Own(0));
+        let mut work = self.shared.lock();
+        work.waiting.clear();
+        work = self.shared.until_idle(work);
+        work.made.clear();
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.shared.lock().is_over = true;
+        self.shared.has_work.notify_one();
+    }
+}
+
+/// The second thread.
+fn work(shared: &Shared, mut inflater: Inflater) {
+    let mut work = shared.lock();
+    loop {
+        if work.is_over {
+            return;
+        }
+        let Some(mut chunk) = work.waiting.pop_back() else {
+            let woken = shared.has_work.wait(work);
+            work = woken.unwrap_or_else(PoisonError::into_inner);
+            continue;
+        };
+        let held: usize = work.made.iter().map(|chunk| chunk.inflated.len()).sum();
+        work.is_working = true;
+        drop(work);
+        chunk.inflate(&mut inflater, ROOM.saturating_sub(held));
+        work = shared.lock();
+        work.made.push(chunk);
+        work.is_working = false;
+        shared.is_made.notify_one();
+    }
+}
+
+#[cfg(feature = "zstd")]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::jetstream::DICTIONARY;
+
+    const CAP: usize = 100_000;
+
+    fn frames(n: usize) -> Vec<Vec<u8>> {
+        let mut random = fastrand::Rng::with_seed(n as u64);
+        let mut compressor = zstd::bulk::Compressor::with_dictionary(1, DICTIONARY).unwrap();
+        (0..n)
+            .map(|n| match random.u8(..20) {
+                0 => b"no zstd".to_vec(),
+                1 => compressor.compress(&vec![b'x'; CAP + 1]).unwrap(),
+                _ => {
+                    let noise: String = (0..random.usize(..200))
+                        .map(|_| random.alphanumeric())
+                        .collect();
+                    compressor
+                        .compress(format!("event {n} {noise}").as_bytes())
+                        .unwrap()
+                }
+            })
+            .collect()
+    }
+
+    fn inflate_all(
+        inflation: &mut Inflation,
+        frames: &[Vec<u8>],
+    ) -> Vec<Result<Vec<u8>, BadEvent>> {
+        let inflate = |frame: &Vec<u8>| {
+            let mut out = b"before".to_vec();
+            let outcome = inflation.inflate(frame, &mut out);
+            assert!(out.starts_with(b"before"));
+            outcome.map(|()| out.split_off(6))
+        };
+        frames.iter().map(inflate).collect()
+    }
+
+    #[test]
+    fn what_two_threads_inflate_is_the_same_in_the_same_order() {
+        let mut one = Inflation::new(CAP, 1);
+        let mut two = Inflation::new(CAP, 2);
+        for n in [1, 40, 900, 2000, 0, 3] {
+            let frames = frames(n);
+            assert!(two.is_out_of_work() && !one.is_out_of_work());
+            two.plan(frames.iter().map(Vec::as_slice));
+            assert!(
+                inflate_all(&mut two, &frames) == inflate_all(&mut one, &frames),
+                "{n}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_second_thread_takes_its_part() {
+        let frames = frames(2000);
+        let mut two = Inflation::new(CAP, 2);
+        two.plan(frames.iter().map(Vec::as_slice));
+        let ahead = two.ahead.as_mut().unwrap();
+        let mut work = ahead.shared.lock();
+        while work.made.is_empty() {
+            work = ahead.shared.is_made.wait(work).unwrap();
+        }
+        drop(work);
+        assert!(
+            inflate_all(&mut two, &frames)
+                .iter()
+                .filter(|event| event.is_ok())
+                .count()
+                > 1500
+        );
+    }
+
+    #[test]
+    fn a_new_connection_has_nothing_of_the_one_before() {
+        let (old, new) = (frames(900), frames(800));
+        let mut two = Inflation::new(CAP, 2);
+        for taken in [0, 1, 450, 899] {
+            two.plan(old.iter().map(Vec::as_slice));
+            inflate_all(&mut two, &old[..taken]);
+            two.forget();
+            two.plan(new.iter().map(Vec::as_slice));
+            assert!(
+                inflate_all(&mut two, &new) == inflate_all(&mut Inflation::new(CAP, 1), &new),
+                "{taken}"
+            );
+        }
+    }
+
+    #[test]
+    fn events_that_inflate_to_very_much_are_left_to_the_reader() {
+        let mut compressor = zstd::bulk::Compressor::with_dictionary(1, DICTIONARY).unwrap();
+        let large = compressor.compress(&vec![b'x'; CAP]).unwrap();
+        let frames = vec![large; 3000];
+        let mut two = Inflation::new(CAP, 2);
+        two.plan(frames.iter().map(Vec::as_slice));
+        let ahead = two.ahead.as_ref().unwrap();
+        let mut work = ahead.shared.lock();
+        while !work.waiting.is_empty() || work.is_working {
+            work = ahead.shared.is_made.wait(work).unwrap();
+        }
+        let held: usize = work.made.iter().map(|chunk| chunk.inflated.len()).sum();
+        assert!(held <= ROOM + CAP, "{held}");
+        drop(work);
+        assert!(
+            inflate_all(&mut two, &frames)
+                .iter()
+                .all(|event| event.as_ref().is_ok_and(|event| event.len() == CAP))
+        );
+    }
+}
