@@ -35,7 +35,7 @@ pub(crate) enum MoveError {
     )]
     NoTime { seq: u64, path: PathBuf },
     #[error("{} before {from} lies before 1970", format_duration(*back))]
-    TooFar { from: Place, back: Duration },
+    TooFar { from: Box<Place>, back: Duration },
     #[error(
         "cursor file '{}' counts on {}, and elsewhere in the stream events would come twice or not at all", path.display(), list(files)
     )]
@@ -136,7 +136,7 @@ fn back_from(path: &Path, place: &Place, back: Duration) -> Result<Place, MoveEr
     })?;
     match from_us.checked_sub(micros(back)) {
         None | Some(0) => Err(MoveError::TooFar {
-            from: place.clone(),
+            from: Box::new(place.clone()),
             back,
         }),
         Some(time_us) => Ok(Place::Time {

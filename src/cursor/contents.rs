@@ -25,6 +25,8 @@ struct Contents {
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     seq: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     time_us: Option<u64>,
@@ -78,12 +80,16 @@ pub(crate) fn text(saved: &Saved) -> Vec<u8> {
         Place::Time { .. } | Place::Seq { .. } => (true, None),
     };
     let origin = place.origin().cloned();
-    let (source, host) = origin.map(|origin| (origin.source, origin.host)).unzip();
+    let (source, host, instance) = match origin {
+        Some(origin) => (Some(origin.source), Some(origin.host), origin.instance),
+        None => (None, None, None),
+    };
     let contents = Contents {
         format: FORMAT,
         set: is_set,
         source,
         host,
+        instance,
         seq: place.seq(),
         time_us: place.time_us(),
         saved_until: place.time_us().map(show_time),
@@ -105,6 +111,7 @@ impl Contents {
             set: is_set,
             source,
             host,
+            instance,
             seq,
             time_us,
             saved_until: _,
@@ -116,7 +123,12 @@ impl Contents {
             return Err("its time_us is 0");
         }
         let origin = match (source, host) {
-            (Some(source), Some(host)) => Some(Origin { source, host }),
+            (Some(source), Some(host)) => Some(Origin {
+                source,
+                host,
+                instance,
+            }),
+            (None, None) if instance.is_some() => return Err("its instance is of no server"),
             (None, None) => None,
             (Some(_), None) => return Err("it has no host"),
             (None, Some(_)) => return Err("it has no source"),
@@ -159,6 +171,7 @@ mod tests {
         Origin {
             source: "jetstream".into(),
             host: "wss://example.com/subscribe".to_owned(),
+            instance: None,
         }
     }
 
@@ -194,7 +207,13 @@ mod tests {
             forms.push(saved(Place::Time { time_us, origin }));
         }
         let origin = origin();
-        forms.push(saved(Place::Seq { seq: 9, origin }));
+        let made_anew = Origin {
+            instance: Some("2026-11-25T00:00:00Z".to_owned()),
+            ..origin.clone()
+        };
+        for origin in [origin, made_anew] {
+            forms.push(saved(Place::Seq { seq: 9, origin }));
+        }
         let mut bare = forms[1].clone();
         bare.filter = None;
         forms.push(bare);
@@ -259,6 +278,7 @@ mod tests {
             r#"{"format":1,"set":true,"source":"jetstream","host":"h","seq":7,"time_us":5}"#,
             r#"{"format":1,"set":true,"time_us":0}"#,
             r#"{"format":1,"set":true,"host":"h","time_us":5}"#,
+            r#"{"format":1,"set":true,"instance":"i","time_us":5}"#,
             r#"{"format":1,"set":"yes","time_us":5}"#,
             r#"{"format":1,"set":true,"time_us":-5}"#,
         ] {

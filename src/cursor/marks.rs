@@ -190,6 +190,7 @@ mod tests {
         batch.set_origin(&Arc::new(Origin {
             source: "jetstream".into(),
             host: host.to_owned(),
+            instance: None,
         }));
         for time_us in times {
             let line = format!(

@@ -15,6 +15,9 @@ pub struct Origin {
     pub source: Cow<'static, str>,
     /// What tells two streams of that kind apart: the server's URL without its query.
     pub host: String,
+    /// When the stream was made, where the source knows: one that was deleted and made anew counts from 1 again under its old name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
 }
 
 /// The place of one event in the stream of one origin.

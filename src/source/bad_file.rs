@@ -123,6 +123,7 @@ mod tests {
         Origin {
             source: "jetstream".into(),
             host: "wss://example.com/subscribe".to_owned(),
+            instance: None,
         }
     }
 

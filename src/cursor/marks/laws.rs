@@ -54,6 +54,7 @@ impl Model {
             Arc::new(Origin {
                 source: "jetstream".into(),
                 host: host.to_owned(),
+                instance: None,
             })
         };
         Self {

@@ -37,6 +37,7 @@ pub(super) fn origin() -> Origin {
     Origin {
         source: "memory".into(),
         host: "here".to_owned(),
+        instance: None,
     }
 }
 

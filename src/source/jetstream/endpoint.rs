@@ -99,6 +99,7 @@ impl Endpoint {
         Origin {
             source: SOURCE.into(),
             host: self.to_string(),
+            instance: None,
         }
     }
 

@@ -35,6 +35,7 @@ fn origins() -> [Arc<Origin>; 2] {
         Arc::new(Origin {
             source: "jetstream".into(),
             host: host.to_owned(),
+            instance: None,
         })
     })
 }

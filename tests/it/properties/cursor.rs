@@ -6,9 +6,15 @@ use super::*;
 const LAST_TIME_US: u64 = 253_402_207_200_000_000;
 
 fn origin() -> impl Strategy<Value = Origin> {
-    (any::<String>(), any::<String>()).prop_map(|(source, host)| Origin {
+    let parts = (
+        any::<String>(),
+        any::<String>(),
+        option::of(any::<String>()),
+    );
+    parts.prop_map(|(source, host, instance)| Origin {
         source: source.into(),
         host,
+        instance,
     })
 }
 
@@ -43,8 +49,7 @@ proptest! {
     #![proptest_config(cases(128))]
 
     #[test]
-    fn a_position_that_is_written_is_read_as_the_same(point in point(), host in any::<String>()) {
-        let origin = Origin { source: "jetstream".into(), host };
+    fn a_position_that_is_written_is_read_as_the_same(point in point(), origin in origin()) {
         let position = Position { origin, point };
         let text = serde_json::to_string(&position).unwrap();
         prop_assert_eq!(serde_json::from_str::<Position>(&text).unwrap(), position);

@@ -12,6 +12,7 @@ fn origin(host: &str) -> Origin {
     Origin {
         source: "jetstream".into(),
         host: host.to_owned(),
+        instance: None,
     }
 }
 
