@@ -26,7 +26,7 @@ use crate::{
     error::{Error, chain},
     event::Batch,
     filter::Filter,
-    sink::{Ledger, Sink, SinkError},
+    sink::{Keeping, Ledger, Sink, SinkError},
     source::{Flow, Source},
     stats::Stats,
 };
@@ -130,6 +130,15 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         let (accepted, files) = self.ledger.read();
         let saved = self.keeper.save_last(accepted, files, deadline).await;
         note_save(&saved, &self.stats);
+        let finished = match (&saved, finished) {
+            (Ok(_), Ok(()))
+                if self.keeper.keeps() && !matches!(flowed, Err(Error::Hung { .. })) =>
+            {
+                self.ledger.note_saved(self.keeper.saved_files());
+                self.sink.saved(&self.ledger).map_err(Error::Sink)
+            }
+            (_, finished) => finished,
+        };
         self.stats.set_accepted(accepted);
         let ended = match (flowed, finished) {
             (Err(Error::Sink(SinkError::Closed)), _)
@@ -153,15 +162,22 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
     async fn begin(&mut self) -> Result<(), Error> {
         self.stats.set_sink(self.sink.name());
         let mut files = Vec::new();
+        let mut keeping = if self.keeper.keeps() {
+            Keeping::Anew
+        } else {
+            Keeping::Nothing
+        };
         if let Some(saved) = self.keeper.load(self.filter.description()).await? {
             let filter = self.filter.description();
             let same_filter = saved.filter.as_deref().is_none_or(|saved| saved == filter);
             // What a file has beyond the cursor is only cut off when it comes again.
             if self.source.resume(&saved.place, same_filter)? {
                 files.clone_from(&saved.files);
+                keeping = Keeping::GoesOn;
                 self.keeper.go_on_from(saved);
             }
         }
+        self.ledger.set_keeping(keeping);
         Ok(self.sink.begin(&files, &self.ledger)?)
     }
 

@@ -218,11 +218,7 @@ mod tests {
         assert_eq!(store.load().await.unwrap(), None);
         let mut expected = saved(1_800_000_000_000_000);
         store.save(&expected).await.unwrap();
-        expected.files.push(FileMark {
-            path: "/tmp/x".into(),
-            inode: 3,
-            bytes: 4,
-        });
+        expected.files.push(FileMark::new("/tmp/x".into(), 3, 4));
         store.save(&expected).await.unwrap();
         assert_eq!(store.load().await.unwrap(), Some(expected));
         let names: Vec<_> = fs::read_dir(folder.path())

@@ -99,6 +99,16 @@ impl<C: CursorStore> Keeper<C> {
         self.has_news
     }
 
+    /// Whether anything is kept at all.
+    pub(crate) fn keeps(&self) -> bool {
+        self.store.keeps()
+    }
+
+    /// The files of the cursor that was saved last.
+    pub(crate) fn saved_files(&self) -> &[FileMark] {
+        self.saved.as_ref().map_or(&[], |saved| &saved.files)
+    }
+
     /// Events given to the sink so far.
     pub(crate) fn kept(&self) -> u64 {
         self.marks.kept()

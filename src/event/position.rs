@@ -113,4 +113,31 @@ pub struct FileMark {
     pub inode: u64,
     /// The bytes that were durable at the position.
     pub bytes: u64,
+    /// Nothing more is written to it: it gets its name once a saved cursor says so.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub complete: bool,
+    /// The events that were in it, where their number decides when the next file begins; otherwise 0.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub events: u64,
+    /// The latest server time of any event so far, where it decides which file is written; otherwise 0.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub latest_us: u64,
+}
+
+impl FileMark {
+    /// So many bytes of a file that is written to.
+    pub fn new(path: PathBuf, inode: u64, bytes: u64) -> Self {
+        Self {
+            path,
+            inode,
+            bytes,
+            complete: false,
+            events: 0,
+            latest_us: 0,
+        }
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }

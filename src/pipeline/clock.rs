@@ -77,7 +77,9 @@ impl SaveClock {
             keeper.pin();
             sink.checkpoint().await?;
         }
-        save(keeper, ledger, stats, ending).await;
+        if save(keeper, ledger, stats, ending).await {
+            sink.saved(ledger)?;
+        }
         self.is_second = !self.is_second && ledger.accepted() < keeper.kept();
         let wait = if self.is_second {
             self.every / SOON
@@ -102,20 +104,27 @@ impl SaveClock {
     }
 }
 
-/// Saves the cursor up to what is accepted. Gives way to a stop, so that a disk that hangs does not hold it up: there is a last
+/// Saves the cursor up to what is accepted, and returns whether it is saved. Gives way to a stop, so that a disk that hangs does not hold it up: there is a last
 /// save to come.
 pub(super) async fn save<C: CursorStore>(
     keeper: &mut Keeper<C>,
     ledger: &Ledger,
     stats: &Stats,
     ending: &Ending,
-) {
+) -> bool {
     let (accepted, files) = ledger.read();
     stats.set_accepted(accepted);
     tokio::select! {
         biased;
-        saved = keeper.save(accepted, files) => note_save(&saved, stats),
-        () = ending.pressed() => {}
+        saved = keeper.save(accepted, files) => {
+            note_save(&saved, stats);
+            let stands = saved.is_ok() && keeper.keeps();
+            if stands {
+                ledger.note_saved(keeper.saved_files());
+            }
+            stands
+        }
+        () = ending.pressed() => false,
     }
 }
 

@@ -8,7 +8,12 @@ mod writer;
 
 use std::path::PathBuf;
 
-pub use self::{exec::ExecSink, file::FileSink, ledger::Ledger, stdout::StdoutSink};
+pub use self::{
+    exec::ExecSink,
+    file::FileSink,
+    ledger::{Keeping, Ledger},
+    stdout::StdoutSink,
+};
 use crate::event::{Batch, FileMark};
 
 /// Takes events, in order, and says in a [`Ledger`] which of them it has accepted.
@@ -40,7 +45,13 @@ pub trait Sink: Send {
         std::future::ready(Ok(()))
     }
 
-    /// Makes all that was taken accepted, as far as can be. Nothing is asked of the sink afterwards.
+    /// The cursor was saved; what it says of files is in the ledger (see [`Ledger::is_saved`]). Called at any time while the sink is not
+    /// busy, and once after `finish`.
+    fn saved(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// Makes all that was taken accepted, as far as can be. Nothing but `saved` is called afterwards.
     fn finish(&mut self, _ledger: &Ledger) -> impl Future<Output = Result<(), SinkError>> + Send {
         std::future::ready(Ok(()))
     }
@@ -171,6 +182,14 @@ impl Sink for AnySink {
             Self::Stdout(sink) => sink.checkpoint().await,
             Self::File(sink) => sink.checkpoint().await,
             Self::Exec(sink) => sink.checkpoint().await,
+        }
+    }
+
+    fn saved(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+        match self {
+            Self::Stdout(sink) => sink.saved(ledger),
+            Self::File(sink) => sink.saved(ledger),
+            Self::Exec(sink) => sink.saved(ledger),
         }
     }
 

@@ -60,11 +60,7 @@ pub(super) fn saved(n: u64, filter: &Filter, files: Vec<FileMark>) -> Saved {
 
 /// The sink's file when it holds so many events.
 pub(super) fn mark(events: u64) -> FileMark {
-    FileMark {
-        path: "/the/file".into(),
-        inode: 1,
-        bytes: events,
-    }
+    FileMark::new("/the/file".into(), 1, events)
 }
 
 /// One thing that was asked of a member.

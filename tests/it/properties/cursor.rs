@@ -19,11 +19,17 @@ fn origin() -> impl Strategy<Value = Origin> {
 }
 
 fn file() -> impl Strategy<Value = FileMark> {
-    (vec(any::<u8>(), 0..20), any::<u64>(), any::<u64>()).prop_map(|(path, inode, bytes)| {
+    let path = vec(any::<u8>(), 0..20);
+    let numbers = any::<[u64; 4]>();
+    (path, numbers, any::<bool>()).prop_map(|(path, numbers, complete)| {
+        let [inode, bytes, events, latest_us] = numbers;
         FileMark {
             path: OsStr::from_bytes(&path).into(),
             inode,
             bytes,
+            complete,
+            events,
+            latest_us,
         }
     })
 }

@@ -100,11 +100,7 @@ impl Sink for FileSink {
         }
         finish_last_line(&mut file).map_err(self.refusal("read the end of"))?;
         let metadata = file.metadata().map_err(self.refusal("read"))?;
-        let mark = FileMark {
-            path: self.path.clone(),
-            inode: metadata.ino(),
-            bytes: metadata.len(),
-        };
+        let mark = FileMark::new(self.path.clone(), metadata.ino(), metadata.len());
         // From now on a crash cuts back to here, even before anything is accepted.
         ledger.accept_up_to(0, vec![mark.clone()]);
         let target = FileTarget {
