@@ -69,6 +69,8 @@ impl Error {
                 SourceError::Unreachable { .. } => ErrorKind::Unreachable,
                 SourceError::Refused { .. } => ErrorKind::Refused,
                 SourceError::Gap { .. } => ErrorKind::Gap,
+                #[cfg(feature = "nats")]
+                SourceError::Nats(error) => error.kind(),
                 SourceError::Other(..) => ErrorKind::Failed,
                 SourceError::Foreign { .. }
                 | SourceError::Elsewhere { .. }
@@ -76,6 +78,10 @@ impl Error {
                 | SourceError::Setup { .. } => ErrorKind::Usage,
             },
             Self::Cursor(CursorError::Taken(_)) => ErrorKind::CursorTaken,
+            #[cfg(feature = "nats")]
+            Self::Sink(SinkError::Nats(error)) | Self::Cursor(CursorError::Nats(error)) => {
+                error.kind()
+            }
             Self::Idle { .. } | Self::Behind { .. } => ErrorKind::Stalled,
             Self::Sink(_) | Self::Cursor(_) | Self::Hung { .. } => ErrorKind::Failed,
         }
@@ -102,6 +108,8 @@ impl Error {
             Self::Source(SourceError::Gap { .. }) => {
                 Some("to go on behind the gap, leave --on-gap fail off once".to_owned())
             }
+            #[cfg(feature = "nats")]
+            Self::Source(SourceError::Nats(error)) => error.hint(),
             Self::Source(SourceError::Setup { .. } | SourceError::Other(..)) => None,
             Self::Sink(error) => error.hint(),
             Self::Cursor(error) => error.hint(),

@@ -58,7 +58,7 @@
 //!
 //! # Features
 //!
-//! `zstd` (default) asks servers for compressed events. `gzip` (default) reads recordings that end in `.gz`. `cli` (default) is the program `rocketman`; leave it out in a library.
+//! `zstd` (default) asks servers for compressed events. `gzip` (default) reads recordings that end in `.gz`. `nats` (default) is NATS JetStream. `cli` (default) is the program `rocketman`; leave it out in a library.
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]
@@ -67,6 +67,8 @@ pub mod cursor;
 pub mod event;
 pub mod filter;
 pub mod metrics;
+#[cfg(feature = "nats")]
+pub mod nats;
 pub mod serve;
 pub mod sink;
 pub mod source;

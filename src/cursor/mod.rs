@@ -89,6 +89,10 @@ pub enum CursorError {
     /// Another process has it.
     #[error("cursor file '{}' is in use by another process", .0.display())]
     Taken(PathBuf),
+    /// NATS.
+    #[cfg(feature = "nats")]
+    #[error(transparent)]
+    Nats(#[from] crate::nats::NatsError),
     /// A store of your own failed.
     #[error("{0}")]
     Other(
@@ -104,6 +108,8 @@ impl CursorError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            #[cfg(feature = "nats")]
+            Self::Nats(error) => error.hint(),
             Self::Io { .. } | Self::Other(..) | Self::TimedOut => None,
             Self::Empty(path)
             | Self::Damaged { path, .. }

@@ -111,6 +111,10 @@ pub enum SinkError {
         /// How the program ended.
         status: std::process::ExitStatus,
     },
+    /// NATS.
+    #[cfg(feature = "nats")]
+    #[error(transparent)]
+    Nats(#[from] crate::nats::NatsError),
     /// A sink of your own failed.
     #[error("{0}")]
     Other(
@@ -136,6 +140,8 @@ impl SinkError {
                 "give --exec a program on your PATH, or the path of one that may be executed"
                     .to_owned(),
             ),
+            #[cfg(feature = "nats")]
+            Self::Nats(error) => error.hint(),
             Self::Closed | Self::Io { .. } | Self::Other(..) => None,
         }
     }

@@ -114,6 +114,10 @@ pub enum SourceError {
         /// The number.
         seq: u64,
     },
+    /// NATS.
+    #[cfg(feature = "nats")]
+    #[error(transparent)]
+    Nats(#[from] crate::nats::NatsError),
     /// A source of your own failed.
     #[error("{0}")]
     Other(

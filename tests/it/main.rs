@@ -22,6 +22,7 @@ mod generated;
 mod help;
 mod limits;
 mod messages;
+mod nats;
 mod operation;
 mod probe;
 mod properties;

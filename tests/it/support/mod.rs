@@ -7,6 +7,7 @@ pub mod events;
 pub mod front;
 pub mod http;
 pub mod jetstream;
+pub mod nats;
 pub mod program;
 pub mod resolver;
 pub mod serve;

@@ -1,0 +1,471 @@
+//! The address of a stream or of a key, as a user may write it.
+
+use std::fmt;
+
+use url::{Url, form_urlencoded};
+
+use crate::error::printable;
+
+/// What may stand before `://`, and what it means to the client library.
+const SCHEMES: [(&str, &str); 7] = [
+    ("nats", "nats"),
+    ("tls", "tls"),
+    ("ws", "ws"),
+    ("wss", "wss"),
+    ("nats+tls", "tls"),
+    ("nats+ws", "ws"),
+    ("nats+wss", "wss"),
+];
+
+/// The longest name of a stream or bucket that a server takes.
+const LONGEST_NAME: usize = 255;
+
+/// The longest subject that is taken as a prefix or filter, so that what is put behind it still fits into a line of the wire.
+const LONGEST_SUBJECT: usize = 1024;
+
+/// Why an address was refused. No text of it shows what may be secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// Not an address of NATS.
+    #[error("'{text}' is not {what}: write {example}")]
+    NotOne {
+        /// What was typed.
+        text: String,
+        /// What it was to be.
+        what: &'static str,
+        /// What that looks like.
+        example: &'static str,
+    },
+    /// The address carries a user name, a password or a token, which would end up in process lists and logs.
+    #[error("the address of host '{0}' carries a user name, password or token")]
+    Secret(String),
+    /// The servers do not speak the same.
+    #[error(
+        "'{0}' mixes WebSocket servers with others: a connection moves between servers of one kind"
+    )]
+    Mixed(String),
+    /// A name that no stream can have.
+    #[error(
+        "'{0}' is not the name of a stream: it has to be of printable characters, without blanks, dots, '*', '>' and slashes"
+    )]
+    Stream(String),
+    /// A subject that is none.
+    #[error("'{0}' is not a subject: it has to be of words separated by dots, without blanks")]
+    Subject(String),
+    /// A bucket or a key that cannot be.
+    #[error(
+        "'{0}' is not a bucket and a key: a bucket is of letters, digits, '-' and '_'; a key may hold '/', '=' and '.' too"
+    )]
+    Key(String),
+    /// A query parameter that there is not.
+    #[error("the address has no parameter '{name}'; there is {known}")]
+    Unknown {
+        /// The parameter.
+        name: String,
+        /// Those that there are.
+        known: &'static str,
+    },
+    /// The same parameter again.
+    #[error("the parameter '{0}' is there twice")]
+    Twice(String),
+}
+
+impl AddressError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Secret(_) => Some(
+                "leave it out of the address and set NATS_USER and NATS_PASSWORD, NATS_TOKEN, or NATS_CREDS to a credentials file"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// Which servers are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Servers {
+    /// These, each as `nats://HOST:PORT`, `tls://…`, `ws://…` or `wss://…`.
+    Named(Vec<String>),
+    /// Those of the context or of the environment.
+    Selected,
+}
+
+impl fmt::Display for Servers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(servers) => f.write_str(&servers.join(",")),
+            Self::Selected => f.write_str("nats:"),
+        }
+    }
+}
+
+/// A stream of a NATS server, and what of it: `nats://HOST[:PORT][,HOST…]/STREAM?subject=SUBJECT`, or `nats:STREAM` for the
+/// servers of the context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamAddress {
+    /// The servers.
+    pub servers: Servers,
+    /// The name of the stream.
+    pub stream: String,
+    /// The subject: for a source a filter, for a sink a prefix.
+    pub subject: Option<String>,
+    /// The context to use instead of the selected one.
+    pub context: Option<String>,
+}
+
+/// A key in a bucket of a NATS server: `nats://HOST[:PORT][,HOST…]/BUCKET/KEY`, or `nats:BUCKET/KEY`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyAddress {
+    /// The servers.
+    pub servers: Servers,
+    /// The name of the bucket.
+    pub bucket: String,
+    /// The key in it.
+    pub key: String,
+    /// The context to use instead of the selected one.
+    pub context: Option<String>,
+}
+
+impl StreamAddress {
+    /// Whether a text is meant to be an address of NATS; `ws://` and `wss://` alone are not, for those may be a Jetstream.
+    pub fn is_meant(text: &str) -> bool {
+        ["nats:", "nats+", "tls://"]
+            .iter()
+            .any(|start| text.starts_with(start))
+    }
+
+    /// Reads an address.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let parts = Parts::split(
+            text,
+            "the address of a stream",
+            "nats://HOST/STREAM?subject=SUBJECT, or nats:STREAM",
+        )?;
+        let [subject, context] = parts.query(["subject", "context"], "subject and context")?;
+        let stream = parts.path;
+        let is_name = (1..=LONGEST_NAME).contains(&stream.len())
+            && stream
+                .chars()
+                .all(|c| !c.is_whitespace() && !c.is_control() && !"./\\*>".contains(c));
+        if !is_name {
+            return Err(AddressError::Stream(shown(stream)));
+        }
+        if let Some(subject) = &subject
+            && !is_subject(subject)
+        {
+            return Err(AddressError::Subject(shown(subject)));
+        }
+        Ok(Self {
+            servers: parts.servers,
+            stream: stream.to_owned(),
+            subject,
+            context,
+        })
+    }
+}
+
+impl KeyAddress {
+    /// Reads an address.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let parts = Parts::split(
+            text,
+            "the address of a key",
+            "nats://HOST/BUCKET/KEY, or nats:BUCKET/KEY",
+        )?;
+        let [context] = parts.query(["context"], "context")?;
+        let refused = || AddressError::Key(shown(parts.path));
+        let (bucket, key) = parts.path.split_once('/').ok_or_else(refused)?;
+        let is_bucket = (1..=LONGEST_NAME - 3).contains(&bucket.len())
+            && bucket
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        let is_key = key.len() <= LONGEST_SUBJECT
+            && key.split('.').all(|word| !word.is_empty())
+            && key
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_/=.".contains(&byte));
+        if !is_bucket || !is_key {
+            return Err(refused());
+        }
+        Ok(Self {
+            servers: parts.servers,
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            context,
+        })
+    }
+}
+
+impl fmt::Display for StreamAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.servers {
+            Servers::Named(_) => write!(f, "{}/{}", self.servers, self.stream),
+            Servers::Selected => write!(f, "nats:{}", self.stream),
+        }
+    }
+}
+
+impl fmt::Display for KeyAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.servers {
+            Servers::Named(_) => write!(f, "{}/{}/{}", self.servers, self.bucket, self.key),
+            Servers::Selected => write!(f, "nats:{}/{}", self.bucket, self.key),
+        }
+    }
+}
+
+/// An address taken apart.
+struct Parts<'a> {
+    servers: Servers,
+    path: &'a str,
+    query: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn split(
+        text: &'a str,
+        what: &'static str,
+        example: &'static str,
+    ) -> Result<Self, AddressError> {
+        let refused = || AddressError::NotOne {
+            text: shown(text),
+            what,
+            example,
+        };
+        let (location, query) = text.split_once('?').unwrap_or((text, ""));
+        if location.contains('#') || query.contains('#') {
+            return Err(refused());
+        }
+        let Some((scheme, rest)) = location.split_once("://") else {
+            let path = location.strip_prefix("nats:").ok_or_else(refused)?;
+            return Ok(Self {
+                servers: Servers::Selected,
+                path,
+                query,
+            });
+        };
+        let (authorities, path) = split_path(rest).ok_or_else(refused)?;
+        let servers = authorities
+            .split(',')
+            .map(|authority| {
+                let (scheme, authority) = authority
+                    .trim()
+                    .split_once("://")
+                    .unwrap_or((scheme, authority.trim()));
+                server(scheme, authority)?.ok_or_else(refused)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let n_websockets = servers.iter().filter(|url| url.starts_with("ws")).count();
+        if n_websockets != 0 && n_websockets != servers.len() {
+            return Err(AddressError::Mixed(servers.join(",")));
+        }
+        Ok(Self {
+            servers: Servers::Named(servers),
+            path,
+            query,
+        })
+    }
+
+    /// The values of these parameters; there may be no others, and none twice.
+    fn query<const N: usize>(
+        &self,
+        names: [&str; N],
+        known: &'static str,
+    ) -> Result<[Option<String>; N], AddressError> {
+        let mut values = [const { None }; N];
+        for (name, value) in form_urlencoded::parse(self.query.as_bytes()) {
+            let place = names.iter().position(|known| *known == name);
+            let value_place = place.and_then(|place| values.get_mut(place));
+            let Some(value_place) = value_place else {
+                return Err(AddressError::Unknown {
+                    name: shown(&name),
+                    known,
+                });
+            };
+            if value_place.replace(value.into_owned()).is_some() {
+                return Err(AddressError::Twice(shown(&name)));
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// The servers, and what stands behind the first slash that is not a scheme's.
+fn split_path(rest: &str) -> Option<(&str, &str)> {
+    let mut from = 0;
+    loop {
+        let slash = from + rest.get(from..)?.find('/')?;
+        if rest.get(..slash)?.ends_with(':') && rest.get(slash..)?.starts_with("//") {
+            from = slash + 2;
+            continue;
+        }
+        return Some((rest.get(..slash)?, rest.get(slash + 1..)?));
+    }
+}
+
+/// One server as the client library takes it; `None` where it is none.
+pub(super) fn server(scheme: &str, authority: &str) -> Result<Option<String>, AddressError> {
+    let known = SCHEMES.iter().find(|(typed, _)| *typed == scheme);
+    let Some((_, scheme)) = known else {
+        return Ok(None);
+    };
+    if let Some((_, host)) = authority.rsplit_once('@') {
+        return Err(AddressError::Secret(shown(host)));
+    }
+    // A port that is the default of http would be dropped by the parser under that scheme, and by no other.
+    let Ok(url) = Url::parse(&format!("{scheme}://{authority}")) else {
+        return Ok(None);
+    };
+    let Some(host) = url.host_str().filter(|host| !host.is_empty()) else {
+        return Ok(None);
+    };
+    if !matches!(url.path(), "" | "/") || url.query().is_some() {
+        return Ok(None);
+    }
+    let default = match *scheme {
+        "ws" => 80,
+        "wss" => 443,
+        _ => 4222,
+    };
+    let port = url.port().unwrap_or(default);
+    Ok(Some(format!("{scheme}://{host}:{port}")))
+}
+
+/// Words separated by dots; `*` and `>` may be among them.
+fn is_subject(text: &str) -> bool {
+    text.len() <= LONGEST_SUBJECT
+        && text.split('.').all(|word| {
+            !word.is_empty() && word.chars().all(|c| !c.is_whitespace() && !c.is_control())
+        })
+}
+
+/// At most 200 characters of what was typed, without what may be secret: what stands before an '@'.
+pub(super) fn shown(text: &str) -> String {
+    let public = match text.rsplit_once('@') {
+        Some((_, rest)) => format!("…@{rest}"),
+        None => text.to_owned(),
+    };
+    printable(&public.chars().take(200).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(text: &str) -> Result<String, AddressError> {
+        let StreamAddress {
+            servers,
+            stream,
+            subject,
+            context,
+        } = StreamAddress::parse(text)?;
+        Ok(format!("{servers} {stream} {subject:?} {context:?}"))
+    }
+
+    #[test]
+    fn streams_are_read_as_the_grammar_says() {
+        for (text, expected) in [
+            ("nats://h/S", "nats://h:4222 S None None"),
+            (
+                "nats://h:4222/S?subject=a.b",
+                "nats://h:4222 S Some(\"a.b\") None",
+            ),
+            (
+                "tls://h/S?subject=a.%3E",
+                "tls://h:4222 S Some(\"a.>\") None",
+            ),
+            ("ws://h/S", "ws://h:80 S None None"),
+            ("nats+wss://h/S", "wss://h:443 S None None"),
+            (
+                "nats://a,b:5000/S",
+                "nats://a:4222,nats://b:5000 S None None",
+            ),
+            (
+                "nats://a,tls://[::1]:7/S",
+                "nats://a:4222,tls://[::1]:7 S None None",
+            ),
+            ("nats:S?context=west", "nats: S None Some(\"west\")"),
+            ("nats:S", "nats: S None None"),
+        ] {
+            assert_eq!(stream(text).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_stream_is_refused() {
+        for text in [
+            "",
+            "nats",
+            "nats:",
+            "nats://",
+            "nats://h",
+            "nats://h/",
+            "nats:///S",
+            "http://h/S",
+            "nats://h/S/x",
+            "nats://h/a.b",
+            "nats://h/a b",
+            "nats://h/S#x",
+            "nats://h:x/S",
+            "nats://h/>",
+            "nats://h/S?subject=",
+            "nats://h/S?subject=a..b",
+            "nats://h/S?subject=a%20b",
+            "nats://h/S?subject=a%00",
+            "nats://h/S?subject=a&subject=b",
+            "nats://h/S?password=x",
+            "nats://a,ws://b/S",
+            "nats://,/S",
+            "nats://h/S?subject=a.",
+        ] {
+            assert!(stream(text).is_err(), "{text}: {:?}", stream(text));
+        }
+    }
+
+    #[test]
+    fn a_secret_is_refused_and_never_shown() {
+        for text in [
+            "nats://user:geheim@h/S",
+            "nats://geheim@h/S",
+            "nats://a,geheim@h/S",
+            "nats://a,tls://user:geheim@h/S",
+        ] {
+            let error = StreamAddress::parse(text).unwrap_err();
+            assert!(matches!(error, AddressError::Secret(_)), "{text}: {error}");
+            assert!(!format!("{error:?} {error}").contains("geheim"));
+            assert!(error.hint().unwrap().contains("NATS_PASSWORD"));
+        }
+        for text in ["nats://geheim@/S", "x://geheim@h", "geheim@nats:"] {
+            let error = StreamAddress::parse(text).unwrap_err();
+            assert!(!format!("{error:?} {error}").contains("geheim"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_a_bucket_and_a_name_in_it() {
+        let address = KeyAddress::parse("nats://h/cursors/feed.1_of_4").unwrap();
+        assert_eq!(
+            (&*address.bucket, &*address.key),
+            ("cursors", "feed.1_of_4")
+        );
+        assert_eq!(address.to_string(), "nats://h:4222/cursors/feed.1_of_4");
+        let address = KeyAddress::parse("nats:b/a/b=c?context=x").unwrap();
+        assert_eq!(address.to_string(), "nats:b/a/b=c");
+        for text in [
+            "nats:b",
+            "nats:b/",
+            "nats:/k",
+            "nats:b/.k",
+            "nats:b/k.",
+            "nats:b/a..b",
+            "nats:b/ä",
+            "nats:b.c/k",
+            "nats:b/k?subject=x",
+            "nats:b/*",
+        ] {
+            assert!(KeyAddress::parse(text).is_err(), "{text}");
+        }
+    }
+}

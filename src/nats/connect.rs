@@ -1,0 +1,480 @@
+//! The connection to the servers, which looks after itself, and requests over it.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_nats::{
+    Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerError,
+    jetstream::{
+        Context,
+        context::{ContextBuilder, RequestErrorKind},
+        response::Response,
+        stream,
+    },
+};
+use rustls::Error as TlsError;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
+use tracing::{info, warn};
+
+use super::{Login, NatsError, NatsSettings};
+use crate::{
+    STATE,
+    backoff::Backoff,
+    error::{chain, printable},
+};
+
+/// The longest wait between two tries to get a lost connection back.
+const RECONNECT: Duration = Duration::from_secs(1);
+
+/// How often a server is asked whether it is there; after two questions without an answer the connection counts as lost.
+const PING: Duration = Duration::from_secs(10);
+
+/// How often it is said that a connection is still lost.
+const REMIND: Duration = Duration::from_secs(30);
+
+/// What the connection is like.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// How often it was lost.
+    pub losses: u64,
+    /// Whether it is open.
+    pub is_connected: bool,
+    /// What the server said about something that this user may not do, and how often it said so.
+    pub forbidden: Option<(u64, String)>,
+}
+
+/// An open connection. A clone is the same connection.
+///
+/// Lost, it gets itself back, for ever; each loss and each return is told. What is sent meanwhile waits.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    client: Client,
+    jetstream: Context,
+    status: watch::Receiver<Status>,
+    servers: Arc<str>,
+}
+
+impl Connection {
+    /// Connects, and tries again where that may help.
+    ///
+    /// Cancel safety: dropped at any time.
+    pub async fn open(settings: &NatsSettings) -> Result<Self, NatsError> {
+        let mut backoff = Backoff::new(settings.max_backoff);
+        let (status, watched) = watch::channel(Status::default());
+        let status = Arc::new(status);
+        let client = loop {
+            let options = options(settings, Arc::clone(&status)).await?;
+            let error = match options.connect(&settings.servers).await {
+                Ok(client) => break client,
+                Err(error) => error,
+            };
+            if let Some(error) = final_error(&error, settings) {
+                return Err(error);
+            }
+            if is_tls(&error) {
+                return Err(NatsError::Tls {
+                    servers: settings.shown(),
+                    source: error,
+                });
+            }
+            let wait = backoff.next_wait();
+            let tries = backoff.tries();
+            if settings.max_retries.is_some_and(|most| tries > most) {
+                return Err(NatsError::Unreachable {
+                    servers: settings.shown(),
+                    tries,
+                    source: error,
+                });
+            }
+            let (servers, error) = (settings.shown(), printable(&chain(&error)));
+            warn!(target: STATE, servers, error, tries, "cannot connect to {servers}: {error}; trying again in {:.1} s", wait.as_secs_f64());
+            sleep(wait).await;
+        };
+        let version = client.server_info().version;
+        if is_too_old(&version) {
+            return Err(NatsError::TooOld {
+                servers: settings.shown(),
+                version: printable(&version.chars().take(40).collect::<String>()),
+            });
+        }
+        let context = ContextBuilder::new().timeout(settings.request_timeout);
+        let jetstream = match (&settings.js_api_prefix, &settings.js_domain) {
+            (Some(prefix), _) => context.api_prefix(prefix).build(client.clone()),
+            (None, Some(domain)) => context.domain(domain).build(client.clone()),
+            (None, None) => context.build(client.clone()),
+        };
+        Ok(Self {
+            client,
+            jetstream,
+            status: watched,
+            servers: settings.shown().into(),
+        })
+    }
+
+    /// The client library's own connection.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The client library's way to JetStream.
+    pub fn jetstream(&self) -> &Context {
+        &self.jetstream
+    }
+
+    /// The servers, for messages.
+    pub fn servers(&self) -> &str {
+        &self.servers
+    }
+
+    /// What the connection is like, and when that changes.
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    /// Everything about a stream.
+    pub async fn stream_info(&self, stream: &str) -> Result<stream::Info, NatsError> {
+        let action = format!("look at the stream '{stream}'");
+        let subject = format!("STREAM.INFO.{stream}");
+        match self.request(&subject, &()).await {
+            Err(RequestFailed::Answer(error)) if error.error_code().0 == NO_SUCH_STREAM => {
+                Err(NatsError::NoStream {
+                    servers: self.servers.to_string(),
+                    stream: printable(stream),
+                })
+            }
+            Err(failed) => Err(self.failed(failed, &action)),
+            Ok(info) => Ok(info),
+        }
+    }
+
+    /// Asks JetStream for something, and waits for the answer. A refusal by permissions is told at once, not after the wait.
+    ///
+    /// Cancel safety: dropped at any time; the request may be carried out all the same.
+    pub(crate) async fn request<T: DeserializeOwned>(
+        &self,
+        subject: &str,
+        payload: &impl Serialize,
+    ) -> Result<T, RequestFailed> {
+        let mut status = self.status.clone();
+        let forbidden_before = status.borrow().forbidden.clone();
+        let is_new = |status: &Status| {
+            status.forbidden != forbidden_before
+                && status
+                    .forbidden
+                    .as_ref()
+                    .is_some_and(|(_, answer)| answer.contains(subject))
+        };
+        let answer = self.jetstream.request(subject.to_owned(), payload);
+        tokio::select! {
+            answer = answer => match answer {
+                Ok(Response::Ok(value)) => Ok(value),
+                Ok(Response::Err { error }) => Err(RequestFailed::Answer(error)),
+                Err(error) => Err(match error.kind() {
+                    RequestErrorKind::NoResponders => RequestFailed::NobodyThere,
+                    RequestErrorKind::TimedOut => RequestFailed::Silent,
+                    _ => RequestFailed::Client(error.into()),
+                }),
+            },
+            Ok(status) = status.wait_for(is_new) => {
+                let answer = status.forbidden.as_ref().map(|(_, answer)| answer.clone());
+                Err(RequestFailed::Forbidden(answer.unwrap_or_default()))
+            }
+        }
+    }
+
+    /// A failed request in the words of its user.
+    pub(crate) fn failed(&self, failed: RequestFailed, action: &str) -> NatsError {
+        let (servers, action) = (self.servers.to_string(), printable(action));
+        match failed {
+            RequestFailed::NobodyThere => NatsError::NoJetStream {
+                servers,
+                answer: None,
+            },
+            RequestFailed::Silent => NatsError::Silent { action, servers },
+            RequestFailed::Forbidden(answer) => NatsError::Forbidden { servers, answer },
+            RequestFailed::Client(source) => NatsError::Client { action, source },
+            RequestFailed::Answer(error) => {
+                let code = error.error_code().0;
+                let answer = printable(&error.to_string());
+                match code {
+                    NOT_ENABLED | NOT_ENABLED_FOR_ACCOUNT => NatsError::NoJetStream {
+                        servers,
+                        answer: Some(answer),
+                    },
+                    code if LIMITS.contains(&code) => NatsError::Limit {
+                        action,
+                        servers,
+                        answer,
+                    },
+                    _ => NatsError::Answer {
+                        action,
+                        servers,
+                        answer,
+                    },
+                }
+            }
+        }
+    }
+}
+
+/// Why a request to JetStream brought nothing.
+#[derive(Debug)]
+pub(crate) enum RequestFailed {
+    /// Nobody listens there: no JetStream, no such consumer, or no leader just now.
+    NobodyThere,
+    /// No answer came.
+    Silent,
+    /// The user may not do that.
+    Forbidden(String),
+    /// The server's own error.
+    Answer(async_nats::jetstream::Error),
+    /// The client library failed.
+    Client(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// The server's numbers of errors (server/errors.json of nats-server).
+pub(crate) const NO_SUCH_STREAM: u64 = 10_059;
+const NOT_ENABLED: u64 = 10_076;
+const NOT_ENABLED_FOR_ACCOUNT: u64 = 10_039;
+
+/// Resources, storage, streams and consumers of the account or the server.
+const LIMITS: [u64; 8] = [
+    10_002, 10_023, 10_026, 10_027, 10_028, 10_046, 10_047, 10_120,
+];
+
+/// How to connect. Files are read here, so that one that is missing is told by its name.
+async fn options(
+    settings: &NatsSettings,
+    status: Arc<watch::Sender<Status>>,
+) -> Result<ConnectOptions, NatsError> {
+    let mut options = ConnectOptions::new()
+        .name(&settings.name)
+        .connection_timeout(settings.connect_timeout)
+        .request_timeout(Some(settings.request_timeout))
+        .ping_interval(PING)
+        .reconnect_delay_callback(reconnect_wait);
+    options = match &settings.login {
+        Login::Nobody => options,
+        Login::Password { user, password } => {
+            options.user_and_password(user.clone(), password.reveal().to_owned())
+        }
+        Login::Token(token) => options.token(token.reveal().to_owned()),
+        Login::Credentials(path) => {
+            let what = "credentials file";
+            let text = read(what, path).await?;
+            let path = path.clone();
+            options
+                .credentials(&text)
+                .map_err(|_| NatsError::Empty { what, path })?
+        }
+        Login::Nkey(path) => {
+            let what = "nkey file";
+            let text = read(what, path).await?;
+            let seed = text
+                .lines()
+                .map(str::trim)
+                .find(|line| line.starts_with("SU"));
+            let path = path.clone();
+            options.nkey(seed.ok_or(NatsError::Empty { what, path })?.to_owned())
+        }
+        Login::Jwt { jwt, seed } => {
+            let (jwt, seed) = (jwt.reveal().trim(), seed.reveal().trim());
+            let text = format!(
+                "-----BEGIN NATS USER JWT-----\n{jwt}\n------END NATS USER JWT------\n\n\
+                 -----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
+            );
+            options
+                .credentials(&text)
+                .map_err(|_| NatsError::Variable {
+                    name: "NATS_SEED",
+                    text: String::new(),
+                    what: "not the seed of an nkey",
+                })?
+        }
+    };
+    if let Some(path) = &settings.tls_ca {
+        read("file of certificates", path).await?;
+        options = options
+            .add_root_certificates(path.clone())
+            .require_tls(true);
+    }
+    if let Some((cert, key)) = &settings.tls_identity {
+        read("certificate", cert).await?;
+        read("key", key).await?;
+        options = options
+            .add_client_certificate(cert.clone(), key.clone())
+            .require_tls(true);
+    }
+    if settings.tls_first {
+        options = options.tls_first();
+    }
+    if let Some(prefix) = &settings.inbox_prefix {
+        options = options.custom_inbox_prefix(prefix);
+    }
+    let servers: Arc<str> = settings.shown().into();
+    let lost = Arc::new(Mutex::new(Lost::default()));
+    Ok(options.event_callback(move |event| {
+        note(&event, &status, &servers, &lost);
+        std::future::ready(())
+    }))
+}
+
+async fn read(what: &'static str, path: &std::path::Path) -> Result<String, NatsError> {
+    let file = path.to_owned();
+    let text = tokio::task::spawn_blocking(move || std::fs::read_to_string(file)).await;
+    text.unwrap_or_else(|lost| Err(std::io::Error::other(lost)))
+        .map_err(|source| NatsError::File {
+            what,
+            path: path.to_owned(),
+            source,
+        })
+}
+
+/// With full jitter, so that many clients do not come back at once.
+fn reconnect_wait(tries: usize) -> Duration {
+    if tries <= 1 {
+        return Duration::ZERO;
+    }
+    let doublings = u32::try_from(tries).unwrap_or(u32::MAX).min(16);
+    let limit = Duration::from_millis(10).saturating_mul(2_u32.saturating_pow(doublings));
+    limit.min(RECONNECT).mul_f64(0.25 + 0.75 * fastrand::f64())
+}
+
+/// When the connection was lost, and when that was said last.
+#[derive(Debug, Default)]
+struct Lost {
+    since: Option<Instant>,
+    said: Option<Instant>,
+}
+
+/// Notes and tells what happened to the connection.
+fn note(event: &Event, status: &watch::Sender<Status>, servers: &str, lost: &Mutex<Lost>) {
+    let mut lost = lost.lock().unwrap_or_else(PoisonError::into_inner);
+    match event {
+        Event::Connected => {
+            if let Some(since) = lost.since.take() {
+                let seconds = since.elapsed().as_secs_f64();
+                info!(target: STATE, servers, seconds, "connected to {servers} again after {seconds:.1} s");
+            }
+            status.send_modify(|status| status.is_connected = true);
+        }
+        Event::Disconnected => {
+            let now = Instant::now();
+            lost.since.get_or_insert(now);
+            lost.said = Some(now);
+            warn!(target: STATE, servers, "lost the connection to {servers}; trying again");
+            status.send_modify(|status| {
+                status.losses += 1;
+                status.is_connected = false;
+            });
+        }
+        Event::ClientError(error) if lost.since.is_some() => {
+            let is_time = lost.said.is_none_or(|said| said.elapsed() >= REMIND);
+            if is_time {
+                lost.said = Some(Instant::now());
+                let error = printable(&error.to_string());
+                warn!(target: STATE, servers, error, "still no connection to {servers}: {error}; trying again");
+            }
+        }
+        Event::ServerError(ServerError::Other(answer)) if is_forbidden(answer) => {
+            let answer = printable(answer.trim_matches('\''));
+            status.send_modify(|status| {
+                let n = status.forbidden.as_ref().map_or(0, |(n, _)| *n);
+                status.forbidden = Some((n + 1, answer));
+            });
+        }
+        Event::ServerError(error) => {
+            let error = printable(&error.to_string());
+            warn!(target: STATE, servers, error, "{servers} says: {error}");
+        }
+        Event::LameDuckMode => {
+            info!(target: STATE, servers, "a server of {servers} is about to stop; another one is used");
+        }
+        Event::SlowConsumer(_) | Event::Draining | Event::Closed | Event::ClientError(_) => {}
+    }
+}
+
+fn is_forbidden(answer: &str) -> bool {
+    answer
+        .to_ascii_lowercase()
+        .contains("permissions violation")
+}
+
+/// An error that would be met again.
+fn final_error(error: &ConnectError, settings: &NatsSettings) -> Option<NatsError> {
+    let answer = match error.kind() {
+        ConnectErrorKind::AuthorizationViolation => "authorization violation",
+        ConnectErrorKind::Authentication => "its nonce cannot be signed with that seed",
+        _ => return None,
+    };
+    Some(NatsError::LockedOut {
+        servers: settings.shown(),
+        user: settings.login.to_string(),
+        answer: answer.to_owned(),
+    })
+}
+
+/// Whether TLS is the reason, and not the network below it.
+fn is_tls(error: &ConnectError) -> bool {
+    if error.kind() == ConnectErrorKind::Tls {
+        return true;
+    }
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        let inner = cause
+            .downcast_ref::<std::io::Error>()
+            .and_then(|error| error.get_ref());
+        let is_tls =
+            cause.is::<TlsError>() || matches!(inner, Some(inner) if inner.is::<TlsError>());
+        if is_tls {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
+}
+
+/// Versions count as numbers; one that cannot be read is taken to be new.
+fn is_too_old(version: &str) -> bool {
+    let mut numbers = version.split('.').map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) < (2, 10),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_before_2_10_are_too_old() {
+        for (version, expected) in [
+            ("2.9.25", true),
+            ("1.4.1", true),
+            ("2.10.0", false),
+            ("2.15.1-RC.1", false),
+            ("3.0.0", false),
+            ("", false),
+            ("dev", false),
+        ] {
+            assert_eq!(is_too_old(version), expected, "{version}");
+        }
+    }
+
+    #[test]
+    fn waits_between_tries_grow_to_a_second() {
+        assert_eq!(reconnect_wait(1), Duration::ZERO);
+        for tries in [2, 5, 10, 1000, usize::MAX] {
+            let waits = (0..100).map(|_| reconnect_wait(tries));
+            assert!(waits.max().unwrap() <= RECONNECT, "{tries}");
+        }
+        assert!((0..100).any(|_| reconnect_wait(100) > RECONNECT / 2));
+    }
+}

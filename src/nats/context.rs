@@ -1,0 +1,464 @@
+//! Who you are and where the servers are, as the `nats` command knows it: its variables, and its files of contexts.
+//!
+//! What is given wins over variables, variables win over the context, and the context over what holds without one.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::Deserialize;
+
+use super::{NatsError, Servers, address};
+use crate::error::printable;
+
+/// Where a server is when nothing says so.
+const DEFAULT_SERVER: &str = "nats://127.0.0.1:4222";
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps a text from being shown.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// How a user shows to be one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Login {
+    /// Not at all.
+    #[default]
+    Nobody,
+    /// A name and a password.
+    Password {
+        /// The name.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
+    /// A token.
+    Token(Secret),
+    /// A file with a JWT and a seed.
+    Credentials(PathBuf),
+    /// A file with the seed of an nkey.
+    Nkey(PathBuf),
+    /// A JWT, and the seed of the nkey it is for.
+    Jwt {
+        /// The JWT.
+        jwt: Secret,
+        /// The seed.
+        seed: Secret,
+    },
+}
+
+impl fmt::Display for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nobody => f.write_str("a user without credentials"),
+            Self::Password { user, .. } => write!(f, "the user '{}'", printable(user)),
+            Self::Token(_) => f.write_str("the token"),
+            Self::Credentials(path) => write!(f, "the credentials of '{}'", path.display()),
+            Self::Nkey(path) => write!(f, "the nkey of '{}'", path.display()),
+            Self::Jwt { .. } => f.write_str("the JWT"),
+        }
+    }
+}
+
+/// What may be given besides variables and contexts. Nothing of it is secret.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// The name of a context, or the path of its file.
+    pub context: Option<String>,
+    /// Use no context at all.
+    pub no_context: bool,
+    /// A credentials file.
+    pub creds: Option<PathBuf>,
+    /// A file with the seed of an nkey.
+    pub nkey: Option<PathBuf>,
+    /// The client's certificate.
+    pub tls_cert: Option<PathBuf>,
+    /// The key of the client's certificate.
+    pub tls_key: Option<PathBuf>,
+    /// The certificates that servers are trusted by, instead of the platform's.
+    pub tls_ca: Option<PathBuf>,
+    /// Begin with TLS before the server has said anything.
+    pub tls_first: bool,
+    /// The JetStream domain.
+    pub js_domain: Option<String>,
+    /// What requests to JetStream begin with instead of `$JS.API`.
+    pub js_api_prefix: Option<String>,
+    /// What inboxes begin with instead of `_INBOX`.
+    pub inbox_prefix: Option<String>,
+    /// How the connection is called in the server's lists.
+    pub name: Option<String>,
+    /// How long a request may take.
+    pub timeout: Option<Duration>,
+}
+
+/// All that a connection needs.
+#[derive(Debug, Clone)]
+pub struct NatsSettings {
+    /// The servers, without user names and passwords.
+    pub servers: Vec<String>,
+    /// How the connection is called in the server's lists.
+    pub name: String,
+    /// How the user shows to be one.
+    pub login: Login,
+    /// The client's certificate and its key.
+    pub tls_identity: Option<(PathBuf, PathBuf)>,
+    /// The certificates that servers are trusted by, instead of the platform's.
+    pub tls_ca: Option<PathBuf>,
+    /// Begin with TLS before the server has said anything.
+    pub tls_first: bool,
+    /// The JetStream domain.
+    pub js_domain: Option<String>,
+    /// What requests to JetStream begin with instead of `$JS.API`.
+    pub js_api_prefix: Option<String>,
+    /// What inboxes begin with instead of `_INBOX`.
+    pub inbox_prefix: Option<String>,
+    /// How long a request may take.
+    pub request_timeout: Duration,
+    /// How long a connection may take to open.
+    pub connect_timeout: Duration,
+    /// Give up after so many failed tries in a row to connect for the first time; `None` for never.
+    pub max_retries: Option<u32>,
+    /// The longest wait between two of them.
+    pub max_backoff: Duration,
+}
+
+impl Default for NatsSettings {
+    fn default() -> Self {
+        Self {
+            servers: vec![DEFAULT_SERVER.to_owned()],
+            name: "rocketman".to_owned(),
+            login: Login::Nobody,
+            tls_identity: None,
+            tls_ca: None,
+            tls_first: false,
+            js_domain: None,
+            js_api_prefix: None,
+            inbox_prefix: None,
+            request_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(10),
+            max_retries: None,
+            max_backoff: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A context file of the `nats` command (ADR-21). Keys that it may have besides are of no importance here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Context {
+    url: Secret,
+    token: Secret,
+    user: String,
+    password: Secret,
+    creds: String,
+    nkey: String,
+    cert: String,
+    key: String,
+    ca: String,
+    nsc: String,
+    jetstream_domain: String,
+    jetstream_api_prefix: String,
+    inbox_prefix: String,
+    user_jwt: Secret,
+    user_seed: Secret,
+    tls_first: bool,
+    socks_proxy: String,
+}
+
+impl NatsSettings {
+    /// Puts together what was given, the environment's variables and the selected context. `context` is that of the address
+    /// and wins over the one that was given.
+    pub fn resolve(
+        servers: &Servers,
+        context: Option<&str>,
+        given: &Given,
+        variable: &impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, NatsError> {
+        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let home = variable("HOME").map(PathBuf::from);
+        let file = |text: String| expand(&text, home.as_deref());
+        let found = context_of(context, given, &variable, home.as_deref())?;
+        let (urls, from) = match servers {
+            Servers::Named(named) => (named.join(","), "address"),
+            Servers::Selected => match variable("NATS_URL") {
+                Some(urls) => (urls, "NATS_URL"),
+                None if !found.url.reveal().is_empty() => (found.url.reveal().to_owned(), "url"),
+                None => (DEFAULT_SERVER.to_owned(), "url"),
+            },
+        };
+        let (servers, in_url) = split_urls(&urls, from)?;
+        let path = |given: &Option<PathBuf>, name, in_context: String| {
+            let named = given.clone().or_else(|| variable(name).map(file));
+            named.or_else(|| some(in_context).map(file))
+        };
+        let tls_cert = path(&given.tls_cert, "NATS_CERT", found.cert);
+        let tls_key = path(&given.tls_key, "NATS_KEY", found.key);
+        let tls_identity = match (tls_cert, tls_key) {
+            (Some(cert), Some(key)) => Some((cert, key)),
+            (None, None) => None,
+            (Some(_), None) => return Err(half("the certificate", "its key (--tlskey)")),
+            (None, Some(_)) => return Err(half("the key", "its certificate (--tlscert)")),
+        };
+        let tls_ca = path(&given.tls_ca, "NATS_CA", found.ca);
+        let by_hand = Candidates {
+            user: variable("NATS_USER"),
+            password: variable("NATS_PASSWORD").map(Secret),
+            creds: given
+                .creds
+                .clone()
+                .or_else(|| variable("NATS_CREDS").map(file)),
+            nkey: given
+                .nkey
+                .clone()
+                .or_else(|| variable("NATS_NKEY").map(file)),
+            token: variable("NATS_TOKEN").map(Secret),
+            jwt: variable("NATS_JWT").map(Secret),
+            seed: variable("NATS_SEED").map(Secret),
+        };
+        let in_context = Candidates {
+            user: some(found.user),
+            password: some_secret(found.password),
+            creds: some(found.creds).map(file),
+            nkey: some(found.nkey).map(file),
+            token: some_secret(found.token),
+            jwt: some_secret(found.user_jwt),
+            seed: some_secret(found.user_seed),
+        };
+        let login = match by_hand.login()? {
+            Some(login) => login,
+            None => in_url
+                .map_or_else(|| in_context.login(), |login| Ok(Some(login)))?
+                .unwrap_or_default(),
+        };
+        let given_text =
+            |given: &Option<String>, in_context| given.clone().or_else(|| some(in_context));
+        let defaults = Self::default();
+        Ok(Self {
+            servers,
+            name: given.name.clone().unwrap_or(defaults.name),
+            login,
+            tls_identity,
+            tls_ca,
+            tls_first: given.tls_first || found.tls_first,
+            js_domain: given_text(&given.js_domain, found.jetstream_domain),
+            js_api_prefix: given_text(&given.js_api_prefix, found.jetstream_api_prefix),
+            inbox_prefix: given_text(&given.inbox_prefix, found.inbox_prefix),
+            request_timeout: given.timeout.unwrap_or(defaults.request_timeout),
+            connect_timeout: defaults.connect_timeout,
+            max_retries: defaults.max_retries,
+            max_backoff: defaults.max_backoff,
+        })
+    }
+
+    /// The servers, for messages.
+    pub fn shown(&self) -> String {
+        printable(&self.servers.join(","))
+    }
+}
+
+/// What could make a login, from one place.
+struct Candidates {
+    user: Option<String>,
+    password: Option<Secret>,
+    creds: Option<PathBuf>,
+    nkey: Option<PathBuf>,
+    token: Option<Secret>,
+    jwt: Option<Secret>,
+    seed: Option<Secret>,
+}
+
+impl Candidates {
+    /// In the order in which the `nats` command tries them; a user without a password is a token.
+    fn login(self) -> Result<Option<Login>, NatsError> {
+        Ok(Some(match self {
+            Self {
+                user: Some(user),
+                password: Some(password),
+                ..
+            } => Login::Password { user, password },
+            Self {
+                user: Some(user), ..
+            } => Login::Token(Secret(user)),
+            Self {
+                creds: Some(path), ..
+            } => Login::Credentials(path),
+            Self {
+                nkey: Some(path), ..
+            } => Login::Nkey(path),
+            Self {
+                token: Some(token), ..
+            } => Login::Token(token),
+            Self {
+                jwt: Some(jwt),
+                seed: Some(seed),
+                ..
+            } => Login::Jwt { jwt, seed },
+            Self { jwt: Some(_), .. } => return Err(half("NATS_JWT", "NATS_SEED")),
+            Self { seed: Some(_), .. } => return Err(half("NATS_SEED", "NATS_JWT")),
+            Self {
+                password: Some(_), ..
+            } => return Err(half("NATS_PASSWORD", "NATS_USER")),
+            _ => return Ok(None),
+        }))
+    }
+}
+
+fn half(there: &'static str, missing: &'static str) -> NatsError {
+    NatsError::Half { there, missing }
+}
+
+fn some(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+fn some_secret(secret: Secret) -> Option<Secret> {
+    Some(secret).filter(|secret| !secret.reveal().is_empty())
+}
+
+/// A path as the `nats` command reads it: `~` is the home folder.
+fn expand(text: &str, home: Option<&Path>) -> PathBuf {
+    match (text.strip_prefix("~/"), home) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(text),
+    }
+}
+
+/// The context that is meant, and an empty one where none is.
+fn context_of(
+    context: Option<&str>,
+    given: &Given,
+    variable: &impl Fn(&str) -> Option<String>,
+    home: Option<&Path>,
+) -> Result<Context, NatsError> {
+    let config = match variable("XDG_CONFIG_HOME") {
+        Some(folder) => Some(PathBuf::from(folder)),
+        None => home.map(|home| home.join(".config")),
+    };
+    let folder = config.unwrap_or_default().join("nats");
+    let named = match context {
+        Some(name) => Some(name.to_owned()),
+        None if given.no_context => return Ok(Context::default()),
+        None => given.context.clone().or_else(|| variable("NATS_CONTEXT")),
+    };
+    let name = match named {
+        Some(name) => name,
+        None => match std::fs::read_to_string(folder.join("context.txt")) {
+            Ok(name) if !name.trim().is_empty() => name.trim().to_owned(),
+            _ => return Ok(Context::default()),
+        },
+    };
+    let path = if Path::new(&name).is_absolute() {
+        PathBuf::from(&name)
+    } else if name.contains(['/', '\\']) || name.contains("..") {
+        return Err(NatsError::Variable {
+            name: "--context",
+            text: address::shown(&name),
+            what: "neither the name of a context nor the whole path of its file",
+        });
+    } else {
+        folder.join("context").join(format!("{name}.json"))
+    };
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let name = address::shown(&name);
+            return Err(NatsError::NoContext { name, path });
+        }
+        Err(source) => {
+            return Err(NatsError::File {
+                what: "context",
+                path,
+                source,
+            });
+        }
+    };
+    let context: Context = match serde_json::from_slice(&text) {
+        Ok(context) => context,
+        Err(source) => return Err(NatsError::Context { path, source }),
+    };
+    for (key, value) in [("nsc", &context.nsc), ("socks_proxy", &context.socks_proxy)] {
+        if !value.is_empty() {
+            return Err(NatsError::Unsupported { path, key });
+        }
+    }
+    Ok(context)
+}
+
+/// The servers of a list, each without what stands before its '@', and the first login that stood there.
+fn split_urls(urls: &str, from: &'static str) -> Result<(Vec<String>, Option<Login>), NatsError> {
+    let mut login = None;
+    let refused = |what| NatsError::Variable {
+        name: from,
+        text: String::new(),
+        what,
+    };
+    let servers = urls
+        .split(',')
+        .map(|url| {
+            let url = url.trim();
+            let (scheme, authority) = url.split_once("://").unwrap_or(("nats", url));
+            let (userinfo, host) = match authority.rsplit_once('@') {
+                Some((userinfo, host)) => (Some(userinfo), host),
+                None => (None, authority),
+            };
+            if let Some(userinfo) = userinfo.filter(|_| login.is_none()) {
+                login = Some(in_url(userinfo).ok_or_else(|| refused("not a list of servers"))?);
+            }
+            address::server(scheme, host.trim_end_matches('/'))?
+                .ok_or_else(|| refused("not a list of servers such as nats://HOST:4222"))
+        })
+        .collect::<Result<_, _>>()?;
+    Ok((servers, login))
+}
+
+/// What stands before the '@' of a URL: `USER:PASSWORD`, or a token.
+fn in_url(userinfo: &str) -> Option<Login> {
+    let decoded = |text: &str| {
+        let bytes = percent_decoded(text)?;
+        String::from_utf8(bytes).ok()
+    };
+    Some(match userinfo.split_once(':') {
+        Some((user, password)) => Login::Password {
+            user: decoded(user)?,
+            password: Secret(decoded(password)?),
+        },
+        None => Login::Token(Secret(decoded(userinfo)?)),
+    })
+}
+
+fn percent_decoded(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let digits = [bytes.next()?, bytes.next()?];
+            let digits = str::from_utf8(&digits).ok()?;
+            decoded.push(u8::from_str_radix(digits, 16).ok()?);
+        } else {
+            decoded.push(byte);
+        }
+    }
+    Some(decoded)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,249 @@
+//! What a user of NATS meets, each in one line, and what to do about it.
+
+use std::{io, path::PathBuf};
+
+use super::AddressError;
+use crate::error::ErrorKind;
+
+/// Why something that NATS was needed for cannot be done.
+///
+/// No secret is in any of its texts, and what a server said is escaped.
+#[derive(Debug, thiserror::Error)]
+pub enum NatsError {
+    /// An address is none.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// A file of the user's cannot be read.
+    #[error("cannot read the {what} '{}'", path.display())]
+    File {
+        /// What it is.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file of the user's does not hold what it should.
+    #[error("the {what} '{}' holds none", path.display())]
+    Empty {
+        /// What it should hold.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no such context.
+    #[error("there is no context '{name}': '{}' does not exist", path.display())]
+    NoContext {
+        /// The name, escaped.
+        name: String,
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// A context file is no JSON object of texts.
+    #[error("the context '{}' is damaged", path.display())]
+    Context {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A context asks for something that is not supported.
+    #[error("the context '{}' has '{key}', which is not supported", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+    },
+    /// A variable does not hold what it should.
+    #[error("{name}{} is {what}", if text.is_empty() { String::new() } else { format!(": '{text}'") })]
+    Variable {
+        /// The variable, or the context's key.
+        name: &'static str,
+        /// What it holds, escaped; nothing where it may be secret.
+        text: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A JWT without its seed, or the other way round.
+    #[error("{there} is set, and {missing} is not")]
+    Half {
+        /// What is there.
+        there: &'static str,
+        /// What belongs to it.
+        missing: &'static str,
+    },
+    /// No server could be reached within the allowed tries.
+    #[error("gave up on {servers} after {tries} failed {}", if *tries == 1 { "try" } else { "tries in a row" })]
+    Unreachable {
+        /// The servers.
+        servers: String,
+        /// How often it was tried.
+        tries: u32,
+        /// Why the last try failed.
+        #[source]
+        source: async_nats::ConnectError,
+    },
+    /// The server does not let this user in.
+    #[error("{servers} does not let {user} in: {answer}")]
+    LockedOut {
+        /// The servers.
+        servers: String,
+        /// How the user was shown to be one, without a secret.
+        user: String,
+        /// What the server said.
+        answer: String,
+    },
+    /// TLS cannot be set up, or the server's certificate is not trusted.
+    #[error("no TLS with {servers}")]
+    Tls {
+        /// The servers.
+        servers: String,
+        /// Why.
+        #[source]
+        source: async_nats::ConnectError,
+    },
+    /// The server is of a version that lacks what is needed.
+    #[error("{servers} is a NATS server {version}, and 2.10 or newer is needed")]
+    TooOld {
+        /// The servers.
+        servers: String,
+        /// Its version, escaped.
+        version: String,
+    },
+    /// There is no JetStream, or this account may not use it.
+    #[error("{servers} has no JetStream for this account{}", answer.as_ref().map_or(String::new(), |answer| format!(": {answer}")))]
+    NoJetStream {
+        /// The servers.
+        servers: String,
+        /// What the server said, if anything.
+        answer: Option<String>,
+    },
+    /// There is no such stream.
+    #[error("{servers} has no stream '{stream}'")]
+    NoStream {
+        /// The servers.
+        servers: String,
+        /// The stream.
+        stream: String,
+    },
+    /// The user may not do that.
+    #[error("{servers} does not allow it: {answer}")]
+    Forbidden {
+        /// The servers.
+        servers: String,
+        /// What the server said.
+        answer: String,
+    },
+    /// A limit of the account or of the server is reached.
+    #[error("cannot {action}: {servers} has reached a limit: {answer}")]
+    Limit {
+        /// What was tried.
+        action: String,
+        /// The servers.
+        servers: String,
+        /// What the server said.
+        answer: String,
+    },
+    /// The server said no to a request.
+    #[error("cannot {action}: {servers} says: {answer}")]
+    Answer {
+        /// What was tried.
+        action: String,
+        /// The servers.
+        servers: String,
+        /// What the server said, and its number of that error.
+        answer: String,
+    },
+    /// A request was not answered.
+    #[error("cannot {action}: {servers} did not answer")]
+    Silent {
+        /// What was tried.
+        action: String,
+        /// The servers.
+        servers: String,
+    },
+    /// Something in the client library that does not happen.
+    #[error("cannot {action}")]
+    Client {
+        /// What was tried.
+        action: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl NatsError {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Address(_)
+            | Self::File { .. }
+            | Self::Empty { .. }
+            | Self::NoContext { .. }
+            | Self::Context { .. }
+            | Self::Unsupported { .. }
+            | Self::Variable { .. }
+            | Self::Half { .. }
+            | Self::TooOld { .. }
+            | Self::NoJetStream { .. }
+            | Self::NoStream { .. }
+            | Self::Tls { .. } => ErrorKind::Usage,
+            Self::Unreachable { .. } => ErrorKind::Unreachable,
+            Self::LockedOut { .. } | Self::Forbidden { .. } => ErrorKind::Refused,
+            Self::Limit { .. }
+            | Self::Answer { .. }
+            | Self::Silent { .. }
+            | Self::Client { .. } => ErrorKind::Failed,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Address(error) => return error.hint(),
+            Self::NoContext { .. } => {
+                "nats context ls shows those that there are; --no-context does without"
+            }
+            Self::Context { .. } => "nats context edit opens it, and --no-context does without",
+            Self::Unsupported { .. } => {
+                "write the credentials into the context as creds, nkey, token, or user and password"
+            }
+            Self::Half { .. } => "set both, or NATS_CREDS to a credentials file, which holds both",
+            Self::Unreachable { .. } => {
+                "check the address and whether the server runs; without --max-retries it keeps trying"
+            }
+            Self::LockedOut { .. } => {
+                "set NATS_CREDS, NATS_NKEY, NATS_TOKEN, or NATS_USER and NATS_PASSWORD, or name a context with --context"
+            }
+            Self::Tls { .. } => {
+                "name the certificate that it is to be trusted by with --tlsca, and your own with --tlscert and --tlskey"
+            }
+            Self::TooOld { .. } => "update the server: 2.10 was released in 2023",
+            Self::NoJetStream { .. } => {
+                "start it with jetstream enabled (nats-server -js), have the account given it, or name its domain with --js-domain"
+            }
+            Self::NoStream { .. } => {
+                "nats stream ls shows those that there are; a sink makes its own with --create-stream"
+            }
+            Self::Forbidden { .. } => {
+                "have the user allowed to publish there and to subscribe to its inbox: nats auth user edit, or permissions in the server's configuration"
+            }
+            Self::Limit { .. } => {
+                "have the limit raised, or something deleted: nats account info shows limits and use"
+            }
+            Self::Silent { .. } => {
+                "the server may be starting, without a leader, or not allow the answer: nats server check jetstream"
+            }
+            Self::File { .. }
+            | Self::Empty { .. }
+            | Self::Variable { .. }
+            | Self::Answer { .. }
+            | Self::Client { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+}

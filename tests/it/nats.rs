@@ -1,0 +1,3 @@
+//! NATS JetStream: the connection, and what is told when there is none.
+
+mod connection;

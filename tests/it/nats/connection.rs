@@ -1,0 +1,215 @@
+//! What the connection does with servers that are not there, do not let us in, or cannot do what is needed.
+
+use std::time::Duration;
+
+use async_nats::jetstream::stream;
+use rocketman::{
+    ErrorKind,
+    nats::{Connection, Given, Login, NatsError, NatsSettings, Secret, StreamAddress},
+};
+use tokio::time::timeout;
+
+use crate::support::{
+    DEADLINE,
+    nats::{Nats, block_on},
+};
+
+fn settings(nats: &Nats) -> NatsSettings {
+    let address = StreamAddress::parse(&nats.address("S")).unwrap();
+    let nothing = |_: &str| None;
+    NatsSettings::resolve(&address.servers, None, &Given::default(), &nothing).unwrap()
+}
+
+async fn open(settings: &NatsSettings) -> Result<Connection, NatsError> {
+    timeout(DEADLINE, Connection::open(settings)).await.unwrap()
+}
+
+/// What is told of a failure, with its hint.
+fn told(error: &NatsError) -> String {
+    format!("{error}\n{}", error.hint().unwrap_or_default())
+}
+
+#[track_caller]
+fn assert_told(error: &NatsError, kind: ErrorKind, words: &[&str]) {
+    assert_eq!(error.kind(), kind, "{error:?}");
+    let told = told(error);
+    for word in words {
+        assert!(told.contains(word), "no {word:?} in {told}");
+    }
+    assert!(!told.contains("geheim"), "{told}");
+}
+
+#[test]
+fn a_stream_that_is_not_there_is_told_by_its_name() {
+    let Some(nats) = Nats::start("a_stream_that_is_not_there_is_told_by_its_name") else {
+        return;
+    };
+    block_on(async {
+        let connection = open(&settings(&nats)).await.unwrap();
+        let error = connection.stream_info("FIREHOSE").await.unwrap_err();
+        assert_told(
+            &error,
+            ErrorKind::Usage,
+            &[&nats.url(), "no stream 'FIREHOSE'", "--create-stream"],
+        );
+    });
+    nats.with(async |jetstream| {
+        let config = stream::Config {
+            name: "FIREHOSE".to_owned(),
+            ..stream::Config::default()
+        };
+        jetstream.create_stream(config).await.unwrap();
+    });
+    block_on(async {
+        let connection = open(&settings(&nats)).await.unwrap();
+        let info = connection.stream_info("FIREHOSE").await.unwrap();
+        assert_eq!(info.config.subjects, ["FIREHOSE"]);
+    });
+}
+
+#[test]
+fn a_server_without_jetstream_is_told_to_be_one() {
+    let Some(nats) = Nats::configured("a_server_without_jetstream_is_told_to_be_one", "") else {
+        return;
+    };
+    block_on(async {
+        let connection = open(&settings(&nats)).await.unwrap();
+        let error = connection.stream_info("S").await.unwrap_err();
+        assert_told(&error, ErrorKind::Usage, &["no JetStream", "-js"]);
+    });
+}
+
+#[test]
+fn who_is_not_let_in_is_told_how_to_say_who_it_is() {
+    let users = r#"authorization { users: [{user: "ann", password: "geheim"}] }, jetstream {}"#;
+    let Some(nats) = Nats::configured("who_is_not_let_in_is_told_how_to_say_who_it_is", users)
+    else {
+        return;
+    };
+    block_on(async {
+        let error = open(&settings(&nats)).await.unwrap_err();
+        assert_told(
+            &error,
+            ErrorKind::Refused,
+            &["a user without credentials", "NATS_CREDS"],
+        );
+        let password = |password: &str| NatsSettings {
+            login: Login::Password {
+                user: "ann".to_owned(),
+                password: Secret::new(password),
+            },
+            ..settings(&nats)
+        };
+        let error = open(&password("geheimer")).await.unwrap_err();
+        assert_told(&error, ErrorKind::Refused, &["the user 'ann'"]);
+        open(&password("geheim")).await.unwrap();
+    });
+}
+
+#[test]
+fn what_a_user_may_not_do_is_told_at_once() {
+    let users = r#"authorization { users: [{user: "ann", password: "b", permissions: {publish: "x"}}] }, jetstream {}"#;
+    let Some(nats) = Nats::configured("what_a_user_may_not_do_is_told_at_once", users) else {
+        return;
+    };
+    let settings = NatsSettings {
+        login: Login::Password {
+            user: "ann".to_owned(),
+            password: Secret::new("b"),
+        },
+        request_timeout: Duration::from_secs(60),
+        ..settings(&nats)
+    };
+    block_on(async {
+        let connection = open(&settings).await.unwrap();
+        let error = timeout(DEADLINE, connection.stream_info("S"))
+            .await
+            .unwrap();
+        assert_told(
+            &error.unwrap_err(),
+            ErrorKind::Refused,
+            &["does not allow it", "$JS.API.STREAM.INFO.S"],
+        );
+    });
+}
+
+#[test]
+fn a_server_that_is_not_there_is_tried_as_often_as_allowed() {
+    let settings = NatsSettings {
+        servers: vec!["nats://127.0.0.1:1".to_owned()],
+        max_retries: Some(2),
+        max_backoff: Duration::from_millis(1),
+        ..NatsSettings::default()
+    };
+    let error = block_on(open(&settings)).unwrap_err();
+    assert_told(
+        &error,
+        ErrorKind::Unreachable,
+        &["gave up on nats://127.0.0.1:1 after 3 failed tries"],
+    );
+}
+
+#[test]
+fn a_lost_connection_comes_back_by_itself() {
+    let Some(mut nats) = Nats::start("a_lost_connection_comes_back_by_itself") else {
+        return;
+    };
+    let settings = settings(&nats);
+    block_on(async {
+        let connection = open(&settings).await.unwrap();
+        let mut status = connection.status();
+        for losses in 1..=2 {
+            nats.kill();
+            let is_lost = status.wait_for(|status| status.losses == losses && !status.is_connected);
+            drop(timeout(DEADLINE, is_lost).await.unwrap().unwrap());
+            nats.restart();
+            let is_back = status.wait_for(|status| status.is_connected);
+            drop(timeout(DEADLINE, is_back).await.unwrap().unwrap());
+        }
+        let error = connection.stream_info("S").await.unwrap_err();
+        assert!(matches!(error, NatsError::NoStream { .. }), "{error}");
+    });
+}
+
+/// Files and certificates that cannot be used are told before anything is connected to.
+#[test]
+fn a_file_that_cannot_be_used_is_told_by_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty");
+    std::fs::write(&empty, "geheim").unwrap();
+    let missing = folder.path().join("missing");
+    let base = || NatsSettings {
+        servers: vec!["nats://127.0.0.1:1".to_owned()],
+        ..NatsSettings::default()
+    };
+    let login = |login| NatsSettings { login, ..base() };
+    for (settings, word) in [
+        (
+            login(Login::Credentials(missing.clone())),
+            "cannot read the credentials file",
+        ),
+        (login(Login::Credentials(empty.clone())), "credentials file"),
+        (
+            login(Login::Nkey(missing.clone())),
+            "cannot read the nkey file",
+        ),
+        (login(Login::Nkey(empty.clone())), "nkey file"),
+        (
+            login(Login::Jwt {
+                jwt: Secret::new("geheim"),
+                seed: Secret::new("geheim"),
+            }),
+            "NATS_SEED is not the seed",
+        ),
+        (
+            NatsSettings {
+                tls_ca: Some(missing.clone()),
+                ..base()
+            },
+            "cannot read the file of certificates",
+        ),
+    ] {
+        let error = block_on(open(&settings)).unwrap_err();
+        assert_told(&error, ErrorKind::Usage, &[word]);
+    }
+}

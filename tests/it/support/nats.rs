@@ -1,0 +1,152 @@
+//! A real NATS server on loopback, with a store of its own, where one is at hand.
+
+use std::{
+    env,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use tempfile::TempDir;
+
+use super::wait_until;
+
+/// The server. Dropped, it is killed.
+pub struct Nats {
+    program: PathBuf,
+    folder: TempDir,
+    port: u16,
+    child: Child,
+}
+
+impl Nats {
+    /// A server with JetStream, open to everybody. `None`, with the reason printed, when no server is at hand.
+    pub fn start(test: &str) -> Option<Self> {
+        Self::configured(test, "jetstream {}")
+    }
+
+    /// A server with this in its configuration; the folder of the store is added.
+    pub fn configured(test: &str, configuration: &str) -> Option<Self> {
+        let Some(program) = find() else {
+            let reason = "no nats-server: neither NATS_SERVER nor PATH nor .nats/bin has one";
+            assert!(env::var_os("ROCKETMAN_REQUIRE_NATS").is_none(), "{reason}");
+            println!("{test}: skipped, for there is {reason}");
+            return None;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("store");
+        let configuration = configuration.replace(
+            "jetstream {",
+            &format!("jetstream {{ store_dir: \"{}\", ", store.display()),
+        );
+        fs::write(folder.path().join("nats.conf"), configuration).unwrap();
+        let child = run(&program, folder.path(), -1);
+        let mut nats = Self {
+            program,
+            folder,
+            port: 0,
+            child,
+        };
+        nats.port = nats.told_port();
+        Some(nats)
+    }
+
+    /// `nats://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// The address of a stream, or of a bucket and a key.
+    pub fn address(&self, path: &str) -> String {
+        format!("{}/{path}", self.url())
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again, with the same store on the same port, and waits until it serves.
+    pub fn restart(&mut self) {
+        self.child = run(&self.program, self.folder.path(), i32::from(self.port));
+        assert_eq!(self.told_port(), self.port);
+    }
+
+    /// Runs something against the server with a client that is not ours.
+    pub fn with<T, F: Future<Output = T>>(
+        &self,
+        work: impl FnOnce(async_nats::jetstream::Context) -> F,
+    ) -> T {
+        block_on(async {
+            let client = async_nats::connect(self.url()).await.unwrap();
+            work(async_nats::jetstream::new(client)).await
+        })
+    }
+
+    /// The port that the server tells once it serves.
+    fn told_port(&self) -> u16 {
+        let file = format!("nats-server_{}.ports", self.child.id());
+        let path = self.folder.path().join(file);
+        let mut port = None;
+        wait_until("the NATS server to serve", || {
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            let ports: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+            let url = ports["nats"][0].as_str().unwrap_or_default();
+            port = url.rsplit(':').next().and_then(|port| port.parse().ok());
+            port.is_some()
+        });
+        port.unwrap()
+    }
+}
+
+impl Drop for Nats {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+        if std::thread::panicking() {
+            let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            println!("the NATS server said\n{log}");
+        }
+    }
+}
+
+/// Runs a future to its end on a runtime of its own.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(work)
+}
+
+/// `$NATS_SERVER`, then PATH, then where `.ci/run` puts one.
+fn find() -> Option<PathBuf> {
+    if let Some(program) = env::var_os("NATS_SERVER") {
+        return Some(PathBuf::from(program));
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join(".nats/bin");
+    env::split_paths(&path)
+        .chain([ours])
+        .map(|folder| folder.join("nats-server"))
+        .find(|program| program.is_file())
+}
+
+fn run(program: &Path, folder: &Path, port: i32) -> Child {
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join("log"))
+        .unwrap();
+    Command::new(program)
+        .args(["-a", "127.0.0.1", "-p", &port.to_string(), "-c"])
+        .arg(folder.join("nats.conf"))
+        .arg("--ports_file_dir")
+        .arg(folder)
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap()
+}
