@@ -53,6 +53,7 @@ sync\t''"
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l op -d 'Only commits with this operation (can be repeated)' -r -f -a "create\t''
 update\t''
 delete\t''"
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l shard -d 'Only the accounts of this shard: 1/4 is the first of four' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l since -d 'Begin at this time or age: 2026-11-23T10:00:00Z, or 2h' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l cursor-file -d 'Go on from this file, and keep it up to date' -r -F
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l cursor -d 'Begin at this cursor: a server\'s number, microseconds since 1970, a time, or an age' -r

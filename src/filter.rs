@@ -10,7 +10,10 @@ use std::{
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::event::{CollectionPattern, Did, Event, Kind, Operation};
+use crate::{
+    event::{CollectionPattern, Did, Event, Kind, Operation},
+    shard::Shard,
+};
 
 /// Keeps the events that were asked for. Each part that is empty keeps everything.
 ///
@@ -22,6 +25,7 @@ pub struct Filter {
     dids: Names,
     kinds: Choice,
     operations: Choice,
+    shard: Option<Shard>,
     description: String,
 }
 
@@ -104,8 +108,26 @@ impl Filter {
                 .collect(),
             kinds: Choice::of(kinds.iter().map(|kind| *kind as u8)),
             operations: Choice::of(operations.iter().map(|operation| *operation as u8)),
+            shard: None,
             description: describe(collections, dids, kinds, operations),
         }
+    }
+
+    /// Keeps of all that only the events of accounts in this shard; the last one that is given counts. The only shard of one has every
+    /// account, and is no part of the filter.
+    #[must_use]
+    pub fn shard(mut self, shard: Shard) -> Self {
+        let before = self.shard.take().map_or(0, |before| of_shard(before).len());
+        let end = self.description.len() - before;
+        self.description.truncate(end);
+        if !shard.is_everything() {
+            if self.description.is_empty() {
+                self.description = describe(&[], &[], &[], &[]);
+            }
+            self.description.push_str(&of_shard(shard));
+            self.shard = Some(shard);
+        }
+        self
     }
 
     /// Whether every event passes.
@@ -116,6 +138,7 @@ impl Filter {
             dids,
             kinds,
             operations,
+            shard,
             description: _,
         } = self;
         exact.is_empty()
@@ -123,6 +146,7 @@ impl Filter {
             && dids.is_empty()
             && kinds.0 == 0
             && operations.0 == 0
+            && shard.is_none()
     }
 
     /// Whether the event was asked for.
@@ -130,9 +154,12 @@ impl Filter {
         self.kinds.has(event.kind() as u8)
             && (event.kind() != Kind::Commit || self.keeps_commit(event))
             && self.keeps_did(event.did_bytes())
+            && self
+                .shard
+                .is_none_or(|shard| shard.has_bytes(event.did_bytes()))
     }
 
-    /// Whether a server with this filter sends the event: a commit without a collection passes, and kinds and operations are not asked.
+    /// Whether a server with this filter sends the event: a commit without a collection passes; kinds, operations and the shard are not asked.
     pub(crate) fn sends(&self, kind: Kind, did: &[u8], collection: &[u8]) -> bool {
         self.keeps_did(did)
             && (kind != Kind::Commit || collection.is_empty() || self.keeps_collection(collection))
@@ -205,6 +232,11 @@ fn describe(
         write!(text, ", accounts {}", listed(&dids)).ok();
     }
     text
+}
+
+/// The end of a description.
+fn of_shard(shard: Shard) -> String {
+    format!(", shard {shard}")
 }
 
 fn listed(names: &BTreeSet<&str>) -> String {
@@ -318,5 +350,20 @@ mod tests {
         assert_eq!(describe(&there), describe(&back));
         assert_ne!(describe(&there), describe(&there[..3]));
         assert_eq!(describe(&[one]), "all kinds of events, accounts did:plc:a");
+    }
+
+    #[test]
+    fn a_shard_is_a_part_of_the_filter_and_the_only_one_is_none() {
+        let shard = |text: &str| text.parse().unwrap();
+        let [one, two] = ["1/2", "2/2"].map(|text| Filter::default().shard(shard(text)));
+        assert_eq!(one.description(), "all kinds of events, shard 1/2");
+        assert!(!one.is_everything());
+        let mut both = [kept(&one), kept(&two)].concat();
+        both.sort_unstable();
+        assert_eq!(both, [1, 2, 3, 4, 5, 6]);
+        assert_eq!(kept(&one.shard(shard("2/2"))), kept(&two));
+        let whole = two.shard(shard("1/1"));
+        assert_eq!(whole.description(), "all kinds of events");
+        assert!(whole.is_everything());
     }
 }

@@ -109,6 +109,7 @@ mod service;
 mod serving;
 #[cfg(feature = "cli")]
 mod settings;
+mod shard;
 #[cfg(feature = "cli")]
 mod shutdown;
 mod stats;
@@ -118,6 +119,7 @@ mod tail;
 pub use crate::{
     error::{Error, ErrorKind},
     pipeline::{Ended, Pipeline, PipelineSettings, Summary},
+    shard::{Shard, ShardError},
     stats::Stats,
 };
 

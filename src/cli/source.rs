@@ -4,6 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum, builder::BoolishValueParser, value_parser};
 
+use crate::shard::Shard;
+
 /// Which events
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Which events")]
@@ -27,6 +29,18 @@ pub struct FilterArgs {
     /// Only commits with this operation (can be repeated)
     #[arg(long, value_name = "OPERATION", value_parser = OPERATIONS)]
     pub op: Vec<String>,
+    /// Only the accounts of this shard: 1/4 is the first of four
+    ///
+    /// So several processes share one stream: every account is in exactly one of the shards, always in the same one, and its
+    /// events stay in order. Each process reads the whole stream, or what the other filters leave of it, and needs a cursor
+    /// file of its own.
+    #[arg(
+        long,
+        value_name = "M/N",
+        env = "ROCKETMAN_SHARD",
+        hide_short_help = true
+    )]
+    pub shard: Option<Shard>,
 }
 
 /// What a gap leads to

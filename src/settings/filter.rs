@@ -11,6 +11,8 @@ use super::SettingsError;
 use crate::{
     cli::{FilterArgs, KINDS, OPERATIONS},
     event::{CollectionPattern, Did, Kind, Operation},
+    filter::Filter,
+    shard::Shard,
     source::jetstream::{MAX_COLLECTIONS, MAX_DIDS},
 };
 
@@ -23,6 +25,7 @@ pub(super) struct Wanted {
     pub(super) dids: Vec<Did>,
     pub(super) kinds: Vec<Kind>,
     pub(super) operations: Vec<Operation>,
+    pub(super) shard: Option<Shard>,
     /// Kinds are left out that nobody spoke of.
     pub(super) hides_kinds: bool,
 }
@@ -37,6 +40,7 @@ impl Wanted {
             did,
             kind,
             op,
+            shard,
         } = args;
         let named = |flag| move |source| SettingsError::Name { flag, source };
         let flag = spoken("--collection", &collection, "ROCKETMAN_COLLECTION");
@@ -85,8 +89,18 @@ impl Wanted {
             dids,
             kinds,
             operations,
+            shard,
             hides_kinds,
         })
+    }
+
+    /// The filter that keeps it.
+    pub(super) fn filter(&self) -> Filter {
+        let filter = Filter::new(&self.collections, &self.dids, &self.kinds, &self.operations);
+        match self.shard {
+            Some(shard) => filter.shard(shard),
+            None => filter,
+        }
     }
 }
 

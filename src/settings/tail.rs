@@ -80,12 +80,7 @@ impl TailSettings {
                 since: show_time(since_us),
             });
         }
-        let filter = Filter::new(
-            &wanted.collections,
-            &wanted.dids,
-            &wanted.kinds,
-            &wanted.operations,
-        );
+        let filter = wanted.filter();
         let hides_kinds = wanted.hides_kinds;
         let bad_events = output.bad_events.take();
         let (output, rules) = Output::resolve(output)?;

@@ -65,6 +65,11 @@ fn a_typo_is_refused_with_the_flag_the_text_and_the_way_out() {
             &["--op", "remove"],
             &["--op", "'remove'", "create", "delete"],
         ),
+        (&["--shard", "0/4"], &["--shard", "'0/4'", "1/4", "4/4"]),
+        (&["--shard", "5/4"], &["--shard", "'5/4'", "1/4", "4/4"]),
+        (&["--shard", "4"], &["--shard", "'4'", "write it like 1/4"]),
+        (&["--shard", "a/b"], &["--shard", "'a/b'", "like 1/4"]),
+        (&["--shard", "1/0"], &["--shard", "'1/0'", "like 1/4"]),
         (&["--frame-timeout", "soon"], &["--frame-timeout", "'soon'"]),
         (
             &["--duration", "5 parsecs"],

@@ -44,6 +44,7 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("tail", "--did", &["flags::behaviour::each_part_of_the_filter_keeps_what_it_names", "connection::a_long_list_of_accounts_goes_as_a_message"]),
     ("tail", "--kind", &["flags::behaviour::each_part_of_the_filter_keeps_what_it_names"]),
     ("tail", "--op", &["flags::behaviour::each_part_of_the_filter_keeps_what_it_names"]),
+    ("tail", "--shard", &["shard::shards_of_one_stream_share_its_accounts", "shard::a_copied_cursor_lets_one_process_become_several_without_loss_or_repeats"]),
     ("tail", "--since", &["flags::behaviour::since_begins_at_a_time"]),
     ("tail", "--cursor", &["flags::behaviour::a_cursor_is_sent_as_given"]),
     ("tail", "--cursor-file", &["flags::behaviour::a_cursor_file_goes_on_where_it_was_and_rewinds_on_another_server"]),

@@ -29,6 +29,7 @@ mod properties;
 mod real_server;
 mod reconnect;
 mod serve;
+mod shard;
 mod sink_exec;
 mod sink_file;
 mod sink_stdout;

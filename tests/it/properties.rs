@@ -14,6 +14,7 @@ use proptest::{
     test_runner::RngSeed,
 };
 use rocketman::{
+    Shard,
     cursor::{CursorStore, FileCursor, Saved},
     event::{
         Batch, CollectionPattern, Did, FileMark, Identity, Kind, LineRules, Operation, Origin,

@@ -100,4 +100,33 @@ proptest! {
         }
         prop_assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
+
+    #[test]
+    fn shards_share_a_stream_without_remainder_and_leave_each_account_whole(
+        asked in asked(),
+        events in vec(sent(), 0..30),
+        of in 1..9_u32,
+    ) {
+        let filter = asked.filter();
+        let mut whole = batch(&events);
+        whole.retain(|event| filter.keeps(&event));
+        let whole = lines(&whole);
+        let mut all = Vec::new();
+        for number in 1..=of {
+            let shard = Shard::new(number, of).unwrap();
+            let filter = asked.filter().shard(shard);
+            let mut batch = batch(&events);
+            batch.retain(|event| filter.keeps(&event));
+            let is_in = |line: &&String| {
+                let sent = events.iter().find(|sent| sent.line() == **line);
+                sent.is_some_and(|sent| shard.has(&sent.did))
+            };
+            // In the stream's order, whatever else is between.
+            let expected: Vec<_> = whole.iter().filter(is_in).cloned().collect();
+            prop_assert_eq!(&lines(&batch), &expected);
+            all.extend(expected);
+        }
+        let sorted = |mut lines: Vec<String>| { lines.sort(); lines };
+        prop_assert_eq!(sorted(all), sorted(whole));
+    }
 }
