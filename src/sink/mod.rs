@@ -1,7 +1,10 @@
 //! Where events go.
 
+mod dead_letter;
 mod exec;
 mod file;
+#[allow(dead_code, reason = "for sinks that work on several events at once")]
+mod lanes;
 mod ledger;
 mod stdout;
 mod writer;
@@ -9,6 +12,7 @@ mod writer;
 use std::path::PathBuf;
 
 pub use self::{
+    dead_letter::{DeadLetter, DeadLetterFile},
     exec::ExecSink,
     file::FileSink,
     ledger::{Keeping, Ledger},
