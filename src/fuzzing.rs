@@ -22,7 +22,9 @@ use crate::{
     event::{Envelope, Kind, Operation, Point, Start, envelope, scan},
     filter::Filter,
     pipeline::PipelineSettings,
-    settings::{CursorSettings, ProbeSettings, ServeSettings, TailSettings, Target},
+    settings::{
+        CursorSettings, ProbeSettings, ServeSettings, SourceSettings, TailSettings, Target,
+    },
     source::jetstream::{Endpoint, JetstreamSettings},
 };
 
@@ -107,12 +109,18 @@ pub fn resolve(
     let resolved = match command {
         Command::Tail(mut args) => {
             args.output.bad_events = None;
-            TailSettings::resolve(*args, variable, now).map(|settings| Resolved::Tail {
-                source: Box::new(settings.source),
-                filter: Box::new(settings.filter),
-                pipeline: settings.pipeline,
-                introduction: settings.introduction,
-                is_demo: settings.demo.is_some(),
+            TailSettings::resolve(*args, variable, now).map(|settings| {
+                let (source, is_demo) = match settings.source {
+                    SourceSettings::Jetstream(source) => (source, false),
+                    SourceSettings::Demo(_, source) => (source, true),
+                };
+                Resolved::Tail {
+                    source: Box::new(source),
+                    filter: Box::new(settings.filter),
+                    pipeline: settings.pipeline,
+                    introduction: settings.introduction,
+                    is_demo,
+                }
             })
         }
         Command::Probe(args) => {
