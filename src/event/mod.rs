@@ -4,10 +4,12 @@
 //! The record inside is never parsed here; [`Event::record`] does that for those who ask.
 
 mod batch;
+mod change;
 mod decode;
 pub(crate) mod envelope;
 mod identity;
 mod name;
+mod owned;
 mod path;
 mod position;
 pub(crate) mod scan;
@@ -19,9 +21,11 @@ use serde::de::DeserializeOwned;
 
 pub use self::{
     batch::{Batch, Events},
+    change::{Change, RecordError},
     decode::{BadEvent, LineRules},
     identity::Identity,
     name::{CollectionPattern, Did, NameError},
+    owned::OwnedEvent,
     position::{FileMark, Origin, Place, Point, Position},
     start::{Start, StartError, micros_since_1970, now_us, parse_time, show_time},
 };
@@ -149,9 +153,14 @@ impl Span {
         }
     }
 
+    /// Whether it lies in the side buffer.
+    fn is_unescaped(self) -> bool {
+        self.len & Self::UNESCAPED != 0
+    }
+
     /// The same text where the line has been put behind `by` bytes of others.
     pub(crate) fn shifted(self, by: usize) -> Self {
-        if self.len & Self::UNESCAPED != 0 {
+        if self.is_unescaped() {
             return self;
         }
         Self {
@@ -162,11 +171,7 @@ impl Span {
 
     /// The text itself; empty when the span does not lie within its buffer.
     pub(crate) fn of<'a>(self, line: &'a [u8], side: &'a [u8]) -> &'a [u8] {
-        let buffer = if self.len & Self::UNESCAPED == 0 {
-            line
-        } else {
-            side
-        };
+        let buffer = if self.is_unescaped() { side } else { line };
         buffer
             .get(self.start()..self.start() + self.len())
             .unwrap_or_default()
@@ -269,6 +274,11 @@ impl<'a> Event<'a> {
     pub fn uri(&self) -> Option<String> {
         (self.kind() == Kind::Commit)
             .then(|| format!("at://{}/{}/{}", self.did(), self.collection(), self.rkey()))
+    }
+
+    /// The event with a copy of its line, which outlives the batch.
+    pub fn into_owned(self) -> OwnedEvent {
+        OwnedEvent::new(self)
     }
 
     /// Parses the whole line into a type of your own.

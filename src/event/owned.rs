@@ -1,0 +1,181 @@
+//! An event that outlives its batch.
+
+use std::{fmt, sync::Arc};
+
+use serde::de::DeserializeOwned;
+
+use super::{Change, Envelope, Event, Kind, Operation, Point, RecordError, Span};
+
+/// One event with a copy of its line, to be kept, sent to another task, or worked on while the stream goes on.
+///
+/// Made by [`Event::into_owned`] with one allocation; a clone shares the copy.
+#[derive(Clone)]
+pub struct OwnedEvent {
+    /// The line, and behind it the names that had to be unescaped.
+    text: Arc<[u8]>,
+    line_len: usize,
+    envelope: Envelope,
+}
+
+impl OwnedEvent {
+    pub(super) fn new(event: Event<'_>) -> Self {
+        let Event {
+            line,
+            side,
+            envelope,
+        } = event;
+        let mut envelope = *envelope;
+        let mut unescaped = Vec::new();
+        let Envelope {
+            did,
+            collection,
+            rkey,
+            rev,
+            ..
+        } = &mut envelope;
+        for name in [did, collection, rkey, rev] {
+            if name.is_unescaped() {
+                let text = name.of(line, side);
+                *name = Span::in_side(unescaped.len(), text.len());
+                unescaped.extend_from_slice(text);
+            }
+        }
+        let text = match unescaped.as_slice() {
+            [] => line.into(),
+            unescaped => [line, unescaped].concat().into(),
+        };
+        Self {
+            text,
+            line_len: line.len(),
+            envelope,
+        }
+    }
+
+    /// The event as one borrows it from a batch.
+    pub fn event(&self) -> Event<'_> {
+        let (line, side) = self.text.split_at(self.line_len);
+        Event {
+            line,
+            side,
+            envelope: &self.envelope,
+        }
+    }
+
+    /// See [`Event::line`].
+    pub fn line(&self) -> &[u8] {
+        self.event().line()
+    }
+
+    /// See [`Event::kind`].
+    pub fn kind(&self) -> Kind {
+        self.envelope.kind
+    }
+
+    /// See [`Event::operation`].
+    pub fn operation(&self) -> Option<Operation> {
+        self.envelope.operation
+    }
+
+    /// See [`Event::did`].
+    pub fn did(&self) -> &str {
+        self.event().did()
+    }
+
+    /// See [`Event::collection`].
+    pub fn collection(&self) -> &str {
+        self.event().collection()
+    }
+
+    /// See [`Event::rkey`].
+    pub fn rkey(&self) -> &str {
+        self.event().rkey()
+    }
+
+    /// See [`Event::rev`].
+    pub fn rev(&self) -> &str {
+        self.event().rev()
+    }
+
+    /// See [`Event::time_us`].
+    pub fn time_us(&self) -> u64 {
+        self.envelope.point.time_us
+    }
+
+    /// See [`Event::seq`].
+    pub fn seq(&self) -> Option<u64> {
+        self.envelope.point.seq
+    }
+
+    /// See [`Event::point`].
+    pub fn point(&self) -> &Point {
+        &self.envelope.point
+    }
+
+    /// See [`Event::uri`].
+    pub fn uri(&self) -> Option<String> {
+        self.event().uri()
+    }
+
+    /// See [`Event::parse`].
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        self.event().parse()
+    }
+
+    /// See [`Event::record`].
+    pub fn record<T: DeserializeOwned>(&self) -> Result<Option<T>, serde_json::Error> {
+        self.event().record()
+    }
+
+    /// See [`Event::change`].
+    pub fn change<T: DeserializeOwned>(&self) -> Result<Change<T>, RecordError> {
+        self.event().change()
+    }
+}
+
+impl fmt::Debug for OwnedEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.event().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Batch, LineRules};
+
+    #[test]
+    fn it_says_what_the_event_said_whatever_was_escaped_and_after_the_batch_is_gone() {
+        let lines = [
+            r#"{"did":"did:plc:a","time_us":1,"cursor":7,"kind":"commit","commit":{"rev":"r","operation":"create","collection":"app.bsky.feed.post","rkey":"1","record":{"text":"é"},"cid":"c"}}"#,
+            r#"{"did":"did:plc:\u0061b","time_us":2,"kind":"commit","commit":{"rev":"\u0072v","operation":"delete","collection":"app.bsky\u002efeed.like","rkey":"2\u0033"}}"#,
+            r#"{"time_us":3,"kind":"identity","did":"did:plc:\u0063","identity":{"seq":9}}"#,
+        ];
+        let mut batch = Batch::new();
+        for line in lines {
+            batch.push(line.as_bytes(), LineRules::default()).unwrap();
+        }
+        let told = |event: Event<'_>| {
+            let names = [event.did(), event.collection(), event.rkey(), event.rev()];
+            let names = names.map(str::to_owned);
+            let point = *event.point();
+            (
+                event.line().to_vec(),
+                names,
+                point,
+                event.kind(),
+                event.uri(),
+            )
+        };
+        let before: Vec<_> = batch.events().map(told).collect();
+        let owned: Vec<_> = batch.events().map(Event::into_owned).collect();
+        drop(batch);
+        let after: Vec<_> = owned.iter().map(|owned| told(owned.event())).collect();
+        assert_eq!(after, before);
+        assert_eq!(
+            owned[1].uri().as_deref(),
+            Some("at://did:plc:ab/app.bsky.feed.like/23")
+        );
+        assert_eq!(owned[2].did(), "did:plc:c");
+        assert_eq!(format!("{:?}", owned[0]), format!("{:?}", owned[0].event()));
+    }
+}
