@@ -42,6 +42,9 @@
 //! }
 //! ```
 //!
+//! Most often the sink is code of your own, called with each event of some collections: [`sink::ingest`] has that ready, with typed
+//! records, retries, and several events at once.
+//!
 //! # What is promised
 //!
 //! Events reach the sink in the source's order, at least once. The saved position never passes an event that the sink has not

@@ -3,6 +3,7 @@
 mod dead_letter;
 mod exec;
 mod file;
+pub mod ingest;
 #[allow(dead_code, reason = "for sinks that work on several events at once")]
 mod lanes;
 mod ledger;
@@ -119,6 +120,17 @@ pub enum SinkError {
     #[cfg(feature = "nats")]
     #[error(transparent)]
     Nats(#[from] crate::nats::NatsError),
+    /// An ingestor failed on an event, or several.
+    #[error("ingestor '{name}' failed on {event}")]
+    Ingestor {
+        /// What it is for.
+        name: String,
+        /// The event, as its address or its account.
+        event: String,
+        /// What it said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A sink of your own failed.
     #[error("{0}")]
     Other(
@@ -136,6 +148,10 @@ impl SinkError {
                 path.display()
             )),
             Self::NotAFile(_) => Some("leave --output away and redirect stdout to it".to_owned()),
+            Self::Ingestor { .. } => Some(
+                "the event counts as not delivered; with a cursor the next run begins with it"
+                    .to_owned(),
+            ),
             Self::Program { .. } => Some(
                 "the event counts as not delivered; with --cursor-file the next run begins with it"
                     .to_owned(),

@@ -1,0 +1,170 @@
+//! What is done with one event: types and closures of the user's own.
+
+use std::{error::Error, fmt, marker::PhantomData, sync::Arc};
+
+use serde::de::DeserializeOwned;
+
+use crate::event::{Change, Event, OwnedEvent, RecordError};
+
+/// Does something with an event. Given to [`Ingest`](super::Ingest) for the collections or kinds it is about.
+///
+/// `Ok` means that the event is done with for good: the cursor moves past it, and it does not come again after a crash. So return only
+/// when whatever was made of it is as durable as it has to be. After a crash, or when this is tried again, the same event may come once
+/// more: write so that twice is as good as once, for example by replacing what is stored under the event's [`uri`](Event::uri).
+///
+/// Events come in the stream's order, one after the other. With [`Ingest::jobs`](super::Ingest::jobs) several are in hand at the same
+/// time, and only those of one account still come one after the other.
+///
+/// Cancel safety: a stop waits for what has begun until the grace period is over; then the future is dropped, and its event comes again
+/// with the next run.
+///
+/// ```
+/// use rocketman::{event::Event, sink::ingest::{IngestError, Ingestor}};
+/// # struct Store;
+/// # impl Store { async fn put(&self, _: &str, _: &[u8]) -> Result<(), std::io::Error> { Ok(()) } }
+///
+/// struct Posts(Store);
+///
+/// impl Ingestor for Posts {
+///     async fn ingest(&self, event: Event<'_>) -> Result<(), IngestError> {
+///         let uri = event.uri().unwrap_or_default();
+///         self.0.put(&uri, event.line()).await?;
+///         Ok(())
+///     }
+/// }
+/// ```
+///
+/// A closure that takes an [`OwnedEvent`] is an ingestor too, and [`typed`] makes one that is given the record as a type of yours.
+pub trait Ingestor: Send + Sync {
+    /// Does it.
+    fn ingest(&self, event: Event<'_>) -> impl Future<Output = Result<(), IngestError>> + Send;
+}
+
+impl<F, Fut> Ingestor for F
+where
+    F: Fn(OwnedEvent) -> Fut + Send + Sync,
+    Fut: Future<Output = Result<(), IngestError>> + Send,
+{
+    fn ingest(&self, event: Event<'_>) -> impl Future<Output = Result<(), IngestError>> + Send {
+        self(event.into_owned())
+    }
+}
+
+/// One ingestor for several routes.
+impl<I: Ingestor> Ingestor for Arc<I> {
+    fn ingest(&self, event: Event<'_>) -> impl Future<Output = Result<(), IngestError>> + Send {
+        (**self).ingest(event)
+    }
+}
+
+/// Makes an ingestor of a closure that is given what happened to the record, parsed, and the event it came in.
+///
+/// A record that is of another shape, which anybody may write, is no failure: it goes to the route's dead letters if it has any
+/// ([`Route::or_dead_letter`](super::Route::or_dead_letter)), and is otherwise told and left out.
+///
+/// ```
+/// use rocketman::{event::{Change, OwnedEvent}, sink::ingest::{Ingest, typed}};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Post { text: String }
+///
+/// let ingest = Ingest::new().on("app.bsky.feed.post", typed(|change: Change<Post>, event: OwnedEvent| async move {
+///     match change {
+///         Change::Create(post) | Change::Update(post) => println!("{}: {}", event.did(), post.text),
+///         Change::Delete => println!("{} deleted {}", event.did(), event.rkey()),
+///     }
+///     Ok(())
+/// }));
+/// # drop(ingest);
+/// ```
+pub fn typed<T, F, Fut>(ingest: F) -> Typed<T, F>
+where
+    T: DeserializeOwned + Send,
+    F: Fn(Change<T>, OwnedEvent) -> Fut + Send + Sync,
+    Fut: Future<Output = Result<(), IngestError>> + Send,
+{
+    Typed {
+        ingest,
+        record: PhantomData,
+    }
+}
+
+/// An ingestor that is given typed records; made by [`typed`].
+pub struct Typed<T, F> {
+    ingest: F,
+    record: PhantomData<fn() -> T>,
+}
+
+impl<T, F> fmt::Debug for Typed<T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Typed").finish_non_exhaustive()
+    }
+}
+
+impl<T, F, Fut> Ingestor for Typed<T, F>
+where
+    T: DeserializeOwned + Send,
+    F: Fn(Change<T>, OwnedEvent) -> Fut + Send + Sync,
+    Fut: Future<Output = Result<(), IngestError>> + Send,
+{
+    async fn ingest(&self, event: Event<'_>) -> Result<(), IngestError> {
+        let change = event.change()?;
+        (self.ingest)(change, event.into_owned()).await
+    }
+}
+
+/// Why an event could not be ingested. Any error becomes one by `?`.
+#[derive(Debug)]
+pub struct IngestError {
+    cause: Box<dyn Error + Send + Sync>,
+    is_lasting: bool,
+}
+
+impl IngestError {
+    /// An error that may pass: it is tried again as often as the route says.
+    pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            cause: cause.into(),
+            is_lasting: false,
+        }
+    }
+
+    /// An error that the next try would meet again: what the route says of failures is done at once.
+    pub fn lasting(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            cause: cause.into(),
+            is_lasting: true,
+        }
+    }
+
+    /// Whether another try makes no sense.
+    pub(super) fn is_lasting(&self) -> bool {
+        self.is_lasting || self.is_unfit()
+    }
+
+    /// Whether it is the author of the record who was wrong.
+    pub(super) fn is_unfit(&self) -> bool {
+        self.cause.is::<RecordError>()
+    }
+
+    pub(super) fn into_cause(self) -> Box<dyn Error + Send + Sync> {
+        self.cause
+    }
+
+    /// What went wrong, with all its causes.
+    pub(super) fn told(&self) -> String {
+        crate::error::printable(&crate::error::chain(&*self.cause))
+    }
+}
+
+impl fmt::Display for IngestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for IngestError {
+    fn from(error: E) -> Self {
+        Self::new(error)
+    }
+}

@@ -1,0 +1,249 @@
+//! Which ingestor an event goes to.
+
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+
+use super::{
+    Ingestor,
+    deliver::{Terms, Then, Work},
+};
+use crate::{
+    event::{CollectionPattern, Event, Kind},
+    sink::DeadLetterFile,
+};
+
+/// An ingestor, and what to do when it fails or is slow.
+///
+/// Any [`Ingestor`] becomes a route by itself: three retries, then the end of the run.
+///
+/// ```
+/// use rocketman::{event::OwnedEvent, sink::ingest::{Ingest, Route}};
+///
+/// let store = |event: OwnedEvent| async move {
+///     println!("{}", event.did());
+///     Ok(())
+/// };
+/// let ingest = Ingest::new().on("app.bsky.feed.post", Route::new(store).retries(10).or_skip());
+/// # drop(ingest);
+/// ```
+#[derive(Debug)]
+pub struct Route {
+    pub(super) ingestor: Erased,
+    pub(super) terms: Terms,
+}
+
+impl Route {
+    /// To this ingestor. A failure is tried again three times, and then ends the run.
+    pub fn new(ingestor: impl Ingestor + 'static) -> Self {
+        Self {
+            ingestor: Erased(Box::new(ingestor)),
+            terms: Terms::new(""),
+        }
+    }
+
+    /// Tries a failed event again up to so many times, after waits that double from a quarter of a second to half a minute, each at
+    /// random between none and its limit. Later events wait meanwhile.
+    #[must_use]
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.terms.retries = retries;
+        self
+    }
+
+    /// Ends the run when the retries are used up; its cursor stays before the event. This is the default.
+    #[must_use]
+    pub fn or_stop(mut self) -> Self {
+        self.terms.then = Then::Stop;
+        self
+    }
+
+    /// Leaves an event out, with a warning, when the retries are used up.
+    #[must_use]
+    pub fn or_skip(mut self) -> Self {
+        self.terms.then = Then::Skip;
+        self
+    }
+
+    /// Writes an event to this file when the retries are used up, and goes on once it is on the disk. Records of an unexpected shape go
+    /// there too (see [`typed`](super::typed)).
+    #[must_use]
+    pub fn or_dead_letter(mut self, file: DeadLetterFile) -> Self {
+        self.terms.then = Then::DeadLetter(file);
+        self
+    }
+
+    /// Warns, at a readable pace, when an event takes longer than this; by default 100 ms.
+    #[must_use]
+    pub fn slow_after(mut self, slow_after: Duration) -> Self {
+        self.terms.slow_after = slow_after;
+        self
+    }
+}
+
+impl<I: Ingestor + 'static> From<I> for Route {
+    fn from(ingestor: I) -> Self {
+        Self::new(ingestor)
+    }
+}
+
+/// An ingestor of whatever type.
+pub(super) struct Erased(Box<dyn Begin>);
+
+impl Erased {
+    /// Begins with an event, in the place of what was done before.
+    pub(super) fn begin<'a>(&'a self, event: Event<'a>, work: &mut Option<Work<'a>>) {
+        self.0.begin(event, work);
+    }
+}
+
+impl fmt::Debug for Erased {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ingestor").finish_non_exhaustive()
+    }
+}
+
+trait Begin: Send + Sync {
+    fn begin<'a>(&'a self, event: Event<'a>, work: &mut Option<Work<'a>>);
+}
+
+impl<I: Ingestor> Begin for I {
+    fn begin<'a>(&'a self, event: Event<'a>, work: &mut Option<Work<'a>>) {
+        let future = self.ingest(event);
+        match work {
+            Some(work) => work.set(future),
+            None => *work = Some(Work::new(future)),
+        }
+    }
+}
+
+/// All routes, and which is whose.
+#[derive(Debug, Default)]
+pub(super) struct Routes {
+    all: Vec<Arc<Route>>,
+    patterns: Vec<CollectionPattern>,
+    exact: HashMap<Box<[u8]>, usize>,
+    /// The longest first, and with it the one that says most.
+    prefixes: Vec<(Box<[u8]>, usize)>,
+    kinds: [Option<usize>; 3],
+    otherwise: Option<usize>,
+}
+
+/// What else than collections a route can be for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place {
+    Kind(Kind),
+    Otherwise,
+}
+
+impl Place {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Kind(kind) => kind.as_str(),
+            Self::Otherwise => "otherwise",
+        }
+    }
+}
+
+impl Routes {
+    /// Adds a route for a collection or a prefix; `false` when it has one already.
+    pub(super) fn add_collection(&mut self, pattern: CollectionPattern, route: Route) -> bool {
+        let idx = self.place(pattern.to_string(), route);
+        let is_first = match pattern.prefix() {
+            None => {
+                let before = self.exact.insert(pattern.as_str().as_bytes().into(), idx);
+                before.is_none()
+            }
+            Some(prefix) => {
+                let prefix: Box<[u8]> = prefix.as_bytes().into();
+                let is_first = self.prefixes.iter().all(|(other, _)| *other != prefix);
+                self.prefixes.push((prefix, idx));
+                self.prefixes
+                    .sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+                is_first
+            }
+        };
+        self.patterns.push(pattern);
+        is_first
+    }
+
+    /// Adds a route for a kind, or for all that has none; `false` when there is one already.
+    pub(super) fn add(&mut self, place: Place, route: Route) -> bool {
+        let idx = self.place(place.as_str().to_owned(), route);
+        let slot = match place {
+            Place::Kind(kind) => self.kind_mut(kind),
+            Place::Otherwise => Some(&mut self.otherwise),
+        };
+        slot.is_some_and(|slot| slot.replace(idx).is_none())
+    }
+
+    fn place(&mut self, name: String, mut route: Route) -> usize {
+        route.terms.name = name;
+        self.all.push(Arc::new(route));
+        self.all.len() - 1
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn get(&self, idx: usize) -> Option<&Arc<Route>> {
+        self.all.get(idx)
+    }
+
+    /// The route of an event: that of its collection, or of the longest prefix, or of its kind, or of all others.
+    pub(super) fn find(&self, event: &Event<'_>) -> Option<usize> {
+        let own = match event.kind() {
+            Kind::Commit => self.find_collection(event.collection_bytes()),
+            kind => self.kind(kind),
+        };
+        own.or(self.otherwise)
+    }
+
+    fn find_collection(&self, collection: &[u8]) -> Option<usize> {
+        let exact = self.exact.get(collection).copied();
+        exact.or_else(|| {
+            let mut prefixes = self.prefixes.iter();
+            let found = prefixes.find(|(prefix, _)| collection.starts_with(prefix));
+            found.map(|(_, idx)| *idx)
+        })
+    }
+
+    /// The collections that routes are for; none when all are.
+    pub(super) fn collections(&self) -> &[CollectionPattern] {
+        match self.otherwise {
+            Some(_) => &[],
+            None => &self.patterns,
+        }
+    }
+
+    /// The kinds that routes are for; none when all are.
+    pub(super) fn kinds(&self) -> Vec<Kind> {
+        if self.otherwise.is_some() {
+            return Vec::new();
+        }
+        let has_route = |kind: &Kind| match kind {
+            Kind::Commit => !self.patterns.is_empty(),
+            kind => self.kind(*kind).is_some(),
+        };
+        Kind::ALL.into_iter().filter(has_route).collect()
+    }
+
+    fn kind(&self, kind: Kind) -> Option<usize> {
+        let [identity, account, sync] = self.kinds;
+        match kind {
+            Kind::Identity => identity,
+            Kind::Account => account,
+            Kind::Sync => sync,
+            Kind::Commit | Kind::Other => None,
+        }
+    }
+
+    fn kind_mut(&mut self, kind: Kind) -> Option<&mut Option<usize>> {
+        let [identity, account, sync] = &mut self.kinds;
+        match kind {
+            Kind::Identity => Some(identity),
+            Kind::Account => Some(account),
+            Kind::Sync => Some(sync),
+            Kind::Commit | Kind::Other => None,
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Many events at once.
+
+use tokio::time::{sleep, timeout};
+
+use super::*;
+
+/// Logs the keys of each slice, behind the time that it takes; fails on the slice that begins with a key.
+#[derive(Default)]
+struct Slices {
+    log: Log,
+    takes: Duration,
+    fails_at: Option<&'static str>,
+}
+
+impl BatchIngestor for Slices {
+    async fn ingest(&self, events: &[Event<'_>]) -> Result<(), IngestError> {
+        sleep(self.takes).await;
+        let keys: Vec<_> = events.iter().map(key).collect();
+        self.log.add(keys.join(" "));
+        match self.fails_at {
+            Some(key) if keys[0] == key => Err(IngestError::new("full")),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn posts(n: u64) -> impl Iterator<Item = String> {
+    (0..n).map(|n| post("a", n))
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_come_in_order_and_as_many_at_once_as_may() {
+    let slices = Slices::default();
+    let log = slices.log.clone();
+    let mut sink = Batches::new(slices).at_most(3);
+    let mut lines: Vec<_> = posts(7).collect();
+    lines.push(other("account", 8));
+    assert_eq!(run(&mut sink, lines).await, (8, None));
+    assert_eq!(log.entries(), ["0 1 2", "3 4 5", "6 account"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_waits_for_others_so_long_and_no_longer() {
+    let slices = Slices::default();
+    let log = slices.log.clone();
+    let mut sink = Batches::new(slices).within(Duration::from_secs(2));
+    let ledger = Ledger::default();
+    sink.begin(&[], &ledger).unwrap();
+    for n in 0..4 {
+        sink.accept(&mut batch([post("a", n)]), &ledger)
+            .await
+            .unwrap();
+        // The pipeline asks while the source is quiet, and gives up whenever it is not.
+        timeout(Duration::from_millis(900), sink.failed())
+            .await
+            .unwrap_err();
+    }
+    assert_eq!(
+        (log.entries(), ledger.accepted()),
+        (vec!["0 1 2".to_owned()], 3)
+    );
+    sink.checkpoint().await.unwrap();
+    timeout(Duration::from_millis(1), sink.failed())
+        .await
+        .unwrap_err();
+    assert_eq!(log.entries().last().unwrap(), "3");
+    assert_eq!(ledger.accepted(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_meanwhile_is_collected_and_no_more_than_that_is_taken() {
+    let slices = Slices {
+        takes: Duration::from_secs(1),
+        ..Slices::default()
+    };
+    let log = slices.log.clone();
+    let mut sink = Batches::new(slices).at_most(2).within(Duration::ZERO);
+    let ledger = Ledger::default();
+    sink.begin(&[], &ledger).unwrap();
+    let mut batch = batch(posts(5));
+    sink.accept(&mut batch, &ledger).await.unwrap();
+    sink.accept(&mut batch, &ledger).await.unwrap();
+    assert_eq!(batch.len(), 1);
+    let full = timeout(Duration::from_millis(500), sink.accept(&mut batch, &ledger));
+    full.await.unwrap_err();
+    sink.accept(&mut batch, &ledger).await.unwrap();
+    assert_eq!((batch.len(), ledger.accepted()), (0, 2));
+    sink.finish(&ledger).await.unwrap();
+    assert_eq!(log.entries(), ["0 1", "2 3", "4"]);
+    assert_eq!(ledger.accepted(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_leaves_the_whole_slice_to_the_next_run() {
+    let slices = Slices {
+        fails_at: Some("3"),
+        ..Slices::default()
+    };
+    let log = slices.log.clone();
+    let mut sink = Batches::new(slices).at_most(3).retries(2);
+    let (accepted, told) = run(&mut sink, posts(20)).await;
+    assert_eq!(accepted, 3);
+    assert_eq!(
+        told.as_deref(),
+        Some("ingestor 'batches' failed on at://did:plc:a/app.bsky.feed.post/3 and 2 more: full")
+    );
+    assert_eq!(log.entries(), ["0 1 2", "3 4 5", "3 4 5", "3 4 5"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slice_that_fails_can_be_skipped_or_become_dead_letters() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dead");
+    let slices = || Slices {
+        fails_at: Some("3"),
+        ..Slices::default()
+    };
+    let mut skips = Batches::new(slices()).at_most(3).retries(0).or_skip();
+    assert_eq!(run(&mut skips, posts(8)).await, (8, None));
+    let file = crate::sink::DeadLetterFile::open(&path).unwrap();
+    let mut keeps = Batches::new(slices()).at_most(3).retries(0);
+    keeps = keeps.or_dead_letter(file);
+    assert_eq!(run(&mut keeps, posts(8)).await, (8, None));
+    let letters = std::fs::read_to_string(&path).unwrap();
+    let keys = letters.lines().map(|line| {
+        let letter: serde_json::Value = serde_json::from_str(line).unwrap();
+        letter["event"]["commit"]["rkey"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    });
+    assert_eq!(keys.collect::<Vec<_>>(), ["3", "4", "5"]);
+}
