@@ -70,6 +70,10 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l duration -d
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l idle-timeout -d 'End with exit code 5 when no event came for this long' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-lag -d 'End with exit code 5 when the stream is read further behind than this' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l grace -d 'Allow this long for the rest to be delivered when asked to stop' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l envelope -d 'Put messages into an envelope, or leave them as they are [default: auto]' -r -f -a "always\t'Each is put into an envelope'
+auto\t'Each that is not an event of a Jetstream is put into an envelope'
+never\t'Each is a line as it is'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l lag -d 'Deliver each message only when it is this old' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-retries -d 'Give up after this many failed tries in a row; 0 for none' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-backoff -d 'Wait at most this long between two tries' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l connect-timeout -d 'Allow this long for a connection to open' -r

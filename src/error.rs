@@ -68,13 +68,14 @@ impl Error {
             Self::Source(error) => match error {
                 SourceError::Unreachable { .. } => ErrorKind::Unreachable,
                 SourceError::Refused { .. } => ErrorKind::Refused,
-                SourceError::Gap { .. } => ErrorKind::Gap,
+                SourceError::Gap { .. } | SourceError::NumberGap { .. } => ErrorKind::Gap,
                 #[cfg(feature = "nats")]
                 SourceError::Nats(error) => error.kind(),
                 SourceError::Other(..) => ErrorKind::Failed,
                 SourceError::Foreign { .. }
                 | SourceError::Elsewhere { .. }
                 | SourceError::NoSuchNumber { .. }
+                | SourceError::NoEvents { .. }
                 | SourceError::Setup { .. } => ErrorKind::Usage,
             },
             Self::Cursor(CursorError::Taken(_)) => ErrorKind::CursorTaken,
@@ -105,7 +106,11 @@ impl Error {
             Self::Source(SourceError::NoSuchNumber { .. }) => {
                 Some("set the cursor to a time: rocketman cursor set FILE 2h".to_owned())
             }
-            Self::Source(SourceError::Gap { .. }) => {
+            Self::Source(SourceError::NoEvents { .. }) => Some(
+                "leave off --collection, --did, --kind, --op and --shard, and choose messages by their subject: nats://HOST/STREAM?subject=FILTER"
+                    .to_owned(),
+            ),
+            Self::Source(SourceError::Gap { .. } | SourceError::NumberGap { .. }) => {
                 Some("to go on behind the gap, leave --on-gap fail off once".to_owned())
             }
             #[cfg(feature = "nats")]

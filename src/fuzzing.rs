@@ -113,6 +113,8 @@ pub fn resolve(
                 let (source, is_demo) = match settings.source {
                     SourceSettings::Jetstream(source) => (source, false),
                     SourceSettings::Demo(_, source) => (source, true),
+                    #[cfg(feature = "nats")]
+                    SourceSettings::Nats(_) => return Resolved::Other,
                 };
                 Resolved::Tail {
                     source: Box::new(source),

@@ -7,6 +7,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+#[cfg(feature = "nats")]
+use crate::source::NatsSource;
 use crate::{
     STATE,
     cursor::{AnyCursorStore, FileCursor, NoCursor},
@@ -107,6 +109,11 @@ fn open_source(
     stats: &Arc<Stats>,
 ) -> Result<(AnySource, Option<DemoServer>), Failure> {
     let (settings, demo) = match settings {
+        #[cfg(feature = "nats")]
+        SourceSettings::Nats(settings) => {
+            let source = NatsSource::new(*settings, Arc::clone(stats));
+            return Ok((AnySource::Nats(Box::new(source)), None));
+        }
         SourceSettings::Jetstream(settings) => (settings, None),
         SourceSettings::Demo(demo, mut settings) => {
             let server = DemoServer::start(demo).map_err(|source| Failure::System {

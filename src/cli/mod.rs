@@ -33,7 +33,10 @@ pub use self::{
     parse::parse,
     probe::ProbeArgs,
     serve::{ServeArgs, Speed},
-    source::{ConnectionArgs, FilterArgs, KINDS, OPERATIONS, OnGapArg, PositionArgs},
+    source::{
+        ConnectionArgs, EnvelopeArg, FilterArgs, KINDS, OPERATIONS, OnGapArg, PositionArgs,
+        StreamArgs,
+    },
     stop::StopArgs,
 };
 
@@ -217,7 +220,7 @@ Examples:
 /// All that can be typed after `rocketman tail`.
 #[derive(Debug, Args)]
 pub struct TailArgs {
-    /// Servers to read from, in order of preference, or demo:
+    /// Servers to read from, in order of preference, or a stream of NATS, or demo:
     ///
     /// wss://HOST[:PORT]/subscribe is the Jetstream exactly there. https://HOST or HOST[:PORT] is the Jetstream of that
     /// host; without a scheme, TLS is used except on loopback. The next server is tried when one cannot be
@@ -225,6 +228,12 @@ pub struct TailArgs {
     ///
     /// demo: is a stream of invented events, served and read within this process, without a network. demo:?rate=1000&seed=7
     /// says how many events there are in a second (or max) and which: the same seed gives the same events. It stands alone.
+    ///
+    /// nats://HOST[:PORT][,HOST…]/STREAM?subject=FILTER is a stream of NATS JetStream, or what of it has these subjects; nats:STREAM
+    /// is one of the servers that the nats command is set up for. It stands alone. It is read by message numbers: --cursor N begins
+    /// with message N, --cursor 0 with the first that there is, and without both and without a saved cursor with the next new one.
+    /// With --exit-at-end it ends with the message that was the last when it began. Names and secrets come from the variables and
+    /// contexts of the nats command, never from the address.
     ///
     /// Without any, the public instances of Bluesky are read. ROCKETMAN_SOURCE lists servers, separated by blanks.
     #[arg(value_name = "SOURCE", hide_short_help = true)]
@@ -241,6 +250,9 @@ pub struct TailArgs {
     /// Until when.
     #[command(flatten)]
     pub stop: StopArgs,
+    /// How to read a stream of NATS.
+    #[command(flatten)]
+    pub stream: StreamArgs,
     /// How to stay connected.
     #[command(flatten)]
     pub connection: ConnectionArgs,

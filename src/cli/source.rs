@@ -81,7 +81,8 @@ pub struct PositionArgs {
     pub cursor_file: Option<PathBuf>,
     /// Begin at this cursor: a server's number, microseconds since 1970, a time, or an age
     ///
-    /// It is sent as given. A number below 1000000000000000 means an event of one particular server. Wins over what is in a cursor file.
+    /// It is sent as given. A number below 1000000000000000 means an event of one particular server, or a message of a stream of NATS,
+    /// where 0 is the first that there is. Wins over what is in a cursor file.
     #[arg(
         long,
         value_name = "CURSOR",
@@ -93,6 +94,8 @@ pub struct PositionArgs {
     ///
     /// A GAP line on stderr names the times from and to which events are missing. With fail, that ends the run with exit
     /// code 4, and a saved cursor stays before the gap. With --did a pause may be the accounts' own, which the line then says.
+    /// For a stream of NATS it names numbers: of the last message that was read, and of the first that is there. One that was
+    /// deleted and made anew is a gap too, and so is one that ends before the cursor.
     #[arg(
         long,
         value_name = "ACTION",
@@ -109,6 +112,40 @@ pub struct PositionArgs {
     /// That is the case on another server, or on one that counts its events anew. Repeats are recognised and dropped.
     #[arg(long, value_name = "DURATION", env = "ROCKETMAN_REWIND", value_parser = duration, default_value = "10s", hide_short_help = true)]
     pub rewind: Duration,
+}
+
+/// What becomes of a message
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EnvelopeArg {
+    /// Each is put into an envelope
+    Always,
+    /// Each that is not an event of a Jetstream is put into an envelope
+    Auto,
+    /// Each is a line as it is
+    Never,
+}
+
+/// How to read a stream of NATS
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Streams of NATS")]
+pub struct StreamArgs {
+    /// Put messages into an envelope, or leave them as they are [default: auto]
+    ///
+    /// An envelope is one line of JSON: seq, the message's number in the stream; subject; time, when it was stored; headers, each
+    /// with a list of values; type, the number in the header reflex_type, 0 without that and null where it is no number; key, the
+    /// subject; and data, which is the payload where that is JSON, else a text, else in Base64, which encoding then says.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        env = "ROCKETMAN_ENVELOPE",
+        hide_short_help = true
+    )]
+    pub envelope: Option<EnvelopeArg>,
+    /// Deliver each message only when it is this old
+    ///
+    /// By the time it was stored and the clock of this machine. For those who want to come after somebody else.
+    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_LAG", value_parser = interval, hide_short_help = true)]
+    pub lag: Option<Duration>,
 }
 
 /// How to stay connected
@@ -135,7 +172,8 @@ pub struct ConnectionArgs {
     pub connect_timeout: Duration,
     /// Reconnect when nothing at all was received for this long
     ///
-    /// Pings are sent three times as often, so that even a quiet stream receives something.
+    /// Pings are sent three times as often, so that even a quiet stream receives something. A stream of NATS sends heartbeats; after
+    /// 9s without one, or after this time if it is shorter, it is read by another consumer.
     #[arg(long, value_name = "DURATION", env = "ROCKETMAN_FRAME_TIMEOUT", value_parser = interval, default_value = "75s", hide_short_help = true)]
     pub frame_timeout: Duration,
     /// Have the server leave out events whose JSON is larger than this

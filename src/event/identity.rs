@@ -13,13 +13,16 @@ use super::Span;
 /// A 64-bit hash that is the same for the same event on every server.
 ///
 /// Commits: of (did, rev, collection, rkey, operation). Identity, account and sync events with an upstream number: of
-/// (kind, did, number). Everything else: of the line without its `time_us` and `cursor`.
+/// (kind, did, number). Messages of a NATS stream that are no events: of the payload and its number there. Everything else: of the
+/// line without its `time_us` and `cursor`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Identity(u64);
 
 /// The seeds keep the three forms apart.
 const NUMBERED: u64 = 1;
 const WHOLE: u64 = 2;
+#[cfg(feature = "nats")]
+const MESSAGE: u64 = 1 << 63;
 
 /// Room for the parts of an ordinary commit, which come to 80 to 110 bytes; longer ones take the slow road.
 const ON_STACK: usize = 256;
@@ -84,6 +87,12 @@ impl Identity {
         ]
         .concat();
         Self(xxh3_64_with_seed(&joined, NUMBERED))
+    }
+
+    /// The identity of a message that is no event, in a stream that numbers its messages: equal ones are different messages.
+    #[cfg(feature = "nats")]
+    pub(crate) fn of_message(seq: u64, payload: &[u8]) -> Self {
+        Self(xxh3_64_with_seed(payload, MESSAGE | seq))
     }
 
     /// The identity of anything else, from what is left of its line.

@@ -19,6 +19,8 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
+#[cfg(feature = "nats")]
+pub(crate) use self::decode::tidy;
 pub use self::{
     batch::{Batch, Events},
     change::{Change, RecordError},

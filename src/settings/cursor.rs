@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{SettingsError, in_state_directory};
+use super::{SettingsError, in_state_directory, source::endpoints};
 use crate::{
     cli::{CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
     event::{Origin, Start, micros_since_1970, show_time},
@@ -56,8 +56,11 @@ impl CursorSettings {
                 files: FilesArgs { forget_files },
             }) => {
                 let start = start(&value, now)?;
-                let endpoint = source.as_deref().map(Endpoint::parse).transpose()?;
-                let target = Target::Start(start, endpoint.map(|endpoint| endpoint.origin()));
+                let origin = match source {
+                    Some(source) => endpoints(&[source])?.first().map(Endpoint::origin),
+                    None => None,
+                };
+                let target = Target::Start(start, origin);
                 Self::Move {
                     path: path(file),
                     target,

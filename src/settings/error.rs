@@ -58,6 +58,25 @@ pub(crate) enum SettingsError {
     MixedDemo(String),
     #[error("'{0}' is a server, and only recordings and demo: can be served")]
     ServesNoServers(String),
+    #[cfg(feature = "nats")]
+    #[error("a stream of NATS stands alone: '{0}' cannot be read with it")]
+    MixedNats(String),
+    #[error("'{0}' is a stream of NATS, and only Jetstream servers are possible here")]
+    OnlyJetstream(String),
+    #[error("{0} is for streams of NATS, and the source is none")]
+    ForNats(&'static str),
+    #[cfg(feature = "nats")]
+    #[error("{0} is for Jetstream servers, and the source is a stream of NATS")]
+    ForJetstream(&'static str),
+    #[cfg(feature = "nats")]
+    #[error("--envelope always hides events, and {0} has to look into them")]
+    EnvelopeHides(&'static str),
+    #[cfg(not(feature = "nats"))]
+    #[error("'{0}' is a stream of NATS, and this build has no NATS")]
+    WithoutNats(String),
+    #[cfg(feature = "nats")]
+    #[error(transparent)]
+    Nats(#[from] crate::nats::NatsError),
     #[error("{0} is for recordings, and demo: is none")]
     ForRecordings(&'static str),
     #[error("the environment's proxy cannot be used")]
@@ -100,6 +119,16 @@ impl SettingsError {
             Self::ServesNoServers(_) => Some("record it first: rocketman tail SOURCE -o FILE".to_owned()),
             Self::ForRecordings("--speed") => Some("say how fast it is with demo:?rate=1000".to_owned()),
             Self::ForRecordings(_) => Some("record it first: rocketman tail demo: -n 10000 -o FILE".to_owned()),
+            Self::OnlyJetstream(_) => Some("nats stream info STREAM looks at one; rocketman tail SOURCE --cursor N begins at a message".to_owned()),
+            Self::ForNats(_) => Some("name one as the SOURCE: nats://HOST/STREAM".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::EnvelopeHides(_) => Some("choose messages by their subject instead: nats://HOST/STREAM?subject=FILTER".to_owned()),
+            #[cfg(not(feature = "nats"))]
+            Self::WithoutNats(_) => Some("build it with --features nats".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::Nats(error) => error.hint(),
+            #[cfg(feature = "nats")]
+            Self::MixedNats(_) => Some("run two processes, one for each".to_owned()),
             Self::MixedDemo(_) => Some("run two processes, one for each".to_owned()),
             _ => None,
         }

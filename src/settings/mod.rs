@@ -7,6 +7,8 @@ mod output;
 mod probe;
 mod serve;
 mod source;
+#[cfg(feature = "nats")]
+mod stream;
 mod tail;
 
 use std::path::{Path, PathBuf};

@@ -92,7 +92,9 @@ pub(super) fn demo(sources: &[String]) -> Result<Option<Demo>, SettingsError> {
     }
 }
 
-fn shown(text: &str) -> String {
+/// At most 200 characters of what was typed, escaped, without what may be secret: what stands before an '@'.
+pub(super) fn shown(text: &str) -> String {
+    let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
     text.chars()
         .take(200)
         .flat_map(char::escape_debug)

@@ -6,14 +6,22 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{SettingsError, filter::Wanted, serve};
+#[cfg(feature = "nats")]
+use super::stream as nats_stream;
+use super::{
+    SettingsError,
+    filter::Wanted,
+    serve::{self, shown},
+};
+#[cfg(feature = "nats")]
+use crate::source::nats::NatsSourceSettings;
 use crate::{
-    cli::{ConnectionArgs, OnGapArg},
+    cli::{ConnectionArgs, OnGapArg, StreamArgs},
     event::{LineRules, Start, parse_time},
     serve::{Demo, Feed},
     source::{
-        BadEventFile,
-        jetstream::{Endpoint, JetstreamSettings, OnGap, Proxies},
+        BadEventFile, OnGap,
+        jetstream::{Endpoint, JetstreamSettings, Proxies},
     },
 };
 
@@ -24,6 +32,9 @@ pub(crate) enum SourceSettings {
     Jetstream(JetstreamSettings),
     /// A stream to invent, and how to read it; its endpoint is known once it is served.
     Demo(Demo, JetstreamSettings),
+    /// A stream of NATS.
+    #[cfg(feature = "nats")]
+    Nats(Box<NatsSourceSettings>),
 }
 
 /// What flags say about a source besides its address and its connection.
@@ -41,10 +52,26 @@ impl SourceSettings {
     pub(super) fn resolve(
         sources: &[String],
         reading: Reading,
+        stream: StreamArgs,
         connection: ConnectionArgs,
         wanted: Wanted,
         variable: &impl Fn(&str) -> Option<String>,
     ) -> Result<Self, SettingsError> {
+        if let Some(address) = sources.iter().find(|source| is_nats(source)) {
+            #[cfg(feature = "nats")]
+            return nats_stream::resolve(
+                address, sources, reading, stream, connection, &wanted, variable,
+            )
+            .map(|settings| Self::Nats(Box::new(settings)));
+            #[cfg(not(feature = "nats"))]
+            return Err(SettingsError::WithoutNats(shown(address)));
+        }
+        let StreamArgs { envelope, lag } = stream;
+        for (flag, is_given) in [("--envelope", envelope.is_some()), ("--lag", lag.is_some())] {
+            if is_given {
+                return Err(SettingsError::ForNats(flag));
+            }
+        }
         let Reading {
             start,
             rewind,
@@ -65,10 +92,7 @@ impl SourceSettings {
             },
             start,
             rewind,
-            on_gap: match on_gap {
-                OnGapArg::Warn => OnGap::Warn,
-                OnGapArg::Fail => OnGap::Fail,
-            },
+            on_gap: on_gap.into(),
             exit_at_end,
             rules,
             proxies: Proxies::from_env(variable)?,
@@ -86,11 +110,29 @@ impl SourceSettings {
         match self {
             Self::Jetstream(settings) => servers(&settings.endpoints),
             Self::Demo(demo, _) => demo.describe(),
+            #[cfg(feature = "nats")]
+            Self::Nats(settings) => nats_stream::describe(settings),
         }
     }
 }
 
-fn open_bad_events(path: PathBuf) -> Result<Arc<BadEventFile>, SettingsError> {
+impl From<OnGapArg> for OnGap {
+    fn from(on_gap: OnGapArg) -> Self {
+        match on_gap {
+            OnGapArg::Warn => Self::Warn,
+            OnGapArg::Fail => Self::Fail,
+        }
+    }
+}
+
+/// Whether a source is meant to be a stream of NATS.
+fn is_nats(source: &str) -> bool {
+    ["nats:", "nats+", "tls://"]
+        .iter()
+        .any(|start| source.starts_with(start))
+}
+
+pub(super) fn open_bad_events(path: PathBuf) -> Result<Arc<BadEventFile>, SettingsError> {
     BadEventFile::open(&path)
         .map(Arc::new)
         .map_err(|source| SettingsError::BadEvents { path, source })
@@ -148,6 +190,9 @@ pub(super) fn time(flag: &'static str, text: &str, now: SystemTime) -> Result<u6
 pub(super) fn endpoints(sources: &[String]) -> Result<Vec<Endpoint>, SettingsError> {
     if sources.is_empty() {
         return Ok(Endpoint::public());
+    }
+    if let Some(address) = sources.iter().find(|source| is_nats(source)) {
+        return Err(SettingsError::OnlyJetstream(shown(address)));
     }
     Ok(sources
         .iter()

@@ -45,6 +45,7 @@ impl TailSettings {
             position,
             mut output,
             stop,
+            stream,
             connection,
             operation: OperationArgs { metrics_addr },
         } = args;
@@ -93,7 +94,8 @@ impl TailSettings {
             bad_events,
         };
         let sources = or_variable(source, "ROCKETMAN_SOURCE", &variable);
-        let source = SourceSettings::resolve(&sources, reading, connection, wanted, &variable)?;
+        let source =
+            SourceSettings::resolve(&sources, reading, stream, connection, wanted, &variable)?;
         let from = beginning(start, cursor_file.as_deref());
         let introduction = introduction(&source.describe(), &filter, hides_kinds, &from);
         let pipeline = PipelineSettings {

@@ -2,10 +2,17 @@
 
 mod bad_file;
 pub mod jetstream;
+#[cfg(feature = "nats")]
+pub mod nats;
 
 use std::convert::Infallible;
 
-pub use self::{bad_file::BadEventFile, jetstream::Jetstream};
+#[cfg(feature = "nats")]
+pub use self::nats::NatsSource;
+pub use self::{
+    bad_file::BadEventFile,
+    jetstream::{Jetstream, OnGap},
+};
 use crate::event::{Batch, Place, show_time};
 
 /// What a source has to say besides its events.
@@ -114,6 +121,30 @@ pub enum SourceError {
         /// The number.
         seq: u64,
     },
+    /// A stream that numbers its messages no longer has what was asked for, and that is to be the end.
+    #[error("GAP from={from} to={to}: {stream} {why}")]
+    NumberGap {
+        /// The stream.
+        stream: String,
+        /// The last message that was read, or the one before the first that was asked for.
+        from: u64,
+        /// The first message that would come next.
+        to: u64,
+        /// What became of those in between.
+        why: &'static str,
+    },
+    /// The messages of a stream are no events, and a filter is to look into them.
+    #[error(
+        "message {seq} of {stream} (subject '{subject}') is no event of a Jetstream, so no filter can look into it"
+    )]
+    NoEvents {
+        /// The stream.
+        stream: String,
+        /// The message.
+        seq: u64,
+        /// Its subject, escaped and bounded.
+        subject: String,
+    },
     /// NATS.
     #[cfg(feature = "nats")]
     #[error(transparent)]
@@ -140,30 +171,41 @@ pub enum SourceError {
 pub enum AnySource {
     /// A Jetstream server.
     Jetstream(Box<Jetstream>),
+    /// A stream of NATS.
+    #[cfg(feature = "nats")]
+    Nats(Box<NatsSource>),
 }
 
 impl Source for AnySource {
     fn resume(&mut self, place: &Place, same_filter: bool) -> Result<bool, SourceError> {
         match self {
             Self::Jetstream(source) => source.resume(place, same_filter),
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.resume(place, same_filter),
         }
     }
 
     async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, SourceError> {
         match self {
             Self::Jetstream(source) => source.next_batch(batch).await,
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.next_batch(batch).await,
         }
     }
 
     async fn idle(&mut self) -> Infallible {
         match self {
             Self::Jetstream(source) => source.idle().await,
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.idle().await,
         }
     }
 
     async fn close(&mut self) {
         match self {
             Self::Jetstream(source) => source.close().await,
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.close().await,
         }
     }
 }

@@ -62,6 +62,8 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("tail", "--duration", &["flags::behaviour::limits_end_the_stream_before_the_first_event_behind_them"]),
     ("tail", "--idle-timeout", &["limits::a_stream_without_events_ends_after_the_idle_timeout_with_exit_code_5"]),
     ("tail", "--max-lag", &["limits::a_stream_that_falls_behind_max_lag_ends_with_exit_code_5_after_delivering_what_came"]),
+    ("tail", "--envelope", &["nats::source::events_go_through_as_they_are_and_are_filtered"]),
+    ("tail", "--lag", &["nats::source::messages_are_held_back_until_they_are_as_old_as_asked"]),
     ("tail", "--metrics-addr", &["operation::metrics::the_page_counts_what_happened"]),
     ("tail", "--bad-events", &["bad_events::each_bad_event_is_one_line_with_its_class_its_place_and_itself"]),
     ("tail", "--grace", &["flags::behaviour::grace_bounds_the_wait_for_a_program_that_hangs"]),

@@ -1,10 +1,11 @@
 //! A cable between the program and a server, which can be pulled: what was open then stays open, and the program hears nothing more.
+//! Or it can be cut: what was open is closed.
 
 use std::{
     io::{Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
     },
     thread,
@@ -20,6 +21,7 @@ pub struct Cable {
 struct State {
     is_pulled: AtomicBool,
     pulls: AtomicU32,
+    clients: Mutex<Vec<TcpStream>>,
 }
 
 impl Cable {
@@ -44,6 +46,13 @@ impl Cable {
         self.state.pulls.fetch_add(1, SeqCst);
     }
 
+    /// Closes all connections. New ones pass.
+    pub fn cut(&self) {
+        for client in self.state.clients.lock().unwrap().drain(..) {
+            client.shutdown(Shutdown::Both).ok();
+        }
+    }
+
     /// New connections pass again. What was opened before stays dead.
     pub fn plug(&self) {
         self.state.is_pulled.store(false, SeqCst);
@@ -57,6 +66,11 @@ fn connect(mut client: TcpStream, behind: u16, state: &Arc<State>) {
         client.read_to_end(&mut Vec::new()).ok();
         return;
     }
+    state
+        .clients
+        .lock()
+        .unwrap()
+        .push(client.try_clone().unwrap());
     let server = TcpStream::connect(("127.0.0.1", behind)).unwrap();
     let (from_server, to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
     let for_other = Arc::clone(state);

@@ -56,6 +56,11 @@ impl Nats {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
+    /// The port it serves on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The address of a stream, or of a bucket and a key.
     pub fn address(&self, path: &str) -> String {
         format!("{}/{path}", self.url())

@@ -1,0 +1,134 @@
+//! A stream of NATS as the source, from what was typed and from what the `nats` command is set up for.
+
+use std::time::Duration;
+
+use super::{
+    SettingsError,
+    filter::Wanted,
+    serve::shown,
+    source::{Reading, open_bad_events},
+};
+use crate::{
+    cli::{ConnectionArgs, EnvelopeArg, StreamArgs},
+    nats::{Given, NatsError, NatsSettings, StreamAddress},
+    source::nats::{Enveloping, NatsSourceSettings},
+};
+
+/// Checks the address, and what was said about the source, against each other. Nothing is connected to.
+pub(super) fn resolve(
+    address: &str,
+    sources: &[String],
+    reading: Reading,
+    stream: StreamArgs,
+    connection: ConnectionArgs,
+    wanted: &Wanted,
+    variable: &impl Fn(&str) -> Option<String>,
+) -> Result<NatsSourceSettings, SettingsError> {
+    if let Some(other) = sources.iter().find(|source| *source != address) {
+        return Err(SettingsError::MixedNats(shown(other)));
+    }
+    if sources.len() > 1 {
+        return Err(SettingsError::MixedNats(shown(address)));
+    }
+    let StreamArgs { envelope, lag } = stream;
+    let enveloping = match envelope {
+        None | Some(EnvelopeArg::Auto) => Enveloping::Auto,
+        Some(EnvelopeArg::Always) => Enveloping::Always,
+        Some(EnvelopeArg::Never) => Enveloping::Never,
+    };
+    let events_only = filter_flag(wanted);
+    if let (Some(flag), Enveloping::Always) = (events_only, enveloping) {
+        return Err(SettingsError::EnvelopeHides(flag));
+    }
+    let Reading {
+        start,
+        rewind,
+        on_gap,
+        exit_at_end,
+        rules,
+        bad_events,
+    } = reading;
+    let ConnectionArgs {
+        max_retries,
+        max_backoff,
+        connect_timeout,
+        frame_timeout,
+        max_message_size,
+        max_frame_size,
+        no_compress,
+        threads,
+    } = connection;
+    for (flag, is_given) in [
+        ("--max-message-size", max_message_size.is_some()),
+        ("--no-compress", no_compress),
+        ("--threads", threads > 1),
+    ] {
+        if is_given {
+            return Err(SettingsError::ForJetstream(flag));
+        }
+    }
+    let StreamAddress {
+        servers,
+        stream,
+        subject,
+        context,
+    } = StreamAddress::parse(address).map_err(NatsError::from)?;
+    let settings =
+        NatsSettings::resolve(&servers, context.as_deref(), &Given::default(), variable)?;
+    let settings = NatsSettings {
+        connect_timeout,
+        max_retries,
+        max_backoff,
+        ..settings
+    };
+    Ok(NatsSourceSettings {
+        subjects: subject.into_iter().collect(),
+        start,
+        rewind,
+        exit_at_end,
+        on_gap: on_gap.into(),
+        enveloping,
+        rules,
+        events_only: events_only.is_some(),
+        lag: lag.unwrap_or(Duration::ZERO),
+        max_message_bytes: max_frame_size as usize,
+        frame_timeout,
+        bad_events: bad_events.map(open_bad_events).transpose()?,
+        ..NatsSourceSettings::new(settings, stream)
+    })
+}
+
+/// What is read, in words.
+pub(super) fn describe(settings: &NatsSourceSettings) -> String {
+    let NatsSourceSettings {
+        connection,
+        stream,
+        subjects,
+        ..
+    } = settings;
+    let only = match subjects.as_slice() {
+        [] => String::new(),
+        subjects => format!(" (subject {})", subjects.join(", ")),
+    };
+    format!("{}/{stream}{only}", connection.shown())
+}
+
+/// A part of the filter that looks into events, if there is one.
+fn filter_flag(wanted: &Wanted) -> Option<&'static str> {
+    let Wanted {
+        collections,
+        dids,
+        kinds,
+        operations,
+        shard: _,
+        hides_kinds: _,
+    } = wanted;
+    [
+        ("--collection", collections.is_empty()),
+        ("--did", dids.is_empty()),
+        ("--op", operations.is_empty()),
+        ("--kind", kinds.is_empty()),
+    ]
+    .into_iter()
+    .find_map(|(flag, is_empty)| (!is_empty).then_some(flag))
+}

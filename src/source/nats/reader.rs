@@ -1,0 +1,216 @@
+//! What becomes of each message, and what is known across consumers.
+//!
+//! Knows nothing of connections: `session` hands it messages, one after the other.
+
+use std::{sync::Arc, time::Duration};
+
+use tracing::warn;
+
+use super::{
+    Enveloping,
+    delivery::Delivery,
+    line::Message,
+    track::{Gap, Track},
+};
+use crate::{
+    STATE,
+    event::{BadEvent, Batch, LineRules, Origin, Span, show_time},
+    source::{BadEventFile, Flow, OnGap, SourceError},
+    stats::{EventClass, Stats},
+};
+
+/// How much of a bad message is logged.
+const EXCERPT: usize = 160;
+
+/// What outlives a consumer and is needed to read one.
+#[derive(Debug)]
+pub(super) struct Reader {
+    pub(super) track: Track,
+    /// The stream, for messages.
+    pub(super) stream: String,
+    pub(super) enveloping: Enveloping,
+    pub(super) rules: LineRules,
+    pub(super) events_only: bool,
+    pub(super) max_message_bytes: usize,
+    pub(super) lag: Duration,
+    pub(super) on_gap: OnGap,
+    /// Only some subjects are read, so that numbers are left out whatever happens.
+    pub(super) is_part: bool,
+    pub(super) stats: Arc<Stats>,
+    pub(super) bad_file: Option<Arc<BadEventFile>>,
+    pub(super) exit_at_end: bool,
+    /// The run ends with the message of this number.
+    pub(super) end: Option<u64>,
+    /// The first number that was left out since the last look at the stream.
+    pub(super) left_out: Option<u64>,
+    /// A message was an event, so that later ones that are none are mere exceptions.
+    pub(super) met_event: bool,
+}
+
+/// What one read found.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) frames: u64,
+    pub(super) messages: u64,
+    pub(super) wire_bytes: u64,
+    pub(super) event_bytes: u64,
+    events: [u32; EventClass::COUNT],
+}
+
+impl Reader {
+    /// Makes a line of a message. `Some` ends the reading.
+    pub(super) fn admit(
+        &mut self,
+        message: &async_nats::Message,
+        delivery: Delivery,
+        batch: &mut Batch,
+        counts: &mut Counts,
+    ) -> Option<Result<Flow, SourceError>> {
+        if self.end.is_some_and(|end| delivery.seq > end) {
+            return Some(Ok(Flow::End));
+        }
+        counts.messages += 1;
+        counts.wire_bytes += message.length as u64;
+        let start = batch.buffer().len();
+        match self.write(message, delivery, batch) {
+            Ok(envelope) => {
+                let class = EventClass::of(envelope.kind, envelope.operation);
+                if let Some(counter) = counts.events.get_mut(class.index()) {
+                    *counter += 1;
+                }
+                batch.keep(start, envelope);
+                counts.event_bytes += (batch.buffer().len() - start) as u64;
+            }
+            Err(_) if self.events_only && !self.met_event && is_message(message) => {
+                return Some(Err(SourceError::NoEvents {
+                    stream: self.stream.clone(),
+                    seq: delivery.seq,
+                    subject: shown(&message.subject),
+                }));
+            }
+            Err(bad) => self.report(bad, &message.payload, batch),
+        }
+        self.track.reached(delivery.seq);
+        let is_last = self
+            .end
+            .is_some_and(|end| delivery.seq >= end || delivery.pending == 0);
+        is_last.then_some(Ok(Flow::End))
+    }
+
+    fn write(
+        &mut self,
+        message: &async_nats::Message,
+        delivery: Delivery,
+        batch: &mut Batch,
+    ) -> Result<crate::event::Envelope, BadEvent> {
+        if message.payload.len() > self.max_message_bytes {
+            return Err(BadEvent::TooLarge);
+        }
+        let start = batch.buffer().len();
+        let line = Message {
+            seq: delivery.seq,
+            time_ns: delivery.time_ns,
+            subject: &message.subject,
+            headers: message.headers.as_ref(),
+            payload: &message.payload,
+        };
+        let envelope = line.write(batch, self.enveloping, self.rules)?;
+        let is_event = envelope.did != Span::default();
+        if self.events_only && !is_event {
+            batch.cut(start);
+            return Err(BadEvent::Envelope);
+        }
+        self.met_event |= is_event;
+        Ok(envelope)
+    }
+
+    /// Whether a gap has to be known before anything behind it is delivered.
+    pub(super) fn must_look(&self) -> bool {
+        self.on_gap == OnGap::Fail && !self.is_part
+    }
+
+    /// Tells of a gap; an error where that is to be the end.
+    pub(super) fn tell(&self, gap: Gap) -> Result<(), SourceError> {
+        let stream = &self.stream;
+        let (from, to, why) = match gap {
+            Gap::Removed { from, to } if self.is_part => {
+                warn!(target: STATE, stream, from, to, "GAP? from={from} to={to}: {stream} no longer has the messages in between; cannot tell whether wanted ones were among them, for only some subjects are read");
+                return Ok(());
+            }
+            Gap::Removed { from, to } => (from, to, "no longer has the messages in between"),
+            Gap::CutBack { from, to } => (
+                from,
+                to,
+                "ends before that number: it lost messages, or never came so far",
+            ),
+            Gap::MadeAnew { from, to } => (
+                from,
+                to,
+                "was deleted and made anew; the new one is read from its first message",
+            ),
+            Gap::Older { from_us, to_us } => {
+                self.stats.add_gaps(1);
+                if self.on_gap == OnGap::Fail {
+                    let url = stream.clone();
+                    return Err(SourceError::Gap {
+                        url,
+                        from_us,
+                        to_us,
+                    });
+                }
+                let (from, to) = (show_time(from_us), show_time(to_us));
+                warn!(target: STATE, stream, from, to, "GAP from={from} to={to}: {stream} no longer has the messages in between");
+                return Ok(());
+            }
+        };
+        self.stats.add_gaps(1);
+        if self.on_gap == OnGap::Fail {
+            let stream = stream.clone();
+            return Err(SourceError::NumberGap {
+                stream,
+                from,
+                to,
+                why,
+            });
+        }
+        warn!(target: STATE, stream, from, to, "GAP from={from} to={to}: {stream} {why}");
+        Ok(())
+    }
+
+    /// Notes once per batch what was counted, and how far the stream was read.
+    pub(super) fn note(&self, batch: &Batch, counts: &Counts) {
+        let stats = &self.stats;
+        stats.add_messages(counts.messages);
+        stats.add_wire_bytes(counts.wire_bytes);
+        stats.add_event_bytes(counts.event_bytes);
+        for (class, n) in counts.events.iter().enumerate() {
+            stats.add_events(class, u64::from(*n));
+        }
+        if let Some(point) = batch.reached() {
+            stats.set_last(point);
+        }
+    }
+
+    /// Counts a bad message and keeps it where that was asked for; the first of its class is logged.
+    fn report(&self, bad: BadEvent, payload: &[u8], batch: &Batch) {
+        if let (Some(file), Some(origin)) = (&self.bad_file, batch.origin()) {
+            let origin: &Origin = origin;
+            file.append(bad, payload, origin, batch.reached().copied());
+        }
+        if self.stats.add_bad(bad) {
+            let head = payload.get(..EXCERPT).unwrap_or(payload);
+            let excerpt = head.escape_ascii().to_string();
+            warn!(why = %bad, excerpt, "skipped a message that is no event (later ones of this class are only counted)");
+        }
+    }
+}
+
+/// Whether it is a message that somebody meant, and not a mark that a key was deleted.
+fn is_message(message: &async_nats::Message) -> bool {
+    !message.payload.is_empty()
+}
+
+/// A subject of the network, escaped and bounded.
+fn shown(subject: &str) -> String {
+    crate::error::printable(&subject.chars().take(200).collect::<String>())
+}

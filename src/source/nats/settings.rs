@@ -1,0 +1,86 @@
+//! How a stream is to be read.
+
+use std::{sync::Arc, time::Duration};
+
+use super::Enveloping;
+use crate::{
+    event::{LineRules, Start},
+    nats::NatsSettings,
+    source::{BadEventFile, OnGap},
+};
+
+/// The largest message that is accepted unless told otherwise; servers take 1 MiB by default, and 64 MiB at most.
+const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// How long nothing at all may come, heartbeats included. Two of them may be lost, for they come every third of it.
+pub(super) const SILENCE: Duration = Duration::from_secs(9);
+
+/// How to read a stream of a NATS server.
+#[derive(Debug, Clone)]
+pub struct NatsSourceSettings {
+    /// The servers, and who reads.
+    pub connection: NatsSettings,
+    /// The name of the stream.
+    pub stream: String,
+    /// Only messages of these subjects, wildcards included; empty for all.
+    pub subjects: Vec<String>,
+    /// Where to begin, whatever was saved; with the number 0 at the first message that there is. `None` begins behind the last one.
+    pub start: Option<Start>,
+    /// How far a resume goes back that has to be by time, for the cursor is of another stream.
+    pub rewind: Duration,
+    /// Whether to end at the message that is the last when the run begins.
+    pub exit_at_end: bool,
+    /// What a gap means.
+    pub on_gap: OnGap,
+    /// What is put into an envelope.
+    pub enveloping: Enveloping,
+    /// What is done to each line.
+    pub rules: LineRules,
+    /// Only events of a Jetstream are of use, for a filter looks into them: a stream whose first message is none is refused, and
+    /// later ones are stepped over.
+    pub events_only: bool,
+    /// Messages are held back until they are this old.
+    pub lag: Duration,
+    /// The largest message that is accepted, in bytes.
+    pub max_message_bytes: usize,
+    /// How long nothing may come, heartbeats included; 9 s at most.
+    pub frame_timeout: Duration,
+    /// Where messages that are of no use are kept, if anywhere.
+    pub bad_events: Option<Arc<BadEventFile>>,
+}
+
+impl NatsSourceSettings {
+    /// Everything in this stream from now on.
+    pub fn new(connection: NatsSettings, stream: impl Into<String>) -> Self {
+        Self {
+            connection,
+            stream: stream.into(),
+            subjects: Vec::new(),
+            start: None,
+            rewind: Duration::from_secs(10),
+            exit_at_end: false,
+            on_gap: OnGap::Warn,
+            enveloping: Enveloping::Auto,
+            rules: LineRules::default(),
+            events_only: false,
+            lag: Duration::ZERO,
+            max_message_bytes: MAX_MESSAGE_BYTES,
+            frame_timeout: SILENCE,
+            bad_events: None,
+        }
+    }
+
+    /// What stands before the names of JetStream's functions.
+    pub(super) fn api_prefix(&self) -> String {
+        let NatsSettings {
+            js_api_prefix,
+            js_domain,
+            ..
+        } = &self.connection;
+        match (js_api_prefix, js_domain) {
+            (Some(prefix), _) => prefix.clone(),
+            (None, Some(domain)) => format!("$JS.{domain}.API"),
+            (None, None) => "$JS.API".to_owned(),
+        }
+    }
+}

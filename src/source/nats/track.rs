@@ -1,0 +1,302 @@
+//! Where in the stream we are, and what became of the stream meanwhile.
+//!
+//! A number counts in one making of a stream: its instance, told by the time it was made. With it a place is exact, so a resume
+//! goes on behind the last message and need not meet it again.
+
+use std::time::Duration;
+
+use crate::event::{Origin, Place, Point, Position, Start, micros};
+
+/// A first message that is so much later than the time that was asked for means that there were others (design, section 4).
+const MUCH_LATER: Duration = Duration::from_secs(60);
+
+/// What is looked at of a stream before it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StreamState {
+    /// When it was made.
+    pub(super) instance: String,
+    pub(super) first_seq: u64,
+    pub(super) last_seq: u64,
+    /// When the first message was stored, in microseconds since 1970.
+    pub(super) first_us: u64,
+}
+
+/// Where a consumer begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum From {
+    /// With the message of this number, or the next one that is left.
+    Seq(u64),
+    /// With the first message of this time, in microseconds since 1970.
+    Time(u64),
+}
+
+/// Messages that were wanted and are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gap {
+    /// Limits removed those between these two, or somebody purged them.
+    Removed { from: u64, to: u64 },
+    /// The stream ends before the place: it lost its end.
+    CutBack { from: u64, to: u64 },
+    /// The stream was deleted and made anew.
+    MadeAnew { from: u64, to: u64 },
+    /// What was asked for by time, in microseconds since 1970, is older than the first message.
+    Older { from_us: u64, to_us: u64 },
+}
+
+/// What the next consumer goes on with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Next {
+    /// What comes after the last message that there is.
+    New,
+    /// What there is.
+    First,
+    Seq(u64),
+    Time(u64),
+    /// Behind this saved place, in the stream it is of.
+    Behind(Box<Origin>, Point),
+}
+
+/// The place in the stream.
+#[derive(Debug)]
+pub(super) struct Track {
+    next: Next,
+    /// The instance in which `next` counts; unknown before the first look, and for a number that was asked for.
+    instance: Option<String>,
+    rewind: Duration,
+    was_asked: bool,
+}
+
+impl Track {
+    pub(super) fn new(start: Option<Start>, rewind: Duration) -> Self {
+        let next = match start {
+            None => Next::New,
+            Some(Start::Seq(0)) => Next::First,
+            Some(Start::Seq(seq)) => Next::Seq(seq),
+            Some(Start::Time(time_us)) => Next::Time(time_us),
+        };
+        Self {
+            next,
+            instance: None,
+            rewind,
+            was_asked: start.is_some(),
+        }
+    }
+
+    /// Whether the beginning was given, so that a saved place does not count.
+    pub(super) fn was_asked(&self) -> bool {
+        self.was_asked
+    }
+
+    /// Goes on from a saved place.
+    pub(super) fn resume(&mut self, place: &Place) {
+        self.next = match place {
+            Place::Reached(Position { origin, point }) => {
+                Next::Behind(Box::new(origin.clone()), *point)
+            }
+            Place::Time { time_us, .. } => Next::Time(*time_us),
+            Place::Seq { seq, origin } => {
+                let point = Point {
+                    seq: Some(*seq),
+                    time_us: 0,
+                    identity: None,
+                };
+                Next::Behind(Box::new(origin.clone()), point)
+            }
+        };
+    }
+
+    /// The number of the message that is to come next, where one is known.
+    pub(super) fn next_seq(&self) -> Option<u64> {
+        match self.next {
+            Next::Seq(seq) => Some(seq),
+            _ => None,
+        }
+    }
+
+    /// The message of this number was read.
+    pub(super) fn reached(&mut self, seq: u64) {
+        self.next = Next::Seq(seq.saturating_add(1));
+    }
+
+    /// Decides where to begin in a stream that is as it is now, and what is missing there. `host` is its name in origins.
+    pub(super) fn begin(&mut self, host: &str, stream: &StreamState) -> (From, Option<Gap>) {
+        let known = self.instance.replace(stream.instance.clone());
+        let first = stream.first_seq.max(1);
+        let (seq, instance) = match &self.next {
+            Next::New => (stream.last_seq.saturating_add(1), None),
+            Next::First => (first, None),
+            Next::Seq(seq) => (*seq, known),
+            Next::Time(time_us) => return (From::Time(*time_us), older(*time_us, stream)),
+            Next::Behind(origin, point) => {
+                let made_anew = origin
+                    .instance
+                    .as_ref()
+                    .is_some_and(|made| *made != stream.instance);
+                let (Some(seq), true) = (point.seq, origin.host == host || !made_anew) else {
+                    // Another stream: its numbers mean nothing here.
+                    let time_us = point.time_us.saturating_sub(micros(self.rewind));
+                    self.next = Next::Time(time_us);
+                    return (From::Time(time_us), older(time_us, stream));
+                };
+                let seq = seq.saturating_add(u64::from(point.identity.is_some()));
+                (seq, origin.instance.clone())
+            }
+        };
+        let from = seq.saturating_sub(1);
+        let end = stream.last_seq.saturating_add(1);
+        let (seq, gap) = if instance.is_some_and(|made| made != stream.instance) {
+            (first, Some(Gap::MadeAnew { from, to: first }))
+        } else if seq < first {
+            (first, Some(Gap::Removed { from, to: first }))
+        } else if seq > end {
+            (end, Some(Gap::CutBack { from, to: end }))
+        } else {
+            (seq, None)
+        };
+        self.next = Next::Seq(seq);
+        (From::Seq(seq), gap)
+    }
+}
+
+/// The first message is much later than what was asked for, and not the first that ever was.
+fn older(time_us: u64, stream: &StreamState) -> Option<Gap> {
+    let is_later = stream.first_us > time_us.saturating_add(micros(MUCH_LATER));
+    (stream.first_seq > 1 && stream.last_seq >= stream.first_seq && is_later).then_some(
+        Gap::Older {
+            from_us: time_us,
+            to_us: stream.first_us,
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Identity;
+
+    const HOST: &str = "nats://h:4222/S";
+
+    fn stream(instance: &str, first_seq: u64, last_seq: u64) -> StreamState {
+        StreamState {
+            instance: instance.to_owned(),
+            first_seq,
+            last_seq,
+            first_us: 1_000_000_000,
+        }
+    }
+
+    fn track(start: Option<Start>) -> Track {
+        Track::new(start, Duration::from_secs(10))
+    }
+
+    fn saved(seq: Option<u64>, host: &str, instance: &str) -> Place {
+        Place::Reached(Position {
+            origin: Origin {
+                source: "nats".into(),
+                host: host.to_owned(),
+                instance: Some(instance.to_owned()),
+            },
+            point: Point {
+                seq,
+                time_us: 2_000_000_000,
+                identity: Some(Identity::of_rest(b"")),
+            },
+        })
+    }
+
+    fn resumed(place: &Place, stream: &StreamState) -> (From, Option<Gap>) {
+        let mut track = track(None);
+        track.resume(place);
+        track.begin(HOST, stream)
+    }
+
+    #[test]
+    fn without_a_place_it_begins_behind_the_last_message_and_stays_there() {
+        let mut track = track(None);
+        let expected = (From::Seq(51), None);
+        assert_eq!(track.begin(HOST, &stream("a", 1, 50)), expected);
+        // What came while it was connected again is new too.
+        assert_eq!(track.begin(HOST, &stream("a", 1, 60)), expected);
+        track.reached(55);
+        assert_eq!(track.begin(HOST, &stream("a", 1, 60)).0, From::Seq(56));
+    }
+
+    #[test]
+    fn an_empty_stream_begins_with_its_first_message() {
+        for (first, last) in [(0, 0), (1, 0)] {
+            let begun = track(None).begin(HOST, &stream("a", first, last));
+            assert_eq!(begun, (From::Seq(1), None));
+        }
+        assert_eq!(
+            track(None).begin(HOST, &stream("a", 51, 50)),
+            (From::Seq(51), None)
+        );
+    }
+
+    #[test]
+    fn a_number_that_was_asked_for_is_inclusive_and_0_is_the_first_there_is() {
+        let begin = |seq| track(Some(Start::Seq(seq))).begin(HOST, &stream("a", 10, 50));
+        assert_eq!(begin(0), (From::Seq(10), None));
+        assert_eq!(begin(10), (From::Seq(10), None));
+        let gap = Gap::Removed { from: 4, to: 10 };
+        assert_eq!(begin(5), (From::Seq(10), Some(gap)));
+        assert_eq!(begin(51), (From::Seq(51), None));
+        let gap = Gap::CutBack { from: 51, to: 51 };
+        assert_eq!(begin(52), (From::Seq(51), Some(gap)));
+    }
+
+    #[test]
+    fn a_saved_place_is_behind_us() {
+        let place = saved(Some(20), HOST, "a");
+        let begun = resumed(&place, &stream("a", 1, 50));
+        assert_eq!(begun, (From::Seq(21), None));
+        let begun = resumed(&place, &stream("a", 1, 20));
+        assert_eq!(begun, (From::Seq(21), None));
+        let gap = Gap::Removed { from: 20, to: 31 };
+        let begun = resumed(&place, &stream("a", 31, 50));
+        assert_eq!(begun, (From::Seq(31), Some(gap)));
+        let gap = Gap::CutBack { from: 20, to: 16 };
+        let begun = resumed(&place, &stream("a", 1, 15));
+        assert_eq!(begun, (From::Seq(16), Some(gap)));
+    }
+
+    #[test]
+    fn a_stream_that_was_made_anew_is_read_from_its_beginning() {
+        let gap = Gap::MadeAnew { from: 20, to: 1 };
+        let begun = resumed(&saved(Some(20), HOST, "a"), &stream("b", 1, 50));
+        assert_eq!(begun, (From::Seq(1), Some(gap)));
+        let mut track = track(None);
+        track.begin(HOST, &stream("a", 1, 50));
+        track.reached(60);
+        let gap = Gap::MadeAnew { from: 60, to: 1 };
+        assert_eq!(
+            track.begin(HOST, &stream("b", 0, 0)),
+            (From::Seq(1), Some(gap))
+        );
+        assert_eq!(track.begin(HOST, &stream("b", 0, 0)), (From::Seq(1), None));
+    }
+
+    #[test]
+    fn another_name_of_the_same_stream_changes_nothing_and_another_stream_is_read_by_time() {
+        let place = saved(Some(20), "nats://other:4222/S", "a");
+        let begun = resumed(&place, &stream("a", 1, 50));
+        assert_eq!(begun, (From::Seq(21), None));
+        let begun = resumed(&place, &stream("b", 1, 50));
+        assert_eq!(begun, (From::Time(1_990_000_000), None));
+    }
+
+    #[test]
+    fn a_time_before_the_first_message_is_a_gap_only_where_there_were_others() {
+        let at = |time_us| track(Some(Start::Time(time_us)));
+        let begun = at(900_000_000).begin(HOST, &stream("a", 1, 50));
+        assert_eq!(begun, (From::Time(900_000_000), None));
+        let gap = Gap::Older {
+            from_us: 900_000_000,
+            to_us: 1_000_000_000,
+        };
+        let begun = at(900_000_000).begin(HOST, &stream("a", 7, 50));
+        assert_eq!(begun, (From::Time(900_000_000), Some(gap)));
+        let begun = at(950_000_000).begin(HOST, &stream("a", 7, 50));
+        assert_eq!(begun, (From::Time(950_000_000), None));
+    }
+}
