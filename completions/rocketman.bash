@@ -580,7 +580,7 @@ _rocketman() {
             return 0
             ;;
         rocketman__subcmd__tail)
-            opts="-c -d -k -o -x -0 -n -e -q -v -h -V --collection --did --kind --op --shard --since --cursor-file --cursor --on-gap --save-interval --rewind --output --exec --raw --print0 --validate --bad-events --count --exit-at-end --until --duration --idle-timeout --max-lag --grace --envelope --lag --max-retries --max-backoff --connect-timeout --frame-timeout --max-message-size --max-frame-size --no-compress --threads --metrics-addr --quiet --verbose --log-format --progress --color --help --version"
+            opts="-c -d -k -o -x -0 -n -e -q -v -h -V --collection --did --kind --op --shard --since --cursor-file --cursor --on-gap --save-interval --rewind --output --exec --raw --print0 --validate --bad-events --rotate-size --rotate-every --rotate-count --compression-level --checkpoint --max-open-files --on-disk-full --count --exit-at-end --until --duration --idle-timeout --max-lag --grace --envelope --lag --max-retries --max-backoff --connect-timeout --frame-timeout --max-message-size --max-frame-size --no-compress --threads --metrics-addr --quiet --verbose --log-format --progress --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -660,6 +660,34 @@ _rocketman() {
                     ;;
                 --bad-events)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rotate-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rotate-every)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rotate-count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compression-level)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --checkpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-open-files)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-disk-full)
+                    COMPREPLY=($(compgen -W "fail wait" -- "${cur}"))
                     return 0
                     ;;
                 --count)

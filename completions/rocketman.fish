@@ -61,9 +61,17 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l on-gap -d '
 fail\t'Say it and end with exit code 4'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l save-interval -d 'Save the cursor file this often while it changes' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l rewind -d 'Go back this far behind the last event where a resume is by time' -r
-complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s o -l output -d 'Append to this file instead of writing to stdout' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s o -l output -d 'Append to this file, or to those of a pattern, and not to stdout' -r -F
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s x -l exec -d 'Run this program for each event; takes the rest of the line, up to a lone \';\'' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l bad-events -d 'Append messages from the server that are no events to this file' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l rotate-size -d 'Begin a new file when one has this many bytes, such as 64M or 1G' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l rotate-every -d 'Begin a new file at each multiple of this, such as 15m, by the server\'s time of the events' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l rotate-count -d 'Begin a new file when one has this many events' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l compression-level -d 'Compress files that end in .zst (1 to 22) or .gz (1 to 9) this much' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l checkpoint -d 'Make compressed files durable after this much input, this long, or both: 1M, 5s or 1M,5s' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-open-files -d 'Keep at most this many files open at once, one for each collection' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l on-disk-full -d 'What to do when the disk is full' -r -f -a "fail\t'End with exit code 1, as by default'
+wait\t'Say so, and try again until there is room'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s n -l count -d 'End after this many events' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l until -d 'End at the first event of this time or later; an age such as 5m is allowed too' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l duration -d 'End after this time' -r

@@ -61,7 +61,7 @@
 //!
 //! # Features
 //!
-//! `zstd` (default) asks servers for compressed events. `gzip` (default) reads recordings that end in `.gz`. `nats` (default) is NATS JetStream. `cli` (default) is the program `rocketman`; leave it out in a library.
+//! `zstd` (default) asks servers for compressed events, and writes files that end in `.zst`. `gzip` (default) reads and writes those that end in `.gz`. `nats` (default) is NATS JetStream. `cli` (default) is the program `rocketman`; leave it out in a library.
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]
@@ -88,6 +88,7 @@ mod demo;
 mod error;
 #[cfg(feature = "cli")]
 mod exporter;
+mod frames;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -24,7 +24,7 @@ use crate::{
     STATE,
     cursor::{CursorStore, Keeper, NoCursor},
     error::{Error, chain},
-    event::Batch,
+    event::{Batch, Place},
     filter::Filter,
     sink::{Keeping, Ledger, Sink, SinkError},
     source::{Flow, Source},
@@ -173,7 +173,10 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             // What a file has beyond the cursor is only cut off when it comes again.
             if self.source.resume(&saved.place, same_filter)? {
                 files.clone_from(&saved.files);
-                keeping = Keeping::GoesOn;
+                // Where somebody set a place, what was written up to then stays, whoever counts it.
+                if let Place::Reached(_) = saved.place {
+                    keeping = Keeping::GoesOn;
+                }
                 self.keeper.go_on_from(saved);
             }
         }

@@ -24,7 +24,7 @@ use crate::{
     service::Service,
     settings::{Output, SourceSettings, TailSettings},
     shutdown::{Signals, StopSignal},
-    sink::{AnySink, ExecSink, FileSink, StdoutSink},
+    sink::{AnySink, ExecSink, FileSink, Sink, StdoutSink},
     source::{AnySource, Jetstream},
     stats::Stats,
 };
@@ -58,6 +58,17 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
         service: Service::from_env(program::variable),
     };
     info!(target: STATE, "{introduction}");
+    if let (AnySink::File(_), None) = (&sink, &cursor_file) {
+        info!(
+            target: STATE,
+            "without --cursor-file, events may be in {} twice after a crash, or be missing",
+            sink.name()
+        );
+    }
+    let reopen = match &sink {
+        AnySink::File(sink) => Some(sink.reopen()),
+        _ => None,
+    };
     let stats = Arc::new(Stats::default());
     // The demo is held to the end: dropped, it serves no more.
     let (source, _demo) = open_source(source, &stats)?;
@@ -73,6 +84,10 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
         tokio::select! {
             result = &mut run => break result,
             signal = signals.next() => {
+                if let (StopSignal::HangUp, Some(reopen)) = (signal, &reopen) {
+                    reopen.ask();
+                    continue;
+                }
                 if asked.is_some() {
                     warn!(target: STATE, "stopped at once by a second signal; the cursor stays where it was last saved");
                     return Ok(ExitCode::from(INTERRUPTED));
@@ -131,7 +146,7 @@ fn open_source(
 fn open_sink(output: Output) -> Result<AnySink, Failure> {
     Ok(match output {
         Output::Stdout { print0 } => AnySink::Stdout(StdoutSink::new(print0)),
-        Output::File(path) => AnySink::File(FileSink::open(path).map_err(Error::from)?),
+        Output::File(settings) => AnySink::File(FileSink::new(*settings).map_err(Error::from)?),
         Output::Exec { program, arguments } => AnySink::Exec(ExecSink::new(program, arguments)),
     })
 }

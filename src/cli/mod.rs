@@ -11,6 +11,7 @@
 )]
 
 mod cursor;
+mod files;
 mod generate;
 mod operation;
 mod output;
@@ -27,6 +28,7 @@ use clap_complete::Shell;
 
 pub use self::{
     cursor::{CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
+    files::{CheckpointArg, FileArgs, OnDiskFullArg},
     generate::{completions, man_pages},
     operation::OperationArgs,
     output::OutputArgs,
@@ -247,6 +249,9 @@ pub struct TailArgs {
     /// Where to.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Into which files.
+    #[command(flatten)]
+    pub files: FileArgs,
     /// Until when.
     #[command(flatten)]
     pub stop: StopArgs,

@@ -8,10 +8,16 @@ use clap::{Args, builder::BoolishValueParser};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where to")]
 pub struct OutputArgs {
-    /// Append to this file instead of writing to stdout
+    /// Append to this file, or to those of a pattern, and not to stdout
     ///
-    /// Lines are made durable at the pace of the cursor file, and never later than the cursor. With a cursor file, a restart after a
-    /// crash cuts the file back to what the cursor counts, so that each event is in it exactly once. '-' is stdout.
+    /// Files that end in .zst or .gz are compressed. With a cursor file, a restart after a crash cuts files back to what the
+    /// cursor counts, so that each event is in them exactly once; without one, events may be in them twice, or be missing. '-' is
+    /// stdout.
+    ///
+    /// In a pattern, %Y %m %d %H %M %S %j %F and a few more are the server's time of the events in UTC, as of strftime,
+    /// {collection} is the event's collection, or its kind where it has none, and {n} a number. Folders are made. While a file is
+    /// written its name ends in .partial; it gets its name when it is complete and the cursor counts it. At SIGHUP files are
+    /// closed, and new ones begun. A percent sign is written %%.
     #[arg(
         short,
         long,

@@ -213,6 +213,22 @@ pub(super) fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A number of bytes, with K, M or G for 1024, 1024² or 1024³ of them.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    let split = text.len() - usize::from(text.ends_with(['k', 'K', 'm', 'M', 'g', 'G']));
+    let (digits, unit) = text.split_at_checked(split).unwrap_or((text, ""));
+    let shift = match unit {
+        "" => 0,
+        "k" | "K" => 10,
+        "m" | "M" => 20,
+        _ => 30,
+    };
+    let number: Option<u64> = digits.parse().ok().filter(|number| *number > 0);
+    number
+        .and_then(|number| number.checked_mul(1 << shift))
+        .ok_or_else(|| "write it like 65536, 64K, 8M or 1G".to_owned())
+}
+
 /// A number of bytes, with K or M for 1024 or 1024 × 1024 of them.
 fn bytes(text: &str) -> Result<u32, String> {
     let (digits, unit) = match text.strip_suffix(['k', 'K']) {

@@ -5,6 +5,7 @@ use std::{io, path::PathBuf};
 use crate::{
     event::{NameError, StartError},
     serve::{DemoError, FaultError},
+    sink::PatternError,
     source::jetstream::{EndpointError, ProxyError},
 };
 
@@ -95,6 +96,20 @@ pub(crate) enum SettingsError {
     EndBeforeStart { until: String, since: String },
     #[error("--print0 is for stdout; a file gets one line an event")]
     Print0ToFile,
+    #[error("--output: '{}'", path.display())]
+    Pattern {
+        path: PathBuf,
+        #[source]
+        source: PatternError,
+    },
+    #[error("{0} is for output files")]
+    ForFiles(&'static str),
+    #[error("{0} is for files that end in .zst or .gz")]
+    ForCompressed(&'static str),
+    #[error("--compression-level: {0} is too much for .gz, which takes 1 to 9")]
+    GzipLevel(u32),
+    #[error("--max-open-files is for names with {{collection}} in them")]
+    ForCollections,
     #[error("--bad-events: cannot open '{}'", path.display())]
     BadEvents {
         path: PathBuf,
@@ -130,6 +145,9 @@ impl SettingsError {
             #[cfg(feature = "nats")]
             Self::MixedNats(_) => Some("run two processes, one for each".to_owned()),
             Self::MixedDemo(_) => Some("run two processes, one for each".to_owned()),
+            Self::Pattern { .. } => Some("write %% for a percent sign".to_owned()),
+            Self::ForFiles(_) => Some("name one: --output FILE".to_owned()),
+            Self::ForCompressed("--checkpoint") => Some("other files are made durable at the pace of the cursor: --save-interval".to_owned()),
             _ => None,
         }
     }

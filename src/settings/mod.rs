@@ -2,6 +2,7 @@
 
 mod cursor;
 mod error;
+mod files;
 mod filter;
 mod output;
 mod probe;

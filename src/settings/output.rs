@@ -1,12 +1,13 @@
 //! Where events go, from what was typed.
 
-use std::{
-    ffi::OsString,
-    path::{Path, PathBuf},
-};
+use std::{ffi::OsString, path::Path};
 
-use super::SettingsError;
-use crate::{cli::OutputArgs, event::LineRules};
+use super::{SettingsError, files};
+use crate::{
+    cli::{FileArgs, OutputArgs},
+    event::LineRules,
+    sink::FileSettings,
+};
 
 /// Where events go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub(crate) enum Output {
     Stdout {
         print0: bool,
     },
-    File(PathBuf),
+    File(Box<FileSettings>),
     Exec {
         program: OsString,
         arguments: Vec<OsString>,
@@ -23,7 +24,10 @@ pub(crate) enum Output {
 
 impl Output {
     /// Checks the flags of sinks against each other. Nothing is opened.
-    pub(super) fn resolve(args: OutputArgs) -> Result<(Self, LineRules), SettingsError> {
+    pub(super) fn resolve(
+        args: OutputArgs,
+        file_args: &FileArgs,
+    ) -> Result<(Self, LineRules), SettingsError> {
         let OutputArgs {
             output,
             exec,
@@ -38,9 +42,14 @@ impl Output {
                 program,
                 arguments: exec.collect(),
             },
-            (None, Some(path)) if path != Path::new("-") => Self::File(path),
+            (None, Some(path)) if path != Path::new("-") => {
+                Self::File(Box::new(files::resolve(path, file_args)?))
+            }
             (None, _) => Self::Stdout { print0 },
         };
+        if !matches!(output, Self::File(_)) {
+            files::refuse(file_args)?;
+        }
         if print0 && matches!(output, Self::File(_)) {
             return Err(SettingsError::Print0ToFile);
         }

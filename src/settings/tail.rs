@@ -44,6 +44,7 @@ impl TailSettings {
             filter,
             position,
             mut output,
+            files,
             stop,
             stream,
             connection,
@@ -84,7 +85,7 @@ impl TailSettings {
         let filter = wanted.filter();
         let hides_kinds = wanted.hides_kinds;
         let bad_events = output.bad_events.take();
-        let (output, rules) = Output::resolve(output)?;
+        let (output, rules) = Output::resolve(output, &files)?;
         let reading = Reading {
             start,
             rewind,

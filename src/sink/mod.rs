@@ -10,12 +10,14 @@ mod ledger;
 mod stdout;
 mod writer;
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 pub use self::{
     dead_letter::{DeadLetter, DeadLetterFile},
     exec::ExecSink,
-    file::FileSink,
+    file::{
+        Checkpoint, Compression, FileSettings, FileSink, Pattern, PatternError, Reopen, Rotation,
+    },
     ledger::{Keeping, Ledger},
     stdout::StdoutSink,
 };
@@ -85,6 +87,31 @@ pub enum SinkError {
         /// The refusal.
         #[source]
         source: std::io::Error,
+    },
+    /// The file system refused something with an output file.
+    #[error("cannot {action} file '{}'", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The refusal.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Somebody removed a file that is written to.
+    #[error("output file '{}' was removed while it was written to", .0.display())]
+    Gone(PathBuf),
+    /// Another process writes to a file.
+    #[error("output file '{}' is written to by another process", .0.display())]
+    InUse(PathBuf),
+    /// A file is complete, and another one has its name.
+    #[error("'{}' is complete and cannot be called '{}': there is such a file", partial.display(), name.display())]
+    NameTaken {
+        /// The complete file.
+        partial: PathBuf,
+        /// What it was to be called.
+        name: PathBuf,
     },
     /// The path is that of a device or a named pipe, which can be neither made durable nor cut back.
     #[error("output file '{}' is not a regular file", .0.display())]
@@ -162,8 +189,25 @@ impl SinkError {
             ),
             #[cfg(feature = "nats")]
             Self::Nats(error) => error.hint(),
+            Self::File { source, .. } => hint_about_file(source.kind()).map(str::to_owned),
+            Self::Gone(_) => Some("the cursor stays before what was lost with it; to go on from there all the same, forget the file: rocketman cursor rewind --forget-files".to_owned()),
+            Self::InUse(_) => Some("give each process an --output of its own".to_owned()),
+            Self::NameTaken { .. } => Some("move that file away and start again: nothing is lost".to_owned()),
             Self::Closed | Self::Io { .. } | Self::Other(..) => None,
         }
+    }
+}
+
+fn hint_about_file(refusal: io::ErrorKind) -> Option<&'static str> {
+    match refusal {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(
+            "make room and start it again: with --cursor-file it goes on behind what is on the disk; --on-disk-full wait waits for room instead",
+        ),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            Some("give --output a place that this user may write to")
+        }
+        io::ErrorKind::NotFound => Some("make the folder of --output, or put it back"),
+        _ => None,
     }
 }
 

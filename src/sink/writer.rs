@@ -5,9 +5,10 @@
 
 use std::{
     fmt,
+    ops::Range,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
 };
@@ -31,6 +32,45 @@ pub(super) struct Buffer {
     pub(super) written: usize,
     /// Some ends of lines: the offset behind the line, and the number of events up to it since the beginning of the run.
     pub(super) marks: Vec<(usize, u64)>,
+    /// Every event, for a target that takes the lines apart, and the names that they speak of.
+    pub(super) pieces: Vec<Piece>,
+    pub(super) names: Vec<u8>,
+}
+
+/// What a target that takes lines apart has to know of an event.
+#[derive(Debug)]
+pub(super) struct Piece {
+    /// The offset behind its line.
+    pub(super) end: usize,
+    pub(super) time_us: u64,
+    /// Its collection, or else its kind, among the names of the buffer.
+    pub(super) name: Range<usize>,
+}
+
+impl Buffer {
+    /// Notes every event of a batch. A name that is the same as the one before is not copied again.
+    fn note_pieces(&mut self, batch: &Batch) {
+        self.pieces.clear();
+        self.names.clear();
+        let (mut end, mut name) = (0, 0..0);
+        for event in batch.events() {
+            end += event.line().len() + 1;
+            let text = match event.collection_bytes() {
+                [] => event.kind().as_str().as_bytes(),
+                collection => collection,
+            };
+            if self.names.get(name.clone()) != Some(text) {
+                let start = self.names.len();
+                self.names.extend_from_slice(text);
+                name = start..self.names.len();
+            }
+            self.pieces.push(Piece {
+                end,
+                time_us: event.time_us(),
+                name: name.clone(),
+            });
+        }
+    }
 }
 
 /// What a writer writes to. Every method but `write_now` may block.
@@ -41,6 +81,18 @@ pub(super) trait Target: Send + 'static {
     fn write_now(&mut self, _lines: &[u8], _marks: &[(usize, u64)], _ledger: &Ledger) -> usize {
         0
     }
+    /// Whether it is told of every event, and not only of the lines.
+    fn takes_apart(&self) -> bool {
+        false
+    }
+    /// A cursor was saved that counts what was accepted.
+    fn saved(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+        Ok(())
+    }
+    /// Closes what it writes to, and opens it anew.
+    fn reopen(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+        Ok(())
+    }
     /// Makes durable what was written, and accepts it.
     fn sync(&mut self, ledger: &Ledger) -> Result<(), SinkError>;
     /// Ends, and accepts what can be.
@@ -50,6 +102,8 @@ pub(super) trait Target: Send + 'static {
 enum Job {
     Write(Buffer),
     Sync,
+    Saved,
+    Reopen,
     Finish,
 }
 
@@ -79,6 +133,7 @@ pub(super) struct Writer {
     /// Events that were written or handed over.
     given: u64,
     ledger: Ledger,
+    takes_apart: bool,
     /// For the marks of a batch that is written at once.
     spare: Buffer,
 }
@@ -95,6 +150,7 @@ impl Writer {
         // Room for every buffer there can be, so that the thread never waits to give one back.
         let (outbox, written) = mpsc::channel(QUEUED + 2);
         let (tell, outcome) = oneshot::channel();
+        let takes_apart = target.takes_apart();
         let shared = Arc::new(Shared {
             done: AtomicU64::new(0),
             target: Mutex::new(target),
@@ -111,6 +167,8 @@ impl Writer {
                             outbox.try_send(buffer).ok();
                         }
                         Job::Sync => target.sync(&ledger)?,
+                        Job::Saved => target.saved(&ledger)?,
+                        Job::Reopen => target.reopen(&ledger)?,
                         Job::Finish => return target.finish(&ledger),
                     }
                     drop(target);
@@ -138,6 +196,7 @@ impl Writer {
             jobs_given: 0,
             given: 0,
             ledger: seen,
+            takes_apart,
             spare: Buffer::default(),
         })
     }
@@ -151,6 +210,9 @@ impl Writer {
             .marks
             .extend(batch.stops().map(|stop| (stop.end, before + stop.events)));
         self.given += batch.len() as u64;
+        if self.takes_apart {
+            buffer.note_pieces(batch);
+        }
         buffer.written = if self.is_idle() {
             let mut target = self.shared.target();
             target.write_now(batch.lines(), &buffer.marks, &self.ledger)
@@ -200,6 +262,33 @@ impl Writer {
             // It is only ever full behind another sync.
             Err(mpsc::error::TrySendError::Full(_)) => Ok(()),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(end_of(&mut self.outcome).await),
+        }
+    }
+
+    /// Lets the target know that a cursor was saved. A thread that is behind looks by itself.
+    pub(super) fn saved(&mut self) -> Result<(), SinkError> {
+        if self.outcome.is_none() {
+            // It has ended, and nobody else does it.
+            return self.shared.target().saved(&self.ledger);
+        }
+        if self.jobs.try_send(Job::Saved).is_ok() {
+            self.jobs_given += 1;
+        }
+        Ok(())
+    }
+
+    /// Has the target opened anew, and takes the wish back once that is under way.
+    ///
+    /// Cancel safety: the wish stays until then.
+    pub(super) async fn reopen(&mut self, wish: &AtomicBool) -> Result<(), SinkError> {
+        match self.jobs.reserve().await {
+            Ok(permit) => {
+                wish.store(false, Ordering::Release);
+                permit.send(Job::Reopen);
+                self.jobs_given += 1;
+                Ok(())
+            }
+            Err(_) => Err(end_of(&mut self.outcome).await),
         }
     }
 

@@ -32,6 +32,7 @@ mod serve;
 mod shard;
 mod sink_exec;
 mod sink_file;
+mod sink_files;
 mod sink_stdout;
 mod soak;
 mod stop;

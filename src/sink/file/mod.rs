@@ -1,88 +1,184 @@
-//! A file that lines are appended to. An event is accepted once it is on the disk.
+//! Files that lines are written to, plain or compressed. An event is accepted once it is on the disk.
 //!
-//! The ledger says how long the file was then; after a crash the next run cuts it back to that, so that each event is in it exactly once.
+//! A fixed path is appended to for ever. The names of a pattern are given to files that are complete: until then they end in `.partial`.
+//! The ledger says how long the unfinished files are; after a crash the next run cuts them back to that, so that each event is in them
+//! exactly once.
+
+mod disk;
+mod encoder;
+mod folder;
+mod part;
+mod pattern;
+mod restart;
+mod safe;
+mod settings;
+mod target;
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{Read, Seek, SeekFrom, Write},
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
+use tokio::sync::Notify;
 use tracing::info;
 
+use self::{
+    disk::{Disk, failed},
+    encoder::Encoder,
+    part::{Part, name_of},
+    target::FileTarget,
+};
+pub use self::{
+    pattern::{Pattern, PatternError},
+    settings::{Checkpoint, Compression, FileSettings, Rotation},
+};
 use super::{
     Ledger, Sink, SinkError,
-    writer::{BEGUN, Buffer, Target, Writer},
+    writer::{BEGUN, Writer},
 };
 use crate::{
     STATE,
     event::{Batch, FileMark},
+    frames::Form,
 };
 
-/// Appends each event as one line to a file.
+/// Writes each event as one line to a file, or to one of many.
 #[derive(Debug)]
 pub struct FileSink {
-    path: PathBuf,
-    file: Option<File>,
+    name: String,
+    settings: Box<FileSettings>,
+    /// Until it begins: how lines are compressed, and the file of a fixed path.
+    encoder: Option<Encoder>,
+    fixed: Option<Box<Part>>,
     writer: Option<Writer>,
+    is_ending: Arc<AtomicBool>,
+    reopen: Reopen,
+}
+
+/// Asks a [`FileSink`] to close its files and open them anew, for example because one was moved away.
+#[derive(Debug, Clone, Default)]
+pub struct Reopen(Arc<Wish>);
+
+#[derive(Debug, Default)]
+struct Wish {
+    is_asked: AtomicBool,
+    notify: Notify,
+}
+
+impl Reopen {
+    /// Asks; it is done before anything else is written. A file of a pattern gets its name.
+    pub fn ask(&self) {
+        self.0.is_asked.store(true, Ordering::Release);
+        self.0.notify.notify_one();
+    }
+
+    fn is_asked(&self) -> bool {
+        self.0.is_asked.load(Ordering::Acquire)
+    }
 }
 
 impl FileSink {
-    /// Opens the file, or makes it; its folder has to exist. Nothing is written or cut yet.
+    /// Opens this file, or makes it; its folder has to exist. Nothing is written or cut yet. It is compressed as its suffix says.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, SinkError> {
-        let path = path.as_ref();
-        let failed = |source| SinkError::Io {
-            action: "open",
-            target: shown(path),
-            source,
-        };
-        let file = OpenOptions::new()
-            .create(true)
-            .read(true)
-            .append(true)
-            .open(path)
-            .map_err(failed)?;
-        if !file.metadata().map_err(failed)?.is_file() {
-            return Err(SinkError::NotAFile(path.to_owned()));
+        let pattern = Pattern::fixed(path.as_ref());
+        Self::new(FileSettings::new(pattern))
+    }
+
+    /// Opens the file of a fixed path; those of a pattern are made when they are needed, and their folders too.
+    pub fn new(mut settings: FileSettings) -> Result<Self, SinkError> {
+        let fixed = settings.pattern.as_fixed();
+        let fixed = fixed.map(|path| restart::open_fixed(&path)).transpose()?;
+        let shown = settings.pattern.to_string();
+        if fixed.is_none() {
+            let here = std::env::current_dir()
+                .map_err(failed("look up the folder of", Path::new(&shown)))?;
+            settings.pattern = settings.pattern.within(&here);
         }
-        let path = std::fs::canonicalize(path).map_err(failed)?;
+        let shown = fixed
+            .as_ref()
+            .map_or(shown, |part| part.mark.path.display().to_string());
+        let encoder = Encoder::new(settings.compression)
+            .map_err(failed("compress for", Path::new(&shown)))?;
+        let kind = if fixed.is_some() { "file" } else { "files" };
         Ok(Self {
-            path,
-            file: Some(file),
+            name: format!("{kind} '{shown}'"),
+            settings: Box::new(settings),
+            encoder: Some(encoder),
+            fixed: fixed.map(Box::new),
             writer: None,
+            is_ending: Arc::default(),
+            reopen: Reopen::default(),
         })
     }
 
-    fn refusal(&self, action: &'static str) -> impl Fn(std::io::Error) -> SinkError + use<> {
-        let target = shown(&self.path);
-        move |source| SinkError::Io {
-            action,
-            target: target.clone(),
-            source,
-        }
+    /// A way to ask for a reopening while it runs.
+    pub fn reopen(&self) -> Reopen {
+        self.reopen.clone()
     }
 
-    /// Cuts the file back to what the saved cursor counts.
-    fn cut_back(&self, file: &File, mark: &FileMark) -> Result<(), SinkError> {
-        let changed = |why| SinkError::Changed {
-            path: self.path.clone(),
-            why,
-        };
-        let metadata = file.metadata().map_err(self.refusal("read"))?;
-        if metadata.ino() != mark.inode {
-            return Err(changed("is not the file that the cursor counts on"));
+    /// Puts right what earlier runs left, and returns what is open and what is complete.
+    fn restore(&mut self, files: &[FileMark]) -> Result<(Vec<Part>, Vec<FileMark>), SinkError> {
+        let (mut open, mut complete) = (Vec::new(), Vec::new());
+        if let Some(mut part) = self.fixed.take() {
+            let path = part.mark.path.clone();
+            match files.iter().find(|mark| mark.path == path) {
+                Some(mark) => restart::cut_back(&mut part, mark)?,
+                None => self.mend_end(&mut part)?,
+            }
+            if self.settings.compression == Compression::Plain {
+                part.finish_last_line()
+                    .map_err(failed("read the end of", &path))?;
+            }
+            part.sync()?;
+            open.push(*part);
         }
-        let surplus = metadata
-            .len()
-            .checked_sub(mark.bytes)
-            .ok_or_else(|| changed("is shorter than the cursor counts on"))?;
-        if surplus > 0 {
-            file.set_len(mark.bytes)
-                .and_then(|()| file.sync_all())
-                .map_err(self.refusal("cut back"))?;
-            let file = self.path.display();
-            info!(target: STATE, %file, bytes = surplus, "cut {surplus} bytes off '{file}' that the cursor does not count; those events come again");
+        for mark in files {
+            let Some((name, _)) = name_of(&mark.path) else {
+                continue;
+            };
+            if mark.complete {
+                restart::complete(mark)?;
+                continue;
+            }
+            let mut part = restart::reopen(mark)?;
+            let slot = self.settings.pattern.slot_of(&name);
+            let has_room = open.len() < self.settings.max_open_files.get();
+            match slot {
+                Some((slot, _)) if has_room && self.settings.pattern.as_fixed().is_none() => {
+                    part.slot = Some(slot);
+                    open.push(part);
+                }
+                _ => complete.push(FileMark {
+                    complete: true,
+                    ..part.mark
+                }),
+            }
+        }
+        Ok((open, complete))
+    }
+
+    /// A frame that was torn by a crash would spoil those behind it.
+    fn mend_end(&self, part: &mut Part) -> Result<(), SinkError> {
+        let path = &part.mark.path;
+        if self.settings.compression == Compression::Plain || part.mark.bytes == 0 {
+            return Ok(());
+        }
+        let whole = folder::whole(&part.file, Form::of(path), 0).map_err(failed("read", path))?;
+        if whole == 0 {
+            return Err(SinkError::Changed {
+                path: path.clone(),
+                why: "is not compressed as its name says",
+            });
+        }
+        let torn = part.mark.bytes - whole;
+        if torn > 0 {
+            folder::cut(&part.file, path, whole)?;
+            let file = path.display();
+            info!(target: STATE, %file, bytes = torn, "cut {torn} bytes off '{file}', whose end was torn");
+            part.mark.bytes = whole;
         }
         Ok(())
     }
@@ -90,110 +186,59 @@ impl FileSink {
 
 impl Sink for FileSink {
     fn name(&self) -> String {
-        shown(&self.path)
+        self.name.clone()
     }
 
     fn begin(&mut self, files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
-        let mut file = self.file.take().expect("a sink begins once");
-        if let Some(mark) = files.iter().find(|mark| mark.path == self.path) {
-            self.cut_back(&file, mark)?;
-        }
-        finish_last_line(&mut file).map_err(self.refusal("read the end of"))?;
-        let metadata = file.metadata().map_err(self.refusal("read"))?;
-        let mark = FileMark::new(self.path.clone(), metadata.ino(), metadata.len());
+        let (open, complete) = self.restore(files)?;
+        let encoder = self.encoder.take().expect("a sink begins once");
+        let disk = Disk::new(self.settings.waits_for_room, Arc::clone(&self.is_ending));
+        let target = FileTarget::new((*self.settings).clone(), encoder, disk, open, complete);
         // From now on a crash cuts back to here, even before anything is accepted.
-        ledger.accept_up_to(0, vec![mark.clone()]);
-        let target = FileTarget {
-            file,
-            mark,
-            durable: 0,
-            events: 0,
-        };
-        self.writer = Some(Writer::start(&shown(&self.path), target, ledger.clone())?);
+        ledger.accept_up_to(0, target.marks());
+        self.writer = Some(Writer::start(&self.name, target, ledger.clone())?);
         Ok(())
     }
 
     async fn accept(&mut self, batch: &mut Batch, _ledger: &Ledger) -> Result<(), SinkError> {
-        self.writer.as_mut().expect(BEGUN).write(batch).await
+        let writer = self.writer.as_mut().expect(BEGUN);
+        if self.reopen.is_asked() {
+            writer.reopen(&self.reopen.0.is_asked).await?;
+        }
+        writer.write(batch).await
     }
 
     async fn checkpoint(&mut self) -> Result<(), SinkError> {
         self.writer.as_mut().expect(BEGUN).sync().await
     }
 
+    fn saved(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+        self.writer.as_mut().expect(BEGUN).saved()
+    }
+
     async fn finish(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+        self.is_ending.store(true, Ordering::Release);
         self.writer.as_mut().expect(BEGUN).finish().await
     }
 
     async fn failed(&mut self) -> SinkError {
-        self.writer.as_mut().expect(BEGUN).failed().await
-    }
-}
-
-/// A last line that was torn by a crash gets its line end, so that it does not spoil the next one.
-fn finish_last_line(file: &mut File) -> std::io::Result<()> {
-    if file.metadata()?.len() == 0 {
-        return Ok(());
-    }
-    let mut last = [0];
-    file.seek(SeekFrom::End(-1))?;
-    file.read_exact(&mut last)?;
-    if last == *b"\n" {
-        Ok(())
-    } else {
-        file.write_all(b"\n")
-    }
-}
-
-/// The file, seen from the writing thread.
-struct FileTarget {
-    file: File,
-    /// How long the file is.
-    mark: FileMark,
-    /// How many events are on the disk.
-    durable: u64,
-    /// How many events are written.
-    events: u64,
-}
-
-impl Target for FileTarget {
-    fn write(&mut self, buffer: &Buffer, _ledger: &Ledger) -> Result<(), SinkError> {
-        self.file
-            .write_all(&buffer.lines)
-            .map_err(|source| self.failed("write to", source))?;
-        self.mark.bytes += buffer.lines.len() as u64;
-        if let Some((_, events)) = buffer.marks.last() {
-            self.events = *events;
-        }
-        Ok(())
-    }
-
-    fn sync(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
-        if self.durable < self.events {
-            self.file
-                .sync_data()
-                .map_err(|source| self.failed("make durable", source))?;
-            self.durable = self.events;
-            ledger.accept_up_to(self.events, vec![self.mark.clone()]);
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
-        self.sync(ledger)
-    }
-}
-
-impl FileTarget {
-    fn failed(&self, action: &'static str, source: std::io::Error) -> SinkError {
-        SinkError::Io {
-            action,
-            target: shown(&self.mark.path),
-            source,
+        let writer = self.writer.as_mut().expect(BEGUN);
+        loop {
+            tokio::select! {
+                error = writer.failed() => return error,
+                () = self.reopen.0.notify.notified() => {}
+            }
+            if self.reopen.is_asked()
+                && let Err(error) = writer.reopen(&self.reopen.0.is_asked).await
+            {
+                return error;
+            }
         }
     }
 }
 
-fn shown(path: &Path) -> String {
-    format!("file '{}'", path.display())
+impl Drop for FileSink {
+    fn drop(&mut self) {
+        self.is_ending.store(true, Ordering::Release);
+    }
 }

@@ -9,6 +9,7 @@ pub mod http;
 pub mod jetstream;
 pub mod nats;
 pub mod program;
+pub mod recorded;
 pub mod resolver;
 pub mod serve;
 pub mod terminal;

@@ -1,0 +1,190 @@
+//! Compressed files, frame by frame (zstd) or member by member (gzip): what is in them, and how much of them is whole.
+
+use std::{
+    io::{self, BufRead, Read},
+    path::Path,
+};
+
+/// How much of a frame is inflated at once.
+const CHUNK: usize = 64 * 1024;
+
+/// How a file is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Plain,
+    Gzip,
+    Zstd,
+}
+
+impl Form {
+    /// What the suffix says.
+    pub(crate) fn of(path: &Path) -> Self {
+        match path.extension().and_then(|suffix| suffix.to_str()) {
+            Some("gz") => Self::Gzip,
+            Some("zst") => Self::Zstd,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// The frames of a compressed file.
+#[derive(Debug)]
+pub(crate) struct Frames<R> {
+    form: Form,
+    reader: Counted<R>,
+    whole: u64,
+}
+
+impl<R: BufRead> Frames<R> {
+    /// The reader begins with a frame.
+    pub(crate) fn new(form: Form, reader: R) -> Self {
+        Self {
+            form,
+            reader: Counted { reader, n: 0 },
+            whole: 0,
+        }
+    }
+
+    /// So many bytes belong to frames that were read to their end.
+    pub(crate) fn whole(&self) -> u64 {
+        self.whole
+    }
+
+    /// Reads the next frame to its end, and gives away what is in it as it comes. Returns whether there was one.
+    pub(crate) fn read(&mut self, give: &mut impl FnMut(&[u8])) -> io::Result<bool> {
+        if self.reader.fill_buf()?.is_empty() {
+            return Ok(false);
+        }
+        match self.form {
+            Form::Plain => copy(&mut self.reader, give)?,
+            Form::Gzip => gunzip(&mut self.reader, give)?,
+            Form::Zstd => inflate(&mut self.reader, give)?,
+        }
+        self.whole = self.reader.n;
+        Ok(true)
+    }
+}
+
+fn copy(reader: &mut impl Read, give: &mut impl FnMut(&[u8])) -> io::Result<()> {
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        match reader.read(&mut chunk) {
+            Ok(0) => return Ok(()),
+            Ok(n) => give(chunk.get(..n).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(feature = "gzip")]
+fn gunzip(reader: &mut impl BufRead, give: &mut impl FnMut(&[u8])) -> io::Result<()> {
+    copy(&mut flate2::bufread::GzDecoder::new(reader), give)
+}
+
+#[cfg(not(feature = "gzip"))]
+fn gunzip(_: &mut impl BufRead, _: &mut impl FnMut(&[u8])) -> io::Result<()> {
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "this build has no gzip",
+    ))
+}
+
+#[cfg(feature = "zstd")]
+fn inflate(reader: &mut impl BufRead, give: &mut impl FnMut(&[u8])) -> io::Result<()> {
+    let decoder = zstd::stream::read::Decoder::with_buffer(reader)?;
+    copy(&mut decoder.single_frame(), give)
+}
+
+#[cfg(not(feature = "zstd"))]
+fn inflate(_: &mut impl BufRead, _: &mut impl FnMut(&[u8])) -> io::Result<()> {
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "this build has no zstd",
+    ))
+}
+
+/// Counts what is read.
+#[derive(Debug)]
+struct Counted<R> {
+    reader: R,
+    n: u64,
+}
+
+impl<R: BufRead> Read for Counted<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = self.reader.read(out)?;
+        self.n += n as u64;
+        Ok(n)
+    }
+}
+
+impl<R: BufRead> BufRead for Counted<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.reader.fill_buf()
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.n += n as u64;
+        self.reader.consume(n);
+    }
+}
+
+#[cfg(test)]
+#[cfg(all(feature = "gzip", feature = "zstd"))]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn frame(form: Form, text: &[u8]) -> Vec<u8> {
+        match form {
+            Form::Plain => text.to_vec(),
+            Form::Gzip => {
+                let level = flate2::Compression::default();
+                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
+                encoder.write_all(text).unwrap();
+                encoder.finish().unwrap()
+            }
+            Form::Zstd => {
+                let mut compressor = zstd::bulk::Compressor::new(3).unwrap();
+                compressor.include_checksum(true).unwrap();
+                compressor.compress(text).unwrap()
+            }
+        }
+    }
+
+    #[test]
+    fn a_torn_file_is_whole_up_to_its_last_whole_frame() {
+        for form in [Form::Gzip, Form::Zstd] {
+            let parts = ["one ".repeat(50_000), "two".to_owned(), "three".repeat(9)];
+            let frames: Vec<_> = parts
+                .iter()
+                .map(|part| frame(form, part.as_bytes()))
+                .collect();
+            let all = frames.concat();
+            let ends = [
+                0,
+                frames[0].len(),
+                frames[0].len() + frames[1].len(),
+                all.len(),
+            ];
+            for cut in 0..=all.len() {
+                let text = io::BufReader::with_capacity(7, &all[..cut]);
+                let mut reader = Frames::new(form, text);
+                let mut found = Vec::new();
+                let result = loop {
+                    match reader.read(&mut |part| found.extend_from_slice(part)) {
+                        Ok(true) => {}
+                        Ok(false) => break true,
+                        Err(_) => break false,
+                    }
+                };
+                let whole = *ends.iter().rfind(|end| **end <= cut).unwrap();
+                assert_eq!(reader.whole(), whole as u64, "{form:?} cut at {cut}");
+                assert_eq!(result, whole == cut, "{form:?} cut at {cut}");
+                assert!(parts.concat().as_bytes().starts_with(&found));
+            }
+        }
+    }
+}

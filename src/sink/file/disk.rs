@@ -1,0 +1,155 @@
+//! What a disk may refuse, and waiting until it no longer does.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use tracing::{info, warn};
+
+use crate::{STATE, sink::SinkError};
+
+/// Waits for room begin with this and double up to the longest.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// How soon a wait notices that the end is wanted.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// The way to the disk.
+#[derive(Debug, Clone)]
+pub(super) struct Disk {
+    /// Where it is full, wait until it is not.
+    waits: bool,
+    /// The end is wanted: no more waits.
+    is_ending: Arc<AtomicBool>,
+}
+
+impl Disk {
+    pub(super) fn new(waits: bool, is_ending: Arc<AtomicBool>) -> Self {
+        Self { waits, is_ending }
+    }
+
+    /// Does what may find the disk full, again and again if that is wanted.
+    pub(super) fn attempt<T>(
+        &self,
+        action: &'static str,
+        path: &Path,
+        mut work: impl FnMut() -> io::Result<T>,
+    ) -> Result<T, SinkError> {
+        let mut wait = FIRST_WAIT;
+        let mut is_told = false;
+        loop {
+            match work() {
+                Err(error) if self.waits && is_full(&error) && !self.is_ending() => {
+                    if !is_told {
+                        let file = path.display();
+                        warn!(target: STATE, %file, %error, "the disk is full, waiting for room to {action} '{file}'");
+                        is_told = true;
+                    }
+                    self.pause(wait);
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                }
+                result => {
+                    if is_told && result.is_ok() {
+                        info!(target: STATE, "there is room on the disk again");
+                    }
+                    return result.map_err(failed(action, path));
+                }
+            }
+        }
+    }
+
+    /// Appends all of it, whatever the number of tries.
+    pub(super) fn write(&self, file: &File, path: &Path, bytes: &[u8]) -> Result<(), SinkError> {
+        let mut rest = bytes;
+        self.attempt("write to", path, || {
+            while !rest.is_empty() {
+                match rustix::io::write(file, rest) {
+                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                    Ok(n) => rest = rest.get(n..).unwrap_or_default(),
+                    Err(rustix::io::Errno::INTR) => {}
+                    Err(refused) => return Err(refused.into()),
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Whether the end is wanted.
+    pub(super) fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Acquire)
+    }
+
+    /// Waits so long, or until the end is wanted.
+    pub(super) fn pause(&self, wait: Duration) {
+        let mut left = wait;
+        while !left.is_zero() && !self.is_ending() {
+            let glance = left.min(GLANCE);
+            thread::sleep(glance);
+            left -= glance;
+        }
+    }
+}
+
+/// Makes a file's contents durable. What that refuses is never tried again: nobody knows what became of the pages.
+pub(super) fn sync(file: &File, path: &Path) -> Result<(), SinkError> {
+    file.sync_data().map_err(failed("make durable", path))
+}
+
+/// Makes the names in a folder durable.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), SinkError> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(failed("sync the folder", folder))
+}
+
+/// The folder that a file lies in, which has an absolute path.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
+}
+
+/// Takes the lock of a file that nobody else may write to. Where there are no locks, there is none.
+pub(super) fn lock(file: &File, path: &Path) -> Result<(), SinkError> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(SinkError::InUse(path.to_owned())),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    }
+}
+
+/// The inode of what has this name; `None` where nothing has it.
+pub(super) fn inode(path: &Path) -> Result<Option<u64>, SinkError> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.ino())),
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(refused) => Err(failed("look at", path)(refused)),
+    }
+}
+
+/// A refusal, with what was tried.
+pub(super) fn failed(
+    action: &'static str,
+    path: &Path,
+) -> impl FnOnce(io::Error) -> SinkError + use<> {
+    let path = path.to_owned();
+    move |source| SinkError::File {
+        action,
+        path,
+        source,
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}

@@ -1,0 +1,92 @@
+//! Lines compressed in pieces, each of them whole: what was written of a file is a valid file up to the end of every piece.
+
+use std::{fmt, io};
+
+use super::Compression;
+
+/// Compresses one piece after the other, for any number of files.
+pub(super) enum Encoder {
+    Plain,
+    #[cfg(feature = "gzip")]
+    Gzip {
+        level: flate2::Compression,
+        out: Vec<u8>,
+    },
+    #[cfg(feature = "zstd")]
+    Zstd {
+        // Large, and one for all files.
+        compressor: Box<zstd::bulk::Compressor<'static>>,
+        out: Vec<u8>,
+    },
+}
+
+impl Encoder {
+    /// Fails where this build has no such compression.
+    pub(super) fn new(compression: Compression) -> io::Result<Self> {
+        match compression {
+            Compression::Plain => Ok(Self::Plain),
+            #[cfg(feature = "gzip")]
+            Compression::Gzip(level) => Ok(Self::Gzip {
+                level: flate2::Compression::new(level),
+                out: Vec::new(),
+            }),
+            #[cfg(feature = "zstd")]
+            Compression::Zstd(level) => {
+                let mut compressor = zstd::bulk::Compressor::new(level)?;
+                compressor.include_checksum(true)?;
+                Ok(Self::Zstd {
+                    compressor: Box::new(compressor),
+                    out: Vec::new(),
+                })
+            }
+            #[cfg(not(feature = "gzip"))]
+            Compression::Gzip(_) => Err(missing("gzip")),
+            #[cfg(not(feature = "zstd"))]
+            Compression::Zstd(_) => Err(missing("zstd")),
+        }
+    }
+
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain)
+    }
+
+    /// The lines as they are to be in the file: as one frame, or one member.
+    #[cfg_attr(
+        not(any(feature = "gzip", feature = "zstd")),
+        expect(
+            clippy::unnecessary_wraps,
+            reason = "only compression can fail, and this build has none"
+        )
+    )]
+    pub(super) fn encode<'a>(&'a mut self, lines: &'a [u8]) -> io::Result<&'a [u8]> {
+        match self {
+            Self::Plain => Ok(lines),
+            #[cfg(feature = "gzip")]
+            Self::Gzip { level, out } => {
+                out.clear();
+                let mut encoder = flate2::write::GzEncoder::new(out, *level);
+                io::Write::write_all(&mut encoder, lines)?;
+                Ok(encoder.finish()?)
+            }
+            #[cfg(feature = "zstd")]
+            Self::Zstd { compressor, out } => {
+                out.clear();
+                out.reserve(zstd::zstd_safe::compress_bound(lines.len()));
+                compressor.compress_to_buffer(lines, out)?;
+                Ok(out)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Encoder")
+    }
+}
+
+#[cfg(not(all(feature = "gzip", feature = "zstd")))]
+fn missing(what: &str) -> io::Error {
+    let text = format!("this build has no {what}");
+    io::Error::new(io::ErrorKind::Unsupported, text)
+}

@@ -1,0 +1,194 @@
+//! What is in the folders that a pattern leads to: they are made, and what an earlier run left unfinished and no cursor counts is put right.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    fs::{self, File},
+    io::{self, BufReader},
+    path::{Path, PathBuf},
+};
+
+use tracing::info;
+
+use super::{
+    disk::{self, Disk, failed},
+    part::{appending, give_name, name_of},
+    pattern::{Pattern, Slot},
+};
+use crate::{
+    STATE,
+    frames::{Form, Frames},
+    sink::{Keeping, SinkError},
+};
+
+/// So many folders are remembered; looking through one again does no harm.
+const REMEMBERED: usize = 1000;
+
+/// The folders that were looked through.
+#[derive(Debug, Default)]
+pub(super) struct Folders {
+    swept: HashSet<PathBuf>,
+}
+
+impl Folders {
+    /// Makes the folder of a file, and puts right what is in it. `is_ours` tells the files of this run.
+    pub(super) fn prepare(
+        &mut self,
+        name: &Path,
+        pattern: &Pattern,
+        keeping: Keeping,
+        disk: &Disk,
+        is_ours: impl Fn(&Path) -> bool,
+    ) -> Result<(), SinkError> {
+        let folder = disk::folder_of(name);
+        if !self.swept.contains(folder) {
+            make(folder, disk)?;
+            sweep(folder, pattern, keeping, is_ours)?;
+            if self.swept.len() >= REMEMBERED {
+                self.swept.clear();
+            }
+            self.swept.insert(folder.to_owned());
+        } else if !folder.is_dir() {
+            make(folder, disk)?;
+        }
+        Ok(())
+    }
+}
+
+/// The number behind the highest that any file of this slot has.
+pub(super) fn next_number(slot: &Slot, pattern: &Pattern) -> Result<u64, SinkError> {
+    let first = slot.name(1);
+    let folder = disk::folder_of(&first);
+    let mut highest = 0;
+    for path in files(folder)? {
+        let name = name_of(&path).map_or(path, |(name, _)| name);
+        match pattern.slot_of(&name) {
+            Some((found, Some(number))) if found == *slot => highest = highest.max(number),
+            _ => {}
+        }
+    }
+    Ok(highest + 1)
+}
+
+/// Makes a folder and those above it, and makes their names durable.
+fn make(folder: &Path, disk: &Disk) -> Result<(), SinkError> {
+    let missing = folder.ancestors().take_while(|folder| !folder.exists());
+    let missing: Vec<_> = missing.collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    disk.attempt("make the folder", folder, || fs::create_dir_all(folder))?;
+    missing
+        .into_iter()
+        .try_for_each(|folder| disk::sync_folder(disk::folder_of(folder)))
+}
+
+/// Puts right what is unfinished and not ours.
+fn sweep(
+    folder: &Path,
+    pattern: &Pattern,
+    keeping: Keeping,
+    is_ours: impl Fn(&Path) -> bool,
+) -> Result<(), SinkError> {
+    let mut has_changed = false;
+    for path in files(folder)? {
+        let Some((name, length)) = name_of(&path) else {
+            continue;
+        };
+        if is_ours(&path) || pattern.slot_of(&name).is_none() {
+            continue;
+        }
+        let file = appending().open(&path).map_err(failed("open", &path))?;
+        if let Err(SinkError::InUse(_)) = disk::lock(&file, &path) {
+            continue;
+        }
+        if keeping == Keeping::GoesOn {
+            undo(&path, &name, &file, length)?;
+        } else {
+            keep(&path, &name, &file, length)?;
+        }
+        has_changed = true;
+    }
+    if has_changed {
+        disk::sync_folder(folder)?;
+    }
+    Ok(())
+}
+
+/// The saved cursor does not count what is in it, so that it comes again.
+fn undo(path: &Path, name: &Path, file: &File, length: Option<u64>) -> Result<(), SinkError> {
+    let shown = path.display();
+    if let Some(length) = length {
+        cut(file, path, length)?;
+        give_name(path, name)?;
+        info!(target: STATE, file = %shown, "put '{}' back to the {length} bytes that count; what was behind them comes again", name.display());
+    } else {
+        fs::remove_file(path).map_err(failed("remove", path))?;
+        info!(target: STATE, file = %shown, "removed '{shown}', which the cursor does not count; those events come again");
+    }
+    Ok(())
+}
+
+/// There is no cursor to go on from, so that what is in it is kept, as far as it is whole.
+fn keep(path: &Path, name: &Path, file: &File, length: Option<u64>) -> Result<(), SinkError> {
+    let bytes = file.metadata().map_err(failed("read", path))?.len();
+    let whole = whole(file, Form::of(name), length.unwrap_or(0)).map_err(failed("read", path))?;
+    if whole < bytes {
+        cut(file, path, whole)?;
+    }
+    if whole == 0 {
+        return fs::remove_file(path).map_err(failed("remove", path));
+    }
+    give_name(path, name)?;
+    info!(target: STATE, file = %name.display(), "'{}' was left unfinished, and is complete now", name.display());
+    Ok(())
+}
+
+/// Cuts a file to this length, durably.
+pub(super) fn cut(file: &File, path: &Path, length: u64) -> Result<(), SinkError> {
+    file.set_len(length)
+        .and_then(|()| file.sync_all())
+        .map_err(failed("cut back", path))
+}
+
+/// How much of a file is whole lines, frames or members. That is so up to `from` in any case.
+pub(super) fn whole(file: &File, form: Form, from: u64) -> io::Result<u64> {
+    use std::io::{Read, Seek, SeekFrom};
+    let mut file = file;
+    file.seek(SeekFrom::Start(from))?;
+    if form == Form::Plain {
+        let mut reader = BufReader::new(file);
+        let (mut at, mut whole) = (from, from);
+        let mut chunk = vec![0; 64 * 1024];
+        loop {
+            let n = reader.read(&mut chunk)?;
+            if n == 0 {
+                return Ok(whole);
+            }
+            if let Some(end) = memchr::memrchr(b'\n', chunk.get(..n).unwrap_or_default()) {
+                whole = at + end as u64 + 1;
+            }
+            at += n as u64;
+        }
+    }
+    let mut frames = Frames::new(form, BufReader::with_capacity(256 * 1024, file));
+    loop {
+        match frames.read(&mut |_| {}) {
+            Ok(true) => {}
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => return Err(error),
+            Ok(false) | Err(_) => return Ok(from + frames.whole()),
+        }
+    }
+}
+
+/// The ordinary files in a folder, in the order of their names.
+fn files(folder: &Path) -> Result<BTreeSet<PathBuf>, SinkError> {
+    let entries = fs::read_dir(folder).map_err(failed("look into the folder", folder))?;
+    let mut files = BTreeSet::new();
+    for entry in entries {
+        let entry = entry.map_err(failed("look into the folder", folder))?;
+        if entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            files.insert(entry.path());
+        }
+    }
+    Ok(files)
+}

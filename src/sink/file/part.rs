@@ -1,0 +1,194 @@
+//! One file that is written to: `NAME.partial` where it gets its name in the end, or the file itself.
+//!
+//! A file that had its name already and is written to again is `NAME.+LENGTH.partial` meanwhile: the length is what it goes back to when
+//! no cursor counts more.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::{
+        ffi::{OsStrExt, OsStringExt},
+        fs::MetadataExt,
+    },
+    path::{Path, PathBuf},
+};
+
+use super::{
+    disk::{self, Disk, failed},
+    encoder::Encoder,
+    pattern::Slot,
+    safe::PARTIAL,
+};
+use crate::{event::FileMark, sink::SinkError};
+
+/// What stands before the length that a file had under its name.
+const BEFORE_LENGTH: &[u8] = b".+";
+
+/// A file that is open.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// Whose turn it is; `None` for a fixed path.
+    pub(super) slot: Option<Slot>,
+    pub(super) file: File,
+    /// The file as it lies on the disk, pending lines left out.
+    pub(super) mark: FileMark,
+    /// Lines that are not written yet.
+    pub(super) pending: Vec<u8>,
+    /// The event that it got last, counted since the beginning of the run.
+    pub(super) used: u64,
+    /// All of it is durable.
+    pub(super) is_synced: bool,
+    /// Its name is durable.
+    pub(super) has_entry: bool,
+}
+
+impl Part {
+    /// A file that is open for appending, so long as it is.
+    pub(super) fn new(slot: Option<Slot>, path: PathBuf, file: File) -> Result<Self, SinkError> {
+        let metadata = file.metadata().map_err(failed("read", &path))?;
+        if !metadata.is_file() {
+            return Err(SinkError::NotAFile(path));
+        }
+        Ok(Self {
+            slot,
+            file,
+            mark: FileMark::new(path, metadata.ino(), metadata.len()),
+            pending: Vec::new(),
+            used: 0,
+            is_synced: true,
+            has_entry: false,
+        })
+    }
+
+    /// Opens what is there. `path` is what is kept of its name.
+    pub(super) fn open(slot: Option<Slot>, path: PathBuf) -> Result<Self, SinkError> {
+        let file = appending().open(&path).map_err(failed("open", &path))?;
+        Self::new(slot, path, file)
+    }
+
+    /// Writes what is pending, as one frame.
+    pub(super) fn flush(&mut self, encoder: &mut Encoder, disk: &Disk) -> Result<(), SinkError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let lines = std::mem::take(&mut self.pending);
+        let frame = encoder
+            .encode(&lines)
+            .map_err(failed("compress for", &self.mark.path))?;
+        self.append(frame, disk)?;
+        // The memory is kept for the next lines.
+        self.pending = lines;
+        self.pending.clear();
+        Ok(())
+    }
+
+    /// Writes this as it is.
+    pub(super) fn append(&mut self, bytes: &[u8], disk: &Disk) -> Result<(), SinkError> {
+        self.is_synced = false;
+        disk.write(&self.file, &self.mark.path, bytes)?;
+        self.mark.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Makes durable what is written, and makes sure that it has not been removed meanwhile.
+    pub(super) fn sync(&mut self) -> Result<(), SinkError> {
+        let path = &self.mark.path;
+        if !self.is_synced {
+            disk::sync(&self.file, path)?;
+            self.is_synced = true;
+        }
+        if !self.has_entry {
+            disk::sync_folder(disk::folder_of(path))?;
+            self.has_entry = true;
+        }
+        let metadata = self.file.metadata().map_err(failed("read", path))?;
+        if metadata.nlink() == 0 {
+            return Err(SinkError::Gone(path.clone()));
+        }
+        Ok(())
+    }
+
+    /// A last line that was torn by a crash gets its line end, so that it does not spoil the next one.
+    pub(super) fn finish_last_line(&mut self) -> io::Result<()> {
+        if self.mark.bytes == 0 {
+            return Ok(());
+        }
+        let mut last = [0];
+        self.file.seek(SeekFrom::End(-1))?;
+        self.file.read_exact(&mut last)?;
+        if last != *b"\n" {
+            self.file.write_all(b"\n")?;
+            self.mark.bytes += 1;
+            self.is_synced = false;
+        }
+        Ok(())
+    }
+}
+
+/// For appending, and for looking at what is there.
+pub(super) fn appending() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true);
+    options
+}
+
+/// What a file is called until it gets its name.
+pub(super) fn partial(name: &Path, length: Option<u64>) -> PathBuf {
+    let mut bytes = name.as_os_str().as_bytes().to_vec();
+    if let Some(length) = length {
+        bytes.extend_from_slice(BEFORE_LENGTH);
+        bytes.extend_from_slice(length.to_string().as_bytes());
+    }
+    bytes.extend_from_slice(PARTIAL.as_bytes());
+    OsString::from_vec(bytes).into()
+}
+
+/// The name that an unfinished file is to get, and how long it was if it had it before; `None` for any other file.
+pub(super) fn name_of(partial: &Path) -> Option<(PathBuf, Option<u64>)> {
+    let name = partial
+        .as_os_str()
+        .as_bytes()
+        .strip_suffix(PARTIAL.as_bytes())?;
+    let with_length = || {
+        let at = memchr::memmem::rfind(name, BEFORE_LENGTH)?;
+        let digits = str::from_utf8(name.get(at + BEFORE_LENGTH.len()..)?).ok()?;
+        let length = digits.parse().ok()?;
+        Some((name.get(..at)?, length))
+    };
+    let (name, length) = match with_length() {
+        Some((name, length)) => (name, Some(length)),
+        None => (name, None),
+    };
+    Some((OsString::from_vec(name.to_vec()).into(), length))
+}
+
+/// Gives an unfinished file its name. The folder is left to be synced.
+pub(super) fn give_name(partial: &Path, name: &Path) -> Result<(), SinkError> {
+    if disk::inode(name)?.is_some() {
+        return Err(SinkError::NameTaken {
+            partial: partial.to_owned(),
+            name: name.to_owned(),
+        });
+    }
+    fs::rename(partial, name).map_err(failed("rename", partial))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unfinished_file_knows_its_name() {
+        for name in ["/a/x.ndjson", "/a/x.+y", "/a/.+12"] {
+            let name = Path::new(name);
+            for length in [Some(0), Some(u64::MAX), None] {
+                let found = name_of(&partial(name, length)).unwrap();
+                if length.is_some() || !name.ends_with(".+12") {
+                    assert_eq!(found, (name.to_owned(), length));
+                }
+            }
+        }
+        assert_eq!(name_of(Path::new("/a/x")), None);
+    }
+}

@@ -1,0 +1,83 @@
+//! What becomes of the files that a saved cursor counts, before anything is written.
+
+use std::path::Path;
+
+use tracing::info;
+
+use super::{
+    disk,
+    folder::cut,
+    part::{Part, give_name, name_of},
+};
+use crate::{STATE, event::FileMark, sink::SinkError};
+
+/// Cuts a file back to what the saved cursor counts.
+pub(super) fn cut_back(part: &mut Part, mark: &FileMark) -> Result<(), SinkError> {
+    let path = &mark.path;
+    let changed = |why| SinkError::Changed {
+        path: path.clone(),
+        why,
+    };
+    if part.mark.inode != mark.inode {
+        return Err(changed("is not the file that the cursor counts on"));
+    }
+    let surplus = part
+        .mark
+        .bytes
+        .checked_sub(mark.bytes)
+        .ok_or_else(|| changed("is shorter than the cursor counts on"))?;
+    if surplus > 0 {
+        cut(&part.file, path, mark.bytes)?;
+        let file = path.display();
+        info!(target: STATE, %file, bytes = surplus, "cut {surplus} bytes off '{file}' that the cursor does not count; those events come again");
+    }
+    part.mark = mark.clone();
+    part.has_entry = true;
+    Ok(())
+}
+
+/// Opens an unfinished file that the saved cursor counts, and cuts it back. It has no slot yet.
+pub(super) fn reopen(mark: &FileMark) -> Result<Part, SinkError> {
+    let path = &mark.path;
+    if disk::inode(path)?.is_none() {
+        return Err(SinkError::Changed {
+            path: path.clone(),
+            why: "is missing, and the cursor counts on it",
+        });
+    }
+    let mut part = Part::open(None, path.clone())?;
+    disk::lock(&part.file, path)?;
+    cut_back(&mut part, mark)?;
+    Ok(part)
+}
+
+/// Gives a complete file its name, where a crash came before that. It may have it already, and whoever waited for it may have taken it.
+pub(super) fn complete(mark: &FileMark) -> Result<(), SinkError> {
+    let path = &mark.path;
+    let Some((name, _)) = name_of(path) else {
+        return Ok(());
+    };
+    if disk::inode(path)? != Some(mark.inode) {
+        return Ok(());
+    }
+    let mut part = Part::open(None, path.clone())?;
+    disk::lock(&part.file, path)?;
+    cut_back(&mut part, mark)?;
+    give_name(path, &name)?;
+    disk::sync_folder(disk::folder_of(path))
+}
+
+/// Opens a file that is only ever appended to, or makes it; its folder has to exist. Nothing is written or cut.
+pub(super) fn open_fixed(path: &Path) -> Result<Part, SinkError> {
+    let file = super::part::appending()
+        .create(true)
+        .open(path)
+        .map_err(disk::failed("open", path))?;
+    // A device is told apart before its name is looked at.
+    let part = Part::new(None, path.to_owned(), file)?;
+    let path = std::fs::canonicalize(path).map_err(disk::failed("open", path))?;
+    Ok(Part {
+        mark: FileMark { path, ..part.mark },
+        ..part
+    })
+}

@@ -1,0 +1,85 @@
+//! Names from the network as parts of file names: readable where they are honest, and harmless where they are not.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+/// File systems take 255 bytes, and number, suffixes and the ending of unfinished files come behind.
+const LONGEST: usize = 128;
+
+/// What an unfinished file ends in.
+pub(super) const PARTIAL: &str = ".partial";
+
+/// The name with everything escaped as `%XX` that is no letter, digit, hyphen, underscore or inner dot. Different names stay different:
+/// a long one is cut, and ends in a hash of all of it.
+pub(super) fn safe(name: &[u8]) -> Vec<u8> {
+    let mut safe = Vec::with_capacity(name.len());
+    let ending = name.strip_suffix(PARTIAL.as_bytes()).map(<[u8]>::len);
+    for (at, byte) in name.iter().enumerate() {
+        let is_plain = match byte {
+            b'.' => at > 0 && ending != Some(at),
+            b'-' | b'_' => true,
+            byte => byte.is_ascii_alphanumeric(),
+        };
+        if is_plain {
+            safe.push(*byte);
+        } else {
+            safe.extend_from_slice(format!("%{byte:02X}").as_bytes());
+        }
+    }
+    if safe.is_empty() {
+        safe.push(b'_');
+    }
+    if safe.len() > LONGEST {
+        safe.truncate(LONGEST - 17);
+        safe.extend_from_slice(format!("%{:016x}", xxh3_64(name)).as_bytes());
+    }
+    safe
+}
+
+/// Whether [`safe`] could have made this.
+pub(super) fn is_safe(name: &[u8]) -> bool {
+    let is_usual =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'%');
+    !name.is_empty()
+        && name.len() <= LONGEST
+        && name.first() != Some(&b'.')
+        && name.iter().all(is_usual)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_honest_name_stays_as_it_is() {
+        assert_eq!(safe(b"app.bsky.feed.post"), b"app.bsky.feed.post");
+        assert_eq!(safe(b"com.example.a-b_C9"), b"com.example.a-b_C9");
+    }
+
+    #[test]
+    fn no_name_leaves_the_folder_or_is_hidden_or_too_long() {
+        let long = vec![b'a'; 300];
+        let mut other = long.clone();
+        other[299] = b'b';
+        for name in [
+            &b"../../etc/passwd"[..],
+            b"..",
+            b".",
+            b".hidden",
+            b"",
+            b"/",
+            b"a\0b",
+            b"a\nb\x1b[2J",
+            b"a%2Fb",
+            b"x.partial",
+            b"\xff\xfe",
+            &long,
+        ] {
+            let safe = safe(name);
+            assert!(is_safe(&safe), "{name:?}: {safe:?}");
+            assert!(!safe.ends_with(PARTIAL.as_bytes()), "{safe:?}");
+        }
+        assert_eq!(safe(b"../a"), b"%2E.%2Fa");
+        assert_ne!(safe(&long), safe(&other));
+        assert_ne!(safe(b"a/b"), safe(b"a%2Fb"));
+    }
+}

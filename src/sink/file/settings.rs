@@ -1,0 +1,98 @@
+//! What a file sink is to do.
+
+use std::{num::NonZeroUsize, path::Path, time::Duration};
+
+use super::Pattern;
+
+/// Where a [`FileSink`](super::FileSink) writes to, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileSettings {
+    /// The file, or the pattern of their names.
+    pub pattern: Pattern,
+    /// How they are compressed.
+    pub compression: Compression,
+    /// When the next file begins, apart from what the pattern says.
+    pub rotation: Rotation,
+    /// How often compressed files are made durable.
+    pub checkpoint: Checkpoint,
+    /// How many files may be open at once, one for each collection.
+    pub max_open_files: NonZeroUsize,
+    /// Wait until there is room again where a disk is full, rather than fail.
+    pub waits_for_room: bool,
+}
+
+impl FileSettings {
+    /// These names, compressed as their suffix says, with the defaults for all the rest.
+    pub fn new(pattern: Pattern) -> Self {
+        Self {
+            compression: Compression::of(pattern.suffix()),
+            pattern,
+            rotation: Rotation::default(),
+            checkpoint: Checkpoint::default(),
+            max_open_files: const { NonZeroUsize::new(100).expect("it is not 0") },
+            waits_for_room: false,
+        }
+    }
+}
+
+/// How files are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    Plain,
+    /// As members of gzip, of a level from 1 to 9.
+    Gzip(u32),
+    /// As frames of zstd with a checksum, of a level from 1 to 22.
+    Zstd(i32),
+}
+
+impl Compression {
+    /// What the suffix of a path says, at the usual level.
+    pub fn of_path(path: &Path) -> Self {
+        Self::of(path.extension().unwrap_or_default().as_encoded_bytes())
+    }
+
+    fn of(suffix: &[u8]) -> Self {
+        match suffix {
+            b"gz" => Self::Gzip(6),
+            b"zst" => Self::Zstd(3),
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// When the next file begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rotation {
+    /// When a file has so many bytes as it lies on the disk. A compressed one may have one checkpoint more.
+    pub bytes: Option<u64>,
+    /// At each multiple of this, by the server's time of the events, counted from 1970.
+    pub every: Option<Duration>,
+    /// When a file has so many events.
+    pub events: Option<u64>,
+}
+
+impl Rotation {
+    /// Whether there is any, and files need a number.
+    pub fn is_any(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
+/// How often compressed files end a frame and are made durable: at the pace of the cursor, but not before either is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// So many bytes of lines came, for each file on average. It is also the most that is compressed in one piece.
+    pub bytes: u64,
+    /// The oldest line waits for so long.
+    pub every: Duration,
+}
+
+impl Default for Checkpoint {
+    fn default() -> Self {
+        Self {
+            bytes: 128 * 1024,
+            every: Duration::from_secs(30),
+        }
+    }
+}
