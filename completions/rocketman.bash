@@ -580,7 +580,7 @@ _rocketman() {
             return 0
             ;;
         rocketman__subcmd__tail)
-            opts="-c -d -k -o -x -0 -n -e -q -v -h -V --collection --did --kind --op --shard --since --cursor-file --cursor --on-gap --save-interval --rewind --output --exec --raw --print0 --validate --bad-events --rotate-size --rotate-every --rotate-count --compression-level --checkpoint --max-open-files --on-disk-full --count --exit-at-end --until --duration --idle-timeout --max-lag --grace --envelope --lag --max-retries --max-backoff --connect-timeout --frame-timeout --max-message-size --max-frame-size --no-compress --threads --metrics-addr --quiet --verbose --log-format --progress --color --help --version"
+            opts="-c -d -k -o -x -0 -j -n -e -q -v -h -V --collection --did --kind --op --shard --since --cursor-file --cursor --on-gap --save-interval --rewind --output --exec --raw --print0 --validate --bad-events --rotate-size --rotate-every --rotate-count --compression-level --checkpoint --max-open-files --on-disk-full --jobs --exec-timeout --exec-retries --on-exec-error --no-output --count --exit-at-end --until --duration --idle-timeout --max-lag --grace --envelope --lag --max-retries --max-backoff --connect-timeout --frame-timeout --max-message-size --max-frame-size --no-compress --threads --metrics-addr --fate --fate-seed --quiet --verbose --log-format --progress --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -690,6 +690,26 @@ _rocketman() {
                     COMPREPLY=($(compgen -W "fail wait" -- "${cur}"))
                     return 0
                     ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exec-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exec-retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-exec-error)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --count)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -755,6 +775,14 @@ _rocketman() {
                     return 0
                     ;;
                 --metrics-addr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fate-seed)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -72,6 +72,10 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l checkpoint 
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-open-files -d 'Keep at most this many files open at once, one for each collection' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l on-disk-full -d 'What to do when the disk is full' -r -f -a "fail\t'End with exit code 1, as by default'
 wait\t'Say so, and try again until there is room'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s j -l jobs -d 'Run so many programs at the same time' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l exec-timeout -d 'Allow a program this long for an event' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l exec-retries -d 'Try an event that failed this many times more' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l on-exec-error -d 'Do this when an event failed for good: stop, skip or dead-letter=FILE' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s n -l count -d 'End after this many events' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l until -d 'End at the first event of this time or later; an age such as 5m is allowed too' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l duration -d 'End after this time' -r
@@ -90,6 +94,8 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-message
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-frame-size -d 'Refuse messages from the server that are larger than this' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l threads -d 'Inflate on so many cores, 1 or 2, where many events are ready' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l metrics-addr -d 'Serve metrics and a health check over HTTP at this address' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l fate -d 'Have each delivery fail with this probability, after it succeeded and before it counts' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l fate-seed -d 'Choose which deliveries fail: the same of the same events for the same number' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'
 json\t'One JSON object a line'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l progress -d 'Show the status line on stderr' -r -f -a "auto\t'Where it makes sense'
@@ -101,6 +107,7 @@ never\t'In no case'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l raw -d 'Write the server\'s payload byte for byte'
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s 0 -l print0 -d 'End each event with NUL instead of a line end'
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l validate -d 'Check that each event is valid JSON to its end, and drop those that are not'
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l no-output -d 'Drop what programs print'
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s e -l exit-at-end -d 'End once everything up to the moment of the start was read'
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l no-compress -d 'Do not ask the server for compressed events'
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s q -l quiet -d 'Say nothing but errors on stderr'

@@ -130,3 +130,6 @@ pub use crate::{
 /// The `tracing` target of the lines that tell a person about each change of state: connections lost and found, a
 /// cursor that could not be saved. Show it from level INFO on, whatever else is shown.
 pub const STATE: &str = "rocketman::state";
+
+/// The `tracing` target of what programs say on stderr, line by line. Show it from level INFO on.
+pub const PROGRAM: &str = "rocketman::program";

@@ -1,6 +1,6 @@
 //! Messages on stderr: sentences for people, or JSON for machines.
 //!
-//! Lines about a change of state (target [`STATE`]) are whole sentences; their fields repeat the facts for JSON and are not shown as text.
+//! Lines about a change of state (target [`STATE`]), and those of programs ([`PROGRAM`]), are whole sentences; their fields repeat the facts for JSON and are not shown as text.
 
 use std::{
     fmt,
@@ -18,7 +18,7 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    STATE,
+    PROGRAM, STATE,
     cli::{GlobalArgs, LogFormat, When},
     error::chain,
     progress::StatusLine,
@@ -46,8 +46,9 @@ fn filter(args: &GlobalArgs) -> EnvFilter {
         return filter;
     }
     let by_flag = match (args.quiet, args.verbose) {
-        (true, _) => "error".to_owned(),
-        (false, 0) => format!("warn,{STATE}=info"),
+        // What a program of the user's has to say is not ours to leave out.
+        (true, _) => format!("error,{PROGRAM}=info"),
+        (false, 0) => format!("warn,{STATE}=info,{PROGRAM}=info"),
         (false, 1) => "info".to_owned(),
         (false, 2) => "info,rocketman=debug".to_owned(),
         (false, _) => "trace".to_owned(),
@@ -108,7 +109,7 @@ where
             label(*metadata.level(), self.has_colors),
             parts.message
         )?;
-        if metadata.target() != STATE {
+        if ![STATE, PROGRAM].contains(&metadata.target()) {
             write!(writer, "{}", parts.fields)?;
         }
         writeln!(writer)

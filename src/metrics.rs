@@ -34,6 +34,10 @@ pub const RECONNECTS: &str = "rocketman_reconnects_total";
 pub const CURSOR_SAVES: &str = "rocketman_cursor_saves_total";
 /// Saves of the cursor that failed.
 pub const CURSOR_SAVE_FAILURES: &str = "rocketman_cursor_save_failures_total";
+/// Deliveries that failed, and were tried again or not.
+pub const DELIVERY_FAILURES: &str = "rocketman_delivery_failures_total";
+/// Events that were skipped or kept as dead letters because they could not be delivered.
+pub const GIVEN_UP: &str = "rocketman_events_given_up_total";
 /// How often the sink had to be waited for.
 pub const SINK_WAITS: &str = "rocketman_sink_waits_total";
 /// How long the sink was waited for, in all; the facade's counters are whole numbers.
@@ -86,6 +90,14 @@ pub(crate) fn describe() {
         (
             RECONNECTS,
             "Connections that were lost and tries that failed.",
+        ),
+        (
+            DELIVERY_FAILURES,
+            "Deliveries that failed, and were tried again or not.",
+        ),
+        (
+            GIVEN_UP,
+            "Events that were skipped or kept as dead letters.",
         ),
         (SINK_WAITS, "How often the sink had to be waited for."),
         (

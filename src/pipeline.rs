@@ -123,9 +123,15 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         let flowed = self.flow(&mut ending).await;
         self.source.close().await;
         let finished = match &flowed {
-            Err(Error::Hung { .. }) => Ok(()),
+            Err(Error::Hung { .. }) => {
+                self.sink.abandon().await;
+                Ok(())
+            }
             _ => self.finish(&mut ending).await,
         };
+        if let Err(Error::Hung { .. }) = &finished {
+            self.sink.abandon().await;
+        }
         let deadline = ending.deadline(self.settings.grace);
         let (accepted, files) = self.ledger.read();
         let saved = self.keeper.save_last(accepted, files, deadline).await;
@@ -328,6 +334,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 result = &mut accept => break result,
                 _ = ending.wanted(), if ending.deadline.is_none() => {
                     ending.deadline(self.settings.grace);
+                    self.ledger.stop();
                 }
                 () = ending.expired() => {
                     return Err(Error::Hung {
@@ -354,6 +361,9 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
     async fn finish(&mut self, ending: &mut Ending) -> Result<(), Error> {
         let sink_name = self.sink.name();
         let grace = self.settings.grace;
+        if ending.is_wanted() {
+            self.ledger.stop();
+        }
         let mut finish = pin!(self.sink.finish(&self.ledger));
         loop {
             tokio::select! {
@@ -361,6 +371,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 result = &mut finish => return result.map_err(Error::Sink),
                 _ = ending.wanted(), if ending.deadline.is_none() => {
                     ending.deadline(grace);
+                    self.ledger.stop();
                 }
                 () = ending.expired() => return Err(Error::Hung { sink: sink_name, grace }),
             }

@@ -75,6 +75,8 @@ pub struct Stats {
     connects: Counter,
     cursor_saves: Counter,
     cursor_save_failures: Counter,
+    delivery_failures: Counter,
+    given_up: Counter,
     sink_waits: Counter,
     sink_wait_micros: Counter,
     last_event: Gauge,
@@ -135,6 +137,8 @@ impl Default for Stats {
             connects: Counter::named(names::CONNECTS),
             cursor_saves: Counter::named(names::CURSOR_SAVES),
             cursor_save_failures: Counter::named(names::CURSOR_SAVE_FAILURES),
+            delivery_failures: Counter::named(names::DELIVERY_FAILURES),
+            given_up: Counter::named(names::GIVEN_UP),
             sink_waits: Counter::named(names::SINK_WAITS),
             sink_wait_micros: Counter::named(names::SINK_WAIT_MICROS),
             last_event: gauge!(names::LAST_EVENT),
@@ -203,6 +207,10 @@ impl Stats {
         cursor_saves, add_cursor_saves;
         /// Saves of the cursor that failed.
         cursor_save_failures, add_cursor_save_failures;
+        /// Deliveries that failed, and were tried again or not.
+        delivery_failures, add_delivery_failures;
+        /// Events that were skipped or kept as dead letters because they could not be delivered.
+        given_up, add_given_up;
     }
 
     /// Events that the sink has accepted.

@@ -24,7 +24,7 @@ use crate::{
     service::Service,
     settings::{Output, SourceSettings, TailSettings},
     shutdown::{Signals, StopSignal},
-    sink::{AnySink, ExecSink, FileSink, Sink, StdoutSink},
+    sink::{AnySink, ExecSink, Fate, Fated, FileSink, Sink, StdoutSink},
     source::{AnySource, Jetstream},
     stats::Stats,
 };
@@ -40,6 +40,7 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
         output,
         cursor_file,
         pipeline,
+        fate,
         metrics_addr,
         introduction,
     } = settings;
@@ -51,25 +52,26 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
         Some(path) => AnyCursorStore::File(FileCursor::open(path).map_err(Error::from)?),
         None => AnyCursorStore::None(NoCursor),
     };
-    let sink = open_sink(output)?;
     let mut monitor = Monitor {
         ticker: Ticker::new(line),
         exporter: open_exporter(metrics_addr).await?,
         service: Service::from_env(program::variable),
     };
+    // Behind the metrics page: what is counted before there is one goes nowhere.
+    let stats = Arc::new(Stats::default());
+    let sink = open_sink(output, fate.map(tempt), &stats)?;
     info!(target: STATE, "{introduction}");
-    if let (AnySink::File(_), None) = (&sink, &cursor_file) {
+    if let (AnySink::File(_), None) = (sink.sink(), &cursor_file) {
         info!(
             target: STATE,
             "without --cursor-file, events may be in {} twice after a crash, or be missing",
             sink.name()
         );
     }
-    let reopen = match &sink {
+    let reopen = match sink.sink() {
         AnySink::File(sink) => Some(sink.reopen()),
         _ => None,
     };
-    let stats = Arc::new(Stats::default());
     // The demo is held to the end: dropped, it serves no more.
     let (source, _demo) = open_source(source, &stats)?;
     let stop = CancellationToken::new();
@@ -143,12 +145,35 @@ fn open_source(
     Ok((AnySource::Jetstream(Box::new(source)), demo))
 }
 
-fn open_sink(output: Output) -> Result<AnySink, Failure> {
+/// Opens what is written to. A program's failures on purpose are its own, and may be tried again.
+fn open_sink(
+    output: Output,
+    fate: Option<Fate>,
+    stats: &Arc<Stats>,
+) -> Result<Fated<AnySink>, Failure> {
     Ok(match output {
-        Output::Stdout { print0 } => AnySink::Stdout(StdoutSink::new(print0)),
-        Output::File(settings) => AnySink::File(FileSink::new(*settings).map_err(Error::from)?),
-        Output::Exec { program, arguments } => AnySink::Exec(ExecSink::new(program, arguments)),
+        Output::Stdout { print0 } => Fated::new(AnySink::Stdout(StdoutSink::new(print0)), fate),
+        Output::File(settings) => {
+            let file = FileSink::new(*settings).map_err(Error::from)?;
+            Fated::new(AnySink::File(file), fate)
+        }
+        Output::Exec {
+            program,
+            arguments,
+            settings,
+        } => {
+            let programs = ExecSink::new(program, arguments)
+                .settings(settings)
+                .stats(Arc::clone(stats));
+            Fated::new(AnySink::Exec(Box::new(programs.fate(fate))), None)
+        }
     })
+}
+
+/// Says loudly that deliveries will fail.
+fn tempt((probability, seed): (f64, u64)) -> Fate {
+    warn!(target: STATE, probability, seed, "deliveries fail on purpose: --fate {probability} --fate-seed {seed}");
+    Fate::new(probability, seed)
 }
 
 /// Opens the metrics page if there is to be one, and says where it is.
@@ -206,6 +231,7 @@ fn tell(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_cursor:
             stats.early(),
             ["earlier event dropped", "earlier events dropped"],
         ),
+        (stats.given_up(), ["of them given up", "of them given up"]),
         (stats.gaps(), ["gap", "gaps"]),
         (
             stats.bad(),

@@ -11,6 +11,8 @@
 )]
 
 mod cursor;
+mod exec;
+mod fate;
 mod files;
 mod generate;
 mod operation;
@@ -28,6 +30,8 @@ use clap_complete::Shell;
 
 pub use self::{
     cursor::{CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
+    exec::{ExecArgs, OnExecErrorArg},
+    fate::FateArgs,
     files::{CheckpointArg, FileArgs, OnDiskFullArg},
     generate::{completions, man_pages},
     operation::OperationArgs,
@@ -252,6 +256,9 @@ pub struct TailArgs {
     /// Into which files.
     #[command(flatten)]
     pub files: FileArgs,
+    /// How programs are run.
+    #[command(flatten)]
+    pub exec: ExecArgs,
     /// Until when.
     #[command(flatten)]
     pub stop: StopArgs,
@@ -264,6 +271,9 @@ pub struct TailArgs {
     /// How to watch over it.
     #[command(flatten)]
     pub operation: OperationArgs,
+    /// What goes wrong on purpose.
+    #[command(flatten)]
+    pub fate: FateArgs,
 }
 
 const AFTER_TAIL: &str = "\

@@ -28,9 +28,11 @@ pub struct OutputArgs {
     pub output: Option<PathBuf>,
     /// Run this program for each event; takes the rest of the line, up to a lone ';'
     ///
-    /// One at a time, in order, without a shell. The program gets the event's line on stdin, and in its environment
-    /// ROCKETMAN_EVENT_KIND, _DID, _COLLECTION, _OPERATION, _RKEY, _TIME_US, _CURSOR and _URI. Exit status 0 means that it
-    /// took the event; any other ends the run with status 1, and a saved cursor stays before that event.
+    /// One at a time and in order (see --jobs), without a shell. The program gets the event's line on stdin, and in its
+    /// environment ROCKETMAN_EVENT_KIND, _DID, _COLLECTION, _OPERATION, _RKEY, _TIME_US, _CURSOR and _URI. In its arguments {did},
+    /// {collection}, {rkey}, {uri} and {time_us} are replaced; put '--' before one that begins with such a name, for it may begin with
+    /// a hyphen. Exit status 0 means that it took the event; any other ends the run with status 1 (see --on-exec-error), and a saved cursor
+    /// stays before that event. What it prints goes to stdout, and what it says on stderr to stderr, its name before each line.
     #[arg(short = 'x', long, value_name = "PROGRAM", num_args = 1.., value_terminator = ";", allow_hyphen_values = true)]
     pub exec: Vec<OsString>,
     /// Write the server's payload byte for byte

@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use crate::{
     event::{NameError, StartError},
     serve::{DemoError, FaultError},
-    sink::PatternError,
+    sink::{PatternError, SinkError},
     source::jetstream::{EndpointError, ProxyError},
 };
 
@@ -110,6 +110,8 @@ pub(crate) enum SettingsError {
     GzipLevel(u32),
     #[error("--max-open-files is for names with {{collection}} in them")]
     ForCollections,
+    #[error("--on-exec-error")]
+    DeadLetter(#[source] SinkError),
     #[error("--bad-events: cannot open '{}'", path.display())]
     BadEvents {
         path: PathBuf,

@@ -2,6 +2,7 @@
 
 mod cursor;
 mod error;
+mod exec;
 mod files;
 mod filter;
 mod output;

@@ -2,15 +2,15 @@
 
 use std::{ffi::OsString, path::Path};
 
-use super::{SettingsError, files};
+use super::{SettingsError, exec, files};
 use crate::{
-    cli::{FileArgs, OutputArgs},
+    cli::{ExecArgs, FileArgs, OutputArgs},
     event::LineRules,
-    sink::FileSettings,
+    sink::{ExecSettings, FileSettings},
 };
 
 /// Where events go.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Output {
     Stdout {
         print0: bool,
@@ -19,14 +19,16 @@ pub(crate) enum Output {
     Exec {
         program: OsString,
         arguments: Vec<OsString>,
+        settings: ExecSettings,
     },
 }
 
 impl Output {
-    /// Checks the flags of sinks against each other. Nothing is opened.
+    /// Checks the flags of sinks against each other. Nothing but a file of dead letters is opened.
     pub(super) fn resolve(
         args: OutputArgs,
         file_args: &FileArgs,
+        exec_args: ExecArgs,
     ) -> Result<(Self, LineRules), SettingsError> {
         let OutputArgs {
             output,
@@ -41,6 +43,7 @@ impl Output {
             (Some(program), _) => Self::Exec {
                 program,
                 arguments: exec.collect(),
+                settings: exec::resolve(exec_args)?,
             },
             (None, Some(path)) if path != Path::new("-") => {
                 Self::File(Box::new(files::resolve(path, file_args)?))

@@ -13,7 +13,7 @@ use super::{
     source::{Reading, start, time},
 };
 use crate::{
-    cli::{OperationArgs, PositionArgs, StopArgs, TailArgs},
+    cli::{FateArgs, OperationArgs, PositionArgs, StopArgs, TailArgs},
     event::{Start, show_time},
     filter::Filter,
     pipeline::PipelineSettings,
@@ -27,6 +27,8 @@ pub(crate) struct TailSettings {
     pub(crate) output: Output,
     pub(crate) cursor_file: Option<PathBuf>,
     pub(crate) pipeline: PipelineSettings,
+    /// With which probability deliveries fail on purpose, and the seed of that.
+    pub(crate) fate: Option<(f64, u64)>,
     pub(crate) metrics_addr: Option<SocketAddr>,
     /// What is read, with which effective filter, from where: the first line on stderr.
     pub(crate) introduction: String,
@@ -45,10 +47,12 @@ impl TailSettings {
             position,
             mut output,
             files,
+            exec,
             stop,
             stream,
             connection,
             operation: OperationArgs { metrics_addr },
+            fate: FateArgs { fate, fate_seed },
         } = args;
         let PositionArgs {
             since,
@@ -85,7 +89,7 @@ impl TailSettings {
         let filter = wanted.filter();
         let hides_kinds = wanted.hides_kinds;
         let bad_events = output.bad_events.take();
-        let (output, rules) = Output::resolve(output, &files)?;
+        let (output, rules) = Output::resolve(output, &files, exec)?;
         let reading = Reading {
             start,
             rewind,
@@ -114,6 +118,8 @@ impl TailSettings {
             output,
             cursor_file,
             pipeline,
+            fate: fate
+                .map(|probability| (probability, fate_seed.unwrap_or_else(|| fastrand::u64(..)))),
             metrics_addr,
             introduction,
         })

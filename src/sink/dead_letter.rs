@@ -103,6 +103,11 @@ impl DeadLetterFile {
         }
     }
 
+    /// The file, as it was given.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
     /// Appends a letter, and returns once it is on the disk. Several that come at the same time share one wait for the disk.
     ///
     /// Cancel safety: once begun, it comes to its end also when nobody waits for it.

@@ -5,11 +5,13 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use tokio_util::sync::CancellationToken;
+
 use crate::event::FileMark;
 
 /// How many events a sink has accepted, counted from the first it was ever given, and how long its unfinished files then were.
 ///
-/// A clone is the same ledger, for a thread or task of the sink's own.
+/// It also tells the sink that a stop was asked for. A clone is the same ledger, for a thread or task of the sink's own.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger(Arc<Entries>);
 
@@ -20,6 +22,9 @@ struct Entries {
     /// The complete files of the cursor that was saved last.
     saved: Mutex<Vec<FileMark>>,
     keeping: Mutex<Keeping>,
+    stop: CancellationToken,
+    /// The first event that is never accepted; 0 for none.
+    refused: AtomicU64,
 }
 
 /// What becomes of the places that a sink accepts.
@@ -37,14 +42,24 @@ pub enum Keeping {
 impl Ledger {
     /// Accepts the next `n` events.
     pub fn accept(&self, n: u64) {
-        self.0.accepted.fetch_add(n, Ordering::AcqRel);
+        let end = self.end();
+        let add = |accepted: u64| Some((accepted + n).min(end));
+        self.0
+            .accepted
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, add)
+            .ok();
     }
 
     /// Accepts everything up to the `total`th event, together with the files that hold it.
     pub fn accept_up_to(&self, total: u64, files: Vec<FileMark>) {
         let mut held = held(&self.0.files);
+        let end = self.end();
+        if total > end && !files.is_empty() {
+            // The files hold more than may count, so both stay as they were.
+            return;
+        }
         *held = files;
-        self.0.accepted.store(total, Ordering::Release);
+        self.0.accepted.store(total.min(end), Ordering::Release);
     }
 
     /// How many events are accepted.
@@ -78,6 +93,37 @@ impl Ledger {
         let files = held(&self.0.files);
         (self.accepted(), files.clone())
     }
+
+    /// Accepts nothing any more from this event on, counted from 1, whatever the sink says.
+    pub(super) fn refuse_from(&self, number: u64) {
+        self.0.refused.store(number, Ordering::Release);
+    }
+
+    /// How many events may be accepted.
+    fn end(&self) -> u64 {
+        match self.0.refused.load(Ordering::Acquire) {
+            0 => u64::MAX,
+            refused => refused - 1,
+        }
+    }
+
+    /// Says that a stop was asked for.
+    pub(crate) fn stop(&self) {
+        self.0.stop.cancel();
+    }
+
+    /// Whether a stop was asked for. What a sink has begun comes to its end; what it has taken and not begun may stay undone, and
+    /// then the next run begins with it.
+    pub fn is_stopped(&self) -> bool {
+        self.0.stop.is_cancelled()
+    }
+
+    /// Resolves once a stop was asked for.
+    ///
+    /// Cancel safety: dropped and asked again at any time.
+    pub async fn stopped(&self) {
+        self.0.stop.cancelled().await;
+    }
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -103,5 +149,30 @@ mod tests {
         file.bytes = 4;
         ledger.note_saved(&[]);
         assert!(!ledger.is_saved(&file), "that cursor is gone");
+    }
+
+    #[test]
+    fn what_is_refused_is_never_counted_and_the_files_stay_those_of_the_count() {
+        let mark = |bytes| FileMark::new("/file".into(), 1, bytes);
+        let ledger = Ledger::default();
+        ledger.accept_up_to(3, vec![mark(30)]);
+        ledger.refuse_from(6);
+        ledger.accept_up_to(6, vec![mark(60)]);
+        assert_eq!(ledger.read(), (3, vec![mark(30)]));
+        ledger.accept_up_to(5, vec![mark(50)]);
+        ledger.accept(4);
+        assert_eq!(ledger.read(), (5, vec![mark(50)]));
+        ledger.accept_up_to(9, Vec::new());
+        assert_eq!(ledger.read(), (5, Vec::new()));
+    }
+
+    #[tokio::test]
+    async fn a_stop_is_told_to_every_clone() {
+        let ledger = Ledger::default();
+        let clone = ledger.clone();
+        assert!(!clone.is_stopped());
+        ledger.stop();
+        clone.stopped().await;
+        assert!(clone.is_stopped());
     }
 }

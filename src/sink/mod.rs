@@ -2,9 +2,10 @@
 
 mod dead_letter;
 mod exec;
+mod fate;
 mod file;
 pub mod ingest;
-#[allow(dead_code, reason = "for sinks that work on several events at once")]
+#[allow(dead_code, reason = "programs and ingestors use different parts")]
 mod lanes;
 mod ledger;
 mod stdout;
@@ -14,7 +15,8 @@ use std::{io, path::PathBuf};
 
 pub use self::{
     dead_letter::{DeadLetter, DeadLetterFile},
-    exec::ExecSink,
+    exec::{ExecSettings, ExecSink, OnExecError},
+    fate::{Fate, Fated},
     file::{
         Checkpoint, Compression, FileSettings, FileSink, Pattern, PatternError, Reopen, Rotation,
     },
@@ -40,7 +42,8 @@ pub trait Sink: Send {
     /// Takes events from the front of the batch (see [`Batch::take`]): at least one, and all if that is quickly done.
     ///
     /// Waits when it has no room; that is what slows the source down. The pipeline calls again for the events that were
-    /// left, or stops in between. Acceptance may come later, in the order of the events.
+    /// left, or stops in between. Acceptance may come later, in the order of the events. A wait that depends on others ends early
+    /// once [`Ledger::stopped`] does.
     fn accept(
         &mut self,
         batch: &mut Batch,
@@ -63,9 +66,15 @@ pub trait Sink: Send {
         std::future::ready(Ok(()))
     }
 
+    /// Ends at once what is still under way: [`Sink::accept`] or [`Sink::finish`] took longer than there is patience for, and was
+    /// dropped. Nothing is asked of the sink afterwards.
+    fn abandon(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
     /// Resolves when the sink fails while nothing is given to it. Awaited while the source is quiet.
     ///
-    /// Cancel safety: dropped and asked again at any time.
+    /// A sink with work of its own can have it go on here. Cancel safety: dropped and asked again at any time.
     fn failed(&mut self) -> impl Future<Output = SinkError> + Send {
         std::future::pending()
     }
@@ -134,14 +143,20 @@ pub enum SinkError {
         source: std::io::Error,
     },
     /// A program failed on an event.
-    #[error("'{program}' failed on {event}: {status}")]
+    #[error("'{program}' failed on {event}: {why}")]
     Program {
         /// The program.
         program: String,
         /// The event, as its address or its account.
         event: String,
-        /// How the program ended.
-        status: std::process::ExitStatus,
+        /// What went wrong.
+        why: String,
+    },
+    /// A delivery failed because it was to fail.
+    #[error("the delivery of {event} failed on purpose")]
+    Fate {
+        /// The event, as its address or its account.
+        event: String,
     },
     /// NATS.
     #[cfg(feature = "nats")]
@@ -183,6 +198,10 @@ impl SinkError {
                 "the event counts as not delivered; with --cursor-file the next run begins with it"
                     .to_owned(),
             ),
+            Self::Fate { .. } => Some(
+                "that is what --fate is for: with --cursor-file the next run begins at or before that event"
+                    .to_owned(),
+            ),
             Self::Start { .. } => Some(
                 "give --exec a program on your PATH, or the path of one that may be executed"
                     .to_owned(),
@@ -218,8 +237,8 @@ pub enum AnySink {
     Stdout(StdoutSink),
     /// A file.
     File(FileSink),
-    /// A program per event.
-    Exec(ExecSink),
+    /// Programs.
+    Exec(Box<ExecSink>),
 }
 
 impl Sink for AnySink {
@@ -268,6 +287,14 @@ impl Sink for AnySink {
             Self::Stdout(sink) => sink.finish(ledger).await,
             Self::File(sink) => sink.finish(ledger).await,
             Self::Exec(sink) => sink.finish(ledger).await,
+        }
+    }
+
+    async fn abandon(&mut self) {
+        match self {
+            Self::Stdout(sink) => sink.abandon().await,
+            Self::File(sink) => sink.abandon().await,
+            Self::Exec(sink) => sink.abandon().await,
         }
     }
 

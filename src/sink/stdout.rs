@@ -50,10 +50,7 @@ impl Sink for StdoutSink {
     }
 
     fn begin(&mut self, _files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
-        let out = rustix::stdio::stdout()
-            .try_clone_to_owned()
-            .map_err(|source| failure(source, "open"))?;
-        self.writer = Some(Writer::start(NAME, StdoutTarget::new(out), ledger.clone())?);
+        self.writer = Some(writer(ledger)?);
         self.watch = Some(Watch::new());
         Ok(())
     }
@@ -83,6 +80,14 @@ impl Sink for StdoutSink {
             () = watch.closed() => SinkError::Closed,
         }
     }
+}
+
+/// Starts the thread that writes to standard output.
+pub(super) fn writer(ledger: &Ledger) -> Result<Writer, SinkError> {
+    let out = rustix::stdio::stdout()
+        .try_clone_to_owned()
+        .map_err(|source| failure(source, "open"))?;
+    Writer::start(NAME, StdoutTarget::new(out), ledger.clone())
 }
 
 /// Notices that the reader of a pipe went away while there is nothing to write.
@@ -196,6 +201,10 @@ impl Target for StdoutTarget {
         for chunk in rest.chunks(self.chunk) {
             write_fully(&self.out, chunk).map_err(|source| failure(source, "write to"))?;
             self.count(chunk.len(), ledger);
+        }
+        if rest.is_empty() {
+            // There may be events without a line.
+            self.count(0, ledger);
         }
         Ok(())
     }

@@ -224,21 +224,46 @@ impl Writer {
             self.spare = buffer;
             return Ok(());
         }
-        // The second place is kept free for a sync. There is room whenever the thread has nothing to do, so that nobody who cancels this
-        // can come between two parts of a line.
-        let permit = match self.jobs.try_reserve_many(2) {
-            Ok(mut permits) => permits.next(),
-            Err(_) => match self.jobs.reserve_many(2).await {
-                Ok(mut permits) => permits.next(),
-                Err(_) => None,
-            },
-        };
-        let Some(permit) = permit else {
+        // There is room whenever the thread has nothing to do, so that nobody who cancels this can come between two parts of a line.
+        let Some(permit) = room(&self.jobs).await else {
             return Err(end_of(&mut self.outcome).await);
         };
         self.spare = self.written.try_recv().unwrap_or_default();
         self.spare.lines.clear();
         buffer.lines = batch.take_lines(std::mem::take(&mut self.spare.lines));
+        permit.send(Job::Write(buffer));
+        self.jobs_given += 1;
+        Ok(())
+    }
+
+    /// Writes lines that are not those of a batch; with the last of them `total` events since the beginning are written.
+    ///
+    /// Cancel safety: either nothing of the lines is taken, or all.
+    pub(super) async fn write_lines(
+        &mut self,
+        lines: &mut Vec<u8>,
+        total: u64,
+    ) -> Result<(), SinkError> {
+        let Some(permit) = room(&self.jobs).await else {
+            return Err(end_of(&mut self.outcome).await);
+        };
+        let mut buffer = std::mem::take(&mut self.spare);
+        buffer.marks.clear();
+        buffer.marks.push((lines.len(), total));
+        buffer.written = 0;
+        self.given = total;
+        if self.shared.done.load(Ordering::Acquire) == self.jobs_given {
+            let mut target = self.shared.target();
+            buffer.written = target.write_now(lines, &buffer.marks, &self.ledger);
+        }
+        if buffer.written > 0 && buffer.written == lines.len() {
+            lines.clear();
+            self.spare = buffer;
+            return Ok(());
+        }
+        self.spare = self.written.try_recv().unwrap_or_default();
+        buffer.lines = std::mem::replace(lines, std::mem::take(&mut self.spare.lines));
+        lines.clear();
         permit.send(Job::Write(buffer));
         self.jobs_given += 1;
         Ok(())
@@ -313,6 +338,16 @@ impl fmt::Debug for Writer {
         f.debug_struct("Writer")
             .field("given", &self.given)
             .finish_non_exhaustive()
+    }
+}
+
+/// Waits for room for one more job, with a second place kept free for a sync. `None` when the thread is gone.
+///
+/// Cancel safety: nothing is given away before there is room.
+async fn room(jobs: &mpsc::Sender<Job>) -> Option<mpsc::Permit<'_, Job>> {
+    match jobs.try_reserve_many(2) {
+        Ok(mut permits) => permits.next(),
+        Err(_) => jobs.reserve_many(2).await.ok()?.next(),
     }
 }
 

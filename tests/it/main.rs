@@ -16,6 +16,7 @@ mod bad_input;
 mod connection;
 mod cursor;
 mod demo;
+mod fate;
 mod faults;
 mod flags;
 mod generated;

@@ -1,5 +1,9 @@
 //! A program for each event: what it gets, and what becomes of the run when it fails.
 
+mod crash;
+mod failures;
+mod jobs;
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -36,6 +40,14 @@ fn script(folder: &Path, name: &str, text: &str) {
 
 fn read(folder: &Path, name: &str) -> String {
     fs::read_to_string(folder.join(name)).unwrap_or_default()
+}
+
+/// The number that the cursor file in this folder stands at; 0 without one.
+fn saved_seq(folder: &Path) -> u64 {
+    let saved = serde_json::from_str(&read(folder, "cursor"));
+    saved.map_or(0, |saved: serde_json::Value| {
+        saved["seq"].as_u64().unwrap_or(0)
+    })
 }
 
 /// `rocketman tail`, in its folder, with a script to run.

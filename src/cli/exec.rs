@@ -1,0 +1,75 @@
+//! How programs are run.
+
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use clap::{Args, builder::BoolishValueParser};
+
+use super::source::interval;
+
+/// How programs are run
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Programs (--exec)")]
+pub struct ExecArgs {
+    /// Run so many programs at the same time
+    ///
+    /// Events of one account always follow each other: the next begins once the one before it is done. Others may pass an event
+    /// that takes its time, at most some thousands of them; the cursor never does. With more than one job, what programs
+    /// print goes to stdout as whole lines.
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        env = "ROCKETMAN_JOBS",
+        requires = "exec"
+    )]
+    pub jobs: Option<NonZeroUsize>,
+    /// Allow a program this long for an event
+    ///
+    /// Then it and all that it has started gets SIGTERM, and two seconds later SIGKILL, and has failed. By default 60s.
+    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_EXEC_TIMEOUT", value_parser = interval, requires = "exec", hide_short_help = true)]
+    pub exec_timeout: Option<Duration>,
+    /// Try an event that failed this many times more
+    ///
+    /// After random waits that grow to 30s. Events of the same account wait for it. Asked to stop, it tries no more, and a saved cursor
+    /// stays before the event. By default there is no other try.
+    #[arg(
+        long,
+        value_name = "N",
+        env = "ROCKETMAN_EXEC_RETRIES",
+        requires = "exec",
+        hide_short_help = true
+    )]
+    pub exec_retries: Option<u32>,
+    /// Do this when an event failed for good: stop, skip or dead-letter=FILE
+    ///
+    /// stop (the default) ends the run with exit code 1, and a saved cursor stays before the event. skip says so and goes on.
+    /// dead-letter=FILE appends one JSON object a line to FILE, with time, error, exit status, tries, the end of stderr and the
+    /// event, and goes on once it is on the disk. A program that cannot be started ends the run in any case.
+    #[arg(long, value_name = "WHAT", env = "ROCKETMAN_ON_EXEC_ERROR", value_parser = on_exec_error, requires = "exec", hide_short_help = true)]
+    pub on_exec_error: Option<OnExecErrorArg>,
+    /// Drop what programs print
+    #[arg(long, env = "ROCKETMAN_NO_OUTPUT", value_parser = BoolishValueParser::new(), requires = "exec", hide_short_help = true)]
+    pub no_output: bool,
+}
+
+/// What becomes of an event that failed for good
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnExecErrorArg {
+    /// The run ends
+    Stop,
+    /// It is left out
+    Skip,
+    /// It is kept in a file
+    DeadLetter(PathBuf),
+}
+
+fn on_exec_error(text: &str) -> Result<OnExecErrorArg, String> {
+    match text.split_once('=') {
+        None if text == "stop" => Ok(OnExecErrorArg::Stop),
+        None if text == "skip" => Ok(OnExecErrorArg::Skip),
+        Some(("dead-letter", file)) if !file.is_empty() => {
+            Ok(OnExecErrorArg::DeadLetter(file.into()))
+        }
+        _ => Err("write stop, skip, or dead-letter=FILE".to_owned()),
+    }
+}

@@ -1,0 +1,221 @@
+//! A program for each event: the line on its stdin, and exit status 0 when it took it.
+
+use std::{
+    future::pending,
+    io,
+    os::fd::AsFd,
+    pin::pin,
+    process::{ExitStatus, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    process::ChildStdin,
+    time::sleep,
+};
+
+use super::{
+    outlet::{Basket, Printed},
+    process::Process,
+    terms::{Failure, LONGEST_WAIT, Outcome, Parcel, Terms, Verdict},
+    voice::Voice,
+};
+use crate::{backoff::Backoff, event::Event, sink::lanes::Ticket};
+
+/// How much is read of a pipe at once.
+const CHUNK: usize = 16 * 1024;
+
+/// The programs that run, one for each event that has begun.
+#[derive(Debug)]
+pub(super) struct Each {
+    terms: Arc<Terms>,
+    running: FuturesUnordered<BoxFuture<'static, (Ticket, Outcome)>>,
+}
+
+impl Each {
+    pub(super) fn new(terms: Arc<Terms>) -> Self {
+        Self {
+            terms,
+            running: FuturesUnordered::new(),
+        }
+    }
+
+    /// Begins with an event.
+    pub(super) fn begin(&mut self, ticket: Ticket, parcel: Parcel) {
+        let terms = Arc::clone(&self.terms);
+        self.running.push(Box::pin(
+            async move { (ticket, deliver(&terms, parcel).await) },
+        ));
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    /// What has become of the next event that is through; waits for ever when none has begun.
+    ///
+    /// Cancel safety: dropped and asked again at any time.
+    pub(super) async fn next(&mut self) -> (Ticket, Outcome) {
+        match self.running.next().await {
+            Some(through) => through,
+            None => pending().await,
+        }
+    }
+}
+
+/// Gives an event to as many programs as it takes.
+async fn deliver(terms: &Terms, mut parcel: Parcel) -> Outcome {
+    let mut backoff = Backoff::new(LONGEST_WAIT);
+    loop {
+        let failure = match attempt(terms, &parcel).await {
+            Ok(()) if parcel.is_struck() => Failure::fate(),
+            Ok(()) => return Outcome::Done,
+            Err(failure) => failure,
+        };
+        let wait = || backoff.next_wait();
+        match terms.judge(&mut parcel, failure, wait).await {
+            Verdict::Final(outcome) => return outcome,
+            Verdict::Again(wait) => tokio::select! {
+                () = sleep(wait) => {}
+                () = terms.ledger.stopped() => return Outcome::Left,
+            },
+        }
+    }
+}
+
+/// Gives an event to one program. Whoever that has left behind, holding its pipes, is not waited for.
+async fn attempt(terms: &Terms, parcel: &Parcel) -> Result<(), Failure> {
+    let batch = parcel.event();
+    let event = batch.events().next();
+    let mut process = start(terms, event.as_ref()).map_err(Failure::start)?;
+    let (stdin, mut stdout, mut stderr) = process.pipes();
+    let (mut printed, mut voice) = (Printed::default(), Voice::new(terms.name()));
+    let basket = terms.basket.as_ref();
+    let exchange = async {
+        let feed = feed(stdin, &parcel.line);
+        let pass = pass(stdout.as_mut(), &mut printed, basket);
+        let hear = hear(stderr.as_mut(), &mut voice);
+        match tokio::try_join!(feed, pass, hear) {
+            // Its end is what counts.
+            Ok(_) => pending().await,
+            Err(failure) => failure,
+        }
+    };
+    let ended = end_of(&mut process, exchange, terms.settings.timeout).await;
+    if let (Some(stdout), Some(basket)) = (&stdout, basket) {
+        let mut lines = printed.add(&left_in(stdout));
+        lines.append(&mut printed.finish());
+        basket.put(&lines).await;
+    }
+    if let Some(stderr) = &stderr {
+        voice.hear(&left_in(stderr));
+    }
+    voice.finish();
+    let failure = match ended {
+        Ok(status) if status.success() => return Ok(()),
+        Ok(status) => Failure::status(status),
+        Err(failure) => failure,
+    };
+    Err(Failure {
+        stderr: Some(voice.end()),
+        ..failure
+    })
+}
+
+fn start(terms: &Terms, event: Option<&Event<'_>>) -> io::Result<Process> {
+    let stdout = match (&terms.basket, terms.settings.has_output) {
+        (Some(_), _) => Stdio::piped(),
+        // One program at a time cannot tear another's lines.
+        (None, true) => Stdio::inherit(),
+        (None, false) => Stdio::null(),
+    };
+    terms.groups.spawn(&mut terms.command(event, stdout))
+}
+
+/// Waits for the end of a program, and brings it about when that takes too long or the exchange with it fails.
+async fn end_of(
+    process: &mut Process,
+    exchange: impl Future<Output = Failure>,
+    limit: Duration,
+) -> Result<ExitStatus, Failure> {
+    let mut exchange = pin!(exchange);
+    tokio::select! {
+        status = process.wait() => return status.map_err(|error| Failure::new(error.to_string())),
+        failure = &mut exchange => {
+            process.end().await;
+            return Err(failure);
+        }
+        () = sleep(limit) => {}
+    }
+    // It may still have something to say, and a pipe that nobody reads would end it otherwise.
+    tokio::select! {
+        () = process.end() => {}
+        _ = &mut exchange => process.end().await,
+    }
+    Err(Failure::timeout(limit))
+}
+
+async fn feed(stdin: Option<ChildStdin>, line: &[u8]) -> Result<(), Failure> {
+    let Some(mut stdin) = stdin else {
+        return Ok(());
+    };
+    let line = [line, b"\n"].concat();
+    match stdin.write_all(&line).await {
+        // It did not want to read; its exit status is what counts.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::new(format!("it cannot be fed: {error}"))),
+        Ok(()) => Ok(()),
+    }
+}
+
+async fn pass(
+    stdout: Option<&mut (impl AsyncRead + Unpin)>,
+    printed: &mut Printed,
+    basket: Option<&Basket>,
+) -> Result<(), Failure> {
+    let (Some(stdout), Some(basket)) = (stdout, basket) else {
+        return Ok(());
+    };
+    let mut chunk = vec![0; CHUNK];
+    while let Ok(n @ 1..) = stdout.read(&mut chunk).await {
+        let lines = printed.add(chunk.get(..n).unwrap_or_default());
+        basket.put(&lines).await;
+        if printed.is_too_long() {
+            return Err(Failure::new("it printed a line without an end"));
+        }
+    }
+    Ok(())
+}
+
+async fn hear(
+    stderr: Option<&mut (impl AsyncRead + Unpin)>,
+    voice: &mut Voice,
+) -> Result<(), Failure> {
+    let Some(stderr) = stderr else {
+        return Ok(());
+    };
+    let mut chunk = vec![0; CHUNK];
+    while let Ok(n @ 1..) = stderr.read(&mut chunk).await {
+        voice.hear(chunk.get(..n).unwrap_or_default());
+    }
+    Ok(())
+}
+
+/// What is in a pipe of ours, which does not block, at this moment: all that a program that has ended had to say.
+pub(super) fn left_in(pipe: &impl AsFd) -> Vec<u8> {
+    let waiting = rustix::io::ioctl_fionread(pipe).unwrap_or_default();
+    let mut left = vec![0; usize::try_from(waiting).unwrap_or_default()];
+    let mut filled = 0;
+    while let Some(room @ [_, ..]) = left.get_mut(filled..) {
+        match rustix::io::read(pipe, room) {
+            Ok(n @ 1..) => filled += n,
+            Err(rustix::io::Errno::INTR) => {}
+            Ok(0) | Err(_) => break,
+        }
+    }
+    left.truncate(filled);
+    left
+}

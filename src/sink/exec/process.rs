@@ -1,0 +1,144 @@
+//! A running program: in a process group of its own, and never left behind.
+//!
+//! A Ctrl-C reaches us and not the program, which is then waited for. What takes too long gets SIGTERM, as does whatever it has
+//! started, and SIGKILL if that does not help.
+
+use std::{
+    collections::HashSet,
+    io,
+    process::ExitStatus,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use tokio::{
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+    time::{sleep, timeout},
+};
+
+/// How long a program may take to end after SIGTERM. A guess: enough to close what is open.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The same where everything has to end at once, and nothing can be done meanwhile.
+const NO_PATIENCE: Duration = Duration::from_millis(200);
+
+/// How often it is looked whether all have ended.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// The process groups of the programs that run. A clone is the same.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Groups(Arc<Mutex<HashSet<Pid>>>);
+
+impl Groups {
+    /// Starts a program.
+    pub(super) fn spawn(&self, command: &mut Command) -> io::Result<Process> {
+        let child = command.process_group(0).kill_on_drop(true).spawn()?;
+        let group = child
+            .id()
+            .and_then(|id| Pid::from_raw(id.cast_signed()))
+            .expect("a program that was not waited for has an id");
+        self.running().insert(group);
+        Ok(Process {
+            child,
+            group,
+            groups: self.clone(),
+        })
+    }
+
+    /// Ends all of them: SIGTERM, some time, SIGKILL.
+    pub(super) async fn end(&self) {
+        self.signal(Signal::TERM);
+        let deadline = Instant::now() + PATIENCE;
+        while !self.are_over() && Instant::now() < deadline {
+            sleep(LOOK).await;
+        }
+        self.signal(Signal::KILL);
+    }
+
+    /// The same in hardly any time, for who cannot wait.
+    pub(super) fn end_at_once(&self) {
+        if self.running().is_empty() {
+            return;
+        }
+        self.signal(Signal::TERM);
+        let deadline = Instant::now() + NO_PATIENCE;
+        while !self.are_over() && Instant::now() < deadline {
+            thread::sleep(LOOK);
+        }
+        self.signal(Signal::KILL);
+    }
+
+    /// Whether every program has ended; none of them is taken away from who waits for it.
+    fn are_over(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        self.running()
+            .iter()
+            .all(|pid| !matches!(waitid(WaitId::Pid(*pid), options), Ok(None)))
+    }
+
+    fn signal(&self, signal: Signal) {
+        for group in self.running().iter() {
+            // It may just have ended by itself.
+            kill_process_group(*group, signal).ok();
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashSet<Pid>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A program that runs. Dropped, it is killed.
+#[derive(Debug)]
+pub(super) struct Process {
+    child: Child,
+    group: Pid,
+    groups: Groups,
+}
+
+impl Process {
+    /// Our ends of its pipes, once.
+    pub(super) fn pipes(
+        &mut self,
+    ) -> (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>) {
+        let Child {
+            stdin,
+            stdout,
+            stderr,
+            ..
+        } = &mut self.child;
+        (stdin.take(), stdout.take(), stderr.take())
+    }
+
+    /// Waits for its end.
+    ///
+    /// Cancel safety: asked again it tells the same.
+    pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        let status = self.child.wait().await;
+        self.groups.running().remove(&self.group);
+        status
+    }
+
+    /// Ends it, and what it has started: SIGTERM, some time, SIGKILL.
+    pub(super) async fn end(&mut self) {
+        kill_process_group(self.group, Signal::TERM).ok();
+        let ended = timeout(PATIENCE, self.child.wait()).await;
+        // Also for what it has left behind.
+        kill_process_group(self.group, Signal::KILL).ok();
+        if ended.is_err() {
+            // Nothing survives SIGKILL, and what it was is told by who has asked.
+            self.child.wait().await.ok();
+        }
+        self.groups.running().remove(&self.group);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.groups.running().remove(&self.group) {
+            kill_process_group(self.group, Signal::KILL).ok();
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What holds for all programs of a run: how they are started, and what becomes of an event that one of them fails on.
+
+use std::{
+    ffi::OsString,
+    io,
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::process::Command;
+use tracing::warn;
+
+use super::{
+    ExecSettings, OnExecError,
+    arguments::Argument,
+    outlet::Basket,
+    process::Groups,
+    variables::{NAMES, variables},
+};
+use crate::{
+    STATE,
+    error::printable,
+    event::{Batch, Event, LineRules},
+    pace::Pace,
+    sink::{DeadLetter, Fate, Ledger, SinkError, fate},
+    stats::Stats,
+};
+
+/// The longest wait before a program is tried once more, as for connections.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// What holds for all programs of a run.
+#[derive(Debug)]
+pub(super) struct Terms {
+    pub(super) program: OsString,
+    pub(super) arguments: Vec<OsString>,
+    pub(super) settings: ExecSettings,
+    pub(super) groups: Groups,
+    pub(super) ledger: Ledger,
+    pub(super) stats: Arc<Stats>,
+    /// Where what programs print goes; without it they have our own stdout, or none.
+    pub(super) basket: Option<Basket>,
+    pub(super) pace: Mutex<Pace>,
+}
+
+/// An event on its way to a program.
+#[derive(Debug)]
+pub(super) struct Parcel {
+    pub(super) line: Vec<u8>,
+    pub(super) fate: Option<Fate>,
+    /// How often it has failed.
+    pub(super) failures: u32,
+}
+
+/// Why a program did not take an event.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) why: String,
+    pub(super) status: Option<i32>,
+    pub(super) stderr: Option<String>,
+    /// The program could not even be started, which is no fault of the event.
+    pub(super) start: Option<io::Error>,
+}
+
+/// What has become of an event.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// It is accepted: a program took it, or it was given up as was asked for.
+    Done,
+    /// It is to be tried again, but a stop was asked for: the next run begins with it.
+    Left,
+    /// The run ends.
+    Fatal(SinkError),
+}
+
+/// What follows from a failure.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// It is tried again after this time.
+    Again(Duration),
+    Final(Outcome),
+}
+
+impl Failure {
+    pub(super) fn new(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            status: None,
+            stderr: None,
+            start: None,
+        }
+    }
+
+    pub(super) fn start(error: io::Error) -> Self {
+        Self {
+            start: Some(error),
+            ..Self::new("it could not be started")
+        }
+    }
+
+    pub(super) fn status(status: ExitStatus) -> Self {
+        Self {
+            status: status.code(),
+            ..Self::new(status.to_string())
+        }
+    }
+
+    pub(super) fn timeout(limit: Duration) -> Self {
+        let limit = humantime::format_duration(limit);
+        Self::new(format!("it took longer than {limit}"))
+    }
+
+    pub(super) fn fate() -> Self {
+        Self::new("on purpose, by --fate")
+    }
+}
+
+impl Parcel {
+    /// The event again, for its names.
+    pub(super) fn event(&self) -> Batch {
+        let mut batch = Batch::new();
+        let rules = LineRules {
+            raw: true,
+            validate: false,
+        };
+        // It was read once, and reads again.
+        batch.push(&self.line, rules).ok();
+        batch
+    }
+
+    /// The event as messages name it.
+    pub(super) fn name(&self) -> String {
+        let event = self.event();
+        let name = event.events().next().map(|event| fate::name_of(&event));
+        name.unwrap_or_default()
+    }
+
+    /// Whether the delivery that has just succeeded is to fail all the same.
+    pub(super) fn is_struck(&mut self) -> bool {
+        self.fate.as_mut().is_some_and(Fate::strikes)
+    }
+}
+
+impl Terms {
+    /// The program's name, for people.
+    pub(super) fn name(&self) -> String {
+        printable(&self.program.to_string_lossy())
+    }
+
+    /// The program, with what it is told of the event, if it is for one event.
+    pub(super) fn command(&self, event: Option<&Event<'_>>, stdout: Stdio) -> Command {
+        let mut command = Command::new(&self.program);
+        if let Some(event) = event {
+            let arguments = self.arguments.iter();
+            command
+                .args(arguments.map(|argument| Argument::parse(argument).fill(event)))
+                .envs(variables(event));
+        } else {
+            command.args(&self.arguments);
+            for name in NAMES {
+                command.env_remove(name);
+            }
+        }
+        command
+            // They are between the service manager and us.
+            .env_remove("NOTIFY_SOCKET")
+            .env_remove("WATCHDOG_PID")
+            .env_remove("WATCHDOG_USEC")
+            .stdin(Stdio::piped())
+            .stdout(stdout)
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Decides what follows from a failure, which is counted, after `wait` if it is to be tried again.
+    pub(super) async fn judge(
+        &self,
+        parcel: &mut Parcel,
+        failure: Failure,
+        wait: impl FnOnce() -> Duration,
+    ) -> Verdict {
+        parcel.failures += 1;
+        self.stats.add_delivery_failures(1);
+        if parcel.failures <= self.settings.retries {
+            if self.ledger.is_stopped() {
+                return Verdict::Final(Outcome::Left);
+            }
+            let wait = wait();
+            self.tell(
+                parcel,
+                &failure,
+                &format!("trying again in {:.1} s", wait.as_secs_f64()),
+            );
+            return Verdict::Again(wait);
+        }
+        Verdict::Final(self.give_up(parcel, failure).await)
+    }
+
+    async fn give_up(&self, parcel: &Parcel, failure: Failure) -> Outcome {
+        if let Some(source) = failure.start {
+            return Outcome::Fatal(SinkError::Start {
+                program: self.name(),
+                source,
+            });
+        }
+        match &self.settings.on_error {
+            OnExecError::Stop => Outcome::Fatal(SinkError::Program {
+                program: self.name(),
+                event: parcel.name(),
+                why: failure.why,
+            }),
+            OnExecError::Skip => {
+                self.stats.add_given_up(1);
+                self.tell(parcel, &failure, "it is skipped");
+                Outcome::Done
+            }
+            OnExecError::DeadLetter(file) => {
+                let letter = DeadLetter {
+                    event: &parcel.line,
+                    error: &failure.why,
+                    status: failure.status,
+                    stderr: failure.stderr.as_deref(),
+                    tries: parcel.failures,
+                };
+                if let Err(error) = file.append(letter).await {
+                    return Outcome::Fatal(error);
+                }
+                self.stats.add_given_up(1);
+                let path = file.path().display();
+                self.tell(parcel, &failure, &format!("it is kept in '{path}'"));
+                Outcome::Done
+            }
+        }
+    }
+
+    /// Tells a failure, at a readable pace.
+    fn tell(&self, parcel: &Parcel, failure: &Failure, what_follows: &str) {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(left_out) = pace.allow() else {
+            return;
+        };
+        drop(pace);
+        let (program, event) = (self.name(), parcel.name());
+        let why = match &failure.start {
+            Some(error) => format!("{}: {error}", failure.why),
+            None => failure.why.clone(),
+        };
+        let others = match left_out {
+            0 => String::new(),
+            n => format!(" ({n} more failures were not told)"),
+        };
+        warn!(target: STATE, program, event, why, "'{program}' failed on {event}: {why}; {what_follows}{others}");
+    }
+}
