@@ -21,6 +21,7 @@ mod faults;
 mod flags;
 mod generated;
 mod help;
+mod ingest;
 mod limits;
 mod messages;
 mod nats;

@@ -45,6 +45,8 @@
 //! | a record type with serde | [`typed`] |
 //! | events that take long, and could be done at the same time | [`Ingest::jobs`] |
 //! | a database that is best written many rows at a time | [`Batches`] and [`BatchIngestor`] |
+//!
+//! The folder `examples` has a whole program for each. Failures, retries and slow ingestors are told through `tracing`.
 
 mod batches;
 mod concurrent;

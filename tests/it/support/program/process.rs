@@ -1,10 +1,15 @@
 //! What the system tells of a program that runs.
 
-use std::fs;
+use std::{fs, process::Child};
 
 use super::Running;
 
 impl Running {
+    /// A process of the test's own, with pipes as its stdout and stderr.
+    pub fn of(child: Child) -> Self {
+        Self::new(child, tempfile::tempdir().unwrap())
+    }
+
     /// Its peak memory so far, in kilobytes.
     pub fn peak_kilobytes(&self) -> u64 {
         self.status("VmHWM:")

@@ -1,0 +1,64 @@
+//! Ingestors in whole programs: the examples, and ones that are killed.
+
+mod examples;
+mod kill;
+
+use std::{
+    env,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use tokio::runtime::Runtime;
+
+use crate::support::program::Running;
+
+#[allow(dead_code, reason = "its main is for cargo run")]
+#[path = "../../examples/batches.rs"]
+mod batches;
+#[allow(dead_code, reason = "its main is for cargo run")]
+#[path = "../../examples/concurrent.rs"]
+mod concurrent;
+#[allow(dead_code, reason = "its main is for cargo run")]
+#[path = "../../examples/one_collection.rs"]
+mod one_collection;
+#[allow(dead_code, reason = "its main is for cargo run")]
+#[path = "../../examples/several.rs"]
+mod several;
+
+/// Names the program that this process is to be.
+const PROGRAM: &str = "ROCKETMAN_TEST_PROGRAM";
+
+/// Starts a process that runs one of the programs below on this server, with its files in this folder.
+fn start(program: &str, server: &str, folder: &Path) -> Running {
+    let child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "ingest::program", "--nocapture"])
+        .env(PROGRAM, program)
+        .env("ROCKETMAN_TEST_SERVER", server)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    Running::of(child)
+}
+
+/// No test but the processes that tests start: an ingestor cannot be killed without the process that it is in.
+#[test]
+fn program() {
+    let Ok(program) = env::var(PROGRAM) else {
+        return;
+    };
+    let server = env::var("ROCKETMAN_TEST_SERVER").ok();
+    let folder = Path::new(".");
+    Runtime::new().unwrap().block_on(async {
+        match program.as_str() {
+            "one_collection" => one_collection::run(server).await.unwrap(),
+            "batches" => batches::run(server, folder).await.unwrap(),
+            "sqlite" => kill::ingest(&server.unwrap(), folder, 1).await,
+            "sqlite with jobs" => kill::ingest(&server.unwrap(), folder, 4).await,
+            other => panic!("there is no {other}"),
+        }
+    });
+}
