@@ -93,6 +93,28 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l frame-timeo
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-message-size -d 'Have the server leave out events whose JSON is larger than this' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-frame-size -d 'Refuse messages from the server that are larger than this' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l threads -d 'Inflate on so many cores, 1 or 2, where many events are ready' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l context -d 'Use this context of the nats command, or the one in this file' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l creds -d 'Log in with this credentials file' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l nkey -d 'Log in with the nkey whose seed is in this file' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l tlscert -d 'Show this certificate to the server' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l tlskey -d 'The key of that certificate' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l tlsca -d 'Trust the certificates in this file, instead of the platform\'s' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l js-domain -d 'The JetStream domain' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l js-api-prefix -d 'What requests to JetStream begin with, instead of $JS.API' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l inbox-prefix -d 'What inboxes begin with, instead of _INBOX' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l connection-name -d 'How the connection is called in the server\'s lists [default: rocketman]' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l nats-timeout -d 'How long a server may take for an answer [default: 5s]' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l partitions -d 'Put one of N partitions into the subjects, by account' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l publish-window -d 'Have at most so many messages on their way to the stream [default: 1024]' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l stream-storage -d 'Keep the stream that is made in files or in memory' -r -f -a "file\t'In files'
+memory\t'In memory, where it is gone with the server'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l stream-replicas -d 'Keep the stream that is made on so many servers of a cluster' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l stream-max-age -d 'Have the stream that is made keep messages for so long; 0s means for ever' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l stream-max-bytes -d 'Have the stream that is made keep at most so many bytes' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l stream-max-msgs -d 'Have the stream that is made keep at most so many messages' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l stream-discard -d 'What the stream that is made does at these limits' -r -f -a "old\t'Discard its oldest messages'
+new\t'Refuse new messages'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l stream-dupe-window -d 'For how long the server knows duplicates in the stream that is made' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l metrics-addr -d 'Serve metrics and a health check over HTTP at this address' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l fate -d 'Have each delivery fail with this probability, after it succeeded and before it counts' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l fate-seed -d 'Choose which deliveries fail: the same of the same events for the same number' -r
@@ -110,6 +132,9 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l validate -d
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l no-output -d 'Drop what programs print'
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s e -l exit-at-end -d 'End once everything up to the moment of the start was read'
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l no-compress -d 'Do not ask the server for compressed events'
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l no-context -d 'Use no context, not even the selected one'
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l tlsfirst -d 'Begin with TLS before the server has said anything'
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l create-stream -d 'Make the stream if it is not there'
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s v -l verbose -d 'Say more on stderr (can be repeated)'
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s h -l help -d 'Print help (see more with \'--help\')'

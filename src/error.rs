@@ -83,6 +83,8 @@ impl Error {
             Self::Sink(SinkError::Nats(error)) | Self::Cursor(CursorError::Nats(error)) => {
                 error.kind()
             }
+            #[cfg(feature = "nats")]
+            Self::Sink(SinkError::Stream(error)) => error.kind(),
             Self::Idle { .. } | Self::Behind { .. } => ErrorKind::Stalled,
             Self::Sink(_) | Self::Cursor(_) | Self::Hung { .. } => ErrorKind::Failed,
         }

@@ -22,7 +22,7 @@ use self::{
 };
 use crate::{
     STATE,
-    cursor::{CursorStore, Keeper, NoCursor},
+    cursor::{CursorStore, Keeper, NoCursor, Saved},
     error::{Error, chain},
     event::{Batch, Place},
     filter::Filter,
@@ -110,7 +110,15 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
     ///
     /// Cancel safety: dropping the future ends without any of that, and what is saved stays true. Cancel `stop` instead.
     pub async fn run(mut self, stop: CancellationToken) -> Result<Summary, Error> {
-        self.begin().await?;
+        tokio::select! {
+            biased;
+            begun = self.begin() => begun?,
+            () = stop.cancelled() => return Ok(Summary {
+                ended: Ended::Stopped,
+                accepted: 0,
+                position: None,
+            }),
+        }
         let over = self
             .settings
             .duration
@@ -173,7 +181,10 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         } else {
             Keeping::Nothing
         };
-        if let Some(saved) = self.keeper.load(self.filter.description()).await? {
+        let saved = self.keeper.load(self.filter.description()).await?;
+        let reached = self.sink.reached(saved.as_ref().map(|saved| &saved.place));
+        let reached = reached.await?;
+        if let Some(saved) = Saved::newest(saved, reached) {
             let filter = self.filter.description();
             let same_filter = saved.filter.as_deref().is_none_or(|saved| saved == filter);
             // What a file has beyond the cursor is only cut off when it comes again.

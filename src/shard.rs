@@ -89,6 +89,12 @@ fn digits(text: &str) -> Option<u32> {
 }
 
 /// FNV-1a of 32 bits.
+/// Which of so many partitions an account is in, counted from 0: that of the shard with the next number.
+#[cfg(feature = "nats")]
+pub(crate) fn partition(did: &str, of: NonZeroU32) -> u32 {
+    hash(did.as_bytes()) % of
+}
+
 fn hash(bytes: &[u8]) -> u32 {
     const BASIS: u32 = 0x811c_9dc5;
     const PRIME: u32 = 0x0100_0193;

@@ -7,8 +7,6 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-#[cfg(feature = "nats")]
-use crate::source::NatsSource;
 use crate::{
     STATE,
     cursor::{AnyCursorStore, FileCursor, NoCursor},
@@ -28,6 +26,8 @@ use crate::{
     source::{AnySource, Jetstream},
     stats::Stats,
 };
+#[cfg(feature = "nats")]
+use crate::{sink::nats::NatsSink, source::NatsSource};
 
 /// How far apart the ends of a pipeline may hear of the same Ctrl-C.
 const SAME_KEY: Duration = Duration::from_millis(50);
@@ -166,6 +166,10 @@ fn open_sink(
                 .settings(settings)
                 .stats(Arc::clone(stats));
             Fated::new(AnySink::Exec(Box::new(programs.fate(fate))), None)
+        }
+        #[cfg(feature = "nats")]
+        Output::Nats(settings) => {
+            Fated::new(AnySink::Nats(Box::new(NatsSink::new(*settings))), fate)
         }
     })
 }

@@ -15,6 +15,8 @@ mod exec;
 mod fate;
 mod files;
 mod generate;
+#[cfg(feature = "nats")]
+mod nats;
 mod operation;
 mod output;
 mod parse;
@@ -28,6 +30,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::BoolishValueParser};
 use clap_complete::Shell;
 
+#[cfg(feature = "nats")]
+pub use self::nats::{DiscardArg, NatsArgs, StorageArg, StreamSinkArgs};
 pub use self::{
     cursor::{CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
     exec::{ExecArgs, OnExecErrorArg},
@@ -268,6 +272,14 @@ pub struct TailArgs {
     /// How to stay connected.
     #[command(flatten)]
     pub connection: ConnectionArgs,
+    /// Who you are on NATS.
+    #[cfg(feature = "nats")]
+    #[command(flatten)]
+    pub nats: NatsArgs,
+    /// Which stream of NATS to write to.
+    #[cfg(feature = "nats")]
+    #[command(flatten)]
+    pub stream_sink: StreamSinkArgs,
     /// How to watch over it.
     #[command(flatten)]
     pub operation: OperationArgs,
@@ -296,6 +308,6 @@ Exit codes:
   5    nothing came for --idle-timeout, or the stream is further behind than
        --max-lag
   6    the server refused the request
-  7    another process uses the cursor file
+  7    another process uses the cursor, or writes to the same stream of NATS
   130  interrupted by Ctrl-C, after everything read was delivered and the
        cursor saved; or at once, by a second signal";

@@ -18,6 +18,10 @@ pub struct OutputArgs {
     /// {collection} is the event's collection, or its kind where it has none, and {n} a number. Folders are made. While a file is
     /// written its name ends in .partial; it gets its name when it is complete and the cursor counts it. At SIGHUP files are
     /// closed, and new ones begun. A percent sign is written %%.
+    ///
+    /// nats://HOST[:PORT]/STREAM?subject=PREFIX is a stream of NATS JetStream, or nats:STREAM one of the selected context; events are
+    /// written below the subject PREFIX, or atproto. Each is in it exactly once, in order, and the stream itself says where to
+    /// go on, so that no cursor file is needed. Only one process may write to a stream.
     #[arg(
         short,
         long,

@@ -9,13 +9,16 @@ use clap::{
 use super::Cli;
 
 /// Flags that contradict each other. Typed together they are refused; a variable gives way to what was typed.
-const OPPONENTS: [(&str, &str); 6] = [
+const OPPONENTS: [(&str, &str); 9] = [
     ("quiet", "verbose"),
     ("since", "cursor"),
     ("output", "exec"),
     ("print0", "exec"),
     ("repeat", "exit_at_end"),
     ("command", "dir"),
+    ("context", "no_context"),
+    ("creds", "nkey"),
+    ("js_domain", "js_api_prefix"),
 ];
 
 /// Parses the command line and the environment, and ends the program with a message where that is not possible.

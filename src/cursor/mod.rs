@@ -13,7 +13,7 @@ pub use self::file::FileCursor;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{keeper::Keeper, marks::Marks};
-use crate::event::{FileMark, Place};
+use crate::event::{FileMark, Place, Position};
 
 /// What a store keeps. A store of your own may keep it in whatever form serde writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,39 @@ pub struct Saved {
     pub filter: Option<String>,
     /// The sink's unfinished files, and how much of each the place counts.
     pub files: Vec<FileMark>,
+}
+
+impl Saved {
+    /// Of what was saved and what the sink holds already, what lies further along the same stream.
+    pub(crate) fn newest(saved: Option<Self>, reached: Option<Position>) -> Option<Self> {
+        let Some(reached) = reached else {
+            return saved;
+        };
+        let is_newer = saved.as_ref().is_none_or(|saved| {
+            let is_same_kind = saved
+                .place
+                .origin()
+                .is_none_or(|origin| origin.source == reached.origin.source);
+            let is_same = saved.place.origin() == Some(&reached.origin);
+            let is_further = match (saved.place.seq(), reached.point.seq) {
+                (Some(saved), Some(reached)) if is_same => reached > saved,
+                _ => saved
+                    .place
+                    .time_us()
+                    .is_some_and(|saved| reached.point.time_us > saved),
+            };
+            is_same_kind && is_further
+        });
+        if !is_newer {
+            return saved;
+        }
+        Some(Self {
+            place: Place::Reached(reached),
+            // With which filter it was read there, the sink does not know.
+            filter: None,
+            files: Vec::new(),
+        })
+    }
 }
 
 /// Keeps the cursor of one pipeline between runs.

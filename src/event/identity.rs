@@ -28,6 +28,13 @@ const MESSAGE: u64 = 1 << 63;
 const ON_STACK: usize = 256;
 
 impl Identity {
+    /// Reads what `Display` writes: 16 hexadecimal digits.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let is_hexadecimal = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let hash = u64::from_str_radix(text, 16).ok()?;
+        is_hexadecimal.then_some(Self(hash))
+    }
+
     /// The identity of a commit.
     pub(crate) fn of_commit(parts: [&[u8]; 5]) -> Self {
         let mut joined = [0_u8; ON_STACK];
@@ -116,12 +123,8 @@ impl Serialize for Identity {
 impl<'de> Deserialize<'de> for Identity {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        match u64::from_str_radix(&text, 16) {
-            Ok(hash) if text.len() == 16 => Ok(Self(hash)),
-            _ => Err(serde::de::Error::custom(
-                "an identity is 16 hexadecimal digits",
-            )),
-        }
+        Self::parse(&text)
+            .ok_or_else(|| serde::de::Error::custom("an identity is 16 hexadecimal digits"))
     }
 }
 

@@ -111,7 +111,7 @@ pub struct Given {
 }
 
 /// All that a connection needs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NatsSettings {
     /// The servers, without user names and passwords.
     pub servers: Vec<String>,
@@ -219,20 +219,22 @@ impl NatsSettings {
             (None, Some(_)) => return Err(half("the key", "its certificate (--tlscert)")),
         };
         let tls_ca = path(&given.tls_ca, "NATS_CA", found.ca);
-        let by_hand = Candidates {
-            user: variable("NATS_USER"),
-            password: variable("NATS_PASSWORD").map(Secret),
-            creds: given
-                .creds
-                .clone()
-                .or_else(|| variable("NATS_CREDS").map(file)),
-            nkey: given
-                .nkey
-                .clone()
-                .or_else(|| variable("NATS_NKEY").map(file)),
-            token: variable("NATS_TOKEN").map(Secret),
-            jwt: variable("NATS_JWT").map(Secret),
-            seed: variable("NATS_SEED").map(Secret),
+        let by_hand = if given.creds.is_some() || given.nkey.is_some() {
+            Candidates {
+                creds: given.creds.clone(),
+                nkey: given.nkey.clone(),
+                ..Candidates::default()
+            }
+        } else {
+            Candidates {
+                user: variable("NATS_USER"),
+                password: variable("NATS_PASSWORD").map(Secret),
+                creds: variable("NATS_CREDS").map(file),
+                nkey: variable("NATS_NKEY").map(file),
+                token: variable("NATS_TOKEN").map(Secret),
+                jwt: variable("NATS_JWT").map(Secret),
+                seed: variable("NATS_SEED").map(Secret),
+            }
         };
         let in_context = Candidates {
             user: some(found.user),
@@ -276,6 +278,7 @@ impl NatsSettings {
 }
 
 /// What could make a login, from one place.
+#[derive(Default)]
 struct Candidates {
     user: Option<String>,
     password: Option<Secret>,

@@ -9,6 +9,7 @@ mod connect;
 mod context;
 mod error;
 
+pub(crate) use self::connect::RequestFailed;
 pub use self::{
     address::{AddressError, KeyAddress, Servers, StreamAddress},
     connect::{Connection, Status},

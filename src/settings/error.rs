@@ -112,6 +112,12 @@ pub(crate) enum SettingsError {
     ForCollections,
     #[error("--on-exec-error")]
     DeadLetter(#[source] SinkError),
+    #[cfg(feature = "nats")]
+    #[error("--output: the subject '{0}' is a pattern, and events are written to subjects")]
+    Wildcard(String),
+    #[cfg(feature = "nats")]
+    #[error("{0} is for an output to a stream of NATS")]
+    NoStream(&'static str),
     #[error("--bad-events: cannot open '{}'", path.display())]
     BadEvents {
         path: PathBuf,
@@ -150,6 +156,10 @@ impl SettingsError {
             Self::Pattern { .. } => Some("write %% for a percent sign".to_owned()),
             Self::ForFiles(_) => Some("name one: --output FILE".to_owned()),
             Self::ForCompressed("--checkpoint") => Some("other files are made durable at the pace of the cursor: --save-interval".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::Wildcard(_) => Some("name the words that all subjects are to begin with: ?subject=atproto".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::NoStream(_) => Some("write to one with --output nats://HOST/STREAM".to_owned()),
             _ => None,
         }
     }

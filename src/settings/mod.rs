@@ -5,6 +5,8 @@ mod error;
 mod exec;
 mod files;
 mod filter;
+#[cfg(feature = "nats")]
+mod nats;
 mod output;
 mod probe;
 mod serve;

@@ -21,9 +21,38 @@ pub(crate) enum Output {
         arguments: Vec<OsString>,
         settings: ExecSettings,
     },
+    #[cfg(feature = "nats")]
+    Nats(Box<crate::sink::nats::NatsSinkSettings>),
+}
+
+/// Takes the address of a stream of NATS away, where the output is one; a path would hardly begin like that.
+pub(super) fn take_address(args: &mut OutputArgs) -> Result<Option<String>, SettingsError> {
+    let is_address = |text: &&str| {
+        ["nats:", "nats+", "tls://", "ws://", "wss://"]
+            .iter()
+            .any(|start| text.starts_with(start))
+    };
+    let text = args.output.as_deref().and_then(Path::to_str);
+    let Some(address) = text.filter(is_address).map(str::to_owned) else {
+        return Ok(None);
+    };
+    if args.print0 {
+        return Err(SettingsError::Print0ToFile);
+    }
+    args.output = None;
+    Ok(Some(address))
 }
 
 impl Output {
+    /// Whether it is a stream, which knows where to go on.
+    pub(super) fn is_stream(&self) -> bool {
+        match self {
+            #[cfg(feature = "nats")]
+            Self::Nats(_) => true,
+            Self::Stdout { .. } | Self::File(_) | Self::Exec { .. } => false,
+        }
+    }
+
     /// Checks the flags of sinks against each other. Nothing but a file of dead letters is opened.
     pub(super) fn resolve(
         args: OutputArgs,

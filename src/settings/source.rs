@@ -13,8 +13,6 @@ use super::{
     filter::Wanted,
     serve::{self, shown},
 };
-#[cfg(feature = "nats")]
-use crate::source::nats::NatsSourceSettings;
 use crate::{
     cli::{ConnectionArgs, OnGapArg, StreamArgs},
     event::{LineRules, Start, parse_time},
@@ -24,6 +22,8 @@ use crate::{
         jetstream::{Endpoint, JetstreamSettings, Proxies},
     },
 };
+#[cfg(feature = "nats")]
+use crate::{nats::Given, source::nats::NatsSourceSettings};
 
 /// What is read.
 #[derive(Debug)]
@@ -45,6 +45,9 @@ pub(super) struct Reading {
     pub(super) exit_at_end: bool,
     pub(super) rules: LineRules,
     pub(super) bad_events: Option<PathBuf>,
+    /// Who you are on NATS.
+    #[cfg(feature = "nats")]
+    pub(super) given: Given,
 }
 
 impl SourceSettings {
@@ -79,6 +82,8 @@ impl SourceSettings {
             exit_at_end,
             rules,
             bad_events,
+            #[cfg(feature = "nats")]
+                given: _,
         } = reading;
         if connection.no_compress && connection.threads > 1 {
             return Err(SettingsError::NothingToInflate);

@@ -5,12 +5,13 @@ use std::time::Duration;
 use super::{
     SettingsError,
     filter::Wanted,
+    nats::Nats,
     serve::shown,
     source::{Reading, open_bad_events},
 };
 use crate::{
     cli::{ConnectionArgs, EnvelopeArg, StreamArgs},
-    nats::{Given, NatsError, NatsSettings, StreamAddress},
+    nats::{NatsError, StreamAddress},
     source::nats::{Enveloping, NatsSourceSettings},
 };
 
@@ -47,11 +48,13 @@ pub(super) fn resolve(
         exit_at_end,
         rules,
         bad_events,
+        given,
     } = reading;
+    let nats = Nats::new(&given, &connection, variable);
     let ConnectionArgs {
-        max_retries,
-        max_backoff,
-        connect_timeout,
+        max_retries: _,
+        max_backoff: _,
+        connect_timeout: _,
         frame_timeout,
         max_message_size,
         max_frame_size,
@@ -73,14 +76,7 @@ pub(super) fn resolve(
         subject,
         context,
     } = StreamAddress::parse(address).map_err(NatsError::from)?;
-    let settings =
-        NatsSettings::resolve(&servers, context.as_deref(), &Given::default(), variable)?;
-    let settings = NatsSettings {
-        connect_timeout,
-        max_retries,
-        max_backoff,
-        ..settings
-    };
+    let settings = nats.settings(&servers, context.as_deref())?;
     Ok(NatsSourceSettings {
         subjects: subject.into_iter().collect(),
         start,

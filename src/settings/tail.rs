@@ -6,6 +6,8 @@ use std::{
     time::SystemTime,
 };
 
+#[cfg(feature = "nats")]
+use super::nats::{self, Nats};
 use super::{
     Output, SettingsError, SourceSettings,
     filter::{Wanted, or_variable},
@@ -51,6 +53,10 @@ impl TailSettings {
             stop,
             stream,
             connection,
+            #[cfg(feature = "nats")]
+            nats,
+            #[cfg(feature = "nats")]
+            stream_sink,
             operation: OperationArgs { metrics_addr },
             fate: FateArgs { fate, fate_seed },
         } = args;
@@ -89,7 +95,19 @@ impl TailSettings {
         let filter = wanted.filter();
         let hides_kinds = wanted.hides_kinds;
         let bad_events = output.bad_events.take();
+        #[cfg(feature = "nats")]
+        let given = nats::given(nats);
+        let address = super::output::take_address(&mut output)?;
         let (output, rules) = Output::resolve(output, &files, exec)?;
+        #[cfg(feature = "nats")]
+        let output = {
+            let nats = Nats::new(&given, &connection, &variable);
+            nats.output(address, output, stream_sink, start.is_some())?
+        };
+        #[cfg(not(feature = "nats"))]
+        if let Some(address) = address {
+            return Err(SettingsError::WithoutNats(super::serve::shown(&address)));
+        }
         let reading = Reading {
             start,
             rewind,
@@ -97,11 +115,13 @@ impl TailSettings {
             exit_at_end,
             rules,
             bad_events,
+            #[cfg(feature = "nats")]
+            given,
         };
         let sources = or_variable(source, "ROCKETMAN_SOURCE", &variable);
         let source =
             SourceSettings::resolve(&sources, reading, stream, connection, wanted, &variable)?;
-        let from = beginning(start, cursor_file.as_deref());
+        let from = beginning(start, cursor_file.as_deref(), output.is_stream());
         let introduction = introduction(&source.describe(), &filter, hides_kinds, &from);
         let pipeline = PipelineSettings {
             count,
@@ -126,12 +146,15 @@ impl TailSettings {
     }
 }
 
-fn beginning(start: Option<Start>, cursor_file: Option<&Path>) -> String {
+fn beginning(start: Option<Start>, cursor_file: Option<&Path>, is_stream: bool) -> String {
     match (start, cursor_file) {
         (Some(Start::Time(time_us)), _) => format!("from {}", show_time(time_us)),
         (Some(Start::Seq(seq)), _) => format!("from number {seq}"),
         (None, Some(path)) if path.exists() => {
             format!("from the cursor in '{}'", path.display())
+        }
+        (None, _) if is_stream => {
+            "from where the stream to write to ends, or from now on".to_owned()
         }
         (None, _) => "from now on".to_owned(),
     }

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use super::{Ledger, Sink, SinkError};
 use crate::{
     error::printable,
-    event::{Batch, Event, FileMark},
+    event::{Batch, Event, FileMark, Place, Position},
 };
 
 /// What decides which deliveries fail. The same seed decides alike for the same events.
@@ -91,6 +91,10 @@ impl<S> Fated<S> {
 impl<S: Sink> Sink for Fated<S> {
     fn name(&self) -> String {
         self.sink.name()
+    }
+
+    async fn reached(&mut self, saved: Option<&Place>) -> Result<Option<Position>, SinkError> {
+        self.sink.reached(saved).await
     }
 
     fn begin(&mut self, files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {

@@ -8,6 +8,8 @@ pub mod ingest;
 #[allow(dead_code, reason = "programs and ingestors use different parts")]
 mod lanes;
 mod ledger;
+#[cfg(feature = "nats")]
+pub mod nats;
 mod stdout;
 mod writer;
 
@@ -23,7 +25,7 @@ pub use self::{
     ledger::{Keeping, Ledger},
     stdout::StdoutSink,
 };
-use crate::event::{Batch, FileMark};
+use crate::event::{Batch, FileMark, Place, Position};
 
 /// Takes events, in order, and says in a [`Ledger`] which of them it has accepted.
 ///
@@ -32,6 +34,17 @@ use crate::event::{Batch, FileMark};
 pub trait Sink: Send {
     /// What it is, for messages: `stdout` or `file 'x'`.
     fn name(&self) -> String;
+
+    /// Where the events that it holds already come to, for a sink that knows. Called once, before anything else; `saved` is what the
+    /// cursor store has. The run goes on from there if it is further along the same stream.
+    ///
+    /// Cancel safety: dropped when a stop is asked for meanwhile; the sink is then not used.
+    fn reached(
+        &mut self,
+        _saved: Option<&Place>,
+    ) -> impl Future<Output = Result<Option<Position>, SinkError>> + Send {
+        std::future::ready(Ok(None))
+    }
 
     /// Gets ready. Called once, before the first batch. `files` is what the saved cursor counts, and empty without one: a sink that
     /// writes files cuts them back to that, and notes in the ledger how long they now are.
@@ -173,6 +186,10 @@ pub enum SinkError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A stream of NATS.
+    #[cfg(feature = "nats")]
+    #[error(transparent)]
+    Stream(#[from] nats::StreamError),
     /// A sink of your own failed.
     #[error("{0}")]
     Other(
@@ -212,6 +229,8 @@ impl SinkError {
             Self::Gone(_) => Some("the cursor stays before what was lost with it; to go on from there all the same, forget the file: rocketman cursor rewind --forget-files".to_owned()),
             Self::InUse(_) => Some("give each process an --output of its own".to_owned()),
             Self::NameTaken { .. } => Some("move that file away and start again: nothing is lost".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::Stream(error) => error.hint(),
             Self::Closed | Self::Io { .. } | Self::Other(..) => None,
         }
     }
@@ -239,6 +258,9 @@ pub enum AnySink {
     File(FileSink),
     /// Programs.
     Exec(Box<ExecSink>),
+    /// A stream of NATS JetStream.
+    #[cfg(feature = "nats")]
+    Nats(Box<nats::NatsSink>),
 }
 
 impl Sink for AnySink {
@@ -247,6 +269,18 @@ impl Sink for AnySink {
             Self::Stdout(sink) => sink.name(),
             Self::File(sink) => sink.name(),
             Self::Exec(sink) => sink.name(),
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.name(),
+        }
+    }
+
+    async fn reached(&mut self, saved: Option<&Place>) -> Result<Option<Position>, SinkError> {
+        match self {
+            Self::Stdout(sink) => sink.reached(saved).await,
+            Self::File(sink) => sink.reached(saved).await,
+            Self::Exec(sink) => sink.reached(saved).await,
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.reached(saved).await,
         }
     }
 
@@ -255,6 +289,8 @@ impl Sink for AnySink {
             Self::Stdout(sink) => sink.begin(files, ledger),
             Self::File(sink) => sink.begin(files, ledger),
             Self::Exec(sink) => sink.begin(files, ledger),
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.begin(files, ledger),
         }
     }
 
@@ -263,6 +299,8 @@ impl Sink for AnySink {
             Self::Stdout(sink) => sink.accept(batch, ledger).await,
             Self::File(sink) => sink.accept(batch, ledger).await,
             Self::Exec(sink) => sink.accept(batch, ledger).await,
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.accept(batch, ledger).await,
         }
     }
 
@@ -271,6 +309,8 @@ impl Sink for AnySink {
             Self::Stdout(sink) => sink.checkpoint().await,
             Self::File(sink) => sink.checkpoint().await,
             Self::Exec(sink) => sink.checkpoint().await,
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.checkpoint().await,
         }
     }
 
@@ -279,6 +319,8 @@ impl Sink for AnySink {
             Self::Stdout(sink) => sink.saved(ledger),
             Self::File(sink) => sink.saved(ledger),
             Self::Exec(sink) => sink.saved(ledger),
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.saved(ledger),
         }
     }
 
@@ -287,6 +329,8 @@ impl Sink for AnySink {
             Self::Stdout(sink) => sink.finish(ledger).await,
             Self::File(sink) => sink.finish(ledger).await,
             Self::Exec(sink) => sink.finish(ledger).await,
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.finish(ledger).await,
         }
     }
 
@@ -295,6 +339,8 @@ impl Sink for AnySink {
             Self::Stdout(sink) => sink.abandon().await,
             Self::File(sink) => sink.abandon().await,
             Self::Exec(sink) => sink.abandon().await,
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.abandon().await,
         }
     }
 
@@ -303,6 +349,8 @@ impl Sink for AnySink {
             Self::Stdout(sink) => sink.failed().await,
             Self::File(sink) => sink.failed().await,
             Self::Exec(sink) => sink.failed().await,
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.failed().await,
         }
     }
 }

@@ -1,4 +1,7 @@
-//! NATS JetStream: the connection, and what is told when there is none.
+//! NATS JetStream: the connection, the sink, and what is told when something is not as it should be.
 
+mod certificates;
 mod connection;
+mod login;
+mod sink;
 mod source;

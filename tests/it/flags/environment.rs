@@ -18,6 +18,17 @@ const LISTS: [&str; 7] = [
     "--source",
 ];
 
+/// Flags that have the variable of the `nats` command.
+const NATS: [(&str, &str); 7] = [
+    ("--context", "NATS_CONTEXT"),
+    ("--creds", "NATS_CREDS"),
+    ("--nkey", "NATS_NKEY"),
+    ("--tlscert", "NATS_CERT"),
+    ("--tlskey", "NATS_KEY"),
+    ("--tlsca", "NATS_CA"),
+    ("--nats-timeout", "NATS_TIMEOUT"),
+];
+
 /// Sends a bit of everything, and waits until the client is gone.
 fn server() -> Server {
     Server::one(|request| {
@@ -35,7 +46,10 @@ fn every_flag_with_one_value_has_a_variable_of_its_name() {
             assert_eq!(flag.get_env(), None, "{command} {name}");
             continue;
         };
-        let expected = format!("ROCKETMAN_{}", long.replace('-', "_").to_uppercase());
+        let expected = NATS.iter().find(|(flag, _)| *flag == name).map_or_else(
+            || format!("ROCKETMAN_{}", long.replace('-', "_").to_uppercase()),
+            |(_, variable)| (*variable).to_owned(),
+        );
         let variable = flag.get_env().and_then(|variable| variable.to_str());
         assert_eq!(variable, Some(&*expected), "{command} {name}");
     }

@@ -1,15 +1,22 @@
 //! A real NATS server on loopback, with a store of its own, where one is at hand.
 
 use std::{
+    collections::BTreeMap,
     env,
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
+use async_nats::jetstream::{
+    consumer::{AckPolicy, pull},
+    stream,
+};
+use futures_util::StreamExt;
 use tempfile::TempDir;
+use tokio::time::timeout;
 
-use super::wait_until;
+use super::{DEADLINE, wait_until};
 
 /// The server. Dropped, it is killed.
 pub struct Nats {
@@ -89,6 +96,46 @@ impl Nats {
         })
     }
 
+    /// Makes a stream with these subjects.
+    pub fn add_stream(&self, config: stream::Config) {
+        self.with(async |jetstream| drop(jetstream.create_stream(config).await.unwrap()));
+    }
+
+    pub fn delete_stream(&self, name: &str) {
+        self.with(async |jetstream| {
+            let deleted = jetstream.delete_stream(name).await.unwrap();
+            assert!(deleted.success);
+        });
+    }
+
+    /// The number of the last message of a stream; 0 when there is no such stream.
+    pub fn last_seq(&self, stream: &str) -> u64 {
+        self.with(async |jetstream| {
+            let stream = jetstream.get_stream(stream).await;
+            stream.map_or(0, |stream| stream.cached_info().state.last_sequence)
+        })
+    }
+
+    /// Everything in a stream, in its order, as any client reads it.
+    pub fn messages(&self, stream: &str) -> Vec<Message> {
+        self.with(async |jetstream| {
+            let stream = jetstream.get_stream(stream).await.unwrap();
+            let count = usize::try_from(stream.cached_info().state.messages).unwrap();
+            let config = pull::Config {
+                ack_policy: AckPolicy::None,
+                ..pull::Config::default()
+            };
+            let consumer = stream.create_consumer(config).await.unwrap();
+            let mut messages = Vec::with_capacity(count);
+            let mut reader = consumer.messages().await.unwrap();
+            while messages.len() < count {
+                let next = timeout(DEADLINE, reader.next()).await.unwrap();
+                messages.push(Message::new(&next.unwrap().unwrap()));
+            }
+            messages
+        })
+    }
+
     /// The port that the server tells once it serves.
     fn told_port(&self) -> u16 {
         let file = format!("nats-server_{}.ports", self.child.id());
@@ -112,6 +159,29 @@ impl Drop for Nats {
         if std::thread::panicking() {
             let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
             println!("the NATS server said\n{log}");
+        }
+    }
+}
+
+/// A message of a stream.
+#[derive(Debug, Clone)]
+pub struct Message {
+    pub seq: u64,
+    pub subject: String,
+    pub headers: BTreeMap<String, String>,
+    pub payload: String,
+}
+
+impl Message {
+    fn new(message: &async_nats::jetstream::Message) -> Self {
+        let headers = message.headers.iter().flat_map(|headers| headers.iter());
+        Self {
+            seq: message.info().unwrap().stream_sequence,
+            subject: message.subject.to_string(),
+            headers: headers
+                .map(|(name, values)| (name.to_string(), values[0].to_string()))
+                .collect(),
+            payload: String::from_utf8(message.payload.to_vec()).unwrap(),
         }
     }
 }

@@ -1,0 +1,150 @@
+//! NATS: who you are and what is written to, from what was typed.
+
+use super::{Output, SettingsError};
+use crate::{
+    cli::{ConnectionArgs, DiscardArg, NatsArgs, StorageArg, StreamSinkArgs},
+    nats::{Given, NatsError, NatsSettings, Servers, StreamAddress},
+    sink::nats::{DEFAULT_PREFIX, NatsSinkSettings, StreamPlan},
+};
+
+/// Who you are, without what is secret.
+pub(super) fn given(args: NatsArgs) -> Given {
+    let NatsArgs {
+        context,
+        no_context,
+        creds,
+        nkey,
+        tlscert,
+        tlskey,
+        tlsca,
+        tlsfirst,
+        js_domain,
+        js_api_prefix,
+        inbox_prefix,
+        connection_name,
+        nats_timeout,
+    } = args;
+    Given {
+        context,
+        no_context,
+        creds,
+        nkey,
+        tls_cert: tlscert,
+        tls_key: tlskey,
+        tls_ca: tlsca,
+        tls_first: tlsfirst,
+        js_domain,
+        js_api_prefix,
+        inbox_prefix,
+        name: connection_name,
+        timeout: nats_timeout,
+    }
+}
+
+/// What connections to NATS have in common, whatever they are for.
+pub(super) struct Nats<'a> {
+    given: &'a Given,
+    connection: &'a ConnectionArgs,
+    variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl<'a> Nats<'a> {
+    pub(super) fn new(
+        given: &'a Given,
+        connection: &'a ConnectionArgs,
+        variable: &'a dyn Fn(&str) -> Option<String>,
+    ) -> Self {
+        Self {
+            given,
+            connection,
+            variable,
+        }
+    }
+
+    /// How to connect to the servers of an address.
+    pub(super) fn settings(
+        &self,
+        servers: &Servers,
+        context: Option<&str>,
+    ) -> Result<NatsSettings, NatsError> {
+        let settings = NatsSettings::resolve(servers, context, self.given, &self.variable)?;
+        Ok(NatsSettings {
+            connect_timeout: self.connection.connect_timeout,
+            max_retries: self.connection.max_retries,
+            max_backoff: self.connection.max_backoff,
+            ..settings
+        })
+    }
+
+    /// The output, which is a stream of NATS if its address says so.
+    pub(super) fn output(
+        &self,
+        address: Option<String>,
+        output: Output,
+        args: StreamSinkArgs,
+        start_is_given: bool,
+    ) -> Result<Output, SettingsError> {
+        if let Some(address) = address {
+            let sink = self.sink(&address, args, start_is_given)?;
+            return Ok(Output::Nats(Box::new(sink)));
+        }
+        let meant_for_it = [
+            (args.create_stream, "--create-stream"),
+            (args.partitions.is_some(), "--partitions"),
+            (args.publish_window.is_some(), "--publish-window"),
+        ];
+        match meant_for_it.iter().find(|(is_set, _)| *is_set) {
+            Some((_, flag)) => Err(SettingsError::NoStream(flag)),
+            None => Ok(output),
+        }
+    }
+
+    fn sink(
+        &self,
+        address: &str,
+        args: StreamSinkArgs,
+        start_is_given: bool,
+    ) -> Result<NatsSinkSettings, SettingsError> {
+        let StreamSinkArgs {
+            create_stream,
+            partitions,
+            publish_window,
+            stream_storage,
+            stream_replicas,
+            stream_max_age,
+            stream_max_bytes,
+            stream_max_msgs,
+            stream_discard,
+            stream_dupe_window,
+        } = args;
+        let StreamAddress {
+            servers,
+            stream,
+            subject,
+            context,
+        } = StreamAddress::parse(address).map_err(NatsError::from)?;
+        if let Some(subject) = &subject
+            && subject.contains(['*', '>'])
+        {
+            return Err(SettingsError::Wildcard(subject.escape_debug().to_string()));
+        }
+        let plan = StreamPlan {
+            in_memory: stream_storage == StorageArg::Memory,
+            replicas: stream_replicas.get(),
+            max_age: stream_max_age,
+            max_bytes: stream_max_bytes,
+            max_messages: stream_max_msgs,
+            discard_new: stream_discard == DiscardArg::New,
+            duplicate_window: stream_dupe_window,
+        };
+        let defaults = NatsSinkSettings::new(self.settings(&servers, context.as_deref())?, stream);
+        Ok(NatsSinkSettings {
+            prefix: subject.unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
+            partitions,
+            create: create_stream.then_some(plan),
+            window: publish_window.unwrap_or(defaults.window),
+            start_is_given,
+            ..defaults
+        })
+    }
+}

@@ -1,0 +1,131 @@
+//! Why a stream cannot be written to as promised, and what to do about it.
+
+use crate::error::ErrorKind;
+
+/// Why a stream cannot be written to, or not any more.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// Its configuration does not allow what is promised.
+    #[error("the stream '{stream}' {why}")]
+    Unfit {
+        /// The stream.
+        stream: String,
+        /// What stands against it.
+        why: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// Its last message tells nothing of where to go on.
+    #[error(
+        "the last message of the stream '{stream}', number {seq}, was not written by rocketman"
+    )]
+    NotOurs {
+        /// The stream.
+        stream: String,
+        /// The number of the message.
+        seq: u64,
+    },
+    /// Its last message was deleted or has aged out.
+    #[error(
+        "the last message of the stream '{stream}', number {seq}, is gone, and with it where to go on"
+    )]
+    Gone {
+        /// The stream.
+        stream: String,
+        /// The number of the message.
+        seq: u64,
+    },
+    /// Another process writes to it.
+    #[error("another process writes to the stream '{stream}'")]
+    AnotherWriter {
+        /// The stream.
+        stream: String,
+    },
+    /// It has lost messages that were stored before.
+    #[error("the stream '{stream}' ends at message {seq}, although it had stored more")]
+    Shorter {
+        /// The stream.
+        stream: String,
+        /// The number of its last message.
+        seq: u64,
+    },
+    /// It was deleted and made anew.
+    #[error("the stream '{stream}' was deleted and made anew")]
+    Recreated {
+        /// The stream.
+        stream: String,
+    },
+    /// It takes no more.
+    #[error("the stream '{stream}' is full: {answer}")]
+    Full {
+        /// The stream.
+        stream: String,
+        /// What the server said.
+        answer: String,
+    },
+    /// An event is larger than a message may be.
+    #[error("{event} is too large for the stream '{stream}': {answer}")]
+    TooLarge {
+        /// The stream.
+        stream: String,
+        /// The event, as its address or its account.
+        event: String,
+        /// Which limit it exceeds.
+        answer: String,
+    },
+    /// It refuses a message for a reason of its own.
+    #[error("the stream '{stream}' takes no more: {answer}")]
+    Refused {
+        /// The stream.
+        stream: String,
+        /// What the server said.
+        answer: String,
+    },
+}
+
+impl StreamError {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unfit { .. } | Self::NotOurs { .. } | Self::Gone { .. } => ErrorKind::Usage,
+            Self::AnotherWriter { .. } => ErrorKind::CursorTaken,
+            Self::Shorter { .. }
+            | Self::Recreated { .. }
+            | Self::Full { .. }
+            | Self::TooLarge { .. }
+            | Self::Refused { .. } => ErrorKind::Failed,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unfit { hint, .. } => hint.clone(),
+            Self::NotOurs { stream, .. } => format!(
+                "only one program may write to a stream: give rocketman one of its own, or look with nats stream view {stream}"
+            ),
+            Self::Gone { .. } => {
+                "say where to go on, with --cursor-file, --cursor-kv, --cursor or --since".to_owned()
+            }
+            Self::AnotherWriter { .. } => {
+                "let one process write to a stream, and give each other one a stream of its own"
+                    .to_owned()
+            }
+            Self::Shorter { .. } => {
+                "a server without power may lose what it has not synced (sync_interval); started again, it goes on from the stream's last message"
+                    .to_owned()
+            }
+            Self::Recreated { .. } => {
+                "started again, it goes on from the new stream's last message, or as without a cursor".to_owned()
+            }
+            Self::Full { stream, .. } => format!(
+                "raise its limits, or have it discard old messages: nats stream edit {stream} --discard old"
+            ),
+            Self::TooLarge { .. } => {
+                "raise max_payload of the server and max_msg_size of the stream, or leave such events out with --max-message-size"
+                    .to_owned()
+            }
+            Self::Refused { .. } => return None,
+        })
+    }
+}

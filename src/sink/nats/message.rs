@@ -1,0 +1,425 @@
+//! What an event is in a stream: the line as it is, on a subject made of its names, with headers that tell which event it is and
+//! where it comes from.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use async_nats::{HeaderMap, HeaderName, HeaderValue, Subject};
+use bytes::Bytes;
+use data_encoding::BASE64;
+use serde::Deserialize;
+
+use crate::{
+    event::{Event, Identity, Kind, Origin, Point, Position},
+    shard,
+};
+
+/// Which event it is; the server drops another one of the same within its window of duplicates.
+const ID: HeaderName = HeaderName::from_static("Nats-Msg-Id");
+/// The message before it, by number.
+const LAST_SEQUENCE: HeaderName = HeaderName::from_static("Nats-Expected-Last-Sequence");
+/// The message before it, by its event.
+const LAST_ID: HeaderName = HeaderName::from_static("Nats-Expected-Last-Msg-Id");
+/// The stream it is for, where others could take the subject too.
+const STREAM: HeaderName = HeaderName::from_static("Nats-Expected-Stream");
+/// The server's time of the event in microseconds, its number where the server counts, and the making of the stream that it counts in.
+const CURSOR: HeaderName = HeaderName::from_static("rocketman-cursor");
+/// The kind of source, and the server.
+const SOURCE: HeaderName = HeaderName::from_static("rocketman-source");
+/// The account.
+const KEY: HeaderName = HeaderName::from_static("rocketman-key");
+/// Which process wrote it.
+const WRITER: HeaderName = HeaderName::from_static("rocketman-writer");
+
+/// The longest collection that gets a place in a subject; atproto allows 317 bytes.
+const LONGEST_COLLECTION: usize = 320;
+
+/// The longest account that gets a header; atproto allows 2,048 bytes.
+const LONGEST_KEY: usize = 2048;
+
+const HEXADECIMAL: &[u8; 16] = b"0123456789ABCDEF";
+
+/// What a message has to come after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    /// The message with this number; 0 for none.
+    Sequence(u64),
+    /// The message of this event.
+    Event(Identity),
+}
+
+/// An event on its way into the stream, kept until it is certainly there.
+#[derive(Debug, Clone)]
+pub(super) struct Outgoing {
+    pub(super) id: Identity,
+    pub(super) subject: Subject,
+    pub(super) key: Box<str>,
+    pub(super) point: Point,
+    /// The stream it came from.
+    pub(super) source: Arc<Source>,
+    /// Its line, which shares the memory of its batch's.
+    pub(super) line: Bytes,
+}
+
+/// What is the same for all messages of a sink.
+#[derive(Debug, Clone)]
+pub(super) struct Form {
+    stream: HeaderValue,
+    writer: HeaderValue,
+    prefix: String,
+    partitions: Option<NonZeroU32>,
+}
+
+impl Form {
+    pub(super) fn new(
+        stream: &str,
+        prefix: &str,
+        partitions: Option<NonZeroU32>,
+        writer: &str,
+    ) -> Self {
+        Self {
+            stream: HeaderValue::from(stream),
+            writer: HeaderValue::from(writer),
+            prefix: prefix.to_owned(),
+            partitions,
+        }
+    }
+
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// `PREFIX[.PARTITION].KIND[.OPERATION.COLLECTION]`.
+    pub(super) fn subject(&self, event: &Event<'_>) -> Subject {
+        let mut subject = String::with_capacity(self.prefix.len() + 64);
+        subject.push_str(&self.prefix);
+        if let Some(partitions) = self.partitions {
+            subject.push('.');
+            subject.push_str(&shard::partition(event.did(), partitions).to_string());
+        }
+        subject.push('.');
+        subject.push_str(event.kind().as_str());
+        if event.kind() == Kind::Commit {
+            subject.push('.');
+            subject.push_str(
+                event
+                    .operation()
+                    .map_or("other", |operation| operation.as_str()),
+            );
+            push_collection(&mut subject, event.collection());
+        }
+        Subject::from(subject)
+    }
+
+    /// The headers of a message.
+    pub(super) fn headers(&self, outgoing: &Outgoing, link: Link) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(ID, outgoing.id.to_string());
+        match link {
+            Link::Sequence(seq) => headers.insert(LAST_SEQUENCE, HeaderValue::from(seq)),
+            Link::Event(id) => headers.insert(LAST_ID, id.to_string()),
+        }
+        headers.insert(STREAM, self.stream.clone());
+        headers.insert(CURSOR, cursor(&outgoing.point, &outgoing.source));
+        headers.insert(SOURCE, &*outgoing.source.name);
+        headers.insert(WRITER, self.writer.clone());
+        if !outgoing.key.is_empty() {
+            headers.insert(KEY, &*outgoing.key);
+        }
+        headers
+    }
+}
+
+/// An origin, as headers can carry it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Source {
+    /// The kind of source, and the server.
+    name: String,
+    instance: Option<String>,
+}
+
+impl Source {
+    pub(super) fn of(origin: &Origin) -> Self {
+        let instance = origin.instance.as_deref();
+        Self {
+            name: without_controls(&format!("{} {}", origin.source, origin.host)),
+            instance: instance.map(|instance| without_controls(instance).replace(' ', "_")),
+        }
+    }
+}
+
+/// The account as a header can carry it.
+pub(super) fn key(event: &Event<'_>) -> Box<str> {
+    let did = event.did();
+    if did.len() > LONGEST_KEY {
+        return "".into();
+    }
+    if did.bytes().any(|byte| byte.is_ascii_control()) {
+        return without_controls(did).into();
+    }
+    did.into()
+}
+
+/// The identity of an event; of its line where it has none.
+pub(super) fn identity(event: &Event<'_>) -> Identity {
+    let of_line = || Identity::of_rest(event.line());
+    event.point().identity.unwrap_or_else(of_line)
+}
+
+fn cursor(point: &Point, source: &Source) -> String {
+    match (point.seq, &source.instance) {
+        (Some(seq), Some(instance)) => format!("{} {seq} {instance}", point.time_us),
+        (Some(seq), None) => format!("{} {seq}", point.time_us),
+        (None, _) => point.time_us.to_string(),
+    }
+}
+
+/// The words of a collection. What could not be a word of a subject, or would mean something else there, is escaped as in a URL.
+fn push_collection(subject: &mut String, collection: &str) {
+    if collection.is_empty() || collection.len() > LONGEST_COLLECTION {
+        subject.push_str("._");
+        return;
+    }
+    for word in collection.split('.') {
+        subject.push('.');
+        if word.is_empty() {
+            subject.push('_');
+        }
+        for byte in word.bytes() {
+            if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
+                subject.push(char::from(byte));
+            } else {
+                subject.push('%');
+                for digit in [byte >> 4, byte & 0xf] {
+                    subject.push(
+                        HEXADECIMAL
+                            .get(usize::from(digit))
+                            .copied()
+                            .map_or('0', char::from),
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn without_controls(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+/// The last message of a stream, as far as it says how to go on behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Tail {
+    /// Its number; 0 when there never was a message.
+    pub(super) seq: u64,
+    /// Which event it is; `None` when the message is gone or not one of ours.
+    pub(super) id: Option<Identity>,
+    /// Which process wrote it.
+    pub(super) writer: Option<String>,
+    /// Where it comes from; `None` when the message is gone or not one of ours.
+    pub(super) position: Option<Position>,
+    /// The message itself was deleted, or has aged out.
+    pub(super) is_gone: bool,
+}
+
+/// A stored message, as the server hands it out.
+#[derive(Debug, Deserialize)]
+pub(super) struct Stored {
+    pub(super) message: StoredMessage,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct StoredMessage {
+    #[serde(default)]
+    hdrs: String,
+}
+
+impl Tail {
+    /// Reads the headers of the message with this number.
+    pub(super) fn read(seq: u64, message: &StoredMessage) -> Self {
+        let bytes = BASE64.decode(message.hdrs.as_bytes()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let find = |name: &str| {
+            text.split("\r\n").find_map(|line| {
+                let (key, value) = line.split_once(':')?;
+                (key == name).then(|| value.trim())
+            })
+        };
+        let id = find("Nats-Msg-Id").and_then(Identity::parse);
+        Self {
+            seq,
+            id,
+            writer: find("rocketman-writer").map(str::to_owned),
+            position: position(find("rocketman-source"), find("rocketman-cursor"), id),
+            is_gone: false,
+        }
+    }
+}
+
+fn position(source: Option<&str>, cursor: Option<&str>, id: Option<Identity>) -> Option<Position> {
+    let (source, host) = source?.split_once(' ')?;
+    let mut words = cursor?.split(' ');
+    let point = Point {
+        time_us: words.next()?.parse().ok()?,
+        seq: match words.next() {
+            Some(seq) => Some(seq.parse().ok()?),
+            None => None,
+        },
+        identity: Some(id?),
+    };
+    let origin = Origin {
+        source: source.to_owned().into(),
+        host: host.to_owned(),
+        instance: words.next().map(str::to_owned),
+    };
+    Some(Position { origin, point })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Batch, LineRules};
+
+    fn event(line: &str, look: impl FnOnce(&Event<'_>)) {
+        let mut batch = Batch::new();
+        batch.push(line.as_bytes(), LineRules::default()).unwrap();
+        look(&batch.events().next().unwrap());
+    }
+
+    fn commit(collection: &str) -> String {
+        format!(
+            r#"{{"did":"did:plc:a","time_us":5,"kind":"commit","commit":{{"rev":"r","operation":"create","collection":"{collection}","rkey":"k"}}}}"#
+        )
+    }
+
+    fn form() -> Form {
+        Form::new("S", "at", None, "w")
+    }
+
+    #[test]
+    fn a_subject_is_made_of_kind_operation_and_collection() {
+        event(&commit("app.bsky.feed.post"), |event| {
+            assert_eq!(
+                form().subject(event).as_str(),
+                "at.commit.create.app.bsky.feed.post"
+            );
+        });
+        event(
+            r#"{"did":"did:plc:a","time_us":5,"kind":"identity"}"#,
+            |event| {
+                assert_eq!(form().subject(event).as_str(), "at.identity");
+            },
+        );
+    }
+
+    #[test]
+    fn hostile_names_stay_words_of_a_subject() {
+        let long = "x".repeat(5000);
+        for (collection, expected) in [
+            ("a b", "a%20b"),
+            ("*", "%2A"),
+            ("a.>", "a.%3E"),
+            ("..", "_._._"),
+            ("", "_"),
+            ("\\r\\nPUB x", "%0D%0APUB%20x"),
+            ("\\u0000é", "%00%C3%A9"),
+            (&*long, "_"),
+        ] {
+            event(&commit(collection), |event| {
+                let subject = form().subject(event);
+                assert_eq!(subject.as_str(), format!("at.commit.create.{expected}"));
+            });
+        }
+    }
+
+    #[test]
+    fn a_key_never_tears_a_header() {
+        event(
+            r#"{"did":"did:web:a\r\nb: c","time_us":5,"kind":"account"}"#,
+            |event| {
+                assert_eq!(&*key(event), "did:web:ab: c");
+            },
+        );
+        let long = format!(
+            r#"{{"did":"{}","time_us":5,"kind":"account"}}"#,
+            "x".repeat(3000)
+        );
+        event(&long, |event| assert_eq!(&*key(event), ""));
+    }
+
+    #[test]
+    fn a_partition_comes_behind_the_prefix_and_is_that_of_the_shard() {
+        let form = Form::new("S", "at", NonZeroU32::new(4), "w");
+        event(
+            r#"{"did":"did:plc:a","time_us":5,"kind":"identity"}"#,
+            |event| {
+                let subject = form.subject(event);
+                let has = |number| shard::Shard::new(number, 4).unwrap().has(event.did());
+                let partition = (0..4).find(|partition| has(partition + 1)).unwrap();
+                assert_eq!(subject.as_str(), format!("at.{partition}.identity"));
+            },
+        );
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let form = form();
+        let mut origin = Origin {
+            source: "jetstream".into(),
+            host: "wss://host/subscribe".to_owned(),
+            instance: None,
+        };
+        for line in [
+            r#"{"did":"did:plc:a","time_us":5,"kind":"identity"}"#,
+            r#"{"did":"did:plc:a","time_us":5,"cursor":7,"kind":"identity"}"#,
+        ] {
+            origin.instance = line
+                .contains("cursor")
+                .then(|| "2026-11-25T00:00:00Z".to_owned());
+            event(line, |event| {
+                let outgoing = Outgoing {
+                    id: identity(event),
+                    subject: form.subject(event),
+                    key: key(event),
+                    point: *event.point(),
+                    source: Arc::new(Source::of(&origin)),
+                    line: Bytes::new(),
+                };
+                let headers = form.headers(&outgoing, Link::Sequence(4));
+                let mut lines = vec!["NATS/1.0".to_owned()];
+                for (name, values) in headers.iter() {
+                    for value in values {
+                        lines.push(format!("{name}: {value}"));
+                    }
+                }
+                let stored = StoredMessage {
+                    hdrs: BASE64.encode(lines.join("\r\n").as_bytes()),
+                };
+                let tail = Tail::read(5, &stored);
+                assert_eq!(tail.id, Some(outgoing.id));
+                assert_eq!(tail.writer.as_deref(), Some("w"));
+                let position = tail.position.unwrap();
+                assert_eq!(position.point, *event.point());
+                assert_eq!(position.origin, origin);
+            });
+        }
+    }
+
+    #[test]
+    fn what_is_not_ours_has_no_position() {
+        for text in [
+            "",
+            "NATS/1.0\r\nNats-Msg-Id: x\r\n",
+            "NATS/1.0\r\nNats-Msg-Id: 00000000000000ff\r\nrocketman-source: jetstream h\r\nrocketman-cursor: x\r\n",
+            "NATS/1.0\r\nrocketman-source: jetstream h\r\nrocketman-cursor: 5\r\n",
+        ] {
+            let hdrs = BASE64.encode(text.as_bytes());
+            assert_eq!(
+                Tail::read(1, &StoredMessage { hdrs }).position,
+                None,
+                "{text}"
+            );
+        }
+        let hdrs = "not base64".to_owned();
+        assert_eq!(Tail::read(1, &StoredMessage { hdrs }).id, None);
+    }
+}

@@ -1,0 +1,167 @@
+//! A stream of NATS JetStream: each event once, in order, and no cursor store needed.
+//!
+//! An event is accepted when the server has acknowledged it, or one behind it: each message is tied to the one before, so that nothing
+//! can be stored behind a hole. What was refused or lost on the way is settled by the stream's own last message, never by waiting
+//! for the server to recognise duplicates. That message also says where the next run goes on.
+
+mod chain;
+mod error;
+mod message;
+mod recent;
+mod stream;
+mod writer;
+
+use std::num::{NonZeroU32, NonZeroUsize};
+
+use tracing::info;
+
+pub use self::{error::StreamError, stream::StreamPlan};
+use self::{message::Form, writer::Writer};
+use super::{Ledger, Sink, SinkError};
+use crate::{
+    STATE,
+    error::printable,
+    event::{Batch, FileMark, Place, Position, show_time},
+    nats::{Connection, NatsSettings},
+};
+
+/// The subject that events are written below when nothing else is said.
+pub const DEFAULT_PREFIX: &str = "atproto";
+
+/// Where and how to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NatsSinkSettings {
+    /// How to connect.
+    pub nats: NatsSettings,
+    /// The stream.
+    pub stream: String,
+    /// What the subjects of events begin with.
+    pub prefix: String,
+    /// Put a partition of so many into the subject, by account.
+    pub partitions: Option<NonZeroU32>,
+    /// Make the stream like this if it is not there.
+    pub create: Option<StreamPlan>,
+    /// How many events may be on their way at once.
+    pub window: NonZeroUsize,
+    /// Somebody said where to begin, so that a stream whose last message is gone can be gone on with.
+    pub start_is_given: bool,
+}
+
+impl NatsSinkSettings {
+    /// Writes to this stream, below `atproto`.
+    pub fn new(nats: NatsSettings, stream: impl Into<String>) -> Self {
+        Self {
+            nats,
+            stream: stream.into(),
+            prefix: DEFAULT_PREFIX.to_owned(),
+            partitions: None,
+            create: None,
+            window: const { NonZeroUsize::new(1024).unwrap() },
+            start_is_given: false,
+        }
+    }
+}
+
+/// Writes each event as one message to a stream.
+#[derive(Debug)]
+pub struct NatsSink {
+    settings: NatsSinkSettings,
+    writer: Option<Writer>,
+    has_failed: bool,
+}
+
+/// Why the writer is there.
+const REACHED: &str = "a sink is asked where it is before it is given anything";
+
+impl NatsSink {
+    /// Nothing is connected to yet.
+    pub fn new(settings: NatsSinkSettings) -> Self {
+        Self {
+            settings,
+            writer: None,
+            has_failed: false,
+        }
+    }
+
+    fn writer(&mut self) -> &mut Writer {
+        self.writer.as_mut().expect(REACHED)
+    }
+
+    /// Notes a failure, after which nothing is to be waited for.
+    fn note<T>(&mut self, result: Result<T, SinkError>) -> Result<T, SinkError> {
+        self.has_failed |= result.is_err();
+        result
+    }
+}
+
+impl Sink for NatsSink {
+    fn name(&self) -> String {
+        let NatsSinkSettings { nats, stream, .. } = &self.settings;
+        format!("stream '{}' of {}", printable(stream), nats.shown())
+    }
+
+    async fn reached(&mut self, saved: Option<&Place>) -> Result<Option<Position>, SinkError> {
+        let NatsSinkSettings {
+            nats,
+            stream: name,
+            prefix,
+            partitions,
+            create,
+            window,
+            start_is_given,
+        } = &self.settings;
+        let connection = Connection::open(nats).await?;
+        let info = stream::open(&connection, name, prefix, create.as_ref()).await?;
+        let tail = stream::tail(&connection, name, &info).await?;
+        let (shown, seq) = (printable(name), tail.seq);
+        if tail.is_gone && saved.is_none() && !start_is_given {
+            return Err(StreamError::Gone { stream: shown, seq }.into());
+        }
+        if seq > 0 && !tail.is_gone && tail.position.is_none() {
+            return Err(StreamError::NotOurs { stream: shown, seq }.into());
+        }
+        if let Some(position) = &tail.position {
+            let until = show_time(position.point.time_us);
+            info!(target: STATE, stream = shown, seq, until, "the stream '{shown}' has events up to {until}");
+        }
+        let id: String = std::iter::repeat_with(fastrand::alphanumeric)
+            .take(8)
+            .collect();
+        let form = Form::new(name, prefix, *partitions, &id);
+        let sizes = (window.get(), nats.request_timeout);
+        let writer = Writer::start(connection, info, &tail, form, id, sizes).await?;
+        self.writer = Some(writer);
+        Ok(tail.position)
+    }
+
+    fn begin(&mut self, _files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
+        self.writer().count_in(ledger.clone());
+        Ok(())
+    }
+
+    async fn accept(&mut self, batch: &mut Batch, _ledger: &Ledger) -> Result<(), SinkError> {
+        let result = self.writer().take(batch).await;
+        self.note(result)
+    }
+
+    async fn finish(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+        while !self.has_failed && !self.writer().is_done() {
+            let result = self.writer().turn().await;
+            self.note(result)?;
+        }
+        let repeats = self.writer().repeats();
+        if repeats > 0 {
+            info!(target: STATE, repeats, "{repeats} events came again and were not written again");
+        }
+        Ok(())
+    }
+
+    async fn failed(&mut self) -> SinkError {
+        loop {
+            if let Err(error) = self.writer().turn().await {
+                self.has_failed = true;
+                return error;
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Which events were written lately, so that one that comes again is not written again.
+
+use std::collections::{HashSet, VecDeque};
+
+use crate::event::Identity;
+
+/// How many events are known: a minute of the public network at its busiest.
+const MOST: usize = 65_536;
+
+/// The identities of the last events.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    known: HashSet<Identity>,
+    order: VecDeque<Identity>,
+}
+
+impl Recent {
+    /// Notes an event, and returns whether it is a new one.
+    pub(super) fn note(&mut self, id: Identity) -> bool {
+        if !self.known.insert(id) {
+            return false;
+        }
+        self.order.push_back(id);
+        if self.order.len() > MOST
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_known_until_many_others_came() {
+        let id = |n: usize| Identity::parse(&format!("{n:016x}")).unwrap();
+        let mut recent = Recent::default();
+        assert!((0..MOST).all(|n| recent.note(id(n))));
+        assert!((0..MOST).all(|n| !recent.note(id(n))));
+        assert!(recent.note(id(MOST)));
+        assert!(recent.note(id(0)));
+        assert!(!recent.note(id(MOST)));
+        assert_eq!(recent.known.len(), MOST);
+    }
+}

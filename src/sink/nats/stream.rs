@@ -1,0 +1,260 @@
+//! The stream: whether it can keep what is promised, how it is made, and what its last message is.
+
+use std::time::Duration;
+
+use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
+use serde_json::json;
+
+use super::{
+    StreamError,
+    message::{Stored, Tail},
+};
+use crate::{
+    error::printable,
+    nats::{Connection, NatsError, RequestFailed},
+    sink::SinkError,
+};
+
+/// The server's number of "no message found".
+const NO_SUCH_MESSAGE: u64 = 10_037;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// How a stream is made that is not there. The defaults are those of rjet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamPlan {
+    /// In memory, and not in files.
+    pub in_memory: bool,
+    /// On how many servers of a cluster it is kept.
+    pub replicas: usize,
+    /// How long messages are kept; none for ever.
+    pub max_age: Duration,
+    /// How many bytes are kept; `None` for all.
+    pub max_bytes: Option<u64>,
+    /// How many messages are kept; `None` for all.
+    pub max_messages: Option<u64>,
+    /// Refuse new messages at a limit instead of discarding old ones.
+    pub discard_new: bool,
+    /// For how long the server remembers which events it has stored.
+    pub duplicate_window: Duration,
+}
+
+impl Default for StreamPlan {
+    fn default() -> Self {
+        Self {
+            in_memory: false,
+            replicas: 1,
+            max_age: 180 * DAY,
+            max_bytes: None,
+            max_messages: None,
+            discard_new: false,
+            duplicate_window: Duration::from_secs(5 * 60),
+        }
+    }
+}
+
+impl StreamPlan {
+    fn config(&self, stream: &str, prefix: &str) -> Config {
+        let limit =
+            |limit: Option<u64>| limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+        Config {
+            name: stream.to_owned(),
+            description: Some(
+                "Events of the atproto record stream, written by rocketman".to_owned(),
+            ),
+            subjects: vec![format!("{prefix}.>")],
+            storage: if self.in_memory {
+                StorageType::Memory
+            } else {
+                StorageType::File
+            },
+            num_replicas: self.replicas,
+            max_age: self.max_age,
+            max_bytes: limit(self.max_bytes),
+            max_messages: limit(self.max_messages),
+            discard: if self.discard_new {
+                DiscardPolicy::New
+            } else {
+                DiscardPolicy::Old
+            },
+            duplicate_window: if self.max_age.is_zero() {
+                self.duplicate_window
+            } else {
+                // The server wants it no longer than messages are kept.
+                self.duplicate_window.min(self.max_age)
+            },
+            allow_direct: true,
+            ..Config::default()
+        }
+    }
+}
+
+/// Looks at the stream, makes it if that is wanted, and refuses it if it cannot keep what is promised.
+pub(super) async fn open(
+    connection: &Connection,
+    stream: &str,
+    prefix: &str,
+    plan: Option<&StreamPlan>,
+) -> Result<Info, SinkError> {
+    let info = match (connection.stream_info(stream).await, plan) {
+        (Err(NatsError::NoStream { .. }), Some(plan)) => {
+            let action = format!("make the stream '{stream}'");
+            connection
+                .request::<Info>(
+                    &format!("STREAM.CREATE.{stream}"),
+                    &plan.config(stream, prefix),
+                )
+                .await
+                .map_err(|failed| connection.failed(failed, &action))?
+        }
+        (info, _) => info?,
+    };
+    check(&info.config, prefix)?;
+    Ok(info)
+}
+
+fn check(config: &Config, prefix: &str) -> Result<(), StreamError> {
+    let unfit = |why: &str, hint: &str| {
+        Err(StreamError::Unfit {
+            stream: printable(&config.name),
+            why: why.to_owned(),
+            hint: hint.to_owned(),
+        })
+    };
+    let another = "give rocketman a stream of its own: --create-stream makes one";
+    if config.mirror.is_some() {
+        return unfit("is a mirror, which nobody can write to", another);
+    }
+    if config
+        .sources
+        .as_ref()
+        .is_some_and(|sources| !sources.is_empty())
+    {
+        return unfit(
+            "is also filled from other streams, so that it has several writers",
+            another,
+        );
+    }
+    if config.sealed {
+        return unfit("is sealed", another);
+    }
+    if config.no_ack {
+        return unfit(
+            "does not acknowledge messages, so that nobody can know what is stored",
+            "have it acknowledge: nats stream edit --ack",
+        );
+    }
+    if !config
+        .subjects
+        .iter()
+        .any(|subject| covers(subject, prefix))
+    {
+        let subjects = printable(&config.subjects.join(", "));
+        let prefix = printable(prefix);
+        return Err(StreamError::Unfit {
+            stream: printable(&config.name),
+            why: format!("takes {subjects}, and events are written to {prefix}.>"),
+            hint: format!(
+                "add '{prefix}.>' to its subjects (nats stream edit {} --subjects), or name its own prefix: ?subject=PREFIX",
+                printable(&config.name)
+            ),
+        });
+    }
+    Ok(())
+}
+
+/// Whether a stream's subject takes everything below the prefix.
+fn covers(subject: &str, prefix: &str) -> bool {
+    let mut words = subject.split('.');
+    for word in prefix.split('.') {
+        match words.next() {
+            Some(">") => return true,
+            Some(own) if own == "*" || own == word => {}
+            _ => return false,
+        }
+    }
+    words.next() == Some(">") && words.next().is_none()
+}
+
+/// The last message.
+pub(super) async fn tail(
+    connection: &Connection,
+    stream: &str,
+    info: &Info,
+) -> Result<Tail, NatsError> {
+    let seq = info.state.last_sequence;
+    if seq == 0 {
+        return Ok(Tail::default());
+    }
+    let subject = format!("STREAM.MSG.GET.{stream}");
+    match connection
+        .request::<Stored>(&subject, &json!({ "seq": seq }))
+        .await
+    {
+        Ok(stored) => Ok(Tail::read(seq, &stored.message)),
+        Err(RequestFailed::Answer(error)) if error.error_code().0 == NO_SUCH_MESSAGE => Ok(Tail {
+            seq,
+            is_gone: true,
+            ..Tail::default()
+        }),
+        Err(failed) => {
+            let action = format!("read the last message of the stream '{stream}'");
+            Err(connection.failed(failed, &action))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_nats::jetstream::stream::Source;
+
+    use super::*;
+
+    #[test]
+    fn a_subject_covers_a_prefix_when_it_takes_everything_below_it() {
+        for (subject, prefix, expected) in [
+            ("at.>", "at", true),
+            (">", "at", true),
+            ("at.>", "at.x", true),
+            ("*.>", "at", true),
+            ("*.x.>", "at.x", true),
+            ("at", "at", false),
+            ("at.*", "at", false),
+            ("at.commit.>", "at", false),
+            ("other.>", "at", false),
+            ("at.>", "atproto", false),
+        ] {
+            assert_eq!(covers(subject, prefix), expected, "{subject} {prefix}");
+        }
+    }
+
+    #[test]
+    fn a_stream_that_cannot_keep_the_promise_is_refused_in_words() {
+        let fit = StreamPlan::default().config("S", "at");
+        assert!(check(&fit, "at").is_ok());
+        let changed = |change: fn(&mut Config)| {
+            let mut config = fit.clone();
+            change(&mut config);
+            let error = check(&config, "at").unwrap_err();
+            format!("{error}\n{}", error.hint().unwrap())
+        };
+        for (told, word) in [
+            (changed(|config| config.sealed = true), "sealed"),
+            (changed(|config| config.no_ack = true), "--ack"),
+            (
+                changed(|config| config.mirror = Some(Source::default())),
+                "mirror",
+            ),
+            (
+                changed(|config| config.sources = Some(vec![Source::default()])),
+                "several writers",
+            ),
+            (
+                changed(|config| config.subjects = vec!["x.y".to_owned()]),
+                "takes x.y",
+            ),
+        ] {
+            assert!(told.contains(word), "{told}");
+        }
+    }
+}

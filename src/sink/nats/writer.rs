@@ -1,0 +1,447 @@
+//! Writing to the stream: sends what may be sent, takes answers, and looks at the stream when something was refused or lost.
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::{StatusCode, Subscriber, client::PublishErrorKind, jetstream::stream::Info};
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt};
+use serde::Deserialize;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, sleep_until},
+};
+use tracing::{info, warn};
+
+use super::{
+    StreamError,
+    chain::{Answer, Broken, Chain, Next},
+    message::{self, Form, Outgoing, Source, Tail},
+    recent::Recent,
+    stream,
+};
+use crate::{
+    STATE,
+    backoff::Backoff,
+    error::{chain, printable},
+    event::{Batch, Origin},
+    nats::{Connection, NatsError, RequestFailed, Status},
+    sink::{Ledger, SinkError},
+};
+
+/// The longest wait between two looks at a stream that does not get on.
+const MAX_BACKOFF: Duration = Duration::from_secs(2);
+
+/// After so many looks in vain it is said, and then after as many again.
+const SAID_EVERY: u32 = 10;
+
+/// The server's numbers of its errors.
+mod code {
+    pub(super) const UNAVAILABLE: u64 = 10_008;
+    pub(super) const MESSAGE_TOO_LARGE: u64 = 10_054;
+    pub(super) const ANOTHER_STREAM: u64 = 10_060;
+    pub(super) const WRONG_LAST: [u64; 3] = [10_070, 10_071, 10_164];
+    pub(super) const STORE_FAILED: u64 = 10_077;
+}
+
+/// What comes back for a message.
+#[derive(Debug, Deserialize)]
+struct Ack {
+    #[serde(default)]
+    seq: u64,
+    #[serde(default)]
+    duplicate: bool,
+    error: Option<async_nats::jetstream::Error>,
+}
+
+/// The stream, while it is written to.
+#[derive(Debug)]
+pub(super) struct Writer {
+    connection: Connection,
+    stream: String,
+    info: Info,
+    form: Form,
+    id: String,
+    window: usize,
+    chain: Chain,
+    recent: Recent,
+    source: Arc<Source>,
+    inbox: String,
+    acks: Subscriber,
+    ack_timeout: Duration,
+    /// When the last answer came, or since when one is waited for.
+    heard: Instant,
+    status: watch::Receiver<Status>,
+    losses: u64,
+    forbidden: Option<(u64, String)>,
+    backoff: Backoff,
+    ledger: Ledger,
+    repeats: u64,
+}
+
+impl Writer {
+    pub(super) async fn start(
+        connection: Connection,
+        info: Info,
+        tail: &Tail,
+        form: Form,
+        id: String,
+        (window, ack_timeout): (usize, Duration),
+    ) -> Result<Self, NatsError> {
+        let inbox = connection.client().new_inbox();
+        let subscribed = connection.client().subscribe(format!("{inbox}.>")).await;
+        let acks = subscribed.map_err(|source| NatsError::Client {
+            action: "subscribe to an inbox".to_owned(),
+            source: source.into(),
+        })?;
+        let mut recent = Recent::default();
+        if let Some(id) = tail.id {
+            recent.note(id);
+        }
+        let mut status = connection.status();
+        let Status {
+            losses, forbidden, ..
+        } = status.borrow_and_update().clone();
+        Ok(Self {
+            stream: info.config.name.clone(),
+            connection,
+            info,
+            form,
+            id,
+            window,
+            chain: Chain::new(tail),
+            recent,
+            source: Arc::default(),
+            inbox,
+            acks,
+            ack_timeout,
+            heard: Instant::now(),
+            status,
+            losses,
+            forbidden,
+            backoff: Backoff::new(MAX_BACKOFF),
+            ledger: Ledger::default(),
+            repeats: 0,
+        })
+    }
+
+    /// Counts what is accepted here from now on.
+    pub(super) fn count_in(&mut self, ledger: Ledger) {
+        self.ledger = ledger;
+    }
+
+    /// Events that came again, and were not written again.
+    pub(super) fn repeats(&self) -> u64 {
+        self.repeats
+    }
+
+    /// Whether everything that was taken is stored.
+    pub(super) fn is_done(&self) -> bool {
+        self.chain.len() == 0
+    }
+
+    /// Takes the events of a batch and sends them; waits while the window is full.
+    pub(super) async fn take(&mut self, batch: &mut Batch) -> Result<(), SinkError> {
+        if let Some(origin) = batch.origin() {
+            self.set_source(origin);
+        }
+        // One copy for all of them: the batch's own memory is used again.
+        let lines = Bytes::copy_from_slice(batch.lines());
+        let mut start = 0;
+        while !batch.is_empty() {
+            let room = self.window.saturating_sub(self.chain.len());
+            if room == 0 {
+                self.turn().await?;
+                continue;
+            }
+            let mut n = 0;
+            for event in batch.events().take(room) {
+                let end = start + event.line().len();
+                let line = lines.slice(start..end);
+                start = end + 1;
+                n += 1;
+                let id = message::identity(&event);
+                if !self.recent.note(id) {
+                    self.repeats += 1;
+                    let accepted = self.chain.push_repeat();
+                    self.ledger.accept(accepted);
+                    continue;
+                }
+                self.chain.push(Outgoing {
+                    id,
+                    subject: self.form.subject(&event),
+                    key: message::key(&event),
+                    point: *event.point(),
+                    source: Arc::clone(&self.source),
+                    line,
+                });
+            }
+            batch.take(n);
+            self.send().await?;
+            self.take_ready()?;
+        }
+        Ok(())
+    }
+
+    fn set_source(&mut self, origin: &Origin) {
+        let source = Source::of(origin);
+        if source != *self.source {
+            self.source = Arc::new(source);
+        }
+    }
+
+    /// Waits for the next thing that happens, and sees to it.
+    ///
+    /// Cancel safety: dropped at any time, and called again.
+    pub(super) async fn turn(&mut self) -> Result<(), SinkError> {
+        if self.chain.wants_look() {
+            return self.look().await;
+        }
+        self.send().await?;
+        let deadline = self.heard + self.ack_timeout;
+        let is_waiting = self.chain.is_waiting();
+        tokio::select! {
+            biased;
+            message = self.acks.next() => match message {
+                Some(message) => self.take_answer(&message)?,
+                None => return Err(self.connection_gone()),
+            },
+            Ok(()) = self.status.changed() => self.note_status()?,
+            () = sleep_until(deadline), if is_waiting => self.chain.lose(),
+        }
+        self.take_ready()
+    }
+
+    /// Sends all that may be sent. Without a connection nothing is: what would wait in it might come twice.
+    async fn send(&mut self) -> Result<(), SinkError> {
+        if !self.status.borrow().is_connected {
+            return Ok(());
+        }
+        if !self.chain.is_waiting() {
+            self.heard = Instant::now();
+        }
+        while let Some(Next {
+            outgoing,
+            link,
+            reply,
+        }) = self.chain.next()
+        {
+            let headers = self.form.headers(outgoing, link);
+            let (subject, line) = (outgoing.subject.clone(), outgoing.line.clone());
+            let client = self.connection.client();
+            let published = match reply {
+                Some((generation, number)) => {
+                    let reply = format!("{}.{generation}.{number}", self.inbox);
+                    client
+                        .publish_with_reply_and_headers(subject, reply, headers, line)
+                        .await
+                }
+                None => client.publish_with_headers(subject, headers, line).await,
+            };
+            if let Err(error) = published {
+                return Err(match error.kind() {
+                    PublishErrorKind::MaxPayloadExceeded if self.chain.is_under_way() => {
+                        // What lies before it is to be stored first.
+                        self.chain.lose();
+                        return Ok(());
+                    }
+                    PublishErrorKind::MaxPayloadExceeded => {
+                        let most = client.server_info().max_payload;
+                        let answer = format!("the server takes messages of up to {most} bytes");
+                        self.too_large(outgoing, answer).into()
+                    }
+                    _ => NatsError::Client {
+                        action: self.action(),
+                        source: error.into(),
+                    }
+                    .into(),
+                });
+            }
+            self.chain.sent(reply.is_some());
+        }
+        Ok(())
+    }
+
+    /// Takes the answers that are there already.
+    fn take_ready(&mut self) -> Result<(), SinkError> {
+        while let Some(message) = self.acks.next().now_or_never() {
+            match message {
+                Some(message) => self.take_answer(&message)?,
+                None => return Err(self.connection_gone()),
+            }
+        }
+        Ok(())
+    }
+
+    fn take_answer(&mut self, message: &async_nats::Message) -> Result<(), SinkError> {
+        let reply = message
+            .subject
+            .strip_prefix(&*self.inbox)
+            .and_then(|rest| rest.strip_prefix('.')?.split_once('.'))
+            .and_then(|(generation, number)| {
+                Some((generation.parse().ok()?, number.parse().ok()?))
+            });
+        let Some(reply) = reply else {
+            return Ok(());
+        };
+        self.heard = Instant::now();
+        let answer = if message.status == Some(StatusCode::NO_RESPONDERS) {
+            // No stream takes that subject, or nobody leads it just now: the look will tell.
+            Answer::Refused
+        } else {
+            let Ok(ack) = serde_json::from_slice::<Ack>(&message.payload) else {
+                return Ok(());
+            };
+            match ack.error {
+                None if ack.duplicate => Answer::Duplicate(ack.seq),
+                None => Answer::Stored(ack.seq),
+                Some(error) => self.refusal(reply.1, error)?,
+            }
+        };
+        if matches!(answer, Answer::Stored(_)) {
+            self.backoff.reset();
+        }
+        let accepted = self.chain.answer(reply, answer);
+        self.ledger.accept(accepted);
+        Ok(())
+    }
+
+    /// Whether a refusal is one that a look at the stream may heal.
+    fn refusal(
+        &self,
+        number: u64,
+        error: async_nats::jetstream::Error,
+    ) -> Result<Answer, SinkError> {
+        let stream = printable(&self.stream);
+        let answer = printable(&error.to_string());
+        Err(match error.error_code().0 {
+            code if code::WRONG_LAST.contains(&code) => return Ok(Answer::Refused),
+            code::UNAVAILABLE => return Ok(Answer::Refused),
+            code::STORE_FAILED => StreamError::Full { stream, answer }.into(),
+            code::MESSAGE_TOO_LARGE => match self.chain.get(number) {
+                Some(outgoing) => self.too_large(outgoing, answer).into(),
+                None => StreamError::Refused { stream, answer }.into(),
+            },
+            code::ANOTHER_STREAM => StreamError::Unfit {
+                stream,
+                why: "does not take the subject of an event, and another stream does".to_owned(),
+                hint: "have only one stream take the subjects below the prefix: nats stream ls --subjects"
+                    .to_owned(),
+            }
+            .into(),
+            _ => match self.connection.failed(RequestFailed::Answer(error), &self.action()) {
+                NatsError::Answer { answer, .. } => StreamError::Refused { stream, answer }.into(),
+                failed => failed.into(),
+            },
+        })
+    }
+
+    fn note_status(&mut self) -> Result<(), SinkError> {
+        let status = self.status.borrow_and_update().clone();
+        if status.losses != self.losses {
+            self.losses = status.losses;
+            self.chain.lose();
+        }
+        if status.forbidden != self.forbidden {
+            self.forbidden.clone_from(&status.forbidden);
+            let answer = status
+                .forbidden
+                .map(|(_, answer)| answer)
+                .unwrap_or_default();
+            if answer.contains(self.form.prefix()) || answer.contains(&*self.inbox) {
+                let servers = self.connection.servers().to_owned();
+                return Err(NatsError::Forbidden { servers, answer }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks where the stream ends, and goes on from there.
+    async fn look(&mut self) -> Result<(), SinkError> {
+        let is_over = self
+            .status
+            .wait_for(|status| status.is_connected)
+            .await
+            .is_err();
+        if is_over {
+            return Err(self.connection_gone());
+        }
+        self.note_status()?;
+        if self.backoff.tries() > 0 {
+            sleep(self.backoff.next_wait()).await;
+        } else {
+            self.backoff.next_wait();
+        }
+        let (info, tail) = match self.read_tail().await {
+            Ok(found) => found,
+            Err(SinkError::Nats(error)) if may_pass(&error) => {
+                if self.backoff.tries().is_multiple_of(SAID_EVERY) {
+                    let error = chain(&error);
+                    warn!(target: STATE, error, "cannot see where the stream '{}' ends: {error}; trying again", printable(&self.stream));
+                }
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let stream = printable(&self.stream);
+        if info.created != self.info.created {
+            return Err(StreamError::Recreated { stream }.into());
+        }
+        let is_ours = tail.writer.as_deref() == Some(&*self.id);
+        let accepted = self
+            .chain
+            .rebase(&tail, is_ours)
+            .map_err(|broken| match broken {
+                Broken::AnotherWriter => StreamError::AnotherWriter { stream },
+                Broken::Shorter => StreamError::Shorter {
+                    stream,
+                    seq: tail.seq,
+                },
+            })?;
+        info!(target: "rocketman::sink", accepted, seq = tail.seq, "went on behind the last message of the stream");
+        self.ledger.accept(accepted);
+        Ok(())
+    }
+
+    async fn read_tail(&self) -> Result<(Info, Tail), SinkError> {
+        let info = stream::open(&self.connection, &self.stream, self.form.prefix(), None).await?;
+        let tail = stream::tail(&self.connection, &self.stream, &info).await?;
+        Ok((info, tail))
+    }
+
+    fn too_large(&self, outgoing: &Outgoing, answer: String) -> StreamError {
+        StreamError::TooLarge {
+            stream: printable(&self.stream),
+            event: printable(&format!(
+                "an event of {} ({}, {} bytes)",
+                outgoing.key,
+                outgoing.subject,
+                outgoing.line.len()
+            )),
+            answer,
+        }
+    }
+
+    fn action(&self) -> String {
+        format!("write to the stream '{}'", self.stream)
+    }
+
+    /// The client library ends a connection only when all its users are gone.
+    fn connection_gone(&self) -> SinkError {
+        NatsError::Silent {
+            action: self.action(),
+            servers: self.connection.servers().to_owned(),
+        }
+        .into()
+    }
+}
+
+/// Whether it may be different in a moment: a server that is starting, or has no leader.
+fn may_pass(error: &NatsError) -> bool {
+    matches!(
+        error,
+        NatsError::Silent { .. }
+            | NatsError::NoJetStream { .. }
+            | NatsError::Answer { .. }
+            | NatsError::Client { .. }
+    )
+}

@@ -1,0 +1,152 @@
+//! kill -9 of the server, of the program, and a second program beside it.
+
+use std::time::Duration;
+
+use super::{assert_holds, firehose, lines, writing};
+use crate::support::{nats::Nats, wait_until};
+
+/// A million under soak.
+fn total() -> u64 {
+    match std::env::var_os("ROCKETMAN_SOAK") {
+        Some(_) => 1_000_000,
+        None => 20_000,
+    }
+}
+
+/// Waits until the stream has at least so many messages.
+fn wait_for(nats: &Nats, n: u64) {
+    wait_until("messages in the stream", || nats.last_seq("FIREHOSE") >= n);
+}
+
+#[test]
+fn the_server_killed_five_times_holds_each_event_once_and_in_order() {
+    let Some(mut nats) =
+        Nats::start("the_server_killed_five_times_holds_each_event_once_and_in_order")
+    else {
+        return;
+    };
+    let (serving, total) = (firehose(), total());
+    let running = writing(&serving.url, &nats, total).start();
+    for kill in 1..=5 {
+        wait_for(&nats, kill * total / 7);
+        nats.kill();
+        nats.restart();
+    }
+    running
+        .finish()
+        .assert_says(0, &["events delivered", "connected to nats://"]);
+    assert_holds(&nats, &lines(&serving.url, usize::try_from(total).unwrap()));
+}
+
+#[test]
+fn the_program_killed_five_times_leaves_each_event_once_and_in_order() {
+    let Some(nats) =
+        Nats::start("the_program_killed_five_times_leaves_each_event_once_and_in_order")
+    else {
+        return;
+    };
+    let (serving, total) = (firehose(), total());
+    for kill in 1..=5 {
+        let running = writing(&serving.url, &nats, total).start();
+        wait_for(&nats, kill * total / 7);
+        running.kill();
+    }
+    let rest = total - nats.last_seq("FIREHOSE");
+    writing(&serving.url, &nats, rest).succeed();
+    assert_holds(&nats, &lines(&serving.url, usize::try_from(total).unwrap()));
+}
+
+/// Nothing rests on what the server knows of duplicates: it knows nothing any more when it comes back.
+#[test]
+fn an_outage_longer_than_the_window_of_duplicates_repeats_nothing() {
+    let Some(mut nats) =
+        Nats::start("an_outage_longer_than_the_window_of_duplicates_repeats_nothing")
+    else {
+        return;
+    };
+    let serving = firehose();
+    let window = Duration::from_millis(100);
+    let short = |n| writing(&serving.url, &nats, n).with("--stream-dupe-window 100ms");
+    let running = short(10_000).start();
+    for kill in 1..=3 {
+        wait_for(&nats, kill * 2500);
+        nats.kill();
+        std::thread::sleep(3 * window);
+        nats.restart();
+    }
+    running.finish().assert_says(0, &["events delivered"]);
+    // The program too comes back when nothing is known any more.
+    let running = writing(&serving.url, &nats, 10_000).start();
+    wait_for(&nats, 12_000);
+    running.kill();
+    std::thread::sleep(3 * window);
+    let rest = 20_000 - nats.last_seq("FIREHOSE");
+    writing(&serving.url, &nats, rest).succeed();
+    assert_holds(&nats, &lines(&serving.url, 20_000));
+}
+
+#[test]
+fn of_two_writers_one_is_refused_and_order_and_count_stay() {
+    let Some(nats) = Nats::start("of_two_writers_one_is_refused_and_order_and_count_stay") else {
+        return;
+    };
+    let serving = firehose();
+    writing(&serving.url, &nats, 100).succeed();
+    for round in 0..3 {
+        let before = nats.last_seq("FIREHOSE");
+        let first = writing(&serving.url, &nats, 1_000_000).start();
+        wait_for(&nats, before + 500);
+        let second = writing(&serving.url, &nats, 1_000_000).start();
+        let deadline = nats.last_seq("FIREHOSE") + 3000;
+        wait_for(&nats, deadline);
+        let (mut first, mut second) = (Some(first), Some(second));
+        // Whoever was refused has ended by itself.
+        let mut refused = None;
+        wait_until("one of them to be refused", || {
+            for running in [&mut first, &mut second] {
+                if running.as_mut().is_some_and(|running| running.has_ended()) {
+                    refused = running.take();
+                }
+            }
+            refused.is_some()
+        });
+        refused.unwrap().finish().assert_says(
+            7,
+            &[
+                "another process writes to the stream 'FIREHOSE'",
+                "a stream of its own",
+            ],
+        );
+        let other = first.or(second).unwrap();
+        let now = nats.last_seq("FIREHOSE");
+        wait_for(&nats, now + 100);
+        other.signal(rustix::process::Signal::TERM);
+        other.finish().assert_says(0, &["stopped by SIGTERM"]);
+        let n = usize::try_from(nats.last_seq("FIREHOSE")).unwrap();
+        assert_holds(&nats, &lines(&serving.url, n));
+        assert!(n > 100 * round);
+    }
+}
+
+/// A program that knows nothing of ours writes in between.
+#[test]
+fn a_foreign_message_in_between_is_noticed() {
+    let Some(nats) = Nats::start("a_foreign_message_in_between_is_noticed") else {
+        return;
+    };
+    let serving = firehose();
+    let running = writing(&serving.url, &nats, 1_000_000).start();
+    wait_for(&nats, 500);
+    nats.with(async |jetstream| {
+        let ack = jetstream.publish("at.x", "hello".into()).await.unwrap();
+        ack.await.unwrap();
+    });
+    running
+        .finish()
+        .assert_says(7, &["another process writes to the stream 'FIREHOSE'"]);
+    let messages = nats.messages("FIREHOSE");
+    let last = messages.last().unwrap();
+    assert_eq!(last.payload, "hello", "nothing was written behind it");
+    let output = writing(&serving.url, &nats, 1).run();
+    output.assert_says(2, &["was not written by rocketman", "a stream"]);
+}
