@@ -1,7 +1,7 @@
 //! Many output files: their names, when they are begun and complete, and how they are compressed.
 
 mod compressed;
-mod killed;
+pub mod killed;
 mod named;
 mod refused;
 

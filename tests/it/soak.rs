@@ -5,6 +5,7 @@
 
 mod cuts;
 mod failover;
+mod files;
 mod pause;
 mod stopped;
 mod volume;

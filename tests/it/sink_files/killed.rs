@@ -1,6 +1,11 @@
 //! kill -9 at random moments, again and again: afterwards each event is in the files once, in order, and every file can be read.
 
-use std::{fs, path::Path, sync::Arc, thread, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
 
 use rustix::process::Signal;
 
@@ -12,10 +17,6 @@ use crate::support::{
     wait_until,
 };
 
-/// How many rounds are played, and with how many events.
-const ROUNDS: usize = 20;
-const ALL: u64 = 20_000;
-
 /// The number that the cursor file stands at.
 fn saved(cursor: &Path) -> u64 {
     let text = fs::read_to_string(cursor).unwrap_or_default();
@@ -23,82 +24,122 @@ fn saved(cursor: &Path) -> u64 {
     cursor["seq"].as_u64().unwrap_or(0)
 }
 
-/// Plays rounds of `rocketman tail -o out/NAME` with these flags, and returns how many files there are in the end.
-pub fn play(n_rounds: usize, n_events: u64, arguments: &str) -> usize {
-    let events: Arc<Vec<String>> = Arc::new((0..n_events).map(event).collect());
-    let server = Server::every(move |request: Request| {
-        let from = request.cursor().map_or(0, |seq| seq - 1);
-        let mut connection = request.accept();
-        let from = usize::try_from(from).unwrap().min(events.len());
-        connection.send_all(events[from..].iter().cloned());
-        connection.until_closed();
-    });
-    let folder = tempfile::tempdir().unwrap();
-    let (out, cursor) = (folder.path().join("out"), folder.path().join("cursor"));
-    fs::create_dir(&out).unwrap();
-    let run = || {
-        Rocketman::tail(&server.url())
-            .with("--cursor-file cursor --save-interval 10ms --no-compress")
-            .with(arguments)
-            .inside(folder.path())
-    };
-    for round in 0..n_rounds {
-        let before = saved(&cursor);
-        let running = run().start();
-        // Every round gets a little further, and none beyond its share.
-        let share = n_events * (round as u64 + 1) / (n_rounds as u64 + 1);
-        let moment = Duration::from_micros(fastrand::u64(..40_000));
-        wait_until("it goes on", || {
-            saved(&cursor) >= share || saved(&cursor) > before
-        });
-        thread::sleep(moment);
-        running.kill();
+/// What is killed, and how often.
+pub struct Game {
+    pub rounds: u64,
+    pub events: u64,
+    /// The server goes away too, after some thousand events of each connection.
+    pub server_dies: bool,
+}
+
+/// As it is played in the suite.
+const GAME: Game = Game {
+    rounds: 20,
+    events: 20_000,
+    server_dies: false,
+};
+
+impl Game {
+    fn server(&self) -> Server {
+        let (n_events, dies) = (self.events, self.server_dies);
+        Server::every(move |request: Request| {
+            let from = request.cursor().map_or(0, |seq| seq - 1);
+            let mut connection = request.accept();
+            if dies {
+                let end = from + fastrand::u64(1..3000);
+                connection.send_all((from..end.min(n_events)).map(event));
+                if end < n_events {
+                    return connection.cut();
+                }
+            } else {
+                connection.send_all((from..n_events).map(event));
+            }
+            connection.until_closed();
+        })
     }
-    let running = run().start();
-    running.message("reading ");
-    wait_until("the end of the stream", || saved(&cursor) == n_events);
-    running.signal(Signal::TERM);
-    let output = running.finish();
-    assert_eq!(output.code, Some(0), "{output:#?}");
-    let n_files = assert_each_once(&out, n_events);
-    let ends = |suffix| move |path: &&std::path::PathBuf| path.to_str().unwrap().ends_with(suffix);
-    let files = files_below(&out);
-    let unfinished = files.iter().filter(ends(".partial")).count();
-    assert!(unfinished <= 4, "{files:#?}");
-    n_files
+
+    /// Plays rounds of `rocketman tail -o out/NAME` with these arguments, and returns how many files there are in the end.
+    pub fn play(&self, arguments: &str) -> usize {
+        let server = self.server();
+        let folder = tempfile::tempdir().unwrap();
+        let (out, cursor) = (folder.path().join("out"), folder.path().join("cursor"));
+        fs::create_dir(&out).unwrap();
+        let run = || {
+            Rocketman::tail(&server.url())
+                .with("--cursor-file cursor --save-interval 10ms --no-compress")
+                .with(arguments)
+                .inside(folder.path())
+        };
+        for round in 1..=self.rounds {
+            let before = saved(&cursor);
+            let running = run().start();
+            // Every round gets a little further, and none beyond its share.
+            let share = self.events * round / (self.rounds + 1);
+            let moment = Duration::from_micros(fastrand::u64(..40_000));
+            wait_until("it goes on", || {
+                let now = saved(&cursor);
+                now >= share || now > before
+            });
+            thread::sleep(moment);
+            running.kill();
+        }
+        let running = run().start();
+        running.message("reading ");
+        wait_until("the end of the stream", || saved(&cursor) == self.events);
+        running.signal(Signal::TERM);
+        let output = running.finish();
+        assert_eq!(output.code, Some(0), "{output:#?}");
+        let n_files = assert_each_once(&out, self.events);
+        let files = files_below(&out);
+        let is_unfinished = |path: &&PathBuf| path.to_str().unwrap().ends_with(".partial");
+        assert!(
+            files.iter().filter(is_unfinished).count() <= 5,
+            "{files:#?}"
+        );
+        n_files
+    }
 }
 
 #[test]
 fn plain_with_rotation_by_size() {
-    assert!(play(ROUNDS, ALL, "-o out/x.ndjson --rotate-size 300K") > 10);
+    assert!(GAME.play("-o out/x.ndjson --rotate-size 300K") > 10);
 }
 
 #[test]
 fn plain_by_time() {
-    assert!(play(ROUNDS, ALL, "-o out/%H/%M%S.ndjson") >= 20);
+    assert!(GAME.play("-o out/%H/%M%S.ndjson") >= 20);
 }
 
 #[test]
 fn gzip_for_each_collection_with_few_of_them_open() {
     let flags = "-o out/{collection}.ndjson.gz --max-open-files 3 --checkpoint 4K,10ms";
-    assert_eq!(play(ROUNDS, ALL, flags), 5);
+    assert_eq!(GAME.play(flags), 5);
 }
 
 #[test]
 fn zstd_for_each_collection_by_time() {
     let flags =
         "-o out/{collection}/%M%S.zst --rotate-count 150 --checkpoint 4K,10ms --max-open-files 4";
-    assert!(play(ROUNDS, ALL, flags) > 30);
+    assert!(GAME.play(flags) > 30);
 }
 
 #[test]
 fn zstd_by_time_and_size() {
     let flags = "-o out/%M.zst --rotate-every 3s --rotate-size 20K --checkpoint 4K,10ms";
-    assert!(play(ROUNDS, ALL, flags) > 10);
+    assert!(GAME.play(flags) > 10);
 }
 
 #[test]
 fn one_file_of_zstd_and_one_of_gzip() {
-    assert_eq!(play(ROUNDS, ALL, "-o out/x.zst --checkpoint 4K,10ms"), 1);
-    assert_eq!(play(ROUNDS, ALL, "-o out/x.gz --checkpoint 4K,10ms"), 1);
+    assert_eq!(GAME.play("-o out/x.zst --checkpoint 4K,10ms"), 1);
+    assert_eq!(GAME.play("-o out/x.gz --checkpoint 4K,10ms"), 1);
+}
+
+#[test]
+fn the_server_dies_too() {
+    let game = Game {
+        server_dies: true,
+        ..GAME
+    };
+    assert!(game.play("-o out/{collection}/%M%S.gz --checkpoint 4K,10ms") > 30);
 }
