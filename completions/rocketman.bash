@@ -16,6 +16,9 @@ _rocketman() {
             ",$1")
                 cmd="rocketman"
                 ;;
+            rocketman,check)
+                cmd="rocketman__subcmd__check"
+                ;;
             rocketman,completions)
                 cmd="rocketman__subcmd__completions"
                 ;;
@@ -61,6 +64,9 @@ _rocketman() {
             rocketman__subcmd__cursor__subcmd__help,show)
                 cmd="rocketman__subcmd__cursor__subcmd__help__subcmd__show"
                 ;;
+            rocketman__subcmd__help,check)
+                cmd="rocketman__subcmd__help__subcmd__check"
+                ;;
             rocketman__subcmd__help,completions)
                 cmd="rocketman__subcmd__help__subcmd__completions"
                 ;;
@@ -98,8 +104,34 @@ _rocketman() {
 
     case "${cmd}" in
         rocketman)
-            opts="-q -v -h -V --quiet --verbose --log-format --progress --color --help --version tail probe cursor serve completions man help"
+            opts="-q -v -h -V --quiet --verbose --log-format --progress --color --help --version tail probe cursor serve check completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rocketman__subcmd__check)
+            opts="-q -v -h -V --repair --json --quiet --verbose --log-format --progress --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -328,8 +360,22 @@ _rocketman() {
             return 0
             ;;
         rocketman__subcmd__help)
-            opts="tail probe cursor serve completions man help"
+            opts="tail probe cursor serve check completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rocketman__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

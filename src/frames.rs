@@ -25,6 +25,15 @@ impl Form {
             _ => Self::Plain,
         }
     }
+
+    /// What each frame begins with.
+    pub(crate) fn magic(self) -> &'static [u8] {
+        match self {
+            Self::Plain => b"",
+            Self::Gzip => &[0x1f, 0x8b, 8],
+            Self::Zstd => &[0x28, 0xb5, 0x2f, 0xfd],
+        }
+    }
 }
 
 /// The frames of a compressed file.

@@ -78,6 +78,8 @@ pub mod source;
 
 mod backoff;
 #[cfg(feature = "cli")]
+mod check;
+#[cfg(feature = "cli")]
 mod console;
 #[cfg(feature = "cli")]
 mod cursor_move;

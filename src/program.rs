@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    check,
     cli::{self, Cli, Command, ProbeArgs},
     cursor_move, cursor_show, logging, probe,
     progress::StatusLine,
@@ -40,6 +41,9 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => ServeSettings::resolve(args)
             .map_err(Failure::from)
             .and_then(|settings| with_runtime(serving::run(settings))),
+        Command::Check(args) => {
+            check::run(args, |text| print(text).map(drop)).map(|()| ExitCode::SUCCESS)
+        }
         Command::Completions { shell } => print(&cli::completions(shell)),
         Command::Man { command, dir } => man(&command, dir.as_deref()),
     };

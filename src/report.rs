@@ -6,6 +6,7 @@ use tracing::{Level, error};
 
 use crate::{
     STATE,
+    check::CheckError,
     cli::{GlobalArgs, LogFormat},
     cursor_move::MoveError,
     error::{Error, ErrorKind, chain},
@@ -36,6 +37,9 @@ pub(crate) enum Failure {
     /// There is no cursor there, or it cannot be moved in that way.
     #[error(transparent)]
     Move(#[from] MoveError),
+    /// Recordings are not as they should be.
+    #[error(transparent)]
+    Check(#[from] CheckError),
     /// There is no such page of the manual.
     #[error("there is no page about '{0}' in the manual")]
     NoPage(String),
@@ -92,10 +96,14 @@ impl Failure {
             | Self::Recording(_)
             | Self::Listen { .. }
             | Self::Metrics { .. } => ErrorKind::Usage,
+            Self::Check(CheckError::Missing { .. } | CheckError::Nothing(_)) => ErrorKind::Usage,
             Self::Run(error) => error.kind(),
             Self::NoServer { all_refused: true } => ErrorKind::Refused,
             Self::NoServer { all_refused: false } => ErrorKind::Unreachable,
-            Self::Stopped(_) | Self::Page { .. } | Self::System { .. } => ErrorKind::Failed,
+            Self::Check(CheckError::Damaged { .. })
+            | Self::Stopped(_)
+            | Self::Page { .. }
+            | Self::System { .. } => ErrorKind::Failed,
         };
         match kind {
             ErrorKind::Failed => 1,
@@ -113,6 +121,7 @@ impl Failure {
             Self::Settings(error) => error.hint(),
             Self::Run(error) => error.hint(),
             Self::Move(error) => Some(error.hint()),
+            Self::Check(error) => error.hint().map(str::to_owned),
             Self::NoPage(_) => Some("rocketman help lists the commands".to_owned()),
             Self::Recording(_) => Some(
                 "a recording is what rocketman tail -o FILE writes: one event a line".to_owned(),

@@ -10,6 +10,7 @@
     reason = "these doc comments are shown in a terminal, where Markdown would be noise"
 )]
 
+mod check;
 mod cursor;
 mod exec;
 mod fate;
@@ -33,6 +34,7 @@ use clap_complete::Shell;
 #[cfg(feature = "nats")]
 pub use self::nats::{DiscardArg, NatsArgs, StorageArg, StreamSinkArgs};
 pub use self::{
+    check::CheckArgs,
     cursor::{CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
     exec::{ExecArgs, OnExecErrorArg},
     fate::FateArgs,
@@ -202,6 +204,21 @@ Examples:
         after_long_help = serve::AFTER_SERVE
     )]
     Serve(ServeArgs),
+    /// Check recordings: whole, how many events, in which order, any repeats
+    ///
+    /// Each file is read to its end, every line of it as JSON.
+    #[command(
+        args_override_self = true,
+        before_help = "\
+Examples:
+  rocketman check events.ndjson
+  rocketman check archive/
+  rocketman check --json archive/ | jq -r 'select(.state != \"whole\") | .file'
+  rocketman check --repair left-behind.ndjson.zst",
+        after_help = "JSON keys and exit codes: rocketman check --help",
+        after_long_help = check::AFTER_CHECK
+    )]
+    Check(CheckArgs),
     /// Print the completions for a shell
     ///
     /// For bash, for example: rocketman completions bash > ~/.local/share/bash-completion/completions/rocketman

@@ -58,6 +58,15 @@ fn the_help_of_probe_explains_columns_keys_and_exit_codes() {
 }
 
 #[test]
+fn the_help_of_check_explains_keys_and_exit_codes() {
+    let (short, long) = (help("check -h"), help("check --help"));
+    let lines = short.lines().chain(long.lines());
+    assert!(lines.map(|line| line.chars().count()).max() <= Some(100));
+    assert_snapshot!("check-h", short);
+    assert_snapshot!("check-help", long);
+}
+
+#[test]
 fn the_help_of_serve_explains_everything() {
     let (short, long) = (help("serve -h"), help("serve --help"));
     let lines = short.lines().chain(long.lines());

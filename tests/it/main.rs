@@ -13,6 +13,7 @@ mod support;
 
 mod bad_events;
 mod bad_input;
+mod check;
 mod connection;
 mod cursor;
 mod demo;

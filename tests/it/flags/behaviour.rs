@@ -348,6 +348,7 @@ fn the_manual_has_a_page_for_each_command() {
         ("man", "rocketman-man"),
         ("completions", "rocketman-completions"),
         ("cursor", "rocketman-cursor"),
+        ("check", "rocketman-check"),
         ("cursor show", "rocketman-cursor-show"),
         ("cursor set", "rocketman-cursor-set"),
         ("cursor rewind", "rocketman-cursor-rewind"),

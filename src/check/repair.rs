@@ -1,0 +1,32 @@
+//! Cutting a torn end off.
+
+use std::{
+    fs::{File, TryLockError},
+    io,
+    path::Path,
+};
+
+use super::examine::{Found, State};
+
+/// Cuts a torn file to what is whole of it, durably. What a running process has is left alone.
+pub(super) fn repair(path: &Path, found: &mut Found) {
+    if found.state != State::Torn {
+        return;
+    }
+    match cut(path, found) {
+        Ok(()) => found.state = State::Repaired,
+        Err(error) => found.why = Some(format!("it is torn, and cannot be cut: {error}")),
+    }
+}
+
+fn cut(path: &Path, found: &Found) -> io::Result<()> {
+    let file = File::options().read(true).write(true).open(path)?;
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        return Err(io::Error::other("a running process writes to it"));
+    }
+    if file.metadata()?.len() != found.bytes {
+        return Err(io::Error::other("it has changed meanwhile"));
+    }
+    file.set_len(found.whole_bytes)?;
+    file.sync_all()
+}
