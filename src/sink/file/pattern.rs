@@ -52,8 +52,8 @@ pub enum PatternError {
     /// There is nothing behind the last slash.
     #[error("it names a folder and no file")]
     NoFile,
-    /// The name ends like an unfinished file.
-    #[error("names that end in {PARTIAL} are those of unfinished files")]
+    /// The name is like that of an unfinished file.
+    #[error("names that end in {PARTIAL}, or have .+ in them, are those of unfinished files")]
     Partial,
 }
 
@@ -222,6 +222,10 @@ impl Pattern {
         let has_slash = |piece: &Piece| matches!(piece, Piece::Text(text) if text.contains(&b'/'));
         if behind.iter().any(has_slash) {
             return Err(PatternError::NumberedFolder);
+        }
+        let is_like_partial = |piece: &Piece| matches!(piece, Piece::Text(text) if memchr::memmem::find(text, b".+").is_some());
+        if self.as_fixed().is_none() && self.pieces.iter().any(is_like_partial) {
+            return Err(PatternError::Partial);
         }
         match self.pieces.last() {
             Some(Piece::Text(text)) if self.as_fixed().is_none() => {

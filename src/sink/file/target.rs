@@ -31,11 +31,19 @@ use crate::{
     },
 };
 
-/// So many complete files may wait for a saved cursor. Each is some 150 bytes of it.
-const MOST_COMPLETE: usize = 1000;
+/// So many complete files may wait for a saved cursor, and what one batch makes of them. Each is some 200 bytes of it.
+const MOST_COMPLETE: usize = 200;
 
 /// How often it is looked whether the cursor is saved, while nothing may be written before that.
 const GLANCE: Duration = Duration::from_millis(5);
+
+/// A file that is complete, and not yet counted so by a saved cursor.
+#[derive(Debug)]
+struct Complete {
+    mark: FileMark,
+    /// A checkpoint told the cursor of it.
+    is_listed: bool,
+}
 
 /// All files of a sink.
 #[derive(Debug)]
@@ -45,8 +53,7 @@ pub(super) struct FileTarget {
     disk: Disk,
     folders: Folders,
     open: Vec<Part>,
-    /// Complete, and not yet counted so by a saved cursor.
-    complete: Vec<FileMark>,
+    complete: Vec<Complete>,
     /// Which open file the events of a collection go to.
     routes: HashMap<Vec<u8>, usize>,
     /// The latest time of any event, and what of it the names tell.
@@ -70,13 +77,17 @@ impl FileTarget {
         complete: Vec<FileMark>,
     ) -> Self {
         let latest_us = open.iter().map(|part| part.mark.latest_us).max();
+        let complete = complete.into_iter().map(|mark| Complete {
+            mark,
+            is_listed: true,
+        });
         let mut target = Self {
             settings,
             encoder,
             disk,
             folders: Folders::default(),
             open,
-            complete,
+            complete: complete.collect(),
             routes: HashMap::new(),
             latest_us: latest_us.unwrap_or(0),
             time_text: Vec::new(),
@@ -101,17 +112,22 @@ impl FileTarget {
             latest_us,
             ..part.mark.clone()
         });
-        open.chain(self.complete.iter().cloned()).collect()
+        let complete = self.complete.iter().map(|complete| &complete.mark);
+        open.chain(complete.cloned()).collect()
     }
 
     /// Distributes lines that go into different files, or into one after the other.
     fn distribute(&mut self, buffer: &Buffer, ledger: &Ledger) -> Result<(), SinkError> {
+        let has_collection = self.settings.pattern.has_collection();
         let mut start = 0;
         for piece in &buffer.pieces {
             let line = buffer.lines.get(start..piece.end).unwrap_or_default();
             start = piece.end;
             self.move_on(piece.time_us, ledger)?;
-            let name = buffer.names.get(piece.name.clone()).unwrap_or_default();
+            let name = match buffer.names.get(piece.name.clone()) {
+                Some(name) if has_collection => name,
+                _ => &[],
+            };
             let at = self.route(name, line.len() as u64, ledger)?;
             self.events += 1;
             if let Some(part) = self.open.get_mut(at) {
@@ -152,10 +168,11 @@ impl FileTarget {
         if time_us <= self.latest_us {
             return Ok(());
         }
-        let is_same_second = time_us / 1_000_000 == self.latest_us / 1_000_000;
-        let is_fine = self.settings.rotation.every.is_some();
+        let turn = self.settings.rotation.every.map(micros);
+        let is_same = |unit: u64| time_us / unit == self.latest_us / unit;
+        let is_same = is_same(1_000_000) && turn.is_none_or(|turn| is_same(turn.max(1)));
         self.latest_us = time_us;
-        if is_same_second && !is_fine {
+        if is_same {
             return Ok(());
         }
         let text = self.time_text();
@@ -191,44 +208,46 @@ impl FileTarget {
         part.sync()?;
         part.mark.complete = true;
         part.mark.latest_us = self.latest_us;
-        self.complete.push(part.mark);
+        self.complete.push(Complete {
+            mark: part.mark,
+            is_listed: false,
+        });
         if ledger.keeping() == Keeping::Nothing {
             return self.name_all(|_| true);
         }
-        if self.complete.len() >= MOST_COMPLETE {
-            self.checkpoint(ledger)?;
-            while self.complete.len() >= MOST_COMPLETE / 2 && !self.disk.is_ending() {
-                self.disk.pause(GLANCE);
-                self.name_all(|mark| ledger.is_saved(mark))?;
-            }
+        Ok(())
+    }
+
+    /// Where saves of the cursor do not keep up, waits for them. What no checkpoint has told of comes with the next one.
+    fn wait_for_saves(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+        while self.complete.len() >= MOST_COMPLETE
+            && self.complete.iter().any(|complete| complete.is_listed)
+            && !self.disk.is_ending()
+        {
+            self.disk.pause(GLANCE);
+            self.name_all(|mark| ledger.is_saved(mark))?;
         }
         Ok(())
     }
 
     /// Gives their names to the complete files that may have them.
     fn name_all(&mut self, may: impl Fn(&FileMark) -> bool) -> Result<(), SinkError> {
-        let mut folders = BTreeSet::new();
-        let mut named = Vec::new();
-        for (at, mark) in self
-            .complete
-            .iter()
-            .enumerate()
-            .filter(|(_, mark)| may(mark))
-        {
-            if let Some((name, _)) = name_of(&mark.path) {
+        let (mut folders, mut left) = (BTreeSet::new(), Vec::new());
+        for complete in std::mem::take(&mut self.complete) {
+            let mark = &complete.mark;
+            if !may(mark) {
+                left.push(complete);
+            } else if let Some((name, _)) = name_of(&mark.path) {
                 give_name(&mark.path, &name)?;
                 folders.insert(disk::folder_of(&name).to_owned());
                 info!(file = %name.display(), bytes = mark.bytes, "'{}' is complete", name.display());
             }
-            named.push(at);
         }
         for folder in folders {
             disk::sync_folder(&folder)?;
         }
         // Only now may a cursor leave them out.
-        for at in named.into_iter().rev() {
-            self.complete.swap_remove(at);
-        }
+        self.complete = left;
         Ok(())
     }
 
@@ -252,6 +271,9 @@ impl FileTarget {
         self.durable = self.events;
         self.fresh_bytes = 0;
         self.fresh_since = None;
+        for complete in &mut self.complete {
+            complete.is_listed = true;
+        }
         ledger.accept_up_to(self.events, self.marks());
         Ok(())
     }
@@ -283,6 +305,7 @@ impl Target for FileTarget {
     }
 
     fn write(&mut self, buffer: &Buffer, ledger: &Ledger) -> Result<(), SinkError> {
+        self.wait_for_saves(ledger)?;
         self.fresh_bytes += buffer.lines.len() as u64;
         self.fresh_since.get_or_insert_with(Instant::now);
         if self.is_fixed() {
@@ -314,7 +337,10 @@ impl Target for FileTarget {
         } else {
             self.complete_all(ledger)?;
         }
-        self.checkpoint(ledger)?;
+        // Otherwise the next checkpoint tells of it: the cursor's place has to be one that it was asked for.
+        if self.durable == self.events {
+            self.checkpoint(ledger)?;
+        }
         info!(target: STATE, "the output was closed, and is opened anew");
         Ok(())
     }

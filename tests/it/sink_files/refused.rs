@@ -123,6 +123,58 @@ fn a_full_disk_ends_it_with_a_hint_and_nothing_is_lost_or_doubled() {
     assert_each_once(&small, ALL);
 }
 
+#[test]
+fn files_wait_for_a_cursor_that_cannot_be_saved() {
+    const ALL: u64 = 400;
+    let folder = tempfile::tempdir().unwrap();
+    let small = folder.path().join("small");
+    fs::create_dir(&small).unwrap();
+    let Some(_disk) = SmallDisk::mount(&small) else {
+        return;
+    };
+    let (cursor, ballast) = (small.join("cursor"), small.join("ballast"));
+    let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+    let may_go_on = std::sync::Mutex::new(may_go_on);
+    let server = Server::every(move |request: Request| {
+        let from = request.cursor().map_or(0, |seq| seq - 1);
+        let mut connection = request.accept();
+        connection.send_all((from..10).map(post));
+        may_go_on.lock().unwrap().recv().ok();
+        connection.send_all((from.max(10)..250).map(post));
+        may_go_on.lock().unwrap().recv().ok();
+        connection.send_all((from.max(250)..ALL).map(post));
+        connection.until_closed();
+    });
+    let run = || {
+        Rocketman::tail(&server.url())
+            .with("-o out/x --rotate-count 1 --cursor-file small/cursor --save-interval 10ms")
+            .inside(folder.path())
+            .start()
+    };
+    let saved = |seq: u64| {
+        let text = fs::read_to_string(&cursor).unwrap_or_default();
+        text.contains(&format!("\"seq\": {seq},"))
+    };
+    let running = run();
+    wait_until("ten events are saved", || saved(10));
+    fill(&ballast);
+    go_on.send(()).unwrap();
+    running.message("the cursor could not be saved, trying again");
+    let out = folder.path().join("out");
+    wait_until("many files", || fs::read_dir(&out).unwrap().count() >= 250);
+    go_on.send(()).unwrap();
+    running.kill();
+    assert!(saved(10));
+    fs::remove_file(&ballast).unwrap();
+    let running = run();
+    go_on.send(()).unwrap();
+    go_on.send(()).unwrap();
+    wait_until("all is saved", || saved(ALL));
+    running.signal(Signal::TERM);
+    assert_eq!(running.finish().code, Some(0));
+    assert_eq!(assert_each_once(&out, ALL) as u64, ALL);
+}
+
 /// A server that sends the second half when it is told to.
 fn in_two_halves() -> (Server, std::sync::mpsc::Sender<()>) {
     let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();

@@ -88,6 +88,7 @@ fn a_pattern_that_cannot_be_is_refused() {
         ("{n}/x", PatternError::NumberedFolder),
         ("%Y/", PatternError::NoFile),
         ("%Y.partial", PatternError::Partial),
+        ("x.+%S", PatternError::Partial),
     ] {
         assert_eq!(Pattern::parse(Path::new(text)), Err(error));
     }

@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::Path};
 
-use super::FileTarget;
+use super::{Complete, FileTarget};
 use crate::{
     event::FileMark,
     sink::{
@@ -105,8 +105,9 @@ impl FileTarget {
         let pattern = &self.settings.pattern;
         let (open, complete) = (&self.open, &self.complete);
         let is_ours = |path: &Path| {
-            let marks = open.iter().map(|part| &part.mark).chain(complete);
-            marks.into_iter().any(|mark| mark.path == path)
+            let complete = complete.iter().map(|complete| &complete.mark);
+            let mut marks = open.iter().map(|part| &part.mark).chain(complete);
+            marks.any(|mark| mark.path == path)
         };
         let first = slot.name(1);
         self.folders
@@ -118,12 +119,11 @@ impl FileTarget {
         };
         let name = slot.name(number);
         // A file that was put aside is gone on with, as long as no saved cursor counts it as complete.
-        let aside = self
-            .complete
-            .iter()
-            .position(|mark| name_of(&mark.path).is_some_and(|(known, _)| known == name));
-        if let Some(at) = aside {
-            let mark = self.complete.swap_remove(at);
+        let is_aside = |complete: &Complete| {
+            name_of(&complete.mark.path).is_some_and(|(known, _)| known == name)
+        };
+        if let Some(at) = self.complete.iter().position(is_aside) {
+            let Complete { mark, .. } = self.complete.swap_remove(at);
             let mut part = Part::open(Some(slot), mark.path.clone())?;
             disk::lock(&part.file, &mark.path)?;
             part.has_entry = true;
