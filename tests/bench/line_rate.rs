@@ -2,7 +2,7 @@
 //!
 //! `cargo bench` prints a table. Quote its ratios, not its times, and the load of the machine with them. `ROCKETMAN_BENCH_EVENTS` and
 //! `ROCKETMAN_BENCH_ROUNDS` set how many events are sent (300,000) and how often everything is measured (5).
-//! `cargo bench -- WORD` measures the lines of the table that contain the word, and the bare loop beside them.
+//! `cargo bench -- WORD` measures the lines of the table that contain the word, and the first of their group beside them.
 //!
 //! `cargo bench -- latency` sends 1,000 events a second, and tells how long a line takes from the server's write to a reader of stdout.
 //!
@@ -29,7 +29,7 @@ use self::{
     corpus::Corpus,
     measure::{
         Measured,
-        Output::{self, File, Nowhere, Pipe, Redirected},
+        Output::{self, File, Nowhere, Pipe, Redirected, ThroughZstd, Zstd},
         Program::{self, Bare, Tail},
         Variant,
     },
@@ -78,6 +78,10 @@ const PLAIN: &[&[(Program, Output)]] = &[
         (Tail("--cursor-file %/cursor"), Redirected),
         (Tail("--cursor-file %/cursor"), File),
     ],
+    &[
+        (Tail("--cursor-file %/cursor"), ThroughZstd),
+        (Tail("--cursor-file %/cursor"), Zstd),
+    ],
 ];
 const ZSTD: &[&[(Program, Output)]] = &[
     &[
@@ -114,10 +118,10 @@ fn compare(word: &str) {
                 program: *program,
                 output: *output,
             });
-            let is_wanted = |variant: &Variant| {
-                matches!(variant.program, Bare) || variant.name().contains(word)
-            };
-            let variants: Vec<_> = all.filter(is_wanted).collect();
+            let is_wanted =
+                |(n, variant): &(usize, Variant)| *n == 0 || variant.name().contains(word);
+            let variants: Vec<_> = all.enumerate().filter(is_wanted).collect();
+            let variants: Vec<_> = variants.into_iter().map(|(_, variant)| variant).collect();
             if variants.len() > 1 {
                 measure(&variants, &server, n_events, n_rounds);
             }

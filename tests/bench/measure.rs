@@ -23,6 +23,10 @@ pub enum Output {
     Redirected,
     /// A file that it opens.
     File,
+    /// A compressed file that it opens.
+    Zstd,
+    /// A compressed file that the program `zstd` writes, at the same level.
+    ThroughZstd,
 }
 
 /// What is run: the bare loop, or `tail` with these arguments.
@@ -64,6 +68,8 @@ impl Variant {
             Output::Pipe => "| reader",
             Output::Redirected => "> file",
             Output::File => "-o file",
+            Output::Zstd => "-o file.zst",
+            Output::ThroughZstd => "| zstd -3 > file.zst",
         };
         format!("{} {program} {output}", self.wire)
     }
@@ -97,8 +103,14 @@ impl Variant {
                 if self.wire == "plain" {
                     command.arg("--no-compress");
                 }
-                if self.output == Output::File {
-                    command.args(["-o", &format!("{folder}/out")]);
+                match self.output {
+                    Output::File => {
+                        command.args(["-o", &format!("{folder}/out")]);
+                    }
+                    Output::Zstd => {
+                        command.args(["-o", &format!("{folder}/out.zst")]);
+                    }
+                    Output::Nowhere | Output::Pipe | Output::Redirected | Output::ThroughZstd => {}
                 }
                 if ends {
                     // With a filter a count never comes; the last event's time does.
@@ -118,20 +130,21 @@ impl Variant {
         let stdout = match self.output {
             Output::Pipe => Stdio::piped(),
             Output::Redirected => File::create(format!("{folder}/out")).unwrap().into(),
-            Output::Nowhere | Output::File => Stdio::null(),
+            Output::Nowhere | Output::File | Output::Zstd | Output::ThroughZstd => Stdio::null(),
         };
+        let mut command = self.command(&server.url(), n_events, folder, true);
+        if self.output == Output::ThroughZstd {
+            command = through_zstd(&command, folder);
+        }
         let started = Instant::now();
-        let mut child = self
-            .command(&server.url(), n_events, folder, true)
-            .stdout(stdout)
-            .spawn()
-            .unwrap();
+        let mut child = command.stdout(stdout).spawn().unwrap();
         let reader = read_on(&mut child);
         let used = child.wait4().unwrap();
         let wall = started.elapsed();
         assert!(used.status.success(), "{}: {:?}", self.name(), used.status);
         reader.join().unwrap();
-        let first_byte = (self.output != Output::File).then(|| {
+        let has_stdout = !matches!(self.output, Output::File | Output::Zstd);
+        let first_byte = has_stdout.then(|| {
             // It shall not go on where the first run ended.
             std::fs::remove_file(format!("{folder}/cursor")).ok();
             first_byte(&mut self.command(&server.url(), n_events, folder, false))
@@ -169,6 +182,17 @@ fn dids(path: &str) {
         .status()
         .unwrap();
     assert!(status.success());
+}
+
+/// The same, with `zstd` behind it. What the shell waited for is counted with it.
+fn through_zstd(command: &Command, folder: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "\"$@\" | zstd -q -3 > \"$0\""])
+        .arg(format!("{folder}/out.zst"))
+        .arg(command.get_program())
+        .args(command.get_args());
+    shell
 }
 
 /// Reads whatever comes, as fast as it does.
