@@ -73,6 +73,9 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l checkpoint 
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-open-files -d 'Keep at most this many files open at once, one for each collection' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l on-disk-full -d 'What to do when the disk is full' -r -f -a "fail\t'End with exit code 1, as by default'
 wait\t'Say so, and try again until there is room'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l exec-mode -d 'Run a program for each event, or one that lives on and takes one line after the other' -r -f -a "event\t'A program for each event'
+stream\t'Programs that live on'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l in-flight -d 'Let a program of --exec-mode stream have so many events that it has not answered' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s j -l jobs -d 'Run so many programs at the same time' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l exec-timeout -d 'Allow a program this long for an event' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l exec-retries -d 'Try an event that failed this many times more' -r

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
-use clap::{Args, builder::BoolishValueParser};
+use clap::{Args, ValueEnum, builder::BoolishValueParser};
 
 use super::source::interval;
 
@@ -10,6 +10,31 @@ use super::source::interval;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Programs (--exec)")]
 pub struct ExecArgs {
+    /// Run a program for each event, or one that lives on and takes one line after the other
+    ///
+    /// stream starts one program for each job, the first time there is an event for it. Each event is a line on its stdin, and it
+    /// answers each with one line on stdout, in the same order: one that begins with 'error: ' fails the event, any other accepts it and
+    /// goes to our stdout. The events of an account always go to the same program. One that ends too early is started again
+    /// with all that it has not answered; where it ends at the same event twice in a row, that event has failed.
+    #[arg(
+        long,
+        value_name = "MODE",
+        env = "ROCKETMAN_EXEC_MODE",
+        requires = "exec",
+        hide_short_help = true
+    )]
+    pub exec_mode: Option<ExecModeArg>,
+    /// Let a program of --exec-mode stream have so many events that it has not answered
+    ///
+    /// By default 256. It should answer without waiting for more. A stop waits for all of them.
+    #[arg(
+        long,
+        value_name = "N",
+        env = "ROCKETMAN_IN_FLIGHT",
+        requires = "exec",
+        hide_short_help = true
+    )]
+    pub in_flight: Option<NonZeroUsize>,
     /// Run so many programs at the same time
     ///
     /// Events of one account always follow each other: the next begins once the one before it is done. Others may pass an event
@@ -50,6 +75,15 @@ pub struct ExecArgs {
     /// Drop what programs print
     #[arg(long, env = "ROCKETMAN_NO_OUTPUT", value_parser = BoolishValueParser::new(), requires = "exec", hide_short_help = true)]
     pub no_output: bool,
+}
+
+/// How programs take events
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExecModeArg {
+    /// A program for each event
+    Event,
+    /// Programs that live on
+    Stream,
 }
 
 /// What becomes of an event that failed for good

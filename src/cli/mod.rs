@@ -36,7 +36,7 @@ pub use self::nats::{DiscardArg, NatsArgs, StorageArg, StreamSinkArgs};
 pub use self::{
     check::CheckArgs,
     cursor::{CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
-    exec::{ExecArgs, OnExecErrorArg},
+    exec::{ExecArgs, ExecModeArg, OnExecErrorArg},
     fate::FateArgs,
     files::{CheckpointArg, FileArgs, OnDiskFullArg},
     generate::{completions, man_pages},

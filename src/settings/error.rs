@@ -110,6 +110,10 @@ pub(crate) enum SettingsError {
     GzipLevel(u32),
     #[error("--max-open-files is for names with {{collection}} in them")]
     ForCollections,
+    #[error("--in-flight is for --exec-mode stream; a program for each event has one")]
+    InFlight,
+    #[error("{0} is the name of one event, and with --exec-mode stream a program gets many")]
+    NameInStream(&'static str),
     #[error("--on-exec-error")]
     DeadLetter(#[source] SinkError),
     #[cfg(feature = "nats")]
@@ -138,6 +142,8 @@ impl SettingsError {
             Self::Nothing(_) => Some("give a time or an age; for all that a server has, an age such as 30d".to_owned()),
             Self::NothingToInflate => Some("leave one of the two off".to_owned()),
             Self::OperationsWithoutCommits => Some("add --kind commit, or leave --op off".to_owned()),
+            Self::InFlight => Some("add --exec-mode stream, or run several with --jobs".to_owned()),
+            Self::NameInStream(_) => Some("leave it out, and have the program read it from the line".to_owned()),
             Self::Demo(_) => Some("try demo: alone, or demo:?rate=1000&seed=7".to_owned()),
             Self::ServesNoServers(_) => Some("record it first: rocketman tail SOURCE -o FILE".to_owned()),
             Self::ForRecordings("--speed") => Some("say how fast it is with demo:?rate=1000".to_owned()),

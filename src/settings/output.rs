@@ -69,11 +69,14 @@ impl Output {
         } = args;
         let mut exec = exec.into_iter();
         let output = match (exec.next(), output) {
-            (Some(program), _) => Self::Exec {
-                program,
-                arguments: exec.collect(),
-                settings: exec::resolve(exec_args)?,
-            },
+            (Some(program), _) => {
+                let arguments: Vec<_> = exec.collect();
+                Self::Exec {
+                    program,
+                    settings: exec::resolve(exec_args, &arguments)?,
+                    arguments,
+                }
+            }
             (None, Some(path)) if path != Path::new("-") => {
                 Self::File(Box::new(files::resolve(path, file_args)?))
             }

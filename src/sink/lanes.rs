@@ -91,6 +91,11 @@ impl<T> Lanes<T> {
         self.slots.len() < self.limits.events && self.bytes < self.limits.bytes
     }
 
+    /// Whether there is room for half as many events and bytes as there may be.
+    pub(crate) fn is_half_empty(&self) -> bool {
+        self.slots.len() <= self.limits.events / 2 && self.bytes <= self.limits.bytes / 2
+    }
+
     /// Whether an event may begin beside those that have.
     pub(crate) fn has_free_job(&self) -> bool {
         self.n_begun < self.limits.jobs

@@ -15,9 +15,11 @@ mod writer;
 
 use std::{io, path::PathBuf};
 
+#[cfg(feature = "cli")]
+pub(crate) use self::exec::name_in;
 pub use self::{
     dead_letter::{DeadLetter, DeadLetterFile},
-    exec::{ExecSettings, ExecSink, OnExecError},
+    exec::{ExecMode, ExecSettings, ExecSink, OnExecError},
     fate::{Fate, Fated},
     file::{
         Checkpoint, Compression, FileSettings, FileSink, Pattern, PatternError, Reopen, Rotation,
@@ -165,6 +167,9 @@ pub enum SinkError {
         /// What went wrong.
         why: String,
     },
+    /// A program that lives on has printed a line more than it was given events.
+    #[error("'{0}' answered more events than it was given")]
+    Surplus(String),
     /// A delivery failed because it was to fail.
     #[error("the delivery of {event} failed on purpose")]
     Fate {
@@ -213,6 +218,10 @@ impl SinkError {
             ),
             Self::Program { .. } => Some(
                 "the event counts as not delivered; with --cursor-file the next run begins with it"
+                    .to_owned(),
+            ),
+            Self::Surplus(_) => Some(
+                "in stream mode a program prints exactly one line for each event; send all other words to stderr"
                     .to_owned(),
             ),
             Self::Fate { .. } => Some(

@@ -64,6 +64,8 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("tail", "--on-disk-full", &["sink_files::refused::with_wait_a_full_disk_is_said_and_waited_for", "sink_files::refused::a_full_disk_ends_it_with_a_hint_and_nothing_is_lost_or_doubled"]),
     ("tail", "--exec", &["flags::behaviour::exec_runs_a_program_for_each_event"]),
     ("tail", "--jobs", &["sink_exec::jobs::events_of_one_account_never_overlap_nor_swap_and_others_run_beside_them"]),
+    ("tail", "--exec-mode", &["sink_exec::stream::each_line_that_comes_back_accepts_an_event_and_goes_to_stdout", "sink_exec::stream::what_makes_no_sense_for_it_is_refused"]),
+    ("tail", "--in-flight", &["sink_exec::stream::one_that_does_not_answer_is_ended_after_the_timeout_and_had_no_more_than_in_flight"]),
     ("tail", "--exec-timeout", &["sink_exec::failures::a_hanging_program_is_ended_with_all_it_started_and_has_failed"]),
     ("tail", "--exec-retries", &["sink_exec::failures::a_failed_event_is_tried_again_as_often_as_allowed"]),
     ("tail", "--on-exec-error", &["sink_exec::failures::a_skipped_event_is_told_and_passed", "sink_exec::failures::a_dead_letter_holds_the_event_the_status_and_the_end_of_stderr"]),

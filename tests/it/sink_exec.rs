@@ -3,6 +3,7 @@
 mod crash;
 mod failures;
 mod jobs;
+mod stream;
 
 use std::{
     fs,
@@ -55,6 +56,23 @@ fn with_script(server: &Server, text: &str, arguments: &str) -> Rocketman {
     let rocketman = Rocketman::tail(&server.url());
     script(rocketman.folder(), "each", text);
     rocketman.with(arguments).with("-x ./each")
+}
+
+/// The children of a process, each with its state.
+fn children(pid: u32) -> Vec<(u32, char)> {
+    let mut children = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let Some((_, rest)) = stat.rsplit_once(") ") else {
+            continue;
+        };
+        let words: Vec<_> = rest.split(' ').collect();
+        if words[1] == pid.to_string() {
+            let child = entry.file_name().to_str().unwrap().parse().unwrap();
+            children.push((child, words[0].chars().next().unwrap()));
+        }
+    }
+    children
 }
 
 fn finish_promptly(running: Running) -> Output {

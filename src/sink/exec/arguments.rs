@@ -86,6 +86,16 @@ impl Name {
     }
 }
 
+/// The first name of an event that an argument holds.
+#[cfg(feature = "cli")]
+pub(crate) fn name_in(argument: &OsStr) -> Option<&'static str> {
+    let named = Argument::parse(argument).0;
+    NAMES
+        .iter()
+        .find(|(_, name)| named.contains(&Piece::Name(*name)))
+        .map(|(text, _)| *text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,5 +134,12 @@ mod tests {
         assert_eq!(filled("{rkey}", "{did}"), "{did}");
         assert_eq!(filled("<{rkey}>", r"\u0000a\n\u001b"), "<a>");
         assert_eq!(filled("<{rkey}>", &"x".repeat(200_000)), "<>");
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn an_argument_that_names_something_is_known() {
+        assert_eq!(name_in(OsStr::new("--key={rkey}")), Some("{rkey}"));
+        assert_eq!(name_in(OsStr::new("{}")), None);
     }
 }

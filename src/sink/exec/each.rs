@@ -20,10 +20,10 @@ use tokio::{
 use super::{
     outlet::{Basket, Printed},
     process::Process,
-    terms::{Failure, LONGEST_WAIT, Outcome, Parcel, Terms, Verdict},
+    terms::{Failure, Outcome, Parcel, Terms, Verdict},
     voice::Voice,
 };
-use crate::{backoff::Backoff, event::Event, sink::lanes::Ticket};
+use crate::{event::Event, sink::lanes::Ticket};
 
 /// How much is read of a pipe at once.
 const CHUNK: usize = 16 * 1024;
@@ -68,15 +68,13 @@ impl Each {
 
 /// Gives an event to as many programs as it takes.
 async fn deliver(terms: &Terms, mut parcel: Parcel) -> Outcome {
-    let mut backoff = Backoff::new(LONGEST_WAIT);
     loop {
         let failure = match attempt(terms, &parcel).await {
             Ok(()) if parcel.is_struck() => Failure::fate(),
             Ok(()) => return Outcome::Done,
             Err(failure) => failure,
         };
-        let wait = || backoff.next_wait();
-        match terms.judge(&mut parcel, failure, wait).await {
+        match terms.judge(&mut parcel, failure).await {
             Verdict::Final(outcome) => return outcome,
             Verdict::Again(wait) => tokio::select! {
                 () = sleep(wait) => {}

@@ -8,6 +8,8 @@ mod arguments;
 mod each;
 mod outlet;
 mod process;
+mod runner;
+mod stream;
 mod terms;
 mod variables;
 mod voice;
@@ -21,15 +23,17 @@ use std::{
 
 use tracing::info;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::arguments::name_in;
 use self::{
-    each::Each,
     outlet::Outlet,
     process::Groups,
+    runner::Runner,
     terms::{Outcome, Parcel, Terms},
 };
 use super::{
     DeadLetterFile, Fate, Ledger, Sink, SinkError,
-    lanes::{LaneLimits, Lanes, Ticket, lane_of},
+    lanes::{LaneLimits, Lanes, Ticket},
     writer::BEGUN,
 };
 use crate::{
@@ -48,6 +52,8 @@ const AHEAD_BYTES: usize = 16 * 1024 * 1024;
 /// How programs are run.
 #[derive(Debug, Clone)]
 pub struct ExecSettings {
+    /// One for each event, or some that live on.
+    pub mode: ExecMode,
     /// How many run at the same time. Events of one account always follow each other.
     pub jobs: NonZeroUsize,
     /// How long a program may take for an event.
@@ -60,9 +66,21 @@ pub struct ExecSettings {
     pub has_output: bool,
 }
 
+impl ExecSettings {
+    fn lives_on(&self) -> bool {
+        self.mode != ExecMode::Event
+    }
+
+    /// Whether no program's lines can come between another's.
+    fn prints_alone(&self) -> bool {
+        self.jobs == NonZeroUsize::MIN && !self.lives_on()
+    }
+}
+
 impl Default for ExecSettings {
     fn default() -> Self {
         Self {
+            mode: ExecMode::Event,
             jobs: NonZeroUsize::MIN,
             timeout: Duration::from_secs(60),
             retries: 0,
@@ -70,6 +88,24 @@ impl Default for ExecSettings {
             has_output: true,
         }
     }
+}
+
+/// Whether a program takes one event or many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecMode {
+    /// One program for each event, which accepts it with exit status 0.
+    Event,
+    /// One program for each job. Each event is a line on its stdin, and one line on its stdout accepts it, or does not if it begins
+    /// with `error: `. The events of an account always go to the same program.
+    Stream {
+        /// How many events a program may have and not have answered.
+        in_flight: NonZeroUsize,
+    },
+}
+
+impl ExecMode {
+    /// How many events a program may have by default. A guess: enough that none waits for the next.
+    pub const IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(256).expect("it is not zero");
 }
 
 /// What becomes of an event that no program takes.
@@ -95,7 +131,7 @@ pub struct ExecSink {
     groups: Groups,
     ledger: Ledger,
     outlet: Option<Outlet>,
-    each: Option<Each>,
+    runner: Option<Runner>,
     /// Something ended the run.
     is_over: bool,
 }
@@ -115,7 +151,7 @@ impl ExecSink {
             groups: Groups::default(),
             ledger: Ledger::default(),
             outlet: None,
-            each: None,
+            runner: None,
             is_over: false,
         }
     }
@@ -145,23 +181,30 @@ impl ExecSink {
     /// Takes the first event of the batch into its lane.
     fn take(&mut self, batch: &mut Batch) {
         if let Some(event) = batch.events().next() {
-            let line = event.line().to_vec();
-            let lane = lane_of(event.did());
-            let parcel = Parcel {
-                line,
-                fate: self.fate.as_mut().map(Fate::of_next),
-                failures: 0,
-            };
-            self.lanes.push(Some(lane), parcel.line.len(), parcel);
+            let fate = self.fate.as_mut().map(Fate::of_next);
+            let parcel = Parcel::new(&event, fate);
+            // A program that lives on keeps the order by itself, unless an event is tried again later.
+            let is_free = self.settings.lives_on() && self.settings.retries == 0;
+            let lane = (!is_free).then_some(parcel.lane);
+            self.lanes.push(lane, parcel.line.len(), parcel);
             batch.take(1);
+        }
+    }
+
+    /// Whether it is worth while to take more.
+    fn is_ready(&self) -> bool {
+        if self.settings.lives_on() {
+            self.lanes.is_half_empty()
+        } else {
+            self.lanes.has_room() && self.lanes.has_free_job()
         }
     }
 
     /// Begins with all that may begin.
     fn begin_ready(&mut self) {
-        let each = self.each.as_mut().expect(BEGUN);
+        let runner = self.runner.as_mut().expect(BEGUN);
         while let Some((ticket, parcel)) = self.lanes.begin() {
-            each.begin(ticket, parcel);
+            runner.begin(ticket, parcel);
         }
     }
 
@@ -170,18 +213,21 @@ impl ExecSink {
     /// Cancel safety: dropped and asked again at any time.
     async fn step(&mut self) -> Result<(), SinkError> {
         self.flush().await?;
-        let each = self.each.as_mut().expect(BEGUN);
-        let through = tokio::select! {
-            through = each.next() => Some(through),
-            news = news(&mut self.outlet) => {
-                news?;
-                None
+        let runner = self.runner.as_mut().expect(BEGUN);
+        let mut through = Vec::new();
+        tokio::select! {
+            happened = runner.next(&mut through) => {
+                self.is_over |= happened.is_err();
+                happened?;
             }
-        };
-        if let Some((ticket, outcome)) = through {
-            self.settle(ticket, outcome)?;
+            news = news(&mut self.outlet) => news?,
         }
-        self.flush().await
+        let mut result = Ok(());
+        for (ticket, outcome) in through {
+            result = result.and(self.settle(ticket, outcome));
+        }
+        self.flush().await?;
+        result
     }
 
     fn settle(&mut self, ticket: Ticket, outcome: Outcome) -> Result<(), SinkError> {
@@ -232,8 +278,15 @@ impl ExecSink {
             if !self.is_over {
                 self.begin_ready();
             }
-            if self.each.as_ref().is_none_or(Each::is_idle) {
-                return result;
+            let runner = self.runner.as_mut().expect(BEGUN);
+            if self.is_over {
+                runner.leave_rest();
+            }
+            if runner.is_idle() {
+                runner.close();
+                if runner.is_closed() {
+                    return result;
+                }
             }
             let was_stopped = ledger.is_stopped();
             let stepped = tokio::select! {
@@ -254,11 +307,10 @@ impl Sink for ExecSink {
 
     fn begin(&mut self, _files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
         self.ledger = ledger.clone();
-        let is_alone = self.settings.jobs == NonZeroUsize::MIN;
-        if self.settings.has_output && !is_alone {
+        if self.settings.has_output && !self.settings.prints_alone() {
             self.outlet = Some(Outlet::open(ledger)?);
         }
-        self.each = Some(Each::new(Arc::new(Terms {
+        self.runner = Some(Runner::new(Terms {
             program: self.program.clone(),
             arguments: self.arguments.clone(),
             settings: self.settings.clone(),
@@ -267,18 +319,18 @@ impl Sink for ExecSink {
             stats: Arc::clone(&self.stats),
             basket: self.outlet.as_ref().map(Outlet::basket),
             pace: Mutex::new(Pace::new()),
-        })));
+        }));
         Ok(())
     }
 
     /// Takes events as long as there are free jobs, and returns once there is one again: a stop waits for programs that run, and not for
-    /// a batch of them.
+    /// a batch of them. Programs that live on get more once half of what they may have is answered, so that much changes hands at once.
     async fn accept(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
         while !batch.is_empty() && self.lanes.has_room() && self.lanes.has_free_job() {
             self.take(batch);
             self.begin_ready();
         }
-        while !(self.lanes.has_room() && self.lanes.has_free_job()) {
+        while !self.is_ready() {
             tokio::select! {
                 stepped = self.step() => stepped?,
                 () = ledger.stopped() => break,
@@ -332,9 +384,18 @@ async fn news(outlet: &mut Option<Outlet>) -> Result<(), SinkError> {
 }
 
 fn limits(settings: &ExecSettings) -> LaneLimits {
-    LaneLimits {
-        jobs: settings.jobs.get(),
-        events: AHEAD.max(2 * settings.jobs.get()),
-        bytes: AHEAD_BYTES,
+    let jobs = settings.jobs.get();
+    match settings.mode {
+        ExecMode::Event => LaneLimits {
+            jobs,
+            events: AHEAD.max(2 * jobs),
+            bytes: AHEAD_BYTES,
+        },
+        ExecMode::Stream { in_flight } => LaneLimits {
+            jobs: usize::MAX,
+            // Accounts are not spread evenly, so some programs have more than others.
+            events: in_flight.get().saturating_mul(jobs).saturating_mul(2),
+            bytes: AHEAD_BYTES,
+        },
     }
 }

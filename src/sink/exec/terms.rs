@@ -20,10 +20,11 @@ use super::{
 };
 use crate::{
     STATE,
+    backoff::Backoff,
     error::printable,
     event::{Batch, Event, LineRules},
     pace::Pace,
-    sink::{DeadLetter, Fate, Ledger, SinkError, fate},
+    sink::{DeadLetter, Fate, Ledger, SinkError, fate, lanes::lane_of},
     stats::Stats,
 };
 
@@ -48,9 +49,12 @@ pub(super) struct Terms {
 #[derive(Debug)]
 pub(super) struct Parcel {
     pub(super) line: Vec<u8>,
-    pub(super) fate: Option<Fate>,
+    /// Which events it has to keep its order with.
+    pub(super) lane: u64,
+    fate: Option<Fate>,
     /// How often it has failed.
-    pub(super) failures: u32,
+    failures: u32,
+    backoff: Backoff,
 }
 
 /// Why a program did not take an event.
@@ -117,6 +121,16 @@ impl Failure {
 }
 
 impl Parcel {
+    pub(super) fn new(event: &Event<'_>, fate: Option<Fate>) -> Self {
+        Self {
+            line: event.line().to_vec(),
+            lane: lane_of(event.did()),
+            fate,
+            failures: 0,
+            backoff: Backoff::new(LONGEST_WAIT),
+        }
+    }
+
     /// The event again, for its names.
     pub(super) fn event(&self) -> Batch {
         let mut batch = Batch::new();
@@ -173,20 +187,15 @@ impl Terms {
         command
     }
 
-    /// Decides what follows from a failure, which is counted, after `wait` if it is to be tried again.
-    pub(super) async fn judge(
-        &self,
-        parcel: &mut Parcel,
-        failure: Failure,
-        wait: impl FnOnce() -> Duration,
-    ) -> Verdict {
+    /// Counts a failure, and decides what follows from it.
+    pub(super) async fn judge(&self, parcel: &mut Parcel, failure: Failure) -> Verdict {
         parcel.failures += 1;
         self.stats.add_delivery_failures(1);
         if parcel.failures <= self.settings.retries {
             if self.ledger.is_stopped() {
                 return Verdict::Final(Outcome::Left);
             }
-            let wait = wait();
+            let wait = parcel.backoff.next_wait();
             self.tell(
                 parcel,
                 &failure,
@@ -234,13 +243,17 @@ impl Terms {
         }
     }
 
+    /// Whether there is room for one more message about failures, and how many were left out before it.
+    pub(super) fn may_tell(&self) -> Option<u64> {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        pace.allow()
+    }
+
     /// Tells a failure, at a readable pace.
     fn tell(&self, parcel: &Parcel, failure: &Failure, what_follows: &str) {
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(left_out) = pace.allow() else {
+        let Some(left_out) = self.may_tell() else {
             return;
         };
-        drop(pace);
         let (program, event) = (self.name(), parcel.name());
         let why = match &failure.start {
             Some(error) => format!("{}: {error}", failure.why),
@@ -248,7 +261,7 @@ impl Terms {
         };
         let others = match left_out {
             0 => String::new(),
-            n => format!(" ({n} more failures were not told)"),
+            n => format!(" ({n} more messages were left out)"),
         };
         warn!(target: STATE, program, event, why, "'{program}' failed on {event}: {why}; {what_follows}{others}");
     }

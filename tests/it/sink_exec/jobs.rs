@@ -143,23 +143,6 @@ fn n_descriptors(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 
-/// The children of a process, each with its state.
-fn children(pid: u32) -> Vec<(u32, char)> {
-    let mut children = Vec::new();
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        let Some((_, rest)) = stat.rsplit_once(") ") else {
-            continue;
-        };
-        let words: Vec<_> = rest.split(' ').collect();
-        if words[1] == pid.to_string() {
-            let child = entry.file_name().to_str().unwrap().parse().unwrap();
-            children.push((child, words[0].chars().next().unwrap()));
-        }
-    }
-    children
-}
-
 /// Waits until no more than so many descriptors are open once so many events are done, half of which have failed, and returns
 /// how many are. Looks at what programs get, too.
 fn n_descriptors_after(n_events: u64, most: usize) -> usize {

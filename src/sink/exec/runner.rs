@@ -1,0 +1,84 @@
+//! Either way of running programs, as one.
+
+use std::sync::Arc;
+
+use super::{
+    ExecMode,
+    each::Each,
+    stream::Stream,
+    terms::{Outcome, Parcel, Terms},
+};
+use crate::sink::{SinkError, lanes::Ticket};
+
+/// The programs of a run.
+#[derive(Debug)]
+pub(super) enum Runner {
+    Each(Each),
+    Stream(Box<Stream>),
+}
+
+impl Runner {
+    pub(super) fn new(terms: Terms) -> Self {
+        let terms = Arc::new(terms);
+        match terms.settings.mode {
+            ExecMode::Event => Self::Each(Each::new(terms)),
+            ExecMode::Stream { in_flight } => {
+                Self::Stream(Box::new(Stream::new(&terms, in_flight.get())))
+            }
+        }
+    }
+
+    /// Begins with an event.
+    pub(super) fn begin(&mut self, ticket: Ticket, parcel: Parcel) {
+        match self {
+            Self::Each(each) => each.begin(ticket, parcel),
+            Self::Stream(stream) => stream.begin(ticket, parcel),
+        }
+    }
+
+    /// Whether every event that has begun is through.
+    pub(super) fn is_idle(&self) -> bool {
+        match self {
+            Self::Each(each) => each.is_idle(),
+            Self::Stream(stream) => stream.is_idle(),
+        }
+    }
+
+    /// Takes back what no program has got yet: something went wrong for good.
+    pub(super) fn leave_rest(&mut self) {
+        if let Self::Stream(stream) = self {
+            stream.leave_rest();
+        }
+    }
+
+    /// Lets programs that live on come to their end.
+    pub(super) fn close(&mut self) {
+        if let Self::Stream(stream) = self {
+            stream.close();
+        }
+    }
+
+    /// Whether no program runs any more after that.
+    pub(super) fn is_closed(&self) -> bool {
+        match self {
+            Self::Each(each) => each.is_idle(),
+            Self::Stream(stream) => stream.is_closed(),
+        }
+    }
+
+    /// Adds what has become of events that are through, as soon as something has happened; waits for ever when nothing can.
+    ///
+    /// Cancel safety: dropped and asked again at any time.
+    pub(super) async fn next(
+        &mut self,
+        through: &mut Vec<(Ticket, Outcome)>,
+    ) -> Result<(), SinkError> {
+        match self {
+            Self::Each(each) => {
+                through.push(each.next().await);
+                Ok(())
+            }
+            Self::Stream(stream) => stream.next(through).await,
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! One job: a program, and another in its place when it ends too early, with all that was not answered.
+
+use std::{collections::VecDeque, time::Duration};
+
+use tokio::time::sleep;
+use tracing::{debug, warn};
+
+use super::{
+    super::terms::{Failure, LONGEST_WAIT, Terms},
+    desk::{Answer, Answers, Desk, Item},
+    life::{End, Life},
+};
+use crate::{
+    STATE,
+    backoff::Backoff,
+    sink::{SinkError, lanes::Ticket},
+};
+
+/// Works until nothing more will come.
+///
+/// A program that ends too early is not the fault of the event that it had before it, unless the next one ends at the same event
+/// too: then that event has failed, so that a single one cannot hold up all others for ever.
+pub(super) async fn work(terms: &Terms, desk: &Desk, answers: &Answers) -> Result<(), SinkError> {
+    let mut job = Job {
+        terms,
+        desk,
+        answers,
+        held: VecDeque::new(),
+        backoff: Backoff::new(LONGEST_WAIT),
+        suspect: None,
+    };
+    while job.has_work().await {
+        let mut life = match Life::begin(terms, desk, answers) {
+            Ok(life) => life,
+            Err(source) if job.backoff.tries() >= terms.settings.retries => {
+                return Err(SinkError::Start {
+                    program: terms.name(),
+                    source,
+                });
+            }
+            Err(error) => {
+                job.wait(&format!("cannot be started ({error})")).await;
+                continue;
+            }
+        };
+        let end = life.run(&mut job.held).await;
+        if life.has_answered() {
+            job.backoff.reset();
+            job.suspect = None;
+        }
+        match end {
+            End::Closed => return Ok(()),
+            End::Broken(error) => return Err(error),
+            End::Failed(failure) => job.fail_first(failure),
+            End::Died(failure) => job.bury(failure).await,
+        }
+    }
+    Ok(())
+}
+
+struct Job<'a> {
+    terms: &'a Terms,
+    desk: &'a Desk,
+    answers: &'a Answers,
+    /// What the program has and has not answered, in order.
+    held: VecDeque<Item>,
+    backoff: Backoff,
+    /// The event at which the program before has ended.
+    suspect: Option<Ticket>,
+}
+
+impl Job<'_> {
+    /// Waits for something to do; false when nothing more will come, or the program is gone and a stop or an error has come.
+    async fn has_work(&mut self) -> bool {
+        while self.held.is_empty() && self.desk.is_empty() {
+            if self.desk.is_closing() {
+                return false;
+            }
+            self.desk.news().await;
+        }
+        let is_stopped = self.backoff.tries() > 0 && self.terms.ledger.is_stopped();
+        let is_left = is_stopped || self.desk.is_left();
+        if is_left {
+            let rest = self.desk.leave();
+            let all = self.held.drain(..).chain(rest);
+            self.answers.put(all.map(Answer::Left));
+        }
+        !is_left
+    }
+
+    /// The first event is what went wrong.
+    fn fail_first(&mut self, failure: Failure) {
+        self.suspect = None;
+        if let Some(item) = self.held.pop_front() {
+            self.answers.put([Answer::Failed(item, failure)]);
+        }
+    }
+
+    /// The program has ended by itself.
+    async fn bury(&mut self, failure: Failure) {
+        let Some(first) = self.held.front().map(|item| item.ticket) else {
+            // Nothing is missing, and the next one is started when it is needed.
+            let (program, why) = (self.terms.name(), failure.why);
+            debug!(program, why, "'{program}' has ended with nothing to do");
+            return;
+        };
+        let n_held = self.held.len();
+        let what = format!("has ended ({}), unanswered events: {n_held}", failure.why);
+        if self.suspect == Some(first) {
+            self.fail_first(failure);
+        } else {
+            self.suspect = Some(first);
+        }
+        self.wait(&what).await;
+    }
+
+    /// Waits before the next program, and says why.
+    async fn wait(&mut self, what: &str) {
+        let wait: Duration = self.backoff.next_wait();
+        if let Some(left_out) = self.terms.may_tell() {
+            let program = self.terms.name();
+            let others = match left_out {
+                0 => String::new(),
+                n => format!(" ({n} more messages were left out)"),
+            };
+            warn!(target: STATE, program, "'{program}' {what}; starting it again in {:.1} s{others}", wait.as_secs_f64());
+        }
+        tokio::select! {
+            () = sleep(wait) => {}
+            () = self.terms.ledger.stopped() => {}
+            () = left(self.desk) => {}
+        }
+    }
+}
+
+/// Resolves once the desk takes nothing on any more. What else there is news of is seen when it is looked for work.
+async fn left(desk: &Desk) {
+    while !desk.is_left() {
+        desk.news().await;
+    }
+}
