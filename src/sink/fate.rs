@@ -8,7 +8,7 @@ use fastrand::Rng;
 use super::{Ledger, Sink, SinkError};
 use crate::{
     error::printable,
-    event::{Batch, Event, FileMark, Place, Position},
+    event::{Batch, Event, FileMark, LineRules, Place, Position},
 };
 
 /// What decides which deliveries fail. The same seed decides alike for the same events.
@@ -46,7 +46,8 @@ pub(super) fn name_of(event: &Event<'_>) -> String {
     printable(&event.uri().unwrap_or_else(|| event.did().to_owned()))
 }
 
-/// A sink whose deliveries fail on purpose, if there is a fate. The failure ends the run, and the next one begins with that event.
+/// A sink whose deliveries fail on purpose, if there is a fate. The failure ends the run, and the next one begins with that event, or
+/// before it where the sink had not got further.
 #[derive(Debug)]
 pub struct Fated<S> {
     sink: S,
@@ -55,6 +56,8 @@ pub struct Fated<S> {
     taken: u64,
     /// Events for which it is decided that they do not fail.
     spared: u64,
+    /// The event behind them fails.
+    is_struck: bool,
 }
 
 impl<S> Fated<S> {
@@ -65,6 +68,7 @@ impl<S> Fated<S> {
             fate,
             taken: 0,
             spared: 0,
+            is_struck: false,
         }
     }
 
@@ -73,18 +77,48 @@ impl<S> Fated<S> {
     pub(crate) fn sink(&self) -> &S {
         &self.sink
     }
+}
 
-    /// Decides for the events of the batch, up to the first that fails: its number and its name.
-    fn decide(&mut self, batch: &Batch) -> Option<(u64, String)> {
-        let fate = self.fate.as_mut()?;
+impl<S: Sink> Fated<S> {
+    /// Decides for the events of the batch, up to the first that fails, and returns how many come before that.
+    fn decide(&mut self, batch: &Batch) -> usize {
         let decided = usize::try_from(self.spared - self.taken).unwrap_or(usize::MAX);
-        for event in batch.events().skip(decided) {
-            self.spared += 1;
-            if fate.strikes() {
-                return Some((self.spared, name_of(&event)));
-            }
+        if !self.is_struck
+            && let Some(fate) = &mut self.fate
+        {
+            let rest = batch.events().skip(decided);
+            let n_spared = rest.take_while(|_| !fate.strikes()).count();
+            self.is_struck = decided + n_spared < batch.len();
+            self.spared += n_spared as u64;
+            return decided + n_spared;
         }
-        None
+        decided
+    }
+
+    /// Has the sink take events from the front of a batch, and only these.
+    async fn take(
+        &mut self,
+        n: usize,
+        batch: &mut Batch,
+        ledger: &Ledger,
+    ) -> Result<(), SinkError> {
+        let mut part = Batch::new();
+        if let Some(origin) = batch.origin() {
+            part.set_origin(origin);
+        }
+        let rules = LineRules {
+            raw: true,
+            validate: false,
+        };
+        for event in batch.events().take(n) {
+            // It was read once, and reads again.
+            part.push(event.line(), rules).ok();
+        }
+        self.sink.accept(&mut part, ledger).await?;
+        let taken = n - part.len();
+        self.taken += taken as u64;
+        batch.take(taken);
+        Ok(())
     }
 }
 
@@ -101,22 +135,26 @@ impl<S: Sink> Sink for Fated<S> {
         self.sink.begin(files, ledger)
     }
 
+    /// Up to an event that fails, the sink takes what comes before it; only the next call is about that event, so that its place is
+    /// noted as one where the sink has stopped.
     async fn accept(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
-        let Some((number, event)) = self.decide(batch) else {
+        let n_before = self.decide(batch);
+        if !self.is_struck {
             let given = batch.len();
             self.sink.accept(batch, ledger).await?;
-            self.taken += (given - batch.len()) as u64;
+            let taken = (given - batch.len()) as u64;
+            self.taken += taken;
+            self.spared = self.spared.max(self.taken);
             return Ok(());
-        };
-        ledger.refuse_from(number);
-        while self.taken < number && !batch.is_empty() {
-            let given = batch.len();
-            self.sink.accept(batch, ledger).await?;
-            if batch.len() == given {
-                return Ok(());
-            }
-            self.taken += (given - batch.len()) as u64;
         }
+        if n_before > 0 {
+            return self.take(n_before, batch, ledger).await;
+        }
+        let event = batch.events().next();
+        let event = event.map(|event| name_of(&event)).unwrap_or_default();
+        self.sink.checkpoint().await?;
+        ledger.refuse_from(self.taken + 1);
+        self.take(1, batch, ledger).await?;
         Err(SinkError::Fate { event })
     }
 
@@ -138,5 +176,78 @@ impl<S: Sink> Sink for Fated<S> {
 
     async fn failed(&mut self) -> SinkError {
         self.sink.failed().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes a few events at a time, and accepts them at once.
+    #[derive(Default)]
+    struct Few(Vec<u64>);
+
+    impl Sink for Few {
+        fn name(&self) -> String {
+            "few".to_owned()
+        }
+
+        async fn accept(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
+            let n = batch.len().min(3);
+            self.0
+                .extend(batch.events().take(n).map(|event| event.time_us()));
+            batch.take(n);
+            ledger.accept(n as u64);
+            Ok(())
+        }
+    }
+
+    fn batch(times: std::ops::Range<u64>) -> Batch {
+        let mut batch = Batch::new();
+        for time_us in times {
+            let line = format!(r#"{{"did":"did:plc:a","time_us":{time_us},"kind":"identity"}}"#);
+            batch.push(line.as_bytes(), LineRules::default()).unwrap();
+        }
+        batch
+    }
+
+    #[tokio::test]
+    async fn the_sink_takes_all_up_to_the_event_that_fails_and_counts_all_before_it() {
+        let mut places = Vec::new();
+        for seed in 0..200 {
+            let ledger = Ledger::default();
+            let mut sink = Fated::new(Few::default(), Some(Fate::new(0.1, seed)));
+            let struck = 'run: {
+                for n in 0..50 {
+                    let mut batch = batch(n * 7..n * 7 + 7);
+                    while !batch.is_empty() {
+                        if let Err(error) = sink.accept(&mut batch, &ledger).await {
+                            assert!(matches!(error, SinkError::Fate { .. }));
+                            break 'run batch.events().next().map_or(n * 7 + 7, |e| e.time_us());
+                        }
+                    }
+                }
+                panic!("350 deliveries at one in ten, and none failed");
+            };
+            assert_eq!(sink.sink.0, (0..struck).collect::<Vec<_>>());
+            assert_eq!(ledger.accepted(), struck - 1);
+            ledger.accept(1000);
+            assert_eq!(ledger.accepted(), struck - 1);
+            places.push(struck);
+        }
+        places.sort_unstable();
+        // The median of a geometric distribution with a mean of 10.
+        assert!((4..=12).contains(&places[100]), "{places:?}");
+    }
+
+    #[tokio::test]
+    async fn without_a_fate_it_is_the_sink_itself() {
+        let ledger = Ledger::default();
+        let mut sink = Fated::new(Few::default(), None);
+        let mut batch = batch(0..7);
+        while !batch.is_empty() {
+            sink.accept(&mut batch, &ledger).await.unwrap();
+        }
+        assert_eq!((sink.sink.0.len(), ledger.accepted()), (7, 7));
     }
 }
