@@ -20,6 +20,7 @@
 
 mod bare;
 mod corpus;
+mod ingest;
 mod instructions;
 mod latency;
 mod measure;
@@ -30,7 +31,7 @@ use self::{
     measure::{
         Measured,
         Output::{self, File, Nowhere, Pipe, Redirected, ThroughZstd, Zstd},
-        Program::{self, Bare, Tail},
+        Program::{self, Bare, Ingest, Tail},
         Variant,
     },
     server::Server,
@@ -45,6 +46,9 @@ fn main() {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["bare-loop", url, n_events] => bare::run(url, n_events.parse().unwrap(), false),
         ["bare-loop-flushed", url, n_events] => bare::run(url, n_events.parse().unwrap(), true),
+        ["ingest", url, n_events, way, wire] => {
+            ingest::run(url, n_events.parse().unwrap(), way, wire == "zstd");
+        }
         ["serve", n_events] => server::serve(&Corpus::generate(n_events.parse().unwrap())),
         ["dids", n_events] => print!("{}", corpus::dids(n_events.parse().unwrap())),
         ["instructions"] => instructions::count(),
@@ -71,6 +75,9 @@ const PLAIN: &[&[(Program, Output)]] = &[
             Nowhere,
         ),
         (Tail("--validate"), Nowhere),
+        (Ingest("one"), Nowhere),
+        (Ingest("jobs"), Nowhere),
+        (Ingest("batches"), Nowhere),
     ],
     &[(Bare, Pipe), (Tail("--cursor-file %/cursor"), Pipe)],
     &[

@@ -36,6 +36,8 @@ pub enum Program {
     /// The same where lines shall not wait for others.
     BareFlushed,
     Tail(&'static str),
+    /// A library user's program whose ingestors do nothing: `one` after the other, with eight `jobs`, or in `batches`.
+    Ingest(&'static str),
 }
 
 /// One line of the table.
@@ -62,6 +64,7 @@ impl Variant {
             Program::Bare => "bare loop".to_owned(),
             Program::BareFlushed => "bare loop that flushes each line".to_owned(),
             Program::Tail(arguments) => format!("tail {}", arguments.replace("%/", "")),
+            Program::Ingest(way) => format!("ingestors that do nothing: {way}"),
         };
         let output = match self.output {
             Output::Nowhere => "",
@@ -90,6 +93,10 @@ impl Variant {
                     _ => "bare-loop-flushed",
                 };
                 command.args([mode, &format!("{url}{query}"), &n_events.to_string()]);
+            }
+            Program::Ingest(way) => {
+                command = Command::new(std::env::current_exe().unwrap());
+                command.args(["ingest", url, &n_events.to_string(), way, self.wire]);
             }
             Program::Tail(arguments) => {
                 command = Command::new(env!("CARGO_BIN_EXE_rocketman"));
@@ -143,7 +150,8 @@ impl Variant {
         let wall = started.elapsed();
         assert!(used.status.success(), "{}: {:?}", self.name(), used.status);
         reader.join().unwrap();
-        let has_stdout = !matches!(self.output, Output::File | Output::Zstd);
+        let has_stdout = !matches!(self.output, Output::File | Output::Zstd)
+            && !matches!(self.program, Program::Ingest(_));
         let first_byte = has_stdout.then(|| {
             // It shall not go on where the first run ended.
             std::fs::remove_file(format!("{folder}/cursor")).ok();

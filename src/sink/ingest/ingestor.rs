@@ -12,6 +12,9 @@ use crate::event::{Change, Event, OwnedEvent, RecordError};
 /// when whatever was made of it is as durable as it has to be. After a crash, or when this is tried again, the same event may come once
 /// more: write so that twice is as good as once, for example by replacing what is stored under the event's [`uri`](Event::uri).
 ///
+/// What blocks for long, such as a database's library that is not async, belongs on a thread of its own
+/// (`tokio::task::spawn_blocking`): while it blocks here, the server's pings are not answered either.
+///
 /// Events come in the stream's order, one after the other. With [`Ingest::jobs`](super::Ingest::jobs) several are in hand at the same
 /// time, and only those of one account still come one after the other.
 ///
