@@ -68,6 +68,7 @@ fn serve(demo: Demo, tell: &SyncSender<io::Result<SocketAddr>>, stop: Cancellati
     let settings = ServerSettings {
         pong_within: PATIENCE,
         write_within: PATIENCE,
+        slow_window: PATIENCE,
         farewell: FAREWELL,
         ..ServerSettings::default()
     };

@@ -2,6 +2,7 @@
 //!
 //! One task, which holds one shared block at most. What it sends next is chosen when all before is written.
 
+mod headway;
 mod stream;
 
 use std::{
@@ -21,7 +22,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::stream::{At, Next};
+use self::{
+    headway::Headway,
+    stream::{At, Next},
+};
 use super::{
     Shared,
     block::Encoding,
@@ -45,6 +49,8 @@ pub(super) enum Left {
     Broken(#[from] io::Error),
     #[error("it took nothing for {}", humantime::format_duration(*.0))]
     Slow(Duration),
+    #[error("it was {0} events behind and did not get on")]
+    Behind(u64),
     #[error("it did not answer a ping within {}", humantime::format_duration(*.0))]
     Silent(Duration),
     #[error("it was cut on purpose")]
@@ -70,6 +76,7 @@ pub(super) struct Consumer<F> {
     pong_due: Option<Instant>,
     /// When something was written last, or began to wait for it.
     progress: Instant,
+    headway: Headway,
     /// The code that was sent, and until when the other side may take leave too.
     closing: Option<(u16, Instant)>,
     /// The other side took leave: nothing follows but our answer.
@@ -93,6 +100,7 @@ impl<F: Feed> Consumer<F> {
         } = subscribe;
         let mut consumer = Self {
             next_ping: now + shared.settings.ping_every,
+            headway: Headway::start(&shared.settings),
             shared,
             stop,
             options: query.options,
@@ -175,7 +183,10 @@ impl<F: Feed> Consumer<F> {
                 () = self.stop.cancelled(), if self.closing.is_none() => {
                     self.close(1001, "server shutting down");
                 }
-                () = sleep_until(wake) => self.check(is_writing)?,
+                () = sleep_until(wake) => {
+                    self.check(is_writing)?;
+                    self.check_headway().await?;
+                }
             }
         }
     }
@@ -185,7 +196,10 @@ impl<F: Feed> Consumer<F> {
         let settings = &self.shared.settings;
         let mut wake = match self.closing {
             Some((_, until)) => until,
-            None => self.pong_due.unwrap_or(self.next_ping),
+            None => self
+                .headway
+                .until()
+                .min(self.pong_due.unwrap_or(self.next_ping)),
         };
         if is_writing {
             wake = wake.min(self.progress + settings.write_within);

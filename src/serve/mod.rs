@@ -87,6 +87,12 @@ pub struct ServerSettings {
     pub pong_within: Duration,
     /// A consumer that takes nothing for this long is cut.
     pub write_within: Duration,
+    /// A consumer that got on by fewer events a second than this is cut, where it is also further behind than `slow_behind`.
+    pub slow_rate: u32,
+    /// How many events a consumer may be behind the newest, however slow it is.
+    pub slow_behind: u64,
+    /// Over how long it is counted how a consumer gets on.
+    pub slow_window: Duration,
     /// How long a request may take.
     pub upgrade_within: Duration,
     /// How long a consumer that was sent a close frame may take to answer it.
@@ -107,6 +113,9 @@ impl Default for ServerSettings {
             ping_every: Duration::from_secs(30),
             pong_within: Duration::from_secs(5),
             write_within: Duration::from_secs(5),
+            slow_rate: 5,
+            slow_behind: 100_000,
+            slow_window: Duration::from_secs(60),
             upgrade_within: Duration::from_secs(10),
             farewell: Duration::from_secs(5),
             max_consumers: 10_000,
@@ -378,7 +387,7 @@ fn refuse<F>(shared: &Shared<F>, request: Request) -> Request {
 
 fn tell_left<F>(shared: &Shared<F>, peer: SocketAddr, left: &Left) {
     match left {
-        Left::Slow(_) | Left::Silent(_) => {
+        Left::Slow(_) | Left::Behind(_) | Left::Silent(_) => {
             let allowed = shared
                 .cuts
                 .lock()

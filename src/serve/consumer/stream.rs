@@ -112,7 +112,7 @@ impl<F: Feed> Consumer<F> {
         }
     }
 
-    async fn read(&self, index: u64) -> Result<Option<Arc<Block>>, FeedError> {
+    pub(super) async fn read(&self, index: u64) -> Result<Option<Arc<Block>>, FeedError> {
         let start_us = self.shared.start_us();
         self.shared.blocks.get(index, start_us, self.encoding).await
     }
@@ -171,6 +171,10 @@ impl<F: Feed> Consumer<F> {
             }
         }
         self.shared.sent.fetch_add(n_sent, Relaxed);
+        let reached = idx.checked_sub(1).and_then(|idx| block.entries().get(idx));
+        if let Some(entry) = reached {
+            self.headway.reach(entry.seq);
+        }
         (idx, next)
     }
 

@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::world::{ALL, COUNT, DEADLINE, World};
+use super::world::{ALL, COUNT, DEADLINE, World, time_of};
 use crate::serve::*;
 
 #[tokio::test]
@@ -99,6 +99,59 @@ async fn a_consumer_that_takes_nothing_is_cut_and_no_other_notices() {
     };
     let end = timeout(DEADLINE, end).await.unwrap();
     assert!(matches!(end, None | Some(Err(_))), "{end:?}");
+}
+
+#[tokio::test]
+async fn a_consumer_that_is_slow_and_far_behind_is_cut_although_it_takes_something() {
+    let settings = ServerSettings {
+        slow_window: Duration::from_millis(400),
+        slow_behind: 1000,
+        write_within: DEADLINE,
+        ..ServerSettings::default()
+    };
+    let demo = Demo::parse("demo:?rate=100000").unwrap();
+    let server = Server::bind(([127, 0, 0, 1], 0).into(), demo, settings);
+    let server = server.await.unwrap();
+    let address = server.address().unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(server.run(CancellationToken::new()));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let upgrade = "GET /subscribe HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: a\r\n\r\n";
+    stream.write_all(upgrade.as_bytes()).await.unwrap();
+    let until_cut = async {
+        let mut taken = vec![0; 64 * 1024];
+        loop {
+            for _ in 0..100 {
+                stream.read_exact(&mut taken[..64]).await.ok();
+                sleep(Duration::from_millis(20)).await;
+            }
+            // More than the sockets hold: the end is behind that, or there is none yet.
+            for _ in 0..1000 {
+                if !matches!(stream.read(&mut taken).await, Ok(1..)) {
+                    return;
+                }
+            }
+        }
+    };
+    timeout(DEADLINE, until_cut).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_consumer_near_the_newest_event_may_be_as_slow_as_the_stream() {
+    let settings = ServerSettings {
+        slow_window: Duration::from_millis(50),
+        slow_behind: 5,
+        ..ServerSettings::default()
+    };
+    let pace = Pace::Timed {
+        first_us: time_of(100),
+        speed: 0.002,
+    };
+    // Two events a second, and the first hundred at once.
+    let world = World::with(pace, settings).await;
+    let mut client = world.connect("cursor=1").await;
+    let numbers = client.numbers(103).await;
+    assert_eq!(numbers, (0..103).collect::<Vec<_>>());
 }
 
 #[tokio::test]
