@@ -71,7 +71,7 @@ impl Layout {
             None => None,
             Some(cursor) => {
                 let value = range(cursor.get());
-                let key = memchr::memmem::rfind(line.get(..value.start)?, b"\"cursor\"")?;
+                let key = key_before(line.get(..value.start)?)?;
                 let before = line.get(..key)?.trim_ascii_end();
                 let behind = line.get(value.end..)?;
                 let whole = if before.ends_with(b",") {
@@ -112,6 +112,13 @@ impl Layout {
         }
         out.extend_from_slice(line.get(from..).unwrap_or_default());
     }
+}
+
+/// Where the key begins that stands before a value. It may be written with escapes, but has no quote in it.
+fn key_before(line: &[u8]) -> Option<usize> {
+    let line = line.trim_ascii_end().strip_suffix(b":")?;
+    let key = line.trim_ascii_end().strip_suffix(b"\"")?;
+    memchr::memrchr(b'"', key)
 }
 
 enum Edit {
@@ -184,6 +191,22 @@ mod tests {
         ];
         for (line, seq, expected) in cases {
             assert_eq!(rewritten(line, 9, seq), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_written_with_escapes_goes_with_its_number() {
+        for (line, expected) in [
+            (
+                r#"{"kind":"\"cursor\"","curs\u006fr" : 5,"time_us":1}"#,
+                r#"{"kind":"\"cursor\"","time_us":9}"#,
+            ),
+            (
+                r#"{"\u0063ursor":5,"kind":"x","time_us":1}"#,
+                r#"{"kind":"x","time_us":9}"#,
+            ),
+        ] {
+            assert_eq!(rewritten(line, 9, None), expected);
         }
     }
 
