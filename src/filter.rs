@@ -130,6 +130,15 @@ impl Filter {
         self
     }
 
+    /// Names this shard in the description: the source brings no other events.
+    #[cfg(feature = "cli")]
+    pub(crate) fn of_sharded_source(self, shard: Shard) -> Self {
+        Self {
+            shard: None,
+            ..self.shard(shard)
+        }
+    }
+
     /// Whether every event passes.
     pub fn is_everything(&self) -> bool {
         let Self {
@@ -154,9 +163,10 @@ impl Filter {
         self.kinds.has(event.kind() as u8)
             && (event.kind() != Kind::Commit || self.keeps_commit(event))
             && self.keeps_did(event.did_bytes())
+            // What is of no account is shared out by its source.
             && self
                 .shard
-                .is_none_or(|shard| shard.has_bytes(event.did_bytes()))
+                .is_none_or(|shard| event.is_of_nobody() || shard.has_bytes(event.did_bytes()))
     }
 
     /// Whether a server with this filter sends the event: a commit without a collection passes; kinds, operations and the shard are not asked.

@@ -154,6 +154,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             (_, finished) => finished,
         };
         self.stats.set_accepted(accepted);
+        self.source.settle().await;
         let ended = match (flowed, finished) {
             (Err(Error::Sink(SinkError::Closed)), _)
             | (Ok(_), Err(Error::Sink(SinkError::Closed))) => Ended::OutputClosed,
@@ -175,6 +176,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
 
     async fn begin(&mut self) -> Result<(), Error> {
         self.stats.set_sink(self.sink.name());
+        self.source.hear(self.keeper.accepted());
         let mut files = Vec::new();
         let mut keeping = if self.keeper.keeps() {
             Keeping::Anew

@@ -33,7 +33,9 @@ pub struct FilterArgs {
     ///
     /// So several processes share one stream: every account is in exactly one of the shards, always in the same one, and its
     /// events stay in order. Each process reads the whole stream, or what the other filters leave of it, and needs a cursor
-    /// file of its own.
+    /// file of its own. Messages of NATS that are no events are shared out by their subject. Where the subject of a stream has a
+    /// partition in it, the server sends nothing but our share: {shard} in the address stands for it, as in
+    /// 'nats://HOST/STREAM?subject=atproto.{shard}.>', and is 0 for the first shard.
     #[arg(
         long,
         value_name = "M/N",
@@ -126,7 +128,7 @@ pub enum EnvelopeArg {
 }
 
 /// How to read a stream of NATS
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Streams of NATS")]
 pub struct StreamArgs {
     /// Put messages into an envelope, or leave them as they are [default: auto]
@@ -146,6 +148,21 @@ pub struct StreamArgs {
     /// By the time it was stored and the clock of this machine. For those who want to come after somebody else.
     #[arg(long, value_name = "DURATION", env = "ROCKETMAN_LAG", value_parser = interval, hide_short_help = true)]
     pub lag: Option<Duration>,
+    /// Share a durable consumer of this name with other workers
+    ///
+    /// Each message goes to one of them, and is acknowledged once the output has accepted it: any number of workers, on any machine,
+    /// empty one stream. What a worker had and did not finish comes again, to anybody, 30s after it was heard of last. So a message
+    /// may come more than once, and out of order; to read in order, or each event of an account on the same worker, use --shard.
+    /// The server keeps the place: a consumer that is not there is made, and begins where --cursor or --since say, else with what
+    /// comes next. Messages that limits remove before anybody had them are not missed.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "ROCKETMAN_DURABLE",
+        conflicts_with_all = ["cursor_file", "shard"],
+        hide_short_help = true
+    )]
+    pub durable: Option<String>,
 }
 
 /// How to stay connected

@@ -2,7 +2,10 @@
 //!
 //! Between the pipeline, which knows what was read and what is accepted, and the store, which keeps what it is told.
 
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
 use tracing::{info, warn};
 
 use super::{CursorError, CursorStore, Marks, Saved};
@@ -23,6 +26,8 @@ pub(crate) struct Keeper<C> {
     marks: Marks,
     /// Where the stream is done up to.
     position: Option<Position>,
+    /// The place up to which every event is accepted, for a source that wants to know.
+    accepted: watch::Sender<Option<Point>>,
     saved: Option<Saved>,
     is_failing: bool,
     /// Something has changed since the last save, or is still to be accepted.
@@ -36,6 +41,7 @@ impl<C: CursorStore> Keeper<C> {
             filter: String::new(),
             marks: Marks::default(),
             position: None,
+            accepted: watch::channel(None).0,
             saved: None,
             is_failing: false,
             has_news: true,
@@ -82,9 +88,15 @@ impl<C: CursorStore> Keeper<C> {
         self.marks.note_each(batch);
     }
 
+    /// What will tell the place up to which every event is accepted.
+    pub(crate) fn accepted(&self) -> watch::Receiver<Option<Point>> {
+        self.accepted.subscribe()
+    }
+
     /// The sink has accepted so many events.
     pub(crate) fn settle(&mut self, accepted: u64) {
         if let Some(position) = self.marks.settle(accepted) {
+            self.accepted.send_replace(Some(position.point));
             self.position = Some(position);
         }
     }

@@ -293,6 +293,11 @@ impl<'a> Event<'a> {
         envelope::record(self.line)
     }
 
+    /// Whether it is a message of a stream that has no accounts.
+    pub(crate) fn is_of_nobody(&self) -> bool {
+        self.envelope.did == Span::default()
+    }
+
     pub(crate) fn did_bytes(&self) -> &'a [u8] {
         self.envelope.did.of(self.line, self.side)
     }

@@ -70,6 +70,14 @@ pub(crate) enum SettingsError {
     #[error("{0} is for Jetstream servers, and the source is a stream of NATS")]
     ForJetstream(&'static str),
     #[cfg(feature = "nats")]
+    #[error("the subject has '{{shard}}' in it, and no --shard says which")]
+    NoShard,
+    #[cfg(feature = "nats")]
+    #[error(
+        "--durable: '{0}' is not the name of a consumer: it has to be of printable characters, without blanks, dots, '*', '>' and slashes"
+    )]
+    Durable(String),
+    #[cfg(feature = "nats")]
     #[error("--envelope always hides events, and {0} has to look into them")]
     EnvelopeHides(&'static str),
     #[cfg(not(feature = "nats"))]

@@ -94,10 +94,11 @@ impl Wanted {
         })
     }
 
-    /// The filter that keeps it.
-    pub(super) fn filter(&self) -> Filter {
+    /// The filter that keeps it. Where the source is asked for the shard alone, there is nothing left to do but to name it.
+    pub(super) fn filter(&self, is_shared_out: bool) -> Filter {
         let filter = Filter::new(&self.collections, &self.dids, &self.kinds, &self.operations);
         match self.shard {
+            Some(shard) if is_shared_out => filter.of_sharded_source(shard),
             Some(shard) => filter.shard(shard),
             None => filter,
         }

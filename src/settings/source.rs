@@ -69,8 +69,16 @@ impl SourceSettings {
             #[cfg(not(feature = "nats"))]
             return Err(SettingsError::WithoutNats(shown(address)));
         }
-        let StreamArgs { envelope, lag } = stream;
-        for (flag, is_given) in [("--envelope", envelope.is_some()), ("--lag", lag.is_some())] {
+        let StreamArgs {
+            envelope,
+            lag,
+            durable,
+        } = stream;
+        for (flag, is_given) in [
+            ("--envelope", envelope.is_some()),
+            ("--lag", lag.is_some()),
+            ("--durable", durable.is_some()),
+        ] {
             if is_given {
                 return Err(SettingsError::ForNats(flag));
             }
@@ -110,6 +118,12 @@ impl SourceSettings {
         })
     }
 
+    /// Whether the server of these sources is asked for nothing but our shard.
+    pub(super) fn is_shared_out(sources: &[String]) -> bool {
+        let mut sources = sources.iter();
+        sources.any(|source| is_nats(source) && is_of_shard(source))
+    }
+
     /// What is read, in words.
     pub(super) fn describe(&self) -> String {
         match self {
@@ -128,6 +142,14 @@ impl From<OnGapArg> for OnGap {
             OnGapArg::Fail => Self::Fail,
         }
     }
+}
+
+/// What stands for the partition in a subject: that of the shard, counted from 0 as servers and our sink count them.
+pub(super) const SHARD: &str = "{shard}";
+
+/// Whether the address of a stream names the partition of the shard.
+pub(super) fn is_of_shard(address: &str) -> bool {
+    address.contains(SHARD) || address.contains("%7Bshard%7D")
 }
 
 /// Whether a source is meant to be a stream of NATS.

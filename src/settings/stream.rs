@@ -7,13 +7,17 @@ use super::{
     filter::Wanted,
     nats::Nats,
     serve::shown,
-    source::{Reading, open_bad_events},
+    source::{Reading, SHARD, is_of_shard, open_bad_events},
 };
 use crate::{
     cli::{ConnectionArgs, EnvelopeArg, StreamArgs},
     nats::{NatsError, StreamAddress},
+    shard::Shard,
     source::nats::{Enveloping, NatsSourceSettings},
 };
+
+/// The longest name of a consumer that a server takes.
+const LONGEST_NAME: usize = 255;
 
 /// Checks the address, and what was said about the source, against each other. Nothing is connected to.
 pub(super) fn resolve(
@@ -31,7 +35,14 @@ pub(super) fn resolve(
     if sources.len() > 1 {
         return Err(SettingsError::MixedNats(shown(address)));
     }
-    let StreamArgs { envelope, lag } = stream;
+    let StreamArgs {
+        envelope,
+        lag,
+        durable,
+    } = stream;
+    if let Some(name) = durable.as_deref().filter(|name| !is_name(name)) {
+        return Err(SettingsError::Durable(shown(name)));
+    }
     let enveloping = match envelope {
         None | Some(EnvelopeArg::Auto) => Enveloping::Auto,
         Some(EnvelopeArg::Always) => Enveloping::Always,
@@ -76,6 +87,9 @@ pub(super) fn resolve(
         subject,
         context,
     } = StreamAddress::parse(address).map_err(NatsError::from)?;
+    let subject = subject
+        .map(|subject| of_shard(&subject, wanted.shard))
+        .transpose()?;
     let settings = nats.settings(&servers, context.as_deref())?;
     Ok(NatsSourceSettings {
         subjects: subject.into_iter().collect(),
@@ -86,12 +100,31 @@ pub(super) fn resolve(
         enveloping,
         rules,
         events_only: events_only.is_some(),
+        // By its subject the server shares them out.
+        shard: wanted.shard.filter(|_| !is_of_shard(address)),
+        durable,
         lag: lag.unwrap_or(Duration::ZERO),
         max_message_bytes: max_frame_size as usize,
         frame_timeout,
         bad_events: bad_events.map(open_bad_events).transpose()?,
         ..NatsSourceSettings::new(settings, stream)
     })
+}
+
+fn of_shard(subject: &str, shard: Option<Shard>) -> Result<String, SettingsError> {
+    match shard {
+        _ if !subject.contains(SHARD) => Ok(subject.to_owned()),
+        Some(shard) => Ok(subject.replace(SHARD, &(shard.number() - 1).to_string())),
+        None => Err(SettingsError::NoShard),
+    }
+}
+
+/// What a consumer may be called: it is a part of subjects.
+fn is_name(name: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&name.len())
+        && name
+            .chars()
+            .all(|c| !c.is_whitespace() && !c.is_control() && !"./\\*>".contains(c))
 }
 
 /// What is read, in words.

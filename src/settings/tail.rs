@@ -92,7 +92,8 @@ impl TailSettings {
                 since: show_time(since_us),
             });
         }
-        let filter = wanted.filter();
+        let sources = or_variable(source, "ROCKETMAN_SOURCE", &variable);
+        let filter = wanted.filter(SourceSettings::is_shared_out(&sources));
         let hides_kinds = wanted.hides_kinds;
         let bad_events = output.bad_events.take();
         #[cfg(feature = "nats")]
@@ -118,7 +119,6 @@ impl TailSettings {
             #[cfg(feature = "nats")]
             given,
         };
-        let sources = or_variable(source, "ROCKETMAN_SOURCE", &variable);
         let source =
             SourceSettings::resolve(&sources, reading, stream, connection, wanted, &variable)?;
         let from = beginning(start, cursor_file.as_deref(), output.is_stream());

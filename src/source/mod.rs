@@ -7,13 +7,15 @@ pub mod nats;
 
 use std::convert::Infallible;
 
+use tokio::sync::watch;
+
 #[cfg(feature = "nats")]
 pub use self::nats::NatsSource;
 pub use self::{
     bad_file::BadEventFile,
     jetstream::{Jetstream, OnGap},
 };
-use crate::event::{Batch, Place, show_time};
+use crate::event::{Batch, Place, Point, show_time};
 
 /// What a source has to say besides its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +57,17 @@ pub trait Source: Send {
         std::future::pending()
     }
 
-    /// Takes leave of the other side, quickly and without a promise. Nothing is asked of the source afterwards.
+    /// Is given what will tell the place up to which every event is accepted. Called at most once, before the first batch; for
+    /// sources whose other side wants to know.
+    fn hear(&mut self, _accepted: watch::Receiver<Option<Point>>) {}
+
+    /// Takes leave of the other side, quickly and without a promise. No batch is asked for afterwards.
     fn close(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
+    /// Tells the other side what was accepted since: the sink has come to its end. Quick too, and the very last that is asked.
+    fn settle(&mut self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
 }
@@ -198,6 +209,22 @@ impl Source for AnySource {
             Self::Jetstream(source) => source.idle().await,
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.idle().await,
+        }
+    }
+
+    fn hear(&mut self, accepted: watch::Receiver<Option<Point>>) {
+        match self {
+            Self::Jetstream(source) => source.hear(accepted),
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.hear(accepted),
+        }
+    }
+
+    async fn settle(&mut self) {
+        match self {
+            Self::Jetstream(source) => source.settle().await,
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.settle().await,
         }
     }
 

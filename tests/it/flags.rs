@@ -82,6 +82,7 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("tail", "--idle-timeout", &["limits::a_stream_without_events_ends_after_the_idle_timeout_with_exit_code_5"]),
     ("tail", "--max-lag", &["limits::a_stream_that_falls_behind_max_lag_ends_with_exit_code_5_after_delivering_what_came"]),
     ("tail", "--envelope", &["nats::source::events_go_through_as_they_are_and_are_filtered"]),
+    ("tail", "--durable", &["nats::workers::workers_of_one_durable_consumer_share_its_messages"]),
     ("tail", "--lag", &["nats::source::messages_are_held_back_until_they_are_as_old_as_asked"]),
     ("tail", "--metrics-addr", &["operation::metrics::the_page_counts_what_happened"]),
     ("tail", "--bad-events", &["bad_events::each_bad_event_is_one_line_with_its_class_its_place_and_itself"]),

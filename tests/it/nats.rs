@@ -5,3 +5,4 @@ mod connection;
 mod login;
 mod sink;
 mod source;
+mod workers;

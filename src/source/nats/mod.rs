@@ -3,7 +3,10 @@
 //! `session` is one consumer, and `track` where in the stream we are. Here it is decided what comes after a consumer: where to go
 //! on, how long to wait, and when to give up. The connection below looks after itself.
 
+mod acks;
+mod consumer;
 mod delivery;
+mod inbox;
 mod line;
 mod reader;
 mod session;
@@ -11,24 +14,30 @@ mod settings;
 mod track;
 mod window;
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until, timeout},
+};
 use tracing::{debug, info, warn};
 
-pub use self::{line::Enveloping, settings::NatsSourceSettings};
 use self::{
+    acks::{Acks, Word},
+    consumer::{Wanted, state_of},
+    inbox::Lost,
     reader::Reader,
-    session::{Lost, Session, Wanted, state_of},
+    session::Session,
     settings::SILENCE,
     track::{From, Track},
 };
+pub use self::{line::Enveloping, settings::NatsSourceSettings};
 use super::{Flow, Source, SourceError};
 use crate::{
     STATE,
     backoff::Backoff,
     error::{chain, printable},
-    event::{Batch, Origin, Place, show_time},
+    event::{Batch, Origin, Place, Point, show_time},
     metrics,
     nats::{Connection, NatsError},
     pace::Pace,
@@ -43,6 +52,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a stream that was there may be gone before that counts as final: somebody may be making it anew.
 const GONE: Duration = Duration::from_secs(10);
+
+/// How long the last acknowledgements may take on their way.
+const LAST_ACKS: Duration = Duration::from_secs(2);
 
 /// A sink that took nothing for so long has cost us the consumer, and nothing is wrong.
 const IDLE: Duration = Duration::from_secs(20);
@@ -67,6 +79,10 @@ pub struct NatsSource {
     /// Whether the present consumer brought a message.
     brought: bool,
     pace: Pace,
+    /// Up to where everything is accepted.
+    accepted: watch::Receiver<Option<Point>>,
+    /// What is owed to a durable consumer, while no session has it.
+    acks: Option<Acks>,
 }
 
 impl NatsSource {
@@ -80,6 +96,7 @@ impl NatsSource {
             rules: settings.rules,
             events_only: settings.events_only,
             max_message_bytes: settings.max_message_bytes,
+            shard: settings.shard,
             lag: settings.lag,
             on_gap: settings.on_gap,
             is_part: !settings.subjects.is_empty(),
@@ -101,6 +118,8 @@ impl NatsSource {
             was_open: false,
             brought: false,
             pace: Pace::new(),
+            accepted: watch::channel(None).1,
+            acks: None,
             settings,
         }
     }
@@ -143,11 +162,12 @@ impl NatsSource {
         let info = connection.stream_info(stream).await?;
         let state = state_of(&info);
         let (from, gap) = self.reader.track.begin(&self.host, &state);
-        if let Some(gap) = gap {
+        // A durable consumer has its own place, and what of it is done nobody but the server knows.
+        if let (Some(gap), None) = (gap, &self.settings.durable) {
             self.reader.left_out = None;
             self.reader.tell(gap)?;
         }
-        if self.reader.exit_at_end {
+        if self.reader.exit_at_end && self.settings.durable.is_none() {
             self.reader.end.get_or_insert(state.last_seq);
         }
         let wanted = Wanted {
@@ -155,15 +175,23 @@ impl NatsSource {
             subjects: self.settings.subjects.clone(),
             prefix: self.settings.api_prefix(),
             silence: self.settings.frame_timeout.min(SILENCE),
+            durable: self.settings.durable.clone(),
         };
         let origin = Origin {
             source: SOURCE.into(),
             host: self.host.clone(),
             instance: Some(state.instance),
         };
-        let session = Session::open(connection, wanted, origin, from).await?;
+        let acks = self.settings.durable.as_ref().map(|_| self.acks.take());
+        let acks = acks.map(Option::unwrap_or_default);
+        let accepted = self.accepted.clone();
+        let session = Session::open(connection, &wanted, origin, from, acks, accepted).await?;
         let stream = &self.host;
         match from {
+            _ if wanted.durable.is_some() => {
+                let name = &session.consumer().name;
+                info!(stream, name, "sharing the consumer '{name}'");
+            }
             From::Seq(seq) => info!(stream, seq, "reading from message {seq} on"),
             From::Time(time_us) => {
                 let from = show_time(time_us);
@@ -177,8 +205,8 @@ impl NatsSource {
         self.gone_since = None;
         self.was_open = true;
         self.brought = false;
-        if self.reader.end.is_some() && session.is_empty() {
-            session.close().await;
+        if self.reader.exit_at_end && session.is_empty() {
+            self.acks = session.close().await;
             return Ok(Some(Flow::End));
         }
         self.session = Some(session);
@@ -230,7 +258,9 @@ impl NatsSource {
 
     /// Decides what the loss of a consumer means: another one, at once if this one was of use.
     fn lost(&mut self, lost: Lost) -> Result<(), SourceError> {
-        let idle = self.session.take().map(|session| session.was_idle_for());
+        let session = self.session.take();
+        let idle = session.as_ref().map(Session::was_idle_for);
+        self.acks = session.and_then(Session::into_acks);
         self.reader.stats.set_connected(false);
         metrics::count_reconnect(lost.cause());
         let lost = match lost {
@@ -263,6 +293,10 @@ impl Source for NatsSource {
                 found: printable(&origin.source),
                 expected: SOURCE,
             });
+        }
+        if self.settings.durable.is_some() {
+            info!(target: STATE, saved = %place, "a durable consumer keeps its own place: the saved cursor is not used");
+            return Ok(false);
         }
         if self.reader.track.was_asked() {
             info!(target: STATE, saved = %place, "--cursor or --since is given: the saved cursor is not used");
@@ -308,8 +342,32 @@ impl Source for NatsSource {
 
     async fn close(&mut self) {
         if let Some(session) = self.session.take() {
-            session.close().await;
+            self.acks = session.close().await;
         }
+    }
+
+    async fn idle(&mut self) -> Infallible {
+        match &mut self.session {
+            Some(session) => session.idle().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn hear(&mut self, accepted: watch::Receiver<Option<Point>>) {
+        self.accepted = accepted;
+    }
+
+    async fn settle(&mut self) {
+        let (Some(acks), Some(connection)) = (&mut self.acks, &self.connection) else {
+            return;
+        };
+        let point = *self.accepted.borrow_and_update();
+        let done = point.map_or_else(Vec::new, |point| acks.accept(&point));
+        let last = async {
+            acks::tell(connection, done, Word::Done).await;
+            connection.client().flush().await.ok();
+        };
+        timeout(LAST_ACKS, last).await.ok();
     }
 }
 

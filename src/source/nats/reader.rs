@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     STATE,
-    event::{BadEvent, Batch, LineRules, Origin, Span, show_time},
+    event::{BadEvent, Batch, Envelope, LineRules, Origin, Span, show_time},
+    shard::Shard,
     source::{BadEventFile, Flow, OnGap, SourceError},
     stats::{EventClass, Stats},
 };
@@ -32,6 +33,8 @@ pub(super) struct Reader {
     pub(super) rules: LineRules,
     pub(super) events_only: bool,
     pub(super) max_message_bytes: usize,
+    /// Of messages that are no events only those with a subject of this shard.
+    pub(super) shard: Option<Shard>,
     pub(super) lag: Duration,
     pub(super) on_gap: OnGap,
     /// Only some subjects are read, so that numbers are left out whatever happens.
@@ -54,6 +57,8 @@ pub(super) struct Counts {
     pub(super) messages: u64,
     pub(super) wire_bytes: u64,
     pub(super) event_bytes: u64,
+    /// Messages that are of no use.
+    pub(super) bad: u64,
     events: [u32; EventClass::COUNT],
 }
 
@@ -73,6 +78,10 @@ impl Reader {
         counts.wire_bytes += message.length as u64;
         let start = batch.buffer().len();
         match self.write(message, delivery, batch) {
+            Ok(envelope) if self.is_of_another_shard(&envelope, &message.subject) => {
+                batch.cut(start);
+                batch.advance(envelope.point);
+            }
             Ok(envelope) => {
                 let class = EventClass::of(envelope.kind, envelope.operation);
                 if let Some(counter) = counts.events.get_mut(class.index()) {
@@ -88,13 +97,21 @@ impl Reader {
                     subject: shown(&message.subject),
                 }));
             }
-            Err(bad) => self.report(bad, &message.payload, batch),
+            Err(bad) => {
+                counts.bad += 1;
+                self.report(bad, &message.payload, batch);
+            }
         }
         self.track.reached(delivery.seq);
-        let is_last = self
-            .end
-            .is_some_and(|end| delivery.seq >= end || delivery.pending == 0);
+        let is_last = self.end.is_some_and(|end| delivery.seq >= end)
+            || (self.exit_at_end && delivery.pending == 0);
         is_last.then_some(Ok(Flow::End))
+    }
+
+    fn is_of_another_shard(&self, envelope: &Envelope, subject: &str) -> bool {
+        let is_event = envelope.did != Span::default();
+        self.shard
+            .is_some_and(|shard| !is_event && !shard.has(subject))
     }
 
     fn write(
@@ -102,7 +119,7 @@ impl Reader {
         message: &async_nats::Message,
         delivery: Delivery,
         batch: &mut Batch,
-    ) -> Result<crate::event::Envelope, BadEvent> {
+    ) -> Result<Envelope, BadEvent> {
         if message.payload.len() > self.max_message_bytes {
             return Err(BadEvent::TooLarge);
         }

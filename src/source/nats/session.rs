@@ -3,43 +3,32 @@
 //! It is pulled, keeps nothing on the server but its place, and is thrown away at the first doubt: a number of its own that
 //! is left out, an error, a silence. What comes after it is decided one level up.
 
-use std::{
-    future::poll_fn,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{convert::Infallible, future::poll_fn, sync::Arc, time::Duration};
 
-use async_nats::{StatusCode, Subscriber};
-use futures_util::Stream;
-use serde::Deserialize;
-use serde_json::json;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until, timeout},
 };
-use tracing::trace;
 
 use super::{
-    delivery::Delivery,
+    acks::{self, Acks, Word},
+    consumer::{Consumer, Wanted, state_of},
+    inbox::{Drained, Held, Inbox, Lost, too_young},
     reader::{Counts, Reader},
-    settings::SILENCE,
-    track::{From, Gap, StreamState},
+    track::{From, Gap},
     window::Window,
 };
 use crate::{
-    error::printable,
-    event::{Batch, Origin, now_us, show_time},
+    event::{Batch, Origin, Point, now_us},
     nats::{Connection, NatsError, Status},
-    source::{Flow, SourceError},
+    source::Flow,
 };
 
 /// How many messages are asked for at once: more brings nothing (reference, section 5), and twice as many may wait in memory.
 const BATCH: u64 = 1000;
 
-/// The server forgets a consumer that asked for nothing for this long.
-const INACTIVE: Duration = Duration::from_secs(60);
+/// The same where others want their share: what one of them has waiting nobody else is given.
+const SHARE: u64 = 100;
 
 /// How long taking leave may take.
 const FAREWELL: Duration = Duration::from_millis(250);
@@ -50,49 +39,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Where only some subjects are read numbers are left out all the time.
 const LOOK_AT_PART_EVERY: Duration = Duration::from_secs(5);
 
-/// Why a consumer is of no more use.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Lost {
-    #[error("the connection is lost")]
-    Disconnected,
-    #[error("nothing was heard of it for {}", humantime::format_duration(*.0))]
-    Silent(Duration),
-    #[error("the server does not know it any more")]
-    Forgotten,
-    #[error("the server says: {0}")]
-    Status(String),
-    #[error("message {found} of it came where {expected} was due")]
-    Skipped { expected: u64, found: u64 },
-    #[error("it was unsubscribed")]
-    Ended,
-    #[error(transparent)]
-    Fatal(#[from] SourceError),
-}
-
-impl Lost {
-    /// One word for it, for machines.
-    pub(super) fn cause(&self) -> &'static str {
-        match self {
-            Self::Disconnected => "closed",
-            Self::Silent(_) => "silent",
-            Self::Forgotten | Self::Status(_) => "consumer",
-            Self::Skipped { .. } => "skipped",
-            Self::Ended => "ended",
-            Self::Fatal(_) => "gap",
-        }
-    }
-}
-
-/// What is asked of a stream.
-#[derive(Debug, Clone)]
-pub(super) struct Wanted {
-    pub(super) stream: String,
-    pub(super) subjects: Vec<String>,
-    /// What stands before the names of the server's functions.
-    pub(super) prefix: String,
-    pub(super) silence: Duration,
-}
-
 /// An open consumer.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -101,8 +47,8 @@ pub(super) struct Session {
     /// How often the connection was lost before.
     losses: u64,
     inbox: Inbox,
-    wanted: Wanted,
-    name: String,
+    consumer: Consumer,
+    silence: Duration,
     reply_to: String,
     next: String,
     origin: Arc<Origin>,
@@ -117,85 +63,49 @@ pub(super) struct Session {
     beats: u32,
     /// There is nothing for this consumer.
     is_empty: bool,
-}
-
-/// What comes from the server.
-#[derive(Debug)]
-struct Inbox {
-    subscriber: Subscriber,
-    window: Window,
-    /// The number that is due among all that this consumer is delivered.
-    due: u64,
-}
-
-/// A message that waits.
-#[derive(Debug)]
-struct Held {
-    message: async_nats::Message,
-    delivery: Delivery,
-}
-
-/// What came out of one look into the inbox.
-enum Drained {
-    /// There are lines.
-    Batch,
-    /// More has to be asked for.
-    Low,
-    /// The server has nothing.
-    Heartbeat,
-    /// This one is not to be admitted as it is.
-    Hold(Box<Held>),
-    Flow(Flow),
-    Lost(Lost),
-}
-
-/// What is looked at of a consumer.
-#[derive(Debug, Deserialize)]
-struct ConsumerInfo {
-    #[serde(default)]
-    num_pending: u64,
+    /// Up to where everything is accepted.
+    accepted: watch::Receiver<Option<Point>>,
+    /// How often the server is told that messages are being worked on, and when next.
+    progress: Option<(Duration, Instant)>,
 }
 
 impl Session {
-    /// Makes a consumer.
+    /// Makes a consumer, or takes a share of a durable one.
     ///
     /// Cancel safety: dropped at any time; the server forgets what it made.
     pub(super) async fn open(
         connection: &Connection,
-        wanted: Wanted,
+        wanted: &Wanted,
         origin: Origin,
         from: From,
+        acks: Option<Acks>,
+        accepted: watch::Receiver<Option<Point>>,
     ) -> Result<Self, NatsError> {
         let status = connection.status();
         let losses = status.borrow().losses;
-        let action = format!("read the stream '{}'", wanted.stream);
         let client = connection.client();
         let reply_to = client.new_inbox();
         let subscriber = client.subscribe(reply_to.clone()).await;
         let subscriber = subscriber.map_err(|error| NatsError::Client {
-            action: action.clone(),
+            action: format!("read the stream '{}'", wanted.stream),
             source: error.into(),
         })?;
-        let name = format!("rocketman-{}", random_name());
-        let (subject, request) = creation(&wanted, &name, from);
-        let info: Result<ConsumerInfo, _> = connection.request(&subject, &request).await;
-        let info = info.map_err(|failed| connection.failed(failed, &action))?;
+        let (consumer, info) = match &wanted.durable {
+            Some(name) => Consumer::join(connection, wanted, name, from).await?,
+            None => Consumer::make(connection, wanted, from).await?,
+        };
         let now = Instant::now();
+        let progress = acks.is_some().then(|| info.progress());
+        let batch = if acks.is_some() { SHARE } else { BATCH };
+        let window = Window::new(batch, wanted.silence / 3);
         Ok(Self {
             connection: connection.clone(),
             status,
             losses,
-            inbox: Inbox {
-                subscriber,
-                window: Window::new(BATCH, wanted.silence / 3),
-                due: 1,
-            },
-            next: format!(
-                "{}.CONSUMER.MSG.NEXT.{}.{name}",
-                wanted.prefix, wanted.stream
-            ),
-            wanted,
-            name,
+            inbox: Inbox::new(subscriber, window, acks),
+            next: consumer.next(),
+            consumer,
+            silence: wanted.silence,
             reply_to,
             origin: Arc::new(origin),
             held: None,
@@ -204,7 +114,14 @@ impl Session {
             next_look: now,
             beats: 0,
             is_empty: info.num_pending == 0,
+            accepted,
+            progress: progress.map(|every| (every, now + every)),
         })
+    }
+
+    /// The consumer on the server.
+    pub(super) fn consumer(&self) -> &Consumer {
+        &self.consumer
     }
 
     /// Whether there was nothing for it when it was made.
@@ -242,13 +159,14 @@ impl Session {
                     return Ok(Flow::More);
                 }
             }
+            self.acknowledge().await;
             self.ask().await?;
             match self.drain(reader, batch).await {
                 Drained::Batch => return Ok(Flow::More),
                 Drained::Low => {}
                 Drained::Hold(held) => {
                     self.held = Some(*held);
-                    if !batch.is_empty() {
+                    if batch.reached().is_some() {
                         return Ok(Flow::More);
                     }
                 }
@@ -280,7 +198,6 @@ impl Session {
 
     /// Takes what is there, or waits for it.
     async fn drain(&mut self, reader: &mut Reader, batch: &mut Batch) -> Drained {
-        let silence = self.wanted.silence;
         loop {
             let Self {
                 inbox,
@@ -288,9 +205,12 @@ impl Session {
                 losses,
                 last_frame,
                 next_look,
+                accepted,
+                progress,
+                silence,
                 ..
             } = self;
-            let quiet_until = *last_frame + silence;
+            let quiet_until = *last_frame + *silence;
             tokio::select! {
                 biased;
                 drained = poll_fn(|cx| inbox.poll_drain(cx, reader, batch, *next_look, last_frame)) => {
@@ -300,11 +220,38 @@ impl Session {
                     return drained;
                 }
                 () = lost(status, *losses) => return Drained::Lost(Lost::Disconnected),
+                () = is_owed(accepted, progress.as_ref()) => self.acknowledge().await,
                 () = sleep_until(quiet_until) => {}
             }
-            if self.last_frame.elapsed() >= silence {
-                return Drained::Lost(Lost::Silent(silence));
+            if self.last_frame.elapsed() >= self.silence {
+                return Drained::Lost(Lost::Silent(self.silence));
             }
+        }
+    }
+
+    /// Tells the server what is accepted, and of what is not that it is being worked on. Nothing to do where nothing is owed.
+    async fn acknowledge(&mut self) {
+        let (Some(acks), Some((every, next))) = (&mut self.inbox.acks, &mut self.progress) else {
+            return;
+        };
+        let point = *self.accepted.borrow_and_update();
+        let done = point.map_or_else(Vec::new, |point| acks.accept(&point));
+        acks::tell(&self.connection, done, Word::Done).await;
+        acks::tell(&self.connection, acks.take_useless(), Word::Useless).await;
+        if *next <= Instant::now() {
+            *next = Instant::now() + *every;
+            self.inbox.gather();
+            acks::tell(&self.connection, self.inbox.waiting(), Word::InProgress).await;
+        }
+    }
+
+    /// Answers the server while the sink takes nothing. Never ends by itself.
+    ///
+    /// Cancel safety: dropped at any time.
+    pub(super) async fn idle(&mut self) -> Infallible {
+        loop {
+            is_owed(&mut self.accepted, self.progress.as_ref()).await;
+            self.acknowledge().await;
         }
     }
 
@@ -319,11 +266,11 @@ impl Session {
             return Ok(None);
         };
         if let Some(wait) = too_young(reader, delivery.time_ns) {
-            if !batch.is_empty() {
+            if batch.reached().is_some() {
                 return Ok(None);
             }
             let due = Instant::now() + wait;
-            reader.stats.set_alive_until(due + self.wanted.silence);
+            reader.stats.set_alive_until(due + self.silence);
             tokio::select! {
                 () = lost(&mut self.status, self.losses) => return Err(Lost::Disconnected),
                 () = sleep_until(due) => self.last_frame = Instant::now(),
@@ -334,7 +281,9 @@ impl Session {
             return Ok(None);
         };
         let mut counts = Counts::default();
-        let outcome = reader.admit(&message, delivery, batch, &mut counts);
+        let outcome = self
+            .inbox
+            .admit(reader, &message, delivery, batch, &mut counts);
         reader.note(batch, &counts);
         outcome.transpose().map_err(Lost::Fatal)
     }
@@ -344,7 +293,7 @@ impl Session {
         let Some(left_out) = reader.left_out else {
             return Ok(());
         };
-        let info = self.connection.stream_info(&self.wanted.stream).await;
+        let info = self.connection.stream_info(&self.consumer.stream).await;
         let every = if reader.is_part {
             LOOK_AT_PART_EVERY
         } else {
@@ -371,222 +320,61 @@ impl Session {
     async fn beat(&mut self, reader: &mut Reader) -> Result<Option<Flow>, Lost> {
         reader.stats.set_caught_up_us(now_us());
         self.look(reader).await?;
-        if reader.end.is_none() {
+        if !reader.exit_at_end {
             return Ok(None);
         }
-        let action = format!("look at the consumer '{}'", self.name);
-        let subject = format!("CONSUMER.INFO.{}.{}", self.wanted.stream, self.name);
-        let info: Result<ConsumerInfo, _> = self.connection.request(&subject, &()).await;
-        match info {
+        match self.consumer.info(&self.connection).await {
             Ok(info) if info.num_pending == 0 => Ok(Some(Flow::End)),
             // Its count may be off; twice nothing is nothing.
             Ok(_) | Err(_) if self.beats >= 2 => Ok(Some(Flow::EndAssumed)),
             Ok(_) => Ok(None),
-            Err(failed) => Err(Lost::Status(
-                self.connection.failed(failed, &action).to_string(),
-            )),
+            Err(error) => Err(Lost::Status(error.to_string())),
         }
     }
 
-    /// Has the server forget the consumer, as far as that is quickly done.
-    pub(super) async fn close(self) {
-        let subject = format!(
-            "{}.CONSUMER.DELETE.{}.{}",
-            self.wanted.prefix, self.wanted.stream, self.name
-        );
-        let client = self.connection.client();
+    /// What is still owed, for another consumer of the same name.
+    pub(super) fn into_acks(self) -> Option<Acks> {
+        self.inbox.acks
+    }
+
+    /// Has the server forget the consumer, or gives back to a durable one what nobody has read, as far as that is quickly done. What
+    /// is still owed is returned.
+    pub(super) async fn close(mut self) -> Option<Acks> {
+        self.acknowledge().await;
+        self.inbox.gather();
         let farewell = async {
-            client.publish(subject, "".into()).await.ok();
-            client.flush().await.ok();
+            if self.inbox.acks.is_some() {
+                let unread: Vec<_> = self.inbox.unread_replies().cloned().collect();
+                acks::tell(&self.connection, unread, Word::GivenBack).await;
+            } else {
+                let client = self.connection.client();
+                client.publish(self.consumer.delete(), "".into()).await.ok();
+            }
+            self.connection.client().flush().await.ok();
         };
         timeout(FAREWELL, farewell).await.ok();
+        self.into_acks()
     }
-}
-
-impl Inbox {
-    /// Takes messages until none is ready, the batch is full, or something else is to be done.
-    fn poll_drain(
-        &mut self,
-        cx: &mut Context<'_>,
-        reader: &mut Reader,
-        batch: &mut Batch,
-        may_look: Instant,
-        last_frame: &mut Instant,
-    ) -> Poll<Drained> {
-        let mut counts = Counts::default();
-        let drained = self.take(cx, reader, batch, may_look, &mut counts);
-        if counts.frames > 0 {
-            let now = Instant::now();
-            *last_frame = now;
-            trace!(?counts, "read");
-            reader.stats.set_alive_until(now + SILENCE * 2);
-            reader.note(batch, &counts);
-        }
-        match drained {
-            Some(drained) => Poll::Ready(drained),
-            None if !batch.is_empty() => Poll::Ready(Drained::Batch),
-            None if self.window.is_low() => Poll::Ready(Drained::Low),
-            None => Poll::Pending,
-        }
-    }
-
-    fn take(
-        &mut self,
-        cx: &mut Context<'_>,
-        reader: &mut Reader,
-        batch: &mut Batch,
-        may_look: Instant,
-        counts: &mut Counts,
-    ) -> Option<Drained> {
-        while !batch.is_full() {
-            let message = match Pin::new(&mut self.subscriber).poll_next(cx) {
-                Poll::Pending => return None,
-                Poll::Ready(None) => return Some(Drained::Lost(Lost::Ended)),
-                Poll::Ready(Some(message)) => message,
-            };
-            counts.frames += 1;
-            let delivery = message.reply.as_deref().and_then(Delivery::parse);
-            let Some(delivery) = delivery else {
-                match self.status(&message) {
-                    Some(drained) => return Some(drained),
-                    None => continue,
-                }
-            };
-            self.window.came(message.length);
-            if delivery.consumer_seq != self.due {
-                return Some(Drained::Lost(Lost::Skipped {
-                    expected: self.due,
-                    found: delivery.consumer_seq,
-                }));
-            }
-            self.due += 1;
-            let next = reader.track.next_seq();
-            if let Some(next) = next.filter(|next| delivery.seq > *next) {
-                reader.left_out.get_or_insert(next);
-            }
-            // A look may end the run only before what lies behind the gap is delivered.
-            let is_look_due =
-                reader.left_out.is_some() && (reader.must_look() || may_look <= Instant::now());
-            if is_look_due || too_young(reader, delivery.time_ns).is_some() {
-                return Some(Drained::Hold(Box::new(Held { message, delivery })));
-            }
-            if let Some(outcome) = reader.admit(&message, delivery, batch, counts) {
-                return Some(match outcome {
-                    Ok(flow) => Drained::Flow(flow),
-                    Err(error) => Drained::Lost(Lost::Fatal(error)),
-                });
-            }
-        }
-        Some(Drained::Batch)
-    }
-
-    /// What the server says instead of a message.
-    fn status(&mut self, message: &async_nats::Message) -> Option<Drained> {
-        let said = message.description.as_deref().unwrap_or_default();
-        match message.status? {
-            StatusCode::IDLE_HEARTBEAT => return Some(Drained::Heartbeat),
-            StatusCode::NO_RESPONDERS => return Some(Drained::Lost(Lost::Forgotten)),
-            // Nothing came in time, or the request is fulfilled as far as its limits allow.
-            StatusCode::NOT_FOUND | StatusCode::TIMEOUT => {
-                self.window.over(message.headers.as_ref(), false);
-            }
-            _ if said == "Batch Completed" => self.window.over(message.headers.as_ref(), false),
-            _ if said == "Message Size Exceeds MaxBytes" => {
-                self.window.over(message.headers.as_ref(), true);
-            }
-            _ if said == "Consumer Deleted" => return Some(Drained::Lost(Lost::Forgotten)),
-            status => {
-                let said: String = said.chars().take(200).collect();
-                let said = printable(&format!("{status} {said}"));
-                return Some(Drained::Lost(Lost::Status(said)));
-            }
-        }
-        None
-    }
-}
-
-/// How long a message has to wait yet; `None` once it is old enough.
-fn too_young(reader: &Reader, time_ns: u64) -> Option<Duration> {
-    if reader.lag.is_zero() {
-        return None;
-    }
-    let age = Duration::from_micros(now_us().saturating_sub(time_ns / 1000));
-    reader.lag.checked_sub(age).filter(|wait| !wait.is_zero())
 }
 
 /// Resolves when the connection was lost since.
 async fn lost(status: &mut watch::Receiver<Status>, losses: u64) {
-    if status
-        .wait_for(|status| status.losses != losses)
-        .await
-        .is_err()
-    {
+    let changed = status.wait_for(|status| status.losses != losses);
+    if changed.await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-/// The request that makes a consumer: in memory, of this name, without acknowledgements.
-fn creation(wanted: &Wanted, name: &str, from: From) -> (String, serde_json::Value) {
-    let stream = &wanted.stream;
-    let mut config = json!({
-        "name": name,
-        "description": "rocketman",
-        "ack_policy": "none",
-        "replay_policy": "instant",
-        "inactive_threshold": nanos(INACTIVE),
-        "num_replicas": 1,
-        "mem_storage": true,
-    });
-    match from {
-        From::Seq(seq) => {
-            config["deliver_policy"] = "by_start_sequence".into();
-            config["opt_start_seq"] = seq.into();
-        }
-        From::Time(time_us) => {
-            config["deliver_policy"] = "by_start_time".into();
-            config["opt_start_time"] = show_time(time_us).into();
-        }
-    }
-    let subject = match wanted.subjects.as_slice() {
-        [] => format!("CONSUMER.CREATE.{stream}.{name}"),
-        [subject] => {
-            config["filter_subject"] = subject.as_str().into();
-            format!("CONSUMER.CREATE.{stream}.{name}.{subject}")
-        }
-        subjects => {
-            config["filter_subjects"] = subjects.into();
-            format!("CONSUMER.CREATE.{stream}.{name}")
-        }
+/// Resolves when the server is to be told something; never where nothing is owed.
+async fn is_owed(
+    accepted: &mut watch::Receiver<Option<Point>>,
+    progress: Option<&(Duration, Instant)>,
+) {
+    let Some((_, next)) = progress else {
+        return std::future::pending().await;
     };
-    (subject, json!({ "stream_name": stream, "config": config }))
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Sixteen letters and digits.
-fn random_name() -> String {
-    std::iter::repeat_with(fastrand::alphanumeric)
-        .take(16)
-        .collect()
-}
-
-/// What is looked at of a stream.
-pub(super) fn state_of(info: &async_nats::jetstream::stream::Info) -> StreamState {
-    let first_ns = info.state.first_timestamp.unix_timestamp_nanos();
-    StreamState {
-        instance: created(info),
-        first_seq: info.state.first_sequence,
-        last_seq: info.state.last_sequence,
-        first_us: u64::try_from(first_ns / 1000).unwrap_or_default(),
-    }
-}
-
-fn created(info: &async_nats::jetstream::stream::Info) -> String {
-    let ns = info.created.unix_timestamp_nanos();
-    match jiff::Timestamp::from_nanosecond(ns) {
-        Ok(time) => format!("{time:.9}"),
-        Err(_) => ns.to_string(),
+    tokio::select! {
+        Ok(()) = accepted.changed() => {}
+        () = sleep_until(*next) => {}
     }
 }

@@ -18,7 +18,7 @@ use crate::support::{
 };
 
 /// Makes a stream of everything below its own name in small letters.
-fn make(nats: &Nats, name: &str, config: stream::Config) {
+pub(super) fn make(nats: &Nats, name: &str, config: stream::Config) {
     nats.with(async |jetstream| {
         let config = stream::Config {
             name: name.to_owned(),
@@ -30,7 +30,11 @@ fn make(nats: &Nats, name: &str, config: stream::Config) {
 }
 
 /// Stores these payloads, in order.
-fn publish<P: Into<Vec<u8>>>(nats: &Nats, subject: &str, payloads: impl IntoIterator<Item = P>) {
+pub(super) fn publish<P: Into<Vec<u8>>>(
+    nats: &Nats,
+    subject: &str,
+    payloads: impl IntoIterator<Item = P>,
+) {
     nats.with(async |jetstream| {
         let mut last = None;
         for payload in payloads {
@@ -48,12 +52,12 @@ fn publish<P: Into<Vec<u8>>>(nats: &Nats, subject: &str, payloads: impl IntoIter
     });
 }
 
-fn numbers(range: std::ops::Range<u32>) -> impl Iterator<Item = String> {
+pub(super) fn numbers(range: std::ops::Range<u32>) -> impl Iterator<Item = String> {
     range.map(|n| format!("{{\"n\":{n}}}"))
 }
 
 /// The numbers in lines of [`numbers`], in or out of an envelope.
-fn numbers_in<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<u64> {
+pub(super) fn numbers_in<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<u64> {
     lines
         .into_iter()
         .map(|line| {
@@ -64,7 +68,7 @@ fn numbers_in<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<u64> {
         .collect()
 }
 
-fn numbers_of(output: &Output) -> Vec<u64> {
+pub(super) fn numbers_of(output: &Output) -> Vec<u64> {
     numbers_in(output.lines())
 }
 

@@ -1,0 +1,148 @@
+//! What is owed to a durable consumer: an acknowledgement for each message, once everything up to it is accepted.
+//!
+//! Without one in time the server gives the message to somebody again, perhaps to us while we still have it.
+
+use std::collections::{HashMap, VecDeque};
+
+use async_nats::Subject;
+
+use crate::{event::Point, nats::Connection};
+
+/// What a server is told of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    /// It is done.
+    Done,
+    /// It is still being worked on.
+    InProgress,
+    /// Somebody else may have it.
+    GivenBack,
+    /// Nobody will ever be able to use it.
+    Useless,
+}
+
+impl Word {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "+ACK",
+            Self::InProgress => "+WPI",
+            Self::GivenBack => "-NAK",
+            Self::Useless => "+TERM",
+        }
+    }
+}
+
+/// The messages that are not accepted yet, in the order in which they were delivered.
+#[derive(Debug, Default)]
+pub(super) struct Acks {
+    order: VecDeque<u64>,
+    replies: HashMap<u64, Subject>,
+    useless: Vec<Subject>,
+}
+
+impl Acks {
+    /// Notes a message that was delivered; false if it is here already, and only its latest delivery is to be answered.
+    pub(super) fn note(&mut self, seq: u64, reply: Subject) -> bool {
+        let is_new = self.replies.insert(seq, reply).is_none();
+        if is_new {
+            self.order.push_back(seq);
+        }
+        is_new
+    }
+
+    /// The message that was noted last will not be delivered to anybody.
+    pub(super) fn refuse_last(&mut self) {
+        if let Some(seq) = self.order.pop_back() {
+            self.useless.extend(self.replies.remove(&seq));
+        }
+    }
+
+    /// Everything up to the message at this place is accepted. Returns where that is to be said.
+    pub(super) fn accept(&mut self, point: &Point) -> Vec<Subject> {
+        let Some(seq) = point.seq.filter(|seq| self.replies.contains_key(seq)) else {
+            return Vec::new();
+        };
+        let up_to = self.order.iter().position(|noted| *noted == seq);
+        let done = self.order.drain(..up_to.map_or(0, |at| at + 1));
+        done.filter_map(|seq| self.replies.remove(&seq)).collect()
+    }
+
+    pub(super) fn take_useless(&mut self) -> Vec<Subject> {
+        std::mem::take(&mut self.useless)
+    }
+
+    /// Where each message that waits is answered.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Subject> {
+        self.replies.values()
+    }
+}
+
+/// Tells the server something of each of these messages. What cannot be told is not: the server then gives the message again.
+pub(super) async fn tell(
+    connection: &Connection,
+    replies: impl IntoIterator<Item = Subject>,
+    word: Word,
+) {
+    for reply in replies {
+        let told = connection
+            .client()
+            .publish(reply, word.as_str().into())
+            .await;
+        if told.is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seq: u64) -> Point {
+        Point {
+            seq: Some(seq),
+            time_us: 1,
+            identity: None,
+        }
+    }
+
+    fn noted(seqs: &[u64]) -> Acks {
+        let mut acks = Acks::default();
+        for seq in seqs {
+            assert!(acks.note(*seq, format!("r{seq}").into()));
+        }
+        acks
+    }
+
+    fn accepted(acks: &mut Acks, seq: u64) -> Vec<String> {
+        let replies = acks.accept(&at(seq));
+        replies.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn everything_up_to_the_accepted_message_is_acknowledged_once() {
+        let mut acks = noted(&[5, 3, 9, 4]);
+        assert_eq!(accepted(&mut acks, 3), ["r5", "r3"]);
+        assert_eq!(accepted(&mut acks, 3), [""; 0]);
+        assert_eq!(accepted(&mut acks, 7), [""; 0]);
+        assert_eq!(accepted(&mut acks, 4), ["r9", "r4"]);
+        assert_eq!(acks.waiting().count(), 0);
+    }
+
+    #[test]
+    fn a_message_that_comes_again_is_answered_where_it_came_last_and_not_delivered_twice() {
+        let mut acks = noted(&[1, 2]);
+        assert!(!acks.note(1, "again".into()));
+        assert_eq!(accepted(&mut acks, 2), ["again", "r2"]);
+        assert!(acks.note(1, "later".into()));
+    }
+
+    #[test]
+    fn a_useless_message_is_told_at_once_and_holds_nothing_up() {
+        let mut acks = noted(&[1, 2]);
+        acks.refuse_last();
+        assert_eq!(acks.take_useless().len(), 1);
+        assert_eq!(accepted(&mut acks, 1), ["r1"]);
+        assert!(acks.order.is_empty() && acks.replies.is_empty());
+    }
+}

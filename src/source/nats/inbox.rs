@@ -1,0 +1,273 @@
+//! What comes from the server for one consumer: messages in its numbering, heartbeats, and what has become of our requests.
+
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use async_nats::{Message, StatusCode, Subject, Subscriber};
+use futures_util::{FutureExt, Stream, StreamExt};
+use tokio::time::Instant;
+use tracing::trace;
+
+use super::{
+    acks::Acks,
+    delivery::Delivery,
+    reader::{Counts, Reader},
+    settings::SILENCE,
+    window::Window,
+};
+use crate::{
+    error::printable,
+    event::{Batch, now_us},
+    source::{Flow, SourceError},
+};
+
+/// Why a consumer is of no more use.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Lost {
+    #[error("the connection is lost")]
+    Disconnected,
+    #[error("nothing was heard of it for {}", humantime::format_duration(*.0))]
+    Silent(Duration),
+    #[error("the server does not know it any more")]
+    Forgotten,
+    #[error("{0}")]
+    Status(String),
+    #[error("message {found} of it came where {expected} was due")]
+    Skipped { expected: u64, found: u64 },
+    #[error("it was unsubscribed")]
+    Ended,
+    #[error(transparent)]
+    Fatal(#[from] SourceError),
+}
+
+impl Lost {
+    /// One word for it, for machines.
+    pub(super) fn cause(&self) -> &'static str {
+        match self {
+            Self::Disconnected => "closed",
+            Self::Silent(_) => "silent",
+            Self::Forgotten | Self::Status(_) => "consumer",
+            Self::Skipped { .. } => "skipped",
+            Self::Ended => "ended",
+            Self::Fatal(_) => "gap",
+        }
+    }
+}
+
+/// The subscription to what a consumer delivers.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    subscriber: Subscriber,
+    pub(super) window: Window,
+    /// The number that is due among all that this consumer is delivered.
+    due: u64,
+    /// What is owed, where others are delivered of the same consumer; its numbers are then not all ours.
+    pub(super) acks: Option<Acks>,
+    /// What came while nobody read.
+    unread: VecDeque<Message>,
+}
+
+/// A message that waits.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) message: Message,
+    pub(super) delivery: Delivery,
+}
+
+/// What came out of one look into the inbox.
+pub(super) enum Drained {
+    /// There are lines.
+    Batch,
+    /// More has to be asked for.
+    Low,
+    /// The server has nothing.
+    Heartbeat,
+    /// This one is not to be admitted as it is.
+    Hold(Box<Held>),
+    Flow(Flow),
+    Lost(Lost),
+}
+
+impl Inbox {
+    pub(super) fn new(subscriber: Subscriber, window: Window, acks: Option<Acks>) -> Self {
+        Self {
+            subscriber,
+            window,
+            due: 1,
+            acks,
+            unread: VecDeque::new(),
+        }
+    }
+
+    /// Takes messages until none is ready, the batch is full, or something else is to be done. From `may_look` on the stream may be
+    /// looked at because numbers are left out; `last_frame` is when something came.
+    pub(super) fn poll_drain(
+        &mut self,
+        cx: &mut Context<'_>,
+        reader: &mut Reader,
+        batch: &mut Batch,
+        may_look: Instant,
+        last_frame: &mut Instant,
+    ) -> Poll<Drained> {
+        let mut counts = Counts::default();
+        let drained = self.take(cx, reader, batch, may_look, &mut counts);
+        if counts.frames > 0 {
+            let now = Instant::now();
+            *last_frame = now;
+            trace!(?counts, "read");
+            reader.stats.set_alive_until(now + SILENCE * 2);
+            reader.note(batch, &counts);
+        }
+        match drained {
+            Some(drained) => Poll::Ready(drained),
+            None if batch.reached().is_some() => Poll::Ready(Drained::Batch),
+            None if self.window.is_low() => Poll::Ready(Drained::Low),
+            None => Poll::Pending,
+        }
+    }
+
+    fn take(
+        &mut self,
+        cx: &mut Context<'_>,
+        reader: &mut Reader,
+        batch: &mut Batch,
+        may_look: Instant,
+        counts: &mut Counts,
+    ) -> Option<Drained> {
+        while !batch.is_full() {
+            let message = match self.poll_message(cx) {
+                Poll::Pending => return None,
+                Poll::Ready(None) => return Some(Drained::Lost(Lost::Ended)),
+                Poll::Ready(Some(message)) => message,
+            };
+            counts.frames += 1;
+            let delivery = message.reply.as_deref().and_then(Delivery::parse);
+            let Some(delivery) = delivery else {
+                match self.status(&message) {
+                    Some(drained) => return Some(drained),
+                    None => continue,
+                }
+            };
+            self.window.came(message.length);
+            if let (Some(acks), Some(reply)) = (&mut self.acks, &message.reply) {
+                if !acks.note(delivery.seq, reply.clone()) {
+                    continue;
+                }
+            } else if let Some(lost) = self.order(reader, delivery) {
+                return Some(Drained::Lost(lost));
+            }
+            // A look may end the run only before what lies behind the gap is delivered.
+            let is_look_due =
+                reader.left_out.is_some() && (reader.must_look() || may_look <= Instant::now());
+            if is_look_due || too_young(reader, delivery.time_ns).is_some() {
+                return Some(Drained::Hold(Box::new(Held { message, delivery })));
+            }
+            if let Some(outcome) = self.admit(reader, &message, delivery, batch, counts) {
+                return Some(match outcome {
+                    Ok(flow) => Drained::Flow(flow),
+                    Err(error) => Drained::Lost(Lost::Fatal(error)),
+                });
+            }
+        }
+        Some(Drained::Batch)
+    }
+
+    /// Makes a line of a message. `Some` ends the reading.
+    pub(super) fn admit(
+        &mut self,
+        reader: &mut Reader,
+        message: &Message,
+        delivery: Delivery,
+        batch: &mut Batch,
+        counts: &mut Counts,
+    ) -> Option<Result<Flow, SourceError>> {
+        let n_bad = counts.bad;
+        let outcome = reader.admit(message, delivery, batch, counts);
+        if let Some(acks) = self.acks.as_mut().filter(|_| counts.bad > n_bad) {
+            acks.refuse_last();
+        }
+        outcome
+    }
+
+    /// The consumer's own numbers have no holes; those of the stream may have, and then it is to be known why.
+    fn order(&mut self, reader: &mut Reader, delivery: Delivery) -> Option<Lost> {
+        if delivery.consumer_seq != self.due {
+            return Some(Lost::Skipped {
+                expected: self.due,
+                found: delivery.consumer_seq,
+            });
+        }
+        self.due += 1;
+        let next = reader.track.next_seq();
+        if let Some(next) = next.filter(|next| delivery.seq > *next) {
+            reader.left_out.get_or_insert(next);
+        }
+        None
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        match self.unread.pop_front() {
+            Some(message) => Poll::Ready(Some(message)),
+            None => Pin::new(&mut self.subscriber).poll_next(cx),
+        }
+    }
+
+    /// Takes in what has come, so that it can be spoken of although nobody reads it yet. It is no more than what was asked for.
+    pub(super) fn gather(&mut self) {
+        while let Some(Some(message)) = self.subscriber.next().now_or_never() {
+            self.unread.push_back(message);
+        }
+    }
+
+    /// Where each message that was delivered and is not accepted is answered.
+    pub(super) fn waiting(&self) -> Vec<Subject> {
+        let waiting = self.acks.iter().flat_map(Acks::waiting);
+        waiting.chain(self.unread_replies()).cloned().collect()
+    }
+
+    /// Where each message that nobody has read is answered.
+    pub(super) fn unread_replies(&self) -> impl Iterator<Item = &Subject> {
+        let replies = self
+            .unread
+            .iter()
+            .filter_map(|message| message.reply.as_ref());
+        replies.filter(|reply| Delivery::parse(reply).is_some())
+    }
+
+    /// What the server says instead of a message.
+    fn status(&mut self, message: &Message) -> Option<Drained> {
+        let said = message.description.as_deref().unwrap_or_default();
+        match message.status? {
+            StatusCode::IDLE_HEARTBEAT => return Some(Drained::Heartbeat),
+            StatusCode::NO_RESPONDERS => return Some(Drained::Lost(Lost::Forgotten)),
+            // Nothing came in time, or the request is fulfilled as far as its limits allow.
+            StatusCode::NOT_FOUND | StatusCode::TIMEOUT => {
+                self.window.over(message.headers.as_ref(), false);
+            }
+            _ if said == "Batch Completed" => self.window.over(message.headers.as_ref(), false),
+            _ if said == "Message Size Exceeds MaxBytes" => {
+                self.window.over(message.headers.as_ref(), true);
+            }
+            _ if said == "Consumer Deleted" => return Some(Drained::Lost(Lost::Forgotten)),
+            status => {
+                let said: String = said.chars().take(200).collect();
+                let said = printable(&format!("the server says: {status} {said}"));
+                return Some(Drained::Lost(Lost::Status(said)));
+            }
+        }
+        None
+    }
+}
+
+/// How long a message has to wait yet; `None` once it is old enough.
+pub(super) fn too_young(reader: &Reader, time_ns: u64) -> Option<Duration> {
+    if reader.lag.is_zero() {
+        return None;
+    }
+    let age = Duration::from_micros(now_us().saturating_sub(time_ns / 1000));
+    reader.lag.checked_sub(age).filter(|wait| !wait.is_zero())
+}
