@@ -1,8 +1,10 @@
 //! How a run is watched over.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use clap::Args;
+
+use super::source::interval;
 
 /// How to watch over it
 #[derive(Debug, Clone, Copy, Args)]
@@ -20,4 +22,9 @@ pub struct OperationArgs {
         hide_short_help = true
     )]
     pub metrics_addr: Option<SocketAddr>,
+    /// Say it on stderr when the stream is read further behind than this, and when it no longer is
+    ///
+    /// By the events' own time and the server's clock. To end instead, see --max-lag.
+    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_LAG_ALERT", value_parser = interval, hide_short_help = true)]
+    pub lag_alert: Option<Duration>,
 }

@@ -17,6 +17,8 @@ pub struct PipelineSettings {
     pub idle_timeout: Option<Duration>,
     /// Fail when the newest event is older than this, once it was not.
     pub max_lag: Option<Duration>,
+    /// Say it when the newest event is older than this, and when it no longer is.
+    pub lag_alert: Option<Duration>,
     /// How often the cursor is saved while it changes.
     pub save_every: Duration,
     /// How long the sink may take to come to an end once a stop was asked for.
@@ -31,6 +33,7 @@ impl Default for PipelineSettings {
             duration: None,
             idle_timeout: None,
             max_lag: None,
+            lag_alert: None,
             save_every: Duration::from_secs(1),
             grace: Duration::from_secs(10),
         }

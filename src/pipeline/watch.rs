@@ -1,11 +1,13 @@
-//! The limits on a stream that stands still or falls behind. Nothing trips unless it was asked for.
+//! The limits on a stream that stands still or falls behind. Nothing trips, and nothing is said, unless it was asked for.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use tracing::{info, warn};
+
 use super::PipelineSettings;
-use crate::{error::Error, stats::Stats};
+use crate::{STATE, error::Error, stats::Stats};
 
 /// How often it is looked whether a stream that brings nothing has fallen behind.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -15,10 +17,13 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Watch {
     idle_timeout: Option<Duration>,
     max_lag: Option<Duration>,
+    lag_alert: Option<Duration>,
     last_event: Instant,
     next_look: Instant,
     /// The stream was within `max_lag` once: one that begins further back has to catch up first.
     was_near: bool,
+    /// It was told that the stream has fallen behind.
+    is_alerted: bool,
 }
 
 impl Watch {
@@ -27,9 +32,11 @@ impl Watch {
         Self {
             idle_timeout: settings.idle_timeout,
             max_lag: settings.max_lag,
+            lag_alert: settings.lag_alert,
             last_event: now,
             next_look: now + LOOK_EVERY,
             was_near: false,
+            is_alerted: false,
         }
     }
 
@@ -42,7 +49,14 @@ impl Watch {
 
     /// Fails when what was just read lies too far back.
     pub(super) fn look(&mut self, stats: &Stats) -> Result<(), Error> {
-        let (Some(most), Some(lag)) = (self.max_lag, stats.lag()) else {
+        if self.max_lag.is_none() && self.lag_alert.is_none() {
+            return Ok(());
+        }
+        let Some(lag) = stats.lag() else {
+            return Ok(());
+        };
+        self.alert(lag);
+        let Some(most) = self.max_lag else {
             return Ok(());
         };
         if lag <= most {
@@ -51,6 +65,24 @@ impl Watch {
             return Err(Error::Behind { lag, most });
         }
         Ok(())
+    }
+
+    /// Tells once that the stream has fallen behind, and once that it is near again: within half of what is alarming, so that a stream
+    /// at the limit is not told of all the time.
+    fn alert(&mut self, lag: Duration) {
+        let Some(limit) = self.lag_alert else {
+            return;
+        };
+        let seconds = lag.as_secs();
+        let shown = humantime::format_duration(Duration::from_secs(seconds));
+        if lag > limit && !self.is_alerted {
+            self.is_alerted = true;
+            let limit = humantime::format_duration(limit);
+            warn!(target: STATE, seconds, "the stream is read {shown} behind, more than the {limit} of --lag-alert");
+        } else if lag <= limit / 2 && self.is_alerted {
+            self.is_alerted = false;
+            info!(target: STATE, seconds, "the stream is read near its end again, {shown} behind");
+        }
     }
 
     /// Resolves when no event has come for too long, or the stream has fallen behind while no connection stands. Awaited while an
@@ -84,7 +116,7 @@ impl Watch {
     }
 
     async fn behind_while(&mut self, stats: &Stats, counts: impl Fn() -> bool) -> Error {
-        if self.max_lag.is_none() {
+        if self.max_lag.is_none() && self.lag_alert.is_none() {
             return std::future::pending().await;
         }
         loop {

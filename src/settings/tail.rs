@@ -57,7 +57,11 @@ impl TailSettings {
             nats,
             #[cfg(feature = "nats")]
             stream_sink,
-            operation: OperationArgs { metrics_addr },
+            operation:
+                OperationArgs {
+                    metrics_addr,
+                    lag_alert,
+                },
             fate: FateArgs { fate, fate_seed },
         } = args;
         let PositionArgs {
@@ -129,6 +133,7 @@ impl TailSettings {
             duration,
             idle_timeout,
             max_lag,
+            lag_alert,
             save_every: save_interval,
             grace,
         };

@@ -84,6 +84,7 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("tail", "--envelope", &["nats::source::events_go_through_as_they_are_and_are_filtered"]),
     ("tail", "--durable", &["nats::workers::workers_of_one_durable_consumer_share_its_messages"]),
     ("tail", "--lag", &["nats::source::messages_are_held_back_until_they_are_as_old_as_asked"]),
+    ("tail", "--lag-alert", &["limits::a_stream_that_falls_behind_is_told_of_once_and_again_when_it_is_near"]),
     ("tail", "--metrics-addr", &["operation::metrics::the_page_counts_what_happened"]),
     ("tail", "--bad-events", &["bad_events::each_bad_event_is_one_line_with_its_class_its_place_and_itself"]),
     ("tail", "--grace", &["flags::behaviour::grace_bounds_the_wait_for_a_program_that_hangs"]),

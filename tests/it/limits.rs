@@ -105,6 +105,34 @@ fn a_stream_that_falls_behind_max_lag_ends_with_exit_code_5_after_delivering_wha
 }
 
 #[test]
+fn a_stream_that_falls_behind_is_told_of_once_and_again_when_it_is_near() {
+    let server = Server::one(|request| {
+        let mut connection = request.accept();
+        // Each is read before the next is sent.
+        for event in [post(1), post(2), fresh(3), fresh(4)] {
+            connection.send(event);
+            connection.ping();
+            connection.receive();
+        }
+        connection.until_closed();
+    });
+    let call = Rocketman::tail(&server.url()).with("--lag-alert 1m -n 4");
+    let output = call.succeed();
+    output.assert_says(
+        0,
+        &[
+            "behind, more than the 1m of --lag-alert",
+            "near its end again",
+        ],
+    );
+    assert_eq!(
+        output.stderr.matches("--lag-alert").count(),
+        1,
+        "{output:#?}"
+    );
+}
+
+#[test]
 fn a_run_that_begins_far_back_may_catch_up_under_max_lag() {
     let server = Server::one(|request| {
         assert_eq!(request.cursor(), Some(1));
