@@ -121,6 +121,7 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l stream-disc
 new\t'Refuse new messages'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l stream-dupe-window -d 'For how long the server knows duplicates in the stream that is made' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l metrics-addr -d 'Serve metrics and a health check over HTTP at this address' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l lag-alert -d 'Say it on stderr when the stream is read further behind than this, and when it no longer is' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l fate -d 'Have each delivery fail with this probability, after it succeeded and before it counts' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l fate-seed -d 'Choose which deliveries fail: the same of the same events for the same number' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'

@@ -4,5 +4,5 @@ mod certificates;
 mod connection;
 mod login;
 mod sink;
-mod source;
+pub(crate) mod source;
 mod workers;

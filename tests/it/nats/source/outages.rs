@@ -51,9 +51,10 @@ fn a_connection_that_is_cut_again_and_again_loses_and_repeats_nothing() {
     );
 }
 
-pub(crate) fn cut_every_400_ms(test: &str, lasting: Duration) {
+/// Reads what is stored meanwhile, and returns how much that was.
+pub(crate) fn cut_every_400_ms(test: &str, lasting: Duration) -> u32 {
     let Some(nats) = Nats::start(test) else {
-        return;
+        return 0;
     };
     make(&nats, "S", stream::Config::default());
     let cable = Cable::to(nats.port());
@@ -81,6 +82,7 @@ pub(crate) fn cut_every_400_ms(test: &str, lasting: Duration) {
     }
     is_over.store(true, SeqCst);
     cutter.join().unwrap();
+    n - 1
 }
 
 /// A reader that sleeps for a second after each thousand messages.
