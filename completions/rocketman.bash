@@ -580,7 +580,7 @@ _rocketman() {
             return 0
             ;;
         rocketman__subcmd__tail)
-            opts="-c -d -k -o -x -0 -j -n -e -q -v -h -V --collection --did --kind --op --shard --since --cursor-file --cursor --on-gap --save-interval --rewind --output --exec --raw --print0 --validate --bad-events --rotate-size --rotate-every --rotate-count --compression-level --checkpoint --max-open-files --on-disk-full --exec-mode --in-flight --jobs --exec-timeout --exec-retries --on-exec-error --no-output --count --exit-at-end --until --duration --idle-timeout --max-lag --grace --envelope --lag --max-retries --max-backoff --connect-timeout --frame-timeout --max-message-size --max-frame-size --no-compress --threads --metrics-addr --fate --fate-seed --quiet --verbose --log-format --progress --color --help --version"
+            opts="-c -d -k -o -x -0 -j -n -e -q -v -h -V --collection --did --kind --op --shard --since --cursor-file --cursor --on-gap --save-interval --rewind --output --exec --raw --print0 --validate --bad-events --rotate-size --rotate-every --rotate-count --compression-level --checkpoint --max-open-files --on-disk-full --jobs --exec-timeout --exec-retries --on-exec-error --no-output --count --exit-at-end --until --duration --idle-timeout --max-lag --grace --envelope --lag --durable --max-retries --max-backoff --connect-timeout --frame-timeout --max-message-size --max-frame-size --no-compress --threads --context --no-context --creds --nkey --tlscert --tlskey --tlsca --tlsfirst --js-domain --js-api-prefix --inbox-prefix --connection-name --nats-timeout --create-stream --partitions --publish-window --stream-storage --stream-replicas --stream-max-age --stream-max-bytes --stream-max-msgs --stream-discard --stream-dupe-window --metrics-addr --lag-alert --fate --fate-seed --quiet --verbose --log-format --progress --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -690,14 +690,6 @@ _rocketman() {
                     COMPREPLY=($(compgen -W "fail wait" -- "${cur}"))
                     return 0
                     ;;
-                --exec-mode)
-                    COMPREPLY=($(compgen -W "event stream" -- "${cur}"))
-                    return 0
-                    ;;
-                --in-flight)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --jobs)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -754,6 +746,10 @@ _rocketman() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --durable)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -782,7 +778,91 @@ _rocketman() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --creds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nkey)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tlscert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tlskey)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tlsca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --js-domain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --js-api-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inbox-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connection-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nats-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partitions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --publish-window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stream-storage)
+                    COMPREPLY=($(compgen -W "file memory" -- "${cur}"))
+                    return 0
+                    ;;
+                --stream-replicas)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stream-max-age)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stream-max-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stream-max-msgs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stream-discard)
+                    COMPREPLY=($(compgen -W "old new" -- "${cur}"))
+                    return 0
+                    ;;
+                --stream-dupe-window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --metrics-addr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lag-alert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

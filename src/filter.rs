@@ -163,10 +163,9 @@ impl Filter {
         self.kinds.has(event.kind() as u8)
             && (event.kind() != Kind::Commit || self.keeps_commit(event))
             && self.keeps_did(event.did_bytes())
-            // What is of no account is shared out by its source.
             && self
                 .shard
-                .is_none_or(|shard| event.is_of_nobody() || shard.has_bytes(event.did_bytes()))
+                .is_none_or(|shard| shard.has_bytes(event.key_bytes()))
     }
 
     /// Whether a server with this filter sends the event: a commit without a collection passes; kinds, operations and the shard are not asked.

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "nats")]
+use super::Span;
 use super::{BadEvent, Envelope, Event, LineRules, Origin, Point, decode};
 
 /// How many bytes of lines make a batch full: twice the socket's read buffer, and with the sink's queue a bound on memory. Half and
@@ -257,6 +259,14 @@ impl Batch {
         }
         let line = self.lines.get(start..).unwrap_or_default();
         decode::envelope(line, &mut self.side, rules)
+    }
+
+    /// Keeps a name of the event to come that does not stand in its line.
+    #[cfg(feature = "nats")]
+    pub(crate) fn add_name(&mut self, name: &str) -> Span {
+        self.side_before = self.side.len();
+        self.side.extend_from_slice(name.as_bytes());
+        Span::in_side(self.side_before, name.len())
     }
 
     /// Makes what was written behind `start` an event.

@@ -245,7 +245,7 @@ impl<'a> Event<'a> {
         self.text(self.envelope.collection)
     }
 
-    /// The record's key in its collection; empty when the event is no commit.
+    /// The record's key in its collection; the subject of a message of NATS that is no event; else empty.
     pub fn rkey(&self) -> &'a str {
         self.text(self.envelope.rkey)
     }
@@ -253,6 +253,11 @@ impl<'a> Event<'a> {
     /// The repository's revision after the commit; empty when the event is no commit.
     pub fn rev(&self) -> &'a str {
         self.text(self.envelope.rev)
+    }
+
+    /// What its order and its shard go by: the account, or the subject of a message of NATS that is no event.
+    pub fn key(&self) -> &'a str {
+        str::from_utf8(self.key_bytes()).unwrap_or_default()
     }
 
     /// The server's own time of the event, in microseconds since 1970.
@@ -296,6 +301,16 @@ impl<'a> Event<'a> {
     /// Whether it is a message of a stream that has no accounts.
     pub(crate) fn is_of_nobody(&self) -> bool {
         self.envelope.did == Span::default()
+    }
+
+    /// The bytes of [`Event::key`].
+    pub(crate) fn key_bytes(&self) -> &'a [u8] {
+        let key = if self.is_of_nobody() {
+            self.envelope.rkey
+        } else {
+            self.envelope.did
+        };
+        key.of(self.line, self.side)
     }
 
     pub(crate) fn did_bytes(&self) -> &'a [u8] {

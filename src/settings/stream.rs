@@ -7,7 +7,7 @@ use super::{
     filter::Wanted,
     nats::Nats,
     serve::shown,
-    source::{Reading, SHARD, is_of_shard, open_bad_events},
+    source::{Reading, SHARD, open_bad_events},
 };
 use crate::{
     cli::{ConnectionArgs, EnvelopeArg, StreamArgs},
@@ -100,8 +100,6 @@ pub(super) fn resolve(
         enveloping,
         rules,
         events_only: events_only.is_some(),
-        // By its subject the server shares them out.
-        shard: wanted.shard.filter(|_| !is_of_shard(address)),
         durable,
         lag: lag.unwrap_or(Duration::ZERO),
         max_message_bytes: max_frame_size as usize,

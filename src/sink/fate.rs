@@ -43,7 +43,7 @@ impl Fate {
 
 /// An event as messages name it: its address, or its account.
 pub(super) fn name_of(event: &Event<'_>) -> String {
-    printable(&event.uri().unwrap_or_else(|| event.did().to_owned()))
+    printable(&event.uri().unwrap_or_else(|| event.key().to_owned()))
 }
 
 /// A sink whose deliveries fail on purpose, if there is a fate. The failure ends the run, and the next one begins with that event, or

@@ -86,14 +86,13 @@ async fn deliver(terms: &Terms, mut parcel: Parcel) -> Outcome {
 
 /// Gives an event to one program. Whoever that has left behind, holding its pipes, is not waited for.
 async fn attempt(terms: &Terms, parcel: &Parcel) -> Result<(), Failure> {
-    let batch = parcel.event();
-    let event = batch.events().next();
-    let mut process = start(terms, event.as_ref()).map_err(Failure::start)?;
+    let event = parcel.event.event();
+    let mut process = start(terms, Some(&event)).map_err(Failure::start)?;
     let (stdin, mut stdout, mut stderr) = process.pipes();
     let (mut printed, mut voice) = (Printed::default(), Voice::new(terms.name()));
     let basket = terms.basket.as_ref();
     let exchange = async {
-        let feed = feed(stdin, &parcel.line);
+        let feed = feed(stdin, event.line());
         let pass = pass(stdout.as_mut(), &mut printed, basket);
         let hear = hear(stderr.as_mut(), &mut voice);
         match tokio::try_join!(feed, pass, hear) {

@@ -182,11 +182,11 @@ impl ExecSink {
     fn take(&mut self, batch: &mut Batch) {
         if let Some(event) = batch.events().next() {
             let fate = self.fate.as_mut().map(Fate::of_next);
-            let parcel = Parcel::new(&event, fate);
+            let parcel = Parcel::new(event, fate);
             // A program that lives on keeps the order by itself, unless an event is tried again later.
             let is_free = self.settings.lives_on() && self.settings.retries == 0;
             let lane = (!is_free).then_some(parcel.lane);
-            self.lanes.push(lane, parcel.line.len(), parcel);
+            self.lanes.push(lane, parcel.event.line().len(), parcel);
             batch.take(1);
         }
     }

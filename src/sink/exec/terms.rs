@@ -22,7 +22,7 @@ use crate::{
     STATE,
     backoff::Backoff,
     error::printable,
-    event::{Batch, Event, LineRules},
+    event::{Event, OwnedEvent},
     pace::Pace,
     sink::{DeadLetter, Fate, Ledger, SinkError, fate, lanes::lane_of},
     stats::Stats,
@@ -48,7 +48,7 @@ pub(super) struct Terms {
 /// An event on its way to a program.
 #[derive(Debug)]
 pub(super) struct Parcel {
-    pub(super) line: Vec<u8>,
+    pub(super) event: OwnedEvent,
     /// Which events it has to keep its order with.
     pub(super) lane: u64,
     fate: Option<Fate>,
@@ -121,33 +121,19 @@ impl Failure {
 }
 
 impl Parcel {
-    pub(super) fn new(event: &Event<'_>, fate: Option<Fate>) -> Self {
+    pub(super) fn new(event: Event<'_>, fate: Option<Fate>) -> Self {
         Self {
-            line: event.line().to_vec(),
-            lane: lane_of(event.did()),
+            lane: lane_of(event.key()),
+            event: event.into_owned(),
             fate,
             failures: 0,
             backoff: Backoff::new(LONGEST_WAIT),
         }
     }
 
-    /// The event again, for its names.
-    pub(super) fn event(&self) -> Batch {
-        let mut batch = Batch::new();
-        let rules = LineRules {
-            raw: true,
-            validate: false,
-        };
-        // It was read once, and reads again.
-        batch.push(&self.line, rules).ok();
-        batch
-    }
-
     /// The event as messages name it.
     pub(super) fn name(&self) -> String {
-        let event = self.event();
-        let name = event.events().next().map(|event| fate::name_of(&event));
-        name.unwrap_or_default()
+        fate::name_of(&self.event.event())
     }
 
     /// Whether the delivery that has just succeeded is to fail all the same.
@@ -226,7 +212,7 @@ impl Terms {
             }
             OnExecError::DeadLetter(file) => {
                 let letter = DeadLetter {
-                    event: &parcel.line,
+                    event: parcel.event.line(),
                     error: &failure.why,
                     status: failure.status,
                     stderr: failure.stderr.as_deref(),

@@ -74,7 +74,7 @@ impl Concurrent {
             match routes.find(&event).and_then(|idx| routes.get(idx)) {
                 Some(route) => {
                     let item = (Arc::clone(route), event.into_owned());
-                    let (lane, bytes) = (lane_of(event.did()), event.line().len());
+                    let (lane, bytes) = (lane_of(event.key()), event.line().len());
                     self.lanes.push(Some(lane), bytes, Some(item));
                 }
                 None => self.lanes.push(None, 0, None),

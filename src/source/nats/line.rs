@@ -67,11 +67,11 @@ impl Message<'_> {
             Enveloping::Never => self.write_payload(batch.buffer(), rules)?,
             Enveloping::Always | Enveloping::Auto => self.wrap(batch.buffer(), rules),
         }
-        Ok(self.envelope())
+        Ok(self.envelope(batch.add_name(self.subject)))
     }
 
-    /// What a message is that is no event of a Jetstream: of no account, and of another kind.
-    fn envelope(&self) -> Envelope {
+    /// What a message is that is no event of a Jetstream: of no account, of another kind, and with its subject for a key.
+    fn envelope(&self, key: Span) -> Envelope {
         Envelope {
             kind: Kind::Other,
             operation: None,
@@ -82,7 +82,7 @@ impl Message<'_> {
             },
             did: Span::default(),
             collection: Span::default(),
-            rkey: Span::default(),
+            rkey: key,
             rev: Span::default(),
         }
     }

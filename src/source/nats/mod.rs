@@ -96,7 +96,6 @@ impl NatsSource {
             rules: settings.rules,
             events_only: settings.events_only,
             max_message_bytes: settings.max_message_bytes,
-            shard: settings.shard,
             lag: settings.lag,
             on_gap: settings.on_gap,
             is_part: !settings.subjects.is_empty(),

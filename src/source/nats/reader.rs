@@ -15,7 +15,6 @@ use super::{
 use crate::{
     STATE,
     event::{BadEvent, Batch, Envelope, LineRules, Origin, Span, show_time},
-    shard::Shard,
     source::{BadEventFile, Flow, OnGap, SourceError},
     stats::{EventClass, Stats},
 };
@@ -33,8 +32,6 @@ pub(super) struct Reader {
     pub(super) rules: LineRules,
     pub(super) events_only: bool,
     pub(super) max_message_bytes: usize,
-    /// Of messages that are no events only those with a subject of this shard.
-    pub(super) shard: Option<Shard>,
     pub(super) lag: Duration,
     pub(super) on_gap: OnGap,
     /// Only some subjects are read, so that numbers are left out whatever happens.
@@ -78,10 +75,6 @@ impl Reader {
         counts.wire_bytes += message.length as u64;
         let start = batch.buffer().len();
         match self.write(message, delivery, batch) {
-            Ok(envelope) if self.is_of_another_shard(&envelope, &message.subject) => {
-                batch.cut(start);
-                batch.advance(envelope.point);
-            }
             Ok(envelope) => {
                 let class = EventClass::of(envelope.kind, envelope.operation);
                 if let Some(counter) = counts.events.get_mut(class.index()) {
@@ -106,12 +99,6 @@ impl Reader {
         let is_last = self.end.is_some_and(|end| delivery.seq >= end)
             || (self.exit_at_end && delivery.pending == 0);
         is_last.then_some(Ok(Flow::End))
-    }
-
-    fn is_of_another_shard(&self, envelope: &Envelope, subject: &str) -> bool {
-        let is_event = envelope.did != Span::default();
-        self.shard
-            .is_some_and(|shard| !is_event && !shard.has(subject))
     }
 
     fn write(

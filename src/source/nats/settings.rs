@@ -6,7 +6,6 @@ use super::Enveloping;
 use crate::{
     event::{LineRules, Start},
     nats::NatsSettings,
-    shard::Shard,
     source::{BadEventFile, OnGap},
 };
 
@@ -40,8 +39,6 @@ pub struct NatsSourceSettings {
     /// Only events of a Jetstream are of use, for a filter looks into them: a stream whose first message is none is refused, and
     /// later ones are stepped over.
     pub events_only: bool,
-    /// Of messages that are no events only those whose subject is in this shard; which events are is for a filter to say.
-    pub shard: Option<Shard>,
     /// The durable consumer that is shared with other workers: messages are acknowledged one by one once they are accepted, those that
     /// are not come again, to anybody, and so out of order. `None` reads alone, in order.
     pub durable: Option<String>,
@@ -69,7 +66,6 @@ impl NatsSourceSettings {
             enveloping: Enveloping::Auto,
             rules: LineRules::default(),
             events_only: false,
-            shard: None,
             durable: None,
             lag: Duration::ZERO,
             max_message_bytes: MAX_MESSAGE_BYTES,

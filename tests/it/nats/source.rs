@@ -206,14 +206,14 @@ fn a_stream_of_an_rjet_program_reads_as_rjet_reads_it() {
     let age = jiff::Timestamp::now().duration_since(stored);
     assert!(age.as_secs() < 60, "{stored}");
     // A program per message learns its number, its time and that it is no event.
-    let variables = "$ROCKETMAN_EVENT_KIND $ROCKETMAN_EVENT_CURSOR [$ROCKETMAN_EVENT_DID] $ROCKETMAN_EVENT_TIME_US";
+    let variables = "$ROCKETMAN_EVENT_KIND $ROCKETMAN_EVENT_CURSOR [$ROCKETMAN_EVENT_DID] $ROCKETMAN_EVENT_RKEY $ROCKETMAN_EVENT_TIME_US";
     let call = Rocketman::tail(&nats.address("S")).with("--cursor 2 -n 1 -x sh -c");
     let folder = tempfile::tempdir().unwrap();
     let told = folder.path().join("told");
     call.arg(format!("echo \"{variables}\" > {}", told.display()))
         .succeed();
     let told = fs::read_to_string(told).unwrap();
-    assert!(told.starts_with("other 2 [] 1"), "{told}");
+    assert!(told.starts_with("other 2 [] s.user.13 1"), "{told}");
 }
 
 #[test]

@@ -162,9 +162,9 @@ impl<'a> Life<'a> {
         self.desk
             .take(self.desk.in_flight.saturating_sub(held.len()), held);
         for item in held.iter().skip(self.ends.len()) {
-            self.input.extend_from_slice(&item.parcel.line);
+            self.input.extend_from_slice(item.parcel.event.line());
             self.input.push(b'\n');
-            self.given += item.parcel.line.len() as u64 + 1;
+            self.given += item.parcel.event.line().len() as u64 + 1;
             self.ends.push_back(self.given);
         }
     }
