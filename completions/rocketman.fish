@@ -62,6 +62,7 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l on-gap -d '
 fail\t'Say it and end with exit code 4'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l save-interval -d 'Save the cursor file this often while it changes' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l rewind -d 'Go back this far behind the last event where a resume is by time' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l cursor-kv -d 'Go on from this key in a bucket of NATS, and keep it up to date' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s o -l output -d 'Append to this file, or to those of a pattern, and not to stdout' -r -F
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s x -l exec -d 'Run this program for each event; takes the rest of the line, up to a lone \';\'' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l bad-events -d 'Append messages from the server that are no events to this file' -r -F
@@ -132,6 +133,7 @@ never\t'In no case'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l color -d 'Colour messages' -r -f -a "auto\t'Where it makes sense'
 always\t'Wherever it is possible'
 never\t'In no case'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l create-bucket -d 'Make the bucket if it is not there'
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l raw -d 'Write the server\'s payload byte for byte'
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s 0 -l print0 -d 'End each event with NUL instead of a line end'
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l validate -d 'Check that each event is valid JSON to its end, and drop those that are not'

@@ -78,7 +78,9 @@ impl Error {
                 | SourceError::NoEvents { .. }
                 | SourceError::Setup { .. } => ErrorKind::Usage,
             },
-            Self::Cursor(CursorError::Taken(_)) => ErrorKind::CursorTaken,
+            Self::Cursor(error) if error.is_taken() => ErrorKind::CursorTaken,
+            #[cfg(feature = "nats")]
+            Self::Cursor(CursorError::NoBucket { .. }) => ErrorKind::Usage,
             #[cfg(feature = "nats")]
             Self::Sink(SinkError::Nats(error)) | Self::Cursor(CursorError::Nats(error)) => {
                 error.kind()

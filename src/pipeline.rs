@@ -159,7 +159,9 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             (Err(Error::Sink(SinkError::Closed)), _)
             | (Ok(_), Err(Error::Sink(SinkError::Closed))) => Ended::OutputClosed,
             (Err(error), _) | (Ok(_), Err(error)) => {
-                if let Err(unsaved) = saved {
+                if let Err(unsaved) = saved
+                    && !unsaved.is_taken()
+                {
                     warn!(target: STATE, error = chain(&unsaved), "the cursor could not be saved at the end: {}", chain(&unsaved));
                 }
                 return Err(error);
@@ -219,7 +221,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 clock.begin_anew();
             }
             if is_beginning {
-                save(&mut self.keeper, &self.ledger, &self.stats, ending).await;
+                save(&mut self.keeper, &self.ledger, &self.stats, ending).await?;
             }
             self.push(&mut batch, ending, &mut clock, &mut watch)
                 .await?;
@@ -356,7 +358,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                     });
                 }
                 () = clock.due(&self.keeper) => {
-                    clock.tick_busy(&mut self.keeper, &self.ledger, &self.stats, ending).await;
+                    clock.tick_busy(&mut self.keeper, &self.ledger, &self.stats, ending).await?;
                 }
                 error = watch.behind(&self.stats) => return Err(error),
                 never = since(&mut waits_since, self.source.idle()) => match never {},

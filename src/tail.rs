@@ -20,14 +20,14 @@ use crate::{
     progress::{StatusLine, Ticker},
     report::{Failure, INTERRUPTED},
     service::Service,
-    settings::{Output, SourceSettings, TailSettings},
+    settings::{Cursor, Output, SourceSettings, TailSettings},
     shutdown::{Signals, StopSignal},
     sink::{AnySink, ExecSink, Fate, Fated, FileSink, Sink, StdoutSink},
     source::{AnySource, Jetstream},
     stats::Stats,
 };
 #[cfg(feature = "nats")]
-use crate::{sink::nats::NatsSink, source::NatsSource};
+use crate::{cursor::KvCursor, sink::nats::NatsSink, source::NatsSource};
 
 /// How far apart the ends of a pipeline may hear of the same Ctrl-C.
 const SAME_KEY: Duration = Duration::from_millis(50);
@@ -38,7 +38,7 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
         source,
         filter,
         output,
-        cursor_file,
+        cursor,
         pipeline,
         fate,
         metrics_addr,
@@ -48,9 +48,12 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
         action: "listen for signals",
         source,
     })?;
-    let cursor = match &cursor_file {
-        Some(path) => AnyCursorStore::File(FileCursor::open(path).map_err(Error::from)?),
-        None => AnyCursorStore::None(NoCursor),
+    let has_cursor = cursor != Cursor::Nowhere;
+    let cursor = match cursor {
+        Cursor::File(path) => AnyCursorStore::File(FileCursor::open(path).map_err(Error::from)?),
+        #[cfg(feature = "nats")]
+        Cursor::Kv(settings) => AnyCursorStore::Kv(Box::new(KvCursor::new(*settings))),
+        Cursor::Nowhere => AnyCursorStore::None(NoCursor),
     };
     let mut monitor = Monitor {
         ticker: Ticker::new(line),
@@ -61,7 +64,7 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
     let stats = Arc::new(Stats::default());
     let sink = open_sink(output, fate.map(tempt), &stats)?;
     info!(target: STATE, "{introduction}");
-    if let (AnySink::File(_), None) = (sink.sink(), &cursor_file) {
+    if let (AnySink::File(_), false) = (sink.sink(), has_cursor) {
         info!(
             target: STATE,
             "without --cursor-file, events may be in {} twice after a crash, or be missing",
@@ -109,7 +112,7 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
         // A Ctrl-C ends the reader of the pipe too, and its end may be seen first.
         asked = timeout(SAME_KEY, signals.next()).await.ok();
     }
-    tell(&summary, &stats, asked, cursor_file.is_some());
+    tell(&summary, &stats, asked, has_cursor);
     Ok(match asked {
         Some(StopSignal::Interrupt)
             if matches!(summary.ended, Ended::Stopped | Ended::OutputClosed) =>

@@ -32,7 +32,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::BoolishValue
 use clap_complete::Shell;
 
 #[cfg(feature = "nats")]
-pub use self::nats::{DiscardArg, NatsArgs, StorageArg, StreamSinkArgs};
+pub use self::nats::{DiscardArg, KvCursorArgs, NatsArgs, StorageArg, StreamSinkArgs};
 pub use self::{
     check::CheckArgs,
     cursor::{CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
@@ -271,6 +271,10 @@ pub struct TailArgs {
     /// From where on.
     #[command(flatten)]
     pub position: PositionArgs,
+    /// From a cursor in NATS.
+    #[cfg(feature = "nats")]
+    #[command(flatten)]
+    pub kv_cursor: KvCursorArgs,
     /// Where to.
     #[command(flatten)]
     pub output: OutputArgs,

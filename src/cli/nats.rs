@@ -85,6 +85,27 @@ pub struct NatsArgs {
     pub nats_timeout: Option<Duration>,
 }
 
+/// A cursor in a bucket of NATS
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "From where on")]
+pub struct KvCursorArgs {
+    /// Go on from this key in a bucket of NATS, and keep it up to date
+    ///
+    /// Written nats://HOST[:PORT]/BUCKET/KEY, or nats:BUCKET/KEY for the servers of the selected context. As with a cursor file; but
+    /// the next run may be on another machine. A second process with the same key is told so, and ends with exit code 7.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "ROCKETMAN_CURSOR_KV",
+        conflicts_with = "cursor_file",
+        hide_short_help = true
+    )]
+    pub cursor_kv: Option<String>,
+    /// Make the bucket if it is not there
+    #[arg(long, env = "ROCKETMAN_CREATE_BUCKET", value_parser = BoolishValueParser::new(), requires = "cursor_kv", hide_short_help = true)]
+    pub create_bucket: bool,
+}
+
 /// Where a stream is kept
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum StorageArg {

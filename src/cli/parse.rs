@@ -9,7 +9,7 @@ use clap::{
 use super::Cli;
 
 /// Flags that contradict each other. Typed together they are refused; a variable gives way to what was typed.
-const OPPONENTS: [(&str, &str); 11] = [
+const OPPONENTS: [(&str, &str); 12] = [
     ("quiet", "verbose"),
     ("since", "cursor"),
     ("output", "exec"),
@@ -20,6 +20,7 @@ const OPPONENTS: [(&str, &str); 11] = [
     ("command", "dir"),
     ("context", "no_context"),
     ("creds", "nkey"),
+    ("cursor_file", "cursor_kv"),
     ("js_domain", "js_api_prefix"),
 ];
 

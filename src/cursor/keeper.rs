@@ -144,7 +144,7 @@ impl<C: CursorStore> Keeper<C> {
                 self.is_failing = false;
                 info!(target: STATE, "the cursor is saved again");
             }
-            Err(error) if !self.is_failing => {
+            Err(error) if !self.is_failing && !error.is_taken() => {
                 self.is_failing = true;
                 let error = chain(error);
                 warn!(target: STATE, error, "the cursor could not be saved, trying again: {error}");

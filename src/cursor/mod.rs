@@ -5,11 +5,15 @@
 pub(crate) mod contents;
 mod file;
 mod keeper;
+#[cfg(feature = "nats")]
+mod kv;
 mod marks;
 
 use std::path::PathBuf;
 
 pub use self::file::FileCursor;
+#[cfg(feature = "nats")]
+pub use self::kv::{KvCursor, KvCursorSettings};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{keeper::Keeper, marks::Marks};
@@ -126,6 +130,33 @@ pub enum CursorError {
     #[cfg(feature = "nats")]
     #[error(transparent)]
     Nats(#[from] crate::nats::NatsError),
+    /// There is no such bucket.
+    #[cfg(feature = "nats")]
+    #[error("{servers} has no bucket '{bucket}'")]
+    NoBucket {
+        /// The servers.
+        servers: String,
+        /// The bucket.
+        bucket: String,
+    },
+    /// Another process has the key.
+    #[cfg(feature = "nats")]
+    #[error("the cursor '{0}' is in use by another process")]
+    KeyTaken(String),
+    /// Another process has taken the key over meanwhile.
+    #[cfg(feature = "nats")]
+    #[error("the cursor '{0}' was taken over by another process")]
+    Overtaken(String),
+    /// The key holds no cursor, or a part of one.
+    #[cfg(feature = "nats")]
+    #[error("the cursor '{key}' cannot be used")]
+    DamagedKey {
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<Self>,
+    },
     /// A store of your own failed.
     #[error("{0}")]
     Other(
@@ -138,11 +169,34 @@ pub enum CursorError {
 }
 
 impl CursorError {
+    /// Whether another process has the cursor, so that it is of no use to try again.
+    pub(crate) fn is_taken(&self) -> bool {
+        match self {
+            Self::Taken(_) => true,
+            #[cfg(feature = "nats")]
+            Self::KeyTaken(_) | Self::Overtaken(_) => true,
+            _ => false,
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             #[cfg(feature = "nats")]
             Self::Nats(error) => error.hint(),
+            #[cfg(feature = "nats")]
+            Self::NoBucket { bucket, .. } => Some(format!(
+                "--create-bucket makes it, and so does nats kv add {bucket}"
+            )),
+            #[cfg(feature = "nats")]
+            Self::KeyTaken(_) | Self::Overtaken(_) => Some(
+                "stop that one first, or give each process a key of its own".to_owned(),
+            ),
+            #[cfg(feature = "nats")]
+            Self::DamagedKey { .. } => Some(
+                "to start over, delete the key (nats kv del BUCKET KEY) and say where to begin, for example with --since 2h"
+                    .to_owned(),
+            ),
             Self::Io { .. } | Self::Other(..) | Self::TimedOut => None,
             Self::Empty(path)
             | Self::Damaged { path, .. }
@@ -183,6 +237,9 @@ pub enum AnyCursorStore {
     None(NoCursor),
     /// A file.
     File(FileCursor),
+    /// A key in a bucket of NATS.
+    #[cfg(feature = "nats")]
+    Kv(Box<KvCursor>),
 }
 
 impl CursorStore for AnyCursorStore {
@@ -190,6 +247,8 @@ impl CursorStore for AnyCursorStore {
         match self {
             Self::None(store) => store.load().await,
             Self::File(store) => store.load().await,
+            #[cfg(feature = "nats")]
+            Self::Kv(store) => store.load().await,
         }
     }
 
@@ -197,6 +256,8 @@ impl CursorStore for AnyCursorStore {
         match self {
             Self::None(store) => store.keeps(),
             Self::File(store) => store.keeps(),
+            #[cfg(feature = "nats")]
+            Self::Kv(store) => store.keeps(),
         }
     }
 
@@ -204,6 +265,8 @@ impl CursorStore for AnyCursorStore {
         match self {
             Self::None(store) => store.save(saved).await,
             Self::File(store) => store.save(saved).await,
+            #[cfg(feature = "nats")]
+            Self::Kv(store) => store.save(saved).await,
         }
     }
 }

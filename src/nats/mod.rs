@@ -8,11 +8,15 @@ mod address;
 mod connect;
 mod context;
 mod error;
+mod stored;
 
-pub(crate) use self::connect::RequestFailed;
 pub use self::{
     address::{AddressError, KeyAddress, Servers, StreamAddress},
     connect::{Connection, Status},
     context::{Given, Login, NatsSettings, Secret},
     error::NatsError,
+};
+pub(crate) use self::{
+    connect::RequestFailed,
+    stored::{Stored, StoredMessage},
 };

@@ -9,7 +9,8 @@ use tokio::time::{Instant, sleep_until};
 use super::Ending;
 use crate::{
     cursor::{CursorError, CursorStore, Keeper},
-    sink::{Ledger, Sink, SinkError},
+    error::Error,
+    sink::{Ledger, Sink},
     stats::Stats,
 };
 
@@ -72,12 +73,12 @@ impl SaveClock {
         ledger: &Ledger,
         stats: &Stats,
         ending: &Ending,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), Error> {
         if !self.is_second {
             keeper.pin();
             sink.checkpoint().await?;
         }
-        if save(keeper, ledger, stats, ending).await {
+        if save(keeper, ledger, stats, ending).await? {
             sink.saved(ledger)?;
         }
         self.is_second = !self.is_second && ledger.accepted() < keeper.kept();
@@ -97,21 +98,22 @@ impl SaveClock {
         ledger: &Ledger,
         stats: &Stats,
         ending: &Ending,
-    ) {
-        save(keeper, ledger, stats, ending).await;
+    ) -> Result<(), CursorError> {
+        save(keeper, ledger, stats, ending).await?;
         self.next = Instant::now() + self.every;
         self.is_overdue = true;
+        Ok(())
     }
 }
 
 /// Saves the cursor up to what is accepted, and returns whether it is saved. Gives way to a stop, so that a disk that hangs does not hold it up: there is a last
-/// save to come.
+/// save to come. Fails only when another process has the cursor now; what may pass is tried again with the next save.
 pub(super) async fn save<C: CursorStore>(
     keeper: &mut Keeper<C>,
     ledger: &Ledger,
     stats: &Stats,
     ending: &Ending,
-) -> bool {
+) -> Result<bool, CursorError> {
     let (accepted, files) = ledger.read();
     stats.set_accepted(accepted);
     tokio::select! {
@@ -122,9 +124,12 @@ pub(super) async fn save<C: CursorStore>(
             if stands {
                 ledger.note_saved(keeper.saved_files());
             }
-            stands
+            match saved {
+                Err(error) if error.is_taken() => Err(error),
+                _ => Ok(stands),
+            }
         }
-        () = ending.pressed() => false,
+        () = ending.pressed() => Ok(false),
     }
 }
 

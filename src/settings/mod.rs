@@ -24,7 +24,7 @@ pub(crate) use self::{
     probe::ProbeSettings,
     serve::{ServeSettings, Served},
     source::SourceSettings,
-    tail::TailSettings,
+    tail::{Cursor, TailSettings},
 };
 
 /// Where a service manager has made a folder for the state of a service, a relative path lies in that folder (systemd.exec, `StateDirectory=`).

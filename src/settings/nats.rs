@@ -2,8 +2,9 @@
 
 use super::{Output, SettingsError};
 use crate::{
-    cli::{ConnectionArgs, DiscardArg, NatsArgs, StorageArg, StreamSinkArgs},
-    nats::{Given, NatsError, NatsSettings, Servers, StreamAddress},
+    cli::{ConnectionArgs, DiscardArg, KvCursorArgs, NatsArgs, StorageArg, StreamSinkArgs},
+    cursor::KvCursorSettings,
+    nats::{Given, KeyAddress, NatsError, NatsSettings, Servers, StreamAddress},
     sink::nats::{DEFAULT_PREFIX, NatsSinkSettings, StreamPlan},
 };
 
@@ -74,6 +75,26 @@ impl<'a> Nats<'a> {
             max_backoff: self.connection.max_backoff,
             ..settings
         })
+    }
+
+    /// The cursor, if it is a key.
+    pub(super) fn cursor(
+        &self,
+        args: KvCursorArgs,
+    ) -> Result<Option<KvCursorSettings>, SettingsError> {
+        let KvCursorArgs {
+            cursor_kv,
+            create_bucket,
+        } = args;
+        let Some(address) = cursor_kv else {
+            return Ok(None);
+        };
+        let address = KeyAddress::parse(&address).map_err(NatsError::from)?;
+        Ok(Some(KvCursorSettings {
+            nats: self.settings(&address.servers, address.context.as_deref())?,
+            address,
+            create_bucket,
+        }))
     }
 
     /// The output, which is a stream of NATS if its address says so.

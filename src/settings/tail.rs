@@ -1,10 +1,6 @@
 //! What `rocketman tail` needs, from what was typed.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::SystemTime,
-};
+use std::{net::SocketAddr, path::PathBuf, time::SystemTime};
 
 #[cfg(feature = "nats")]
 use super::nats::{self, Nats};
@@ -14,6 +10,8 @@ use super::{
     in_state_directory,
     source::{Reading, start, time},
 };
+#[cfg(feature = "nats")]
+use crate::cursor::KvCursorSettings;
 use crate::{
     cli::{FateArgs, OperationArgs, PositionArgs, StopArgs, TailArgs},
     event::{Start, show_time},
@@ -21,13 +19,22 @@ use crate::{
     pipeline::PipelineSettings,
 };
 
+/// Where the cursor is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Cursor {
+    Nowhere,
+    File(PathBuf),
+    #[cfg(feature = "nats")]
+    Kv(Box<KvCursorSettings>),
+}
+
 /// All that `rocketman tail` needs to begin.
 #[derive(Debug)]
 pub(crate) struct TailSettings {
     pub(crate) source: SourceSettings,
     pub(crate) filter: Filter,
     pub(crate) output: Output,
-    pub(crate) cursor_file: Option<PathBuf>,
+    pub(crate) cursor: Cursor,
     pub(crate) pipeline: PipelineSettings,
     /// With which probability deliveries fail on purpose, and the seed of that.
     pub(crate) fate: Option<(f64, u64)>,
@@ -47,6 +54,8 @@ impl TailSettings {
             source,
             filter,
             position,
+            #[cfg(feature = "nats")]
+            kv_cursor,
             mut output,
             files,
             exec,
@@ -81,21 +90,12 @@ impl TailSettings {
             max_lag,
             grace,
         } = stop;
-        let cursor_file = cursor_file.map(|path| in_state_directory(path, &variable));
+        let kept = cursor_file.map_or(Cursor::Nowhere, |path| {
+            Cursor::File(in_state_directory(path, &variable))
+        });
         let wanted = Wanted::resolve(filter, &variable)?;
         let start = start(since.as_deref(), cursor.as_deref(), now)?;
-        let until_us = until
-            .as_deref()
-            .map(|until| time("--until", until, now))
-            .transpose()?;
-        if let (Some(until_us), Some(Start::Time(since_us))) = (until_us, start)
-            && until_us <= since_us
-        {
-            return Err(SettingsError::EndBeforeStart {
-                until: show_time(until_us),
-                since: show_time(since_us),
-            });
-        }
+        let until_us = end(until.as_deref(), start, now)?;
         let sources = or_variable(source, "ROCKETMAN_SOURCE", &variable);
         let filter = wanted.filter(SourceSettings::is_shared_out(&sources));
         let hides_kinds = wanted.hides_kinds;
@@ -105,9 +105,11 @@ impl TailSettings {
         let address = super::output::take_address(&mut output)?;
         let (output, rules) = Output::resolve(output, &files, exec)?;
         #[cfg(feature = "nats")]
-        let output = {
+        let (output, kept) = {
             let nats = Nats::new(&given, &connection, &variable);
-            nats.output(address, output, stream_sink, start.is_some())?
+            let output = nats.output(address, output, stream_sink, start.is_some())?;
+            let key = nats.cursor(kv_cursor)?;
+            (output, key.map_or(kept, |key| Cursor::Kv(Box::new(key))))
         };
         #[cfg(not(feature = "nats"))]
         if let Some(address) = address {
@@ -125,7 +127,7 @@ impl TailSettings {
         };
         let source =
             SourceSettings::resolve(&sources, reading, stream, connection, wanted, &variable)?;
-        let from = beginning(start, cursor_file.as_deref(), output.is_stream());
+        let from = beginning(start, &kept, output.is_stream());
         let introduction = introduction(&source.describe(), &filter, hides_kinds, &from);
         let pipeline = PipelineSettings {
             count,
@@ -141,7 +143,7 @@ impl TailSettings {
             source,
             filter,
             output,
-            cursor_file,
+            cursor: kept,
             pipeline,
             fate: fate
                 .map(|probability| (probability, fate_seed.unwrap_or_else(|| fastrand::u64(..)))),
@@ -151,17 +153,39 @@ impl TailSettings {
     }
 }
 
-fn beginning(start: Option<Start>, cursor_file: Option<&Path>, is_stream: bool) -> String {
-    match (start, cursor_file) {
+/// The time before which the stream is to end.
+fn end(
+    until: Option<&str>,
+    start: Option<Start>,
+    now: SystemTime,
+) -> Result<Option<u64>, SettingsError> {
+    let until_us = until.map(|until| time("--until", until, now)).transpose()?;
+    if let (Some(until_us), Some(Start::Time(since_us))) = (until_us, start)
+        && until_us <= since_us
+    {
+        return Err(SettingsError::EndBeforeStart {
+            until: show_time(until_us),
+            since: show_time(since_us),
+        });
+    }
+    Ok(until_us)
+}
+
+fn beginning(start: Option<Start>, cursor: &Cursor, is_stream: bool) -> String {
+    match (start, cursor) {
         (Some(Start::Time(time_us)), _) => format!("from {}", show_time(time_us)),
         (Some(Start::Seq(seq)), _) => format!("from number {seq}"),
-        (None, Some(path)) if path.exists() => {
+        (None, Cursor::File(path)) if path.exists() => {
             format!("from the cursor in '{}'", path.display())
+        }
+        #[cfg(feature = "nats")]
+        (None, Cursor::Kv(settings)) => {
+            format!("from the cursor '{}', or from now on", settings.address)
         }
         (None, _) if is_stream => {
             "from where the stream to write to ends, or from now on".to_owned()
         }
-        (None, _) => "from now on".to_owned(),
+        (None, Cursor::Nowhere | Cursor::File(_)) => "from now on".to_owned(),
     }
 }
 

@@ -119,6 +119,8 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("tail", "--stream-max-msgs", &["nats::sink::a_stream_is_made_as_it_is_wanted"]),
     ("tail", "--stream-discard", &["nats::sink::a_stream_is_made_as_it_is_wanted"]),
     ("tail", "--stream-dupe-window", &["nats::sink::a_stream_is_made_as_it_is_wanted"]),
+    ("tail", "--cursor-kv", &["nats::cursor::a_run_goes_on_where_the_key_says_whoever_wrote_it"]),
+    ("tail", "--create-bucket", &["nats::cursor::what_cannot_be_used_is_refused_with_the_way_out"]),
 ];
 
 /// Every command with each of its flags, those of all commands under the program's own name.

@@ -1,7 +1,8 @@
-//! NATS JetStream: the connection, the sink, and what is told when something is not as it should be.
+//! NATS JetStream: the connection, the sink, the source, the cursor store, and what is told when something is not as it should be.
 
 mod certificates;
 mod connection;
+mod cursor;
 mod login;
 mod sink;
 pub(crate) mod source;

@@ -5,11 +5,10 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use async_nats::{HeaderMap, HeaderName, HeaderValue, Subject};
 use bytes::Bytes;
-use data_encoding::BASE64;
-use serde::Deserialize;
 
 use crate::{
     event::{Event, Identity, Kind, Origin, Point, Position},
+    nats::StoredMessage,
     shard,
 };
 
@@ -221,35 +220,20 @@ pub(super) struct Tail {
     pub(super) is_gone: bool,
 }
 
-/// A stored message, as the server hands it out.
-#[derive(Debug, Deserialize)]
-pub(super) struct Stored {
-    pub(super) message: StoredMessage,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct StoredMessage {
-    #[serde(default)]
-    hdrs: String,
-}
-
 impl Tail {
     /// Reads the headers of the message with this number.
     pub(super) fn read(seq: u64, message: &StoredMessage) -> Self {
-        let bytes = BASE64.decode(message.hdrs.as_bytes()).unwrap_or_default();
-        let text = String::from_utf8_lossy(&bytes);
-        let find = |name: &str| {
-            text.split("\r\n").find_map(|line| {
-                let (key, value) = line.split_once(':')?;
-                (key == name).then(|| value.trim())
-            })
-        };
-        let id = find("Nats-Msg-Id").and_then(Identity::parse);
+        let find = |name| message.header(name);
+        let id = find("Nats-Msg-Id").and_then(|id| Identity::parse(&id));
         Self {
             seq,
             id,
-            writer: find("rocketman-writer").map(str::to_owned),
-            position: position(find("rocketman-source"), find("rocketman-cursor"), id),
+            writer: find("rocketman-writer"),
+            position: position(
+                find("rocketman-source").as_deref(),
+                find("rocketman-cursor").as_deref(),
+                id,
+            ),
             is_gone: false,
         }
     }
@@ -276,6 +260,8 @@ fn position(source: Option<&str>, cursor: Option<&str>, id: Option<Identity>) ->
 
 #[cfg(test)]
 mod tests {
+    use data_encoding::BASE64;
+
     use super::*;
     use crate::event::{Batch, LineRules};
 
@@ -391,9 +377,7 @@ mod tests {
                         lines.push(format!("{name}: {value}"));
                     }
                 }
-                let stored = StoredMessage {
-                    hdrs: BASE64.encode(lines.join("\r\n").as_bytes()),
-                };
+                let stored = StoredMessage::new(&BASE64.encode(lines.join("\r\n").as_bytes()));
                 let tail = Tail::read(5, &stored);
                 assert_eq!(tail.id, Some(outgoing.id));
                 assert_eq!(tail.writer.as_deref(), Some("w"));
@@ -414,12 +398,12 @@ mod tests {
         ] {
             let hdrs = BASE64.encode(text.as_bytes());
             assert_eq!(
-                Tail::read(1, &StoredMessage { hdrs }).position,
+                Tail::read(1, &StoredMessage::new(&hdrs)).position,
                 None,
                 "{text}"
             );
         }
         let hdrs = "not base64".to_owned();
-        assert_eq!(Tail::read(1, &StoredMessage { hdrs }).id, None);
+        assert_eq!(Tail::read(1, &StoredMessage::new(&hdrs)).id, None);
     }
 }

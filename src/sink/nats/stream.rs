@@ -5,13 +5,10 @@ use std::time::Duration;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
 use serde_json::json;
 
-use super::{
-    StreamError,
-    message::{Stored, Tail},
-};
+use super::{StreamError, message::Tail};
 use crate::{
     error::printable,
-    nats::{Connection, NatsError, RequestFailed},
+    nats::{Connection, NatsError, RequestFailed, Stored},
     sink::SinkError,
 };
 

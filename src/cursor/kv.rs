@@ -1,0 +1,351 @@
+//! A cursor under a key of a NATS bucket: replaced only by who wrote it last, and held by one process at a time.
+//!
+//! Each save names the revision it replaces, which keeps out whoever was overtaken. A second process is told before it begins:
+//! the owner listens at an address of its own, which stands beside the cursor, and a server knows at once when nobody does.
+
+use std::{path::Path, time::Duration};
+
+use async_nats::{
+    HeaderMap, HeaderName, HeaderValue, Subscriber,
+    client::RequestErrorKind,
+    jetstream::stream::{Config, DiscardPolicy, Info},
+};
+use data_encoding::BASE64;
+use serde::Deserialize;
+use serde_json::json;
+use tracing::{debug, warn};
+
+use super::{CursorError, CursorStore, Saved, contents};
+use crate::{
+    STATE,
+    nats::{Connection, KeyAddress, NatsError, NatsSettings, RequestFailed, Status, Stored},
+};
+
+/// The revision that a save replaces; 0 where there is none.
+const LAST_REVISION: HeaderName = HeaderName::from_static("Nats-Expected-Last-Subject-Sequence");
+
+/// Where the owner listens.
+const OWNER: HeaderName = HeaderName::from_static("rocketman-owner");
+
+/// The server's numbers of its errors.
+const NO_SUCH_MESSAGE: u64 = 10_037;
+const WRONG_REVISION: [u64; 2] = [10_071, 10_164];
+
+/// How long an owner that listens may take to answer, before it is taken for one that is busy.
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// Which key, and how to get there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KvCursorSettings {
+    /// How to connect.
+    pub nats: NatsSettings,
+    /// The bucket and the key.
+    pub address: KeyAddress,
+    /// Make the bucket if it is not there.
+    pub create_bucket: bool,
+}
+
+/// A cursor in a bucket of NATS.
+#[derive(Debug)]
+pub struct KvCursor {
+    settings: KvCursorSettings,
+    held: Option<Held>,
+}
+
+/// The key, once it is ours.
+#[derive(Debug)]
+struct Held {
+    key: Key,
+    revision: u64,
+    /// Listens as long as the cursor is ours; nobody says anything there.
+    owner: Owner,
+}
+
+#[derive(Debug)]
+struct Owner {
+    inbox: String,
+    _listening: Subscriber,
+}
+
+/// What a key holds.
+#[derive(Debug, Default)]
+struct Value {
+    revision: u64,
+    owner: Option<String>,
+    /// Empty where somebody has claimed the key and saved nothing yet.
+    text: Vec<u8>,
+}
+
+/// What comes back for a message.
+#[derive(Debug, Deserialize)]
+struct Ack {
+    #[serde(default)]
+    seq: u64,
+    error: Option<async_nats::jetstream::Error>,
+}
+
+/// Why a key was not replaced.
+enum NotPut {
+    /// Somebody else has replaced it.
+    Replaced,
+    Failed(NatsError),
+}
+
+impl KvCursor {
+    /// Nothing is connected to yet.
+    pub fn new(settings: KvCursorSettings) -> Self {
+        Self {
+            settings,
+            held: None,
+        }
+    }
+
+    /// Connects, and makes the key ours.
+    async fn hold(&self) -> Result<(Held, Option<Saved>), CursorError> {
+        let KvCursorSettings {
+            nats,
+            address,
+            create_bucket,
+        } = &self.settings;
+        let key = Key::open(nats, address, *create_bucket).await?;
+        let value = key.get().await?;
+        let taken = || CursorError::KeyTaken(address.to_string());
+        if let Some(owner) = &value.owner
+            && key.is_there(owner).await
+        {
+            return Err(taken());
+        }
+        let saved = match &value.text[..] {
+            [] => None,
+            text => Some(parse(address, text)?),
+        };
+        let owner = key.listen().await?;
+        let revision = match key.put(&owner, value.revision, value.text).await {
+            Ok(revision) => revision,
+            Err(NotPut::Replaced) => return Err(taken()),
+            Err(NotPut::Failed(error)) => return Err(error.into()),
+        };
+        let held = Held {
+            key,
+            revision,
+            owner,
+        };
+        Ok((held, saved))
+    }
+}
+
+fn parse(address: &KeyAddress, text: &[u8]) -> Result<Saved, CursorError> {
+    contents::parse(Path::new(&address.to_string()), text).map_err(|error| {
+        CursorError::DamagedKey {
+            key: address.to_string(),
+            source: Box::new(error),
+        }
+    })
+}
+
+impl CursorStore for KvCursor {
+    async fn load(&mut self) -> Result<Option<Saved>, CursorError> {
+        let (held, saved) = self.hold().await?;
+        self.held = Some(held);
+        Ok(saved)
+    }
+
+    async fn save(&mut self, saved: &Saved) -> Result<(), CursorError> {
+        let text = contents::text(saved);
+        if self.held.is_none() {
+            self.held = Some(self.hold().await?.0);
+        }
+        let Held {
+            key,
+            revision,
+            owner,
+        } = self.held.as_mut().expect("it is held from here on");
+        let put = key.put(owner, *revision, text.clone()).await;
+        let put = match put {
+            // An answer that was lost: the save before may have come about.
+            Err(NotPut::Replaced) => {
+                let value = key.get().await?;
+                if value.owner.as_deref() != Some(&owner.inbox) {
+                    return Err(CursorError::Overtaken(self.settings.address.to_string()));
+                }
+                debug!(
+                    revision = value.revision,
+                    "an earlier save was made after all"
+                );
+                *revision = value.revision;
+                key.put(owner, *revision, text).await
+            }
+            put => put,
+        };
+        match put {
+            Ok(new) => {
+                *revision = new;
+                Ok(())
+            }
+            Err(NotPut::Replaced) => Err(CursorError::Overtaken(self.settings.address.to_string())),
+            Err(NotPut::Failed(error)) => Err(error.into()),
+        }
+    }
+}
+
+/// A key in a bucket, as messages of the stream behind it.
+#[derive(Debug)]
+struct Key {
+    connection: Connection,
+    stream: String,
+    /// The subject that its values have in the stream.
+    subject: String,
+    /// Where values are sent to, which is another one where JetStream is not where we are.
+    target: String,
+    name: String,
+}
+
+impl Key {
+    async fn open(
+        nats: &NatsSettings,
+        address: &KeyAddress,
+        create_bucket: bool,
+    ) -> Result<Self, CursorError> {
+        let KeyAddress { bucket, key, .. } = address;
+        let connection = Connection::open(nats).await?;
+        let subject = format!("$KV.{bucket}.{key}");
+        let prefix = match (&nats.js_api_prefix, &nats.js_domain) {
+            (Some(prefix), _) => format!("{prefix}."),
+            (None, Some(domain)) => format!("$JS.{domain}.API."),
+            (None, None) => String::new(),
+        };
+        let this = Self {
+            connection,
+            stream: format!("KV_{bucket}"),
+            target: format!("{prefix}{subject}"),
+            subject,
+            name: address.to_string(),
+        };
+        match this.connection.stream_info(&this.stream).await {
+            Err(NatsError::NoStream { .. }) if create_bucket => this.create(bucket).await?,
+            Err(NatsError::NoStream { servers, .. }) => {
+                return Err(CursorError::NoBucket {
+                    servers,
+                    bucket: bucket.clone(),
+                });
+            }
+            found => drop(found?),
+        }
+        Ok(this)
+    }
+
+    /// Makes the bucket as the `nats` command does.
+    async fn create(&self, bucket: &str) -> Result<(), NatsError> {
+        let config = Config {
+            name: self.stream.clone(),
+            description: Some("Cursors of rocketman".to_owned()),
+            subjects: vec![format!("$KV.{bucket}.>")],
+            max_messages_per_subject: 1,
+            max_bytes: -1,
+            max_messages: -1,
+            discard: DiscardPolicy::New,
+            allow_rollup: true,
+            deny_delete: true,
+            allow_direct: true,
+            num_replicas: 1,
+            duplicate_window: Duration::from_secs(120),
+            ..Config::default()
+        };
+        let subject = format!("STREAM.CREATE.{}", self.stream);
+        let made = self.connection.request::<Info>(&subject, &config).await;
+        let action = || format!("make the bucket '{bucket}'");
+        made.map(drop)
+            .map_err(|failed| self.connection.failed(failed, &action()))
+    }
+
+    async fn get(&self) -> Result<Value, NatsError> {
+        let subject = format!("STREAM.MSG.GET.{}", self.stream);
+        let wanted = json!({ "last_by_subj": self.subject });
+        match self.connection.request::<Stored>(&subject, &wanted).await {
+            Ok(Stored { message }) => {
+                let is_deleted = message.header("KV-Operation").is_some();
+                let text = BASE64.decode(message.data.as_bytes()).unwrap_or_default();
+                Ok(Value {
+                    revision: message.seq,
+                    owner: message.header("rocketman-owner"),
+                    text: if is_deleted { Vec::new() } else { text },
+                })
+            }
+            Err(RequestFailed::Answer(error)) if error.error_code().0 == NO_SUCH_MESSAGE => {
+                Ok(Value::default())
+            }
+            Err(failed) => {
+                let action = format!("read the cursor '{}'", self.name);
+                Err(self.connection.failed(failed, &action))
+            }
+        }
+    }
+
+    /// Replaces the value of this revision, and returns the new one.
+    async fn put(&self, owner: &Owner, revision: u64, text: Vec<u8>) -> Result<u64, NotPut> {
+        let mut headers = HeaderMap::new();
+        headers.insert(LAST_REVISION, HeaderValue::from(revision));
+        headers.insert(OWNER, &*owner.inbox);
+        let request = async_nats::Request::new()
+            .headers(headers)
+            .payload(text.into());
+        let client = self.connection.client();
+        let answer = client.send_request(self.target.clone(), request).await;
+        let action = format!("save the cursor '{}'", self.name);
+        let failed = |failed| NotPut::Failed(self.connection.failed(failed, &action));
+        let message = answer.map_err(|error| {
+            failed(match error.kind() {
+                RequestErrorKind::NoResponders => RequestFailed::NobodyThere,
+                RequestErrorKind::TimedOut => RequestFailed::Silent,
+                _ => RequestFailed::Client(error.into()),
+            })
+        })?;
+        let ack: Ack = serde_json::from_slice(&message.payload)
+            .map_err(|error| failed(RequestFailed::Client(error.into())))?;
+        match ack.error {
+            None => Ok(ack.seq),
+            Some(error) if WRONG_REVISION.contains(&error.error_code().0) => Err(NotPut::Replaced),
+            Some(error) => Err(failed(RequestFailed::Answer(error))),
+        }
+    }
+
+    /// Listens at an address of our own.
+    async fn listen(&self) -> Result<Owner, NatsError> {
+        let client = self.connection.client();
+        let inbox = client.new_inbox();
+        let failed = |source| NatsError::Client {
+            action: "listen at an inbox".to_owned(),
+            source,
+        };
+        let listening = client.subscribe(inbox.clone()).await;
+        let listening = listening.map_err(|error| failed(error.into()))?;
+        // Known to the server before anybody reads of it.
+        let flushed = client.flush().await;
+        flushed.map_err(|error| failed(error.into()))?;
+        Ok(Owner {
+            inbox,
+            _listening: listening,
+        })
+    }
+
+    /// Whether an owner listens at its address. It says nothing; but of an address where nobody listens the server tells.
+    async fn is_there(&self, owner: &str) -> bool {
+        let request = async_nats::Request::new()
+            .timeout(Some(ANSWER))
+            .payload("".into());
+        let client = self.connection.client();
+        let mut status = self.connection.status();
+        let is_forbidden = |status: &Status| {
+            let answer = status.forbidden.as_ref().map(|(_, answer)| answer);
+            answer.is_some_and(|answer| answer.contains(owner))
+        };
+        let answer = tokio::select! {
+            answer = client.send_request(owner.to_owned(), request) => answer,
+            Ok(_) = status.wait_for(is_forbidden) => {
+                warn!(target: STATE, key = self.name, "whether another process uses the cursor '{}' cannot be seen, for this user may not ask; if so, one of them ends with the next save", self.name);
+                return false;
+            }
+        };
+        !matches!(answer, Err(error) if error.kind() == RequestErrorKind::NoResponders)
+    }
+}
