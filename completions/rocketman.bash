@@ -16,6 +16,9 @@ _rocketman() {
             ",$1")
                 cmd="rocketman"
                 ;;
+            rocketman,check)
+                cmd="rocketman__subcmd__check"
+                ;;
             rocketman,completions)
                 cmd="rocketman__subcmd__completions"
                 ;;
@@ -61,6 +64,9 @@ _rocketman() {
             rocketman__subcmd__cursor__subcmd__help,show)
                 cmd="rocketman__subcmd__cursor__subcmd__help__subcmd__show"
                 ;;
+            rocketman__subcmd__help,check)
+                cmd="rocketman__subcmd__help__subcmd__check"
+                ;;
             rocketman__subcmd__help,completions)
                 cmd="rocketman__subcmd__help__subcmd__completions"
                 ;;
@@ -98,8 +104,34 @@ _rocketman() {
 
     case "${cmd}" in
         rocketman)
-            opts="-q -v -h -V --quiet --verbose --log-format --progress --color --help --version tail probe cursor serve completions man help"
+            opts="-q -v -h -V --quiet --verbose --log-format --progress --color --help --version tail probe cursor serve check completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rocketman__subcmd__check)
+            opts="-q -v -h -V --repair --json --quiet --verbose --log-format --progress --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -328,8 +360,22 @@ _rocketman() {
             return 0
             ;;
         rocketman__subcmd__help)
-            opts="tail probe cursor serve completions man help"
+            opts="tail probe cursor serve check completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rocketman__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -580,7 +626,7 @@ _rocketman() {
             return 0
             ;;
         rocketman__subcmd__tail)
-            opts="-c -d -k -o -x -0 -j -n -e -q -v -h -V --collection --did --kind --op --shard --since --cursor-file --cursor --on-gap --save-interval --rewind --cursor-kv --create-bucket --output --exec --raw --print0 --validate --bad-events --rotate-size --rotate-every --rotate-count --compression-level --checkpoint --max-open-files --on-disk-full --jobs --exec-timeout --exec-retries --on-exec-error --no-output --count --exit-at-end --until --duration --idle-timeout --max-lag --grace --envelope --lag --max-retries --max-backoff --connect-timeout --frame-timeout --max-message-size --max-frame-size --no-compress --threads --context --no-context --creds --nkey --tlscert --tlskey --tlsca --tlsfirst --js-domain --js-api-prefix --inbox-prefix --connection-name --nats-timeout --create-stream --partitions --publish-window --stream-storage --stream-replicas --stream-max-age --stream-max-bytes --stream-max-msgs --stream-discard --stream-dupe-window --metrics-addr --fate --fate-seed --quiet --verbose --log-format --progress --color --help --version"
+            opts="-c -d -k -o -x -0 -j -n -e -q -v -h -V --collection --did --kind --op --shard --since --cursor-file --cursor --on-gap --save-interval --rewind --cursor-kv --create-bucket --output --exec --raw --print0 --validate --bad-events --rotate-size --rotate-every --rotate-count --compression-level --checkpoint --max-open-files --on-disk-full --exec-mode --in-flight --jobs --exec-timeout --exec-retries --on-exec-error --no-output --count --exit-at-end --until --duration --idle-timeout --max-lag --grace --envelope --lag --durable --max-retries --max-backoff --connect-timeout --frame-timeout --max-message-size --max-frame-size --no-compress --threads --context --no-context --creds --nkey --tlscert --tlskey --tlsca --tlsfirst --js-domain --js-api-prefix --inbox-prefix --connection-name --nats-timeout --create-stream --partitions --publish-window --stream-storage --stream-replicas --stream-max-age --stream-max-bytes --stream-max-msgs --stream-discard --stream-dupe-window --metrics-addr --lag-alert --fate --fate-seed --quiet --verbose --log-format --progress --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -694,6 +740,14 @@ _rocketman() {
                     COMPREPLY=($(compgen -W "fail wait" -- "${cur}"))
                     return 0
                     ;;
+                --exec-mode)
+                    COMPREPLY=($(compgen -W "event stream" -- "${cur}"))
+                    return 0
+                    ;;
+                --in-flight)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --jobs)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -747,6 +801,10 @@ _rocketman() {
                     return 0
                     ;;
                 --lag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --durable)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -859,6 +917,10 @@ _rocketman() {
                     return 0
                     ;;
                 --metrics-addr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lag-alert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -27,6 +27,7 @@ impl Form {
     }
 
     /// What each frame begins with.
+    #[cfg(feature = "cli")]
     pub(crate) fn magic(self) -> &'static [u8] {
         match self {
             Self::Plain => b"",

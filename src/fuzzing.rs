@@ -141,7 +141,9 @@ pub fn resolve(
             })
         }
         Command::Serve(args) => ServeSettings::resolve(args).map(|_| Resolved::Other),
-        Command::Completions { .. } | Command::Man { .. } => Ok(Resolved::Other),
+        Command::Check(_) | Command::Completions { .. } | Command::Man { .. } => {
+            Ok(Resolved::Other)
+        }
     };
     Some(resolved.map_err(|error| format!("{}\n{:?}", chain(&error), error.hint())))
 }

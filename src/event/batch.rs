@@ -154,6 +154,14 @@ impl Batch {
         result
     }
 
+    /// Adds a copy of an event of another batch, as it was read there.
+    pub(crate) fn push_event(&mut self, event: &Event<'_>) {
+        let start = self.lines.len();
+        let envelope = event.envelope_beside(&mut self.side);
+        self.lines.extend_from_slice(event.line());
+        self.keep(start, envelope);
+    }
+
     /// Keeps the events that `wanted` says yes to, in place and in order. Comes before any is taken.
     pub fn retain(&mut self, mut wanted: impl FnMut(Event<'_>) -> bool) {
         self.note_places();

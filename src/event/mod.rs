@@ -283,6 +283,26 @@ impl<'a> Event<'a> {
             .then(|| format!("at://{}/{}/{}", self.did(), self.collection(), self.rkey()))
     }
 
+    /// The envelope of a copy of the line, whose unescaped names are put behind those in `side`.
+    fn envelope_beside(&self, side: &mut Vec<u8>) -> Envelope {
+        let mut envelope = *self.envelope;
+        let Envelope {
+            did,
+            collection,
+            rkey,
+            rev,
+            ..
+        } = &mut envelope;
+        for name in [did, collection, rkey, rev] {
+            if name.is_unescaped() {
+                let text = name.of(self.line, self.side);
+                *name = Span::in_side(side.len(), text.len());
+                side.extend_from_slice(text);
+            }
+        }
+        envelope
+    }
+
     /// The event with a copy of its line, which outlives the batch.
     pub fn into_owned(self) -> OwnedEvent {
         OwnedEvent::new(self)

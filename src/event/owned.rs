@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use serde::de::DeserializeOwned;
 
-use super::{Change, Envelope, Event, Kind, Operation, Point, RecordError, Span};
+use super::{Change, Envelope, Event, Kind, Operation, Point, RecordError};
 
 /// One event with a copy of its line, to be kept, sent to another task, or worked on while the stream goes on.
 ///
@@ -19,27 +19,9 @@ pub struct OwnedEvent {
 
 impl OwnedEvent {
     pub(super) fn new(event: Event<'_>) -> Self {
-        let Event {
-            line,
-            side,
-            envelope,
-        } = event;
-        let mut envelope = *envelope;
+        let line = event.line();
         let mut unescaped = Vec::new();
-        let Envelope {
-            did,
-            collection,
-            rkey,
-            rev,
-            ..
-        } = &mut envelope;
-        for name in [did, collection, rkey, rev] {
-            if name.is_unescaped() {
-                let text = name.of(line, side);
-                *name = Span::in_side(unescaped.len(), text.len());
-                unescaped.extend_from_slice(text);
-            }
-        }
+        let envelope = event.envelope_beside(&mut unescaped);
         let text = match unescaped.as_slice() {
             [] => line.into(),
             unescaped => [line, unescaped].concat().into(),

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use super::{Ledger, Sink, SinkError};
 use crate::{
     error::printable,
-    event::{Batch, Event, FileMark, LineRules, Place, Position},
+    event::{Batch, Event, FileMark, Place, Position},
 };
 
 /// What decides which deliveries fail. The same seed decides alike for the same events.
@@ -106,13 +106,8 @@ impl<S: Sink> Fated<S> {
         if let Some(origin) = batch.origin() {
             part.set_origin(origin);
         }
-        let rules = LineRules {
-            raw: true,
-            validate: false,
-        };
         for event in batch.events().take(n) {
-            // It was read once, and reads again.
-            part.push(event.line(), rules).ok();
+            part.push_event(&event);
         }
         self.sink.accept(&mut part, ledger).await?;
         let taken = n - part.len();
@@ -182,6 +177,7 @@ impl<S: Sink> Sink for Fated<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::LineRules;
 
     /// Takes a few events at a time, and accepts them at once.
     #[derive(Default)]

@@ -48,6 +48,20 @@ fn what_is_kept_lies_back_to_back_and_keeps_its_names() {
     assert!(batch.is_empty() && batch.lines().is_empty());
 }
 
+#[test]
+fn a_copied_event_is_as_it_was_read() {
+    let from = batch(&[ESCAPED, PLAIN, ESCAPED]);
+    let mut to = batch(&[ESCAPED]);
+    for event in from.events() {
+        to.push_event(&event);
+    }
+    let names = |event: Event<'_>| {
+        let (did, rkey) = (event.did().to_owned(), event.rkey().to_owned());
+        (event.line().to_owned(), did, rkey, *event.point())
+    };
+    assert!(to.events().skip(1).map(names).eq(from.events().map(names)));
+}
+
 fn at(time_us: u64) -> String {
     format!(r#"{{"did":"did:plc:a","time_us":{time_us},"kind":"identity"}}"#)
 }

@@ -142,7 +142,7 @@ impl Stream {
         let n_desks = self.desks.len() as u64;
         let at = usize::try_from(item.parcel.lane % n_desks).unwrap_or_default();
         if let Some(desk) = self.desks.get(at)
-            && let Err(item) = desk.put(item)
+            && let Some(item) = desk.put(item)
         {
             self.answers.put([Answer::Left(item)]);
         }

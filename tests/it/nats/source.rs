@@ -317,3 +317,23 @@ fn a_filter_on_messages_that_are_no_events_is_refused() {
     let gone = Rocketman::tail(&nats.address("NOWHERE")).run();
     gone.assert_says(2, &["no stream 'NOWHERE'"]);
 }
+
+#[test]
+fn a_fate_leaves_no_message_out_that_is_no_event() {
+    let Some(nats) = Nats::start("a_fate_leaves_no_message_out_that_is_no_event") else {
+        return;
+    };
+    make(&nats, "S", stream::Config::default());
+    publish(&nats, "s.a", numbers(0..100));
+    for seed in 1..4 {
+        let output = Rocketman::tail(&nats.address("S"))
+            .with(&format!("--cursor 0 -e --fate 0.1 --fate-seed {seed}"))
+            .run();
+        output.assert_says(1, &["failed on purpose"]);
+        let told = numbers_of(&output);
+        assert!(
+            !told.is_empty() && told.iter().copied().eq(0..told.len() as u64),
+            "{told:?}"
+        );
+    }
+}

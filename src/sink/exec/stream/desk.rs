@@ -48,15 +48,15 @@ impl Desk {
     }
 
     /// Puts an event down, and gives it back when there is nobody any more to take it.
-    pub(super) fn put(&self, item: Item) -> Result<(), Item> {
+    pub(super) fn put(&self, item: Item) -> Option<Item> {
         let mut waiting = self.waiting();
         if waiting.is_left {
-            return Err(item);
+            return Some(item);
         }
         waiting.items.push_back(item);
         drop(waiting);
         self.news.notify_one();
-        Ok(())
+        None
     }
 
     /// Takes up to so many events.
