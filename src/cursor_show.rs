@@ -52,6 +52,7 @@ enum FileState {
     Missing,
     Other,
     Unreadable,
+    Complete,
 }
 
 /// What stdout is to get.
@@ -163,6 +164,8 @@ impl Report {
 impl FileReport {
     fn new(mark: &FileMark) -> Self {
         let (length, state) = match fs::metadata(&mark.path) {
+            // It has its name by now, or gets it with the next run.
+            Err(_) if mark.complete => (None, FileState::Complete),
             Err(missing) if missing.kind() == io::ErrorKind::NotFound => (None, FileState::Missing),
             Err(_) => (None, FileState::Unreadable),
             Ok(metadata) if metadata.ino() != mark.inode => {
@@ -195,6 +198,7 @@ impl FileReport {
             FileState::Missing => "but it is missing".to_owned(),
             FileState::Other => "but another file has its name now".to_owned(),
             FileState::Unreadable => "but it cannot be read".to_owned(),
+            FileState::Complete => "and it is complete".to_owned(),
         };
         format!(
             "'{}': {} bytes count, {state}",

@@ -135,7 +135,8 @@ JSON:
   files        the unfinished output files. Of each the path; inode;
                bytes, as many as the cursor counts; length, as it is;
                state: same, longer, shorter, missing, other (another
-               file of that name) or unreadable
+               file of that name), unreadable, or complete (it is not
+               there under this name any more, and need not be)
   in_use       whether a process has it; null where that is not known
 
 Exit codes:

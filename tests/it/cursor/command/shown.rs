@@ -197,6 +197,28 @@ fn output_files_are_shown_with_what_counts_and_what_has_become_of_them() {
 }
 
 #[test]
+fn a_complete_file_that_has_its_name_is_not_missing() {
+    let server = counting_server(30);
+    let folder = tempfile::tempdir().unwrap();
+    tail(&server, folder.path())
+        .with("-o x --rotate-count 12 --save-interval 1h -n 30")
+        .succeed();
+    let report = shown(folder.path());
+    let states: Vec<_> = report["files"].as_array().unwrap().iter().collect();
+    let of = |name: &str| {
+        let file = states
+            .iter()
+            .find(|file| file["path"].as_str().unwrap().ends_with(name));
+        file.unwrap()["state"].clone()
+    };
+    assert_eq!(of("/x.000001.partial"), "complete");
+    assert_eq!(of("/x.000003.partial"), "same");
+    let seen = cursor(folder.path(), "show cursor.json").succeed().stdout;
+    assert!(seen.contains("bytes count, and it is complete\n"), "{seen}");
+    assert!(folder.path().join("x.000001").exists());
+}
+
+#[test]
 fn a_running_process_is_seen_and_not_disturbed() {
     let folder = tempfile::tempdir().unwrap();
     let server = counting_server(2000);
