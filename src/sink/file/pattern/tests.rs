@@ -1,5 +1,7 @@
 //! Names that are made, recognised and refused.
 
+use proptest::{collection::vec, prelude::*, sample::select, test_runner::RngSeed};
+
 use super::*;
 
 /// 2026-11-25 03:04:05 UTC.
@@ -105,5 +107,39 @@ fn a_pattern_lies_in_its_folder() {
     ] {
         let slot = pattern(text).within(Path::new("/here")).slot(TIME, b"");
         assert_eq!(slot.name(0), Path::new(expected));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(0),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn whatever_the_event_its_name_is_recognised_and_stays_in_the_folder(
+        text in select(vec![
+            "/d/{collection}",
+            "/d/{collection}/%Y-%j.{n}.zst",
+            "/d/%s{n}{collection}",
+            "/d/%F/%T-{collection}.{n}.gz",
+            "/d/%G%V%u%y/%m%d%H%M%S",
+        ]),
+        time_us in any::<u64>(),
+        collection in prop_oneof![
+            vec(any::<u8>(), 0..400),
+            "[a-z./%\\x00-]{0,300}".prop_map(String::into_bytes),
+        ],
+        number in 1..u64::MAX,
+    ) {
+        let pattern = pattern(text);
+        let slot = pattern.slot(time_us, &collection);
+        let name = slot.name(number);
+        prop_assert!(pattern.slot_of(&name).is_some(), "{}", name.display());
+        let n_parts = Path::new(text).components().count();
+        prop_assert_eq!(name.components().count(), n_parts);
+        prop_assert!(name.components().all(|part| part.as_os_str().len() < 200));
+        prop_assert!(name.components().all(|part| !matches!(part, std::path::Component::ParentDir)));
     }
 }
