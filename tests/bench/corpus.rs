@@ -71,6 +71,17 @@ impl Corpus {
         })
     }
 
+    /// The events as lines.
+    pub fn lines(&self) -> Vec<u8> {
+        let mut lines = Vec::new();
+        for frame in self.frames("plain") {
+            let head = if frame[1] == 126 { 4 } else { 2 };
+            lines.extend_from_slice(&frame[head..]);
+            lines.push(b'\n');
+        }
+        lines
+    }
+
     pub fn plain_bytes(&self) -> f64 {
         self.plain.len() as f64 / self.n_events as f64
     }

@@ -6,6 +6,9 @@
 //!
 //! `cargo bench -- latency` sends 1,000 events a second, and tells how long a line takes from the server's write to a reader of stdout.
 //!
+//! `cargo bench -- programs` compares a program for each event with `xargs -P`, and measures programs that live on.
+//! `ROCKETMAN_BENCH_STARTS` sets how many are started (3,000).
+//!
 //! `cargo bench -- instructions` counts instructions per event with valgrind, which come out alike on every machine and under every load.
 
 #![allow(
@@ -24,6 +27,7 @@ mod ingest;
 mod instructions;
 mod latency;
 mod measure;
+mod programs;
 mod server;
 
 use self::{
@@ -53,6 +57,7 @@ fn main() {
         ["dids", n_events] => print!("{}", corpus::dids(n_events.parse().unwrap())),
         ["instructions"] => instructions::count(),
         ["latency"] => latency::measure(),
+        ["programs"] => programs::measure(),
         [] => compare(""),
         [word] => compare(word),
         _ => panic!("see the beginning of tests/bench/line_rate.rs"),
