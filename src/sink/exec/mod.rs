@@ -9,6 +9,7 @@ mod each;
 mod outlet;
 mod process;
 mod runner;
+mod settings;
 mod stream;
 mod terms;
 mod variables;
@@ -16,15 +17,14 @@ mod voice;
 
 use std::{
     ffi::OsString,
-    num::NonZeroUsize,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use tracing::info;
 
 #[cfg(feature = "cli")]
 pub(crate) use self::arguments::name_in;
+pub use self::settings::{ExecMode, ExecSettings, OnExecError};
 use self::{
     outlet::Outlet,
     process::Groups,
@@ -32,8 +32,8 @@ use self::{
     terms::{Outcome, Parcel, Terms},
 };
 use super::{
-    DeadLetterFile, Fate, Ledger, Sink, SinkError,
-    lanes::{LaneLimits, Lanes, Ticket},
+    Fate, Ledger, Sink, SinkError,
+    lanes::{Lanes, Ticket},
     writer::BEGUN,
 };
 use crate::{
@@ -42,82 +42,6 @@ use crate::{
     pace::Pace,
     stats::Stats,
 };
-
-/// How far one may look ahead of an event that is not done. So many places are also remembered for the cursor.
-const AHEAD: usize = 4096;
-
-/// The same in bytes.
-const AHEAD_BYTES: usize = 16 * 1024 * 1024;
-
-/// How programs are run.
-#[derive(Debug, Clone)]
-pub struct ExecSettings {
-    /// One for each event, or some that live on.
-    pub mode: ExecMode,
-    /// How many run at the same time. Events of one account always follow each other.
-    pub jobs: NonZeroUsize,
-    /// How long a program may take for an event.
-    pub timeout: Duration,
-    /// How often an event that failed is tried again.
-    pub retries: u32,
-    /// What becomes of an event that failed as often as it may.
-    pub on_error: OnExecError,
-    /// Whether what programs print goes to our stdout.
-    pub has_output: bool,
-}
-
-impl ExecSettings {
-    fn lives_on(&self) -> bool {
-        self.mode != ExecMode::Event
-    }
-
-    /// Whether no program's lines can come between another's.
-    fn prints_alone(&self) -> bool {
-        self.jobs == NonZeroUsize::MIN && !self.lives_on()
-    }
-}
-
-impl Default for ExecSettings {
-    fn default() -> Self {
-        Self {
-            mode: ExecMode::Event,
-            jobs: NonZeroUsize::MIN,
-            timeout: Duration::from_secs(60),
-            retries: 0,
-            on_error: OnExecError::Stop,
-            has_output: true,
-        }
-    }
-}
-
-/// Whether a program takes one event or many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExecMode {
-    /// One program for each event, which accepts it with exit status 0.
-    Event,
-    /// One program for each job. Each event is a line on its stdin, and one line on its stdout accepts it, or does not if it begins
-    /// with `error: `. The events of an account always go to the same program.
-    Stream {
-        /// How many events a program may have and not have answered.
-        in_flight: NonZeroUsize,
-    },
-}
-
-impl ExecMode {
-    /// How many events a program may have by default. A guess: enough that none waits for the next.
-    pub const IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(256).expect("it is not zero");
-}
-
-/// What becomes of an event that no program takes.
-#[derive(Debug, Clone)]
-pub enum OnExecError {
-    /// It ends the run, and the next one begins with it.
-    Stop,
-    /// It is told, and counts as accepted.
-    Skip,
-    /// It is kept in this file, and counts as accepted.
-    DeadLetter(DeadLetterFile),
-}
 
 /// Gives events to programs.
 #[derive(Debug)]
@@ -144,7 +68,7 @@ impl ExecSink {
         Self {
             program,
             arguments,
-            lanes: Lanes::new(limits(&settings)),
+            lanes: Lanes::new(settings.limits()),
             settings,
             fate: None,
             stats: Arc::default(),
@@ -159,7 +83,7 @@ impl ExecSink {
     /// Uses these settings.
     #[must_use]
     pub fn settings(mut self, settings: ExecSettings) -> Self {
-        self.lanes = Lanes::new(limits(&settings));
+        self.lanes = Lanes::new(settings.limits());
         self.settings = settings;
         self
     }
@@ -226,8 +150,9 @@ impl ExecSink {
         for (ticket, outcome) in through {
             result = result.and(self.settle(ticket, outcome));
         }
-        self.flush().await?;
-        result
+        // Told before anything is waited for: who waits may be dropped.
+        result?;
+        self.flush().await
     }
 
     fn settle(&mut self, ticket: Ticket, outcome: Outcome) -> Result<(), SinkError> {
@@ -380,22 +305,5 @@ async fn news(outlet: &mut Option<Outlet>) -> Result<(), SinkError> {
     match outlet {
         Some(outlet) => outlet.news().await,
         None => std::future::pending().await,
-    }
-}
-
-fn limits(settings: &ExecSettings) -> LaneLimits {
-    let jobs = settings.jobs.get();
-    match settings.mode {
-        ExecMode::Event => LaneLimits {
-            jobs,
-            events: AHEAD.max(2 * jobs),
-            bytes: AHEAD_BYTES,
-        },
-        ExecMode::Stream { in_flight } => LaneLimits {
-            jobs: usize::MAX,
-            // Accounts are not spread evenly, so some programs have more than others.
-            events: in_flight.get().saturating_mul(jobs).saturating_mul(2),
-            bytes: AHEAD_BYTES,
-        },
     }
 }

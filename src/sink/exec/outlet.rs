@@ -91,12 +91,9 @@ impl Outlet {
     ///
     /// Cancel safety: dropped and asked again at any time.
     pub(super) async fn news(&mut self) -> Result<(), SinkError> {
-        if self.is_broken {
-            return std::future::pending().await;
-        }
         tokio::select! {
             () = self.basket.0.news.notified() => Ok(()),
-            error = self.writer.failed() => {
+            error = self.writer.failed(), if !self.is_broken => {
                 self.is_broken = true;
                 Err(error)
             }

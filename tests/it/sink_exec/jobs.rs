@@ -114,14 +114,20 @@ fn no_output_drops_what_programs_print() {
     }
 }
 
+/// However much programs have to print, and however many.
 #[test]
 fn a_reader_of_stdout_that_leaves_ends_the_run_quietly() {
-    let server = Server::one(events((0..10_000).map(post)));
-    let mut running = with_script(&server, "echo word", "--jobs 2").start();
-    assert_eq!(running.line(), "word");
-    running.close_stdout();
-    let output = finish_promptly(running);
-    assert_eq!(output.code, Some(0), "{output:#?}");
+    for flags in ["--jobs 2", "--jobs 2 --exec-mode stream"] {
+        let server = Server::one(events((0..10_000).map(post)));
+        let text =
+            "while read -r l; do echo word; [ $1 = stream ] || yes more | head -c 1000000; done";
+        let running = with_script(&server, text, flags);
+        let mut running = running.arg(flags.rsplit(' ').next().unwrap()).start();
+        assert_eq!(running.line(), "word");
+        running.close_stdout();
+        let output = finish_promptly(running);
+        assert_eq!(output.code, Some(0), "{output:#?}");
+    }
 }
 
 /// Someone in the background who holds all pipes of a program that has ended.

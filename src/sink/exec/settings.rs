@@ -1,0 +1,99 @@
+//! How programs are run, and what becomes of events that they fail on.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use crate::sink::{DeadLetterFile, lanes::LaneLimits};
+
+/// How far one may look ahead of an event that is not done. So many places are also remembered for the cursor.
+const AHEAD: usize = 4096;
+
+/// The same in bytes.
+const AHEAD_BYTES: usize = 16 * 1024 * 1024;
+
+/// How programs are run.
+#[derive(Debug, Clone)]
+pub struct ExecSettings {
+    /// One for each event, or some that live on.
+    pub mode: ExecMode,
+    /// How many run at the same time. Events of one account always follow each other.
+    pub jobs: NonZeroUsize,
+    /// How long a program may take for an event.
+    pub timeout: Duration,
+    /// How often an event that failed is tried again.
+    pub retries: u32,
+    /// What becomes of an event that failed as often as it may.
+    pub on_error: OnExecError,
+    /// Whether what programs print goes to our stdout.
+    pub has_output: bool,
+}
+
+impl ExecSettings {
+    pub(super) fn lives_on(&self) -> bool {
+        self.mode != ExecMode::Event
+    }
+
+    /// Whether no program's lines can come between another's.
+    pub(super) fn prints_alone(&self) -> bool {
+        self.jobs == NonZeroUsize::MIN && !self.lives_on()
+    }
+
+    /// How much may be in hand.
+    pub(super) fn limits(&self) -> LaneLimits {
+        let jobs = self.jobs.get();
+        match self.mode {
+            ExecMode::Event => LaneLimits {
+                jobs,
+                events: AHEAD.max(2 * jobs),
+                bytes: AHEAD_BYTES,
+            },
+            ExecMode::Stream { in_flight } => LaneLimits {
+                jobs: usize::MAX,
+                // Accounts are not spread evenly, so some programs have more than others.
+                events: in_flight.get().saturating_mul(jobs).saturating_mul(2),
+                bytes: AHEAD_BYTES,
+            },
+        }
+    }
+}
+
+impl Default for ExecSettings {
+    fn default() -> Self {
+        Self {
+            mode: ExecMode::Event,
+            jobs: NonZeroUsize::MIN,
+            timeout: Duration::from_secs(60),
+            retries: 0,
+            on_error: OnExecError::Stop,
+            has_output: true,
+        }
+    }
+}
+
+/// Whether a program takes one event or many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecMode {
+    /// One program for each event, which accepts it with exit status 0.
+    Event,
+    /// One program for each job. Each event is a line on its stdin, and one line on its stdout accepts it, or does not if it begins
+    /// with `error: `. The events of an account always go to the same program.
+    Stream {
+        /// How many events a program may have and not have answered.
+        in_flight: NonZeroUsize,
+    },
+}
+
+impl ExecMode {
+    /// How many events a program may have by default. A guess: enough that none waits for the next.
+    pub const IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(256).expect("it is not zero");
+}
+
+/// What becomes of an event that no program takes.
+#[derive(Debug, Clone)]
+pub enum OnExecError {
+    /// It ends the run, and the next one begins with it.
+    Stop,
+    /// It is told, and counts as accepted.
+    Skip,
+    /// It is kept in this file, and counts as accepted.
+    DeadLetter(DeadLetterFile),
+}
