@@ -12,6 +12,10 @@ use std::{
 
 use clap::Parser;
 
+/// What `serve` reads.
+pub mod served {
+    pub use crate::serve::fuzzing::{Asked, messages, query, request, served, update};
+}
 pub use crate::source::jetstream::fuzzing::{
     Answered, Begins, Came, Frames, Inflate, Known, Verdict, ask, request, route,
 };

@@ -22,6 +22,8 @@ mod deflate;
 mod demo;
 mod fault;
 mod feed;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod incoming;
 mod line;
 mod options;

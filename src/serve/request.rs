@@ -97,7 +97,8 @@ pub(super) async fn read(
     }
 }
 
-fn parse(head: &[u8], rules: &Rules<'_>) -> Request {
+/// Reads the head of a request, its last empty line included.
+pub(super) fn parse(head: &[u8], rules: &Rules<'_>) -> Request {
     let mut headers = [httparse::EMPTY_HEADER; 100];
     let mut request = httparse::Request::new(&mut headers);
     let (Ok(_), Some(method), Some(target)) = (request.parse(head), request.method, request.path)
