@@ -78,6 +78,11 @@ impl OwnedEvent {
         self.event().rev()
     }
 
+    /// See [`Event::key`].
+    pub fn key(&self) -> &str {
+        self.event().key()
+    }
+
     /// See [`Event::time_us`].
     pub fn time_us(&self) -> u64 {
         self.envelope.point.time_us

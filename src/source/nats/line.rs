@@ -3,12 +3,12 @@
 //! The envelope is `{seq, subject, time, headers, type, key, data}`, always with all of them and in this order. Type and key are
 //! what rjet makes of a message: the number in its header `reflex_type`, and its subject.
 
-use std::io::Write;
+use std::{collections::BTreeMap, io::Write};
 
 use async_nats::HeaderMap;
 use data_encoding::BASE64;
 use jiff::Timestamp;
-use serde::de::IgnoredAny;
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::event::{BadEvent, Batch, Envelope, Identity, Kind, LineRules, Point, Span, tidy};
 
@@ -25,6 +25,28 @@ pub enum Enveloping {
     Auto,
     /// No message: each payload is a line.
     Never,
+}
+
+/// A message in its envelope, for those who parse lines: `event.parse::<Enveloped<Order>>()`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Enveloped<T = serde_json::Value> {
+    /// Its number in the stream.
+    pub seq: u64,
+    /// Its subject.
+    pub subject: String,
+    /// When it was stored, as RFC 3339 with nanoseconds.
+    pub time: String,
+    /// All values of each header.
+    pub headers: BTreeMap<String, Vec<String>>,
+    /// The number in the header `reflex_type`; 0 without it, and `None` where it is no number.
+    #[serde(rename = "type")]
+    pub event_type: Option<i64>,
+    /// What rjet calls the foreign id: the subject.
+    pub key: String,
+    /// The payload: JSON, a text, or Base64.
+    pub data: T,
+    /// `base64` where the payload is no text.
+    pub encoding: Option<String>,
 }
 
 /// What is known of a message of a stream.
@@ -264,6 +286,11 @@ mod tests {
         assert_eq!(
             (envelope.point.seq, envelope.point.time_us),
             (Some(9), 1_800_000_000_123_456)
+        );
+        let parsed: Enveloped = serde_json::from_str(&line).unwrap();
+        assert_eq!(
+            (parsed.seq, parsed.event_type, parsed.encoding),
+            (9, Some(0), None)
         );
         let (line, _) = written(&message(EVENT.as_bytes()), Enveloping::Always).unwrap();
         assert!(line.ends_with(&format!(r#""data":{EVENT}}}"#)), "{line}");

@@ -31,7 +31,10 @@ use self::{
     settings::SILENCE,
     track::{From, Track},
 };
-pub use self::{line::Enveloping, settings::NatsSourceSettings};
+pub use self::{
+    line::{Enveloped, Enveloping},
+    settings::NatsSourceSettings,
+};
 use super::{Flow, Source, SourceError};
 use crate::{
     STATE,

@@ -1,0 +1,193 @@
+//! For those who come from `rjet` and `reflex`: what is called how here, with examples that compile.
+//!
+//! | rjet, reflex | here |
+//! | --- | --- |
+//! | `WithDefaultStream(…)` | [`StreamPlan`](crate::sink::nats::StreamPlan) in [`SinkSettings::create`](super::SinkSettings::create) |
+//! | `Stream.Insert`, `js.Publish` | [`nats::Sink`](super::Sink), which takes the events of any [source](crate::source) |
+//! | `rjet.NewStream(js, name)`, `Stream.Stream` | [`nats::Source`](super::Source): our own ordered reader, which survives restarts by itself |
+//! | `reflex.NewSpec(stream, cursors, consumer)`, `reflex.Run` | [`Pipeline::new(source, sink).cursor(store)`](crate::Pipeline), [`run`](crate::Pipeline::run) |
+//! | the cursor after which to begin | a saved cursor goes on behind its message; [`Start::Seq`](crate::event::Start) begins with it, 0 with the first there is |
+//! | `StreamFromHead` | no start and no saved cursor |
+//! | `StreamToHead`, `ErrHeadReached` | [`exit_at_end`](super::SourceSettings::exit_at_end), [`Ended::End`](crate::Ended) |
+//! | `WithStreamLag` | [`lag`](super::SourceSettings::lag) |
+//! | `WithSubjectFilter` | [`subjects`](super::SourceSettings::subjects) |
+//! | `ForeignID`, `Type`, `MetaData`, `Timestamp` | `key`, `type`, `data`, `time` of [`Enveloped`](super::Enveloped); [`Event::key`](crate::event::Event::key) |
+//! | `reflex_type`, `SetTypeHeader` | the same header; no number in it is `None` here, and an error there |
+//! | `ErrDroppedMsg`, run again by hand | read again behind the last message; what limits took away is a gap, [`OnGap`](crate::source::OnGap) |
+//! | event filters, which move the cursor | [`Filter`](crate::filter::Filter), or an ingestor that returns `Ok` |
+//! | `rpatterns.BestEffortConsumer`, `DeadLetterConsumer` | [`Route::or_skip`](crate::sink::ingest::Route::or_skip), [`or_dead_letter`](crate::sink::ingest::Route::or_dead_letter), both behind [`retries`](crate::sink::ingest::Route::retries) |
+//! | `rpatterns.ConcurrentConsumer` | [`Ingest::jobs`](crate::sink::ingest::Ingest::jobs), which keeps the order of each key |
+//! | `rpatterns.BatchConsumer` | [`Batches`](crate::sink::ingest::Batches) |
+//! | `rpatterns.AckConsumer` | a [`Sink`](crate::sink::Sink) of your own, which accepts when it likes |
+//! | `rpatterns.Parallel`, `ConsumerShards` | [`Shard`](crate::Shard); with partitions in the subjects each worker reads its share alone |
+//! | `rjet.NewCursorStore(js, namespace)` | [`nats::CursorStore`](super::CursorStore), fenced, a key in a bucket |
+//! | `CursorStore`, `MemCursorStore` | [`CursorStore`](crate::cursor::CursorStore), [`FileCursor`](crate::cursor::FileCursor), [`NoCursor`](crate::cursor::NoCursor) |
+//! | `RunForever` | not needed: an error of [`run`](crate::Pipeline::run) is final |
+//! | `WithConsumerLagAlert`, `WithConsumerActivityTTL` | [`lag_alert`](crate::PipelineSettings::lag_alert), [`idle_timeout`](crate::PipelineSettings::idle_timeout) |
+//! | `fate.Tempt` | [`Fated`](crate::sink::Fated) around a sink |
+//! | `reflex_consumer_lag_seconds`, `_skipped_events_count`, … | [`metrics`](crate::metrics), [`Stats`](crate::Stats) |
+//!
+//! # Spec and Run
+//!
+//! Everything of a stream to a function, at least once and in order, from a cursor in a file:
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use rocketman::{Pipeline, cursor::FileCursor, event::OwnedEvent, sink::ingest::{Ingest, IngestError, Route}};
+//! use rocketman::nats::{Enveloped, Given, NatsSettings, Source, SourceSettings, StreamAddress};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Order { id: u64 }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let address = StreamAddress::parse("nats://localhost/ORDERS")?;
+//!     let variable = |name: &str| std::env::var(name).ok();
+//!     let connection = NatsSettings::resolve(&address.servers, None, &Given::default(), &variable)?;
+//!     let source = SourceSettings::new(connection, address.stream);
+//!
+//!     let orders = Ingest::new().otherwise(Route::new(|event: OwnedEvent| async move {
+//!         let order: Enveloped<Order> = event.event().parse().map_err(IngestError::lasting)?;
+//!         println!("{} is order {} of type {:?}", order.key, order.data.id, order.event_type);
+//!         Ok(())
+//!     }));
+//!     let source = Source::new(source, Arc::default());
+//!     let pipeline = Pipeline::new(source, orders).cursor(FileCursor::open("orders.cursor")?);
+//!     pipeline.run(Default::default()).await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # From the head, to the head, and behind it
+//!
+//! ```
+//! use std::time::Duration;
+//! use rocketman::{event::Start, nats::{NatsSettings, SourceSettings}, source::OnGap};
+//!
+//! let orders = || SourceSettings::new(NatsSettings::default(), "ORDERS");
+//! let from_head = orders();
+//! let everything = SourceSettings { start: Some(Start::Seq(0)), ..orders() };
+//! let behind_4711 = SourceSettings { start: Some(Start::Seq(4712)), ..orders() };
+//! let to_head = SourceSettings { exit_at_end: true, ..everything.clone() };
+//! let five_seconds_late = SourceSettings { lag: Duration::from_secs(5), ..orders() };
+//! let only_paid = SourceSettings { subjects: vec!["orders.*.paid".to_owned()], ..orders() };
+//! let complete_or_not_at_all = SourceSettings { on_gap: OnGap::Fail, ..everything };
+//! ```
+//!
+//! # Filters, retries, dead letters, concurrency
+//!
+//! What returns `Ok` moves the cursor, whatever it did with the event.
+//!
+//! ```no_run
+//! use rocketman::{event::OwnedEvent, sink::{DeadLetterFile, ingest::{Ingest, IngestError, Route}}};
+//!
+//! # async fn store(_: &OwnedEvent) -> Result<(), std::io::Error> { Ok(()) }
+//! # fn main() -> Result<(), rocketman::sink::SinkError> {
+//! let route = Route::new(|event: OwnedEvent| async move {
+//!     if event.key().starts_with("orders.test.") {
+//!         return Ok(());
+//!     }
+//!     store(&event).await.map_err(IngestError::new)
+//! });
+//! let route = route.retries(5).or_dead_letter(DeadLetterFile::open("failed.ndjson")?);
+//! // Eight at once; those of one key stay in order, and the cursor never passes one that is not done.
+//! let orders = Ingest::new().otherwise(route).jobs(8);
+//! # drop(orders);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Shards
+//!
+//! `reflex` hashes by FNV-1 and each shard reads the whole stream. Here it is FNV-1a of the key, which is what NATS partitions by, so
+//! that with a partition in the subjects the server sends each worker its share alone. Each shard has a cursor of its own.
+//!
+//! ```
+//! use rocketman::{Shard, filter::Filter, nats::{NatsSettings, SourceSettings}};
+//!
+//! let second_of_four = Shard::new(2, 4).unwrap();
+//! // By reading everything and dropping what is not ours:
+//! let filter = Filter::default().shard(second_of_four);
+//! // Or by partition, counted from 0: orders.{{partition(4,1)}}.{{wildcard(1)}}
+//! let subject = format!("orders.{}.*", second_of_four.number() - 1);
+//! let source = SourceSettings { subjects: vec![subject], ..SourceSettings::new(NatsSettings::default(), "ORDERS") };
+//! ```
+//!
+//! Where order does not matter, [`durable`](super::SourceSettings::durable) has any number of workers empty the stream as a queue.
+//!
+//! # Insert
+//!
+//! Whatever a source yields goes into a stream: the line as the payload, its names in the subject, its place in the headers. Each event
+//! is there exactly once, in order; the stream itself says where to go on, so that the pipeline has no cursor.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use rocketman::{Pipeline, nats, sink::nats::StreamPlan, source::{Jetstream, jetstream::JetstreamSettings}};
+//!
+//! # async fn insert() -> Result<(), Box<dyn std::error::Error>> {
+//! let address = nats::StreamAddress::parse("nats://localhost/FIREHOSE")?;
+//! let variable = |name: &str| std::env::var(name).ok();
+//! let connection = nats::NatsSettings::resolve(&address.servers, None, &nats::Given::default(), &variable)?;
+//! let settings = nats::SinkSettings {
+//!     prefix: "atproto".to_owned(),
+//!     create: Some(StreamPlan::default()),
+//!     ..nats::SinkSettings::new(connection, address.stream)
+//! };
+//! let source = Jetstream::new(JetstreamSettings::default(), Arc::default());
+//! let pipeline = Pipeline::new(source, nats::Sink::new(settings));
+//! println!("{:?}", pipeline.run(Default::default()).await?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! An event of your own is a line like any other: give the pipeline a [source](crate::source::Source) that
+//! [pushes](crate::event::Batch::push) it. Its `did` is the key, its `kind` and its collection the type, its `time_us` the time.
+//!
+//! # A cursor store
+//!
+//! A key in a bucket, saved in batches: at [`PipelineSettings::save_every`](crate::PipelineSettings::save_every), and on every way of
+//! stopping. Each save names the revision it replaces, and a second process with the same key is refused before it begins.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use rocketman::{Pipeline, nats, sink::StdoutSink, source::{Jetstream, jetstream::JetstreamSettings}};
+//!
+//! # async fn keep() -> Result<(), Box<dyn std::error::Error>> {
+//! let address = nats::KeyAddress::parse("nats://localhost/cursors/posts")?;
+//! let variable = |name: &str| std::env::var(name).ok();
+//! let connection = nats::NatsSettings::resolve(&address.servers, None, &nats::Given::default(), &variable)?;
+//! let cursor = nats::CursorStore::new(nats::CursorSettings { nats: connection, address, create_bucket: true });
+//! let source = Jetstream::new(JetstreamSettings::default(), Arc::default());
+//! let pipeline = Pipeline::new(source, StdoutSink::new(false)).cursor(cursor);
+//! pipeline.run(Default::default()).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Fate
+//!
+//! Deliveries that fail on purpose, after the event was taken and before it counts:
+//!
+//! ```
+//! use rocketman::sink::{Fate, Fated, ingest::Ingest};
+//!
+//! let one_in_a_thousand = Fated::new(Ingest::new(), Some(Fate::new(0.001, 7)));
+//! ```
+//!
+//! # Alerts and metrics
+//!
+//! ```no_run
+//! use std::{sync::Arc, time::Duration};
+//! use rocketman::{Pipeline, PipelineSettings, Stats, nats::{NatsSettings, Source, SourceSettings}, sink::ingest::Ingest};
+//!
+//! let settings = PipelineSettings {
+//!     lag_alert: Some(Duration::from_secs(30 * 60)),
+//!     idle_timeout: Some(Duration::from_secs(24 * 3600)),
+//!     ..PipelineSettings::default()
+//! };
+//! let stats = Arc::new(Stats::default());
+//! let source = Source::new(SourceSettings::new(NatsSettings::default(), "ORDERS"), Arc::clone(&stats));
+//! let pipeline = Pipeline::new(source, Ingest::new()).settings(settings).stats(Arc::clone(&stats));
+//! println!("{:?} behind, {} events done", stats.lag(), stats.accepted());
+//! # drop(pipeline);
+//! ```
