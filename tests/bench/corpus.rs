@@ -28,6 +28,17 @@ pub struct Corpus {
     n_events: usize,
 }
 
+/// The events alone, without what ends a run.
+pub fn lines(n_events: usize) -> Vec<String> {
+    let mut random = Random(7);
+    let bodies: Vec<String> = (0..DIFFERENT.min(n_events))
+        .map(|_| body(&mut random))
+        .collect();
+    (0..n_events)
+        .map(|n| event(n, &bodies[n % bodies.len()], &mut random))
+        .collect()
+}
+
 impl Corpus {
     pub fn generate(n_events: usize) -> Self {
         let mut compressor = Compressor::new();

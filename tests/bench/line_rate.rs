@@ -9,6 +9,8 @@
 //! `cargo bench -- programs` compares a program for each event with `xargs -P`, and measures programs that live on.
 //! `ROCKETMAN_BENCH_STARTS` sets how many are started (3,000).
 //!
+//! `cargo bench -- nats-source` reads a stream of a NATS server, found by `NATS_SERVER` or on PATH, beside a bare pull consumer.
+//!
 //! `cargo bench -- instructions` counts instructions per event with valgrind, which come out alike on every machine and under every load.
 
 #![allow(
@@ -29,6 +31,7 @@ mod latency;
 mod measure;
 mod programs;
 mod server;
+mod streams;
 
 use self::{
     corpus::Corpus,
@@ -56,6 +59,8 @@ fn main() {
         ["serve", n_events] => server::serve(&Corpus::generate(n_events.parse().unwrap())),
         ["dids", n_events] => print!("{}", corpus::dids(n_events.parse().unwrap())),
         ["instructions"] => instructions::count(),
+        ["bare-pull", url, n_messages] => streams::bare(url, n_messages.parse().unwrap()),
+        ["nats-source"] => streams::compare(),
         ["latency"] => latency::measure(),
         ["programs"] => programs::measure(),
         [] => compare(""),

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wait4::Wait4;
+use wait4::{ResUse, Wait4};
 
 use super::server::Server;
 
@@ -228,6 +228,16 @@ fn first_byte(command: &mut Command) -> Duration {
 }
 
 impl Measured {
+    /// A run whose first line was not waited for.
+    pub fn new(used: &ResUse, wall: Duration) -> Self {
+        Self {
+            cpu: used.rusage.utime + used.rusage.stime,
+            wall,
+            peak_bytes: used.rusage.maxrss,
+            first_byte: None,
+        }
+    }
+
     /// The median of each figure by itself.
     pub fn median(all: &[Self]) -> Self {
         fn middle<T: Ord + Copy>(all: &[Measured], figure: impl Fn(&Measured) -> T) -> T {
