@@ -129,6 +129,16 @@ pub enum NatsError {
         /// The stream.
         stream: String,
     },
+    /// The stream is a work queue, whose messages are there for one consumer, and until it acknowledges them.
+    #[error(
+        "{servers} has '{stream}' as a work queue, which cannot be read without acknowledgements"
+    )]
+    Queue {
+        /// The servers.
+        servers: String,
+        /// The stream.
+        stream: String,
+    },
     /// The user may not do that.
     #[error("{servers} does not allow it: {answer}")]
     Forbidden {
@@ -191,6 +201,7 @@ impl NatsError {
             | Self::TooOld { .. }
             | Self::NoJetStream { .. }
             | Self::NoStream { .. }
+            | Self::Queue { .. }
             | Self::Tls { .. } => ErrorKind::Usage,
             Self::Unreachable { .. } => ErrorKind::Unreachable,
             Self::LockedOut { .. } | Self::Forbidden { .. } => ErrorKind::Refused,
@@ -228,6 +239,9 @@ impl NatsError {
             }
             Self::NoStream { .. } => {
                 "nats stream ls shows those that there are; a sink makes its own with --create-stream"
+            }
+            Self::Queue { .. } => {
+                "share its durable consumer with --durable NAME: each message is then acknowledged once the output has accepted it"
             }
             Self::Forbidden { .. } => {
                 "have the user allowed to publish there and to subscribe to its inbox: nats auth user edit, or permissions in the server's configuration"

@@ -25,6 +25,9 @@ const LEAST_PROGRESS: Duration = Duration::from_millis(100);
 /// The server's number of the error that there is no such consumer.
 const NO_SUCH_CONSUMER: u64 = 10_014;
 
+/// The server's numbers of the errors that a work queue is answered with: acknowledgements are needed, one consumer for each subject.
+const FOR_QUEUES: [u64; 4] = [10_084, 10_098, 10_099, 10_100];
+
 /// The server forgets a consumer that asked for nothing for this long.
 const INACTIVE: Duration = Duration::from_secs(60);
 
@@ -36,6 +39,8 @@ pub(super) struct Wanted {
     /// What stands before the names of the server's functions.
     pub(super) prefix: String,
     pub(super) silence: Duration,
+    /// It is a work queue, to be read from its first message.
+    pub(super) is_queue: bool,
     /// The consumer that is shared with others, if one is.
     pub(super) durable: Option<String>,
 }
@@ -122,9 +127,16 @@ impl Consumer {
         let subject = consumer.choose(&mut config, &wanted.subjects);
         let request = json!({ "stream_name": wanted.stream, "config": config });
         let action = format!("read the stream '{}'", wanted.stream);
-        let info = connection.request(&subject, &request).await;
-        let info = info.map_err(|failed| connection.failed(failed, &action))?;
-        Ok((consumer, info))
+        match connection.request(&subject, &request).await {
+            Ok(info) => Ok((consumer, info)),
+            Err(RequestFailed::Answer(error)) if FOR_QUEUES.contains(&error.error_code().0) => {
+                Err(NatsError::Queue {
+                    servers: connection.servers().to_owned(),
+                    stream: wanted.stream.clone(),
+                })
+            }
+            Err(failed) => Err(connection.failed(failed, &action)),
+        }
     }
 
     /// Takes a share of a durable one, whose messages are acknowledged one by one. Where there is none of that name it is made, and
@@ -157,18 +169,21 @@ impl Consumer {
                     "max_ack_pending": MAX_ACK_PENDING,
                     "replay_policy": "instant",
                 });
-                begin(&mut config, from);
+                if wanted.is_queue {
+                    // Nothing else is possible there, and nothing less is wanted.
+                    config["deliver_policy"] = "all".into();
+                } else {
+                    begin(&mut config, from);
+                }
                 let subject = consumer.choose(&mut config, &wanted.subjects);
                 let request = json!({ "stream_name": wanted.stream, "config": config });
                 match connection.request(&subject, &request).await {
                     Ok(info) => info,
-                    // Somebody else was quicker, and began elsewhere.
-                    Err(RequestFailed::Answer(_)) => {
-                        let info = consumer.info(connection).await?;
-                        tracing::debug!(name, "another worker made the consumer");
-                        info
-                    }
-                    Err(failed) => return Err(connection.failed(failed, &action)),
+                    // Perhaps another worker was quicker, and began elsewhere.
+                    Err(failed) => match consumer.info(connection).await {
+                        Ok(info) => info,
+                        Err(_) => return Err(connection.failed(failed, &action)),
+                    },
                 }
             }
             Err(failed) => return Err(connection.failed(failed, &action)),

@@ -16,6 +16,7 @@ mod window;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
+use async_nats::jetstream::stream::RetentionPolicy;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until, timeout},
@@ -40,7 +41,7 @@ use crate::{
     STATE,
     backoff::Backoff,
     error::{chain, printable},
-    event::{Batch, Origin, Place, Point, show_time},
+    event::{Batch, Origin, Place, Point, Start, show_time},
     metrics,
     nats::{Connection, NatsError},
     pace::Pace,
@@ -178,6 +179,8 @@ impl NatsSource {
             prefix: self.settings.api_prefix(),
             silence: self.settings.frame_timeout.min(SILENCE),
             durable: self.settings.durable.clone(),
+            is_queue: info.config.retention == RetentionPolicy::WorkQueue
+                && matches!(self.settings.start, None | Some(Start::Seq(0))),
         };
         let origin = Origin {
             source: SOURCE.into(),

@@ -7,6 +7,7 @@ use std::{convert::Infallible, future::poll_fn, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
+    task::unconstrained,
     time::{Instant, sleep_until, timeout},
 };
 
@@ -211,9 +212,11 @@ impl Session {
                 ..
             } = self;
             let quiet_until = *last_frame + *silence;
+            let drained = poll_fn(|cx| inbox.poll_drain(cx, reader, batch, *next_look, last_frame));
             tokio::select! {
                 biased;
-                drained = poll_fn(|cx| inbox.poll_drain(cx, reader, batch, *next_look, last_frame)) => {
+                // What waits is bounded, and is to fill the batch: without this it would be 128 messages at a time.
+                drained = unconstrained(drained) => {
                     if !matches!(drained, Drained::Heartbeat) {
                         self.beats = 0;
                     }

@@ -110,6 +110,30 @@ fn a_slow_worker_keeps_what_it_has() {
 }
 
 #[test]
+fn a_work_queue_is_read_with_acknowledgements_from_its_first_message() {
+    let Some(nats) =
+        Nats::start("a_work_queue_is_read_with_acknowledgements_from_its_first_message")
+    else {
+        return;
+    };
+    let queue = stream::Config {
+        retention: stream::RetentionPolicy::WorkQueue,
+        ..stream::Config::default()
+    };
+    make(&nats, "S", queue);
+    publish(&nats, "s.a", numbers(1..4));
+    let tail = || Rocketman::tail(&nats.address("S")).with("-e");
+    let without = tail().with("--cursor 0").run();
+    without.assert_says(2, &["as a work queue", "--durable NAME"]);
+    let elsewhere = tail().with("--cursor 2 --durable work").run();
+    elsewhere.assert_says(1, &["must be deliver all"]);
+    let output = tail().with("--durable work").succeed();
+    assert_eq!(numbers_in(output.lines()), [1, 2, 3]);
+    assert_eq!(state_of(&nats, "work"), (0, 0));
+    assert_eq!(tail().with("--durable work").succeed().stdout, "");
+}
+
+#[test]
 fn a_consumer_that_does_not_fit_is_refused() {
     let Some(nats) = Nats::start("a_consumer_that_does_not_fit_is_refused") else {
         return;
