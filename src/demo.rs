@@ -35,13 +35,14 @@ impl DemoServer {
         let stop = CancellationToken::new();
         let (tell, told) = sync_channel(1);
         let until = stop.clone();
+        let name = demo.lasting_name();
         let thread = thread::Builder::new()
             .name("demo".to_owned())
             .spawn(move || serve(demo, &tell, until))?;
         let address: SocketAddr = told.recv().map_err(io::Error::other)??;
         let endpoint = Endpoint::parse(&format!("ws://{address}/subscribe"));
         Ok(Self {
-            endpoint: endpoint.map_err(io::Error::other)?,
+            endpoint: endpoint.map_err(io::Error::other)?.named(name),
             stop,
             thread: Some(thread),
         })

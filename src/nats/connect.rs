@@ -58,6 +58,8 @@ pub struct Connection {
     jetstream: Context,
     status: watch::Receiver<Status>,
     servers: Arc<str>,
+    /// What requests to JetStream begin with.
+    api: Arc<str>,
 }
 
 impl Connection {
@@ -104,17 +106,24 @@ impl Connection {
             });
         }
         let context = ContextBuilder::new().timeout(settings.request_timeout);
-        let jetstream = match (&settings.js_api_prefix, &settings.js_domain) {
-            (Some(prefix), _) => context.api_prefix(prefix).build(client.clone()),
-            (None, Some(domain)) => context.domain(domain).build(client.clone()),
-            (None, None) => context.build(client.clone()),
+        let api = match (&settings.js_api_prefix, &settings.js_domain) {
+            (Some(prefix), _) => prefix.clone(),
+            (None, Some(domain)) => format!("$JS.{domain}.API"),
+            (None, None) => "$JS.API".to_owned(),
         };
+        let jetstream = context.api_prefix(api.as_str()).build(client.clone());
         Ok(Self {
             client,
             jetstream,
             status: watched,
             servers: settings.shown().into(),
+            api: api.into(),
         })
+    }
+
+    /// The whole subject of a request to JetStream.
+    pub(crate) fn api_subject(&self, rest: &str) -> String {
+        format!("{}.{rest}", self.api)
     }
 
     /// The client library's own connection.

@@ -51,6 +51,25 @@ fn the_same_seed_gives_the_same_events_plain_or_compressed() {
 }
 
 #[test]
+fn a_demo_without_a_clock_goes_on_with_a_cursor_as_one_stream() {
+    let folder = tempfile::tempdir().unwrap();
+    let cursor = folder.path().join("cursor");
+    let numbers = |source: &str, n: u32| {
+        let call = Rocketman::new(["tail", source, "--cursor-file"]).arg(&cursor);
+        let output = call.with(&format!("-n {n}")).succeed();
+        let parsed = timeless(&output).into_iter();
+        parsed
+            .map(|event| event["cursor"].as_u64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    let source = "demo:?rate=max&seed=7";
+    assert_eq!(numbers(source, 10), (1..=10).collect::<Vec<_>>());
+    assert_eq!(numbers(source, 500), (11..=510).collect::<Vec<_>>());
+    let output = Rocketman::new(["cursor", "show"]).arg(&cursor).succeed();
+    assert!(output.stdout.contains(source), "{}", output.stdout);
+}
+
+#[test]
 fn an_hour_of_history_is_there_and_ends_now() {
     let output = demo("demo:?rate=100", "--since 30s --exit-at-end");
     let n = output.lines().len();

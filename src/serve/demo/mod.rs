@@ -104,6 +104,13 @@ impl Demo {
         })
     }
 
+    /// What tells its events apart from those of other demos, where a number means the same event whenever it is served: not
+    /// where numbers go with the clock.
+    #[cfg(feature = "cli")]
+    pub(crate) fn lasting_name(&self) -> Option<String> {
+        (self.rate == Rate::Max).then(|| self.to_string())
+    }
+
     /// When event `n` happened.
     fn time_us(&self, n: u64, start_us: u64) -> u64 {
         match self.rate {

@@ -124,12 +124,17 @@ impl Sink for NatsSink {
             let until = show_time(position.point.time_us);
             info!(target: STATE, stream = shown, seq, until, "the stream '{shown}' has events up to {until}");
         }
+        let recent = match seq {
+            0 => Vec::new(),
+            _ => stream::recent(&connection, name, &info).await,
+        };
         let id: String = std::iter::repeat_with(fastrand::alphanumeric)
             .take(8)
             .collect();
         let form = Form::new(name, prefix, *partitions, &id);
         let sizes = (window.get(), nats.request_timeout);
-        let writer = Writer::start(connection, info, &tail, form, id, sizes).await?;
+        let mut writer = Writer::start(connection, info, &tail, form, id, sizes).await?;
+        writer.know(recent);
         self.writer = Some(writer);
         Ok(tail.position)
     }

@@ -3,11 +3,16 @@
 use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
+use futures_util::StreamExt;
+use serde::Deserialize;
 use serde_json::json;
+use tokio::time::timeout;
+use tracing::debug;
 
 use super::{StreamError, message::Tail};
 use crate::{
     error::printable,
+    event::Identity,
     nats::{Connection, NatsError, RequestFailed, Stored},
     sink::SinkError,
 };
@@ -199,6 +204,80 @@ pub(super) async fn tail(
             Err(connection.failed(failed, &action))
         }
     }
+}
+
+/// How many of the last events are asked for: more than the public network has in the ten seconds that a resume by time goes back.
+const RECENT: u64 = 20_000;
+
+/// How long that may take; it is only for what a source sends again, and only where it cannot tell.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The last events of the stream, as far as they can be had.
+pub(super) async fn recent(connection: &Connection, stream: &str, info: &Info) -> Vec<Identity> {
+    let mut ids = Vec::new();
+    match timeout(PATIENCE, read_recent(connection, stream, info, &mut ids)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!(error, "the last events of the stream cannot be read"),
+        Err(_) => debug!(
+            n = ids.len(),
+            "not all of the last events of the stream came in time"
+        ),
+    }
+    ids
+}
+
+async fn read_recent(
+    connection: &Connection,
+    stream: &str,
+    info: &Info,
+    ids: &mut Vec<Identity>,
+) -> Result<(), String> {
+    let said = |error: &dyn std::error::Error| printable(&error.to_string());
+    let first = info.state.last_sequence.saturating_sub(RECENT - 1).max(1);
+    let wanted = json!({
+        "stream_name": stream,
+        "config": {
+            "deliver_policy": "by_start_sequence",
+            "opt_start_seq": first,
+            "ack_policy": "none",
+            "headers_only": true,
+            "mem_storage": true,
+            "num_replicas": 1,
+            "inactive_threshold": PATIENCE.as_nanos(),
+        },
+    });
+    let subject = format!("CONSUMER.CREATE.{stream}");
+    let made = connection.request::<Made>(&subject, &wanted).await;
+    let Made { name } = made.map_err(|failed| format!("{failed:?}"))?;
+    let client = connection.client();
+    let inbox = client.new_inbox();
+    let mut messages = client
+        .subscribe(inbox.clone())
+        .await
+        .map_err(|error| said(&error))?;
+    let next = connection.api_subject(&format!("CONSUMER.MSG.NEXT.{stream}.{name}"));
+    let request = json!({ "batch": RECENT, "no_wait": true }).to_string();
+    client
+        .publish_with_reply(next, inbox, request.into())
+        .await
+        .map_err(|error| said(&error))?;
+    while let Some(message) = messages.next().await {
+        if message.status.is_some() {
+            break;
+        }
+        let id = message
+            .headers
+            .as_ref()
+            .and_then(|headers| headers.get("Nats-Msg-Id"));
+        ids.extend(id.and_then(|id| Identity::parse(id.as_str())));
+    }
+    Ok(())
+}
+
+/// A consumer that was made.
+#[derive(Deserialize)]
+struct Made {
+    name: String,
 }
 
 #[cfg(test)]

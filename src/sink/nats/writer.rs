@@ -23,7 +23,7 @@ use crate::{
     STATE,
     backoff::Backoff,
     error::{chain, printable},
-    event::{Batch, Origin},
+    event::{Batch, Identity, Origin},
     nats::{Connection, NatsError, RequestFailed, Status},
     sink::{Ledger, SinkError},
 };
@@ -122,6 +122,13 @@ impl Writer {
             ledger: Ledger::default(),
             repeats: 0,
         })
+    }
+
+    /// These events are in the stream already.
+    pub(super) fn know(&mut self, events: Vec<Identity>) {
+        for event in events {
+            self.recent.note(event);
+        }
     }
 
     /// Counts what is accepted here from now on.

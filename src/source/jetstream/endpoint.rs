@@ -40,6 +40,8 @@ pub struct Endpoint {
     host: Host<String>,
     port: u16,
     path: String,
+    /// What positions call it, where that is not its address.
+    name: Option<String>,
 }
 
 impl Endpoint {
@@ -91,14 +93,21 @@ impl Endpoint {
             host,
             port,
             path: path.to_owned(),
+            name: None,
         })
+    }
+
+    /// Has positions call it so, whatever its address: it serves the same stream under another one next time.
+    #[cfg(feature = "cli")]
+    pub(crate) fn named(self, name: Option<String>) -> Self {
+        Self { name, ..self }
     }
 
     /// The stream of this server, as positions name it.
     pub fn origin(&self) -> Origin {
         Origin {
             source: SOURCE.into(),
-            host: self.to_string(),
+            host: self.name.clone().unwrap_or_else(|| self.to_string()),
             instance: None,
         }
     }

@@ -53,11 +53,11 @@ impl Rotation {
     }
 
     /// Begins with the server of this address; returns whether there is one.
-    pub(super) fn begin_with(&mut self, address: &str) -> bool {
+    pub(super) fn begin_with(&mut self, host: &str) -> bool {
         let known = self
             .endpoints
             .iter()
-            .position(|endpoint| endpoint.to_string() == address);
+            .position(|endpoint| endpoint.origin().host == host);
         self.current = known.unwrap_or(0);
         known.is_some()
     }

@@ -177,6 +177,39 @@ fn events_that_come_again_in_the_source_are_written_once() {
     assert_holds(&nats, &expected);
 }
 
+/// Another server, and longer after the first than the NATS server knows duplicates: the resume goes back by time.
+#[test]
+fn what_another_server_sends_again_after_a_restart_is_not_written_again() {
+    let Some(nats) =
+        Nats::start("what_another_server_sends_again_after_a_restart_is_not_written_again")
+    else {
+        return;
+    };
+    let server = |events: std::ops::Range<u64>| {
+        Server::one(move |request| {
+            let mut connection = request.accept();
+            connection.send_all(events.map(post));
+            connection.until_closed();
+        })
+    };
+    let short = |url: &str, n| writing(url, &nats, n).with("--stream-dupe-window 100ms");
+    let first = server(0..3000);
+    short(&first.url(), 3000).succeed();
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let second = server(500..4000);
+    // The source itself knows the very last event, and drops that.
+    let output = short(&second.url(), 3499).succeed();
+    output.assert_says(
+        0,
+        &[
+            "resuming by time",
+            "events came again and were not written again",
+        ],
+    );
+    let expected: Vec<_> = (0..4000).map(post).collect();
+    assert_holds(&nats, &expected);
+}
+
 #[test]
 fn partitions_keep_an_account_together() {
     let Some(nats) = Nats::start("partitions_keep_an_account_together") else {
