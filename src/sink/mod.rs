@@ -82,7 +82,7 @@ pub trait Sink: Send {
     }
 
     /// Ends at once what is still under way: [`Sink::accept`] or [`Sink::finish`] took longer than there is patience for, and was
-    /// dropped. Nothing is asked of the sink afterwards.
+    /// dropped. Nothing but `saved` is called afterwards.
     fn abandon(&mut self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
