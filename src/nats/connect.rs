@@ -1,28 +1,23 @@
-//! The connection to the servers, which looks after itself, and requests over it.
+//! The connection to the servers, which looks after itself.
 
 use std::{
+    future::Ready,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use async_nats::{
-    Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerError,
-    jetstream::{
-        Context,
-        context::{ContextBuilder, RequestErrorKind},
-        response::Response,
-        stream,
-    },
+    Client, ConnectError, ConnectErrorKind, Event, ServerError,
+    jetstream::{Context, context::ContextBuilder},
 };
 use rustls::Error as TlsError;
-use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
 };
 use tracing::{info, warn};
 
-use super::{Login, NatsError, NatsSettings};
+use super::{NatsError, NatsSettings, options::options};
 use crate::{
     STATE,
     backoff::Backoff,
@@ -31,9 +26,6 @@ use crate::{
 
 /// The longest wait between two tries to get a lost connection back.
 const RECONNECT: Duration = Duration::from_secs(1);
-
-/// How often a server is asked whether it is there; after two questions without an answer the connection counts as lost.
-const PING: Duration = Duration::from_secs(10);
 
 /// How often it is said that a connection is still lost.
 const REMIND: Duration = Duration::from_secs(30);
@@ -55,9 +47,9 @@ pub struct Status {
 #[derive(Debug, Clone)]
 pub struct Connection {
     client: Client,
-    jetstream: Context,
-    status: watch::Receiver<Status>,
-    servers: Arc<str>,
+    pub(super) jetstream: Context,
+    pub(super) status: watch::Receiver<Status>,
+    pub(super) servers: Arc<str>,
     /// What requests to JetStream begin with.
     api: Arc<str>,
 }
@@ -71,7 +63,10 @@ impl Connection {
         let (status, watched) = watch::channel(Status::default());
         let status = Arc::new(status);
         let client = loop {
-            let options = options(settings, Arc::clone(&status)).await?;
+            let options = options(settings)
+                .await?
+                .reconnect_delay_callback(reconnect_wait)
+                .event_callback(telling(settings, Arc::clone(&status)));
             let error = match options.connect(&settings.servers).await {
                 Ok(client) => break client,
                 Err(error) => error,
@@ -145,204 +140,19 @@ impl Connection {
     pub fn status(&self) -> watch::Receiver<Status> {
         self.status.clone()
     }
-
-    /// Everything about a stream.
-    pub async fn stream_info(&self, stream: &str) -> Result<stream::Info, NatsError> {
-        let action = format!("look at the stream '{stream}'");
-        let subject = format!("STREAM.INFO.{stream}");
-        match self.request(&subject, &()).await {
-            Err(RequestFailed::Answer(error)) if error.error_code().0 == NO_SUCH_STREAM => {
-                Err(NatsError::NoStream {
-                    servers: self.servers.to_string(),
-                    stream: printable(stream),
-                })
-            }
-            Err(failed) => Err(self.failed(failed, &action)),
-            Ok(info) => Ok(info),
-        }
-    }
-
-    /// Asks JetStream for something, and waits for the answer. A refusal by permissions is told at once, not after the wait.
-    ///
-    /// Cancel safety: dropped at any time; the request may be carried out all the same.
-    pub(crate) async fn request<T: DeserializeOwned>(
-        &self,
-        subject: &str,
-        payload: &impl Serialize,
-    ) -> Result<T, RequestFailed> {
-        let mut status = self.status.clone();
-        let forbidden_before = status.borrow().forbidden.clone();
-        let is_new = |status: &Status| {
-            status.forbidden != forbidden_before
-                && status
-                    .forbidden
-                    .as_ref()
-                    .is_some_and(|(_, answer)| answer.contains(subject))
-        };
-        let answer = self.jetstream.request(subject.to_owned(), payload);
-        tokio::select! {
-            answer = answer => match answer {
-                Ok(Response::Ok(value)) => Ok(value),
-                Ok(Response::Err { error }) => Err(RequestFailed::Answer(error)),
-                Err(error) => Err(match error.kind() {
-                    RequestErrorKind::NoResponders => RequestFailed::NobodyThere,
-                    RequestErrorKind::TimedOut => RequestFailed::Silent,
-                    _ => RequestFailed::Client(error.into()),
-                }),
-            },
-            Ok(status) = status.wait_for(is_new) => {
-                let answer = status.forbidden.as_ref().map(|(_, answer)| answer.clone());
-                Err(RequestFailed::Forbidden(answer.unwrap_or_default()))
-            }
-        }
-    }
-
-    /// A failed request in the words of its user.
-    pub(crate) fn failed(&self, failed: RequestFailed, action: &str) -> NatsError {
-        let (servers, action) = (self.servers.to_string(), printable(action));
-        match failed {
-            RequestFailed::NobodyThere => NatsError::NoJetStream {
-                servers,
-                answer: None,
-            },
-            RequestFailed::Silent => NatsError::Silent { action, servers },
-            RequestFailed::Forbidden(answer) => NatsError::Forbidden { servers, answer },
-            RequestFailed::Client(source) => NatsError::Client { action, source },
-            RequestFailed::Answer(error) => {
-                let code = error.error_code().0;
-                let answer = printable(&error.to_string());
-                match code {
-                    NOT_ENABLED | NOT_ENABLED_FOR_ACCOUNT => NatsError::NoJetStream {
-                        servers,
-                        answer: Some(answer),
-                    },
-                    code if LIMITS.contains(&code) => NatsError::Limit {
-                        action,
-                        servers,
-                        answer,
-                    },
-                    _ => NatsError::Answer {
-                        action,
-                        servers,
-                        answer,
-                    },
-                }
-            }
-        }
-    }
 }
 
-/// Why a request to JetStream brought nothing.
-#[derive(Debug)]
-pub(crate) enum RequestFailed {
-    /// Nobody listens there: no JetStream, no such consumer, or no leader just now.
-    NobodyThere,
-    /// No answer came.
-    Silent,
-    /// The user may not do that.
-    Forbidden(String),
-    /// The server's own error.
-    Answer(async_nats::jetstream::Error),
-    /// The client library failed.
-    Client(Box<dyn std::error::Error + Send + Sync>),
-}
-
-/// The server's numbers of errors (server/errors.json of nats-server).
-pub(crate) const NO_SUCH_STREAM: u64 = 10_059;
-const NOT_ENABLED: u64 = 10_076;
-const NOT_ENABLED_FOR_ACCOUNT: u64 = 10_039;
-
-/// Resources, storage, streams and consumers of the account or the server.
-const LIMITS: [u64; 8] = [
-    10_002, 10_023, 10_026, 10_027, 10_028, 10_046, 10_047, 10_120,
-];
-
-/// How to connect. Files are read here, so that one that is missing is told by its name.
-async fn options(
+/// What is done with what happens to the connection.
+fn telling(
     settings: &NatsSettings,
     status: Arc<watch::Sender<Status>>,
-) -> Result<ConnectOptions, NatsError> {
-    let mut options = ConnectOptions::new()
-        .name(&settings.name)
-        .connection_timeout(settings.connect_timeout)
-        .request_timeout(Some(settings.request_timeout))
-        .ping_interval(PING)
-        .reconnect_delay_callback(reconnect_wait);
-    options = match &settings.login {
-        Login::Nobody => options,
-        Login::Password { user, password } => {
-            options.user_and_password(user.clone(), password.reveal().to_owned())
-        }
-        Login::Token(token) => options.token(token.reveal().to_owned()),
-        Login::Credentials(path) => {
-            let what = "credentials file";
-            let text = read(what, path).await?;
-            let path = path.clone();
-            options
-                .credentials(&text)
-                .map_err(|_| NatsError::Empty { what, path })?
-        }
-        Login::Nkey(path) => {
-            let what = "nkey file";
-            let text = read(what, path).await?;
-            let seed = text
-                .lines()
-                .map(str::trim)
-                .find(|line| line.starts_with("SU"));
-            let path = path.clone();
-            options.nkey(seed.ok_or(NatsError::Empty { what, path })?.to_owned())
-        }
-        Login::Jwt { jwt, seed } => {
-            let (jwt, seed) = (jwt.reveal().trim(), seed.reveal().trim());
-            let text = format!(
-                "-----BEGIN NATS USER JWT-----\n{jwt}\n------END NATS USER JWT------\n\n\
-                 -----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
-            );
-            options
-                .credentials(&text)
-                .map_err(|_| NatsError::Variable {
-                    name: "NATS_SEED",
-                    text: String::new(),
-                    what: "not the seed of an nkey",
-                })?
-        }
-    };
-    if let Some(path) = &settings.tls_ca {
-        read("file of certificates", path).await?;
-        options = options
-            .add_root_certificates(path.clone())
-            .require_tls(true);
-    }
-    if let Some((cert, key)) = &settings.tls_identity {
-        read("certificate", cert).await?;
-        read("key", key).await?;
-        options = options
-            .add_client_certificate(cert.clone(), key.clone())
-            .require_tls(true);
-    }
-    if settings.tls_first {
-        options = options.tls_first();
-    }
-    if let Some(prefix) = &settings.inbox_prefix {
-        options = options.custom_inbox_prefix(prefix);
-    }
+) -> impl Fn(Event) -> Ready<()> + Send + Sync + 'static {
     let servers: Arc<str> = settings.shown().into();
     let lost = Arc::new(Mutex::new(Lost::default()));
-    Ok(options.event_callback(move |event| {
+    move |event| {
         note(&event, &status, &servers, &lost);
         std::future::ready(())
-    }))
-}
-
-async fn read(what: &'static str, path: &std::path::Path) -> Result<String, NatsError> {
-    let file = path.to_owned();
-    let text = tokio::task::spawn_blocking(move || std::fs::read_to_string(file)).await;
-    text.unwrap_or_else(|lost| Err(std::io::Error::other(lost)))
-        .map_err(|source| NatsError::File {
-            what,
-            path: path.to_owned(),
-            source,
-        })
+    }
 }
 
 /// With full jitter, so that many clients do not come back at once.

@@ -10,17 +10,20 @@ mod address;
 mod connect;
 mod context;
 mod error;
+mod options;
+mod request;
 pub mod rjet;
+mod settings;
 mod stored;
 
 pub use self::{
     address::{AddressError, KeyAddress, Servers, StreamAddress},
     connect::{Connection, Status},
-    context::{Given, Login, NatsSettings, Secret},
     error::NatsError,
+    settings::{Given, Login, NatsSettings, Secret},
 };
 pub(crate) use self::{
-    connect::RequestFailed,
+    request::RequestFailed,
     stored::{Stored, StoredMessage},
 };
 pub use crate::{

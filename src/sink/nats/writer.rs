@@ -1,11 +1,12 @@
-//! Writing to the stream: sends what may be sent, takes answers, and looks at the stream when something was refused or lost.
+//! Writing to the stream: sends what may be sent, and looks at the stream when something was refused or lost.
+
+mod answers;
 
 use std::{sync::Arc, time::Duration};
 
-use async_nats::{StatusCode, Subscriber, client::PublishErrorKind, jetstream::stream::Info};
+use async_nats::{Subscriber, client::PublishErrorKind, jetstream::stream::Info};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
-use serde::Deserialize;
 use tokio::{
     sync::watch,
     time::{Instant, sleep, sleep_until},
@@ -24,7 +25,7 @@ use crate::{
     backoff::Backoff,
     error::{chain, printable},
     event::{Batch, Identity, Origin},
-    nats::{Connection, NatsError, RequestFailed, Status},
+    nats::{Connection, NatsError, Status},
     sink::{Ledger, SinkError},
 };
 
@@ -33,25 +34,6 @@ const MAX_BACKOFF: Duration = Duration::from_secs(2);
 
 /// After so many looks in vain it is said, and then after as many again.
 const SAID_EVERY: u32 = 10;
-
-/// The server's numbers of its errors.
-mod code {
-    pub(super) const UNAVAILABLE: u64 = 10_008;
-    pub(super) const MESSAGE_TOO_LARGE: u64 = 10_054;
-    pub(super) const ANOTHER_STREAM: u64 = 10_060;
-    pub(super) const WRONG_LAST: [u64; 3] = [10_070, 10_071, 10_164];
-    pub(super) const STORE_FAILED: u64 = 10_077;
-}
-
-/// What comes back for a message.
-#[derive(Debug, Deserialize)]
-struct Ack {
-    #[serde(default)]
-    seq: u64,
-    #[serde(default)]
-    duplicate: bool,
-    error: Option<async_nats::jetstream::Error>,
-}
 
 /// The stream, while it is written to.
 #[derive(Debug)]
@@ -279,69 +261,6 @@ impl Writer {
         Ok(())
     }
 
-    fn take_answer(&mut self, message: &async_nats::Message) -> Result<(), SinkError> {
-        let reply = message
-            .subject
-            .strip_prefix(&*self.inbox)
-            .and_then(|rest| rest.strip_prefix('.')?.split_once('.'))
-            .and_then(|(generation, number)| {
-                Some((generation.parse().ok()?, number.parse().ok()?))
-            });
-        let Some(reply) = reply else {
-            return Ok(());
-        };
-        self.heard = Instant::now();
-        let answer = if message.status == Some(StatusCode::NO_RESPONDERS) {
-            // No stream takes that subject, or nobody leads it just now: the look will tell.
-            Answer::Refused
-        } else {
-            let Ok(ack) = serde_json::from_slice::<Ack>(&message.payload) else {
-                return Ok(());
-            };
-            match ack.error {
-                None if ack.duplicate => Answer::Duplicate(ack.seq),
-                None => Answer::Stored(ack.seq),
-                Some(error) => self.refusal(reply.1, error)?,
-            }
-        };
-        if matches!(answer, Answer::Stored(_)) {
-            self.backoff.reset();
-        }
-        let accepted = self.chain.answer(reply, answer);
-        self.ledger.accept(accepted);
-        Ok(())
-    }
-
-    /// Whether a refusal is one that a look at the stream may heal.
-    fn refusal(
-        &self,
-        number: u64,
-        error: async_nats::jetstream::Error,
-    ) -> Result<Answer, SinkError> {
-        let stream = printable(&self.stream);
-        let answer = printable(&error.to_string());
-        Err(match error.error_code().0 {
-            code if code::WRONG_LAST.contains(&code) => return Ok(Answer::Refused),
-            code::UNAVAILABLE => return Ok(Answer::Refused),
-            code::STORE_FAILED => StreamError::Full { stream, answer }.into(),
-            code::MESSAGE_TOO_LARGE => match self.chain.get(number) {
-                Some(outgoing) => self.too_large(outgoing, answer).into(),
-                None => StreamError::Refused { stream, answer }.into(),
-            },
-            code::ANOTHER_STREAM => StreamError::Unfit {
-                stream,
-                why: "does not take the subject of an event, and another stream does".to_owned(),
-                hint: "have only one stream take the subjects below the prefix: nats stream ls --subjects"
-                    .to_owned(),
-            }
-            .into(),
-            _ => match self.connection.failed(RequestFailed::Answer(error), &self.action()) {
-                NatsError::Answer { answer, .. } => StreamError::Refused { stream, answer }.into(),
-                failed => failed.into(),
-            },
-        })
-    }
-
     fn note_status(&mut self) -> Result<(), SinkError> {
         let status = self.status.borrow_and_update().clone();
         if status.losses != self.losses {
@@ -413,19 +332,6 @@ impl Writer {
         let info = stream::open(&self.connection, &self.stream, self.form.prefix(), None).await?;
         let tail = stream::tail(&self.connection, &self.stream, &info).await?;
         Ok((info, tail))
-    }
-
-    fn too_large(&self, outgoing: &Outgoing, answer: String) -> StreamError {
-        StreamError::TooLarge {
-            stream: printable(&self.stream),
-            event: printable(&format!(
-                "an event of {} ({}, {} bytes)",
-                outgoing.key,
-                outgoing.subject,
-                outgoing.line.len()
-            )),
-            answer,
-        }
     }
 
     fn action(&self) -> String {
