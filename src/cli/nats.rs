@@ -97,7 +97,7 @@ pub struct KvCursorArgs {
         long,
         value_name = "ADDRESS",
         env = "ROCKETMAN_CURSOR_KV",
-        conflicts_with = "cursor_file",
+        conflicts_with_all = ["cursor_file", "durable"],
         hide_short_help = true
     )]
     pub cursor_kv: Option<String>,

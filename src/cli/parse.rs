@@ -9,12 +9,13 @@ use clap::{
 use super::Cli;
 
 /// Flags that contradict each other. Typed together they are refused; a variable gives way to what was typed.
-const OPPONENTS: [(&str, &str); 12] = [
+const OPPONENTS: [(&str, &str); 13] = [
     ("quiet", "verbose"),
     ("since", "cursor"),
     ("output", "exec"),
     ("print0", "exec"),
     ("durable", "cursor_file"),
+    ("durable", "cursor_kv"),
     ("durable", "shard"),
     ("repeat", "exit_at_end"),
     ("command", "dir"),

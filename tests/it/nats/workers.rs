@@ -168,6 +168,10 @@ fn a_consumer_that_does_not_fit_is_refused() {
     for (arguments, words) in [
         ("--durable a.b", "'a.b'"),
         ("--durable work --cursor-file c", "cannot be used with"),
+        (
+            "--durable work --cursor-kv nats://h/b/k",
+            "cannot be used with",
+        ),
         ("--durable work --shard 1/2", "cannot be used with"),
     ] {
         let call = Rocketman::tail(&nats.address("S")).with(arguments);
@@ -279,4 +283,67 @@ fn make_plain(nats: &Nats) {
     for n in 1..41 {
         publish(nats, &format!("key{n}"), numbers(n..n + 1));
     }
+}
+
+/// Four workers with a key each, all killed five times while messages come: each message is in its worker's file, exactly once
+/// and in the order of its key. A fifth with a key that is taken is turned away.
+#[test]
+fn killed_shards_leave_nothing_out_and_keep_the_order_of_each_key() {
+    let Some(nats) = Nats::start("killed_shards_leave_nothing_out_and_keep_the_order_of_each_key")
+    else {
+        return;
+    };
+    make(&nats, "S", stream::Config::default());
+    let folder = tempfile::tempdir().unwrap();
+    let file = |shard: u32| folder.path().join(shard.to_string());
+    let worker = |shard: u32| {
+        let call = Rocketman::tail(&nats.address("S")).with("--save-interval 20ms --create-bucket");
+        let call = call.arg("--shard").arg(format!("{shard}/4"));
+        let call = call.arg("--cursor-kv");
+        let call = call.arg(nats.address(&format!("cursors/work.{shard}_of_4")));
+        call.arg("-o").arg(file(shard))
+    };
+    let store = |range: std::ops::Range<u32>| {
+        nats.with(async |jetstream| {
+            for n in range {
+                let subject = format!("s.key{}", n % 16);
+                let sent = jetstream.publish(subject, format!("{{\"n\":{n}}}").into());
+                sent.await.unwrap().await.unwrap();
+            }
+        });
+    };
+    let lines = || -> usize {
+        let texts = (1..=4).map(|shard| fs::read_to_string(file(shard)).unwrap_or_default());
+        texts.map(|text| text.lines().count()).sum()
+    };
+    store(1..17);
+    for shard in 1..=4 {
+        worker(shard).with("--cursor 0 -e").succeed();
+    }
+    for round in 0..5 {
+        let workers = [1, 2, 3, 4].map(|shard| worker(shard).start());
+        store(17 + round * 400..417 + round * 400);
+        let enough = 16 + round as usize * 400 + 200;
+        wait_until("half of it to be written", || lines() >= enough);
+        if round == 4 {
+            worker(2).run().assert_says(7, &["work.2_of_4"]);
+        }
+        for worker in workers {
+            worker.kill();
+        }
+    }
+    for shard in 1..=4 {
+        worker(shard).with("-e").succeed();
+    }
+    let mut all = Vec::new();
+    for shard in 1..=4 {
+        let written = numbers_in(fs::read_to_string(file(shard)).unwrap().lines());
+        for key in 0..16 {
+            let of_key: Vec<_> = written.iter().filter(|n| **n % 16 == key).collect();
+            assert!(of_key.is_sorted(), "shard {shard}, key {key}: {of_key:?}");
+        }
+        all.extend(written);
+    }
+    all.sort_unstable();
+    assert_eq!(all, (1..2017).collect::<Vec<_>>());
 }
