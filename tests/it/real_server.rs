@@ -74,6 +74,7 @@ fn live_events_come_plain_and_compressed_and_every_filter_agrees_with_the_whole(
     let whole = tail(&world, &range);
     assert!(whole.len() > 1000, "{} events", whole.len());
     assert_eq!(tail(&world, &format!("{range} --no-compress")), whole);
+    assert_eq!(tail(&world, &format!("{range} --threads 2")), whole);
     let author = whole[0]["did"].as_str().unwrap().to_owned();
     let checks: [(&str, Wanted); 5] = [
         (
