@@ -113,6 +113,7 @@ pub fn resolve(
     let resolved = match command {
         Command::Tail(mut args) => {
             args.output.bad_events = None;
+            args.exec.on_exec_error = None;
             TailSettings::resolve(*args, variable, now).map(|settings| {
                 let (source, is_demo) = match settings.source {
                     SourceSettings::Jetstream(source) => (source, false),
