@@ -41,15 +41,18 @@ pub(crate) fn start(args: &GlobalArgs, line: &StatusLine) {
     }
 }
 
+/// What the NATS library has to say is told once already, in words of our own.
+const NATS: &str = "async_nats=off";
+
 fn filter(args: &GlobalArgs) -> EnvFilter {
     if let Ok(filter) = EnvFilter::try_from_default_env() {
         return filter;
     }
     let by_flag = match (args.quiet, args.verbose) {
         // What a program of the user's has to say is not ours to leave out.
-        (true, _) => format!("error,{PROGRAM}=info"),
-        (false, 0) => format!("warn,{STATE}=info,{PROGRAM}=info"),
-        (false, 1) => "info".to_owned(),
+        (true, _) => format!("error,{PROGRAM}=info,{NATS}"),
+        (false, 0) => format!("warn,{STATE}=info,{PROGRAM}=info,{NATS}"),
+        (false, 1) => format!("info,{NATS}"),
         (false, 2) => "info,rocketman=debug".to_owned(),
         (false, _) => "trace".to_owned(),
     };

@@ -337,3 +337,15 @@ fn a_fate_leaves_no_message_out_that_is_no_event() {
         );
     }
 }
+
+#[test]
+fn a_refusal_is_told_once_and_in_words_of_ours() {
+    let users = r#"authorization { token: "geheim" }, jetstream {}"#;
+    let Some(nats) = Nats::configured("a_refusal_is_told_once_and_in_words_of_ours", users) else {
+        return;
+    };
+    let output = Rocketman::tail(&nats.address("S")).run();
+    output.assert_says(6, &["a user without credentials", "NATS_CREDS"]);
+    let errors = output.stderr.matches("rocketman: error:").count();
+    assert_eq!(errors, 1, "{output:#?}");
+}
