@@ -9,7 +9,8 @@
 //! `cargo bench -- programs` compares a program for each event with `xargs -P`, and measures programs that live on.
 //! `ROCKETMAN_BENCH_STARTS` sets how many are started (3,000).
 //!
-//! `cargo bench -- nats-source` reads a stream of a NATS server, found by `NATS_SERVER` or on PATH, beside a bare pull consumer.
+//! `cargo bench -- nats-source` reads a stream of a NATS server, found by `NATS_SERVER` or on PATH, beside a bare pull consumer;
+//! `cargo bench -- nats-sink` writes to one, beside a bare publisher.
 //!
 //! `cargo bench -- instructions` counts instructions per event with valgrind, which come out alike on every machine and under every load.
 
@@ -29,6 +30,7 @@ mod ingest;
 mod instructions;
 mod latency;
 mod measure;
+mod nats_sink;
 mod programs;
 mod server;
 mod streams;
@@ -58,6 +60,13 @@ fn main() {
         }
         ["serve", n_events] => server::serve(&Corpus::generate(n_events.parse().unwrap())),
         ["dids", n_events] => print!("{}", corpus::dids(n_events.parse().unwrap())),
+        ["bare-publisher", source, nats, n_events] => {
+            nats_sink::publish(source, nats, n_events.parse().unwrap());
+        }
+        ["nats-sink"] => nats_sink::compare(
+            from_env("ROCKETMAN_BENCH_EVENTS", 300_000),
+            from_env("ROCKETMAN_BENCH_ROUNDS", 5),
+        ),
         ["instructions"] => instructions::count(),
         ["bare-pull", url, n_messages] => streams::bare(url, n_messages.parse().unwrap()),
         ["nats-source"] => streams::compare(),

@@ -79,15 +79,15 @@ pub fn compare() {
 }
 
 /// A server with a stream of its own.
-struct Server {
+pub struct Server {
     folder: tempfile::TempDir,
     child: Child,
-    url: String,
+    pub url: String,
 }
 
 impl Server {
     /// Found by `NATS_SERVER`, or on PATH.
-    fn start() -> Self {
+    pub fn start() -> Self {
         let program = std::env::var_os("NATS_SERVER").map_or("nats-server".into(), PathBuf::from);
         let folder = tempfile::tempdir().unwrap();
         let child = Command::new(program)
@@ -111,6 +111,11 @@ impl Server {
             std::thread::sleep(Duration::from_millis(5));
         };
         Self { folder, child, url }
+    }
+
+    /// The server's process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     fn fill(&self, n_messages: usize) {
@@ -170,7 +175,7 @@ impl Drop for Server {
     }
 }
 
-fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
