@@ -107,6 +107,7 @@ impl<T> Lanes<T> {
     }
 
     /// How many events have begun and are not done.
+    #[cfg(test)]
     pub(crate) fn n_begun(&self) -> usize {
         self.n_begun
     }

@@ -5,7 +5,6 @@ mod exec;
 mod fate;
 mod file;
 pub mod ingest;
-#[allow(dead_code, reason = "programs and ingestors use different parts")]
 mod lanes;
 mod ledger;
 #[cfg(feature = "nats")]
