@@ -302,7 +302,10 @@ impl Connection {
     /// Sends events, in as few packets as they fit.
     pub fn send_all(&mut self, events: impl IntoIterator<Item = String>) {
         for event in events {
-            self.socket.write(Message::text(event)).ok();
+            if self.socket.write(Message::text(event)).is_err() {
+                // The client is gone.
+                return;
+            }
         }
         self.socket.flush().ok();
     }
