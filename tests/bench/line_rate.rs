@@ -68,6 +68,7 @@ fn main() {
             from_env("ROCKETMAN_BENCH_ROUNDS", 5),
         ),
         ["instructions"] => instructions::count(),
+        ["fill-stream", url, n_messages] => streams::fill(url, n_messages.parse().unwrap()),
         ["bare-pull", url, n_messages] => streams::bare(url, n_messages.parse().unwrap()),
         ["nats-source"] => streams::compare(),
         ["latency"] => latency::measure(),
