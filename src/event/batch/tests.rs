@@ -49,6 +49,37 @@ fn what_is_kept_lies_back_to_back_and_keeps_its_names() {
 }
 
 #[test]
+fn whatever_is_kept_the_lines_are_those_of_the_events() {
+    let mut random = fastrand::Rng::with_seed(11);
+    for _ in 0..2_000 {
+        let lines: Vec<String> = (0..random.u64(..40))
+            .map(|n| {
+                let most = 10_u64.pow(random.u32(1..10));
+                at(random.u64(1..=most) * 100 + n)
+            })
+            .collect();
+        let mut batch = batch(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        let kept_in_ten = random.u8(..=10);
+        let kept: Vec<bool> = lines
+            .iter()
+            .map(|_| random.u8(..10) < kept_in_ten)
+            .collect();
+        let mut answers = kept.iter();
+        batch.retain(|_| *answers.next().unwrap());
+        let expected: Vec<_> = lines
+            .iter()
+            .zip(&kept)
+            .filter_map(|(line, kept)| kept.then_some(line.as_str()))
+            .collect();
+        let whole = [&expected[..], &[""]].concat().join("\n");
+        let whole = if expected.is_empty() { "" } else { &whole };
+        assert_eq!(batch.lines(), whole.as_bytes());
+        let events = batch.events().map(|event| event.line());
+        assert!(events.eq(expected.iter().map(|line| line.as_bytes())));
+    }
+}
+
+#[test]
 fn a_copied_event_is_as_it_was_read() {
     let from = batch(&[ESCAPED, PLAIN, ESCAPED]);
     let mut to = batch(&[ESCAPED]);
