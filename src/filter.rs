@@ -3,12 +3,13 @@
 //! Servers filter too, by collection and DID; everything is applied again here, so that what comes out never depends on them.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::HashSet,
     fmt::Write as _,
     hash::{BuildHasher, Hasher, RandomState},
+    sync::Arc,
 };
 
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_64_with_seed};
 
 use crate::{
     event::{CollectionPattern, Did, Event, Kind, Operation},
@@ -30,7 +31,7 @@ pub struct Filter {
 }
 
 /// A set of names, looked up for every event.
-type Names = HashSet<Box<[u8]>, Hashes>;
+type Names = HashSet<Arc<[u8]>, Hashes>;
 
 /// Hashes a name in one step, where the standard way takes many. The seed is as random as the standard one, for names can be those of
 /// a stranger: `serve` filters for whoever asks.
@@ -55,6 +56,7 @@ impl BuildHasher for Hashes {
 struct NameHasher(u64);
 
 impl Hasher for NameHasher {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
         self.0 = xxh3_64_with_seed(bytes, self.0);
     }
@@ -102,10 +104,7 @@ impl Filter {
                 .filter_map(|pattern| pattern.prefix())
                 .map(|prefix| prefix.as_bytes().into())
                 .collect(),
-            dids: dids
-                .iter()
-                .map(|did| did.as_str().as_bytes().into())
-                .collect(),
+            dids: dids.iter().map(Did::to_bytes).collect(),
             kinds: Choice::of(kinds.iter().map(|kind| *kind as u8)),
             operations: Choice::of(operations.iter().map(|operation| *operation as u8)),
             shard: None,
@@ -209,33 +208,23 @@ fn describe(
     kinds: &[Kind],
     operations: &[Operation],
 ) -> String {
-    let words = |words: BTreeSet<&'static str>| words.into_iter().collect::<Vec<_>>().join(", ");
     let mut text = if kinds.is_empty() {
         "all kinds of events".to_owned()
     } else {
         format!(
             "{} events",
-            words(kinds.iter().map(|kind| kind.as_str()).collect())
+            set_of(kinds.iter().map(|kind| kind.as_str())).join(", ")
         )
     };
-    let collections: BTreeSet<_> = collections.iter().map(CollectionPattern::as_str).collect();
-    let dids: BTreeSet<_> = dids.iter().map(Did::as_str).collect();
+    let collections = set_of(collections.iter().map(CollectionPattern::as_str));
+    let dids = set_of(dids.iter().map(Did::as_str));
     // Writing to a String cannot fail.
     if !collections.is_empty() {
         write!(text, ", collections {}", listed(&collections)).ok();
     }
     if !operations.is_empty() {
-        write!(
-            text,
-            ", operations {}",
-            words(
-                operations
-                    .iter()
-                    .map(|operation| operation.as_str())
-                    .collect()
-            )
-        )
-        .ok();
+        let operations = set_of(operations.iter().map(|operation| operation.as_str()));
+        write!(text, ", operations {}", operations.join(", ")).ok();
     }
     if !dids.is_empty() {
         write!(text, ", accounts {}", listed(&dids)).ok();
@@ -248,21 +237,28 @@ fn of_shard(shard: Shard) -> String {
     format!(", shard {shard}")
 }
 
-fn listed(names: &BTreeSet<&str>) -> String {
+/// The words in order, each once.
+fn set_of<'a>(words: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut words: Vec<_> = words.collect();
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
+fn listed(names: &[&str]) -> String {
     if names.len() <= LISTED {
-        return names.iter().copied().collect::<Vec<_>>().join(", ");
+        return names.join(", ");
     }
-    let all = names
-        .iter()
-        .flat_map(|name| [name.as_bytes(), &[0]])
-        .flatten()
-        .copied()
-        .collect::<Vec<u8>>();
+    let mut all = Xxh3Default::new();
+    for name in names {
+        all.update(name.as_bytes());
+        all.update(&[0]);
+    }
     let first = names.first().copied().unwrap_or_default();
     format!(
         "{first} and {} more (set {:08x})",
         names.len() - 1,
-        xxhash_rust::xxh3::xxh3_64(&all) >> 32
+        all.digest() >> 32
     )
 }
 
@@ -359,6 +355,22 @@ mod tests {
         assert_eq!(describe(&there), describe(&back));
         assert_ne!(describe(&there), describe(&there[..3]));
         assert_eq!(describe(&[one]), "all kinds of events, accounts did:plc:a");
+    }
+
+    #[test]
+    fn a_long_list_is_told_apart_as_in_cursors_that_are_saved_already() {
+        let dids: Vec<_> = (0..100)
+            .map(|n| Did::parse(&format!("did:web:n{n}.example.com")).unwrap())
+            .collect();
+        let mut names: Vec<_> = dids.iter().map(|did| format!("{did}\0")).collect();
+        names.sort_unstable();
+        let set = xxhash_rust::xxh3::xxh3_64(names.concat().as_bytes()) >> 32;
+        assert_eq!(
+            Filter::new(&[], &dids, &[], &[]).description(),
+            format!(
+                "all kinds of events, accounts did:web:n0.example.com and 99 more (set {set:08x})"
+            )
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! The rules are those of the servers (protocol reference, section 1.1), checked here so that a typo is met before the network is.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// Why a name was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,15 +63,15 @@ impl fmt::Display for CollectionPattern {
     }
 }
 
-/// A decentralised identifier: the name of an account.
+/// A decentralised identifier: the name of an account. A clone shares its text, for lists of them are long.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Did(String);
+pub struct Did(Arc<str>);
 
 impl Did {
     /// Reads `did:METHOD:ID`.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         if is_did(text) {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text.into()))
         } else {
             Err(NameError::Did(shown(text)))
         }
@@ -80,6 +80,11 @@ impl Did {
     /// The DID as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Its bytes, shared.
+    pub(crate) fn to_bytes(&self) -> Arc<[u8]> {
+        Arc::clone(&self.0).into()
     }
 }
 
@@ -124,7 +129,7 @@ fn is_did(text: &str) -> bool {
                 && !id.ends_with([':', '%'])
                 && id
                     .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"._:%-".contains(&b))
+                    .all(|b| matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b':' | b'%' | b'-'))
         })
 }
 

@@ -1,7 +1,6 @@
 //! The filter, from what was typed: names checked, files read, lists bounded.
 
 use std::{
-    collections::BTreeSet,
     fs::File,
     io::{self, BufRead, BufReader},
     path::Path,
@@ -44,20 +43,18 @@ impl Wanted {
         } = args;
         let named = |flag| move |source| SettingsError::Name { flag, source };
         let flag = spoken("--collection", &collection, "ROCKETMAN_COLLECTION");
-        let collections: BTreeSet<_> = or_variable(collection, "ROCKETMAN_COLLECTION", variable)
+        let collections: Vec<_> = or_variable(collection, "ROCKETMAN_COLLECTION", variable)
             .iter()
             .map(|text| CollectionPattern::parse(text))
             .collect::<Result<_, _>>()
             .map_err(named(flag))?;
         let collections = at_most(MAX_COLLECTIONS, flag, collections)?;
         let flag = spoken("--did", &did, "ROCKETMAN_DID");
-        let mut dids = BTreeSet::new();
+        let mut dids = Vec::new();
         for text in or_variable(did, "ROCKETMAN_DID", variable) {
             match text.strip_prefix('@') {
                 Some(path) => read_dids(Path::new(path), &mut dids)?,
-                None => {
-                    dids.insert(Did::parse(&text).map_err(named(flag))?);
-                }
+                None => dids.push(Did::parse(&text).map_err(named(flag))?),
             }
         }
         let dids = at_most(MAX_DIDS, flag, dids)?;
@@ -126,15 +123,23 @@ pub(super) fn or_variable(
         .collect()
 }
 
-fn at_most<T>(most: usize, flag: &'static str, set: BTreeSet<T>) -> Result<Vec<T>, SettingsError> {
-    if set.len() > most {
+/// The members in order, each once.
+fn at_most<T: Ord>(
+    most: usize,
+    flag: &'static str,
+    mut members: Vec<T>,
+) -> Result<Vec<T>, SettingsError> {
+    members.sort_unstable();
+    members.dedup();
+    members.shrink_to_fit();
+    if members.len() > most {
         return Err(SettingsError::TooMany {
             flag,
-            given: set.len(),
+            given: members.len(),
             most,
         });
     }
-    Ok(set.into_iter().collect())
+    Ok(members)
 }
 
 /// The members that were named. The command line was checked against `allowed` already; the variable was not.
@@ -159,13 +164,12 @@ fn chosen<T: Copy>(
 }
 
 /// Reads one DID a line. Blank lines, and what follows a `#`, are ignored.
-fn read_dids(path: &Path, dids: &mut BTreeSet<Did>) -> Result<(), SettingsError> {
+fn read_dids(path: &Path, dids: &mut Vec<Did>) -> Result<(), SettingsError> {
     let failed = |source| SettingsError::DidFile {
         path: path.to_owned(),
         source,
     };
     let mut file = BufReader::new(File::open(path).map_err(failed)?);
-    let before = dids.len();
     let (mut line, mut number) = (Vec::new(), 0);
     loop {
         line.clear();
@@ -187,14 +191,14 @@ fn read_dids(path: &Path, dids: &mut BTreeSet<Did>) -> Result<(), SettingsError>
             .unwrap_or_default()
             .trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
         if !text.is_empty() {
-            dids.insert(Did::parse(text).map_err(|source| SettingsError::DidLine {
+            dids.push(Did::parse(text).map_err(|source| SettingsError::DidLine {
                 path: path.to_owned(),
                 line: number,
                 source,
             })?);
         }
     }
-    if dids.len() == before && dids.is_empty() {
+    if dids.is_empty() {
         return Err(SettingsError::NoDid(path.to_owned()));
     }
     Ok(())

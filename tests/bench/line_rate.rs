@@ -91,6 +91,10 @@ const PLAIN: &[&[(Program, Output)]] = &[
             Nowhere,
         ),
         (
+            Tail("--cursor-file %/cursor -d did:plc:a -c app.bsky.feed.post"),
+            Nowhere,
+        ),
+        (
             Tail("--cursor-file %/cursor -d @%/dids %collections"),
             Nowhere,
         ),

@@ -95,8 +95,8 @@ pub fn request(
     cursor: Option<u64>,
 ) -> (String, Option<String>, String) {
     let wanted = Wanted {
-        collections,
-        dids,
+        collections: &collections,
+        dids: &dids,
         max_message_bytes,
         compress,
     };

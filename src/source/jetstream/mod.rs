@@ -33,7 +33,6 @@ use self::{
     clock::{ahead_us, end_moment},
     connect::{ConnectError, Connector},
     handshake::HandshakeError,
-    inflate::Inflater,
     reader::Reader,
     resume::{Beginning, Resume},
     rotation::Rotation,
@@ -71,7 +70,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Jetstream {
     settings: JetstreamSettings,
-    wanted: Wanted,
     connector: Connector,
     reader: Reader,
     session: Option<Session>,
@@ -93,12 +91,6 @@ impl Jetstream {
     /// # Panics
     /// Without an endpoint.
     pub fn new(settings: JetstreamSettings, stats: Arc<Stats>) -> Self {
-        let wanted = Wanted {
-            collections: settings.collections.clone(),
-            dids: settings.dids.clone(),
-            max_message_bytes: settings.max_message_bytes,
-            compress: settings.compress && Inflater::AVAILABLE,
-        };
         let reader = Reader {
             resume: Resume::new(settings.start, settings.rewind),
             inflation: Inflation::new(settings.max_frame_bytes, settings.threads),
@@ -111,7 +103,6 @@ impl Jetstream {
             bad_file: settings.bad_events.clone(),
         };
         Self {
-            wanted,
             connector: Connector::new(settings.proxies.clone()),
             reader,
             session: None,
@@ -160,7 +151,7 @@ impl Jetstream {
         origin: Origin,
         beginning: Beginning,
     ) -> Result<Session, ConnectError> {
-        let request = self.wanted.request(beginning.cursor());
+        let request = Wanted::of(&self.settings).request(beginning.cursor());
         debug!(%endpoint, query = request.query, "connecting");
         let stream = self.connector.open(endpoint).await?;
         let upgraded = handshake::upgrade(stream, endpoint, &request.query).await?;

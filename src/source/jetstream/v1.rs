@@ -5,6 +5,7 @@
 use serde::Serialize;
 use url::form_urlencoded;
 
+use super::{JetstreamSettings, inflate::Inflater};
 use crate::event::{CollectionPattern, Did};
 
 /// The most collections a server takes.
@@ -20,10 +21,10 @@ pub const MAX_HELLO_BYTES: usize = 10_000_000;
 const LONG_QUERY: usize = 2000;
 
 /// What a server is asked for, on every connection of a run.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Wanted {
-    pub(super) collections: Vec<CollectionPattern>,
-    pub(super) dids: Vec<Did>,
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Wanted<'a> {
+    pub(super) collections: &'a [CollectionPattern],
+    pub(super) dids: &'a [Did],
     pub(super) max_message_bytes: u32,
     pub(super) compress: bool,
 }
@@ -35,26 +36,21 @@ pub(super) struct Request {
     pub(super) hello: Option<String>,
 }
 
-impl Wanted {
+impl<'a> Wanted<'a> {
+    pub(super) fn of(settings: &'a JetstreamSettings) -> Self {
+        Self {
+            collections: &settings.collections,
+            dids: &settings.dids,
+            max_message_bytes: settings.max_message_bytes,
+            compress: settings.compress && Inflater::AVAILABLE,
+        }
+    }
+
     /// The request that begins at `cursor`, or at the live tip.
     pub(super) fn request(&self, cursor: Option<u64>) -> Request {
-        let mut filter = form_urlencoded::Serializer::new(String::new());
-        for collection in &self.collections {
-            filter.append_pair("wantedCollections", collection.as_str());
-        }
-        for did in &self.dids {
-            filter.append_pair("wantedDids", did.as_str());
-        }
-        if self.max_message_bytes > 0 {
-            filter.append_pair("maxMessageSizeBytes", &self.max_message_bytes.to_string());
-        }
-        let filter = filter.finish();
-        let hello = (filter.len() > LONG_QUERY).then(|| self.hello());
-        let mut query = form_urlencoded::Serializer::new(if hello.is_some() {
-            String::new()
-        } else {
-            filter
-        });
+        let filter = self.short_filter();
+        let hello = filter.is_none().then(|| self.hello());
+        let mut query = form_urlencoded::Serializer::new(filter.unwrap_or_default());
         if hello.is_some() {
             query.append_pair("requireHello", "true");
         }
@@ -68,6 +64,30 @@ impl Wanted {
             query: query.finish(),
             hello,
         }
+    }
+
+    /// The query's filter, unless it is too long for a query.
+    fn short_filter(&self) -> Option<String> {
+        let collections = self
+            .collections
+            .iter()
+            .map(|collection| ("wantedCollections", collection.as_str()));
+        let dids = self.dids.iter().map(|did| ("wantedDids", did.as_str()));
+        let max_bytes = self.max_message_bytes.to_string();
+        let size = (self.max_message_bytes > 0).then_some(("maxMessageSizeBytes", &*max_bytes));
+        let mut filter = String::new();
+        for (name, value) in collections.chain(dids).chain(size) {
+            if !filter.is_empty() {
+                filter.push('&');
+            }
+            filter.push_str(name);
+            filter.push('=');
+            filter.extend(form_urlencoded::byte_serialize(value.as_bytes()));
+            if filter.len() > LONG_QUERY {
+                return None;
+            }
+        }
+        Some(filter)
     }
 
     /// The `options_update` that says the same as the query's filter would.
@@ -105,20 +125,22 @@ impl Wanted {
 mod tests {
     use super::*;
 
-    fn wanted(dids: usize) -> Wanted {
-        Wanted {
-            collections: vec![CollectionPattern::parse("app.bsky.feed.*").unwrap()],
-            dids: (0..dids)
-                .map(|n| Did::parse(&format!("did:web:a%3A{n}")).unwrap())
-                .collect(),
+    fn request(dids: usize, cursor: Option<u64>) -> Request {
+        let dids: Vec<_> = (0..dids)
+            .map(|n| Did::parse(&format!("did:web:a%3A{n}")).unwrap())
+            .collect();
+        let wanted = Wanted {
+            collections: &[CollectionPattern::parse("app.bsky.feed.*").unwrap()],
+            dids: &dids,
             max_message_bytes: 1000,
             compress: true,
-        }
+        };
+        wanted.request(cursor)
     }
 
     #[test]
     fn arrays_are_repeated_keys_and_everything_is_escaped() {
-        let request = wanted(2).request(Some(17));
+        let request = request(2, Some(17));
         assert_eq!(request.hello, None);
         assert_eq!(
             request.query,
@@ -130,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_long_filter_goes_as_a_message_and_only_there() {
-        let request = wanted(MAX_DIDS).request(None);
+        let request = request(MAX_DIDS, None);
         assert_eq!(request.query, "requireHello=true&compress=true");
         let hello: serde_json::Value = serde_json::from_str(&request.hello.unwrap()).unwrap();
         assert_eq!(hello["type"], "options_update");
