@@ -91,7 +91,7 @@ const PLAIN: &[&[(Program, Output)]] = &[
             Nowhere,
         ),
         (
-            Tail("--cursor-file %/cursor -d did:plc:a -c app.bsky.feed.post"),
+            Tail("--cursor-file %/cursor -d %did -c app.bsky.*"),
             Nowhere,
         ),
         (

@@ -10,7 +10,7 @@ use std::{
 
 use wait4::{ResUse, Wait4};
 
-use super::server::Server;
+use super::{corpus, server::Server};
 
 /// Where a program writes to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -104,6 +104,7 @@ impl Variant {
                 for word in arguments.split_whitespace() {
                     match word {
                         "%collections" => command.args(COLLECTIONS.flat_map(collection)),
+                        "%did" => command.arg(first_did()),
                         _ => command.arg(word.replace('%', folder)),
                     };
                 }
@@ -121,7 +122,7 @@ impl Variant {
                 }
                 if ends {
                     // With a filter a count never comes; the last event's time does.
-                    command.args(["--until", &super::corpus::end_time()]);
+                    command.args(["--until", &corpus::end_time()]);
                 }
             }
         }
@@ -132,7 +133,7 @@ impl Variant {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().to_str().unwrap();
         if self.name().contains("@dids") {
-            dids(&format!("{folder}/dids"));
+            write_dids(&format!("{folder}/dids"));
         }
         let stdout = match self.output {
             Output::Pipe => Stdio::piped(),
@@ -182,14 +183,26 @@ fn collection(n: usize) -> [String; 2] {
     ["-c".to_owned(), name]
 }
 
-/// Writes the accounts of the first ten thousand events, by a process of its own, whose memory is not counted.
-fn dids(path: &str) {
-    let status = Command::new(std::env::current_exe().unwrap())
-        .args(["dids", "10000"])
-        .stdout(File::create(path).unwrap())
-        .status()
-        .unwrap();
-    assert!(status.success());
+/// The most accounts that servers take.
+const N_DIDS: usize = 10_000;
+
+/// Makes the accounts of the first events, in a process of its own, whose memory is not counted.
+fn dids() -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["dids", &N_DIDS.to_string()]);
+    command
+}
+
+fn first_did() -> String {
+    let output = dids().output().unwrap();
+    assert!(output.status.success());
+    let dids = String::from_utf8(output.stdout).unwrap();
+    dids.lines().next().unwrap().to_owned()
+}
+
+fn write_dids(path: &str) {
+    let file = File::create(path).unwrap();
+    assert!(dids().stdout(file).status().unwrap().success());
 }
 
 /// The same, with `zstd` behind it. What the shell waited for is counted with it.
