@@ -2,15 +2,13 @@
 //!
 //! Servers filter too, by collection and DID; everything is applied again here, so that what comes out never depends on them.
 
-use std::{
-    collections::HashSet,
-    fmt::Write as _,
-    hash::{BuildHasher, Hasher, RandomState},
-    sync::Arc,
-};
+mod names;
 
-use xxhash_rust::xxh3::{Xxh3Default, xxh3_64_with_seed};
+use std::fmt::Write as _;
 
+use xxhash_rust::xxh3::Xxh3Default;
+
+use self::names::Names;
 use crate::{
     event::{CollectionPattern, Did, Event, Kind, Operation},
     shard::Shard,
@@ -28,45 +26,6 @@ pub struct Filter {
     operations: Choice,
     shard: Option<Shard>,
     description: String,
-}
-
-/// A set of names, looked up for every event.
-type Names = HashSet<Arc<[u8]>, Hashes>;
-
-/// Hashes a name in one step, where the standard way takes many. The seed is as random as the standard one, for names can be those of
-/// a stranger: `serve` filters for whoever asks.
-#[derive(Debug, Clone, Copy)]
-struct Hashes(u64);
-
-impl Default for Hashes {
-    fn default() -> Self {
-        Self(RandomState::new().hash_one(0))
-    }
-}
-
-impl BuildHasher for Hashes {
-    type Hasher = NameHasher;
-
-    fn build_hasher(&self) -> NameHasher {
-        NameHasher(self.0)
-    }
-}
-
-#[derive(Debug)]
-struct NameHasher(u64);
-
-impl Hasher for NameHasher {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = xxh3_64_with_seed(bytes, self.0);
-    }
-
-    /// How long the name is, which its hash tells too.
-    fn write_usize(&mut self, _length: usize) {}
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
 }
 
 /// A set of small enum members as bits; none chosen means all.
@@ -95,16 +54,17 @@ impl Filter {
             .iter()
             .partition(|pattern| pattern.prefix().is_some());
         Self {
-            exact: exact
-                .iter()
-                .map(|pattern| pattern.as_str().as_bytes().into())
-                .collect(),
+            exact: Names::new(|| {
+                exact
+                    .iter()
+                    .map(|pattern| pattern.as_str().as_bytes().into())
+            }),
             prefixes: prefixes
                 .iter()
                 .filter_map(|pattern| pattern.prefix())
                 .map(|prefix| prefix.as_bytes().into())
                 .collect(),
-            dids: dids.iter().map(Did::to_bytes).collect(),
+            dids: Names::new(|| dids.iter().map(Did::to_bytes)),
             kinds: Choice::of(kinds.iter().map(|kind| *kind as u8)),
             operations: Choice::of(operations.iter().map(|operation| *operation as u8)),
             shard: None,
@@ -160,8 +120,9 @@ impl Filter {
     /// Whether the event was asked for.
     pub fn keeps(&self, event: &Event<'_>) -> bool {
         self.kinds.has(event.kind() as u8)
-            && (event.kind() != Kind::Commit || self.keeps_commit(event))
+            // Where there are accounts, most events are of others.
             && self.keeps_did(event.did_bytes())
+            && (event.kind() != Kind::Commit || self.keeps_commit(event))
             && self
                 .shard
                 .is_none_or(|shard| shard.has_bytes(event.key_bytes()))
@@ -186,12 +147,12 @@ impl Filter {
     }
 
     fn keeps_did(&self, did: &[u8]) -> bool {
-        self.dids.is_empty() || self.dids.contains(did)
+        self.dids.is_empty() || self.dids.has(did)
     }
 
     fn keeps_collection(&self, collection: &[u8]) -> bool {
         (self.exact.is_empty() && self.prefixes.is_empty())
-            || self.exact.contains(collection)
+            || self.exact.has(collection)
             || self
                 .prefixes
                 .iter()

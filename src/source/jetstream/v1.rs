@@ -95,8 +95,8 @@ impl<'a> Wanted<'a> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Payload<'a> {
-            wanted_collections: Vec<&'a str>,
-            wanted_dids: Vec<&'a str>,
+            wanted_collections: &'a [CollectionPattern],
+            wanted_dids: &'a [Did],
             max_message_size_bytes: u32,
         }
         #[derive(Serialize)]
@@ -105,12 +105,8 @@ impl<'a> Wanted<'a> {
             payload: Payload<'a>,
         }
         let payload = Payload {
-            wanted_collections: self
-                .collections
-                .iter()
-                .map(CollectionPattern::as_str)
-                .collect(),
-            wanted_dids: self.dids.iter().map(Did::as_str).collect(),
+            wanted_collections: self.collections,
+            wanted_dids: self.dids,
             max_message_size_bytes: self.max_message_bytes,
         };
         serde_json::to_string(&Message {
