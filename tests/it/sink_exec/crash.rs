@@ -25,7 +25,9 @@ fn assert_in_order(log: &str) {
 }
 
 /// Fails one time in twenty, hangs one time in a hundred, and logs its successes.
-const MOODY: &str = "n=$ROCKETMAN_EVENT_CURSOR; r=$((($$ * 7919 + n) % 100))
+///
+/// The square is for processes that are numbered as regularly as events are.
+const MOODY: &str = "n=$ROCKETMAN_EVENT_CURSOR; x=$(($$ + n * 31)); r=$((x * x % 9973 % 100))
     [ $r -ge 5 ] || exit 1
     [ $r -ne 5 ] || exec sleep 5
     echo $ROCKETMAN_EVENT_DID $n >> log";
