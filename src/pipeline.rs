@@ -207,7 +207,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
 
     /// Moves batches until there is a reason to end.
     async fn flow(&mut self, ending: &mut Ending) -> Result<Ended, Error> {
-        let mut batch = Batch::new();
+        let mut batch = Batch::with_room();
         let mut clock = SaveClock::start(self.settings.save_every);
         let mut watch = Watch::start(&self.settings);
         loop {

@@ -12,6 +12,9 @@ use super::{BadEvent, Envelope, Event, LineRules, Origin, Point, decode};
 /// twice as much were measured: no difference.
 const FULL: usize = 256 * 1024;
 
+/// Few lines are longer; the last one of a batch may lie across its end.
+const LONG: usize = 64 * 1024;
+
 /// A buffer that one large event has grown past this is given back.
 const KEEP: usize = 1024 * 1024;
 
@@ -48,6 +51,14 @@ impl Batch {
     /// An empty batch.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty batch with room for what is ready at once: what a buffer grows through on its way is not always given back.
+    pub(crate) fn with_room() -> Self {
+        Self {
+            lines: Vec::with_capacity(FULL + LONG),
+            ..Self::default()
+        }
     }
 
     /// Empties the batch and keeps its memory.

@@ -20,6 +20,9 @@ pub const MAX_HELLO_BYTES: usize = 10_000_000;
 /// A query longer than this is sent as a message instead: some proxies refuse longer request lines.
 const LONG_QUERY: usize = 2000;
 
+/// Room for what stands around the names of an `options_update`.
+const FRAME: usize = 200;
+
 /// What a server is asked for, on every connection of a run.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Wanted<'a> {
@@ -109,11 +112,19 @@ impl<'a> Wanted<'a> {
             wanted_dids: self.dids,
             max_message_size_bytes: self.max_message_bytes,
         };
-        serde_json::to_string(&Message {
-            r#type: "options_update",
-            payload,
-        })
-        .expect("plain data is always JSON")
+        let names = self.collections.iter().map(CollectionPattern::as_str);
+        let names = names.chain(self.dids.iter().map(Did::as_str));
+        let len: usize = names.map(|name| name.len() + r#""","#.len()).sum();
+        let mut text = Vec::with_capacity(len + FRAME);
+        serde_json::to_writer(
+            &mut text,
+            &Message {
+                r#type: "options_update",
+                payload,
+            },
+        )
+        .expect("plain data is always JSON");
+        String::from_utf8(text).expect("JSON is text")
     }
 }
 
