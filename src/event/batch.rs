@@ -2,7 +2,7 @@
 //!
 //! Nothing here allocates per event. Dropping events closes the gaps, so that what is kept can leave in one write.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 #[cfg(feature = "nats")]
 use super::Span;
@@ -183,8 +183,7 @@ impl Batch {
             ..
         } = self;
         let mut end = 0;
-        // Lines that are kept, lie side by side, and are not moved yet: a stretch is moved at once.
-        let mut run = 0..0;
+        let mut moved = false;
         entries.retain_mut(|entry| {
             let (start, len) = (entry.start as usize, entry.len as usize);
             let line = lines.get(start..start + len).unwrap_or_default();
@@ -193,17 +192,16 @@ impl Batch {
                 side,
                 envelope: &entry.envelope,
             }) {
+                moved = true;
                 return false;
             }
-            if run.end != start {
-                end += close_up(lines, run.clone(), end);
-                run = start..start;
+            if moved {
+                lines.copy_within(start..=start + len, end);
+                entry.start = super::to_u32(end);
             }
-            run.end += len + 1;
-            entry.start = super::to_u32(end + start - run.start);
+            end += len + 1;
             true
         });
-        end += close_up(lines, run, end);
         lines.truncate(end);
     }
 
@@ -319,15 +317,6 @@ impl Batch {
         self.lines.truncate(start);
         self.side.truncate(self.side_before);
     }
-}
-
-/// Moves a stretch of the lines forward, to `end`, and tells how long it is.
-fn close_up(lines: &mut [u8], run: Range<usize>, end: usize) -> usize {
-    let len = run.len();
-    if run.start != end {
-        lines.copy_within(run, end);
-    }
-    len
 }
 
 /// An event in the course of a batch.
