@@ -1,7 +1,9 @@
 //! The filter, from what was typed: names checked, files read, lists bounded.
 
 use std::{
+    collections::HashSet,
     fs::File,
+    hash::Hash,
     io::{self, BufRead, BufReader},
     path::Path,
 };
@@ -43,18 +45,20 @@ impl Wanted {
         } = args;
         let named = |flag| move |source| SettingsError::Name { flag, source };
         let flag = spoken("--collection", &collection, "ROCKETMAN_COLLECTION");
-        let collections: Vec<_> = or_variable(collection, "ROCKETMAN_COLLECTION", variable)
+        let collections: HashSet<_> = or_variable(collection, "ROCKETMAN_COLLECTION", variable)
             .iter()
             .map(|text| CollectionPattern::parse(text))
             .collect::<Result<_, _>>()
             .map_err(named(flag))?;
         let collections = at_most(MAX_COLLECTIONS, flag, collections)?;
         let flag = spoken("--did", &did, "ROCKETMAN_DID");
-        let mut dids = Vec::new();
+        let mut dids = HashSet::new();
         for text in or_variable(did, "ROCKETMAN_DID", variable) {
             match text.strip_prefix('@') {
                 Some(path) => read_dids(Path::new(path), &mut dids)?,
-                None => dids.push(Did::parse(&text).map_err(named(flag))?),
+                None => {
+                    dids.insert(Did::parse(&text).map_err(named(flag))?);
+                }
             }
         }
         let dids = at_most(MAX_DIDS, flag, dids)?;
@@ -123,22 +127,21 @@ pub(super) fn or_variable(
         .collect()
 }
 
-/// The members in order, each once.
-fn at_most<T: Ord>(
+/// The members in order.
+fn at_most<T: Ord + Hash>(
     most: usize,
     flag: &'static str,
-    mut members: Vec<T>,
+    set: HashSet<T>,
 ) -> Result<Vec<T>, SettingsError> {
-    members.sort_unstable();
-    members.dedup();
-    members.shrink_to_fit();
-    if members.len() > most {
+    if set.len() > most {
         return Err(SettingsError::TooMany {
             flag,
-            given: members.len(),
+            given: set.len(),
             most,
         });
     }
+    let mut members: Vec<_> = set.into_iter().collect();
+    members.sort_unstable();
     Ok(members)
 }
 
@@ -164,7 +167,7 @@ fn chosen<T: Copy>(
 }
 
 /// Reads one DID a line. Blank lines, and what follows a `#`, are ignored.
-fn read_dids(path: &Path, dids: &mut Vec<Did>) -> Result<(), SettingsError> {
+fn read_dids(path: &Path, dids: &mut HashSet<Did>) -> Result<(), SettingsError> {
     let failed = |source| SettingsError::DidFile {
         path: path.to_owned(),
         source,
@@ -191,7 +194,7 @@ fn read_dids(path: &Path, dids: &mut Vec<Did>) -> Result<(), SettingsError> {
             .unwrap_or_default()
             .trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
         if !text.is_empty() {
-            dids.push(Did::parse(text).map_err(|source| SettingsError::DidLine {
+            dids.insert(Did::parse(text).map_err(|source| SettingsError::DidLine {
                 path: path.to_owned(),
                 line: number,
                 source,

@@ -131,6 +131,23 @@ fn a_long_list_of_accounts_goes_as_a_message() {
 }
 
 #[test]
+fn an_account_that_stands_in_a_list_many_times_counts_once() {
+    let (tell, told) = mpsc::channel();
+    let server = Server::one(move |request| {
+        tell.send(request.target.clone()).unwrap();
+        let mut connection = request.accept();
+        connection.send_all([post(4), post(3)]);
+        connection.until_closed();
+    });
+    let call = Rocketman::tail(&server.url()).with("-n 1 -d @dids.txt");
+    let lines = format!("{}\n{}\n", did(5), did(3)).repeat(10_001);
+    fs::write(call.path("dids.txt"), lines).unwrap();
+    assert_eq!(call.succeed().lines(), [post(3)]);
+    let target = told.recv().unwrap();
+    assert_eq!(target.matches("wantedDids=").count(), 2, "{target}");
+}
+
+#[test]
 fn a_secure_address_is_read_through_tls() {
     let server = Server::one(send_one);
     let front = TlsFront::before(server.port());
