@@ -65,6 +65,9 @@ impl Names {
     /// Whether it is one of them.
     #[inline]
     pub(super) fn has(&self, name: &[u8]) -> bool {
+        if self.is_empty() {
+            return false;
+        }
         let hash = xxh3_64_with_seed(name, self.seed);
         let (word, bit) = place(hash, self.marks.len());
         self.marks.get(word).is_some_and(|marks| marks & bit != 0)
