@@ -141,9 +141,9 @@ fn is_did(text: &str) -> bool {
         && id.is_some_and(|id| {
             !id.is_empty()
                 && !id.ends_with([':', '%'])
-                && id
-                    .bytes()
-                    .all(|b| matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b':' | b'%' | b'-'))
+                && id.bytes().all(|b| {
+                    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'%' | b'-')
+                })
         })
 }
 

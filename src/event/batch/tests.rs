@@ -72,7 +72,6 @@ fn whatever_is_kept_the_lines_are_those_of_the_events() {
             .filter_map(|(line, kept)| kept.then_some(line.as_str()))
             .collect();
         let whole = [&expected[..], &[""]].concat().join("\n");
-        let whole = if expected.is_empty() { "" } else { &whole };
         assert_eq!(batch.lines(), whole.as_bytes());
         let events = batch.events().map(|event| event.line());
         assert!(events.eq(expected.iter().map(|line| line.as_bytes())));

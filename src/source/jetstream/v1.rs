@@ -20,9 +20,6 @@ pub const MAX_HELLO_BYTES: usize = 10_000_000;
 /// A query longer than this is sent as a message instead: some proxies refuse longer request lines.
 const LONG_QUERY: usize = 2000;
 
-/// Room for what stands around the names of an `options_update`.
-const FRAME: usize = 200;
-
 /// What a server is asked for, on every connection of a run.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Wanted<'a> {
@@ -71,26 +68,22 @@ impl<'a> Wanted<'a> {
 
     /// The query's filter, unless it is too long for a query.
     fn short_filter(&self) -> Option<String> {
-        let collections = self
-            .collections
-            .iter()
-            .map(|collection| ("wantedCollections", collection.as_str()));
-        let dids = self.dids.iter().map(|did| ("wantedDids", did.as_str()));
-        let max_bytes = self.max_message_bytes.to_string();
-        let size = (self.max_message_bytes > 0).then_some(("maxMessageSizeBytes", &*max_bytes));
-        let mut filter = String::new();
-        for (name, value) in collections.chain(dids).chain(size) {
-            if !filter.is_empty() {
-                filter.push('&');
-            }
-            filter.push_str(name);
-            filter.push('=');
-            filter.extend(form_urlencoded::byte_serialize(value.as_bytes()));
-            if filter.len() > LONG_QUERY {
-                return None;
-            }
+        const DIDS: &str = "wantedDids";
+        if self.dids.len() > LONG_QUERY / DIDS.len() {
+            return None;
         }
-        Some(filter)
+        let mut filter = form_urlencoded::Serializer::new(String::new());
+        for collection in self.collections {
+            filter.append_pair("wantedCollections", collection.as_str());
+        }
+        for did in self.dids {
+            filter.append_pair(DIDS, did.as_str());
+        }
+        if self.max_message_bytes > 0 {
+            filter.append_pair("maxMessageSizeBytes", &self.max_message_bytes.to_string());
+        }
+        let filter = filter.finish();
+        (filter.len() <= LONG_QUERY).then_some(filter)
     }
 
     /// The `options_update` that says the same as the query's filter would.
@@ -112,19 +105,11 @@ impl<'a> Wanted<'a> {
             wanted_dids: self.dids,
             max_message_size_bytes: self.max_message_bytes,
         };
-        let names = self.collections.iter().map(CollectionPattern::as_str);
-        let names = names.chain(self.dids.iter().map(Did::as_str));
-        let len: usize = names.map(|name| name.len() + r#""","#.len()).sum();
-        let mut text = Vec::with_capacity(len + FRAME);
-        serde_json::to_writer(
-            &mut text,
-            &Message {
-                r#type: "options_update",
-                payload,
-            },
-        )
-        .expect("plain data is always JSON");
-        String::from_utf8(text).expect("JSON is text")
+        serde_json::to_string(&Message {
+            r#type: "options_update",
+            payload,
+        })
+        .expect("plain data is always JSON")
     }
 }
 
