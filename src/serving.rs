@@ -62,6 +62,7 @@ pub(crate) async fn run(settings: ServeSettings) -> Result<ExitCode, Failure> {
                     return Ok(ExitCode::from(INTERRUPTED));
                 }
                 asked = Some(signal);
+                signals.heed(signal);
                 stop.cancel();
             }
         }

@@ -1,6 +1,15 @@
-//! The signals that ask us to stop.
+//! The signals that ask us to stop, and which of them are one wish.
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use std::time::Duration;
+
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::{Instant, sleep_until},
+};
+
+/// How long a signal repeats the wish that was heeded. `timeout` signals a process and then its group,
+/// and a shell may pass on a Ctrl-C that the terminal has sent to everybody; a person takes longer.
+const SAME_WISH: Duration = Duration::from_millis(500);
 
 /// A wish to stop, and how it was expressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +31,11 @@ impl StopSignal {
             Self::HangUp => "SIGHUP",
         }
     }
+
+    /// Whether it says again what `heeded` said: the end of a session sends SIGTERM and SIGHUP at once.
+    fn repeats(self, heeded: Self) -> bool {
+        (self == Self::Interrupt) == (heeded == Self::Interrupt)
+    }
 }
 
 /// Listens for signals from its creation on.
@@ -32,6 +46,10 @@ pub(crate) struct Signals {
     interrupt: Option<Signal>,
     terminate: Option<Signal>,
     hang_up: Option<Signal>,
+    /// SIGHUP is no wish to stop, so it repeats none.
+    reopens_on_hang_up: bool,
+    /// The wish that was heeded, and until when it may be repeated.
+    heeded: Option<(StopSignal, Instant)>,
 }
 
 impl Signals {
@@ -40,13 +58,44 @@ impl Signals {
             interrupt: unless_ignored(SignalKind::interrupt())?,
             terminate: unless_ignored(SignalKind::terminate())?,
             hang_up: unless_ignored(SignalKind::hangup())?,
+            reopens_on_hang_up: false,
+            heeded: None,
         })
     }
 
-    /// Waits for the next one.
+    /// From now on each SIGHUP counts by itself: it asks for something else than a stop.
+    pub(crate) fn reopen_on_hang_up(&mut self) {
+        self.reopens_on_hang_up = true;
+    }
+
+    /// Notes that a wish to stop is heeded, so that its repeats within half a second are passed over.
+    pub(crate) fn heed(&mut self, signal: StopSignal) {
+        self.heeded = Some((signal, Instant::now() + SAME_WISH));
+    }
+
+    /// Waits for the next signal that says something new.
     ///
     /// Cancel safety: no signal is lost.
     pub(crate) async fn next(&mut self) -> StopSignal {
+        while let Some((heeded, until)) = self.heeded {
+            tokio::select! {
+                // What came before we looked counts as a repeat, however late we look.
+                biased;
+                signal = self.received() => if !self.is_repeat(signal, heeded) {
+                    return signal;
+                },
+                () = sleep_until(until) => self.heeded = None,
+            }
+        }
+        self.received().await
+    }
+
+    fn is_repeat(&self, signal: StopSignal, heeded: StopSignal) -> bool {
+        let is_stop = signal != StopSignal::HangUp || !self.reopens_on_hang_up;
+        is_stop && signal.repeats(heeded)
+    }
+
+    async fn received(&mut self) -> StopSignal {
         tokio::select! {
             () = received(&mut self.interrupt) => StopSignal::Interrupt,
             () = received(&mut self.terminate) => StopSignal::Terminate,

@@ -72,7 +72,10 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
         );
     }
     let reopen = match sink.sink() {
-        AnySink::File(sink) => Some(sink.reopen()),
+        AnySink::File(sink) => {
+            signals.reopen_on_hang_up();
+            Some(sink.reopen())
+        }
         _ => None,
     };
     // The demo is held to the end: dropped, it serves no more.
@@ -98,6 +101,7 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
                     return Ok(ExitCode::from(INTERRUPTED));
                 }
                 asked = Some(signal);
+                signals.heed(signal);
                 stop.cancel();
                 monitor.tell_stopping();
                 info!(target: STATE, "stopping on {}; once more to stop at once", signal.name());

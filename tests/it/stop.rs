@@ -1,5 +1,7 @@
 //! Every way to end, and the exit code of each.
 
+mod twice;
+
 use std::{
     fs,
     io::{PipeReader, Read},
@@ -208,18 +210,6 @@ fn a_signal_drains_what_was_read_and_saves_the_cursor() {
         let summaries = output.stderr.matches("delivered").count();
         assert_eq!(summaries, 1, "{output:#?}");
     }
-}
-
-#[test]
-fn a_second_signal_ends_at_once_although_nobody_reads() {
-    let server = Server::one(burst(3000));
-    let (running, _reader) = stalled(&server, "--grace 1h");
-    running.signal(Signal::TERM);
-    running.message("stopping on SIGTERM");
-    running.signal(Signal::TERM);
-    let output = finish_promptly(running);
-    assert_eq!(output.code, Some(130), "{output:#?}");
-    assert!(output.stderr.contains("second signal"), "{output:#?}");
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn a_second_signal_ends_programs_too() {
     wait_until("the program runs", || pid.exists());
     running.signal(Signal::INT);
     running.message("stopping on SIGINT");
-    running.signal(Signal::INT);
+    running.signal(Signal::TERM);
     running.message("stopped at once");
     wait_until("the program is told", || log.exists());
     assert_eq!(finish_promptly(running).code, Some(130));
