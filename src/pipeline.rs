@@ -16,7 +16,7 @@ use tracing::warn;
 
 pub use self::settings::{Ended, PipelineSettings, Summary};
 use self::{
-    clock::{SaveClock, note_save, save},
+    clock::{SaveClock, count_save, note_save, save_beginning},
     ending::Ending,
     watch::Watch,
 };
@@ -143,7 +143,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         let deadline = ending.deadline(self.settings.grace);
         let (accepted, files) = self.ledger.read();
         let saved = self.keeper.save_last(accepted, files, deadline).await;
-        note_save(&saved, &self.stats);
+        count_save(&saved, &self.stats);
         let finished = match (&saved, finished) {
             (Ok(_), Ok(()))
                 if self.keeper.keeps() && !matches!(flowed, Err(Error::Hung { .. })) =>
@@ -220,8 +220,8 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             if !had_news && self.keeper.has_news() {
                 clock.begin_anew();
             }
-            if is_beginning {
-                save(&mut self.keeper, &self.ledger, &self.stats, ending).await?;
+            if is_beginning && !self.save_beginning(ending).await? {
+                return Ok(ending.wanted().await);
             }
             self.push(&mut batch, ending, &mut clock, &mut watch)
                 .await?;
@@ -239,12 +239,28 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 return Ok(ended);
             }
             watch.look(&self.stats)?;
+            if let Some(saved) = self.keeper.finished_now() {
+                clock.note(saved, &self.keeper, &self.ledger, &self.stats)?;
+            }
+            clock.tell(&mut self.sink, &self.ledger)?;
             if clock.is_due(now) {
                 let (sink, keeper) = (&mut self.sink, &mut self.keeper);
-                clock
-                    .tick(sink, keeper, &self.ledger, &self.stats, ending)
-                    .await?;
+                clock.tick(sink, keeper, &self.ledger, &self.stats).await?;
             }
+        }
+    }
+
+    /// Saves the place of the first event, before anything is accepted. Returns whether it did: a stop may come first.
+    async fn save_beginning(&mut self, ending: &Ending) -> Result<bool, Error> {
+        tokio::select! {
+            biased;
+            saved = save_beginning(&mut self.keeper, &self.ledger, &self.stats) => {
+                saved?;
+                Ok(true)
+            }
+            () = ending.pressed() => Ok(false),
+            error = self.sink.failed() => Err(error.into()),
+            never = self.source.idle() => match never {},
         }
     }
 
@@ -259,6 +275,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         // One future across saves: a connect in progress is not begun anew.
         let mut next = pin!(self.source.next_batch(batch));
         loop {
+            let has_news = self.keeper.has_news();
             tokio::select! {
                 biased;
                 ended = ending.wanted() => return Ok(Some(ended)),
@@ -268,9 +285,13 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                     Flow::EndAssumed => Some(Ended::EndAssumed),
                 }),
                 error = self.sink.failed() => return Err(error.into()),
-                () = clock.due(&self.keeper) => {
+                saved = self.keeper.finished() => {
+                    clock.note(saved, &self.keeper, &self.ledger, &self.stats)?;
+                    clock.tell(&mut self.sink, &self.ledger)?;
+                }
+                () = clock.due(has_news) => {
                     let (sink, keeper) = (&mut self.sink, &mut self.keeper);
-                    clock.tick(sink, keeper, &self.ledger, &self.stats, ending).await?;
+                    clock.tick(sink, keeper, &self.ledger, &self.stats).await?;
                 }
                 error = watch.standstill(&self.stats) => return Err(error),
             }
@@ -344,9 +365,13 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         let mut waits_since = None;
         let mut accept = pin!(self.sink.accept(batch, &self.ledger));
         let taken = loop {
+            let has_news = self.keeper.has_news();
             tokio::select! {
                 biased;
                 result = &mut accept => break result,
+                saved = self.keeper.finished() => {
+                    clock.note(saved, &self.keeper, &self.ledger, &self.stats)?;
+                }
                 _ = ending.wanted(), if ending.deadline.is_none() => {
                     ending.deadline(self.settings.grace);
                     self.ledger.stop();
@@ -357,8 +382,8 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                         grace: self.settings.grace,
                     });
                 }
-                () = clock.due(&self.keeper) => {
-                    clock.tick_busy(&mut self.keeper, &self.ledger, &self.stats, ending).await?;
+                () = clock.due(has_news) => {
+                    clock.tick_busy(&mut self.keeper, &self.ledger, &self.stats);
                 }
                 error = watch.behind(&self.stats) => return Err(error),
                 never = since(&mut waits_since, self.source.idle()) => match never {},
@@ -384,6 +409,9 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             tokio::select! {
                 biased;
                 result = &mut finish => return result.map_err(Error::Sink),
+                saved = self.keeper.finished() => {
+                    note_save(saved, &self.keeper, &self.ledger, &self.stats)?;
+                }
                 _ = ending.wanted(), if ending.deadline.is_none() => {
                     ending.deadline(grace);
                     self.ledger.stop();

@@ -4,10 +4,11 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, Read, Write},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
     thread,
     time::Duration,
 };
+
+use tokio::task::JoinHandle;
 
 use super::{CursorError, CursorStore, Saved, contents};
 
@@ -21,10 +22,9 @@ const PATIENCE: usize = 1000;
 #[derive(Debug)]
 pub struct FileCursor {
     path: PathBuf,
-    /// How many saves were begun.
-    begun: u64,
-    /// The newest save that is done, locked while one is at work: a save that was given up goes on in its thread.
-    done: Arc<Mutex<u64>>,
+    /// The save at work. One that was given up goes on in its thread, and the next one waits for it: however long a disk hangs, there is
+    /// one thread, and what comes late never replaces anything newer.
+    work: Option<JoinHandle<Result<(), CursorError>>>,
     /// Held, not read: the lock goes when the file is closed, however the process ends.
     _lock: File,
 }
@@ -53,8 +53,7 @@ impl FileCursor {
         match take(&lock) {
             Ok(()) => Ok(Self {
                 path,
-                begun: 0,
-                done: Arc::default(),
+                work: None,
                 _lock: lock,
             }),
             Err(TryLockError::WouldBlock) => Err(CursorError::Taken(asked.to_owned())),
@@ -114,17 +113,13 @@ impl CursorStore for FileCursor {
     async fn save(&mut self, saved: &Saved) -> Result<(), CursorError> {
         let path = self.path.clone();
         let text = contents::text(saved);
-        self.begun += 1;
-        let (number, done) = (self.begun, Arc::clone(&self.done));
-        let work = tokio::task::spawn_blocking(move || {
-            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-            if number > *done {
-                replace(&path, &text)?;
-                *done = number;
-            }
-            Ok(())
-        });
-        work.await.unwrap_or_else(|lost| {
+        if let Some(given_up) = &mut self.work {
+            drop(given_up.await);
+        }
+        let work = tokio::task::spawn_blocking(move || replace(&path, &text));
+        let done = self.work.insert(work).await;
+        self.work = None;
+        done.unwrap_or_else(|lost| {
             Err(CursorError::Io {
                 action: "save",
                 path: self.path.clone(),
@@ -196,6 +191,8 @@ fn folder(path: &Path) -> &Path {
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    use futures_util::FutureExt;
+
     use super::*;
     use crate::event::{FileMark, Place};
 
@@ -233,12 +230,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cursor.json");
         let mut store = FileCursor::open(&path).unwrap();
-        store.save(&saved(5)).await.unwrap();
-        store.save(&saved(6)).await.unwrap();
-        // As if the first had been given up, and its thread came only now.
-        store.begun = 0;
-        store.save(&saved(5)).await.unwrap();
-        assert_eq!(store.load().await.unwrap(), Some(saved(6)));
+        for _ in 0..100 {
+            drop(store.save(&saved(5)).now_or_never());
+            store.save(&saved(6)).await.unwrap();
+            assert_eq!(store.load().await.unwrap(), Some(saved(6)));
+        }
     }
 
     #[test]

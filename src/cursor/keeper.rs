@@ -1,27 +1,44 @@
 //! When a position is saved, and which.
 //!
-//! Between the pipeline, which knows what was read and what is accepted, and the store, which keeps what it is told.
+//! Between the pipeline, which knows what was read and what is accepted, and the store, which keeps what it is told. A save runs
+//! beside delivery: it is begun here, and makes progress while [`Keeper::finished`] is awaited.
 
+mod saving;
+
+use std::{future::pending, time::Duration};
+
+use futures_util::FutureExt;
 use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
 };
 use tracing::{info, warn};
 
+use self::saving::{Done, Saving};
 use super::{CursorError, CursorStore, Marks, Saved};
 use crate::{
     STATE,
+    backoff::Backoff,
     error::chain,
     event::{Batch, FileMark, Place, Point, Position},
 };
 
 /// How long the last save may take when nothing of the grace period is left.
-const LAST_SAVE: std::time::Duration = std::time::Duration::from_secs(2);
+const LAST_SAVE: Duration = Duration::from_secs(2);
+
+/// The longest wait between two saves that fail.
+const MAX_BACKOFF: Duration = Duration::from_secs(10);
+
+/// Where the store is while nothing is saved.
+const AT_HAND: &str = "the store is at hand while nothing is saved";
 
 /// The cursor of a run.
 #[derive(Debug)]
 pub(crate) struct Keeper<C> {
-    store: C,
+    /// Away while a save is under way.
+    store: Option<C>,
+    saving: Option<Saving<C>>,
+    keeps: bool,
     filter: String,
     marks: Marks,
     /// Where the stream is done up to.
@@ -30,6 +47,9 @@ pub(crate) struct Keeper<C> {
     accepted: watch::Sender<Option<Point>>,
     saved: Option<Saved>,
     is_failing: bool,
+    backoff: Backoff,
+    /// When the next save may begin, after one that failed.
+    next_try: Option<Instant>,
     /// Something has changed since the last save, or is still to be accepted.
     has_news: bool,
 }
@@ -37,13 +57,17 @@ pub(crate) struct Keeper<C> {
 impl<C: CursorStore> Keeper<C> {
     pub(crate) fn new(store: C) -> Self {
         Self {
-            store,
+            keeps: store.keeps(),
+            store: Some(store),
+            saving: None,
             filter: String::new(),
             marks: Marks::default(),
             position: None,
             accepted: watch::channel(None).0,
             saved: None,
             is_failing: false,
+            backoff: Backoff::new(MAX_BACKOFF),
+            next_try: None,
             has_news: true,
         }
     }
@@ -51,7 +75,7 @@ impl<C: CursorStore> Keeper<C> {
     /// Returns what an earlier run saved. From now on saves are made with this filter.
     pub(crate) async fn load(&mut self, filter: &str) -> Result<Option<Saved>, CursorError> {
         filter.clone_into(&mut self.filter);
-        self.store.load().await
+        self.store.as_mut().expect(AT_HAND).load().await
     }
 
     /// The source goes on from what was saved, so it stands until something further is accepted. A place that was set
@@ -113,7 +137,7 @@ impl<C: CursorStore> Keeper<C> {
 
     /// Whether anything is kept at all.
     pub(crate) fn keeps(&self) -> bool {
-        self.store.keeps()
+        self.keeps
     }
 
     /// The files of the cursor that was saved last.
@@ -131,14 +155,30 @@ impl<C: CursorStore> Keeper<C> {
         self.position
     }
 
-    /// Saves what changed, and returns the time of what was saved. A failure is told once and tried again with the next save.
-    pub(crate) async fn save(
-        &mut self,
-        accepted: u64,
-        files: Vec<FileMark>,
-    ) -> Result<Option<u64>, CursorError> {
-        let saved = self.try_save(accepted, files).await;
-        self.has_news = saved.is_err() || self.marks.are_waiting();
+    /// Begins to save what changed; what becomes of it, [`Keeper::finished`] says. Returns whether what was saved last still stands
+    /// for all that is accepted, so that there is nothing to do. While a save is under way, or waits to be tried again, none is begun.
+    pub(crate) fn begin_save(&mut self, accepted: u64, files: Vec<FileMark>) -> bool {
+        self.settle(accepted);
+        let now = Instant::now();
+        if self.saving.is_some() || self.next_try.is_some_and(|next| now < next) {
+            return false;
+        }
+        let Some(fresh) = self.unsaved(files) else {
+            self.has_news = self.marks.are_waiting();
+            return self.keeps;
+        };
+        self.has_news = self.marks.are_waiting();
+        let store = self.store.take().expect(AT_HAND);
+        self.saving = Some(Saving::begin(store, fresh));
+        false
+    }
+
+    /// Resolves when the save that is under way has come to an end, with the time of what was saved; never while there is none.
+    /// A failure is told once, and the next save is put off.
+    ///
+    /// Cancel safety: dropped and asked again at any time.
+    pub(crate) async fn finished(&mut self) -> Result<u64, CursorError> {
+        let saved = self.outcome().await;
         match &saved {
             Ok(_) if self.is_failing => {
                 self.is_failing = false;
@@ -147,14 +187,29 @@ impl<C: CursorStore> Keeper<C> {
             Err(error) if !self.is_failing && !error.is_taken() => {
                 self.is_failing = true;
                 let error = chain(error);
-                warn!(target: STATE, error, "the cursor could not be saved, trying again: {error}");
+                if self.saved.is_none() {
+                    warn!(target: STATE, error, "the cursor could not be saved, and nothing is delivered before it is: {error}; trying again");
+                } else {
+                    warn!(target: STATE, error, "the cursor could not be saved, trying again: {error}");
+                }
             }
             _ => {}
         }
         saved
     }
 
-    /// Saves what changed, at the end of a run. Returns as [`Keeper::save`] does.
+    /// What has become of the save that is under way, if that is known already.
+    pub(crate) fn finished_now(&mut self) -> Option<Result<u64, CursorError>> {
+        self.saving.as_ref()?;
+        self.finished().now_or_never()
+    }
+
+    /// When the next save may begin, after one that failed.
+    pub(crate) fn next_try(&self) -> Option<Instant> {
+        self.next_try
+    }
+
+    /// Saves what changed, at the end of a run; `Ok(None)` means that nothing had. What is still under way comes first.
     pub(crate) async fn save_last(
         &mut self,
         accepted: u64,
@@ -162,43 +217,67 @@ impl<C: CursorStore> Keeper<C> {
         deadline: Instant,
     ) -> Result<Option<u64>, CursorError> {
         let deadline = deadline.max(Instant::now() + LAST_SAVE);
-        timeout_at(deadline, self.try_save(accepted, files))
+        let save = async {
+            if self.saving.is_some()
+                && let Err(error) = self.outcome().await
+                && error.is_taken()
+            {
+                return Err(error);
+            }
+            self.next_try = None;
+            self.begin_save(accepted, files);
+            match self.saving {
+                Some(_) => self.outcome().await.map(Some),
+                None => Ok(None),
+            }
+        };
+        timeout_at(deadline, save)
             .await
             .unwrap_or(Err(CursorError::TimedOut))
     }
 
-    async fn try_save(
-        &mut self,
-        accepted: u64,
-        files: Vec<FileMark>,
-    ) -> Result<Option<u64>, CursorError> {
-        self.settle(accepted);
-        let Some(position) = self
-            .position
-            .as_ref()
-            .filter(|position| position.point.time_us > 0)
-        else {
-            return Ok(None);
+    async fn outcome(&mut self) -> Result<u64, CursorError> {
+        let Some(saving) = &mut self.saving else {
+            return pending().await;
         };
-        if !self.store.keeps() {
-            return Ok(None);
+        let Done {
+            store,
+            saved,
+            result,
+        } = saving.done().await;
+        self.saving = None;
+        self.store = Some(store);
+        if let Err(error) = result {
+            self.next_try = Some(Instant::now() + self.backoff.next_wait());
+            self.has_news = true;
+            return Err(error);
         }
-        let time_us = position.point.time_us;
+        self.next_try = None;
+        self.backoff.reset();
+        let time_us = saved.place.time_us().unwrap_or_default();
+        self.saved = Some(saved);
+        Ok(time_us)
+    }
+
+    /// What is to be saved, unless it is saved already.
+    fn unsaved(&self, files: Vec<FileMark>) -> Option<Saved> {
+        let position = self.position.as_ref();
+        let position = position.filter(|position| position.point.time_us > 0)?;
+        if !self.keeps {
+            return None;
+        }
         let place = Place::Reached(position.clone());
         if self
             .saved
             .as_ref()
             .is_some_and(|saved| saved.place == place && saved.files == files)
         {
-            return Ok(None);
+            return None;
         }
-        let fresh = Saved {
+        Some(Saved {
             place,
             filter: Some(self.filter.clone()),
             files,
-        };
-        self.store.save(&fresh).await?;
-        self.saved = Some(fresh);
-        Ok(Some(time_us))
+        })
     }
 }

@@ -66,8 +66,9 @@ impl Saved {
 /// Keeps the cursor of one pipeline between runs.
 ///
 /// The pipeline loads once, before anything is read, and then saves at its own pace and on every way of stopping. It only ever saves
-/// a position that lies further along the stream than the one before, and never an empty one.
-pub trait CursorStore: Send {
+/// a position that lies further along the stream than the one before, and never an empty one. It saves beside delivery, one save
+/// after the other, and drops one that takes longer than ten seconds.
+pub trait CursorStore: Send + 'static {
     /// Returns what was saved last; `None` when nothing ever was.
     ///
     /// What exists but cannot be understood is an error, never `None`: starting at the live tip instead would lose events silently.
@@ -163,6 +164,9 @@ pub enum CursorError {
         String,
         #[source] Option<Box<dyn std::error::Error + Send + Sync>>,
     ),
+    /// A save took too long while running.
+    #[error("the save did not come to an end within {}", humantime::format_duration(*.0))]
+    Unanswered(std::time::Duration),
     /// The last save did not come to an end.
     #[error("the cursor could not be saved in time")]
     TimedOut,
@@ -197,7 +201,7 @@ impl CursorError {
                 "to start over, delete the key (nats kv del BUCKET KEY) and say where to begin, for example with --since 2h"
                     .to_owned(),
             ),
-            Self::Io { .. } | Self::Other(..) | Self::TimedOut => None,
+            Self::Io { .. } | Self::Other(..) | Self::Unanswered(_) | Self::TimedOut => None,
             Self::Empty(path)
             | Self::Damaged { path, .. }
             | Self::TooLarge(path)

@@ -1,16 +1,15 @@
 //! When the cursor is saved.
 //!
 //! A checkpoint asks the sink to make durable what it has, and does not wait for it; a second save, soon after, picks the outcome up.
+//! A save is begun and not waited for either, but for the first one of a new cursor.
 
 use std::{future::pending, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 
-use super::Ending;
 use crate::{
     cursor::{CursorError, CursorStore, Keeper},
-    error::Error,
-    sink::{Ledger, Sink},
+    sink::{Ledger, Sink, SinkError},
     stats::Stats,
 };
 
@@ -26,6 +25,8 @@ pub(super) struct SaveClock {
     is_second: bool,
     /// The sink was busy when it should have been asked for a checkpoint.
     is_overdue: bool,
+    /// The sink has not heard of the last save yet.
+    is_unheard: bool,
 }
 
 impl SaveClock {
@@ -35,12 +36,13 @@ impl SaveClock {
             next: Instant::now() + every,
             is_second: false,
             is_overdue: false,
+            is_unheard: false,
         }
     }
 
     /// Resolves when a save is due; never while there is nothing to save, so that an idle run sleeps.
-    pub(super) async fn due<C: CursorStore>(&self, keeper: &Keeper<C>) {
-        if keeper.has_news() {
+    pub(super) async fn due(&self, has_news: bool) {
+        if has_news {
             sleep_until(self.next).await;
         } else {
             pending::<()>().await;
@@ -65,22 +67,20 @@ impl SaveClock {
         }
     }
 
-    /// Has the sink make durable what it was given, or picks up the outcome, and saves the cursor up to what is accepted.
+    /// Has the sink make durable what it was given, or picks up the outcome, and begins to save the cursor up to what is accepted.
     pub(super) async fn tick<K: Sink, C: CursorStore>(
         &mut self,
         sink: &mut K,
         keeper: &mut Keeper<C>,
         ledger: &Ledger,
         stats: &Stats,
-        ending: &Ending,
-    ) -> Result<(), Error> {
+    ) -> Result<(), SinkError> {
         if !self.is_second {
             keeper.pin();
             sink.checkpoint().await?;
         }
-        if save(keeper, ledger, stats, ending).await? {
-            sink.saved(ledger)?;
-        }
+        self.is_unheard |= begin_save(keeper, ledger, stats);
+        self.tell(sink, ledger)?;
         self.is_second = !self.is_second && ledger.accepted() < keeper.kept();
         let wait = if self.is_second {
             self.every / SOON
@@ -91,50 +91,94 @@ impl SaveClock {
         Ok(())
     }
 
-    /// Saves the cursor while the sink is busy and cannot be asked.
-    pub(super) async fn tick_busy<C: CursorStore>(
+    /// Begins to save the cursor while the sink is busy and cannot be asked.
+    pub(super) fn tick_busy<C: CursorStore>(
         &mut self,
         keeper: &mut Keeper<C>,
         ledger: &Ledger,
         stats: &Stats,
-        ending: &Ending,
-    ) -> Result<(), CursorError> {
-        save(keeper, ledger, stats, ending).await?;
+    ) {
+        self.is_unheard |= begin_save(keeper, ledger, stats);
         self.next = Instant::now() + self.every;
         self.is_overdue = true;
+    }
+
+    /// Takes what has become of a save. Fails only when another process has the cursor now; what may pass is tried again.
+    pub(super) fn note<C: CursorStore>(
+        &mut self,
+        saved: Result<u64, CursorError>,
+        keeper: &Keeper<C>,
+        ledger: &Ledger,
+        stats: &Stats,
+    ) -> Result<(), CursorError> {
+        self.is_unheard |= note_save(saved, keeper, ledger, stats)?;
+        Ok(())
+    }
+
+    /// Tells the sink that the cursor was saved, if it has not heard yet.
+    pub(super) fn tell<K: Sink>(&mut self, sink: &mut K, ledger: &Ledger) -> Result<(), SinkError> {
+        if std::mem::take(&mut self.is_unheard) {
+            sink.saved(ledger)?;
+        }
         Ok(())
     }
 }
 
-/// Saves the cursor up to what is accepted, and returns whether it is saved. Gives way to a stop, so that a disk that hangs does not hold it up: there is a last
-/// save to come. Fails only when another process has the cursor now; what may pass is tried again with the next save.
-pub(super) async fn save<C: CursorStore>(
+/// Saves the place of the first event, and tries again until it is saved. Fails only when another process has the cursor now.
+///
+/// Cancel safety: dropped and asked again at any time.
+pub(super) async fn save_beginning<C: CursorStore>(
     keeper: &mut Keeper<C>,
     ledger: &Ledger,
     stats: &Stats,
-    ending: &Ending,
-) -> Result<bool, CursorError> {
+) -> Result<(), CursorError> {
+    loop {
+        if let Some(next) = keeper.next_try() {
+            sleep_until(next).await;
+        }
+        if begin_save(keeper, ledger, stats) || !keeper.keeps() {
+            return Ok(());
+        }
+        let saved = keeper.finished().await;
+        if note_save(saved, keeper, ledger, stats)? {
+            return Ok(());
+        }
+    }
+}
+
+/// Begins to save the cursor up to what is accepted. Returns whether that is saved already.
+fn begin_save<C: CursorStore>(keeper: &mut Keeper<C>, ledger: &Ledger, stats: &Stats) -> bool {
     let (accepted, files) = ledger.read();
     stats.set_accepted(accepted);
-    tokio::select! {
-        biased;
-        saved = keeper.save(accepted, files) => {
-            note_save(&saved, stats);
-            let stands = saved.is_ok() && keeper.keeps();
-            if stands {
-                ledger.note_saved(keeper.saved_files());
-            }
-            match saved {
-                Err(error) if error.is_taken() => Err(error),
-                _ => Ok(stands),
-            }
+    let is_saved = keeper.begin_save(accepted, files);
+    if is_saved {
+        ledger.note_saved(keeper.saved_files());
+    }
+    is_saved
+}
+
+/// Counts a save, and notes which files it counts as complete. Returns whether it was made. Fails only when another process has the
+/// cursor now.
+pub(super) fn note_save<C: CursorStore>(
+    saved: Result<u64, CursorError>,
+    keeper: &Keeper<C>,
+    ledger: &Ledger,
+    stats: &Stats,
+) -> Result<bool, CursorError> {
+    let saved = saved.map(Some);
+    count_save(&saved, stats);
+    match saved {
+        Ok(_) => {
+            ledger.note_saved(keeper.saved_files());
+            Ok(true)
         }
-        () = ending.pressed() => Ok(false),
+        Err(error) if error.is_taken() => Err(error),
+        Err(_) => Ok(false),
     }
 }
 
 /// Counts a save. `Ok(None)` means that nothing had changed.
-pub(super) fn note_save(saved: &Result<Option<u64>, CursorError>, stats: &Stats) {
+pub(super) fn count_save(saved: &Result<Option<u64>, CursorError>, stats: &Stats) {
     match saved {
         Ok(None) => {}
         Ok(Some(time_us)) => {

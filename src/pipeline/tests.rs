@@ -2,6 +2,7 @@
 
 mod members;
 mod resuming;
+mod saving;
 
 use tokio::time::{sleep, timeout};
 
@@ -37,8 +38,10 @@ fn setup(steps: impl IntoIterator<Item = Step>) -> Setup {
         store: Shelf {
             record: record.clone(),
             loads: || Ok(None),
-            failures: 0,
-            hangs: false,
+            fails: 0..0,
+            hangs: 0..0,
+            takes: Duration::ZERO,
+            tries: 0,
         },
         filter: Filter::default(),
         settings: PipelineSettings::default(),
@@ -318,42 +321,6 @@ async fn nothing_is_read_when_the_cursor_cannot_be_loaded() {
     let (record, result) = setup.run().await;
     assert!(matches!(result, Err(Error::Cursor(_))), "{result:?}");
     assert_eq!(record.asked(), []);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_save_that_fails_while_running_is_tried_again() {
-    let mut setup = setup([Step::Events(1..4), Step::Wait(SECOND * 9 / 2), Step::End]);
-    setup.store.failures = 3;
-    let (record, summary) = setup.run().await;
-    summary.unwrap();
-    assert_eq!(record.saved(), [3]);
-    let asked = record.asked();
-    assert!(
-        asked.iter().position(|asked| *asked == Asked::Saved(3))
-            < asked.iter().position(|asked| *asked == Asked::SourceClosed),
-        "saved while running: {asked:?}"
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_save_that_fails_at_the_end_fails_the_run() {
-    let mut setup = setup([Step::Events(1..4), Step::End]);
-    setup.store.failures = u64::MAX;
-    let (record, result) = setup.run().await;
-    assert!(matches!(result, Err(Error::Cursor(_))), "{result:?}");
-    assert_eq!(record.taken(), [1, 2, 3]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_save_that_hangs_does_not_hold_up_a_stop() {
-    for blocks_at in [u64::MAX, 4] {
-        let mut setup = setup([Step::Events(1..4), Step::Events(4..6), Step::Silence]);
-        setup.sink.blocks_at = blocks_at;
-        setup.store.hangs = true;
-        let stopped = setup.stop_after(2 * SECOND);
-        let (_, result) = timeout(60 * SECOND, stopped).await.unwrap();
-        assert!(result.is_err(), "{result:?}");
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -63,6 +63,14 @@ pub(super) fn mark(events: u64) -> FileMark {
     FileMark::new("/the/file".into(), 1, events)
 }
 
+/// The same when it is complete.
+fn complete(events: u64) -> FileMark {
+    FileMark {
+        complete: true,
+        ..mark(events)
+    }
+}
+
 /// One thing that was asked of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
@@ -86,6 +94,10 @@ pub(super) struct Entries {
     pub(super) asked: Vec<Asked>,
     pub(super) taken: Vec<u64>,
     pub(super) saved: Vec<Saved>,
+    /// How often it was tried to save.
+    pub(super) tries: u64,
+    /// How many events the sink's file held when the sink heard that a cursor counts it as complete.
+    pub(super) named: Vec<u64>,
     /// The files that the sink was told to go on with.
     pub(super) files: Option<Vec<FileMark>>,
     /// The place the source was told to go on from, and whether with the same filter.
@@ -207,6 +219,8 @@ pub(super) struct Keep {
     pub(super) finish_takes: Duration,
     /// Names a file together with what it accepts.
     pub(super) has_file: bool,
+    /// That file is complete each time.
+    pub(super) completes: bool,
     /// For an acceptance outside of `accept`.
     pub(super) ledger: Option<Ledger>,
 }
@@ -224,12 +238,14 @@ impl Keep {
             fails_with: || SinkError::Other("the sink broke".to_owned(), None),
             finish_takes: Duration::ZERO,
             has_file: false,
+            completes: false,
             ledger: None,
         }
     }
 
     fn accept_all_but(&self, lag: u64, ledger: &Ledger) {
         let accepted = (self.record.taken().len() as u64).saturating_sub(lag);
+        let mark = if self.completes { complete } else { mark };
         let files = self.has_file.then(|| mark(accepted));
         ledger.accept_up_to(accepted, files.into_iter().collect());
     }
@@ -288,6 +304,13 @@ impl Sink for Keep {
         Ok(())
     }
 
+    fn saved(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+        let taken = self.record.taken().len() as u64;
+        let named = (1..=taken).filter(|events| ledger.is_saved(&complete(*events)));
+        self.record.with(|entries| entries.named.extend(named));
+        Ok(())
+    }
+
     async fn finish(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
         tokio::time::sleep(self.finish_takes).await;
         self.record.note(Asked::SinkFinished);
@@ -300,10 +323,13 @@ impl Sink for Keep {
 pub(super) struct Shelf {
     pub(super) record: Record,
     pub(super) loads: fn() -> Result<Option<Saved>, CursorError>,
-    /// So many saves fail.
-    pub(super) failures: u64,
-    /// No save ever comes to an end.
-    pub(super) hangs: bool,
+    /// These tries to save fail, counted from 0.
+    pub(super) fails: Range<u64>,
+    /// These never come to an end.
+    pub(super) hangs: Range<u64>,
+    /// A save takes as long as this, but for the first one.
+    pub(super) takes: Duration,
+    pub(super) tries: u64,
 }
 
 impl CursorStore for Shelf {
@@ -312,11 +338,16 @@ impl CursorStore for Shelf {
     }
 
     async fn save(&mut self, saved: &Saved) -> Result<(), CursorError> {
-        if self.hangs {
+        let number = self.tries;
+        self.tries += 1;
+        self.record.with(|entries| entries.tries += 1);
+        if number > 0 {
+            tokio::time::sleep(self.takes).await;
+        }
+        if self.hangs.contains(&number) {
             std::future::pending::<()>().await;
         }
-        if self.failures > 0 {
-            self.failures -= 1;
+        if self.fails.contains(&number) {
             return Err(CursorError::TimedOut);
         }
         let seq = saved.place.seq().unwrap();

@@ -1,5 +1,7 @@
 //! A cursor under a key of a bucket: kept, fenced, and told in words.
 
+use std::time::{Duration, Instant};
+
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -192,6 +194,44 @@ fn the_server_may_be_away_for_a_while() {
     }
     running.signal(Signal::TERM);
     running.finish().assert_says(0, &["cursor saved at"]);
+}
+
+/// Events that were delivered are saved once the bucket answers again.
+#[test]
+fn a_bucket_that_does_not_answer_does_not_hold_up_delivery() {
+    let Some(nats) = Nats::start("a_bucket_that_does_not_answer_does_not_hold_up_delivery") else {
+        return;
+    };
+    let serving = Serving::new("demo:?rate=300");
+    let mut running = reading(&serving.url, &nats, 1_000_000)
+        .with("--save-interval 50ms --nats-timeout 30s")
+        .start();
+    // Nobody knows how much of a pipe is read, so it is read on while the cursor comes forward.
+    wait_until("saves", || {
+        running.lines(20);
+        saved_up_to(&nats) > 20
+    });
+    nats.freeze();
+    let mut longest = Duration::ZERO;
+    let frozen = Instant::now();
+    while frozen.elapsed() < Duration::from_secs(12) {
+        let asked = Instant::now();
+        running.line();
+        longest = longest.max(asked.elapsed());
+    }
+    running.message("the cursor could not be saved, trying again");
+    nats.thaw();
+    assert!(
+        longest < Duration::from_secs(6),
+        "stood still for {longest:?}"
+    );
+    let again = Instant::now();
+    while again.elapsed() < Duration::from_secs(2) {
+        running.line();
+    }
+    running.signal(Signal::TERM);
+    let ended = running.finish();
+    ended.assert_says(0, &["the cursor is saved again", "cursor saved at"]);
 }
 
 #[test]

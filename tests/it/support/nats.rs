@@ -13,6 +13,7 @@ use async_nats::jetstream::{
     stream,
 };
 use futures_util::StreamExt;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
@@ -83,6 +84,16 @@ impl Nats {
     pub fn restart(&mut self) {
         self.child = run(&self.program, self.folder.path(), i32::from(self.port));
         assert_eq!(self.told_port(), self.port);
+    }
+
+    /// Stops it as a machine that hangs: connections stay open, and nothing is answered.
+    pub fn freeze(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::STOP).unwrap();
+    }
+
+    /// Has it go on.
+    pub fn thaw(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::CONT).unwrap();
     }
 
     /// Runs something against the server with a client that is not ours.
