@@ -39,6 +39,13 @@ pub trait Source: Send {
     /// Returns whether it will: a source that was told explicitly where to begin keeps to that, says so, and returns false.
     fn resume(&mut self, place: &Place, same_filter: bool) -> Result<bool, SourceError>;
 
+    /// Is given events that the sink has delivered already, of which a resume may bring some again. Called at most once, after
+    /// [`Source::resume`] has said yes to a place that was reached, and before the first batch.
+    ///
+    /// They come in any order, and nothing that was delivered since the earliest of them is missing. A source that may yield repeats
+    /// remembers their identities, as far as its memory is meant to go, and leaves the events out when they come again.
+    fn recall(&mut self, _delivered: &mut dyn Iterator<Item = Point>) {}
+
     /// Adds to an empty `batch` all events that are ready, and waits only while there is none.
     ///
     /// Events of one batch have one origin. The batch may be empty on return. After `End`, `EndAssumed` or an error it is not called again;
@@ -193,6 +200,14 @@ impl Source for AnySource {
             Self::Jetstream(source) => source.resume(place, same_filter),
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.resume(place, same_filter),
+        }
+    }
+
+    fn recall(&mut self, delivered: &mut dyn Iterator<Item = Point>) {
+        match self {
+            Self::Jetstream(source) => source.recall(delivered),
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.recall(delivered),
         }
     }
 

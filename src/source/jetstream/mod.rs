@@ -52,7 +52,7 @@ use crate::{
     STATE,
     backoff::Backoff,
     error::chain,
-    event::{Batch, Origin, Place, Position, now_us, show_time},
+    event::{Batch, Origin, Place, Point, Position, now_us, show_time},
     metrics,
     pace::{self, Pace},
     stats::Stats,
@@ -356,6 +356,10 @@ impl Source for Jetstream {
             info!(target: STATE, "the saved cursor was made with another filter: what only the new one keeps is read from here on");
         }
         Ok(true)
+    }
+
+    fn recall(&mut self, delivered: &mut dyn Iterator<Item = Point>) {
+        self.reader.resume.recall(delivered);
     }
 
     async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, SourceError> {

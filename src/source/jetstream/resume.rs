@@ -12,8 +12,9 @@ use std::{
 
 use crate::event::{Identity, Origin, Point, Start, micros};
 
-/// How many events' identities are remembered for a resume by time: a minute of the whole network at its busiest (1,000 events/s).
-const REMEMBERED: usize = 65_536;
+/// How many events' identities are remembered for a resume by time: a minute of twice the whole network at its busiest (1,000
+/// events/s), and more than outputs are asked for at the start.
+const REMEMBERED: usize = 131_072;
 
 /// What to do with an event at the beginning of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,6 +163,18 @@ impl Resume {
         self.recent.extend(known);
         self.last = Some((Arc::new(origin), point));
         self.other_filter = !same_filter;
+    }
+
+    /// Remembers events that were delivered before this run, besides the position it goes on from. The latest stay where they are too many.
+    pub(super) fn recall(&mut self, delivered: &mut dyn Iterator<Item = Point>) {
+        let known = delivered.filter_map(|point| Some((point.identity?, point.time_us)));
+        let mut recalled: Vec<_> = known.collect();
+        recalled.sort_unstable_by_key(|(_, time_us)| *time_us);
+        let room = REMEMBERED - self.recent.len();
+        let too_many = recalled.len().saturating_sub(room);
+        for known in recalled.into_iter().skip(too_many).rev() {
+            self.recent.push_front(known);
+        }
     }
 
     /// Notes that the stream is being read, so that a cut before the first event loses nothing.

@@ -427,3 +427,31 @@ fn what_cannot_be_told_from_a_repeat_is_let_through_and_counted() {
     assert_eq!(admissions(&mut run, &late), [New, Repeat, New]);
     assert_eq!(run.take_let_through(), 0);
 }
+
+#[test]
+fn recalled_events_are_dropped_where_a_resume_goes_by_time() {
+    // Another server, and the same one that counts anew.
+    for host in ["b", "a"] {
+        let mut restarted = Resume::new(None, REWIND);
+        restarted.set_last(origin("a"), event(5, Some(5), 5), true);
+        restarted.recall(&mut [4, 3].map(|n| event(n, Some(n), n)).into_iter());
+        restarted.distrust_numbers();
+        restarted.begin(&origin(host));
+        let again = [2, 3, 4, 5, 6].map(|n| event(n, Some(n + 100), n));
+        let expected = [New, Repeat, Repeat, Repeat, New];
+        assert_eq!(admissions(&mut restarted, &again), expected, "{host}");
+        // Only what lies before the first that is known may have been there.
+        assert_eq!(restarted.take_let_through(), 1);
+    }
+}
+
+#[test]
+fn of_too_many_recalled_events_the_latest_are_remembered() {
+    let mut resume = Resume::new(None, REWIND);
+    let last = REMEMBERED as u64 + 10;
+    resume.set_last(origin("a"), event(last, None, last), true);
+    resume.recall(&mut (0..last).map(|n| event(n, None, n)));
+    assert_eq!(resume.recent.len(), REMEMBERED);
+    let oldest = resume.recent.front().map(|(identity, _)| *identity);
+    assert_eq!(oldest, Some(identity(11)));
+}
