@@ -26,6 +26,15 @@ impl Form {
         }
     }
 
+    /// A frame with nothing in it, for a file without a frame cannot be inflated.
+    pub(crate) fn empty(self) -> &'static [u8] {
+        match self {
+            Self::Plain => b"",
+            Self::Gzip => b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x03\0\0\0\0\0\0\0\0\0",
+            Self::Zstd => b"\x28\xb5\x2f\xfd\x24\0\x01\0\0\x99\xe9\xd8\x51",
+        }
+    }
+
     /// What each frame begins with.
     #[cfg(feature = "cli")]
     pub(crate) fn magic(self) -> &'static [u8] {
@@ -162,6 +171,19 @@ mod tests {
                 compressor.compress(text).unwrap()
             }
         }
+    }
+
+    #[test]
+    fn an_empty_frame_is_the_one_that_is_made_of_nothing() {
+        for form in [Form::Gzip, Form::Zstd] {
+            let mut frames = Frames::new(form, form.empty());
+            assert!(frames.read(&mut |text| assert!(text.is_empty())).unwrap());
+            assert!(!frames.read(&mut |_| {}).unwrap());
+            assert_eq!(frames.whole(), form.empty().len() as u64);
+        }
+        assert_eq!(Form::Zstd.empty(), frame(Form::Zstd, b""));
+        assert_eq!(Form::Gzip.empty(), frame(Form::Gzip, b""));
+        assert!(Form::Plain.empty().is_empty());
     }
 
     #[test]

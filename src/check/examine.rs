@@ -6,7 +6,10 @@ use std::{
     path::Path,
 };
 
-use super::tally::{Lines, Repeats, Tally};
+use super::{
+    report::is_unfinished,
+    tally::{Lines, Repeats, Tally},
+};
 use crate::frames::{Form, Frames};
 
 /// How a file is.
@@ -56,7 +59,7 @@ pub(super) fn examine(path: &Path, repeats: &mut Repeats) -> Found {
         file.unlock().ok();
         match found.form {
             Form::Plain => plain(&file, &mut found, repeats),
-            Form::Gzip | Form::Zstd => compressed(&file, &mut found, repeats),
+            Form::Gzip | Form::Zstd => compressed(path, &file, &mut found, repeats),
         }
     });
     if let Err(error) = examined {
@@ -99,7 +102,12 @@ fn plain(file: &File, found: &mut Found, repeats: &mut Repeats) -> io::Result<()
     Ok(())
 }
 
-fn compressed(file: &File, found: &mut Found, repeats: &mut Repeats) -> io::Result<()> {
+fn compressed(
+    path: &Path,
+    file: &File,
+    found: &mut Found,
+    repeats: &mut Repeats,
+) -> io::Result<()> {
     let mut lines = Lines::new(repeats);
     let mut frames = Frames::new(found.form, BufReader::with_capacity(256 * 1024, file));
     let broken = loop {
@@ -119,6 +127,9 @@ fn compressed(file: &File, found: &mut Found, repeats: &mut Repeats) -> io::Resu
         if is_torn || found.tally.bad_lines > 0 {
             found.state = State::Damaged;
             found.why = Some("lines in it are no events".to_owned());
+        } else if found.bytes == 0 && !found.is_in_use && !is_unfinished(path) {
+            found.state = State::Torn;
+            found.why = Some("it is empty, and no tool can inflate that".to_owned());
         }
         return Ok(());
     };

@@ -2,13 +2,13 @@
 
 use std::{
     fs::{File, TryLockError},
-    io,
+    io::{self, Write},
     path::Path,
 };
 
 use super::examine::{Found, State};
 
-/// Cuts a torn file to what is whole of it, durably. What a running process has is left alone.
+/// Cuts a torn file to what is whole of it, or to a frame of nothing, durably. What a running process has is left alone.
 pub(super) fn repair(path: &Path, found: &mut Found) {
     if found.state != State::Torn {
         return;
@@ -28,5 +28,8 @@ fn cut(path: &Path, found: &Found) -> io::Result<()> {
         return Err(io::Error::other("it has changed meanwhile"));
     }
     file.set_len(found.whole_bytes)?;
+    if found.whole_bytes == 0 {
+        (&file).write_all(found.form.empty())?;
+    }
     file.sync_all()
 }

@@ -117,6 +117,8 @@ impl Found {
         }
         let surplus = self.bytes.saturating_sub(self.whole_bytes);
         match self.state {
+            State::Torn if surplus == 0 => {}
+            State::Repaired if surplus == 0 => parts.push("an empty frame was written".to_owned()),
             State::Torn => parts.push(format!("{surplus} bytes behind byte {}", self.whole_bytes)),
             State::Repaired => parts.push(format!("{surplus} bytes cut off")),
             State::Whole | State::Damaged | State::Unreadable => {}
@@ -179,7 +181,8 @@ impl Total {
     }
 }
 
-fn is_unfinished(path: &Path) -> bool {
+/// Whether it says so in its name.
+pub(super) fn is_unfinished(path: &Path) -> bool {
     path.extension().is_some_and(|suffix| suffix == "partial")
 }
 

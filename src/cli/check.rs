@@ -15,7 +15,7 @@ pub struct CheckArgs {
     pub path: Vec<PathBuf>,
     /// Cut torn ends off: what lies behind the last whole line, frame or member
     ///
-    /// Nothing else is changed. What a running rocketman tail has open is left alone; what a cursor file counts on is put
+    /// Nothing else is changed, but that an empty compressed file becomes one that can be inflated. What a running rocketman tail has open is left alone; what a cursor file counts on is put
     /// right by the next run with it, and needs no repair.
     #[arg(long, env = "ROCKETMAN_REPAIR", value_parser = BoolishValueParser::new())]
     pub repair: bool,

@@ -110,6 +110,14 @@ pub(crate) enum SettingsError {
         #[source]
         source: PatternError,
     },
+    #[error("--output: '{}' ends in .{suffix}, which is not written here", path.display())]
+    Suffix { path: PathBuf, suffix: String },
+    #[error("{flag}: '{}' ends in .{suffix}, and what is written is plain lines", path.display())]
+    NotCompressed {
+        flag: &'static str,
+        path: PathBuf,
+        suffix: String,
+    },
     #[error("{0} is for output files")]
     ForFiles(&'static str),
     #[error("{0} is for files that end in .zst or .gz")]
@@ -168,6 +176,8 @@ impl SettingsError {
             Self::MixedNats(_) => Some("run two processes, one for each".to_owned()),
             Self::MixedDemo(_) => Some("run two processes, one for each".to_owned()),
             Self::Pattern { .. } => Some("write %% for a percent sign".to_owned()),
+            Self::Suffix { .. } => Some("end it in .zst or .gz to have it compressed, in .ndjson for plain lines, or pipe stdout into the program that makes it".to_owned()),
+            Self::NotCompressed { suffix, .. } => Some(format!("leave .{suffix} off")),
             Self::ForFiles(_) => Some("name one: --output FILE".to_owned()),
             Self::ForCompressed("--checkpoint") => Some("other files are made durable at the pace of the cursor: --save-interval".to_owned()),
             #[cfg(feature = "nats")]

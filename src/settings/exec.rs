@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::SettingsError;
+use super::{SettingsError, suffix};
 use crate::{
     cli::{ExecArgs, ExecModeArg, OnExecErrorArg},
     sink::{DeadLetterFile, ExecMode, ExecSettings, OnExecError, name_in},
@@ -41,6 +41,7 @@ pub(super) fn resolve(
         None | Some(OnExecErrorArg::Stop) => OnExecError::Stop,
         Some(OnExecErrorArg::Skip) => OnExecError::Skip,
         Some(OnExecErrorArg::DeadLetter(path)) => {
+            suffix::check_plain("--on-exec-error", &path)?;
             OnExecError::DeadLetter(DeadLetterFile::open(path).map_err(SettingsError::DeadLetter)?)
         }
     };

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::SettingsError;
+use super::{SettingsError, suffix};
 use crate::{
     cli::{FileArgs, OnDiskFullArg},
     sink::{Checkpoint, Compression, FileSettings, Pattern, Rotation},
@@ -24,6 +24,7 @@ pub(super) fn resolve(path: PathBuf, args: &FileArgs) -> Result<FileSettings, Se
         every: rotate_every,
         events: rotate_count,
     };
+    suffix::check_output(&path)?;
     let pattern = if rotation.is_any() {
         Pattern::numbered(&path)
     } else {

@@ -13,6 +13,7 @@ mod serve;
 mod source;
 #[cfg(feature = "nats")]
 mod stream;
+mod suffix;
 mod tail;
 
 use std::path::{Path, PathBuf};

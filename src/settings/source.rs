@@ -12,6 +12,7 @@ use super::{
     SettingsError,
     filter::Wanted,
     serve::{self, shown},
+    suffix,
 };
 use crate::{
     cli::{ConnectionArgs, OnGapArg, StreamArgs},
@@ -160,6 +161,7 @@ fn is_nats(source: &str) -> bool {
 }
 
 pub(super) fn open_bad_events(path: PathBuf) -> Result<Arc<BadEventFile>, SettingsError> {
+    suffix::check_plain("--bad-events", &path)?;
     BadEventFile::open(&path)
         .map(Arc::new)
         .map_err(|source| SettingsError::BadEvents { path, source })

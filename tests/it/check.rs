@@ -9,6 +9,7 @@ use crate::support::{
     events::{EPOCH, STEP, legacy_post, post, posts},
     jetstream::Server,
     program::{Output, Rocketman},
+    recorded::read,
     wait_until,
 };
 
@@ -203,7 +204,7 @@ fn what_is_no_recording_is_told_and_left_alone() {
         assert_eq!(fs::read(folder.path().join(name)).unwrap(), content);
     }
     fs::write(folder.path().join("empty.gz"), "").unwrap();
-    assert_eq!(object(folder.path(), "empty.gz")["state"], "whole");
+    assert_eq!(object(folder.path(), "empty.gz")["state"], "torn");
     fs::create_dir(folder.path().join("nothing")).unwrap();
     let cases = [
         (
@@ -216,6 +217,29 @@ fn what_is_no_recording_is_told_and_left_alone() {
     ];
     for (arguments, words) in cases {
         check(folder.path(), arguments).assert_says(2, &words);
+    }
+}
+
+#[test]
+fn an_empty_compressed_file_is_torn_and_mended_on_demand() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["x.gz", "x.zst"] {
+        let file = folder.path().join(name);
+        fs::write(&file, "").unwrap();
+        let output = check(folder.path(), name);
+        output.assert_says(1, &["1 of 1 files is not whole", "--repair"]);
+        assert_eq!(
+            output.stdout,
+            format!("{name}: torn (it is empty, and no tool can inflate that), 0 events\n")
+        );
+        check(folder.path(), &format!("--repair {name}")).assert_says(0, &[]);
+        assert_eq!(object(folder.path(), name)["state"], "whole");
+        assert_eq!(read(&file), "");
+        assert!(fs::metadata(&file).unwrap().len() > 0);
+        // An unfinished one is removed by the next run, and is nobody's to read.
+        fs::write(folder.path().join(format!("{name}.partial")), "").unwrap();
+        let unfinished = object(folder.path(), &format!("{name}.partial"));
+        assert_eq!(unfinished["state"], "whole");
     }
 }
 

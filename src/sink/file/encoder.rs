@@ -3,6 +3,7 @@
 use std::{fmt, io};
 
 use super::Compression;
+use crate::frames::Form;
 
 /// Compresses one piece after the other, for any number of files.
 pub(super) enum Encoder {
@@ -47,7 +48,18 @@ impl Encoder {
     }
 
     pub(super) fn is_plain(&self) -> bool {
-        matches!(self, Self::Plain)
+        self.form() == Form::Plain
+    }
+
+    /// What comes out of it.
+    pub(super) fn form(&self) -> Form {
+        match self {
+            Self::Plain => Form::Plain,
+            #[cfg(feature = "gzip")]
+            Self::Gzip { .. } => Form::Gzip,
+            #[cfg(feature = "zstd")]
+            Self::Zstd { .. } => Form::Zstd,
+        }
     }
 
     /// The lines as they are to be in the file: as one frame, or one member.

@@ -91,6 +91,19 @@ impl Part {
         Ok(())
     }
 
+    /// Writes what is pending, and a frame of nothing into a compressed file that has no other: 0 bytes are no such file.
+    pub(super) fn end(&mut self, encoder: &mut Encoder, disk: &Disk) -> Result<(), SinkError> {
+        self.flush(encoder, disk)?;
+        if self.mark.bytes > 0 {
+            return Ok(());
+        }
+        let frame = encoder.form().empty();
+        if frame.is_empty() {
+            return Ok(());
+        }
+        self.append(frame, disk)
+    }
+
     /// Makes durable what is written, and makes sure that it has not been removed meanwhile.
     pub(super) fn sync(&mut self) -> Result<(), SinkError> {
         let path = &self.mark.path;

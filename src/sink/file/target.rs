@@ -283,7 +283,7 @@ impl FileTarget {
         let Some(part) = self.open.first_mut() else {
             return Ok(());
         };
-        part.flush(&mut self.encoder, &self.disk)?;
+        part.end(&mut self.encoder, &self.disk)?;
         disk::sync(&part.file, &part.mark.path)?;
         let mut fresh = restart::open_fixed(&part.mark.path)?;
         if fresh.mark.inode != part.mark.inode {
@@ -348,6 +348,9 @@ impl Target for FileTarget {
     fn finish(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
         if ledger.keeping() == Keeping::Nothing && !self.is_fixed() {
             self.complete_all(ledger)?;
+        }
+        if let (true, Some(part)) = (self.is_fixed(), self.open.first_mut()) {
+            part.end(&mut self.encoder, &self.disk)?;
         }
         self.checkpoint(ledger)
     }

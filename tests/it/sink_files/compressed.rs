@@ -113,6 +113,118 @@ fn without_a_cursor_a_torn_end_is_cut_and_said() {
 }
 
 #[test]
+fn a_compressed_file_without_events_can_be_inflated() {
+    let server = Server::every(posts(3));
+    for suffix in ["gz", "zst"] {
+        for cursor in ["", "--cursor-file cursor"] {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join(format!("x.{suffix}"));
+            let nothing = |source: &str| {
+                let arguments = format!("-c fm.teal.none -o x.{suffix} --duration 300ms {cursor}");
+                let output = Rocketman::tail(source)
+                    .with(&arguments)
+                    .inside(folder.path())
+                    .succeed();
+                assert!(!output.stderr.contains("cut"), "{output:#?}");
+                assert_eq!(read(&file), "");
+                assert!(size(&file) > 0, "0 bytes are no {suffix}");
+            };
+            nothing(&server.url());
+            // The next run finds it as it is, and what comes later is appended.
+            nothing(&server.url());
+            let check = Rocketman::new(["check", "--json"])
+                .arg(&file)
+                .succeed()
+                .stdout;
+            assert!(check.contains(r#""state":"whole""#), "{check}");
+            let arguments = format!("-o x.{suffix} -n 3");
+            tail(&server, folder.path(), &arguments).succeed();
+            assert_eq!(numbers(&file), [1, 2, 3]);
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_moved_away_without_events_can_be_inflated() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, moved) = (folder.path().join("x.gz"), folder.path().join("moved.gz"));
+    let running = Rocketman::tail("demo:")
+        .with("-c fm.teal.none -o x.gz")
+        .inside(folder.path())
+        .start();
+    wait_until("the file is there", || file.exists());
+    fs::rename(&file, &moved).unwrap();
+    running.signal(rustix::process::Signal::HUP);
+    wait_until("a new one is there", || file.exists());
+    wait_until("the old one is ended", || size(&moved) > 0);
+    running.signal(rustix::process::Signal::TERM);
+    assert_eq!(running.finish().code, Some(0));
+    for file in [file, moved] {
+        assert_eq!(read(&file), "");
+    }
+}
+
+#[test]
+fn a_pattern_makes_no_file_without_an_event() {
+    for pattern in [
+        "out/%Y.ndjson.gz",
+        "out/x.zst --rotate-count 9",
+        "out/{collection}",
+    ] {
+        let call = Rocketman::tail("demo:").with("-c fm.teal.none --duration 300ms -o");
+        let folder = tempfile::tempdir().unwrap();
+        call.with(pattern).inside(folder.path()).succeed();
+        let n_files = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(n_files, 0, "{pattern}");
+    }
+}
+
+#[test]
+fn a_suffix_that_is_not_written_is_refused() {
+    for name in [
+        "x.ndjson.xz",
+        "x.bz2",
+        "x.lz4",
+        "x.br",
+        "x.lzma",
+        "x.7z",
+        "x.zip",
+        "x.Z",
+        "x.zstd",
+        "x.parquet",
+        "x.GZ",
+        "x.Zst",
+        "%Y/%m.xz",
+    ] {
+        let call = Rocketman::tail("ws://127.0.0.1:1/subscribe").with("-n 1 -o");
+        let folder = tempfile::tempdir().unwrap();
+        let output = call.arg(name).inside(folder.path()).run();
+        let suffix = name.rsplit_once('.').unwrap().1;
+        output.assert_says(
+            2,
+            &[
+                &format!("--output: '{name}' ends in .{suffix}"),
+                ".zst or .gz",
+            ],
+        );
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{name}");
+    }
+    for (arguments, words) in [
+        (
+            "--bad-events b.gz",
+            ["--bad-events: 'b.gz'", "leave .gz off"],
+        ),
+        (
+            "--on-exec-error dead-letter=d.xz -x cat",
+            ["--on-exec-error: 'd.xz'", "leave .xz off"],
+        ),
+    ] {
+        let call = Rocketman::tail("ws://127.0.0.1:1/subscribe").with(arguments);
+        call.run().assert_says(2, &words);
+    }
+}
+
+#[test]
 fn what_cannot_be_is_refused_before_anything_is_opened() {
     for (arguments, words) in [
         (

@@ -1,0 +1,56 @@
+//! What the suffix of a file promises, against what is written into it.
+
+use std::path::Path;
+
+use super::SettingsError;
+
+/// Formats that nobody would take lines of JSON for, and that are not written here.
+const FOREIGN: [&str; 16] = [
+    "7z", "avro", "br", "bz2", "bzip2", "gzip", "lz", "lz4", "lzma", "lzo", "parquet", "rar", "xz",
+    "z", "zip", "zstd",
+];
+
+/// Formats that output files are compressed in.
+const OURS: [&str; 2] = ["gz", "zst"];
+
+/// Refuses an output file whose suffix promises something else than what it would hold.
+pub(super) fn check_output(path: &Path) -> Result<(), SettingsError> {
+    match suffix(path) {
+        // In capitals it is one that would not be known for what it is.
+        Some((typed, small)) if is_foreign(&small) || (is_ours(&small) && typed != small) => {
+            Err(SettingsError::Suffix {
+                path: path.to_owned(),
+                suffix: typed,
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a file of plain lines whose suffix says that it is compressed.
+pub(super) fn check_plain(flag: &'static str, path: &Path) -> Result<(), SettingsError> {
+    match suffix(path) {
+        Some((typed, small)) if is_foreign(&small) || is_ours(&small) => {
+            Err(SettingsError::NotCompressed {
+                flag,
+                path: path.to_owned(),
+                suffix: typed,
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The suffix, as it was typed and in small letters.
+fn suffix(path: &Path) -> Option<(String, String)> {
+    let typed = path.extension()?.to_str()?;
+    Some((typed.to_owned(), typed.to_ascii_lowercase()))
+}
+
+fn is_foreign(suffix: &str) -> bool {
+    FOREIGN.contains(&suffix)
+}
+
+fn is_ours(suffix: &str) -> bool {
+    OURS.contains(&suffix)
+}
