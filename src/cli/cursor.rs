@@ -32,7 +32,7 @@ Examples:
 Examples:
   rocketman cursor set graph.cursor 2h
   rocketman cursor set graph.cursor 2026-11-23T10:00:00Z
-  rocketman cursor set graph.cursor 24589902470 --source jetstream2.us-east.bsky.network",
+  rocketman cursor set graph.cursor 24589902470 --source jetstream.us-east.bsky.network",
         after_long_help = AFTER_MOVE
     )]
     Set(SetArgs),

@@ -176,7 +176,7 @@ Examples:
         before_help = "\
 Examples:
   rocketman probe
-  rocketman probe jetstream1.us-east.bsky.network localhost:6008
+  rocketman probe jetstream.us-east.bsky.network localhost:6008
   rocketman probe --json | jq -r 'select(.usable) | [.ping_ms, .source] | @tsv' | sort -n",
         after_help = "Columns, JSON keys and exit codes: rocketman probe --help",
         after_long_help = probe::AFTER_PROBE

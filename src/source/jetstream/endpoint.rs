@@ -7,12 +7,13 @@ use url::{Host, Url};
 use super::SOURCE;
 use crate::event::Origin;
 
-/// The public instances of the v1 wire (protocol reference, section 8), tried in this order.
+/// The public instances that the official documentation lists, tried in this order: first the two that also speak the v2 wire, then those
+/// of the v1 wire alone.
 const PUBLIC: [&str; 4] = [
-    "wss://jetstream2.us-east.bsky.network/subscribe",
-    "wss://jetstream1.us-east.bsky.network/subscribe",
-    "wss://jetstream2.us-west.bsky.network/subscribe",
+    "wss://jetstream.us-east.bsky.network/subscribe",
+    "wss://jetstream.us-west.bsky.network/subscribe",
     "wss://jetstream1.us-west.bsky.network/subscribe",
+    "wss://jetstream2.us-east.bsky.network/subscribe",
 ];
 
 /// Why an address was refused.
@@ -340,7 +341,17 @@ mod tests {
 
     #[test]
     fn the_public_list_is_usable() {
-        assert_eq!(Endpoint::public().len(), 4);
-        assert!(Endpoint::public().iter().all(Endpoint::is_secure));
+        let public = Endpoint::public();
+        let hosts: Vec<_> = public.iter().map(Endpoint::host).collect();
+        assert_eq!(
+            hosts,
+            [
+                "jetstream.us-east.bsky.network",
+                "jetstream.us-west.bsky.network",
+                "jetstream1.us-west.bsky.network",
+                "jetstream2.us-east.bsky.network",
+            ]
+        );
+        assert!(public.iter().all(Endpoint::is_secure));
     }
 }
