@@ -14,7 +14,6 @@ pub enum CursorCommand {
     /// Its server, its time and number, the filter it was made with, the output files it counts on, and whether a process has it.
     /// Nothing is made or changed, and a process that has it does not notice.
     #[command(
-        args_override_self = true,
         before_help = "\
 Examples:
   rocketman cursor show graph.cursor
@@ -27,7 +26,6 @@ Examples:
     /// The next run begins with the first event of that time or later, or with the event of that number. The file is made
     /// when it is missing. A running process that has it keeps it: stop that one first.
     #[command(
-        args_override_self = true,
         before_help = "\
 Examples:
   rocketman cursor set graph.cursor 2h
@@ -41,7 +39,6 @@ Examples:
     /// The next run reads again what lies in between. What is moved is the saved time; a number is forgotten, for it
     /// belongs to the old place. A running process that has the file keeps it: stop that one first.
     #[command(
-        args_override_self = true,
         before_help = "\
 Examples:
   rocketman cursor rewind graph.cursor 1h",

@@ -58,8 +58,6 @@ pub use self::{
     name = "rocketman",
     version,
     propagate_version = true,
-    // So that an alias can hold defaults.
-    args_override_self = true,
     max_term_width = 100,
     before_help = "\
 Examples:
@@ -155,7 +153,6 @@ pub enum LogFormat {
 pub enum Command {
     /// Stream events to stdout, a file or a program
     #[command(
-        args_override_self = true,
         before_help = "\
 Examples:
   rocketman tail -c app.bsky.feed.post | jq -r .commit.record.text
@@ -172,7 +169,6 @@ Examples:
     /// All servers are asked at the same time, each over three short connections: one reads a little of what is live, one
     /// the first event for a cursor of long ago, and one looks for the v2 wire. Unusable ones show why.
     #[command(
-        args_override_self = true,
         before_help = "\
 Examples:
   rocketman probe
@@ -194,7 +190,6 @@ Examples:
     /// For consumers that are being written or tested: without the public network, and the same again.
     /// The wire is the one of public servers (v1), with cursors, filters, options_update and zstd.
     #[command(
-        args_override_self = true,
         before_help = "\
 Examples:
   rocketman serve
@@ -208,7 +203,6 @@ Examples:
     ///
     /// Each file is read to its end, every line of it as JSON.
     #[command(
-        args_override_self = true,
         before_help = "\
 Examples:
   rocketman check events.ndjson

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, builder::BoolishValueParser};
+use clap::{ArgAction, Args, builder::BoolishValueParser};
 
 /// Where to
 #[derive(Debug, Args)]
@@ -37,7 +37,7 @@ pub struct OutputArgs {
     /// {collection}, {rkey}, {uri} and {time_us} are replaced; put '--' before one that begins with such a name, for it may begin with
     /// a hyphen. Exit status 0 means that it took the event; any other ends the run with status 1 (see --on-exec-error), and a saved cursor
     /// stays before that event. What it prints goes to stdout, and what it says on stderr to stderr, its name before each line.
-    #[arg(short = 'x', long, value_name = "PROGRAM", num_args = 1.., value_terminator = ";", allow_hyphen_values = true)]
+    #[arg(short = 'x', long, value_name = "PROGRAM", action = ArgAction::Set, num_args = 1.., value_terminator = ";", allow_hyphen_values = true)]
     pub exec: Vec<OsString>,
     /// Write the server's payload byte for byte
     ///

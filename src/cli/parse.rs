@@ -3,7 +3,10 @@
 use std::env;
 
 use clap::{
-    ArgMatches, Command, CommandFactory, FromArgMatches, builder::Resettable, parser::ValueSource,
+    Arg, ArgAction, ArgMatches, Command, CommandFactory, Error, FromArgMatches,
+    builder::{Resettable, StyledStr},
+    error::{ContextKind, ContextValue, ErrorKind},
+    parser::ValueSource,
 };
 
 use super::Cli;
@@ -25,6 +28,18 @@ const OPPONENTS: [(&str, &str); 13] = [
     ("js_domain", "js_api_prefix"),
 ];
 
+/// Flags that name where something goes, or what is ours. Of two, one would get nothing without a word.
+const ONCE: [&str; 8] = [
+    "output",
+    "exec",
+    "cursor_file",
+    "cursor_kv",
+    "bad_events",
+    "on_exec_error",
+    "shard",
+    "dir",
+];
+
 /// Parses the command line and the environment, and ends the program with a message where that is not possible.
 pub fn parse() -> Cli {
     // What was typed, seen without the environment; what is wrong with it is told by the second parse.
@@ -44,16 +59,31 @@ pub fn parse() -> Cli {
         })
     };
     let command = adjust(Cli::command(), &keeps_variable);
-    Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    let matches = command.try_get_matches().map_err(with_hint);
+    let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    cli.unwrap_or_else(|error| error.exit())
 }
 
-/// The definition without the variables that are set to nothing, and without those that `keeps` says no to.
+/// What to do where a flag of [`ONCE`] was typed twice.
+fn with_hint(mut error: Error) -> Error {
+    let is_repeated = error.kind() == ErrorKind::ArgumentConflict
+        && error.get(ContextKind::InvalidArg) == error.get(ContextKind::PriorArg);
+    if is_repeated {
+        let hint = StyledStr::from("run one process for each");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint]));
+    }
+    error
+}
+
+/// The definition without the variables that are set to nothing, and without those that `keeps` says no to. The last of several
+/// values counts, so that an alias can hold defaults.
 fn adjust(command: Command, keeps: &dyn Fn(&str, &str) -> bool) -> Command {
     let name = command.get_name().to_owned();
     let command = command.mut_args(|arg| {
         let is_empty = arg
             .get_env()
             .is_some_and(|name| env::var_os(name).is_some_and(|value| value.is_empty()));
+        let arg = last_counts(arg);
         let keeps = !is_empty && keeps(&name, arg.get_id().as_str());
         if keeps {
             arg
@@ -62,6 +92,16 @@ fn adjust(command: Command, keeps: &dyn Fn(&str, &str) -> bool) -> Command {
         }
     });
     command.mut_subcommands(|command| adjust(command, keeps))
+}
+
+/// Has the last of several values count, where not all of them do.
+fn last_counts(arg: Arg) -> Arg {
+    let takes_one = matches!(arg.get_action(), ArgAction::Set | ArgAction::SetTrue);
+    if takes_one && !arg.is_positional() && !ONCE.contains(&arg.get_id().as_str()) {
+        let id = arg.get_id().clone();
+        return arg.overrides_with(id);
+    }
+    arg
 }
 
 /// The matches of a command, if it was typed. Flags of every command may stand anywhere, and the innermost knows them all.

@@ -40,3 +40,4 @@ mod sink_stdout;
 mod soak;
 mod stop;
 mod tail;
+mod usage;

@@ -1,0 +1,3 @@
+//! What is refused before anything is read, since it would lose, overwrite or show what nobody meant.
+
+mod repeated;
