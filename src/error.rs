@@ -19,7 +19,7 @@ pub enum ErrorKind {
     Refused,
     /// The stream stands still or has fallen behind, by limits that were asked for.
     Stalled,
-    /// Another process owns the cursor.
+    /// Another process owns the cursor, or writes to the output file.
     CursorTaken,
 }
 
@@ -87,6 +87,7 @@ impl Error {
             }
             #[cfg(feature = "nats")]
             Self::Sink(SinkError::Stream(error)) => error.kind(),
+            Self::Sink(SinkError::InUse(_)) => ErrorKind::CursorTaken,
             Self::Idle { .. } | Self::Behind { .. } => ErrorKind::Stalled,
             Self::Sink(_) | Self::Cursor(_) | Self::Hung { .. } => ErrorKind::Failed,
         }

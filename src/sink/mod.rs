@@ -235,7 +235,7 @@ impl SinkError {
             Self::Nats(error) => error.hint(),
             Self::File { source, .. } => hint_about_file(source.kind()).map(str::to_owned),
             Self::Gone(_) => Some("the cursor stays before what was lost with it; to go on from there all the same, forget the file: rocketman cursor rewind --forget-files".to_owned()),
-            Self::InUse(_) => Some("give each process an --output of its own".to_owned()),
+            Self::InUse(_) => Some("give each process an --output of its own; several may append to one file through their shell: >> FILE".to_owned()),
             Self::NameTaken { .. } => Some("move that file away and start again: nothing is lost".to_owned()),
             #[cfg(feature = "nats")]
             Self::Stream(error) => error.hint(),

@@ -158,6 +158,20 @@ fn a_torn_last_line_from_elsewhere_gets_its_line_end() {
 }
 
 #[test]
+fn a_fixed_path_may_be_called_like_an_unfinished_file() {
+    let server = Server::every(posts(20));
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        Rocketman::tail(&server.url())
+            .with("-o x.partial --cursor-file cursor -n 5")
+            .inside(folder.path())
+            .succeed();
+    }
+    let found = fs::read_to_string(folder.path().join("x.partial")).unwrap();
+    assert_eq!(found, lines(0, 10));
+}
+
+#[test]
 fn what_was_appended_behind_the_cursor_is_cut_back_and_said() {
     let server = Server::every(posts(20));
     let folder = tempfile::tempdir().unwrap();

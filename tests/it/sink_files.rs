@@ -4,6 +4,7 @@ mod compressed;
 pub mod killed;
 mod named;
 mod refused;
+mod shared;
 
 use crate::support::events::{account, commit, identity};
 

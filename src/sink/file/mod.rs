@@ -91,6 +91,9 @@ impl FileSink {
     pub fn new(mut settings: FileSettings) -> Result<Self, SinkError> {
         let fixed = settings.pattern.as_fixed();
         let fixed = fixed.map(|path| restart::open_fixed(&path)).transpose()?;
+        if let Some(part) = &fixed {
+            disk::lock(&part.file, &part.mark.path)?;
+        }
         let shown = settings.pattern.to_string();
         if fixed.is_none() {
             let here = std::env::current_dir()
@@ -136,7 +139,9 @@ impl FileSink {
             open.push(*part);
         }
         for mark in files {
-            let Some((name, _)) = name_of(&mark.path) else {
+            // A fixed path may be called anything.
+            let is_fixed = open.iter().any(|part| part.mark.path == mark.path);
+            let Some((name, _)) = name_of(&mark.path).filter(|_| !is_fixed) else {
                 continue;
             };
             if mark.complete {

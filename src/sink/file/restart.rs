@@ -68,6 +68,8 @@ pub(super) fn complete(mark: &FileMark) -> Result<(), SinkError> {
 }
 
 /// Opens a file that is only ever appended to, or makes it; its folder has to exist. Nothing is written or cut.
+///
+/// It is not locked yet: [`disk::lock`] fails where this process has it already, under another number.
 pub(super) fn open_fixed(path: &Path) -> Result<Part, SinkError> {
     let file = super::part::appending()
         .create(true)

@@ -287,6 +287,7 @@ impl FileTarget {
         disk::sync(&part.file, &part.mark.path)?;
         let mut fresh = restart::open_fixed(&part.mark.path)?;
         if fresh.mark.inode != part.mark.inode {
+            disk::lock(&fresh.file, &fresh.mark.path)?;
             if self.settings.compression == Compression::Plain {
                 let path = fresh.mark.path.clone();
                 fresh

@@ -313,7 +313,7 @@ fn two_processes_do_not_write_to_one_file() {
     });
     let output = tail(&server, folder.path(), 1, "-o x-%Y").run();
     output.assert_says(
-        1,
+        7,
         &[
             "x-2026.partial'",
             "is written to by another process",
