@@ -271,13 +271,18 @@ impl Batch {
             let line = self.lines.get(start..).unwrap_or_default();
             return decode::plain_envelope(line, &mut self.side, rules);
         }
+        let line = self.lines.get_mut(start..).unwrap_or_default();
+        let has_control = decode::has_control(line);
         if !rules.raw {
-            let line = self.lines.get_mut(start..).unwrap_or_default();
-            let len = decode::tidy(line);
+            let len = if has_control {
+                decode::tidy(line)
+            } else {
+                line.trim_ascii_end().len()
+            };
             self.lines.truncate(start + len);
         }
         let line = self.lines.get(start..).unwrap_or_default();
-        decode::envelope(line, &mut self.side, rules)
+        decode::text_envelope(line, &mut self.side, rules, has_control)
     }
 
     /// Keeps a name of the event to come that does not stand in its line.

@@ -87,11 +87,33 @@ fn are_printable(bytes: &[u8]) -> bool {
     })
 }
 
+/// Whether there is a control character anywhere: a line end, a tab, or what JSON has no room for.
+pub(crate) fn has_control(line: &[u8]) -> bool {
+    let (chunks, rest) = line.as_chunks::<32>();
+    // As in `is_plain`.
+    let rest = line.last_chunk::<32>().map_or(rest, |last| last);
+    are_control(chunks.as_flattened()) || are_control(rest)
+}
+
+fn are_control(bytes: &[u8]) -> bool {
+    bytes.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < b' '
+}
+
 /// Reads the envelope of a line that is already tidy.
 pub(crate) fn envelope(
     line: &[u8],
     side: &mut Vec<u8>,
     rules: LineRules,
+) -> Result<Envelope, BadEvent> {
+    text_envelope(line, side, rules, has_control(line))
+}
+
+/// The same, where it is known whether there is a control character in it.
+pub(crate) fn text_envelope(
+    line: &[u8],
+    side: &mut Vec<u8>,
+    rules: LineRules,
+    has_control: bool,
 ) -> Result<Envelope, BadEvent> {
     if line.trim_ascii_end().last() != Some(&b'}') {
         return Err(BadEvent::Envelope);
@@ -99,7 +121,17 @@ pub(crate) fn envelope(
     if simdutf8::basic::from_utf8(line).is_err() {
         return Err(BadEvent::NotUtf8);
     }
+    if has_control && !rules.validate && !are_names_printable(line) {
+        return envelope::read(line, side).map_err(|_| BadEvent::Envelope);
+    }
     plain_envelope(line, side, rules)
+}
+
+/// Whether the fast scan reads nothing that JSON does not allow in a name; behind the names it looks at nothing.
+fn are_names_printable(line: &[u8]) -> bool {
+    scan::commit(line)
+        .and_then(|envelope| line.get(..envelope.rkey.end()))
+        .is_none_or(|names| !has_control(names))
 }
 
 /// Reads the envelope of a line that is plain, or checked as far.
@@ -180,5 +212,69 @@ mod tests {
         }
         assert!(n_plain > 1000, "{n_plain}");
         assert!(!is_plain(b""));
+    }
+
+    fn read(line: &str, rules: LineRules) -> Result<Envelope, BadEvent> {
+        envelope(line.as_bytes(), &mut Vec::new(), rules)
+    }
+
+    #[test]
+    fn a_control_character_in_a_name_is_no_envelope() {
+        for control in ["\0", "\t", "\n", "\r", "\x1f"] {
+            let line = |rkey: &str, text: &str| {
+                format!(
+                    r#"{{"did":"did:plc:é","time_us":1,"kind":"commit","commit":{{"rev":"r","operation":"create","collection":"a.b.c","rkey":"{rkey}","record":"{text}"}}}}"#
+                )
+            };
+            let raw = LineRules {
+                raw: true,
+                validate: false,
+            };
+            for rules in [LineRules::default(), raw] {
+                let named = read(&line(control, ""), rules);
+                assert_eq!(named.unwrap_err(), BadEvent::Envelope, "{control:?}");
+                // What is inside of a record is the server's word.
+                assert!(read(&line("k", control), rules).is_ok(), "{control:?}");
+            }
+            let validate = LineRules {
+                raw: false,
+                validate: true,
+            };
+            let checked = read(&line("k", control), validate);
+            assert_eq!(checked.unwrap_err(), BadEvent::NotJson);
+        }
+    }
+
+    #[test]
+    fn a_control_character_is_found_wherever_it_stands() {
+        for len in 1..100 {
+            assert!(!has_control(&vec![b' '; len]) && !has_control(&vec![0xff; len]));
+            for at in 0..len {
+                let mut line = vec![0x7f; len];
+                line[at] = 0x1f;
+                assert!(has_control(&line), "{at} of {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_time_or_number_beyond_what_servers_count_is_bad() {
+        for (number, is_good) in [(i64::MAX.cast_unsigned(), true), (1 << 63, false)] {
+            for (time_us, cursor) in [(number, 1), (1, number)] {
+                for (kind, rest) in [
+                    (
+                        "commit",
+                        r#","commit":{"rev":"r","operation":"create","collection":"a.b.c","rkey":"k"}"#,
+                    ),
+                    ("identity", ""),
+                ] {
+                    let line = format!(
+                        r#"{{"did":"did:plc:a","time_us":{time_us},"cursor":{cursor},"kind":"{kind}"{rest}}}"#
+                    );
+                    let found = read(&line, LineRules::default());
+                    assert_eq!(found.is_ok(), is_good, "{line}");
+                }
+            }
+        }
     }
 }

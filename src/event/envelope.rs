@@ -1,7 +1,7 @@
 //! The checked way into an envelope: any field order, any escapes, any kind.
 //!
-//! Slower than `scan`, and only asked where that gives up. Unknown keys are ignored, unknown kinds pass. Nesting costs no
-//! stack: whatever is not part of the envelope is skipped without recursion.
+//! Slower than `scan`, and only asked where that gives up. Unknown keys are ignored, unknown kinds pass, and a commit is only
+//! looked at in an event that is one. Nesting costs no stack: whatever is not part of the envelope is skipped without recursion.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -21,7 +21,7 @@ struct WireEvent<'a> {
     #[serde(borrow)]
     kind: Cow<'a, str>,
     #[serde(borrow)]
-    commit: Option<WireCommit<'a>>,
+    commit: Option<&'a RawValue>,
     #[serde(borrow)]
     identity: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -62,11 +62,8 @@ pub(crate) fn read(line: &[u8], side: &mut Vec<u8>) -> Result<Envelope, serde_js
     };
     let point = |identity| {
         Ok::<_, serde_json::Error>(Point {
-            seq: event
-                .cursor
-                .map(|seq| serde_json::from_str(seq.get()))
-                .transpose()?,
-            time_us: serde_json::from_str(event.time_us.get())?,
+            seq: event.cursor.map(number).transpose()?,
+            time_us: number(event.time_us)?,
             identity: Some(identity),
         })
     };
@@ -83,8 +80,8 @@ pub(crate) fn read(line: &[u8], side: &mut Vec<u8>) -> Result<Envelope, serde_js
     }
     let commit = event
         .commit
-        .as_ref()
         .ok_or_else(|| serde::de::Error::missing_field("commit"))?;
+    let commit: WireCommit<'_> = serde_json::from_str(commit.get())?;
     let parts = [
         &event.did,
         &commit.rev,
@@ -101,6 +98,15 @@ pub(crate) fn read(line: &[u8], side: &mut Vec<u8>) -> Result<Envelope, serde_js
         rkey: place(&commit.rkey),
         rev: place(&commit.rev),
     })
+}
+
+/// A time or a server's number. Servers count both in 64 bits with a sign, and refuse to be asked for more.
+fn number(text: &RawValue) -> Result<u64, serde_json::Error> {
+    let number: u64 = serde_json::from_str(text.get())?;
+    match i64::try_from(number) {
+        Ok(_) => Ok(number),
+        Err(error) => Err(serde::de::Error::custom(error)),
+    }
 }
 
 /// Parses the record of a commit.

@@ -174,9 +174,7 @@ impl Span {
     /// The text itself; empty when the span does not lie within its buffer.
     pub(crate) fn of<'a>(self, line: &'a [u8], side: &'a [u8]) -> &'a [u8] {
         let buffer = if self.is_unescaped() { side } else { line };
-        buffer
-            .get(self.start()..self.start() + self.len())
-            .unwrap_or_default()
+        buffer.get(self.start()..self.end()).unwrap_or_default()
     }
 
     /// The text itself if it lies in the line and is exactly so long.
@@ -192,6 +190,11 @@ impl Span {
 
     fn len(self) -> usize {
         (self.len & !Self::UNESCAPED) as usize
+    }
+
+    /// Where it ends.
+    pub(crate) fn end(self) -> usize {
+        self.start() + self.len()
     }
 }
 
@@ -315,7 +318,10 @@ impl<'a> Event<'a> {
 
     /// Parses the record of a commit into a type of your own; `None` where the event carries no record.
     pub fn record<T: DeserializeOwned>(&self) -> Result<Option<T>, serde_json::Error> {
-        envelope::record(self.line)
+        match self.kind() {
+            Kind::Commit => envelope::record(self.line),
+            _ => Ok(None),
+        }
     }
 
     /// Whether it is a message of a stream that has no accounts.

@@ -24,6 +24,9 @@ const OPERATION_AT: usize = 62;
 const OPERATION: usize = 6;
 const MIDDLE_END: usize = 84;
 
+/// The least number that is written with eight digits in JSON, which has no zeros in front.
+const LEAST: u64 = 10_000_000;
+
 /// A key made from a time.
 const TID: usize = 13;
 
@@ -85,6 +88,7 @@ impl Scan<'_> {
             && let Some([first, second]) =
                 usual.get(TIME_AT..HEAD_END).map(|time| time.as_chunks().0)
             && let (Some(first), Some(second)) = (eight_digits(*first), eight_digits(*second))
+            && first >= LEAST
         {
             self.rest = rest;
             return Some((Span::in_line(DID_AT, DID), first * 100_000_000 + second));
@@ -129,9 +133,10 @@ impl Scan<'_> {
         Some(span)
     }
 
-    /// A plain decimal number of at most 19 digits, so that it cannot overflow.
+    /// A plain decimal number of at most 19 digits, so that it cannot overflow here, nor for servers, which count with a sign.
     #[inline]
     fn number(&mut self) -> Option<u64> {
+        let starts_with_zero = self.rest.first() == Some(&b'0');
         let mut number = 0;
         let mut digits = 0;
         while digits < 16
@@ -149,7 +154,8 @@ impl Scan<'_> {
             digits += 1;
         }
         self.rest = self.rest.get(digits..)?;
-        (digits > 0).then_some(number)
+        let is_json = digits == 1 || (digits > 0 && !starts_with_zero);
+        (is_json && number <= i64::MAX.cast_unsigned()).then_some(number)
     }
 }
 

@@ -4,7 +4,7 @@ use std::{fs, net::TcpListener};
 
 use crate::support::{
     compress::{compress, compress_otherwise},
-    events::{STEP, commit, identity, legacy_post, post},
+    events::{EPOCH, STEP, commit, identity, legacy_post, post, unlike},
     jetstream::{Connection, Request, Server},
     program::{Output, Rocketman},
 };
@@ -280,6 +280,56 @@ fn kinds_of_the_future_and_events_without_optional_parts_pass() {
 }
 
 #[test]
+fn members_of_another_shape_pass_but_for_a_commits_own() {
+    let event = |n: u64, kind: &str, rest: &str| {
+        let time_us = EPOCH + n * STEP;
+        format!(r#"{{"did":"did:plc:a","time_us":{time_us},"kind":"{kind}",{rest}}}"#)
+    };
+    let others = [
+        ("label", r#""label":{"x":1}"#),
+        ("label", r#""commit":"bafy""#),
+        ("label", r#""commit":{"rev":"3k","ops":[1]}"#),
+        ("identity", r#""identity":{"seq":1},"commit":{"rev":"3k"}"#),
+        ("identity", r#""identity":"a.example","account":1"#),
+        ("account", r#""account":[true],"commit":{}"#),
+        ("account", r#""account":null,"commit":7"#),
+        ("sync", r#""sync":{"seq":"one"},"commit":[]"#),
+        ("sync", r#""commit":null,"identity":false"#),
+    ];
+    let messages: Vec<_> = (0..)
+        .zip(others)
+        .map(|(n, (kind, rest))| event(n, kind, rest))
+        .collect();
+    let output = tail_of(messages.clone(), "", messages.len());
+    assert_eq!(output.lines(), messages);
+    let commits = [
+        r#""commit":"bafy""#,
+        r#""commit":{"rev":null,"operation":"create","collection":"a.b.c","rkey":"x"}"#,
+        r#""commit":{"rev":"3k","ops":[1]}"#,
+        r#""commit":null"#,
+        r#""label":{"x":1}"#,
+    ];
+    let mut messages: Vec<_> = commits.map(|rest| event(0, "commit", rest)).into();
+    messages.push(post(1));
+    let output = tail_of(messages, "", 1);
+    assert_eq!(output.lines(), [post(1)]);
+    output.assert_says(0, &["5 messages that were no events"]);
+}
+
+#[test]
+fn a_time_that_no_server_can_be_asked_for_is_no_event() {
+    let beyond = |time_us: &str| post(0).replace(&EPOCH.to_string(), time_us);
+    let messages = vec![
+        beyond("9223372036854775808"),
+        beyond("18446744073709551615"),
+        post(1),
+    ];
+    let output = tail_of(messages, "", 1);
+    assert_eq!(output.lines(), [post(1)]);
+    output.assert_says(0, &["2 messages that were no events"]);
+}
+
+#[test]
 fn deep_nesting_passes_even_when_it_is_checked() {
     let record = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let messages = vec![with_record(0, &record), post(1)];
@@ -321,6 +371,10 @@ fn bad_zstd_of_every_kind_is_counted_and_stepped_over() {
         (compress(&bomb, false), "larger than the size limit"),
         (b"{\"did\":1}".to_vec(), "not a zstd frame"),
         (Vec::new(), "not a zstd frame"),
+        (
+            compress(&unlike(9), false).repeat(2),
+            "zstd frame is damaged",
+        ),
     ];
     for (frame, why) in cases {
         let server = sending(move |connection| {

@@ -138,6 +138,7 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         &[
             "bad_input::a_message_that_is_no_event_is_counted_told_once_and_stepped_over",
             "bad_input::messages_that_end_too_early_or_lack_what_an_event_has_are_no_events",
+            "bad_input::a_time_that_no_server_can_be_asked_for_is_no_event",
             "bad_events::each_bad_event_is_one_line_with_its_class_its_place_and_itself",
             "bad_input::messages_that_are_too_large_or_no_utf8_are_counted_and_stepped_over",
         ],
@@ -166,10 +167,11 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         ],
     ),
     (
-        "a kind of event that nobody knows yet",
+        "a kind of event that nobody knows yet, or parts of another shape around a known one",
         "no fault", "delivered like any other",
         &[
             "bad_input::kinds_of_the_future_and_events_without_optional_parts_pass",
+            "bad_input::members_of_another_shape_pass_but_for_a_commits_own",
         ],
     ),
     (

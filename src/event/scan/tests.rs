@@ -87,7 +87,7 @@ fn string(random: &mut fastrand::Rng, len: std::ops::Range<usize>) -> String {
 
 fn digits(random: &mut fastrand::Rng) -> String {
     let first = char::from(random.u8(b'1'..=b'9'));
-    let len = random.usize(..19);
+    let len = random.usize(..18);
     let rest = (0..len).map(|_| char::from(random.u8(b'0'..=b'9')));
     std::iter::once(first).chain(rest).collect()
 }
@@ -97,7 +97,7 @@ fn read(
     line: &[u8],
     envelope: Option<Envelope>,
     side: &[u8],
-) -> Option<impl PartialEq + std::fmt::Debug> {
+) -> Option<impl PartialEq + std::fmt::Debug + use<>> {
     envelope.map(|envelope| {
         let Envelope {
             kind,
@@ -114,19 +114,33 @@ fn read(
     })
 }
 
-/// Reads a line in both ways, and returns what the fast one found if they agree.
+/// Reads a line in both ways, and returns what the fast one found if they agree. The fast one looks at nothing behind the key, so
+/// that the line may as well end there; names with control characters or torn UTF-8 in them are none of its business.
 fn both(line: &[u8]) -> Option<Envelope> {
-    let fast = commit(line);
+    let fast = commit(line)?;
+    let names = &line[..fast.rkey.end()];
+    if str::from_utf8(names).is_err() || names.iter().any(u8::is_ascii_control) {
+        return Some(fast);
+    }
     let mut side = Vec::new();
-    if let (Some(_), Ok(checked)) = (&fast, envelope::read(line, &mut side)) {
+    let found = read(line, Some(fast), &[]);
+    let cut = [names, b"\"}}"].concat();
+    let checked = envelope::read(&cut, &mut side).expect("what was read is whole");
+    assert_eq!(
+        found,
+        read(&cut, Some(checked), &side),
+        "{}",
+        line.escape_ascii()
+    );
+    if let Ok(checked) = envelope::read(line, &mut side) {
         assert_eq!(
-            read(line, fast, &[]),
+            found,
             read(line, Some(checked), &side),
             "{}",
             line.escape_ascii()
         );
     }
-    fast
+    Some(fast)
 }
 
 #[test]
@@ -206,7 +220,7 @@ fn numbers_are_read_up_to_nineteen_digits() {
         "123456789",
         "1234567890123456",
         "12345678901234567",
-        "9999999999999999999",
+        "9223372036854775807",
     ] {
         let mut names = Names::usual();
         (names.time_us, names.seq) = (text.to_owned(), Some(text.to_owned()));
@@ -216,7 +230,10 @@ fn numbers_are_read_up_to_nineteen_digits() {
     }
     for text in [
         "",
+        "9223372036854775808",
         "10000000000000000000",
+        "00",
+        "0123456789012345",
         "1.5",
         "1e3",
         "-1",
