@@ -28,9 +28,12 @@ impl ProbeSettings {
             timeout,
             json,
         } = args;
+        let endpoints = endpoints(&or_variable(source, "ROCKETMAN_SOURCE", &variable))?;
+        let proxies = Proxies::from_env(&variable);
+        proxies.check(&endpoints)?;
         Ok(Self {
-            endpoints: endpoints(&or_variable(source, "ROCKETMAN_SOURCE", &variable))?,
-            proxies: Proxies::from_env(&variable)?,
+            endpoints,
+            proxies,
             timeout,
             json,
         })

@@ -99,17 +99,20 @@ impl SourceSettings {
         }
         let bad_events = bad_events.map(open_bad_events).transpose()?;
         let demo = serve::demo(sources)?;
+        let endpoints = match demo {
+            Some(_) => Vec::new(),
+            None => endpoints(sources)?,
+        };
+        let proxies = Proxies::from_env(variable);
+        proxies.check(&endpoints)?;
         let settings = JetstreamSettings {
-            endpoints: match demo {
-                Some(_) => Vec::new(),
-                None => endpoints(sources)?,
-            },
+            endpoints,
             start,
             rewind,
             on_gap: on_gap.into(),
             exit_at_end,
             rules,
-            proxies: Proxies::from_env(variable)?,
+            proxies,
             bad_events,
             ..resolve_connection(connection, wanted)
         };

@@ -211,18 +211,58 @@ fn a_proxy_that_refuses_is_named_without_its_secret() {
     let shown = format!("the proxy http://127.0.0.1:{}", proxy.port);
     output.assert_says(3, &[&shown, "407", "ws://jetstream.test"]);
     assert!(!output.stderr.contains("hunter2"), "{}", output.stderr);
+}
+
+#[test]
+fn an_unusable_proxy_is_said_where_it_would_be_used() {
+    const PROXY: &str = "socks5://me:hunter2@127.0.0.1:1";
     let call = Rocketman::tail("ws://jetstream.test/subscribe");
-    let output = call.env("ALL_PROXY", "socks5://127.0.0.1:1").run();
-    output.assert_says(2, &["ALL_PROXY", "http://HOST:PORT"]);
+    let output = call.env("ALL_PROXY", PROXY).run();
+    let words = [
+        "ALL_PROXY",
+        "ws://jetstream.test",
+        "http://HOST:PORT",
+        "NO_PROXY",
+    ];
+    output.assert_says(2, &words);
+    assert!(!output.stderr.contains("hunter2"), "{}", output.stderr);
+    // Of a list, the one that would need it.
+    let call = Rocketman::tail("ws://127.0.0.1:1").arg("ws://jetstream.test");
+    call.env("all_proxy", PROXY)
+        .run()
+        .assert_says(2, &["all_proxy", "ws://jetstream.test"]);
+}
+
+#[test]
+fn an_unusable_proxy_is_no_matter_where_none_is_needed() {
+    let server = Server::every(send_one);
+    let url = format!("ws://0.0.0.0:{}/subscribe", server.port());
+    for (source, no_proxy) in [
+        ("demo:", ""),
+        (&server.url(), ""),
+        (&url, "*"),
+        (&url, "jetstream.test,0.0.0.0/8"),
+    ] {
+        let call = Rocketman::tail(source)
+            .with("-n 1")
+            .env("NO_PROXY", no_proxy);
+        let call = call.env("ALL_PROXY", "socks5://127.0.0.1:1");
+        let call = call.env("https_proxy", "https://127.0.0.1:1");
+        assert_eq!(call.succeed().lines().len(), 1, "{source}");
+    }
 }
 
 #[test]
 fn hosts_in_no_proxy_are_reached_directly() {
     // The one address that leads to this machine and is not loopback, which is always direct.
-    let server = Server::expecting([Box::new(send_one) as _, Box::new(send_one) as _]);
+    let server = Server::every(send_one);
     let url = format!("ws://0.0.0.0:{}/subscribe", server.port());
     let proxy = Proxy::before(server.port(), "200 OK");
-    for (no_proxy, tunnels) in [("jetstream.test", 1), ("jetstream.test,0.0.0.0", 1)] {
+    for (no_proxy, tunnels) in [
+        ("jetstream.test,10.0.0.0/8", 1),
+        ("jetstream.test,0.0.0.0", 1),
+        ("0.0.0.0/8", 1),
+    ] {
         let call = Rocketman::tail(&url).with("-n 1");
         let call = call.env("HTTP_PROXY", format!("127.0.0.1:{}", proxy.port));
         let output = call.env("NO_PROXY", no_proxy).succeed();

@@ -78,8 +78,14 @@ impl Connector {
         Self { tls: None, proxies }
     }
 
-    /// Loads the platform's roots if a secure endpoint needs them; later calls cost nothing.
+    /// Wants the way to the endpoint to be known, and loads the platform's roots if it is secure; later calls cost nothing.
     pub(super) fn prepare(&mut self, endpoint: &Endpoint) -> Result<(), SourceError> {
+        self.proxies
+            .check([endpoint])
+            .map_err(|error| SourceError::Setup {
+                what: "the environment's proxy cannot be used",
+                source: error.into(),
+            })?;
         if endpoint.is_secure() && self.tls.is_none() {
             self.tls = Some(Arc::new(tls_config()?));
         }
@@ -88,7 +94,12 @@ impl Connector {
 
     /// Opens a byte stream to the endpoint. [`Connector::prepare`] comes first.
     pub(super) async fn open(&self, endpoint: &Endpoint) -> Result<Stream, ConnectError> {
-        let tcp = match self.proxies.for_endpoint(endpoint) {
+        let proxy = self.proxies.for_endpoint(endpoint);
+        let proxy = proxy.map_err(|source| ConnectError::Proxy {
+            proxy: "of the environment".to_owned(),
+            source,
+        })?;
+        let tcp = match proxy {
             None => open_tcp(&endpoint.host(), endpoint.port()).await?,
             Some(proxy) => {
                 let tcp = open_tcp(proxy.host(), proxy.port()).await?;

@@ -147,7 +147,7 @@ pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, query: &str)
 
 /// The host and port that are connected to for an endpoint, and the credentials for a proxy.
 pub fn route(endpoint: &Endpoint, proxies: &Proxies) -> (String, u16, Option<String>) {
-    match proxies.for_endpoint(endpoint) {
+    match proxies.for_endpoint(endpoint).expect("a good address") {
         Some(proxy) => (
             proxy.host().to_owned(),
             proxy.port(),

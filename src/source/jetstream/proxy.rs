@@ -1,6 +1,6 @@
 //! The proxy between us and a server: which one, if any, and how a tunnel through it is asked for.
 
-use std::{fmt, io};
+use std::{fmt, io, net::IpAddr};
 
 use data_encoding::BASE64;
 use tokio::{
@@ -23,9 +23,14 @@ pub enum ProxyError {
     /// The proxy said no.
     #[error("it answered {0}")]
     Refused(String),
-    /// The proxy's address cannot be used.
-    #[error("{0} names no http:// proxy")]
-    Address(&'static str),
+    /// A server is behind a proxy whose address cannot be used.
+    #[error("{variable} names no http:// proxy, and the way to {endpoint} would go through it")]
+    Address {
+        /// The variable that names it.
+        variable: String,
+        /// The server.
+        endpoint: String,
+    },
 }
 
 /// An HTTP proxy that makes tunnels.
@@ -37,67 +42,165 @@ pub(super) struct Proxy {
     pub(super) authorization: Option<String>,
 }
 
+/// What a variable says of a proxy.
+#[derive(Debug, Clone)]
+enum Named {
+    Usable(Proxy),
+    /// The variable of this name names something else.
+    Unusable(String),
+}
+
 /// Which endpoints go through which proxy.
 #[derive(Debug, Clone, Default)]
 pub struct Proxies {
-    secure: Option<Proxy>,
-    plain: Option<Proxy>,
-    direct: Vec<String>,
+    secure: Option<Named>,
+    plain: Option<Named>,
+    direct: Vec<Direct>,
 }
 
 impl Proxies {
     /// Reads `HTTPS_PROXY` (for `wss`), `HTTP_PROXY` (for `ws`), `ALL_PROXY` and `NO_PROXY`, in lower case first, as most programs do.
-    pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ProxyError> {
-        let find = |upper: &'static str| {
-            let value = lookup(&upper.to_ascii_lowercase()).or_else(|| lookup(upper));
-            value
-                .filter(|value| !value.trim().is_empty())
-                .map(|value| (upper, value))
+    ///
+    /// A proxy that cannot be used is no error before an endpoint needs it; see [`Proxies::check`].
+    pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Self {
+        let find = |upper: &str| {
+            let names = [upper.to_ascii_lowercase(), upper.to_owned()];
+            let mut found = names
+                .into_iter()
+                .filter_map(|name| lookup(&name).map(|value| (name, value)));
+            found.next().filter(|(_, value)| !value.trim().is_empty())
         };
-        let proxy = |upper| match find(upper).or_else(|| find("ALL_PROXY")) {
-            Some((name, value)) => Proxy::parse(value.trim())
-                .ok_or(ProxyError::Address(name))
-                .map(Some),
-            None => Ok(None),
+        let proxy = |upper| {
+            let (name, value) = find(upper).or_else(|| find("ALL_PROXY"))?;
+            Some(Proxy::parse(value.trim()).map_or(Named::Unusable(name), Named::Usable))
         };
         let direct = find("NO_PROXY").map(|(_, value)| value).unwrap_or_default();
-        Ok(Self {
-            secure: proxy("HTTPS_PROXY")?,
-            plain: proxy("HTTP_PROXY")?,
+        Self {
+            secure: proxy("HTTPS_PROXY"),
+            plain: proxy("HTTP_PROXY"),
             direct: direct
-                .split(',')
-                .map(|entry| entry.trim().to_ascii_lowercase())
+                .split([',', ' ', '\t'])
                 .filter(|entry| !entry.is_empty())
+                .map(Direct::parse)
                 .collect(),
-        })
+        }
+    }
+
+    /// Whether the way to every one of these endpoints is known: fails where one would go through a proxy that cannot be used.
+    pub fn check<'a>(
+        &self,
+        endpoints: impl IntoIterator<Item = &'a Endpoint>,
+    ) -> Result<(), ProxyError> {
+        let mut endpoints = endpoints.into_iter();
+        endpoints.try_for_each(|endpoint| self.for_endpoint(endpoint).map(drop))
     }
 
     /// The proxy for an endpoint. Loopback is always direct.
-    pub(super) fn for_endpoint(&self, endpoint: &Endpoint) -> Option<&Proxy> {
-        let proxy = if endpoint.is_secure() {
+    pub(super) fn for_endpoint(&self, endpoint: &Endpoint) -> Result<Option<&Proxy>, ProxyError> {
+        let named = if endpoint.is_secure() {
             &self.secure
         } else {
             &self.plain
         };
-        proxy.as_ref().filter(|_| {
-            !endpoint.is_loopback()
-                && !self.is_direct(&endpoint.host().to_ascii_lowercase(), endpoint.port())
-        })
+        let is_direct = || endpoint.is_loopback() || self.is_direct(endpoint);
+        match named {
+            None => Ok(None),
+            Some(_) if is_direct() => Ok(None),
+            Some(Named::Usable(proxy)) => Ok(Some(proxy)),
+            Some(Named::Unusable(variable)) => Err(ProxyError::Address {
+                variable: variable.clone(),
+                endpoint: endpoint.to_string(),
+            }),
+        }
     }
 
-    fn is_direct(&self, host: &str, port: u16) -> bool {
-        self.direct.iter().any(|entry| {
-            let (name, wanted_port) = match entry.rsplit_once(':') {
-                Some((name, digits)) if !name.contains(':') => (name, digits.parse().ok()),
-                _ => (entry.as_str(), None),
-            };
-            let name = name.trim_start_matches("*.").trim_start_matches('.');
-            let is_name = name == "*"
-                || host
-                    .strip_suffix(name)
-                    .is_some_and(|head| head.is_empty() || head.ends_with('.'));
-            is_name && wanted_port.is_none_or(|wanted: u16| wanted == port)
-        })
+    fn is_direct(&self, endpoint: &Endpoint) -> bool {
+        let host = endpoint.host().to_ascii_lowercase();
+        let mut direct = self.direct.iter();
+        direct.any(|direct| direct.holds(&host, endpoint.port()))
+    }
+}
+
+/// Hosts that are reached without a proxy: an entry of `NO_PROXY`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Direct {
+    Everything,
+    /// Addresses that begin with so many bits of this one, on this port or on any.
+    Network(IpAddr, u8, Option<u16>),
+    /// The host of this name and those below it, on this port or on any.
+    Domain(String, Option<u16>),
+}
+
+impl Direct {
+    fn parse(entry: &str) -> Self {
+        if entry == "*" {
+            return Self::Everything;
+        }
+        if let Some((address, bits)) = entry.split_once('/')
+            && let (Some(address), Ok(bits)) = (address_of(address), bits.parse())
+            && bits <= width(address)
+        {
+            return Self::Network(address, bits, None);
+        }
+        if let Some(address) = address_of(entry) {
+            return Self::Network(address, width(address), None);
+        }
+        let (name, port) = match entry.rsplit_once(':') {
+            Some((name, digits)) => (name, digits.parse().ok()),
+            None => (entry, None),
+        };
+        if let Some(address) = address_of(name) {
+            return Self::Network(address, width(address), port);
+        }
+        let name = name.trim_start_matches("*.").trim_start_matches('.');
+        Self::Domain(name.to_ascii_lowercase(), port)
+    }
+
+    fn holds(&self, host: &str, port: u16) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Network(network, bits, wanted) => {
+                let is_inside =
+                    address_of(host).is_some_and(|address| is_inside(address, *network, *bits));
+                is_inside && wanted.is_none_or(|wanted| wanted == port)
+            }
+            Self::Domain(name, wanted) => {
+                let is_below = name == "*"
+                    || host
+                        .strip_suffix(name.as_str())
+                        .is_some_and(|head| head.is_empty() || head.ends_with('.'));
+                is_below && wanted.is_none_or(|wanted| wanted == port)
+            }
+        }
+    }
+}
+
+/// An address as it is typed, in brackets or not; one of IPv4 that is written as one of IPv6 is the former.
+fn address_of(text: &str) -> Option<IpAddr> {
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
+    let address: IpAddr = bare.unwrap_or(text).parse().ok()?;
+    Some(address.to_canonical())
+}
+
+/// How many bits an address has.
+fn width(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
+/// Whether two addresses are of one family and begin with the same so many bits.
+fn is_inside(address: IpAddr, network: IpAddr, bits: u8) -> bool {
+    match (address, network) {
+        (IpAddr::V4(address), IpAddr::V4(network)) => {
+            let differs = address.to_bits() ^ network.to_bits();
+            differs.checked_shr(32 - u32::from(bits)).unwrap_or(0) == 0
+        }
+        (IpAddr::V6(address), IpAddr::V6(network)) => {
+            let differs = address.to_bits() ^ network.to_bits();
+            differs.checked_shr(128 - u32::from(bits)).unwrap_or(0) == 0
+        }
+        _ => false,
     }
 }
 
@@ -218,7 +321,7 @@ impl fmt::Debug for Proxy {
 mod tests {
     use super::*;
 
-    fn proxies(variables: &[(&str, &str)]) -> Result<Proxies, ProxyError> {
+    fn proxies(variables: &[(&str, &str)]) -> Proxies {
         Proxies::from_env(|name| {
             variables
                 .iter()
@@ -228,9 +331,9 @@ mod tests {
     }
 
     fn chosen(proxies: &Proxies, address: &str) -> Option<String> {
-        proxies
-            .for_endpoint(&Endpoint::parse(address).unwrap())
-            .map(ToString::to_string)
+        let endpoint = Endpoint::parse(address).unwrap();
+        let proxy = proxies.for_endpoint(&endpoint).unwrap();
+        proxy.map(ToString::to_string)
     }
 
     #[test]
@@ -239,8 +342,7 @@ mod tests {
             ("HTTPS_PROXY", "http://upper:1"),
             ("https_proxy", "lower:2"),
             ("ALL_PROXY", "http://all"),
-        ])
-        .unwrap();
+        ]);
         assert_eq!(
             chosen(&proxies, "wss://x.example").as_deref(),
             Some("http://lower:2")
@@ -253,16 +355,25 @@ mod tests {
     }
 
     #[test]
-    fn no_proxy_names_hosts_domains_and_ports() {
-        let no = "internal.example, .corp.example,other.example:8443,10.0.0.1";
-        let proxies = proxies(&[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", no)]).unwrap();
+    fn no_proxy_names_hosts_domains_networks_and_ports() {
+        let no = "internal.example, .Corp.example,other.example:8443 *.star.example,10.0.0.1,\
+            192.168.4.0/22,172.16.0.1:8443,2001:DB8:0::5,[2001:db8:1::]/48,[2001:db8:2::1]:8443,0.0.0.0/33";
+        let proxies = proxies(&[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", no)]);
         for direct in [
             "wss://internal.example",
             "wss://a.internal.example",
             "wss://corp.example",
             "wss://a.corp.example",
+            "wss://a.star.example",
             "wss://other.example:8443",
             "wss://10.0.0.1",
+            "wss://[::ffff:10.0.0.1]",
+            "wss://192.168.4.0",
+            "wss://192.168.7.255:8443",
+            "wss://172.16.0.1:8443",
+            "wss://[2001:db8::5]",
+            "wss://[2001:db8:1:ffff::1]",
+            "wss://[2001:db8:2::1]:8443",
         ] {
             assert_eq!(chosen(&proxies, direct), None, "{direct}");
         }
@@ -270,14 +381,27 @@ mod tests {
             "wss://notinternal.example",
             "wss://other.example",
             "wss://10.0.0.11",
+            "wss://192.168.3.255",
+            "wss://192.168.8.0",
+            "wss://172.16.0.1",
+            "wss://[2001:db8::6]",
+            "wss://[2001:db8:2::]",
+            "wss://[2001:db8:2::1]",
         ] {
             assert!(chosen(&proxies, through).is_some(), "{through}");
         }
-        let all = super::Proxies {
-            direct: vec!["*".to_owned()],
-            ..proxies
-        };
-        assert_eq!(chosen(&all, "wss://x.example"), None);
+        for (all, address) in [
+            ("*", "wss://x.example"),
+            ("a.example, *", "wss://[2001:db8::]"),
+            ("0.0.0.0/0", "wss://192.0.2.1"),
+            ("::/0", "wss://[2001:db8::]"),
+        ] {
+            let all = super::Proxies {
+                direct: self::proxies(&[("NO_PROXY", all)]).direct,
+                ..proxies.clone()
+            };
+            assert_eq!(chosen(&all, address), None, "{address}");
+        }
     }
 
     #[test]
@@ -288,9 +412,31 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_cannot_be_used_names_its_variable() {
-        let error = proxies(&[("HTTPS_PROXY", "socks5://p:1")]).unwrap_err();
-        assert_eq!(error.to_string(), "HTTPS_PROXY names no http:// proxy");
+    fn an_unusable_proxy_fails_where_it_is_needed() {
+        let proxies = proxies(&[
+            ("https_proxy", "socks5://me:secret@p:1"),
+            ("HTTP_PROXY", "p:1"),
+            ("NO_PROXY", "direct.example"),
+        ]);
+        let of = |addresses: &[&str]| {
+            let endpoints = addresses
+                .iter()
+                .map(|address| Endpoint::parse(address).unwrap());
+            let endpoints: Vec<_> = endpoints.collect();
+            proxies.check(&endpoints)
+        };
+        let unneeded = [
+            "wss://localhost",
+            "wss://direct.example",
+            "ws://x.example",
+            "ws://[::1]",
+        ];
+        assert!(of(&unneeded).is_ok() && of(&[]).is_ok());
+        let error = of(&["ws://x.example", "wss://x.example"]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "https_proxy names no http:// proxy, and the way to wss://x.example/subscribe would go through it"
+        );
     }
 
     #[test]

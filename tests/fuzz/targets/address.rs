@@ -67,10 +67,9 @@ fn no_secret(text: &str) {
     let message = result.unwrap_or_else(|error| format!("{error} {error:?}"));
     assert!(!message.contains(SECRET), "{text:?}: {message}");
     let variable = |name: &str| (name == "ALL_PROXY").then(|| text.to_owned());
-    let message = Proxies::from_env(variable).map_or_else(
-        |error| format!("{error} {error:?}"),
-        |proxies| format!("{proxies:?}"),
-    );
+    let proxies = Proxies::from_env(variable);
+    let endpoint = Endpoint::parse("x.example").expect("a good address");
+    let message = format!("{proxies:?} {:?}", proxies.check([&endpoint]));
     assert!(!message.contains(SECRET), "{text:?}: {message}");
 }
 
@@ -83,10 +82,13 @@ fn proxy(text: &str) {
         "NO_PROXY" => Some(no_proxy.to_owned()),
         _ => None,
     };
-    let (Ok(proxies), Ok(endpoint)) = (Proxies::from_env(variable), Endpoint::parse(address))
-    else {
+    let proxies = Proxies::from_env(variable);
+    let Ok(endpoint) = Endpoint::parse(address) else {
         return;
     };
+    if proxies.check([&endpoint]).is_err() {
+        return;
+    }
     let (host, _, authorization) = route(&endpoint, &proxies);
     assert!(
         !host.is_empty() && !host.contains(['[', ']', '/', '@']),
@@ -117,7 +119,7 @@ fn credentials(text: &str) {
         escaped(password)
     );
     let variable = |name: &str| (name == "https_proxy").then(|| address.clone());
-    let proxies = Proxies::from_env(variable).expect("a good address");
+    let proxies = Proxies::from_env(variable);
     let endpoint = Endpoint::parse("x.example").expect("a good address");
     let (host, port, authorization) = route(&endpoint, &proxies);
     assert_eq!((host.as_str(), port), ("proxy.example", 3128));
