@@ -1,6 +1,6 @@
 //! Messages on stderr: sentences for people, or JSON for machines.
 //!
-//! Lines about a change of state (target [`STATE`]), and those of programs ([`PROGRAM`]), are whole sentences; their fields repeat the facts for JSON and are not shown as text.
+//! What a terminal acts upon is escaped here, whoever said it. Lines about a change of state (target [`STATE`]), and those of programs ([`PROGRAM`]), are whole sentences; their fields repeat the facts for JSON and are not shown as text.
 
 use std::{
     fmt,
@@ -20,20 +20,22 @@ use tracing_subscriber::{
 use crate::{
     PROGRAM, STATE,
     cli::{GlobalArgs, LogFormat, When},
-    error::chain,
+    error::{chain, printable, printable_json},
     progress::StatusLine,
 };
 
 /// Starts writing messages, past the status line. Called once.
 pub(crate) fn start(args: &GlobalArgs, line: &StatusLine) {
     let line = line.clone();
-    let writer = move || line.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter(args))
-        .with_writer(writer);
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter(args));
     match args.log_format {
-        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+        LogFormat::Json => subscriber
+            .with_writer(move || Json(line.clone()))
+            .json()
+            .flatten_event(true)
+            .init(),
         LogFormat::Text => subscriber
+            .with_writer(move || line.clone())
             .event_format(ForPeople {
                 has_colors: has_colors(args.color),
             })
@@ -110,12 +112,34 @@ where
             writer,
             "rocketman: {}{}",
             label(*metadata.level(), self.has_colors),
-            parts.message
+            on_screen(&parts.message)
         )?;
         if ![STATE, PROGRAM].contains(&metadata.target()) {
-            write!(writer, "{}", parts.fields)?;
+            write!(writer, "{}", on_screen(&parts.fields))?;
         }
         writeln!(writer)
+    }
+}
+
+/// Without anything that a terminal acts upon but tabs, which programs print.
+fn on_screen(text: &str) -> String {
+    let parts: Vec<_> = text.split('\t').map(printable).collect();
+    parts.join("\t")
+}
+
+/// The way of lines of JSON.
+struct Json(StatusLine);
+
+impl io::Write for Json {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        let len = lines.len();
+        let lines = printable_json(&String::from_utf8_lossy(lines));
+        self.0.write_all(lines.as_bytes())?;
+        Ok(len)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     check::CheckError,
     cli::{GlobalArgs, LogFormat},
     cursor_move::MoveError,
-    error::{Error, ErrorKind, chain},
+    error::{Error, ErrorKind, chain, printable},
     logging::{has_colors, label},
     progress::StatusLine,
     serve::RecordingError,
@@ -150,7 +150,9 @@ pub(crate) fn failed(failure: &Failure, args: &GlobalArgs, line: &StatusLine) ->
         }
         LogFormat::Text => {
             let label = label(Level::ERROR, has_colors(args.color));
-            let hint = hint.map_or(String::new(), |hint| format!("\nhint: {hint}\n"));
+            let hint = hint.map_or(String::new(), |hint| {
+                format!("\nhint: {}\n", printable(&hint))
+            });
             let text = format!("rocketman: {label}{}\n{hint}", chain(failure));
             // Told whatever the message level is. Where nobody reads stderr any more, the exit code still tells.
             line.say(text.as_bytes());

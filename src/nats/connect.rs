@@ -89,7 +89,7 @@ impl Connection {
                     source: error,
                 });
             }
-            let (servers, error) = (settings.shown(), printable(&chain(&error)));
+            let (servers, error) = (settings.shown(), chain(&error));
             warn!(target: STATE, servers, error, tries, "cannot connect to {servers}: {error}; trying again in {:.1} s", wait.as_secs_f64());
             sleep(wait).await;
         };

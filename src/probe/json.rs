@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::{
-    error::{chain, printable},
+    error::chain,
     source::jetstream::{Compression, ProbeError, ProbeReport},
 };
 
@@ -46,7 +46,7 @@ impl Line {
         Self {
             source: report.endpoint.to_string(),
             usable: report.error.is_none(),
-            error: report.error.as_ref().map(|error| printable(&chain(error))),
+            error: report.error.as_ref().map(|error| chain(error)),
             http_status: match report.error {
                 Some(ProbeError::Status { status, .. }) => Some(status),
                 _ => None,

@@ -109,7 +109,7 @@ fn latency(duration: Duration) -> String {
 
 /// Why a server cannot be used, in at most `room` characters.
 fn reason(error: &ProbeError, room: usize) -> String {
-    let whole = printable(&chain(error));
+    let whole = chain(error);
     if whole.chars().count() <= room {
         return whole;
     }

@@ -3,6 +3,7 @@
 mod certificates;
 mod connection;
 mod cursor;
+mod hostile;
 mod login;
 mod sink;
 pub(crate) mod source;
