@@ -214,6 +214,22 @@ fn a_proxy_that_refuses_is_named_without_its_secret() {
 }
 
 #[test]
+fn what_a_proxy_says_before_its_answer_is_passed_over() {
+    let server = Server::one(send_one);
+    let before = "100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\nHTTP/1.1 200 OK";
+    let proxy = Proxy::before(server.port(), before);
+    let call = Rocketman::tail("ws://jetstream.test/subscribe").with("-n 1 --max-retries 0");
+    let call = call.env("HTTP_PROXY", format!("127.0.0.1:{}", proxy.port));
+    assert_eq!(call.succeed().lines(), [post(0)]);
+    let after = "102 Processing\r\n\r\nHTTP/1.1 407 Proxy Authentication Required";
+    let proxy = Proxy::before(server.port(), after);
+    let call = Rocketman::tail("ws://jetstream.test/subscribe").with("--max-retries 0");
+    let call = call.env("HTTP_PROXY", format!("127.0.0.1:{}", proxy.port));
+    call.run()
+        .assert_says(3, &["it answered 407 Proxy Authentication"]);
+}
+
+#[test]
 fn an_unusable_proxy_is_said_where_it_would_be_used() {
     const PROXY: &str = "socks5://me:hunter2@127.0.0.1:1";
     let call = Rocketman::tail("ws://jetstream.test/subscribe");

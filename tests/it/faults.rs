@@ -126,6 +126,15 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         ],
     ),
     (
+        "answers before the last: 100, 103",
+        "no fault", "passed over, also a proxy's",
+        &[
+            "faults::refusals::answers_before_the_last_are_passed_over",
+            "faults::refusals::answers_before_the_last_that_never_end_are_a_failed_try",
+            "connection::what_a_proxy_says_before_its_answer_is_passed_over",
+        ],
+    ),
+    (
         "what cannot be a WebSocket frame",
         "at once", "resumed at the last event",
         &[

@@ -18,8 +18,11 @@ use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_acc
 use super::{connect::Stream, endpoint::Endpoint};
 use crate::{error::printable, event::micros_since_1970};
 
-/// The largest head of an answer; Go's servers and common proxies stay far below.
+/// The largest head of an answer, with those of all answers before the last; Go's servers and common proxies stay far below.
 const LARGEST_HEAD: usize = 64 * 1024;
+
+/// The most lines of it; there is no answer with a tenth of that.
+const MOST_HEADERS: usize = 1024;
 
 /// How much of a body is read, and how long for.
 const BODY: (usize, Duration) = (2048, Duration::from_secs(1));
@@ -38,7 +41,7 @@ pub(super) enum HandshakeError {
     Closed,
     #[error("what answered does not speak HTTP")]
     NotHttp,
-    #[error("the answer's head is longer than 64 KiB")]
+    #[error("the answer's head is longer than 64 KiB or 1024 lines")]
     TooLong,
     #[error("what answered does not speak WebSocket")]
     NotWebSocket,
@@ -110,7 +113,8 @@ pub(super) async fn get(
     })
 }
 
-/// Sends a request, and reads until the answer's head is complete. Returns all that was received, the head included.
+/// Sends a request, and reads until the head of the last answer is complete: others, such as `103 Early Hints`, may come before it.
+/// Returns all that was received from that head on.
 async fn ask(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     endpoint: &Endpoint,
@@ -124,17 +128,27 @@ async fn ask(
     stream.write_all(request.as_bytes()).await?;
     stream.flush().await?;
     let mut received = Vec::with_capacity(4096);
+    let mut passed_over = 0;
     loop {
         if stream.read_buf(&mut received).await? == 0 {
             return Err(HandshakeError::Closed);
         }
-        if let Some(answer) = Answer::parse(&received)? {
-            return Ok((answer, received));
+        while let Some(answer) = Answer::parse(&received)? {
+            if !is_interim(answer.status) {
+                return Ok((answer, received));
+            }
+            received.drain(..answer.head_bytes);
+            passed_over += answer.head_bytes;
         }
-        if received.len() > LARGEST_HEAD {
+        if passed_over + received.len() > LARGEST_HEAD {
             return Err(HandshakeError::TooLong);
         }
     }
+}
+
+/// Whether another answer follows the one with this status. An upgrade is the last.
+pub(super) fn is_interim(status: u16) -> bool {
+    matches!(status, 100..=199) && status != 101
 }
 
 /// What counts of an answer's head.
@@ -153,11 +167,12 @@ struct Answer {
 impl Answer {
     /// `None` while the head is incomplete.
     fn parse(received: &[u8]) -> Result<Option<Self>, HandshakeError> {
-        let mut headers = [httparse::EMPTY_HEADER; 128];
+        let mut headers = vec![httparse::EMPTY_HEADER; MOST_HEADERS];
         let mut response = httparse::Response::new(&mut headers);
         let head_bytes = match response.parse(received) {
             Ok(httparse::Status::Complete(bytes)) => bytes,
             Ok(httparse::Status::Partial) => return Ok(None),
+            Err(httparse::Error::TooManyHeaders) => return Err(HandshakeError::TooLong),
             Err(_) => return Err(HandshakeError::NotHttp),
         };
         let mut answer = Self {

@@ -9,9 +9,9 @@ use tokio::{
 };
 use url::Url;
 
-use super::endpoint::Endpoint;
+use super::{endpoint::Endpoint, handshake::is_interim};
 
-/// The largest answer to a CONNECT that is read.
+/// The largest answer to a CONNECT that is read, with those before the last.
 const LARGEST_ANSWER: usize = 16 * 1024;
 
 /// Why a proxy made no tunnel.
@@ -263,34 +263,62 @@ impl Proxy {
             .unwrap_or_default();
         let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{authorization}\r\n");
         tcp.write_all(request.as_bytes()).await?;
-        let answer = read_head(&mut tcp).await?;
-        let mut headers = [httparse::EMPTY_HEADER; 64];
+        let answer = read_answer(&mut tcp).await?;
+        if (200..300).contains(&answer.status) {
+            return Ok(tcp);
+        }
+        Err(ProxyError::Refused(answer.to_string()))
+    }
+}
+
+/// What a proxy answers.
+struct Answer {
+    status: u16,
+    reason: String,
+}
+
+impl Answer {
+    fn parse(head: &[u8]) -> Option<Self> {
+        let mut headers = [];
         let mut response = httparse::Response::new(&mut headers);
-        match response.parse(&answer) {
-            Ok(_) if response.code.is_some_and(|code| (200..300).contains(&code)) => Ok(tcp),
-            Ok(_) => {
-                let reason: String = response
-                    .reason
-                    .unwrap_or_default()
-                    .chars()
-                    .take(100)
-                    .flat_map(char::escape_debug)
-                    .collect();
-                Err(ProxyError::Refused(format!(
-                    "{} {reason}",
-                    response.code.unwrap_or_default()
-                )))
-            }
-            Err(_) => Err(ProxyError::Refused("something that is not HTTP".to_owned())),
+        // There are headers, and nothing about them matters.
+        match response.parse(head) {
+            Ok(_) | Err(httparse::Error::TooManyHeaders) => {}
+            Err(_) => return None,
+        }
+        let reason = response.reason.unwrap_or_default().chars().take(100);
+        Some(Self {
+            status: response.code?,
+            reason: reason.flat_map(char::escape_debug).collect(),
+        })
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.status, self.reason)
+    }
+}
+
+/// Reads the last answer to a request, and not a byte further: what follows belongs to the tunnel.
+async fn read_answer(tcp: &mut TcpStream) -> Result<Answer, ProxyError> {
+    let mut n_read = 0;
+    loop {
+        let head = read_head(tcp, LARGEST_ANSWER - n_read).await?;
+        n_read += head.len();
+        let answer = Answer::parse(&head)
+            .ok_or_else(|| ProxyError::Refused("something that is not HTTP".to_owned()))?;
+        if !is_interim(answer.status) {
+            return Ok(answer);
         }
     }
 }
 
-/// Reads up to the empty line and not a byte further: what follows belongs to the tunnel.
-async fn read_head(tcp: &mut TcpStream) -> io::Result<Vec<u8>> {
+/// Reads up to the empty line.
+async fn read_head(tcp: &mut TcpStream, most: usize) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        if head.len() >= LARGEST_ANSWER {
+        if head.len() >= most {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "its answer is too long",

@@ -58,3 +58,44 @@ fn a_refusal_for_good_is_the_end_and_the_next_run_goes_on() {
         assert_eq!(output.lines(), [post(2)], "{status}");
     }
 }
+
+/// What a server may say before it answers.
+const BEFORE: &str = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\nDate: x\r\n\r\n";
+
+#[test]
+fn answers_before_the_last_are_passed_over() {
+    let upgraded = |request: Request| {
+        let mut connection = request.before_it(BEFORE.as_bytes()).accept();
+        connection.send(post(0));
+        connection.until_closed();
+    };
+    let refused = |request: Request| {
+        let request = request.before_it(BEFORE.as_bytes());
+        request.refuse("404 Not Found", "", "no");
+    };
+    let server = Server::expecting([script(upgraded), script(refused)]);
+    let output = Rocketman::tail(&server.url()).with("-n 1").succeed();
+    assert_eq!(output.lines(), [post(0)]);
+    let output = Rocketman::tail(&server.url()).run();
+    output.assert_says(6, &["refused: HTTP 404: no"]);
+}
+
+#[test]
+fn answers_before_the_last_that_never_end_are_a_failed_try() {
+    let server = Server::one(|request| {
+        let heads = BEFORE.repeat(64 * 1024 / BEFORE.len() + 1);
+        request.before_it(heads.as_bytes()).until_gone();
+    });
+    let call = Rocketman::tail(&server.url()).with("--max-retries 0");
+    call.run().assert_says(3, &["longer than 64 KiB"]);
+}
+
+#[test]
+fn an_answer_of_hundreds_of_lines_is_read() {
+    let server = Server::one(|request| {
+        let headers = "X-Something: or other\r\n".repeat(500);
+        request.refuse("404 Not Found", &headers, "no");
+    });
+    let output = Rocketman::tail(&server.url()).run();
+    output.assert_says(6, &["refused: HTTP 404: no"]);
+}

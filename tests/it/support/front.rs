@@ -71,7 +71,13 @@ impl Proxy {
                 seen.lock().unwrap().push(String::from_utf8(head).unwrap());
                 let answer = format!("HTTP/1.1 {status}\r\n\r\n");
                 stream.write_all(answer.as_bytes()).await.unwrap();
-                if status.starts_with("200") {
+                // There may be answers before the last.
+                if status
+                    .rsplit("HTTP/1.1 ")
+                    .next()
+                    .unwrap()
+                    .starts_with("200")
+                {
                     pass(&mut stream, behind).await;
                 }
             }

@@ -33,6 +33,13 @@ impl Request {
         )
     }
 
+    /// Sends bytes of the test's own before the answer.
+    pub fn before_it(mut self, bytes: &[u8]) -> Self {
+        // A client that has seen enough is gone.
+        self.stream.write_all(bytes).ok();
+        self
+    }
+
     /// Answers with bytes of the test's own, and ends in this way.
     pub fn answer_and(mut self, bytes: &[u8], end: End) {
         self.stream.write_all(bytes).unwrap();
