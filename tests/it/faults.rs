@@ -153,11 +153,18 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         ],
     ),
     (
+        "a message that keeps arriving, however slowly",
+        "no fault; after 10 minutes", "waited for; then resumed at the last event",
+        &[
+            "faults::silence::a_message_that_keeps_arriving_is_no_silence",
+        ],
+    ),
+    (
         "a message of more than 8 MiB (`--max-frame-size`)",
         "at once", "skipped and counted, and never held in memory",
         &[
             "bad_input::messages_that_are_too_large_or_no_utf8_are_counted_and_stepped_over",
-            "faults::frames::a_frame_without_end_is_left_after_the_frame_limit",
+            "faults::silence::a_message_that_keeps_arriving_is_no_silence",
         ],
     ),
     (

@@ -18,6 +18,7 @@ mod resume;
 mod rotation;
 mod session;
 mod settings;
+mod signs;
 mod socket;
 mod v1;
 
@@ -310,7 +311,7 @@ impl Jetstream {
             });
         }
         self.rotation
-            .lost(self.brought_events && !matches!(lost, Lost::Silent(_)));
+            .lost(self.brought_events && !matches!(lost, Lost::Silent(_) | Lost::Slow(_)));
         self.retry("lost", &endpoint, Box::new(lost), Duration::ZERO, slow)
     }
 }

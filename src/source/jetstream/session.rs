@@ -18,6 +18,7 @@ use tracing::{debug, trace};
 use super::{
     ahead::ENOUGH,
     reader::{Counts, Reader},
+    signs::Signs,
     socket::{Incoming, Socket, SocketError},
 };
 use crate::{
@@ -46,6 +47,8 @@ pub(super) enum Lost {
     Socket(#[from] SocketError),
     #[error("nothing was received for {}", humantime::format_duration(*.0))]
     Silent(Duration),
+    #[error("a message took longer than {} to arrive", humantime::format_duration(*.0))]
+    Slow(Duration),
     #[error("the server counts its events otherwise than before")]
     Renumbered,
     #[error("the server no longer has what was asked for")]
@@ -61,6 +64,7 @@ impl Lost {
             Self::Socket(SocketError::Eof) => "ended",
             Self::Socket(SocketError::Protocol(_)) => "protocol",
             Self::Silent(_) => "silent",
+            Self::Slow(_) => "slow",
             Self::Renumbered => "renumbered",
             Self::Gap { .. } => "gap",
         }
@@ -73,7 +77,7 @@ pub(super) struct Session {
     socket: Socket,
     origin: Arc<Origin>,
     frame_timeout: Duration,
-    last_frame: Instant,
+    signs: Signs,
     last_event: Instant,
     next_ping: Instant,
     timer: Pin<Box<Sleep>>,
@@ -100,7 +104,7 @@ impl Session {
             socket,
             origin,
             frame_timeout,
-            last_frame: now,
+            signs: Signs::new(frame_timeout, now),
             last_event: now,
             next_ping,
             timer: Box::pin(sleep_until(next_ping)),
@@ -133,7 +137,7 @@ impl Session {
         if let Some(since) = self.idle_since.take() {
             // Nothing was read on purpose; the silence was ours.
             let now = Instant::now();
-            self.last_frame = now;
+            self.signs.excuse(now, now - since);
             self.last_event = now;
             if now - since >= SLOW {
                 self.slow = Some((now - since, now));
@@ -152,15 +156,18 @@ impl Session {
         let mut counts = Counts::default();
         let outcome = self.drain(cx, reader, batch, &mut counts);
         self.flush(cx);
-        if counts.frames > 0 {
-            self.last_frame = Instant::now();
-            if counts.messages > 0 {
-                self.last_event = self.last_frame;
+        counts.wire_bytes = self.socket.take_received();
+        if counts.frames > 0 || counts.wire_bytes > 0 {
+            let now = Instant::now();
+            let completed = counts.messages > 0;
+            self.signs
+                .received(now, completed, self.socket.is_in_message());
+            if completed {
+                self.last_event = now;
             }
-            counts.wire_bytes = self.socket.take_received();
             trace!(?counts, "read");
             let stats = &reader.stats;
-            stats.set_alive_until(self.last_frame + self.frame_timeout);
+            stats.set_alive_until(now + self.frame_timeout);
             reader.note(&self.origin, batch, &counts);
         }
         if let Some(outcome) = outcome {
@@ -247,8 +254,8 @@ impl Session {
             self.flush(cx);
             ready!(self.timer.as_mut().poll(cx));
             let now = Instant::now();
-            if now >= self.last_frame + self.frame_timeout {
-                return Poll::Ready(Err(Lost::Silent(self.frame_timeout)));
+            if let Some(lost) = self.signs.lost(now) {
+                return Poll::Ready(Err(lost));
             }
             let end_at = reader.end_us.map(|_| self.last_event + reader.end_silence);
             if end_at.is_some_and(|end_at| now >= end_at) {
@@ -259,7 +266,7 @@ impl Session {
                 self.socket.ping();
                 continue;
             }
-            let next = self.next_ping.min(self.last_frame + self.frame_timeout);
+            let next = self.next_ping.min(self.signs.due());
             self.timer
                 .as_mut()
                 .reset(end_at.map_or(next, |end_at| next.min(end_at)));

@@ -51,7 +51,7 @@ pub struct JetstreamSettings {
     pub on_gap: OnGap,
     /// How long a connection may take to open, from the name look-up to the upgrade.
     pub connect_timeout: Duration,
-    /// How long a connection may be without any frame, pings included.
+    /// How long nothing may be received on a connection, not even a part of a message or a ping.
     pub frame_timeout: Duration,
     /// How many tries in a row may fail after the first; `None` for no end.
     pub max_retries: Option<u32>,

@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::{
     },
 };
 
-use self::head::{BINARY, CLOSE, CONTINUATION, FINAL, Head, PING, PONG, TEXT};
+use self::head::{BINARY, CLOSE, CONTINUATION, FINAL, Head, PING, TEXT};
 use super::connect::Stream;
 
 /// How much is read at once, and the size of the buffer unless a message is larger. Twice and half of it were measured: no difference.
@@ -32,6 +32,9 @@ const MAX_WAITING: usize = 16 * 1024;
 
 /// How much of a message that is too large is shown.
 const HEAD: usize = 160;
+
+/// The largest frame that is stepped over, unless larger ones are wanted. What says that it is larger is no frame, and would swallow the stream.
+const MOST_SKIPPED: u64 = 1 << 30;
 
 /// What came.
 #[derive(Debug)]
@@ -154,6 +157,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Some((opcode, payload))
     }
 
+    /// Whether a message is begun and not complete, or not stepped over yet.
+    pub(super) fn is_in_message(&self) -> bool {
+        self.to_skip > 0 || self.message.is_some() || self.n_ready() > 0
+    }
+
     /// How many bytes have come and were not looked at yet.
     #[inline]
     pub(super) fn n_ready(&self) -> usize {
@@ -188,6 +196,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 ready!(self.poll_fill(cx, 0))?;
                 continue;
             };
+            self.check(&head)?;
             let is_control = head.opcode >= CLOSE;
             if !is_control && head.length > self.cap as u64 {
                 return Poll::Ready(Ok(self.too_large(&head)));
@@ -209,16 +218,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                         Incoming::Binary(payload)
                     })
                 }
-                TEXT | BINARY | CONTINUATION => self.part(&head, payload),
+                TEXT | BINARY | CONTINUATION => Ok(self.part(&head, payload)),
                 PING => {
                     self.answer(payload);
                     Ok(Incoming::Ping)
                 }
-                PONG => Ok(Incoming::Pong),
                 CLOSE => Ok(self.closed(payload)),
-                _ => Err(SocketError::Protocol("a frame is of an unknown kind")),
+                _ => Ok(Incoming::Pong),
             });
         }
+    }
+
+    /// Whether a frame may come now, before any of it is read or stepped over.
+    fn check(&self, head: &Head) -> Result<(), SocketError> {
+        Err(SocketError::Protocol(match head.opcode {
+            CONTINUATION if self.message.is_none() => "a message continues that did not begin",
+            TEXT | BINARY if self.message.is_some() => "a message begins inside of another",
+            _ if head.length > MOST_SKIPPED.max(self.cap as u64) => {
+                "a frame says that it is larger than 1 GiB"
+            }
+            _ => return Ok(()),
+        }))
     }
 
     /// Drops what belongs to a message that is too large.
@@ -256,32 +276,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     /// Takes one frame of a message that comes in several.
-    fn part(&mut self, head: &Head, payload: Range<usize>) -> Result<Incoming<'_>, SocketError> {
-        let part = &self.buffer[payload.clone()];
-        match (&mut self.message, head.opcode) {
-            (None, CONTINUATION) => {
-                return Err(SocketError::Protocol(
-                    "a message continues that did not begin",
-                ));
-            }
-            (Some(_), TEXT | BINARY) => {
-                return Err(SocketError::Protocol("a message begins inside of another"));
-            }
-            (None, opcode) => {
+    fn part(&mut self, head: &Head, payload: Range<usize>) -> Incoming<'_> {
+        let part = &self.buffer[payload];
+        match &mut self.message {
+            None => {
                 self.message = Some(Fragments {
-                    is_text: opcode == TEXT,
+                    is_text: head.opcode == TEXT,
                     payload: part.to_vec(),
                     is_too_large: false,
                 });
             }
-            (Some(message), _) if message.payload.len() + part.len() > self.cap => {
+            Some(message) if message.payload.len() + part.len() > self.cap => {
                 message.is_too_large = true;
                 message.payload = Vec::new();
             }
-            (Some(message), _) => message.payload.extend_from_slice(part),
+            Some(message) => message.payload.extend_from_slice(part),
         }
         if !head.is_final {
-            return Ok(Incoming::Other);
+            return Incoming::Other;
         }
         let Some(Fragments {
             is_text,
@@ -289,17 +301,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             is_too_large,
         }) = self.message.take()
         else {
-            return Ok(Incoming::Other);
+            return Incoming::Other;
         };
         if is_too_large {
-            return Ok(Incoming::TooLarge(&[]));
+            return Incoming::TooLarge(&[]);
         }
         self.whole = whole;
-        Ok(if is_text {
+        if is_text {
             Incoming::Text(&self.whole)
         } else {
             Incoming::Binary(&self.whole)
-        })
+        }
     }
 
     /// Receives more, into a buffer that has room for a frame of `frame` bytes.

@@ -36,6 +36,9 @@ impl Head {
             return Err(SocketError::Protocol("a frame is masked"));
         }
         let (is_final, opcode) = (first & FINAL != 0, first & 0x0f);
+        if !matches!(opcode, CONTINUATION | TEXT | BINARY | CLOSE | PING | PONG) {
+            return Err(SocketError::Protocol("a frame is of an unknown kind"));
+        }
         let (bytes, length) = match (second & 0x7f, rest) {
             (126, [a, b, ..]) => (4, u64::from(u16::from_be_bytes([*a, *b]))),
             (127, rest) => match rest.first_chunk() {

@@ -6,7 +6,7 @@ use tokio::{
 };
 use tokio_tungstenite::MaybeTlsStream;
 
-use super::*;
+use super::{head::PONG, *};
 
 const CAP: usize = 200_000;
 
@@ -230,12 +230,18 @@ async fn messages_in_parts_take_no_more_memory_with_each() {
     assert_eq!(messages, 10);
 }
 
+/// The head of a frame of any length.
+fn head(first: u8, length: u64) -> Vec<u8> {
+    [&[first, 127][..], &length.to_be_bytes()].concat()
+}
+
 #[tokio::test]
 async fn a_length_beyond_all_memory_is_only_a_number() {
     let (mut socket, mut server) = pair(b"").await;
-    let mut head = vec![LAST | BINARY, 127];
-    head.extend_from_slice(&u64::MAX.to_be_bytes());
-    server.write_all(&head).await.unwrap();
+    server
+        .write_all(&head(LAST | BINARY, MOST_SKIPPED))
+        .await
+        .unwrap();
     assert_eq!(next(&mut socket).await.as_deref(), Ok("too large 0"));
     server.write_all(&[0; 1000]).await.unwrap();
     drop(server);
@@ -246,8 +252,36 @@ async fn a_length_beyond_all_memory_is_only_a_number() {
 }
 
 #[tokio::test]
+async fn a_message_is_on_its_way_from_its_first_byte_to_its_last() {
+    let (mut socket, mut server) = pair(b"").await;
+    let large = frame(LAST | TEXT, &vec![b'x'; CAP + 1]);
+    for (bytes, came, is_on_its_way) in [
+        (&frame(LAST | TEXT, b"a")[..], "text a", false),
+        (&frame(LAST | PING, b"a")[..], "ping", false),
+        (&frame(TEXT, b"a")[..], "other", true),
+        (&frame(LAST | PING, b"a")[..], "ping", true),
+        (&frame(LAST, b"b")[..], "text ab", false),
+        (&large[..20], "too large 10", true),
+    ] {
+        server.write_all(bytes).await.unwrap();
+        assert_eq!(next(&mut socket).await.as_deref(), Ok(came));
+        assert_eq!(socket.is_in_message(), is_on_its_way, "{came}");
+    }
+    server.write_all(&large[20..]).await.unwrap();
+    server
+        .write_all(&frame(LAST | TEXT, b"c")[..1])
+        .await
+        .unwrap();
+    let mut waiting = Box::pin(next(&mut socket));
+    assert!(futures_util::poll!(&mut waiting).is_pending());
+    drop(waiting);
+    assert!(socket.is_in_message(), "a byte of the next has come");
+}
+
+#[tokio::test]
 async fn what_breaks_the_protocol_ends_the_connection() {
-    let cases: [(Vec<u8>, &str); 7] = [
+    let large = CAP as u64 + 1;
+    let cases: [(Vec<u8>, &str); 13] = [
         (vec![0xc1, 0], "extension"),
         (vec![LAST | TEXT, 0x80, 0, 0, 0, 0], "masked"),
         (vec![LAST | 3, 0], "unknown kind"),
@@ -258,6 +292,16 @@ async fn what_breaks_the_protocol_ends_the_connection() {
             [frame(TEXT, b"a"), frame(LAST | TEXT, b"b")].concat(),
             "inside of another",
         ),
+        // At once, and not once that much has come.
+        (head(LAST | 3, large), "unknown kind"),
+        (head(LAST | 0xb, 1), "unknown kind"),
+        (head(LAST, large), "did not begin"),
+        (
+            [frame(TEXT, b"a"), head(LAST | TEXT, large)].concat(),
+            "inside of another",
+        ),
+        (head(LAST | TEXT, 1 << 63), "larger than 1 GiB"),
+        (head(LAST | BINARY, MOST_SKIPPED + 1), "larger than 1 GiB"),
     ];
     for (bytes, why) in cases {
         let (mut socket, _server) = pair(&bytes).await;

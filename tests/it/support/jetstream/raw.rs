@@ -48,11 +48,6 @@ impl Request {
 }
 
 impl Connection {
-    /// Whether the client has closed the socket.
-    pub fn is_gone(&self) -> bool {
-        is_gone(self.socket.get_ref())
-    }
-
     /// Gives the socket away, behind the upgrade.
     pub fn into_stream(self) -> TcpStream {
         self.socket.into_inner()
