@@ -55,6 +55,7 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l op -d 'Only
 update\t''
 delete\t''"
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l shard -d 'Only the accounts of this shard: 1/4 is the first of four' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-message-size -d 'Leave out events whose JSON is larger than this' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l since -d 'Begin at this time or age: 2026-11-23T10:00:00Z, or 2h' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l cursor-file -d 'Go on from this file, and keep it up to date' -r -F
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l cursor -d 'Begin at this cursor: a server\'s number, microseconds since 1970, a time, or an age' -r
@@ -96,7 +97,6 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-retries
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-backoff -d 'Wait at most this long between two tries' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l connect-timeout -d 'Allow this long for a connection to open' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l frame-timeout -d 'Reconnect when nothing at all was received for this long' -r
-complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-message-size -d 'Have the server leave out events whose JSON is larger than this' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-frame-size -d 'Refuse messages from the server that are larger than this' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l threads -d 'Inflate on so many cores, 1 or 2, where many events are ready' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l context -d 'Use this context of the nats command, or the one in this file' -r

@@ -25,6 +25,9 @@ pub struct Filter {
     kinds: Choice,
     operations: Choice,
     shard: Option<Shard>,
+    max_bytes: Option<u32>,
+    /// The names in words; empty for those of a filter without any.
+    names: String,
     description: String,
 }
 
@@ -68,6 +71,8 @@ impl Filter {
             kinds: Choice::of(kinds.iter().map(|kind| *kind as u8)),
             operations: Choice::of(operations.iter().map(|operation| *operation as u8)),
             shard: None,
+            max_bytes: None,
+            names: describe(collections, dids, kinds, operations),
             description: describe(collections, dids, kinds, operations),
         }
     }
@@ -76,15 +81,35 @@ impl Filter {
     /// account, and is no part of the filter.
     #[must_use]
     pub fn shard(mut self, shard: Shard) -> Self {
-        let before = self.shard.take().map_or(0, |before| of_shard(before).len());
-        let end = self.description.len() - before;
-        self.description.truncate(end);
-        if !shard.is_everything() {
-            if self.description.is_empty() {
-                self.description = describe(&[], &[], &[], &[]);
-            }
-            self.description.push_str(&of_shard(shard));
-            self.shard = Some(shard);
+        self.shard = (!shard.is_everything()).then_some(shard);
+        self.described()
+    }
+
+    /// Keeps of all that only the events whose line has at most so many bytes; the last number that is given counts.
+    #[must_use]
+    pub fn max_bytes(mut self, max_bytes: u32) -> Self {
+        self.max_bytes = Some(max_bytes);
+        self.described()
+    }
+
+    fn described(mut self) -> Self {
+        let Self {
+            shard,
+            max_bytes,
+            names,
+            description,
+            ..
+        } = &mut self;
+        if names.is_empty() && (shard.is_some() || max_bytes.is_some()) {
+            *names = describe(&[], &[], &[], &[]);
+        }
+        description.clone_from(names);
+        // Writing to a String cannot fail.
+        if let Some(max_bytes) = max_bytes {
+            write!(description, ", of at most {max_bytes} bytes").ok();
+        }
+        if let Some(shard) = shard {
+            write!(description, ", shard {shard}").ok();
         }
         self
     }
@@ -107,6 +132,8 @@ impl Filter {
             kinds,
             operations,
             shard,
+            max_bytes,
+            names: _,
             description: _,
         } = self;
         exact.is_empty()
@@ -115,10 +142,16 @@ impl Filter {
             && kinds.0 == 0
             && operations.0 == 0
             && shard.is_none()
+            && max_bytes.is_none()
     }
 
     /// Whether the event was asked for.
     pub fn keeps(&self, event: &Event<'_>) -> bool {
+        self.names(event) && self.fits(event)
+    }
+
+    /// Whether the event was asked for, as large as it is.
+    pub(crate) fn names(&self, event: &Event<'_>) -> bool {
         self.kinds.has(event.kind() as u8)
             // Where there are accounts, most events are of others.
             && self.keeps_did(event.did_bytes())
@@ -128,7 +161,14 @@ impl Filter {
                 .is_none_or(|shard| shard.has_bytes(event.key_bytes()))
     }
 
-    /// Whether a server with this filter sends the event: a commit without a collection passes; kinds, operations and the shard are not asked.
+    /// Whether the event is not too large.
+    pub(crate) fn fits(&self, event: &Event<'_>) -> bool {
+        self.max_bytes
+            .is_none_or(|max_bytes| event.line().len() <= max_bytes as usize)
+    }
+
+    /// Whether a server with this filter sends the event: a commit without a collection passes; kinds, operations, the shard and the
+    /// size are not asked.
     pub(crate) fn sends(&self, kind: Kind, did: &[u8], collection: &[u8]) -> bool {
         self.keeps_did(did)
             && (kind != Kind::Commit || collection.is_empty() || self.keeps_collection(collection))
@@ -193,11 +233,6 @@ fn describe(
     text
 }
 
-/// The end of a description.
-fn of_shard(shard: Shard) -> String {
-    format!(", shard {shard}")
-}
-
 /// The words in order, each once.
 fn set_of<'a>(words: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut words: Vec<_> = words.collect();
@@ -251,6 +286,38 @@ mod tests {
             .iter()
             .map(|pattern| CollectionPattern::parse(pattern).unwrap())
             .collect()
+    }
+
+    #[test]
+    fn what_is_larger_than_the_limit_is_left_out() {
+        let mut lengths = LINES.map(str::len);
+        lengths.sort_unstable();
+        for limit in [lengths[0], lengths[3], lengths[5] - 1] {
+            let filter = Filter::default().max_bytes(u32::try_from(limit).unwrap());
+            assert!(!filter.is_everything());
+            let expected: Vec<u64> = (1..)
+                .zip(LINES)
+                .filter_map(|(time_us, line)| (line.len() <= limit).then_some(time_us))
+                .collect();
+            assert!((1..6).contains(&expected.len()));
+            assert_eq!(kept(&filter), expected, "{limit}");
+        }
+    }
+
+    #[test]
+    fn a_description_names_size_and_shard_whichever_came_first() {
+        let shards = ["2/3", "1/4"].map(|text| text.parse::<Shard>().unwrap());
+        let filters = [
+            Filter::default()
+                .max_bytes(7)
+                .shard(shards[0])
+                .shard(shards[1]),
+            Filter::default().shard(shards[1]).max_bytes(8).max_bytes(7),
+        ];
+        for filter in filters {
+            let expected = "all kinds of events, of at most 7 bytes, shard 1/4";
+            assert_eq!(filter.description(), expected);
+        }
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub const EVENT_BYTES: &str = "rocketman_event_bytes_total";
 pub const REPEATS: &str = "rocketman_repeats_total";
 /// Events before the asked position, which a server sent all the same, and which were dropped.
 pub const EARLY: &str = "rocketman_early_events_total";
+/// Events that were left out for nothing but their size.
+pub const OVERSIZED: &str = "rocketman_oversized_events_total";
 /// Times at which a server no longer had what was asked for.
 pub const GAPS: &str = "rocketman_gaps_total";
 /// Messages that were no events; label `class`.
@@ -80,6 +82,10 @@ pub(crate) fn describe() {
         (
             EARLY,
             "Events before the asked position, which were dropped.",
+        ),
+        (
+            OVERSIZED,
+            "Events that were left out for nothing but their size.",
         ),
         (
             GAPS,

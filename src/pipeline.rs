@@ -308,7 +308,13 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             ended = Some(Ended::Until);
         }
         if !self.filter.is_everything() {
-            batch.retain(|event| self.filter.keeps(&event));
+            let mut oversized = 0;
+            batch.retain(|event| {
+                let (names, fits) = (self.filter.names(&event), self.filter.fits(&event));
+                oversized += u64::from(names && !fits);
+                names && fits
+            });
+            self.stats.add_oversized(oversized);
         }
         if let Some(count) = self.settings.count {
             let left = count.saturating_sub(self.keeper.kept());

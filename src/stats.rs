@@ -70,6 +70,7 @@ pub struct Stats {
     repeats: Counter,
     repeats_let_through: Counter,
     early: Counter,
+    oversized: Counter,
     gaps: Counter,
     bad: [Counter; BadEvent::ALL.len()],
     connects: Counter,
@@ -131,6 +132,7 @@ impl Default for Stats {
             repeats: repeats("dropped"),
             repeats_let_through: repeats("let_through"),
             early: Counter::named(names::EARLY),
+            oversized: Counter::named(names::OVERSIZED),
             gaps: Counter::named(names::GAPS),
             bad: BadEvent::ALL
                 .map(|class| Counter::new(counter!(names::BAD, "class" => class.as_str()))),
@@ -199,6 +201,8 @@ impl Stats {
         repeats_let_through, add_repeats_let_through;
         /// Events before the asked position, which a server sent all the same, and which were dropped.
         early, add_early;
+        /// Events that were left out for nothing but their size.
+        oversized, add_oversized;
         /// Gaps: times at which a server no longer had what was asked for.
         gaps, add_gaps;
         /// Connections that were established.

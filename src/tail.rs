@@ -242,6 +242,13 @@ fn tell(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_cursor:
             stats.early(),
             ["earlier event dropped", "earlier events dropped"],
         ),
+        (
+            stats.oversized(),
+            [
+                "event above --max-message-size left out",
+                "events above --max-message-size left out",
+            ],
+        ),
         (stats.given_up(), ["of them given up", "of them given up"]),
         (stats.gaps(), ["gap", "gaps"]),
         (

@@ -43,6 +43,12 @@ pub struct FilterArgs {
         hide_short_help = true
     )]
     pub shard: Option<Shard>,
+    /// Leave out events whose JSON is larger than this
+    ///
+    /// The server is asked to, which spares the network, and those that come all the same are left out here and counted. What is larger
+    /// than --max-frame-size is not read at all.
+    #[arg(long, value_name = "BYTES", env = "ROCKETMAN_MAX_MESSAGE_SIZE", value_parser = bytes, hide_short_help = true)]
+    pub max_message_size: Option<u32>,
 }
 
 /// What a gap leads to
@@ -193,9 +199,6 @@ pub struct ConnectionArgs {
     /// 9s without one, or after this time if it is shorter, it is read by another consumer.
     #[arg(long, value_name = "DURATION", env = "ROCKETMAN_FRAME_TIMEOUT", value_parser = interval, default_value = "75s", hide_short_help = true)]
     pub frame_timeout: Duration,
-    /// Have the server leave out events whose JSON is larger than this
-    #[arg(long, value_name = "BYTES", env = "ROCKETMAN_MAX_MESSAGE_SIZE", value_parser = bytes, hide_short_help = true)]
-    pub max_message_size: Option<u32>,
     /// Refuse messages from the server that are larger than this
     #[arg(long, value_name = "BYTES", env = "ROCKETMAN_MAX_FRAME_SIZE", value_parser = bytes, default_value = "8M", hide_short_help = true)]
     pub max_frame_size: u32,

@@ -27,6 +27,7 @@ pub(super) struct Wanted {
     pub(super) kinds: Vec<Kind>,
     pub(super) operations: Vec<Operation>,
     pub(super) shard: Option<Shard>,
+    pub(super) max_bytes: Option<u32>,
     /// Kinds are left out that nobody spoke of.
     pub(super) hides_kinds: bool,
 }
@@ -42,6 +43,7 @@ impl Wanted {
             kind,
             op,
             shard,
+            max_message_size,
         } = args;
         let named = |flag| move |source| SettingsError::Name { flag, source };
         let flag = spoken("--collection", &collection, "ROCKETMAN_COLLECTION");
@@ -91,13 +93,17 @@ impl Wanted {
             kinds,
             operations,
             shard,
+            max_bytes: max_message_size,
             hides_kinds,
         })
     }
 
     /// The filter that keeps it. Where the source is asked for the shard alone, there is nothing left to do but to name it.
     pub(super) fn filter(&self, is_shared_out: bool) -> Filter {
-        let filter = Filter::new(&self.collections, &self.dids, &self.kinds, &self.operations);
+        let mut filter = Filter::new(&self.collections, &self.dids, &self.kinds, &self.operations);
+        if let Some(max_bytes) = self.max_bytes {
+            filter = filter.max_bytes(max_bytes);
+        }
         match self.shard {
             Some(shard) if is_shared_out => filter.of_sharded_source(shard),
             Some(shard) => filter.shard(shard),

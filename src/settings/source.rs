@@ -176,7 +176,6 @@ fn resolve_connection(args: ConnectionArgs, wanted: Wanted) -> JetstreamSettings
         max_backoff,
         connect_timeout,
         frame_timeout,
-        max_message_size,
         max_frame_size,
         no_compress,
         threads,
@@ -184,7 +183,7 @@ fn resolve_connection(args: ConnectionArgs, wanted: Wanted) -> JetstreamSettings
     JetstreamSettings {
         collections: wanted.collections,
         dids: wanted.dids,
-        max_message_bytes: max_message_size.unwrap_or_default(),
+        max_message_bytes: wanted.max_bytes.unwrap_or_default(),
         max_frame_bytes: max_frame_size as usize,
         compress: !no_compress,
         threads,

@@ -67,13 +67,12 @@ pub(super) fn resolve(
         max_backoff: _,
         connect_timeout: _,
         frame_timeout,
-        max_message_size,
         max_frame_size,
         no_compress,
         threads,
     } = connection;
     for (flag, is_given) in [
-        ("--max-message-size", max_message_size.is_some()),
+        ("--max-message-size", wanted.max_bytes.is_some()),
         ("--no-compress", no_compress),
         ("--threads", threads > 1),
     ] {
@@ -148,6 +147,7 @@ fn filter_flag(wanted: &Wanted) -> Option<&'static str> {
         kinds,
         operations,
         shard: _,
+        max_bytes: _,
         hides_kinds: _,
     } = wanted;
     [

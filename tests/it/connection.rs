@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{
     compress::compress,
-    events::{did, identity, post},
+    events::{did, identity, post, unlike},
     front::{Proxy, TlsFront},
     jetstream::{Request, Server},
     program::Rocketman,
@@ -74,6 +74,28 @@ fn the_filter_goes_as_repeated_parameters_of_the_query() {
     assert_eq!(values("wantedDids"), [did(0).as_str(), "did:web:a%3A1"]);
     assert_eq!(values("maxMessageSizeBytes"), ["65536"]);
     assert_eq!(values("cursor"), Vec::<&str>::new());
+}
+
+#[test]
+fn what_is_above_the_size_limit_is_left_out_and_counted() {
+    let large = post(1).replace("héllo", &"x".repeat(1000));
+    let (at_the_limit, length) = (post(2), post(2).len());
+    let messages = [post(0), large, at_the_limit, unlike(3)];
+    let server = Server::every(move |request| {
+        let mut connection = request.accept();
+        connection.send_all(messages.clone());
+        connection.until_closed();
+    });
+    let call = Rocketman::tail(&server.url()).with(&format!("--max-message-size {length} -n 3"));
+    let output = call.succeed();
+    assert_eq!(output.lines(), [post(0), post(2), unlike(3)]);
+    let words = ["1 event above --max-message-size left out", "of at most"];
+    output.assert_says(0, &words);
+    // What is not wanted in any case is not counted.
+    let flags = format!("--max-message-size {length} --op delete -n 1");
+    let output = Rocketman::tail(&server.url()).with(&flags).succeed();
+    assert_eq!(output.lines(), [unlike(3)]);
+    assert!(!output.stderr.contains("left out"), "{}", output.stderr);
 }
 
 #[test]
