@@ -107,6 +107,7 @@ mod probe;
 pub mod program;
 #[cfg(feature = "cli")]
 mod progress;
+mod regular;
 #[cfg(feature = "cli")]
 mod report;
 #[cfg(feature = "cli")]

@@ -107,7 +107,7 @@ fn man(command: &[String], dir: Option<&Path>) -> Result<ExitCode, Failure> {
     if let Some(dir) = dir {
         for (file, page) in pages {
             let path = dir.join(file);
-            fs::write(&path, page).map_err(|source| Failure::Page { path, source })?;
+            write_page(&path, &page).map_err(|source| Failure::Page { path, source })?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -121,6 +121,15 @@ fn man(command: &[String], dir: Option<&Path>) -> Result<ExitCode, Failure> {
             command.join(" ").escape_debug().to_string(),
         )),
     }
+}
+
+/// Writes a page in place of what has its name, never through a link.
+fn write_page(path: &Path, page: &[u8]) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => {}
+        removed => removed?,
+    }
+    fs::File::create_new(path)?.write_all(page)
 }
 
 fn print(text: &[u8]) -> Result<ExitCode, Failure> {

@@ -17,7 +17,10 @@ pub use self::kv::{KvCursor, KvCursorSettings};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{keeper::Keeper, marks::Marks};
-use crate::event::{FileMark, Place, Position};
+use crate::{
+    event::{FileMark, Place, Position},
+    regular,
+};
 
 /// What a store keeps. A store of your own may keep it in whatever form serde writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,9 +186,17 @@ impl CursorError {
         }
     }
 
+    /// Whether something that is no file is in the way.
+    pub(crate) fn is_irregular(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if regular::is_refusal(source))
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Io { .. } if self.is_irregular() => {
+                Some("move it away, or name another --cursor-file".to_owned())
+            }
             #[cfg(feature = "nats")]
             Self::Nats(error) => error.hint(),
             #[cfg(feature = "nats")]

@@ -13,7 +13,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::SinkError;
-use crate::event::{now_us, show_time};
+use crate::{
+    event::{now_us, show_time},
+    regular,
+};
 
 /// An event that could not be delivered, and why.
 #[derive(Debug, Clone, Copy)]
@@ -143,19 +146,9 @@ fn locked(count: &Mutex<u64>) -> MutexGuard<'_, u64> {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    let mut file = File::options()
-        .create(true)
-        .read(true)
-        .append(true)
-        .open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is not a regular file",
-        ));
-    }
-    if metadata.len() == 0 {
+    let mut options = File::options();
+    let mut file = regular::open(options.create(true).read(true).append(true), path)?;
+    if file.metadata()?.len() == 0 {
         // Its name has to be on the disk too.
         let folder = path.parent().filter(|folder| *folder != Path::new(""));
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;

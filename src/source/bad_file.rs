@@ -5,10 +5,12 @@
 use std::{
     fs::{self, File},
     io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
+use rustix::fs::OFlags;
 use serde::Serialize;
 use tracing::warn;
 
@@ -50,6 +52,8 @@ pub struct BadEventFile {
 #[derive(Debug)]
 struct State {
     file: File,
+    /// A device or a pipe is never put aside.
+    is_regular: bool,
     bytes: u64,
     is_failing: bool,
 }
@@ -59,12 +63,13 @@ impl BadEventFile {
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
         let file = append_to(&path)?;
-        let bytes = file.metadata()?.len();
+        let metadata = file.metadata()?;
         Ok(Self {
             path,
             state: Mutex::new(State {
                 file,
-                bytes,
+                is_regular: metadata.is_file(),
+                bytes: metadata.len(),
                 is_failing: false,
             }),
         })
@@ -98,7 +103,7 @@ impl BadEventFile {
 
 impl State {
     fn append(&mut self, path: &Path, line: &[u8]) -> io::Result<()> {
-        if self.bytes > 0 && self.bytes + line.len() as u64 > LARGEST {
+        if self.is_regular && self.bytes > 0 && self.bytes + line.len() as u64 > LARGEST {
             let mut aside = path.as_os_str().to_owned();
             aside.push(".1");
             fs::rename(path, aside)?;
@@ -111,12 +116,19 @@ impl State {
     }
 }
 
+/// Neither opening nor writing waits for who reads a pipe.
 fn append_to(path: &Path) -> io::Result<File> {
-    File::options().create(true).append(true).open(path)
+    File::options()
+        .create(true)
+        .append(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)
 }
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
     use super::*;
 
     fn origin() -> Origin {
@@ -165,5 +177,24 @@ mod tests {
         assert!(size("bad") <= LARGEST && size("bad.1") <= LARGEST);
         assert!(size("bad.1") > LARGEST - 2 * KEPT as u64);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_pipe_is_neither_waited_for_nor_put_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        assert!(BadEventFile::open(&path).is_err(), "nobody reads it");
+        let _reader = File::options().read(true).write(true).open(&path).unwrap();
+        let file = BadEventFile::open(&path).unwrap();
+        for _ in 0..700 {
+            file.append(BadEvent::Envelope, &vec![b'x'; KEPT], &origin(), None);
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        // As much as goes by on a device leaves it where it is too.
+        let name = Path::new("/dev/null");
+        let null = BadEventFile::open(name).unwrap();
+        let state = null.state.lock().unwrap();
+        assert!(!state.is_regular);
     }
 }

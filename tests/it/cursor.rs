@@ -2,6 +2,7 @@
 
 mod asked;
 mod command;
+mod neighbours;
 mod refused;
 mod resumed;
 mod saving;

@@ -117,7 +117,7 @@ fn a_folder_that_is_missing_is_refused() {
 fn a_folder_in_place_of_the_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("taken")).unwrap();
-    let output = refused_in(folder.path(), "taken", 1);
+    let output = refused_in(folder.path(), "taken", 2);
     assert_eq!(count(&output, "cursor file 'taken'"), 1, "{output:#?}");
 }
 

@@ -95,7 +95,7 @@ fn a_program_that_cannot_be_started_ends_the_run_whatever_was_chosen() {
 fn a_file_of_dead_letters_that_cannot_be_opened_is_wrong_usage() {
     for (file, why) in [
         ("no/dead", "No such file"),
-        ("/dev/null", "not a regular file"),
+        ("/dev/null", "is a device, and no regular file"),
     ] {
         let output = Rocketman::tail("localhost:1")
             .with(&format!("--on-exec-error dead-letter={file} -x true"))

@@ -81,15 +81,16 @@ fn a_path_that_leads_to_no_file_is_refused() {
     fs::create_dir(folder.path().join("taken")).unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
     symlink("loop", folder.path().join("loop")).unwrap();
-    for (file, words) in [
-        ("taken", ["cursor file 'taken'", "directory"]),
+    for (file, code, words) in [
+        ("taken", 2, ["cursor file 'taken'", "is a folder"]),
         (
             "file/cursor.json",
+            1,
             ["cursor file 'file/cursor.json'", "directory"],
         ),
-        ("loop", ["cursor file 'loop'", "symbolic links"]),
+        ("loop", 1, ["cursor file 'loop'", "symbolic links"]),
     ] {
-        all_refused(folder.path(), file, 1, &words);
+        all_refused(folder.path(), file, code, &words);
     }
 }
 
