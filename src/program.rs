@@ -8,6 +8,8 @@ use std::{
     time::SystemTime,
 };
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::{
     check,
     cli::{self, Cli, Command, ProbeArgs},
@@ -83,9 +85,20 @@ fn with_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
             action: "start the runtime",
             source,
         })?;
-    let result = runtime.block_on(work);
+    let result = runtime.block_on(async {
+        outlive_file_limits();
+        work.await
+    });
     runtime.shutdown_background();
     result
+}
+
+/// Has a write beyond a limit on file sizes fail like any other; the system would end the program without a word. A handler does
+/// that, for what is ignored would be ignored by the programs of --exec too.
+fn outlive_file_limits() {
+    let file_too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    // Without the handler it is as it was.
+    signal(file_too_large).ok();
 }
 
 fn cursor(settings: CursorSettings) -> Result<ExitCode, Failure> {

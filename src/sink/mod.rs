@@ -239,6 +239,9 @@ impl SinkError {
             Self::NameTaken { .. } => Some("move that file away and start again: nothing is lost".to_owned()),
             #[cfg(feature = "nats")]
             Self::Stream(error) => error.hint(),
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::FileTooLarge => {
+                Some("raise the limit on file sizes: ulimit -f, LimitFSIZE= of a unit".to_owned())
+            }
             Self::Closed | Self::Io { .. } | Self::Other(..) => None,
         }
     }
@@ -248,6 +251,9 @@ fn hint_about_file(refusal: io::ErrorKind) -> Option<&'static str> {
     match refusal {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(
             "make room and start it again: with --cursor-file it goes on behind what is on the disk; --on-disk-full wait waits for room instead",
+        ),
+        io::ErrorKind::FileTooLarge => Some(
+            "raise the limit on file sizes (ulimit -f, LimitFSIZE= of a unit), or stay below it with --rotate-size: with --cursor-file it goes on behind what is in the file",
         ),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             Some("give --output a place that this user may write to")

@@ -285,8 +285,8 @@ fn wait_for_room(out: &File) -> io::Result<()> {
     }
 }
 
-fn has_no_reader(out: &File) -> bool {
-    let mut ask = [PollFd::new(out, PollFlags::empty())];
+fn has_no_reader(out: impl std::os::fd::AsFd) -> bool {
+    let mut ask = [PollFd::new(&out, PollFlags::empty())];
     let now = Timespec {
         tv_sec: 0,
         tv_nsec: 0,
@@ -295,6 +295,11 @@ fn has_no_reader(out: &File) -> bool {
         && ask
             .iter()
             .any(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP))
+}
+
+/// Whether standard output has a reader no more.
+pub(super) fn is_closed() -> bool {
+    has_no_reader(rustix::stdio::stdout())
 }
 
 fn is_pipe(out: impl std::os::fd::AsFd) -> bool {

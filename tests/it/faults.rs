@@ -254,6 +254,14 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
             "cursor::saving::a_save_that_fails_is_told_once_and_tried_again",
         ],
     ),
+    (
+        "a limit on file sizes (`ulimit -f`, `LimitFSIZE=`)",
+        "at the write that meets it", "said; the end (code 1), the cursor at what is in the file",
+        &[
+            "faults::disk::a_limit_on_file_sizes_is_said_and_nothing_is_lost",
+            "faults::disk::programs_meet_a_limit_on_file_sizes_as_ever",
+        ],
+    ),
 ];
 
 #[test]

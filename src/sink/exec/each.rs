@@ -23,7 +23,10 @@ use super::{
     terms::{Failure, Outcome, Parcel, Terms, Verdict},
     voice::Voice,
 };
-use crate::{event::Event, sink::lanes::Ticket};
+use crate::{
+    event::Event,
+    sink::{SinkError, lanes::Ticket},
+};
 
 /// How much is read of a pipe at once.
 const CHUNK: usize = 16 * 1024;
@@ -72,6 +75,8 @@ async fn deliver(terms: &Terms, mut parcel: Parcel) -> Outcome {
         let failure = match attempt(terms, &parcel).await {
             Ok(()) if parcel.is_struck() => Failure::fate(),
             Ok(()) => return Outcome::Done,
+            // It has met the end of the pipe that it shares with us, and so would every other.
+            Err(_) if terms.has_lost_reader() => return Outcome::Fatal(SinkError::Closed),
             Err(failure) => failure,
         };
         match terms.judge(&mut parcel, failure).await {

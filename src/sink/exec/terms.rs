@@ -24,7 +24,7 @@ use crate::{
     error::printable,
     event::{Event, OwnedEvent},
     pace::Pace,
-    sink::{DeadLetter, Fate, Ledger, SinkError, fate, lanes::lane_of},
+    sink::{DeadLetter, Fate, Ledger, SinkError, fate, lanes::lane_of, stdout},
     stats::Stats,
 };
 
@@ -171,6 +171,11 @@ impl Terms {
             .stdout(stdout)
             .stderr(Stdio::piped());
         command
+    }
+
+    /// Whether programs print straight to our stdout, and nobody reads that any more.
+    pub(super) fn has_lost_reader(&self) -> bool {
+        self.settings.has_output && self.basket.is_none() && stdout::is_closed()
     }
 
     /// Counts a failure, and decides what follows from it.

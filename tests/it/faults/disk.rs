@@ -1,4 +1,4 @@
-//! A full disk under the cursor file.
+//! A full disk under the cursor file, and a limit on file sizes.
 
 use std::{
     fs::{self, File},
@@ -14,7 +14,7 @@ use super::AT_ONCE;
 use crate::support::{
     DEADLINE,
     disk::SmallDisk,
-    events::post,
+    events::{post, posts},
     jetstream::{Request, Server},
     program::Rocketman,
     wait_until,
@@ -97,4 +97,75 @@ fn a_full_disk_under_the_cursor_file_is_said_and_nothing_is_lost() {
             expected
         );
     }
+}
+
+/// `LimitFSIZE=` of a unit, or `ulimit -f` of a shell.
+#[test]
+fn a_limit_on_file_sizes_is_said_and_nothing_is_lost() {
+    const ALL: u64 = 400;
+    for (flags, hint) in [
+        ("-o events.ndjson", "LimitFSIZE="),
+        ("-o events.ndjson --on-disk-full wait", "LimitFSIZE="),
+        ("", "ulimit -f"),
+    ] {
+        let server = Server::every(posts(ALL));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.ndjson");
+        let run = |is_limited| {
+            let call = Rocketman::tail(&server.url())
+                .with("--cursor-file cursor --save-interval 5ms")
+                .with(flags)
+                .inside(folder.path());
+            // 32 kB, which the cursor needs less than.
+            let call = if is_limited {
+                call.with_file_limit(64)
+            } else {
+                call
+            };
+            if flags.is_empty() {
+                let out = File::options().create(true).append(true).open(&path);
+                call.stdout(out.unwrap()).start_elsewhere()
+            } else {
+                call.start()
+            }
+        };
+        let output = run(true).finish();
+        output.assert_says(1, &["error: cannot write to ", "File too large", hint]);
+        let cursor = folder.path().join("cursor");
+        assert!(
+            saved_seq(&cursor).is_some_and(|seq| seq < ALL),
+            "{output:#?}"
+        );
+        let running = run(false);
+        wait_until("all is saved", || saved_seq(&cursor) == Some(ALL));
+        running.signal(Signal::TERM);
+        let output = running.finish();
+        assert_eq!(output.code, Some(0), "{output:#?}");
+        let text = fs::read_to_string(&path).unwrap();
+        if flags.is_empty() {
+            // Whoever redirects stdout has the half line that the limit left, and what was not certain comes again.
+            let mut seen: Vec<_> = text.lines().filter(|line| line.ends_with('}')).collect();
+            seen.dedup();
+            assert!((0..ALL).all(|n| seen.iter().any(|line| line.ends_with(&post(n)))));
+        } else {
+            let expected: String = (0..ALL).map(|n| post(n) + "\n").collect();
+            assert!(text == expected, "{flags}: {} lines", text.lines().count());
+        }
+    }
+}
+
+#[test]
+fn programs_meet_a_limit_on_file_sizes_as_ever() {
+    let server = Server::every(posts(1));
+    let call =
+        Rocketman::tail(&server.url()).with("-n 1 -x grep -E Sig(Ign|Cgt) /proc/self/status");
+    let output = call.succeed();
+    let masks: Vec<_> = output
+        .lines()
+        .iter()
+        .map(|line| u64::from_str_radix(line.rsplit('\t').next().unwrap(), 16).unwrap())
+        .collect();
+    assert_eq!(masks.len(), 2, "{output:#?}");
+    let bit = 1 << (Signal::XFSZ.as_raw() - 1);
+    assert!(masks.iter().all(|mask| mask & bit == 0), "{output:#?}");
 }

@@ -130,6 +130,30 @@ fn a_reader_of_stdout_that_leaves_ends_the_run_quietly() {
     }
 }
 
+/// The event that met the end of the pipe has not failed, whatever is done with those that have.
+#[test]
+fn a_reader_that_leaves_is_the_same_end_however_programs_run() {
+    for flags in [
+        "",
+        "--on-exec-error skip",
+        "--exec-retries 1000",
+        "--jobs 2",
+        "--exec-mode stream",
+    ] {
+        let server = Server::one(events((0..10_000).map(post)));
+        let mut running = with_script(&server, "cat", flags).start();
+        assert_eq!(running.line(), post(0));
+        running.close_stdout();
+        let output = finish_promptly(running);
+        assert_eq!(output.code, Some(0), "{flags}: {output:#?}");
+        let told: Vec<_> = output.stderr.lines().collect();
+        assert!(
+            matches!(told[..], [first] if first.contains("reading ")),
+            "{flags}: {told:#?}"
+        );
+    }
+}
+
 /// Someone in the background who holds all pipes of a program that has ended.
 #[test]
 fn what_a_program_leaves_behind_is_not_waited_for() {

@@ -1,15 +1,29 @@
-//! The program in a mount namespace of its own, where it asks a name server of the test's own.
+//! The program under conditions of its own: in a mount namespace where it asks a name server of the test's own, or under a limit.
 
-use std::{path::Path, process::Command};
+use std::{ffi::OsStr, path::Path, process::Command};
 
 use super::Rocketman;
 
 impl Rocketman {
     /// Replaces the system's `resolv.conf` by this one, for this call alone.
     pub fn with_resolver(self, conf: &Path) -> Self {
-        let mut command = Command::new("unshare");
         let script = r#"mount --bind "$0" /etc/resolv.conf && exec "$@""#;
+        let mut command = Command::new("unshare");
         command.args(["-m", "sh", "-c", script]).arg(conf);
+        self.behind(command)
+    }
+
+    /// Lets no file become larger than so many times 512 bytes.
+    pub fn with_file_limit(self, blocks: u32) -> Self {
+        let script = r#"ulimit -f "$0" && exec "$@""#;
+        let mut command = Command::new("sh");
+        command.args([OsStr::new("-c"), OsStr::new(script)]);
+        command.arg(blocks.to_string());
+        self.behind(command)
+    }
+
+    /// Has a command begin the program, in the same environment and folder.
+    fn behind(self, mut command: Command) -> Self {
         command
             .arg(self.command.get_program())
             .args(self.command.get_args())
@@ -19,7 +33,7 @@ impl Rocketman {
                     .get_envs()
                     .filter_map(|(name, value)| Some((name, value?))),
             )
-            .current_dir(self.folder.path());
+            .current_dir(self.command.get_current_dir().unwrap_or(self.folder.path()));
         Self { command, ..self }
     }
 }
