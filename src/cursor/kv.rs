@@ -18,7 +18,10 @@ use tracing::{debug, warn};
 use super::{CursorError, CursorStore, Saved, contents};
 use crate::{
     STATE,
-    nats::{Connection, KeyAddress, NatsError, NatsSettings, RequestFailed, Status, Stored},
+    nats::{
+        AsNats, Connection, KeyAddress, NatsError, NatsSettings, RequestFailed, Status, Stored,
+        insist,
+    },
 };
 
 /// The revision that a save replaces; 0 where there is none.
@@ -30,6 +33,9 @@ const OWNER: HeaderName = HeaderName::from_static("rocketman-owner");
 /// The server's numbers of its errors.
 const NO_SUCH_MESSAGE: u64 = 10_037;
 const WRONG_REVISION: [u64; 2] = [10_071, 10_164];
+
+/// How often a save is sent: somebody may delete the key and the bucket under it, and no more than that is expected.
+const TRIES: usize = 4;
 
 /// How long an owner that listens may take to answer, before it is taken for one that is busy.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -88,6 +94,8 @@ struct Ack {
 enum NotPut {
     /// Somebody else has replaced it.
     Replaced,
+    /// Nobody takes it: the bucket is gone, or has no leader just now.
+    NobodyThere,
     Failed(NatsError),
 }
 
@@ -102,12 +110,18 @@ impl KvCursor {
 
     /// Connects, and makes the key ours.
     async fn hold(&self) -> Result<(Held, Option<Saved>), CursorError> {
+        let nats = &self.settings.nats;
+        let connection = Connection::open(nats).await?;
+        insist(nats, || self.claim(connection.clone())).await
+    }
+
+    async fn claim(&self, connection: Connection) -> Result<(Held, Option<Saved>), CursorError> {
         let KvCursorSettings {
             nats,
             address,
             create_bucket,
         } = &self.settings;
-        let key = Key::open(nats, address, *create_bucket).await?;
+        let key = Key::open(connection, nats, address, *create_bucket).await?;
         let value = key.get().await?;
         let taken = || CursorError::KeyTaken(address.to_string());
         if let Some(owner) = &value.owner
@@ -120,17 +134,75 @@ impl KvCursor {
             text => Some(parse(address, text)?),
         };
         let owner = key.listen().await?;
-        let revision = match key.put(&owner, value.revision, value.text).await {
-            Ok(revision) => revision,
-            Err(NotPut::Replaced) => return Err(taken()),
-            Err(NotPut::Failed(error)) => return Err(error.into()),
-        };
-        let held = Held {
+        let mut held = Held {
             key,
-            revision,
+            revision: value.revision,
             owner,
         };
+        held.revision = match held.put(&value.text).await {
+            Ok(revision) => revision,
+            // An answer that was lost: it is ours already.
+            Err(NotPut::Replaced) => {
+                let now = held.key.get().await?;
+                if now.owner.as_deref() != Some(&held.owner.inbox) {
+                    return Err(taken());
+                }
+                now.revision
+            }
+            Err(NotPut::NobodyThere) => return Err(held.key.without_leader().into()),
+            Err(NotPut::Failed(error)) => return Err(error.into()),
+        };
         Ok((held, saved))
+    }
+}
+
+impl Held {
+    /// Replaces the value that was written last, and returns its new revision.
+    async fn put(&self, text: &[u8]) -> Result<u64, NotPut> {
+        self.key.put(&self.owner, self.revision, text).await
+    }
+
+    /// What to go on from where somebody has replaced the value: an earlier save of our own whose answer was lost, or nobody at all,
+    /// where the key was deleted.
+    async fn adopt(&mut self) -> Result<(), CursorError> {
+        let value = self.key.get().await?;
+        let name = &self.key.name;
+        if value.owner.as_deref() == Some(&self.owner.inbox) {
+            let revision = value.revision;
+            debug!(revision, "an earlier save was made after all");
+        } else if value.owner.is_none() && value.text.is_empty() {
+            warn!(target: STATE, key = name, "the cursor '{name}' was deleted; it is written anew");
+        } else {
+            return Err(CursorError::Overtaken(name.clone()));
+        }
+        self.revision = value.revision;
+        Ok(())
+    }
+
+    /// Looks at the bucket where nobody takes a save; makes it anew if that is wanted.
+    async fn find_bucket(&self, address: &KeyAddress, create: bool) -> Result<(), CursorError> {
+        let KeyAddress { bucket, .. } = address;
+        match self.key.connection.stream_info(&self.key.stream).await {
+            Ok(_) => Err(self.key.without_leader().into()),
+            Err(NatsError::NoStream { servers, .. }) => {
+                if !create {
+                    let bucket = bucket.clone();
+                    return Err(CursorError::BucketGone { servers, bucket });
+                }
+                warn!(target: STATE, bucket, "the bucket '{bucket}' was deleted; it is made anew");
+                Ok(self.key.create(bucket).await?)
+            }
+            Err(failed) => Err(failed.into()),
+        }
+    }
+}
+
+impl AsNats for CursorError {
+    fn as_nats(&self) -> Option<&NatsError> {
+        match self {
+            Self::Nats(error) => Some(error),
+            _ => None,
+        }
     }
 }
 
@@ -155,36 +227,24 @@ impl CursorStore for KvCursor {
         if self.held.is_none() {
             self.held = Some(self.hold().await?.0);
         }
-        let Held {
-            key,
-            revision,
-            owner,
-        } = self.held.as_mut().expect("it is held from here on");
-        let put = key.put(owner, *revision, text.clone()).await;
-        let put = match put {
-            // An answer that was lost: the save before may have come about.
-            Err(NotPut::Replaced) => {
-                let value = key.get().await?;
-                if value.owner.as_deref() != Some(&owner.inbox) {
-                    return Err(CursorError::Overtaken(self.settings.address.to_string()));
+        let KvCursorSettings {
+            address,
+            create_bucket,
+            ..
+        } = &self.settings;
+        let held = self.held.as_mut().expect("it is held from here on");
+        for _ in 0..TRIES {
+            match held.put(&text).await {
+                Ok(revision) => {
+                    held.revision = revision;
+                    return Ok(());
                 }
-                debug!(
-                    revision = value.revision,
-                    "an earlier save was made after all"
-                );
-                *revision = value.revision;
-                key.put(owner, *revision, text).await
+                Err(NotPut::Replaced) => held.adopt().await?,
+                Err(NotPut::NobodyThere) => held.find_bucket(address, *create_bucket).await?,
+                Err(NotPut::Failed(error)) => return Err(error.into()),
             }
-            put => put,
-        };
-        match put {
-            Ok(new) => {
-                *revision = new;
-                Ok(())
-            }
-            Err(NotPut::Replaced) => Err(CursorError::Overtaken(self.settings.address.to_string())),
-            Err(NotPut::Failed(error)) => Err(error.into()),
         }
+        Err(CursorError::Overtaken(address.to_string()))
     }
 }
 
@@ -202,12 +262,12 @@ struct Key {
 
 impl Key {
     async fn open(
+        connection: Connection,
         nats: &NatsSettings,
         address: &KeyAddress,
         create_bucket: bool,
     ) -> Result<Self, CursorError> {
         let KeyAddress { bucket, key, .. } = address;
-        let connection = Connection::open(nats).await?;
         let subject = format!("$KV.{bucket}.{key}");
         let prefix = match (&nats.js_api_prefix, &nats.js_domain) {
             (Some(prefix), _) => format!("{prefix}."),
@@ -282,23 +342,21 @@ impl Key {
     }
 
     /// Replaces the value of this revision, and returns the new one.
-    async fn put(&self, owner: &Owner, revision: u64, text: Vec<u8>) -> Result<u64, NotPut> {
+    async fn put(&self, owner: &Owner, revision: u64, text: &[u8]) -> Result<u64, NotPut> {
         let mut headers = HeaderMap::new();
         headers.insert(LAST_REVISION, HeaderValue::from(revision));
         headers.insert(OWNER, &*owner.inbox);
         let request = async_nats::Request::new()
             .headers(headers)
-            .payload(text.into());
+            .payload(text.to_vec().into());
         let client = self.connection.client();
         let answer = client.send_request(self.target.clone(), request).await;
         let action = format!("save the cursor '{}'", self.name);
         let failed = |failed| NotPut::Failed(self.connection.failed(failed, &action));
-        let message = answer.map_err(|error| {
-            failed(match error.kind() {
-                RequestErrorKind::NoResponders => RequestFailed::NobodyThere,
-                RequestErrorKind::TimedOut => RequestFailed::Silent,
-                _ => RequestFailed::Client(error.into()),
-            })
+        let message = answer.map_err(|error| match error.kind() {
+            RequestErrorKind::NoResponders => NotPut::NobodyThere,
+            RequestErrorKind::TimedOut => failed(RequestFailed::Silent),
+            _ => failed(RequestFailed::Client(error.into())),
         })?;
         let ack: Ack = serde_json::from_slice(&message.payload)
             .map_err(|error| failed(RequestFailed::Client(error.into())))?;
@@ -306,6 +364,15 @@ impl Key {
             None => Ok(ack.seq),
             Some(error) if WRONG_REVISION.contains(&error.error_code().0) => Err(NotPut::Replaced),
             Some(error) => Err(failed(RequestFailed::Answer(error))),
+        }
+    }
+
+    /// Why nobody takes a save, though the bucket is there.
+    fn without_leader(&self) -> NatsError {
+        NatsError::Unavailable {
+            action: format!("save the cursor '{}'", self.name),
+            servers: self.connection.servers().to_owned(),
+            answer: "nobody answers for the bucket".to_owned(),
         }
     }
 

@@ -143,6 +143,15 @@ pub enum CursorError {
         /// The bucket.
         bucket: String,
     },
+    /// The bucket was deleted while it was used.
+    #[cfg(feature = "nats")]
+    #[error("the bucket '{bucket}' of {servers} was deleted")]
+    BucketGone {
+        /// The servers.
+        servers: String,
+        /// The bucket.
+        bucket: String,
+    },
     /// Another process has the key.
     #[cfg(feature = "nats")]
     #[error("the cursor '{0}' is in use by another process")]
@@ -202,6 +211,10 @@ impl CursorError {
             #[cfg(feature = "nats")]
             Self::NoBucket { bucket, .. } => Some(format!(
                 "--create-bucket makes it, and so does nats kv add {bucket}"
+            )),
+            #[cfg(feature = "nats")]
+            Self::BucketGone { bucket, .. } => Some(format!(
+                "nats kv add {bucket} makes it anew while this runs, and --create-bucket does so by itself"
             )),
             #[cfg(feature = "nats")]
             Self::KeyTaken(_) | Self::Overtaken(_) => Some(

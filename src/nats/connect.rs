@@ -50,9 +50,16 @@ pub struct Connection {
     pub(super) jetstream: Context,
     pub(super) status: watch::Receiver<Status>,
     pub(super) servers: Arc<str>,
+    /// What the subjects begin with that answers come to.
+    pub(super) inbox: Arc<str>,
     /// What requests to JetStream begin with.
-    api: Arc<str>,
+    pub(super) api: Arc<str>,
+    /// That is not where servers have it by themselves.
+    pub(super) has_own_api: bool,
 }
+
+/// Why the login could not be put together for the last try, if it could not.
+pub(super) type Refusal = Arc<Mutex<Option<String>>>;
 
 impl Connection {
     /// Connects, and tries again where that may help.
@@ -62,16 +69,17 @@ impl Connection {
         let mut backoff = Backoff::new(settings.max_backoff);
         let (status, watched) = watch::channel(Status::default());
         let status = Arc::new(status);
+        let refusal = Refusal::default();
         let client = loop {
-            let options = options(settings)
+            let options = options(settings, &refusal)
                 .await?
                 .reconnect_delay_callback(reconnect_wait)
-                .event_callback(telling(settings, Arc::clone(&status)));
+                .event_callback(telling(settings, Arc::clone(&status), Arc::clone(&refusal)));
             let error = match options.connect(&settings.servers).await {
                 Ok(client) => break client,
                 Err(error) => error,
             };
-            if let Some(error) = final_error(&error, settings) {
+            if let Some(error) = final_error(&error, settings, &refusal) {
                 return Err(error);
             }
             if is_tls(&error) {
@@ -86,7 +94,7 @@ impl Connection {
                 return Err(NatsError::Unreachable {
                     servers: settings.shown(),
                     tries,
-                    source: error,
+                    source: error.into(),
                 });
             }
             let (servers, error) = (settings.shown(), chain(&error));
@@ -112,6 +120,8 @@ impl Connection {
             jetstream,
             status: watched,
             servers: settings.shown().into(),
+            inbox: settings.inbox_prefix.as_deref().unwrap_or("_INBOX").into(),
+            has_own_api: settings.js_api_prefix.is_some() || settings.js_domain.is_some(),
             api: api.into(),
         })
     }
@@ -146,9 +156,14 @@ impl Connection {
 fn telling(
     settings: &NatsSettings,
     status: Arc<watch::Sender<Status>>,
+    refusal: Refusal,
 ) -> impl Fn(Event) -> Ready<()> + Send + Sync + 'static {
     let servers: Arc<str> = settings.shown().into();
-    let lost = Arc::new(Mutex::new(Lost::default()));
+    let lost = Mutex::new(Lost {
+        login: settings.login.to_string(),
+        refusal,
+        ..Lost::default()
+    });
     move |event| {
         note(&event, &status, &servers, &lost);
         std::future::ready(())
@@ -170,6 +185,30 @@ fn reconnect_wait(tries: usize) -> Duration {
 struct Lost {
     since: Option<Instant>,
     said: Option<Instant>,
+    /// The login, without a secret, and why it could not be put together.
+    login: String,
+    refusal: Refusal,
+    /// What was said of a login that is refused.
+    said_refusal: Option<String>,
+}
+
+impl Lost {
+    /// What is wrong with the login, where that is the reason.
+    fn refused(&self, error: &str) -> Option<String> {
+        let login = &self.login;
+        if let Some(why) = held(&self.refusal) {
+            return Some(format!("{why}; {login} is read anew for each try"));
+        }
+        let violation = ConnectErrorKind::AuthorizationViolation.to_string();
+        error.contains(&violation).then(|| {
+            format!("it does not let {login} in ({violation}), which is read anew for each try")
+        })
+    }
+}
+
+fn held(refusal: &Refusal) -> Option<String> {
+    let refusal = refusal.lock().unwrap_or_else(PoisonError::into_inner);
+    refusal.clone()
 }
 
 /// Notes and tells what happened to the connection.
@@ -177,6 +216,7 @@ fn note(event: &Event, status: &watch::Sender<Status>, servers: &str, lost: &Mut
     let mut lost = lost.lock().unwrap_or_else(PoisonError::into_inner);
     match event {
         Event::Connected => {
+            lost.said_refusal = None;
             if let Some(since) = lost.since.take() {
                 let seconds = since.elapsed().as_secs_f64();
                 info!(target: STATE, servers, seconds, "connected to {servers} again after {seconds:.1} s");
@@ -194,10 +234,14 @@ fn note(event: &Event, status: &watch::Sender<Status>, servers: &str, lost: &Mut
             });
         }
         Event::ClientError(error) if lost.since.is_some() => {
+            let error = error.to_string();
+            let refused = lost.refused(&error);
+            let is_new = refused.is_some() && refused != lost.said_refusal;
             let is_time = lost.said.is_none_or(|said| said.elapsed() >= REMIND);
-            if is_time {
+            if is_time || is_new {
                 lost.said = Some(Instant::now());
-                let error = printable(&error.to_string());
+                lost.said_refusal.clone_from(&refused);
+                let error = printable(&refused.unwrap_or(error));
                 warn!(target: STATE, servers, error, "still no connection to {servers}: {error}; trying again");
             }
         }
@@ -226,16 +270,20 @@ fn is_forbidden(answer: &str) -> bool {
 }
 
 /// An error that would be met again.
-fn final_error(error: &ConnectError, settings: &NatsSettings) -> Option<NatsError> {
+fn final_error(
+    error: &ConnectError,
+    settings: &NatsSettings,
+    refusal: &Refusal,
+) -> Option<NatsError> {
     let answer = match error.kind() {
-        ConnectErrorKind::AuthorizationViolation => "authorization violation",
-        ConnectErrorKind::Authentication => "its nonce cannot be signed with that seed",
+        ConnectErrorKind::AuthorizationViolation => "authorization violation".to_owned(),
+        ConnectErrorKind::Authentication => held(refusal).unwrap_or_else(|| error.to_string()),
         _ => return None,
     };
     Some(NatsError::LockedOut {
         servers: settings.shown(),
         user: settings.login.to_string(),
-        answer: answer.to_owned(),
+        answer,
     })
 }
 

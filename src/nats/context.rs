@@ -10,8 +10,12 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    Given, Login, NatsError, NatsSettings, Secret, Servers, address, settings::DEFAULT_SERVER,
+    Given, Login, NatsError, NatsSettings, Secret, Servers, address,
+    settings::{ContextLogin, DEFAULT_SERVER},
 };
+
+/// The key of a context that names the servers.
+const URL: &str = "url";
 
 /// A context file of the `nats` command (ADR-21). Keys that it may have besides are of no importance here.
 #[derive(Debug, Default, Deserialize)]
@@ -48,29 +52,20 @@ impl NatsSettings {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         let home = variable("HOME").map(PathBuf::from);
         let file = |text: String| expand(&text, home.as_deref());
-        let found = context_of(context, given, &variable, home.as_deref())?;
+        let file_of_context = context_file(context, given, &variable, home.as_deref())?;
+        let found = match &file_of_context {
+            Some(file) => file.read()?,
+            None => Context::default(),
+        };
         let (urls, from) = match servers {
             Servers::Named(named) => (named.join(","), "address"),
             Servers::Selected => match variable("NATS_URL") {
                 Some(urls) => (urls, "NATS_URL"),
-                None if !found.url.reveal().is_empty() => (found.url.reveal().to_owned(), "url"),
-                None => (DEFAULT_SERVER.to_owned(), "url"),
+                None if !found.url.reveal().is_empty() => (found.url.reveal().to_owned(), URL),
+                None => (DEFAULT_SERVER.to_owned(), URL),
             },
         };
         let (servers, in_url) = split_urls(&urls, from)?;
-        let path = |given: &Option<PathBuf>, name, in_context: String| {
-            let named = given.clone().or_else(|| variable(name).map(file));
-            named.or_else(|| some(in_context).map(file))
-        };
-        let tls_cert = path(&given.tls_cert, "NATS_CERT", found.cert);
-        let tls_key = path(&given.tls_key, "NATS_KEY", found.key);
-        let tls_identity = match (tls_cert, tls_key) {
-            (Some(cert), Some(key)) => Some((cert, key)),
-            (None, None) => None,
-            (Some(_), None) => return Err(half("the certificate", "its key (--tlskey)")),
-            (None, Some(_)) => return Err(half("the key", "its certificate (--tlscert)")),
-        };
-        let tls_ca = path(&given.tls_ca, "NATS_CA", found.ca);
         let by_hand = if given.creds.is_some() || given.nkey.is_some() {
             Candidates {
                 creds: given.creds.clone(),
@@ -81,30 +76,48 @@ impl NatsSettings {
             Candidates {
                 user: variable("NATS_USER"),
                 password: variable("NATS_PASSWORD").map(Secret),
-                creds: variable("NATS_CREDS").map(file),
-                nkey: variable("NATS_NKEY").map(file),
+                creds: variable("NATS_CREDS").map(&file),
+                nkey: variable("NATS_NKEY").map(&file),
                 token: variable("NATS_TOKEN").map(Secret),
                 jwt: variable("NATS_JWT").map(Secret),
                 seed: variable("NATS_SEED").map(Secret),
             }
         };
-        let in_context = Candidates {
-            user: some(found.user),
-            password: some_secret(found.password),
-            creds: some(found.creds).map(file),
-            nkey: some(found.nkey).map(file),
-            token: some_secret(found.token),
-            jwt: some_secret(found.user_jwt),
-            seed: some_secret(found.user_seed),
+        let login = match (by_hand.login()?, in_url, file_of_context) {
+            (Some(login), _, _) => login,
+            (None, Some(login), _) if from != URL => login,
+            (None, _, Some(file)) => {
+                let login = ContextLogin {
+                    path: file.path,
+                    home: home.clone(),
+                    has_url: from == URL,
+                    first: Box::default(),
+                };
+                match login_of(&found, &login)? {
+                    Login::Nobody => Login::Nobody,
+                    first => Login::Context(ContextLogin {
+                        first: Box::new(first),
+                        ..login
+                    }),
+                }
+            }
+            (None, _, None) => Login::Nobody,
         };
-        let login = match by_hand.login()? {
-            Some(login) => login,
-            None => in_url
-                .map_or_else(|| in_context.login(), |login| Ok(Some(login)))?
-                .unwrap_or_default(),
+        let path = |given: &Option<PathBuf>, name, in_context: &str| {
+            let named = given.clone().or_else(|| variable(name).map(&file));
+            named.or_else(|| some(in_context).map(&file))
         };
+        let tls_cert = path(&given.tls_cert, "NATS_CERT", &found.cert);
+        let tls_key = path(&given.tls_key, "NATS_KEY", &found.key);
+        let tls_identity = match (tls_cert, tls_key) {
+            (Some(cert), Some(key)) => Some((cert, key)),
+            (None, None) => None,
+            (Some(_), None) => return Err(half("the certificate", "its key (--tlskey)")),
+            (None, Some(_)) => return Err(half("the key", "its certificate (--tlscert)")),
+        };
+        let tls_ca = path(&given.tls_ca, "NATS_CA", &found.ca);
         let given_text =
-            |given: &Option<String>, in_context| given.clone().or_else(|| some(in_context));
+            |given: &Option<String>, in_context: &str| given.clone().or_else(|| some(in_context));
         let defaults = Self::default();
         Ok(Self {
             servers,
@@ -113,9 +126,9 @@ impl NatsSettings {
             tls_identity,
             tls_ca,
             tls_first: given.tls_first || found.tls_first,
-            js_domain: given_text(&given.js_domain, found.jetstream_domain),
-            js_api_prefix: given_text(&given.js_api_prefix, found.jetstream_api_prefix),
-            inbox_prefix: given_text(&given.inbox_prefix, found.inbox_prefix),
+            js_domain: given_text(&given.js_domain, &found.jetstream_domain),
+            js_api_prefix: given_text(&given.js_api_prefix, &found.jetstream_api_prefix),
+            inbox_prefix: given_text(&given.inbox_prefix, &found.inbox_prefix),
             request_timeout: given.timeout.unwrap_or(defaults.request_timeout),
             connect_timeout: defaults.connect_timeout,
             max_retries: defaults.max_retries,
@@ -176,12 +189,12 @@ fn half(there: &'static str, missing: &'static str) -> NatsError {
     NatsError::Half { there, missing }
 }
 
-fn some(text: String) -> Option<String> {
-    Some(text).filter(|text| !text.is_empty())
+fn some(text: &str) -> Option<String> {
+    Some(text.to_owned()).filter(|text| !text.is_empty())
 }
 
-fn some_secret(secret: Secret) -> Option<Secret> {
-    Some(secret).filter(|secret| !secret.reveal().is_empty())
+fn some_secret(secret: &Secret) -> Option<Secret> {
+    some(secret.reveal()).map(Secret)
 }
 
 /// A path as the `nats` command reads it: `~` is the home folder.
@@ -192,13 +205,13 @@ fn expand(text: &str, home: Option<&Path>) -> PathBuf {
     }
 }
 
-/// The context that is meant, and an empty one where none is.
-fn context_of(
+/// The file of the context that is meant, if one is.
+fn context_file(
     context: Option<&str>,
     given: &Given,
     variable: &impl Fn(&str) -> Option<String>,
     home: Option<&Path>,
-) -> Result<Context, NatsError> {
+) -> Result<Option<ContextFile>, NatsError> {
     let config = match variable("XDG_CONFIG_HOME") {
         Some(folder) => Some(PathBuf::from(folder)),
         None => home.map(|home| home.join(".config")),
@@ -206,14 +219,14 @@ fn context_of(
     let folder = config.unwrap_or_default().join("nats");
     let named = match context {
         Some(name) => Some(name.to_owned()),
-        None if given.no_context => return Ok(Context::default()),
+        None if given.no_context => return Ok(None),
         None => given.context.clone().or_else(|| variable("NATS_CONTEXT")),
     };
     let name = match named {
         Some(name) => name,
         None => match std::fs::read_to_string(folder.join("context.txt")) {
             Ok(name) if !name.trim().is_empty() => name.trim().to_owned(),
-            _ => return Ok(Context::default()),
+            _ => return Ok(None),
         },
     };
     let path = if Path::new(&name).is_absolute() {
@@ -227,30 +240,70 @@ fn context_of(
     } else {
         folder.join("context").join(format!("{name}.json"))
     };
-    let text = match std::fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let name = address::shown(&name);
-            return Err(NatsError::NoContext { name, path });
-        }
-        Err(source) => {
-            return Err(NatsError::File {
+    Ok(Some(ContextFile { name, path }))
+}
+
+/// A context, and where it is.
+struct ContextFile {
+    name: String,
+    path: PathBuf,
+}
+
+impl ContextFile {
+    fn read(&self) -> Result<Context, NatsError> {
+        let path = || self.path.clone();
+        let text = std::fs::read(&self.path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => NatsError::NoContext {
+                name: address::shown(&self.name),
+                path: path(),
+            },
+            _ => NatsError::File {
                 what: "context",
-                path,
+                path: path(),
                 source,
-            });
+            },
+        })?;
+        let context: Context = serde_json::from_slice(&text).map_err(|source| {
+            let path = path();
+            NatsError::Context { path, source }
+        })?;
+        for (key, value) in [("nsc", &context.nsc), ("socks_proxy", &context.socks_proxy)] {
+            if !value.is_empty() {
+                return Err(NatsError::Unsupported { path: path(), key });
+            }
         }
+        Ok(context)
+    }
+}
+
+/// Reads the login of a context anew.
+pub(super) fn read_login(login: &ContextLogin) -> Result<Login, NatsError> {
+    let file = ContextFile {
+        name: login.path.to_string_lossy().into_owned(),
+        path: login.path.clone(),
     };
-    let context: Context = match serde_json::from_slice(&text) {
-        Ok(context) => context,
-        Err(source) => return Err(NatsError::Context { path, source }),
-    };
-    for (key, value) in [("nsc", &context.nsc), ("socks_proxy", &context.socks_proxy)] {
-        if !value.is_empty() {
-            return Err(NatsError::Unsupported { path, key });
+    login_of(&file.read()?, login)
+}
+
+/// The login of a context: what stands in its URL, if that counts, and else what its keys say.
+fn login_of(context: &Context, of: &ContextLogin) -> Result<Login, NatsError> {
+    if of.has_url && !context.url.reveal().is_empty() {
+        let (_, in_url) = split_urls(context.url.reveal(), URL)?;
+        if let Some(login) = in_url {
+            return Ok(login);
         }
     }
-    Ok(context)
+    let file = |text: String| expand(&text, of.home.as_deref());
+    let candidates = Candidates {
+        user: some(&context.user),
+        password: some_secret(&context.password),
+        creds: some(&context.creds).map(file),
+        nkey: some(&context.nkey).map(file),
+        token: some_secret(&context.token),
+        jwt: some_secret(&context.user_jwt),
+        seed: some_secret(&context.user_seed),
+    };
+    Ok(candidates.login()?.unwrap_or_default())
 }
 
 /// The servers of a list, each without what stands before its '@', and the first login that stood there.

@@ -75,7 +75,7 @@ pub enum NatsError {
         /// What belongs to it.
         missing: &'static str,
     },
-    /// No server could be reached within the allowed tries.
+    /// No server could be reached, or did what was asked, within the allowed tries.
     #[error("gave up on {servers} after {tries} failed {}", if *tries == 1 { "try" } else { "tries in a row" })]
     Unreachable {
         /// The servers.
@@ -84,7 +84,7 @@ pub enum NatsError {
         tries: u32,
         /// Why the last try failed.
         #[source]
-        source: async_nats::ConnectError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The server does not let this user in.
     #[error("{servers} does not let {user} in: {answer}")]
@@ -167,6 +167,16 @@ pub enum NatsError {
         /// What the server said, and its number of that error.
         answer: String,
     },
+    /// The server cannot do it just now: a cluster has no leader, or there is too much to do.
+    #[error("cannot {action} just now at {servers}: {answer}")]
+    Unavailable {
+        /// What was tried.
+        action: String,
+        /// The servers.
+        servers: String,
+        /// What the server said, or what is known without that.
+        answer: String,
+    },
     /// A request was not answered.
     #[error("cannot {action}: {servers} did not answer")]
     Silent {
@@ -207,9 +217,15 @@ impl NatsError {
             Self::LockedOut { .. } | Self::Forbidden { .. } => ErrorKind::Refused,
             Self::Limit { .. }
             | Self::Answer { .. }
+            | Self::Unavailable { .. }
             | Self::Silent { .. }
             | Self::Client { .. } => ErrorKind::Failed,
         }
+    }
+
+    /// Whether it may be different in a moment, so that it is tried again also at the start.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Silent { .. })
     }
 
     /// What to do about it.
@@ -220,6 +236,11 @@ impl NatsError {
                 "nats context ls shows those that there are; --no-context does without"
             }
             Self::Context { .. } => "nats context edit opens it, and --no-context does without",
+            Self::Unsupported {
+                key: "socks_proxy", ..
+            } => {
+                "nothing of NATS goes through a SOCKS proxy here: name a server that can be reached without, and take it out of the context with nats context edit"
+            }
             Self::Unsupported { .. } => {
                 "write the credentials into the context as creds, nkey, token, or user and password"
             }
@@ -248,6 +269,9 @@ impl NatsError {
             }
             Self::Limit { .. } => {
                 "have the limit raised, or something deleted: nats account info shows limits and use"
+            }
+            Self::Unavailable { .. } => {
+                "a cluster may be without a leader, or have too much to do: nats server report jetstream"
             }
             Self::Silent { .. } => {
                 "the server may be starting, without a leader, or not allow the answer: nats server check jetstream"

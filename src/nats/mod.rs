@@ -10,6 +10,8 @@ mod address;
 mod connect;
 mod context;
 mod error;
+mod insist;
+mod login;
 mod options;
 mod request;
 pub mod rjet;
@@ -20,9 +22,10 @@ pub use self::{
     address::{AddressError, KeyAddress, Servers, StreamAddress},
     connect::{Connection, Status},
     error::NatsError,
-    settings::{Given, Login, NatsSettings, Secret},
+    settings::{ContextLogin, Given, Login, NatsSettings, Secret},
 };
 pub(crate) use self::{
+    insist::{AsNats, insist},
     request::RequestFailed,
     stored::{Stored, StoredMessage},
 };

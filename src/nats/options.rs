@@ -1,60 +1,43 @@
 //! What the client library is told of a connection that is to be opened.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use async_nats::ConnectOptions;
 
-use super::{Login, NatsError, NatsSettings};
+use super::{NatsError, NatsSettings, connect::Refusal, login};
 
 /// How often a server is asked whether it is there; after two questions without an answer the connection counts as lost.
 const PING: Duration = Duration::from_secs(10);
 
-/// How to connect. Files are read here, so that one that is missing is told by its name.
-pub(super) async fn options(settings: &NatsSettings) -> Result<ConnectOptions, NatsError> {
-    let mut options = ConnectOptions::new()
-        .name(&settings.name)
-        .connection_timeout(settings.connect_timeout)
-        .request_timeout(Some(settings.request_timeout))
-        .ping_interval(PING);
-    options = match &settings.login {
-        Login::Nobody => options,
-        Login::Password { user, password } => {
-            options.user_and_password(user.clone(), password.reveal().to_owned())
+/// How to connect. Files are read here, so that one that is missing is told by its name, and again for each connection: those of
+/// TLS by the client library, those of the login by `login`. Why one of them was of no use then is put into `refusal`.
+pub(super) async fn options(
+    settings: &NatsSettings,
+    refusal: &Refusal,
+) -> Result<ConnectOptions, NatsError> {
+    blocking({
+        let login = settings.login.clone();
+        move || login::read(&login).map(drop)
+    })
+    .await?;
+    let (login, refusal) = (settings.login.clone(), Arc::clone(refusal));
+    let mut options = ConnectOptions::with_auth_callback(move |nonce| {
+        let (login, refusal) = (login.clone(), Arc::clone(&refusal));
+        async move {
+            let auth = login::auth(login, nonce).await;
+            let why = auth.as_ref().err().map(ToString::to_string);
+            *refusal.lock().unwrap_or_else(PoisonError::into_inner) = why;
+            auth
         }
-        Login::Token(token) => options.token(token.reveal().to_owned()),
-        Login::Credentials(path) => {
-            let what = "credentials file";
-            let text = read(what, path).await?;
-            let path = path.clone();
-            options
-                .credentials(&text)
-                .map_err(|_| NatsError::Empty { what, path })?
-        }
-        Login::Nkey(path) => {
-            let what = "nkey file";
-            let text = read(what, path).await?;
-            let seed = text
-                .lines()
-                .map(str::trim)
-                .find(|line| line.starts_with("SU"));
-            let path = path.clone();
-            options.nkey(seed.ok_or(NatsError::Empty { what, path })?.to_owned())
-        }
-        Login::Jwt { jwt, seed } => {
-            let (jwt, seed) = (jwt.reveal().trim(), seed.reveal().trim());
-            let text = format!(
-                "-----BEGIN NATS USER JWT-----\n{jwt}\n------END NATS USER JWT------\n\n\
-                 -----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
-            );
-            options
-                .credentials(&text)
-                .map_err(|_| NatsError::Variable {
-                    name: "NATS_SEED",
-                    text: String::new(),
-                    what: "not the seed of an nkey",
-                })?
-        }
-    };
+    })
+    .name(&settings.name)
+    .connection_timeout(settings.connect_timeout)
+    .request_timeout(Some(settings.request_timeout))
+    .ping_interval(PING);
     if let Some(path) = &settings.tls_ca {
         read("file of certificates", path).await?;
         options = options
@@ -77,13 +60,19 @@ pub(super) async fn options(settings: &NatsSettings) -> Result<ConnectOptions, N
     Ok(options)
 }
 
-async fn read(what: &'static str, path: &Path) -> Result<String, NatsError> {
-    let file = path.to_owned();
-    let text = tokio::task::spawn_blocking(move || std::fs::read_to_string(file)).await;
-    text.unwrap_or_else(|lost| Err(std::io::Error::other(lost)))
-        .map_err(|source| NatsError::File {
-            what,
-            path: path.to_owned(),
-            source,
+async fn read(what: &'static str, path: &Path) -> Result<(), NatsError> {
+    let path = path.to_owned();
+    blocking(move || login::read_file(what, &path).map(drop)).await
+}
+
+async fn blocking(
+    work: impl FnOnce() -> Result<(), NatsError> + Send + 'static,
+) -> Result<(), NatsError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|lost| {
+        Err(NatsError::Client {
+            action: "read a file".to_owned(),
+            source: lost.into(),
         })
+    })
 }

@@ -33,12 +33,13 @@ impl Connection {
     ) -> Result<T, RequestFailed> {
         let mut status = self.status.clone();
         let forbidden_before = status.borrow().forbidden.clone();
+        // Who may not listen to answers gets none, whenever that was said.
+        let deaf = format!("Subscription to \"{}.", self.inbox);
         let is_new = |status: &Status| {
-            status.forbidden != forbidden_before
-                && status
-                    .forbidden
-                    .as_ref()
-                    .is_some_and(|(_, answer)| answer.contains(subject))
+            status.forbidden.as_ref().is_some_and(|(_, answer)| {
+                answer.contains(&deaf)
+                    || (status.forbidden != forbidden_before && answer.contains(subject))
+            })
         };
         let answer = self.jetstream.request(subject.to_owned(), payload);
         tokio::select! {
@@ -62,9 +63,21 @@ impl Connection {
     pub(crate) fn failed(&self, failed: RequestFailed, action: &str) -> NatsError {
         let (servers, action) = (self.servers.to_string(), printable(action));
         match failed {
+            // The server says of itself that it has JetStream, so it is only not there yet, or not any more.
+            RequestFailed::NobodyThere
+                if self.client().server_info().jetstream && !self.has_own_api =>
+            {
+                NatsError::Unavailable {
+                    action,
+                    servers,
+                    answer: "nobody answers for JetStream".to_owned(),
+                }
+            }
             RequestFailed::NobodyThere => NatsError::NoJetStream {
                 servers,
-                answer: None,
+                answer: self
+                    .has_own_api
+                    .then(|| printable(&format!("nobody answers to '{}'", self.api))),
             },
             RequestFailed::Silent => NatsError::Silent { action, servers },
             RequestFailed::Forbidden(answer) => NatsError::Forbidden { servers, answer },
@@ -82,6 +95,13 @@ impl Connection {
                         servers,
                         answer,
                     },
+                    code if PASSING.contains(&code) || PASSING_STATUS.contains(&error.code()) => {
+                        NatsError::Unavailable {
+                            action,
+                            servers,
+                            answer,
+                        }
+                    }
                     _ => NatsError::Answer {
                         action,
                         servers,
@@ -112,6 +132,12 @@ pub(crate) enum RequestFailed {
 pub(crate) const NO_SUCH_STREAM: u64 = 10_059;
 const NOT_ENABLED: u64 = 10_076;
 const NOT_ENABLED_FOR_ACCOUNT: u64 = 10_039;
+
+/// A cluster without a leader, or whose server was not assigned anything yet; a stream or a consumer that is offline; too many requests.
+pub(crate) const PASSING: [u64; 7] = [10_004, 10_007, 10_008, 10_009, 10_118, 10_119, 10_167];
+
+/// What errors of the same kind have in common: too many requests, and not available.
+pub(crate) const PASSING_STATUS: [usize; 2] = [429, 503];
 
 /// Resources, storage, streams and consumers of the account or the server.
 const LIMITS: [u64; 8] = [

@@ -5,6 +5,8 @@ mod connection;
 mod cursor;
 mod hostile;
 mod login;
+mod rotation;
 mod sink;
 pub(crate) mod source;
+mod unavailable;
 mod workers;

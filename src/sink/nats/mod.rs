@@ -22,7 +22,7 @@ use crate::{
     STATE,
     error::printable,
     event::{Batch, FileMark, Place, Position, show_time},
-    nats::{Connection, NatsSettings},
+    nats::{AsNats, Connection, NatsError, NatsSettings, insist},
 };
 
 /// The subject that events are written below when nothing else is said.
@@ -94,6 +94,15 @@ impl NatsSink {
     }
 }
 
+impl AsNats for SinkError {
+    fn as_nats(&self) -> Option<&NatsError> {
+        match self {
+            Self::Nats(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 impl Sink for NatsSink {
     fn name(&self) -> String {
         let NatsSinkSettings { nats, stream, .. } = &self.settings;
@@ -111,8 +120,12 @@ impl Sink for NatsSink {
             start_is_given,
         } = &self.settings;
         let connection = Connection::open(nats).await?;
-        let info = stream::open(&connection, name, prefix, create.as_ref()).await?;
-        let tail = stream::tail(&connection, name, &info).await?;
+        let (info, tail) = insist(nats, || async {
+            let info = stream::open(&connection, name, prefix, create.as_ref()).await?;
+            let tail = stream::tail(&connection, name, &info).await?;
+            Ok::<_, SinkError>((info, tail))
+        })
+        .await?;
         let (shown, seq) = (printable(name), tail.seq);
         if tail.is_gone && saved.is_none() && !start_is_given {
             return Err(StreamError::Gone { stream: shown, seq }.into());

@@ -353,6 +353,7 @@ fn may_pass(error: &NatsError) -> bool {
     matches!(
         error,
         NatsError::Silent { .. }
+            | NatsError::Unavailable { .. }
             | NatsError::NoJetStream { .. }
             | NatsError::Answer { .. }
             | NatsError::Client { .. }

@@ -249,7 +249,9 @@ impl NatsSource {
     /// cluster that has no leader.
     fn is_final(&mut self, error: &NatsError) -> bool {
         match error {
-            NatsError::Silent { .. } | NatsError::Client { .. } => false,
+            NatsError::Silent { .. } | NatsError::Unavailable { .. } | NatsError::Client { .. } => {
+                false
+            }
             NatsError::NoStream { .. } if self.was_open => {
                 let since = *self.gone_since.get_or_insert_with(Instant::now);
                 since.elapsed() >= GONE

@@ -235,6 +235,42 @@ fn a_bucket_that_does_not_answer_does_not_hold_up_delivery() {
 }
 
 #[test]
+fn a_key_or_a_bucket_that_is_deleted_is_said_to_be() {
+    let Some(nats) = Nats::start("a_key_or_a_bucket_that_is_deleted_is_said_to_be") else {
+        return;
+    };
+    let serving = Serving::new("demo:?rate=1000");
+    let call = |options: &str| {
+        let call = reading(&serving.url, &nats, 1_000_000).with("--save-interval 50ms");
+        call.with(options).stdout(std::process::Stdio::null())
+    };
+    let running = call("").start_elsewhere();
+    wait_until("a save", || saved_up_to(&nats) > 0);
+    nats.with(async |jetstream| {
+        let bucket = jetstream.get_key_value("cursors").await.unwrap();
+        bucket.purge("feed.1_of_4").await.unwrap();
+    });
+    running.message("feed.1_of_4' was deleted; it is written anew");
+    wait_until("a save", || saved_up_to(&nats) > 0);
+    nats.delete_stream("KV_cursors");
+    running.message("the bucket 'cursors' was deleted; it is made anew");
+    wait_until("a save", || saved_up_to(&nats) > 0);
+    running.signal(Signal::TERM);
+    running.finish().assert_says(0, &["cursor saved at"]);
+    // Without the wish to make it, it is left to the user.
+    let call = Rocketman::tail(&serving.url).with("--save-interval 50ms --cursor-kv");
+    let call = call.arg(nats.address(KEY));
+    let running = call.stdout(std::process::Stdio::null()).start_elsewhere();
+    let before = saved_up_to(&nats);
+    wait_until("a save", || saved_up_to(&nats) > before);
+    nats.delete_stream("KV_cursors");
+    running.message("the bucket 'cursors' of nats://");
+    running.signal(Signal::TERM);
+    let words = ["cursors' of nats://", "was deleted", "nats kv add cursors"];
+    running.finish().assert_says(1, &words);
+}
+
+#[test]
 fn what_cannot_be_used_is_refused_with_the_way_out() {
     let Some(nats) = Nats::start("what_cannot_be_used_is_refused_with_the_way_out") else {
         return;

@@ -296,13 +296,13 @@ fn killed_shards_leave_nothing_out_and_keep_the_order_of_each_key() {
     make(&nats, "S", stream::Config::default());
     let folder = tempfile::tempdir().unwrap();
     let file = |shard: u32| folder.path().join(shard.to_string());
-    let worker = |shard: u32| {
+    let with_key = |shard: u32| {
         let call = Rocketman::tail(&nats.address("S")).with("--save-interval 20ms --create-bucket");
         let call = call.arg("--shard").arg(format!("{shard}/4"));
         let call = call.arg("--cursor-kv");
-        let call = call.arg(nats.address(&format!("cursors/work.{shard}_of_4")));
-        call.arg("-o").arg(file(shard))
+        call.arg(nats.address(&format!("cursors/work.{shard}_of_4")))
     };
+    let worker = |shard: u32| with_key(shard).arg("-o").arg(file(shard));
     let store = |range: std::ops::Range<u32>| {
         nats.with(async |jetstream| {
             for n in range {
@@ -326,7 +326,7 @@ fn killed_shards_leave_nothing_out_and_keep_the_order_of_each_key() {
         let enough = 16 + round as usize * 400 + 200;
         wait_until("half of it to be written", || lines() >= enough);
         if round == 4 {
-            worker(2).run().assert_says(7, &["work.2_of_4"]);
+            with_key(2).run().assert_says(7, &["work.2_of_4"]);
         }
         for worker in workers {
             worker.kill();

@@ -1,6 +1,7 @@
 //! What whole-program tests share: the program, a scripted server, and events to send.
 
 pub mod cable;
+pub mod cluster;
 pub mod compress;
 pub mod disk;
 pub mod events;

@@ -35,19 +35,9 @@ impl Nats {
 
     /// A server with this in its configuration; the folder of the store is added.
     pub fn configured(test: &str, configuration: &str) -> Option<Self> {
-        let Some(program) = find() else {
-            let reason = "no nats-server: neither NATS_SERVER nor PATH nor .nats/bin has one";
-            assert!(env::var_os("ROCKETMAN_REQUIRE_NATS").is_none(), "{reason}");
-            println!("{test}: skipped, for there is {reason}");
-            return None;
-        };
+        let program = find(test)?;
         let folder = tempfile::tempdir().unwrap();
-        let store = folder.path().join("store");
-        let configuration = configuration.replace(
-            "jetstream {",
-            &format!("jetstream {{ store_dir: \"{}\", ", store.display()),
-        );
-        fs::write(folder.path().join("nats.conf"), configuration).unwrap();
+        configure(folder.path(), configuration);
         let child = run(&program, folder.path(), -1);
         let mut nats = Self {
             program,
@@ -62,6 +52,14 @@ impl Nats {
     /// `nats://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Whether it is of this version or a newer one.
+    pub fn is_at_least(&self, major: i64, minor: i64) -> bool {
+        block_on(async {
+            let client = async_nats::connect(self.url()).await.unwrap();
+            client.is_server_compatible(major, minor, 0)
+        })
     }
 
     /// The port it serves on.
@@ -84,6 +82,16 @@ impl Nats {
     pub fn restart(&mut self) {
         self.child = run(&self.program, self.folder.path(), i32::from(self.port));
         assert_eq!(self.told_port(), self.port);
+    }
+
+    /// Has it take over another configuration while it runs. What it says of that is in its log.
+    pub fn reload(&self, configuration: &str) {
+        let log = || fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        let reloads = || log().matches("Reloaded server configuration").count();
+        let before = reloads();
+        configure(self.folder.path(), configuration);
+        kill_process(Pid::from_child(&self.child), Signal::HUP).unwrap();
+        wait_until("the configuration to be taken over", || reloads() > before);
     }
 
     /// Stops it as a machine that hangs: connections stay open, and nothing is answered.
@@ -205,17 +213,28 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> T {
     runtime.unwrap().block_on(work)
 }
 
-/// `$NATS_SERVER`, then PATH, then where `.ci/run` puts one.
-fn find() -> Option<PathBuf> {
-    if let Some(program) = env::var_os("NATS_SERVER") {
-        return Some(PathBuf::from(program));
-    }
+/// Writes the configuration of a server whose store is in this folder.
+fn configure(folder: &Path, configuration: &str) {
+    let store = folder.join("store");
+    let store = format!("jetstream {{ store_dir: \"{}\", ", store.display());
+    let configuration = configuration.replace("jetstream {", &store);
+    fs::write(folder.join("nats.conf"), configuration).unwrap();
+}
+
+/// `$NATS_SERVER`, then PATH, then where `.ci/run` puts one. `None`, with the reason printed, when no server is at hand.
+pub(super) fn find(test: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join(".nats/bin");
-    env::split_paths(&path)
-        .chain([ours])
-        .map(|folder| folder.join("nats-server"))
-        .find(|program| program.is_file())
+    let folders = env::split_paths(&path).chain([ours]);
+    let mut programs = folders.map(|folder| folder.join("nats-server"));
+    let named = env::var_os("NATS_SERVER").map(PathBuf::from);
+    let found = named.or_else(|| programs.find(|program| program.is_file()));
+    if found.is_none() {
+        let reason = "no nats-server: neither NATS_SERVER nor PATH nor .nats/bin has one";
+        assert!(env::var_os("ROCKETMAN_REQUIRE_NATS").is_none(), "{reason}");
+        println!("{test}: skipped, for there is {reason}");
+    }
+    found
 }
 
 fn run(program: &Path, folder: &Path, port: i32) -> Child {

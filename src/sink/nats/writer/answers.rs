@@ -13,7 +13,6 @@ use crate::{
 
 /// The server's numbers of its errors.
 mod code {
-    pub(super) const UNAVAILABLE: u64 = 10_008;
     pub(super) const MESSAGE_TOO_LARGE: u64 = 10_054;
     pub(super) const ANOTHER_STREAM: u64 = 10_060;
     pub(super) const WRONG_LAST: [u64; 3] = [10_070, 10_071, 10_164];
@@ -74,7 +73,6 @@ impl Writer {
         let answer = printable(&error.to_string());
         Err(match error.error_code().0 {
             code if code::WRONG_LAST.contains(&code) => return Ok(Answer::Refused),
-            code::UNAVAILABLE => return Ok(Answer::Refused),
             code::STORE_FAILED => StreamError::Full { stream, answer }.into(),
             code::MESSAGE_TOO_LARGE => match self.chain.get(number) {
                 Some(outgoing) => self.too_large(outgoing, answer).into(),
@@ -88,6 +86,8 @@ impl Writer {
             }
             .into(),
             _ => match self.connection.failed(RequestFailed::Answer(error), &self.action()) {
+                // Whatever of it was left out is sent again behind the stream's last message.
+                NatsError::Unavailable { .. } => return Ok(Answer::Refused),
                 NatsError::Answer { answer, .. } => StreamError::Refused { stream, answer }.into(),
                 failed => failed.into(),
             },
