@@ -97,6 +97,7 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-retries
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-backoff -d 'Wait at most this long between two tries' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l connect-timeout -d 'Allow this long for a connection to open' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l frame-timeout -d 'Reconnect when nothing at all was received for this long' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l quiet-timeout -d 'Try the next server when this one answers and brings no event for this long [default: 60s]' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-frame-size -d 'Refuse messages from the server that are larger than this' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l threads -d 'Inflate on so many cores, 1 or 2, where many events are ready' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l context -d 'Use this context of the nats command, or the one in this file' -r

@@ -155,10 +155,11 @@ pub(crate) fn describe(stats: &Stats, rate: Option<f64>, lag: Option<Duration>) 
         let delivered = HumanCount(stats.accepted());
         return format!("not connected, trying again  {delivered} delivered  {host}");
     }
-    let behind = lag.map_or_else(
-        || "no event yet".to_owned(),
-        |lag| format!("{} behind", short(lag)),
-    );
+    let behind = match lag {
+        _ if stats.is_quiet() => "quiet".to_owned(),
+        Some(lag) => format!("{} behind", short(lag)),
+        None => "no event yet".to_owned(),
+    };
     let reconnects = match stats.connects() {
         0 | 1 => String::new(),
         2 => "  1 reconnect".to_owned(),
@@ -230,6 +231,12 @@ mod tests {
         assert_eq!(
             line,
             "312/s read  12,345 delivered  1.2 s behind  wss://a.example/subscribe  2 reconnects"
+        );
+        stats.set_quiet(true);
+        let line = describe(&stats, Some(0.0), Some(Duration::from_secs(90)));
+        assert_eq!(
+            line,
+            "0/s read  12,345 delivered  quiet  wss://a.example/subscribe  2 reconnects"
         );
     }
 

@@ -93,6 +93,7 @@ pub struct Stats {
     host: Mutex<String>,
     sink: Mutex<String>,
     is_connected: AtomicBool,
+    is_quiet: AtomicBool,
     since: Instant,
     /// Until when there is no doubt that the run lives, in milliseconds after `since`.
     alive_until_ms: AtomicU64,
@@ -154,6 +155,7 @@ impl Default for Stats {
             host: Mutex::default(),
             sink: Mutex::default(),
             is_connected: AtomicBool::new(false),
+            is_quiet: AtomicBool::new(false),
             since: Instant::now(),
             alive_until_ms: AtomicU64::new(0),
         }
@@ -265,6 +267,11 @@ impl Stats {
         self.is_connected.load(Relaxed)
     }
 
+    /// Whether the server answers and has brought no event for longer than is usual.
+    pub fn is_quiet(&self) -> bool {
+        self.is_quiet.load(Relaxed)
+    }
+
     /// Whether events or pings arrive, tries are under way, or the sink takes something: everything but a standstill.
     pub fn is_alive(&self) -> bool {
         millis(self.since.elapsed()) <= self.alive_until_ms.load(Relaxed)
@@ -292,6 +299,10 @@ impl Stats {
     pub(crate) fn set_connected(&self, is_connected: bool) {
         self.connected.set(if is_connected { 1.0 } else { 0.0 });
         self.is_connected.store(is_connected, Relaxed);
+    }
+
+    pub(crate) fn set_quiet(&self, is_quiet: bool) {
+        self.is_quiet.store(is_quiet, Relaxed);
     }
 
     pub(crate) fn set_host(&self, host: &str) {

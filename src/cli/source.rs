@@ -199,6 +199,14 @@ pub struct ConnectionArgs {
     /// 9s without one, or after this time if it is shorter, it is read by another consumer.
     #[arg(long, value_name = "DURATION", env = "ROCKETMAN_FRAME_TIMEOUT", value_parser = interval, default_value = "75s", hide_short_help = true)]
     pub frame_timeout: Duration,
+    /// Try the next server when this one answers and brings no event for this long [default: 60s]
+    ///
+    /// A public stream always has something; any event counts, wanted or not, and only time in which one is waited for. Where there is
+    /// no other server, the same one is connected to anew, and again at growing distances, which is no failed try. With
+    /// --exit-at-end, the end is assumed once every server was silent for this long, a single one twice. With --did there
+    /// may be nothing for hours, and it does not apply.
+    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_QUIET_TIMEOUT", value_parser = interval, hide_short_help = true)]
+    pub quiet_timeout: Option<Duration>,
     /// Refuse messages from the server that are larger than this
     #[arg(long, value_name = "BYTES", env = "ROCKETMAN_MAX_FRAME_SIZE", value_parser = bytes, default_value = "8M", hide_short_help = true)]
     pub max_frame_size: u32,

@@ -176,10 +176,12 @@ fn resolve_connection(args: ConnectionArgs, wanted: Wanted) -> JetstreamSettings
         max_backoff,
         connect_timeout,
         frame_timeout,
+        quiet_timeout,
         max_frame_size,
         no_compress,
         threads,
     } = args;
+    let defaults = JetstreamSettings::default();
     JetstreamSettings {
         collections: wanted.collections,
         dids: wanted.dids,
@@ -189,9 +191,10 @@ fn resolve_connection(args: ConnectionArgs, wanted: Wanted) -> JetstreamSettings
         threads,
         connect_timeout,
         frame_timeout,
+        quiet_timeout: quiet_timeout.unwrap_or(defaults.quiet_timeout),
         max_retries,
         max_backoff,
-        ..JetstreamSettings::default()
+        ..defaults
     }
 }
 

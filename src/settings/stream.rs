@@ -67,12 +67,14 @@ pub(super) fn resolve(
         max_backoff: _,
         connect_timeout: _,
         frame_timeout,
+        quiet_timeout,
         max_frame_size,
         no_compress,
         threads,
     } = connection;
     for (flag, is_given) in [
         ("--max-message-size", wanted.max_bytes.is_some()),
+        ("--quiet-timeout", quiet_timeout.is_some()),
         ("--no-compress", no_compress),
         ("--threads", threads > 1),
     ] {

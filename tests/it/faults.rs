@@ -70,11 +70,22 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
     ),
     (
         "no event, but pings, or answers to ours",
-        "no fault", "waits, for a stream may be quiet; `--idle-timeout` ends that",
+        "60 s (`--quiet-timeout`), without `--did`", "the next server is tried; a single one is said to be quiet, and connected to anew at growing distances; `--idle-timeout` ends that",
         &[
-            "reconnect::silence::a_quiet_server_that_answers_pings_is_not_left",
-            "reconnect::silence::a_server_that_only_pings_is_not_left",
+            "reconnect::eventless::a_quiet_server_makes_room_for_the_next",
+            "reconnect::eventless::a_single_quiet_server_loses_and_repeats_nothing",
+            "reconnect::eventless::a_quiet_server_is_connected_to_at_growing_distances",
+            "reconnect::silence::a_short_silence_of_a_server_that_answers_pings_is_none",
+            "reconnect::silence::a_server_that_only_pings_is_not_left_at_once",
             "limits::a_stream_without_events_ends_after_the_idle_timeout_with_exit_code_5",
+        ],
+    ),
+    (
+        "messages, and the first 100 are no events: the v2 wire, a relay's firehose, web pages",
+        "at once", "said what it looks like; the next server is tried, a single one again within 30 s (`--max-backoff`)",
+        &[
+            "reconnect::eventless::a_server_of_another_wire_is_named_and_left",
+            "reconnect::eventless::a_single_server_of_another_wire_fails_like_one_that_is_lost",
         ],
     ),
     (

@@ -92,6 +92,7 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("tail", "--max-backoff", &["flags::behaviour::retries_are_as_many_as_allowed_and_no_further_apart"]),
     ("tail", "--connect-timeout", &["connection::a_server_that_says_nothing_is_given_up_after_the_connect_timeout"]),
     ("tail", "--frame-timeout", &["flags::behaviour::a_silent_connection_is_lost_after_the_frame_timeout"]),
+    ("tail", "--quiet-timeout", &["reconnect::eventless::a_quiet_server_makes_room_for_the_next", "nats::source::what_cannot_be_read_is_refused_with_the_way_out"]),
     ("tail", "--max-message-size", &["connection::the_filter_goes_as_repeated_parameters_of_the_query", "connection::what_is_above_the_size_limit_is_left_out_and_counted"]),
     ("tail", "--max-frame-size", &["bad_input::messages_that_are_too_large_or_no_utf8_are_counted_and_stepped_over", "bad_input::bad_zstd_of_every_kind_is_counted_and_stepped_over"]),
     ("tail", "--no-compress", &["connection::compression_is_asked_for_unless_it_is_not_wanted"]),

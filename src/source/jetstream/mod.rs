@@ -1,6 +1,6 @@
 //! A Jetstream server as a source: the retry loop around its connections.
 //!
-//! `session` is one connection, and `socket` its frames. Here it is decided what comes after it: where to resume, how long to wait, which server is next, and when to give up.
+//! `session` is one connection, and `socket` its frames. Here connections are opened; `recovery` decides what comes after one: how long to wait, which server is next, and when to give up.
 
 mod ahead;
 mod clock;
@@ -12,7 +12,9 @@ mod handshake;
 mod inflate;
 mod probe;
 mod proxy;
+mod quiet;
 mod reader;
+mod recovery;
 mod refusal;
 mod resume;
 mod rotation;
@@ -20,12 +22,13 @@ mod session;
 mod settings;
 mod signs;
 mod socket;
+mod stranger;
 mod v1;
 
-use std::{convert::Infallible, error::Error, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 #[cfg(feature = "zstd")]
 pub(crate) use self::inflate::DICTIONARY;
@@ -34,10 +37,11 @@ use self::{
     clock::{ahead_us, end_moment},
     connect::{ConnectError, Connector},
     handshake::HandshakeError,
+    quiet::Quiet,
     reader::Reader,
     resume::{Beginning, Resume},
     rotation::Rotation,
-    session::{Lost, Session},
+    session::{Limits, Session},
     socket::Socket,
     v1::Wanted,
 };
@@ -52,10 +56,8 @@ use super::{Flow, Source, SourceError};
 use crate::{
     STATE,
     backoff::Backoff,
-    error::chain,
     event::{Batch, Origin, Place, Point, Position, now_us, show_time},
-    metrics,
-    pace::{self, Pace},
+    pace::Pace,
     stats::Stats,
 };
 
@@ -78,6 +80,7 @@ pub struct Jetstream {
     /// When the next try is due, after a failed one.
     next_try: Option<Instant>,
     rotation: Rotation,
+    quiet: Quiet,
     /// Whether the present connection brought a new event.
     brought_events: bool,
     /// How often losses and failed tries are told.
@@ -110,6 +113,7 @@ impl Jetstream {
             backoff: Backoff::new(settings.max_backoff),
             next_try: None,
             rotation: Rotation::new(settings.endpoints.clone()),
+            quiet: Quiet::new(settings.quiet_timeout),
             brought_events: false,
             pace: Pace::new(),
             was_told: false,
@@ -171,18 +175,31 @@ impl Jetstream {
             &upgraded.received,
             self.settings.max_frame_bytes,
         );
-        let frame_timeout = self.settings.frame_timeout;
+        let limits = self.limits();
         let live_from_us = beginning.cursor().map(|_| began_us);
         self.reader.inflation.forget();
-        let mut session = Session::new(socket, Arc::new(origin), frame_timeout, live_from_us);
+        let mut session = Session::new(socket, Arc::new(origin), limits, live_from_us);
         self.reader
             .stats
-            .set_alive_until(Instant::now() + frame_timeout);
+            .set_alive_until(Instant::now() + limits.frame_timeout);
         if let Some(hello) = request.hello {
             session.send(hello).await.map_err(HandshakeError::Io)?;
         }
         self.announce(endpoint, beginning);
         Ok(session)
+    }
+
+    /// How long the next connection may bring nothing. Where only some accounts are read, they may say nothing for hours.
+    fn limits(&self) -> Limits {
+        let patience = if self.settings.exit_at_end {
+            self.quiet.patience_before_end()
+        } else {
+            self.quiet.patience()
+        };
+        Limits {
+            frame_timeout: self.settings.frame_timeout,
+            patience: self.settings.dids.is_empty().then_some(patience),
+        }
     }
 
     fn announce(&self, endpoint: &Endpoint, beginning: Beginning) {
@@ -204,115 +221,6 @@ impl Jetstream {
         } else {
             info!(%endpoint, from, "connected");
         }
-    }
-
-    /// Decides what a failed try means: the next endpoint after a wait, or the end.
-    fn failed(&mut self, endpoint: &Endpoint, error: ConnectError) -> Result<(), SourceError> {
-        metrics::count_reconnect(error.cause());
-        let mut asked_wait = Duration::ZERO;
-        let mut is_refused = false;
-        if let ConnectError::Handshake(HandshakeError::Status {
-            status,
-            location,
-            retry_after,
-            ..
-        }) = &error
-        {
-            is_refused = refusal::is_final(*status);
-            if is_refused && self.rotation.is_last_to_refuse() {
-                return Err(refusal::refused(
-                    endpoint,
-                    *status,
-                    location.as_deref(),
-                    &error,
-                ));
-            }
-            asked_wait = retry_after.unwrap_or_default();
-        }
-        self.rotation.failed(is_refused);
-        self.retry("cannot reach", endpoint, Box::new(error), asked_wait, None)
-    }
-
-    /// Schedules the next try, or gives up.
-    fn retry(
-        &mut self,
-        what: &str,
-        endpoint: &Endpoint,
-        error: Box<dyn Error + Send + Sync>,
-        asked_wait: Duration,
-        slow: Option<Duration>,
-    ) -> Result<(), SourceError> {
-        let wait = self.backoff.next_wait().max(asked_wait);
-        let tries = self.backoff.tries();
-        if self.settings.max_retries.is_some_and(|max| tries > max) {
-            return Err(SourceError::Unreachable {
-                url: endpoint.to_string(),
-                tries,
-                source: error,
-            });
-        }
-        let due = Instant::now() + wait;
-        self.next_try = Some(due);
-        self.reader.stats.set_alive_until(due + PATIENCE);
-        let left_out = if wait < pace::EVERY {
-            self.pace.allow()
-        } else {
-            // What is said before a longer wait stands for a while, so it has to be true.
-            Some(self.pace.insist())
-        };
-        self.was_told = left_out.is_some();
-        let Some(left_out) = left_out else {
-            return Ok(());
-        };
-        let next = self.rotation.current();
-        let again = if next == endpoint {
-            "again".to_owned()
-        } else {
-            next.to_string()
-        };
-        let slow = slow.map_or(String::new(), |slow| {
-            let sink = self.reader.stats.sink();
-            format!(
-                ", after {sink} took nothing for {:.1} s",
-                slow.as_secs_f64()
-            )
-        });
-        let more = match left_out {
-            0 => String::new(),
-            n => format!(" (and {n} times more since the last such line)"),
-        };
-        let error = chain(&*error);
-        let wait = wait.as_secs_f64();
-        warn!(target: STATE, %endpoint, error, wait, %next, tries, left_out, "{what} {endpoint}: {error}{slow}; trying {again} in {wait:.1} s{more}");
-        Ok(())
-    }
-
-    /// Decides what the loss of a connection means. A number that turned out wrong is no failure: the next try is due at once.
-    fn lost(&mut self, lost: Lost) -> Result<(), SourceError> {
-        let slow = self.session.take().and_then(|session| session.slow_for());
-        self.reader.stats.set_connected(false);
-        metrics::count_reconnect(lost.cause());
-        let endpoint = self.rotation.current().clone();
-        if matches!(lost, Lost::Renumbered) {
-            if let Some(seq) = self.reader.resume.first_seq() {
-                let url = endpoint.to_string();
-                return Err(SourceError::NoSuchNumber { url, seq });
-            }
-            self.reader.resume.distrust_numbers();
-            warn!(target: STATE, %endpoint, "{endpoint} counts its events otherwise than before; resuming by time");
-            self.was_told = true;
-            return Ok(());
-        }
-        if let Lost::Gap { from_us, to_us } = lost {
-            return Err(SourceError::Gap {
-                url: endpoint.to_string(),
-                from_us,
-                to_us,
-            });
-        }
-        self.rotation
-            .lost(self.brought_events && !matches!(lost, Lost::Silent(_) | Lost::Slow(_)));
-        self.retry("lost", &endpoint, Box::new(lost), Duration::ZERO, slow)
     }
 }
 
@@ -373,14 +281,17 @@ impl Source for Jetstream {
             if !batch.is_empty() {
                 self.backoff.reset();
                 self.brought_events = true;
+                self.quiet.note_events();
                 self.rotation.release();
             }
             match result {
                 Ok(flow) => return Ok(flow),
-                Err(lost) => self.lost(lost)?,
-            }
-            if batch.reached().is_some() {
-                return Ok(Flow::More);
+                Err(lost) => {
+                    let flow = self.lost(lost)?;
+                    if flow != Flow::More || batch.reached().is_some() {
+                        return Ok(flow);
+                    }
+                }
             }
         }
     }

@@ -4,6 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::{
@@ -11,6 +12,7 @@ use super::{
     ahead::Inflation,
     resume::{Admission, Resume},
     session::Lost,
+    stranger::Stranger,
 };
 use crate::{
     STATE,
@@ -54,6 +56,9 @@ pub(super) struct Counts {
     pub(super) event_bytes: u64,
     pub(super) repeats: u64,
     pub(super) early: u64,
+    /// Messages that were no events, and what the first of them looked like.
+    pub(super) bad: u64,
+    pub(super) like: Option<Stranger>,
     /// New events of each class.
     events: [u32; EventClass::COUNT],
 }
@@ -70,7 +75,7 @@ impl Reader {
         let envelope = match batch.read(start, self.rules) {
             Ok(envelope) => envelope,
             Err(bad) => {
-                self.report(bad, batch.tail(start), batch);
+                self.report(bad, batch.tail(start), batch, counts);
                 batch.cut(start);
                 return None;
             }
@@ -133,6 +138,9 @@ impl Reader {
         for (class, n) in counts.events.iter().enumerate() {
             stats.add_events(class, u64::from(*n));
         }
+        if !batch.is_empty() || counts.early > 0 {
+            stats.set_quiet(false);
+        }
         if let Some(point) = batch.reached() {
             self.resume.reached(origin, point);
             if !batch.is_empty() {
@@ -164,8 +172,17 @@ impl Reader {
         }
     }
 
+    /// When a silence since then is the end. Only where just some accounts are read: elsewhere it speaks of the server, and the next one
+    /// is asked first.
+    pub(super) fn end_by_silence(&self, last_event: Instant) -> Option<Instant> {
+        let is_meant = self.end_us.is_some() && self.may_pause;
+        is_meant.then(|| last_event + self.end_silence)
+    }
+
     /// Counts a bad event and keeps it where that was asked for; the first of its class is logged.
-    pub(super) fn report(&self, bad: BadEvent, bytes: &[u8], batch: &Batch) {
+    pub(super) fn report(&self, bad: BadEvent, bytes: &[u8], batch: &Batch, counts: &mut Counts) {
+        counts.bad += 1;
+        counts.like.get_or_insert_with(|| Stranger::of(bytes));
         if let (Some(file), Some(origin)) = (&self.bad_file, batch.origin()) {
             let after = batch.reached().or_else(|| self.resume.last());
             file.append(bad, bytes, origin, after.copied());

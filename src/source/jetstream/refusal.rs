@@ -3,6 +3,9 @@
 use super::{connect::ConnectError, endpoint::Endpoint};
 use crate::source::SourceError;
 
+/// Where the v2 wire and the firehoses of relays are.
+const XRPC: &str = "/xrpc/";
+
 /// Whether the server would say the same again; 408, 425, 429 and everything from 500 on may pass.
 pub(super) fn is_final(status: u16) -> bool {
     matches!(status, 300..=499) && !matches!(status, 408 | 425 | 429)
@@ -16,6 +19,7 @@ pub(super) fn refused(
     error: &ConnectError,
 ) -> SourceError {
     let hint = match (status, location) {
+        (400, _) if endpoint.path().starts_with(XRPC) => Some("this is no address of the v1 wire, which is usually at /subscribe on the same host".to_owned()),
         (300..=399, Some(location)) => Some(format!("the server has moved: give {location} as the source if you trust it")),
         (400, _) => Some("the server does not accept what it was asked for: check --cursor, --collection and --did".to_owned()),
         (401 | 403, _) => Some("the server wants credentials, which the Jetstream wire does not carry: choose another source".to_owned()),

@@ -62,6 +62,15 @@ impl Rotation {
         known.is_some()
     }
 
+    /// How many servers there are to choose from.
+    pub(super) fn choices(&self) -> usize {
+        if self.is_held {
+            1
+        } else {
+            self.endpoints.len()
+        }
+    }
+
     /// Stays with the current server, whatever befalls it, until [`Self::release`].
     pub(super) fn hold(&mut self) {
         self.is_held = true;
@@ -103,6 +112,12 @@ impl Rotation {
         } else if lasted >= HEALTHY && self.current != 0 {
             self.go_to(0);
         }
+    }
+
+    /// The current server answers and brings no events, which is no loss.
+    pub(super) fn quiet(&mut self) {
+        self.connected = None;
+        self.turn();
     }
 
     fn turn(&mut self) {

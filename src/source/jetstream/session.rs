@@ -20,6 +20,7 @@ use super::{
     reader::{Counts, Reader},
     signs::Signs,
     socket::{Incoming, Socket, SocketError},
+    stranger::Stranger,
 };
 use crate::{
     event::{BadEvent, Batch, Origin},
@@ -38,6 +39,9 @@ const SLOW: Duration = Duration::from_secs(4);
 /// For how long afterwards it may have.
 const SLOW_WITHIN: Duration = Duration::from_secs(60);
 
+/// A connection whose first messages are no events, so many of them, brings none at all.
+const STRANGE: u64 = 100;
+
 /// Why a connection was lost.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Lost {
@@ -49,6 +53,14 @@ pub(super) enum Lost {
     Silent(Duration),
     #[error("a message took longer than {} to arrive", humantime::format_duration(*.0))]
     Slow(Duration),
+    #[error("no event came for {}, although it answers{}", humantime::format_duration(*after), looks(*like))]
+    Quiet {
+        after: Duration,
+        /// What came instead of events, if anything did.
+        like: Option<Stranger>,
+    },
+    #[error("none of its first {STRANGE} messages is an event: {0}")]
+    Strange(Stranger),
     #[error("the server counts its events otherwise than before")]
     Renumbered,
     #[error("the server no longer has what was asked for")]
@@ -65,10 +77,16 @@ impl Lost {
             Self::Socket(SocketError::Protocol(_)) => "protocol",
             Self::Silent(_) => "silent",
             Self::Slow(_) => "slow",
+            Self::Quiet { .. } => "quiet",
+            Self::Strange(_) => "no_events",
             Self::Renumbered => "renumbered",
             Self::Gap { .. } => "gap",
         }
     }
+}
+
+fn looks(like: Option<Stranger>) -> String {
+    like.map_or(String::new(), |like| format!(": {like}"))
 }
 
 /// An open connection.
@@ -76,9 +94,14 @@ impl Lost {
 pub(super) struct Session {
     socket: Socket,
     origin: Arc<Origin>,
-    frame_timeout: Duration,
+    limits: Limits,
     signs: Signs,
+    /// The last event, wanted, early or repeated, or a part of one; time in which nothing was read does not count.
     last_event: Instant,
+    has_events: bool,
+    /// Messages that were no events, while none was.
+    strange: u64,
+    like: Option<Stranger>,
     next_ping: Instant,
     timer: Pin<Box<Sleep>>,
     /// From this time on, by the server's clock, its events are live; `None` once they are.
@@ -89,25 +112,38 @@ pub(super) struct Session {
     slow: Option<(Duration, Instant)>,
 }
 
+/// How long a connection may bring nothing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// No frame at all.
+    pub(super) frame_timeout: Duration,
+    /// No event; `None` where that is no reason to doubt the server.
+    pub(super) patience: Option<Duration>,
+}
+
 impl Session {
     /// A connection that was just opened. `live_from_us` is the time from which on its events are live; `None` for one that began at
     /// the live tip.
     pub(super) fn new(
         socket: Socket,
         origin: Arc<Origin>,
-        frame_timeout: Duration,
+        limits: Limits,
         live_from_us: Option<u64>,
     ) -> Self {
         let now = Instant::now();
-        let next_ping = now + frame_timeout / PINGS_PER_LIMIT;
+        let next_ping = now + limits.frame_timeout / PINGS_PER_LIMIT;
         Self {
             socket,
             origin,
-            frame_timeout,
-            signs: Signs::new(frame_timeout, now),
+            limits,
+            signs: Signs::new(limits.frame_timeout, now),
             last_event: now,
+            has_events: false,
+            strange: 0,
+            like: None,
             next_ping,
-            timer: Box::pin(sleep_until(next_ping)),
+            // It is set to the first of the clocks when it is first waited for.
+            timer: Box::pin(sleep_until(now)),
             live_from_us,
             idle_since: None,
             slow: None,
@@ -138,7 +174,7 @@ impl Session {
             // Nothing was read on purpose; the silence was ours.
             let now = Instant::now();
             self.signs.excuse(now, now - since);
-            self.last_event = now;
+            self.last_event += now - since;
             if now - since >= SLOW {
                 self.slow = Some((now - since, now));
             }
@@ -162,12 +198,10 @@ impl Session {
             let completed = counts.messages > 0;
             self.signs
                 .received(now, completed, self.socket.is_in_message());
-            if completed {
-                self.last_event = now;
-            }
+            self.note(&counts, now);
             trace!(?counts, "read");
             let stats = &reader.stats;
-            stats.set_alive_until(now + self.frame_timeout);
+            stats.set_alive_until(now + self.limits.frame_timeout);
             reader.note(&self.origin, batch, &counts);
         }
         if let Some(outcome) = outcome {
@@ -224,10 +258,36 @@ impl Session {
                         return Some(outcome);
                     }
                 }
-                Err((bad, bytes)) => reader.report(bad, bytes, batch),
+                Err((bad, bytes)) => reader.report(bad, bytes, batch, counts),
+            }
+            if let Some(like) = self.is_strange(counts) {
+                return Some(Err(Lost::Strange(like)));
             }
         }
         Some(Ok(Flow::More))
+    }
+
+    /// What the server seems to speak, once that is no language of events.
+    fn is_strange(&self, counts: &Counts) -> Option<Stranger> {
+        if counts.bad == 0 || self.has_events || counts.messages > counts.bad {
+            return None;
+        }
+        let like = self.like.or(counts.like)?;
+        (self.strange + counts.bad >= STRANGE).then_some(like)
+    }
+
+    /// Notes what one read found.
+    fn note(&mut self, counts: &Counts, now: Instant) {
+        let has_events = counts.messages > counts.bad;
+        self.has_events |= has_events;
+        // One that is on its way may take longer than a silence.
+        if has_events || self.socket.is_in_message() {
+            self.last_event = now;
+        }
+        if !self.has_events {
+            self.strange += counts.bad;
+            self.like = self.like.or(counts.like);
+        }
     }
 
     /// Whether all that was before this connection is read: it began at the live tip, or an event from after its beginning came.
@@ -254,22 +314,39 @@ impl Session {
             self.flush(cx);
             ready!(self.timer.as_mut().poll(cx));
             let now = Instant::now();
+            let Limits {
+                frame_timeout,
+                patience,
+            } = self.limits;
             if let Some(lost) = self.signs.lost(now) {
                 return Poll::Ready(Err(lost));
             }
-            let end_at = reader.end_us.map(|_| self.last_event + reader.end_silence);
+            let quiet_at = patience.map(|patience| (patience, self.last_event + patience));
+            if let Some((after, quiet_at)) = quiet_at
+                && now >= quiet_at
+            {
+                let like = self.like.filter(|_| !self.has_events);
+                return Poll::Ready(Err(Lost::Quiet { after, like }));
+            }
+            let end_at = reader.end_by_silence(self.last_event);
             if end_at.is_some_and(|end_at| now >= end_at) {
                 return Poll::Ready(Ok(Flow::EndAssumed));
             }
             if now >= self.next_ping {
-                self.next_ping = now + self.frame_timeout / PINGS_PER_LIMIT;
+                self.next_ping = now + frame_timeout / PINGS_PER_LIMIT;
                 self.socket.ping();
                 continue;
             }
-            let next = self.next_ping.min(self.signs.due());
-            self.timer
-                .as_mut()
-                .reset(end_at.map_or(next, |end_at| next.min(end_at)));
+            let clocks = [
+                Some(self.signs.due()),
+                quiet_at.map(|(_, quiet_at)| quiet_at),
+                end_at,
+            ];
+            let next = clocks
+                .into_iter()
+                .flatten()
+                .fold(self.next_ping, Instant::min);
+            self.timer.as_mut().reset(next);
         }
     }
 
@@ -280,7 +357,7 @@ impl Session {
         self.idle_since.get_or_insert_with(Instant::now);
         loop {
             sleep_until(self.next_ping).await;
-            self.next_ping = Instant::now() + self.frame_timeout / PINGS_PER_LIMIT;
+            self.next_ping = Instant::now() + self.limits.frame_timeout / PINGS_PER_LIMIT;
             self.socket.ping();
             // A broken connection is noticed, and told, by the next read.
             poll_fn(|cx| self.socket.poll_flush(cx)).await.ok();

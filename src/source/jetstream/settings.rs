@@ -44,7 +44,8 @@ pub struct JetstreamSettings {
     pub rewind: Duration,
     /// Whether to end at the moment the run began, by the first server's clock.
     pub exit_at_end: bool,
-    /// With `exit_at_end`: a silence of this length is taken for the end.
+    /// With `exit_at_end`, where only some accounts are read: a silence of this length is taken for the end. Elsewhere the end is assumed
+    /// when every server was silent for `quiet_timeout`, a single one twice.
     pub end_silence: Duration,
     /// What is done to each line.
     pub rules: LineRules,
@@ -54,6 +55,9 @@ pub struct JetstreamSettings {
     pub connect_timeout: Duration,
     /// How long nothing may be received on a connection, not even a part of a message or a ping.
     pub frame_timeout: Duration,
+    /// How long a connection may bring no event, whether it is wanted or not, before the next server is tried. Only time in which it is
+    /// waited for counts, and nothing of it where only some accounts are read.
+    pub quiet_timeout: Duration,
     /// How many tries in a row may fail after the first; `None` for no end.
     pub max_retries: Option<u32>,
     /// The longest wait between two tries.
@@ -82,6 +86,7 @@ impl Default for JetstreamSettings {
             on_gap: OnGap::Warn,
             connect_timeout: Duration::from_secs(10),
             frame_timeout: Duration::from_secs(75),
+            quiet_timeout: Duration::from_secs(60),
             max_retries: None,
             max_backoff: Duration::from_secs(30),
             proxies: Proxies::default(),

@@ -262,6 +262,7 @@ fn what_cannot_be_read_is_refused_with_the_way_out() {
             &["--no-compress", "Jetstream servers"],
         ),
         (format!("{nats} --threads 2"), &["--threads"]),
+        (format!("{nats} --quiet-timeout 5m"), &["--quiet-timeout"]),
         (
             format!("{nats} --max-message-size 1K"),
             &["--max-message-size"],

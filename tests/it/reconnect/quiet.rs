@@ -48,7 +48,7 @@ fn one_event_and_pings(mut connection: Connection) {
 fn a_ping_behind_the_end_of_all_times_moves_nothing() {
     let server = Server::one(|request| {
         let mut connection = request.accept();
-        connection.send(post(0).replace(&EPOCH.to_string(), &u64::MAX.to_string()));
+        connection.send(post(0).replace(&EPOCH.to_string(), &i64::MAX.to_string()));
         ping(&mut connection);
         connection.send(post(100));
         connection.until_closed();

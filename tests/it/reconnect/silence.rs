@@ -44,7 +44,7 @@ fn a_server_that_says_nothing_after_the_socket_opened_is_left() {
 }
 
 #[test]
-fn a_quiet_server_that_answers_pings_is_not_left() {
+fn a_short_silence_of_a_server_that_answers_pings_is_none() {
     let server = Server::one(|request| {
         let mut connection = request.accept();
         let start = Instant::now();
@@ -77,7 +77,7 @@ fn a_servers_pings_are_answered() {
 }
 
 #[test]
-fn a_server_that_only_pings_is_not_left() {
+fn a_server_that_only_pings_is_not_left_at_once() {
     let server = Server::one(|request| {
         let mut connection = request.accept();
         let start = Instant::now();

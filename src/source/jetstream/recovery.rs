@@ -1,0 +1,159 @@
+//! What comes after a failed try or a lost connection: the same server or the next, at once or after a wait, or the end.
+
+use std::{error::Error, time::Duration};
+
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+use super::{
+    Jetstream, PATIENCE, connect::ConnectError, endpoint::Endpoint, handshake::HandshakeError,
+    refusal, session::Lost,
+};
+use crate::{
+    STATE,
+    error::chain,
+    metrics, pace,
+    source::{Flow, SourceError},
+};
+
+impl Jetstream {
+    /// Decides what a failed try means: the next endpoint after a wait, or the end.
+    pub(super) fn failed(
+        &mut self,
+        endpoint: &Endpoint,
+        error: ConnectError,
+    ) -> Result<(), SourceError> {
+        metrics::count_reconnect(error.cause());
+        let mut asked_wait = Duration::ZERO;
+        let mut is_refused = false;
+        if let ConnectError::Handshake(HandshakeError::Status {
+            status,
+            location,
+            retry_after,
+            ..
+        }) = &error
+        {
+            is_refused = refusal::is_final(*status);
+            if is_refused && self.rotation.is_last_to_refuse() {
+                return Err(refusal::refused(
+                    endpoint,
+                    *status,
+                    location.as_deref(),
+                    &error,
+                ));
+            }
+            asked_wait = retry_after.unwrap_or_default();
+        }
+        self.rotation.failed(is_refused);
+        self.retry("cannot reach", endpoint, Box::new(error), asked_wait, None)
+    }
+
+    /// Schedules the next try, or gives up.
+    fn retry(
+        &mut self,
+        what: &str,
+        endpoint: &Endpoint,
+        error: Box<dyn Error + Send + Sync>,
+        asked_wait: Duration,
+        slow: Option<Duration>,
+    ) -> Result<(), SourceError> {
+        let wait = self.backoff.next_wait().max(asked_wait);
+        let tries = self.backoff.tries();
+        if self.settings.max_retries.is_some_and(|max| tries > max) {
+            return Err(SourceError::Unreachable {
+                url: endpoint.to_string(),
+                tries,
+                source: error,
+            });
+        }
+        let due = Instant::now() + wait;
+        self.next_try = Some(due);
+        self.reader.stats.set_alive_until(due + PATIENCE);
+        let left_out = if wait < pace::EVERY {
+            self.pace.allow()
+        } else {
+            // What is said before a longer wait stands for a while, so it has to be true.
+            Some(self.pace.insist())
+        };
+        self.was_told = left_out.is_some();
+        let Some(left_out) = left_out else {
+            return Ok(());
+        };
+        let next = self.rotation.current();
+        let again = if next == endpoint {
+            "again".to_owned()
+        } else {
+            next.to_string()
+        };
+        let slow = slow.map_or(String::new(), |slow| {
+            let sink = self.reader.stats.sink();
+            format!(
+                ", after {sink} took nothing for {:.1} s",
+                slow.as_secs_f64()
+            )
+        });
+        let more = match left_out {
+            0 => String::new(),
+            n => format!(" (and {n} times more since the last such line)"),
+        };
+        let error = chain(&*error);
+        let wait = wait.as_secs_f64();
+        warn!(target: STATE, %endpoint, error, wait, %next, tries, left_out, "{what} {endpoint}: {error}{slow}; trying {again} in {wait:.1} s{more}");
+        Ok(())
+    }
+
+    /// Decides what the loss of a connection means. A number that turned out wrong is no failure: the next try is due at once.
+    pub(super) fn lost(&mut self, lost: Lost) -> Result<Flow, SourceError> {
+        let slow = self.session.take().and_then(|session| session.slow_for());
+        self.reader.stats.set_connected(false);
+        metrics::count_reconnect(lost.cause());
+        let endpoint = self.rotation.current().clone();
+        match lost {
+            Lost::Renumbered => {
+                if let Some(seq) = self.reader.resume.first_seq() {
+                    let url = endpoint.to_string();
+                    return Err(SourceError::NoSuchNumber { url, seq });
+                }
+                self.reader.resume.distrust_numbers();
+                warn!(target: STATE, %endpoint, "{endpoint} counts its events otherwise than before; resuming by time");
+                self.was_told = true;
+                Ok(Flow::More)
+            }
+            Lost::Gap { from_us, to_us } => Err(SourceError::Gap {
+                url: endpoint.to_string(),
+                from_us,
+                to_us,
+            }),
+            Lost::Quiet { .. } => Ok(self.quiet(&endpoint, &lost)),
+            _ => {
+                let is_healthy = self.brought_events
+                    && !matches!(lost, Lost::Silent(_) | Lost::Slow(_) | Lost::Strange(_));
+                self.rotation.lost(is_healthy);
+                self.retry("lost", &endpoint, Box::new(lost), Duration::ZERO, slow)?;
+                Ok(Flow::More)
+            }
+        }
+    }
+
+    /// A connection has brought no event for too long: the next server is tried at once, or the same one anew. Nothing is broken, so this
+    /// is neither a loss nor a failed try.
+    fn quiet(&mut self, endpoint: &Endpoint, lost: &Lost) -> Flow {
+        let servers = self.rotation.choices();
+        let is_told = self.quiet.note(servers);
+        self.reader.stats.set_quiet(true);
+        if self.settings.exit_at_end && self.quiet.in_a_row() >= servers.max(2) {
+            return Flow::EndAssumed;
+        }
+        self.rotation.quiet();
+        let next = self.rotation.current();
+        self.was_told = is_told && servers > 1;
+        if !is_told {
+            debug!(%endpoint, %next, "quiet, connecting anew");
+        } else if servers > 1 {
+            warn!(target: STATE, %endpoint, %next, "{endpoint}: {lost}; trying {next}");
+        } else {
+            warn!(target: STATE, %endpoint, "{endpoint}: {lost}; connecting anew, and again at growing distances (--quiet-timeout)");
+        }
+        Flow::More
+    }
+}
