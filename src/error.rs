@@ -79,6 +79,7 @@ impl Error {
                 | SourceError::Setup { .. } => ErrorKind::Usage,
             },
             Self::Cursor(error) if error.is_taken() => ErrorKind::CursorTaken,
+            Self::Sink(SinkError::Reserved(_)) => ErrorKind::Usage,
             Self::Cursor(error) if error.is_irregular() => ErrorKind::Usage,
             #[cfg(feature = "nats")]
             Self::Cursor(CursorError::NoBucket { .. }) => ErrorKind::Usage,

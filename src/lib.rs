@@ -110,6 +110,7 @@ mod progress;
 mod regular;
 #[cfg(feature = "cli")]
 mod report;
+mod same_file;
 #[cfg(feature = "cli")]
 mod service;
 #[cfg(feature = "cli")]

@@ -96,7 +96,9 @@ impl Failure {
             | Self::Recording(_)
             | Self::Listen { .. }
             | Self::Metrics { .. } => ErrorKind::Usage,
-            Self::Check(CheckError::Missing { .. } | CheckError::Nothing(_)) => ErrorKind::Usage,
+            Self::Check(
+                CheckError::Missing { .. } | CheckError::Nothing(_) | CheckError::Stdout(_),
+            ) => ErrorKind::Usage,
             Self::Run(error) => error.kind(),
             Self::NoServer { all_refused: true } => ErrorKind::Refused,
             Self::NoServer { all_refused: false } => ErrorKind::Unreachable,

@@ -12,7 +12,7 @@ use std::{
 };
 
 use self::{examine::examine, repair::repair, report::Total, tally::Repeats};
-use crate::{cli::CheckArgs, report::Failure};
+use crate::{cli::CheckArgs, report::Failure, same_file::FileId, settings::STDOUT};
 
 /// Why recordings are not as they should be.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,8 @@ pub(crate) enum CheckError {
         #[source]
         source: io::Error,
     },
+    #[error("'{}' is where stdout goes, and cannot be checked", .0.display())]
+    Stdout(PathBuf),
     #[error("there is no recording in '{}'", .0.display())]
     Nothing(PathBuf),
     #[error("{bad} of {all} files {} not whole", if *bad == 1 { "is" } else { "are" })]
@@ -41,6 +43,7 @@ impl CheckError {
             Self::Damaged { any_torn: true, .. } => Some(
                 "--repair cuts torn ends off; a run with the cursor file that counts on them does so by itself",
             ),
+            Self::Stdout(_) => Some("send stdout to a file of another name"),
             Self::Damaged { .. } | Self::Missing { .. } | Self::Nothing(_) => None,
         }
     }
@@ -88,11 +91,17 @@ pub(crate) fn run(
 
 /// Adds a file, or all that lie in a folder.
 fn add_files(path: PathBuf, files: &mut Vec<PathBuf>) -> Result<(), CheckError> {
+    // What is printed is no recording, and grows meanwhile.
+    let stdout = FileId::of(STDOUT.as_ref());
+    let is_stdout = |path: &Path| stdout.is_some() && FileId::of(path) == stdout;
     let missing = |path: &Path| {
         let path = path.to_owned();
         |source| CheckError::Missing { path, source }
     };
     let metadata = fs::metadata(&path).map_err(missing(&path))?;
+    if is_stdout(&path) {
+        return Err(CheckError::Stdout(path));
+    }
     if !metadata.is_dir() {
         files.push(path);
         return Ok(());
@@ -110,7 +119,7 @@ fn add_files(path: PathBuf, files: &mut Vec<PathBuf>) -> Result<(), CheckError> 
             // A link is neither: it could lead back here.
             if kind.is_dir() {
                 folders.push(entry.path());
-            } else if kind.is_file() {
+            } else if kind.is_file() && !is_stdout(&entry.path()) {
                 found.insert(entry.path());
             }
         }

@@ -3,7 +3,7 @@
 mod hold;
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -13,13 +13,10 @@ use tokio::task::JoinHandle;
 
 use self::hold::Hold;
 use super::{CursorError, CursorStore, Saved, contents};
-use crate::regular;
+use crate::{regular, same_file::lead};
 
 /// Far above any cursor (some 400 bytes, and 100 more per unfinished file); a larger file is something else.
 const LARGEST: u64 = 4 * 1024 * 1024;
-
-/// As many links one behind the other as the system follows.
-const MOST_LINKS: usize = 40;
 
 /// A cursor file and the lock beside it (`PATH.lock`), which is held until this is dropped.
 #[derive(Debug)]
@@ -43,6 +40,14 @@ impl FileCursor {
             work: None,
             hold: Arc::new(Mutex::new(hold)),
         })
+    }
+
+    /// All files of a cursor at this path: itself, its lock, and what a save writes before it is in place.
+    #[cfg(feature = "cli")]
+    pub(crate) fn files(path: &Path) -> io::Result<[PathBuf; 3]> {
+        let path = lead(path)?;
+        let [lock, fresh] = ["lock", "new"].map(|suffix| hold::beside(&path, suffix));
+        Ok([path, lock, fresh])
     }
 
     /// Whether somebody holds the lock of a cursor file. Nothing is made or changed, and whoever holds it does not notice.
@@ -93,23 +98,6 @@ impl CursorStore for FileCursor {
             Err(failed("save", &self.path)(lost))
         })
     }
-}
-
-/// Where a path leads. Links are followed once, here, so that a save replaces what they point to and not the link; that may be
-/// missing, and is made then.
-fn lead(path: &Path) -> io::Result<PathBuf> {
-    let mut path = path.to_owned();
-    for _ in 0..MOST_LINKS {
-        match fs::canonicalize(&path) {
-            Err(missing) if missing.kind() == io::ErrorKind::NotFound => {}
-            found => return found,
-        }
-        match fs::read_link(&path) {
-            Ok(target) => path = hold::folder(&path).join(target),
-            Err(_) => return Ok(path),
-        }
-    }
-    Err(io::Error::other("too many links lead to it"))
 }
 
 /// A refusal, with what was tried.

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{SettingsError, in_state_directory, source::endpoints};
+use super::{SettingsError, in_state_directory, roles, source::endpoints};
 use crate::{
     cli::{CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
     event::{Origin, Start, micros_since_1970, show_time},
@@ -44,9 +44,13 @@ impl CursorSettings {
     ) -> Result<Self, SettingsError> {
         // A name means the same file here as it does to tail.
         let path = |file| in_state_directory(file, &variable);
+        let path = |file| {
+            let path = path(file);
+            roles::of_cursor(&path).map(|()| path)
+        };
         Ok(match command {
             CursorCommand::Show(ShowArgs { file, json }) => Self::Show {
-                path: path(file),
+                path: path(file)?,
                 json,
             },
             CursorCommand::Set(SetArgs {
@@ -62,7 +66,7 @@ impl CursorSettings {
                 };
                 let target = Target::Start(start, origin);
                 Self::Move {
-                    path: path(file),
+                    path: path(file)?,
                     target,
                     forget_files,
                 }
@@ -72,7 +76,7 @@ impl CursorSettings {
                 duration,
                 files: FilesArgs { forget_files },
             }) => Self::Move {
-                path: path(file),
+                path: path(file)?,
                 target: Target::Back(duration),
                 forget_files,
             },

@@ -118,6 +118,17 @@ pub(crate) enum SettingsError {
         path: PathBuf,
         suffix: String,
     },
+    #[error("'{}' cannot be both {} and {}", path.display(), roles[0], roles[1])]
+    SameFile {
+        path: PathBuf,
+        roles: [&'static str; 2],
+    },
+    #[cfg(feature = "nats")]
+    #[error("stream '{stream}' cannot be both {} and {}", roles[0], roles[1])]
+    SameStream {
+        stream: String,
+        roles: [&'static str; 2],
+    },
     #[error("{0} is for output files")]
     ForFiles(&'static str),
     #[error("{0} is for files that end in .zst or .gz")]
@@ -178,6 +189,9 @@ impl SettingsError {
             Self::Pattern { .. } => Some("write %% for a percent sign".to_owned()),
             Self::Suffix { .. } => Some("end it in .zst or .gz to have it compressed, in .ndjson for plain lines, or pipe stdout into the program that makes it".to_owned()),
             Self::NotCompressed { suffix, .. } => Some(format!("leave .{suffix} off")),
+            Self::SameFile { .. } => Some("give each a file of its own".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::SameStream { .. } => Some("read from one stream, and write to another".to_owned()),
             Self::ForFiles(_) => Some("name one: --output FILE".to_owned()),
             Self::ForCompressed("--checkpoint") => Some("other files are made durable at the pace of the cursor: --save-interval".to_owned()),
             #[cfg(feature = "nats")]

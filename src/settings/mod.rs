@@ -9,6 +9,7 @@ mod filter;
 mod nats;
 mod output;
 mod probe;
+mod roles;
 mod serve;
 mod source;
 #[cfg(feature = "nats")]
@@ -23,6 +24,7 @@ pub(crate) use self::{
     error::SettingsError,
     output::Output,
     probe::ProbeSettings,
+    roles::STDOUT,
     serve::{ServeSettings, Served},
     source::SourceSettings,
     tail::{Cursor, TailSettings},

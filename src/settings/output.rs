@@ -1,6 +1,9 @@
 //! Where events go, from what was typed.
 
-use std::{ffi::OsString, path::Path};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use super::{SettingsError, exec, files};
 use crate::{
@@ -53,11 +56,12 @@ impl Output {
         }
     }
 
-    /// Checks the flags of sinks against each other. Nothing but a file of dead letters is opened.
+    /// Checks the flags of sinks against each other. No output file may be one of `reserved`. Nothing but a file of dead letters is opened.
     pub(super) fn resolve(
         args: OutputArgs,
         file_args: &FileArgs,
         exec_args: ExecArgs,
+        reserved: Vec<PathBuf>,
     ) -> Result<(Self, LineRules), SettingsError> {
         let OutputArgs {
             output,
@@ -78,7 +82,11 @@ impl Output {
                 }
             }
             (None, Some(path)) if path != Path::new("-") => {
-                Self::File(Box::new(files::resolve(path, file_args)?))
+                let settings = files::resolve(path, file_args)?;
+                Self::File(Box::new(FileSettings {
+                    reserved,
+                    ..settings
+                }))
             }
             (None, _) => Self::Stdout { print0 },
         };

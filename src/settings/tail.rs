@@ -7,7 +7,7 @@ use super::nats::{self, Nats};
 use super::{
     Output, SettingsError, SourceSettings,
     filter::{Wanted, or_variable},
-    in_state_directory,
+    in_state_directory, roles,
     source::{Reading, start, time},
 };
 #[cfg(feature = "nats")]
@@ -50,6 +50,8 @@ impl TailSettings {
         variable: impl Fn(&str) -> Option<String>,
         now: SystemTime,
     ) -> Result<Self, SettingsError> {
+        // Before any of them is opened, let alone made.
+        let reserved = roles::of_tail(&args, &variable)?;
         let TailArgs {
             source,
             filter,
@@ -103,7 +105,7 @@ impl TailSettings {
         #[cfg(feature = "nats")]
         let given = nats::given(nats);
         let address = super::output::take_address(&mut output)?;
-        let (output, rules) = Output::resolve(output, &files, exec)?;
+        let (output, rules) = Output::resolve(output, &files, exec, reserved)?;
         #[cfg(feature = "nats")]
         let (output, kept) = {
             let nats = Nats::new(&given, &connection, &variable);
@@ -127,6 +129,8 @@ impl TailSettings {
         };
         let source =
             SourceSettings::resolve(&sources, reading, stream, connection, wanted, &variable)?;
+        #[cfg(feature = "nats")]
+        roles::of_streams(&source, &output, &kept)?;
         let from = beginning(start, &kept, output.is_stream());
         let introduction = introduction(&source.describe(), &filter, hides_kinds, &from);
         let pipeline = PipelineSettings {

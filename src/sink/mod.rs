@@ -125,6 +125,9 @@ pub enum SinkError {
     /// Somebody removed a file that is written to.
     #[error("output file '{}' was removed while it was written to", .0.display())]
     Gone(PathBuf),
+    /// The pattern of output files made the name of another file of the same run.
+    #[error("output file '{}' is used for something else by this run", .0.display())]
+    Reserved(PathBuf),
     /// Another process writes to a file.
     #[error("output file '{}' is written to by another process", .0.display())]
     InUse(PathBuf),
@@ -235,6 +238,7 @@ impl SinkError {
             Self::Nats(error) => error.hint(),
             Self::File { source, .. } => hint_about_file(source.kind()).map(str::to_owned),
             Self::Gone(_) => Some("the cursor stays before what was lost with it; to go on from there all the same, forget the file: rocketman cursor rewind --forget-files".to_owned()),
+            Self::Reserved(_) => Some("give the files of --output names that no other file of the command line can have".to_owned()),
             Self::InUse(_) => Some("give each process an --output of its own; several may append to one file through their shell: >> FILE".to_owned()),
             Self::NameTaken { .. } => Some("move that file away and start again: nothing is lost".to_owned()),
             #[cfg(feature = "nats")]

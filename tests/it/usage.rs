@@ -1,3 +1,4 @@
 //! What is refused before anything is read, since it would lose, overwrite or show what nobody meant.
 
 mod repeated;
+mod roles;

@@ -15,7 +15,7 @@ use std::{
 use tracing::warn;
 
 use super::failed;
-use crate::{STATE, cursor::CursorError, regular};
+use crate::{STATE, cursor::CursorError, regular, same_file::folder};
 
 /// How often a lock is tried for that others only look at, a millisecond apart.
 const PATIENCE: usize = 1000;
@@ -109,13 +109,6 @@ pub(super) fn is_held(path: &Path) -> io::Result<bool> {
         }
     }
     Ok(false)
-}
-
-/// The folder that a file lies in.
-pub(super) fn folder(path: &Path) -> &Path {
-    path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
 }
 
 /// Opens the lock beside a cursor file, or makes it.
@@ -263,7 +256,8 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+/// The name of what lies beside a cursor file.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".");
     name.push(suffix);

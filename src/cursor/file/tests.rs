@@ -1,4 +1,5 @@
 use std::{
+    fs,
     os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink},
     sync::atomic::{AtomicBool, Ordering},
     thread,

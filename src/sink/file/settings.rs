@@ -1,6 +1,10 @@
 //! What a file sink is to do.
 
-use std::{num::NonZeroUsize, path::Path, time::Duration};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::Pattern;
 
@@ -17,6 +21,8 @@ pub struct FileSettings {
     pub checkpoint: Checkpoint,
     /// How many files may be open at once, one for each collection.
     pub max_open_files: NonZeroUsize,
+    /// What something else is written to or read from. No output file is ever one of them, whatever name the pattern makes.
+    pub reserved: Vec<PathBuf>,
     /// Wait until there is room again where a disk is full, rather than fail.
     pub waits_for_room: bool,
 }
@@ -30,6 +36,7 @@ impl FileSettings {
             rotation: Rotation::default(),
             checkpoint: Checkpoint::default(),
             max_open_files: const { NonZeroUsize::new(100).expect("it is not 0") },
+            reserved: Vec::new(),
             waits_for_room: false,
         }
     }

@@ -160,6 +160,17 @@ impl Rocketman {
         Running::new(child, self.folder)
     }
 
+    /// Runs it to its end with a file as its stdout and stderr, and returns its exit code.
+    pub fn run_into(mut self, file: &File) -> Option<i32> {
+        self.command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file.try_clone().unwrap())
+            .status()
+            .unwrap()
+            .code()
+    }
+
     /// Runs it to its end with a terminal as its stderr.
     pub fn run_on_terminal(self) -> Output {
         let (screen, terminal) = Screen::open();

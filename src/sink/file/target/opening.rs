@@ -5,6 +5,7 @@ use std::{fs, io, path::Path};
 use super::{Complete, FileTarget};
 use crate::{
     event::FileMark,
+    same_file::FileId,
     sink::{
         Keeping, Ledger, SinkError,
         file::{
@@ -104,10 +105,14 @@ impl FileTarget {
     ) -> Result<Part, SinkError> {
         let pattern = &self.settings.pattern;
         let (open, complete) = (&self.open, &self.complete);
+        let reserved = self.settings.reserved.iter();
+        let reserved: Vec<_> = reserved.filter_map(|path| FileId::of(path)).collect();
+        let is_reserved =
+            |path: &Path| FileId::of(path).is_some_and(|file| reserved.contains(&file));
         let is_ours = |path: &Path| {
             let complete = complete.iter().map(|complete| &complete.mark);
             let mut marks = open.iter().map(|part| &part.mark).chain(complete);
-            marks.any(|mark| mark.path == path)
+            marks.any(|mark| mark.path == path) || is_reserved(path)
         };
         let first = slot.name(1);
         self.folders
@@ -118,6 +123,10 @@ impl FileTarget {
             _ => 0,
         };
         let name = slot.name(number);
+        let path = partial(&name, None);
+        if is_reserved(&name) || is_reserved(&path) {
+            return Err(SinkError::Reserved(name));
+        }
         // A file that was put aside is gone on with, as long as no saved cursor counts it as complete.
         let is_aside = |complete: &Complete| {
             name_of(&complete.mark.path).is_some_and(|(known, _)| known == name)
@@ -136,7 +145,6 @@ impl FileTarget {
         if !slot.is_numbered() && disk::inode(&name)?.is_some() {
             return self.go_on_with(slot, &name);
         }
-        let path = partial(&name, None);
         let create = || appending().create_new(true).open(&path);
         let file = match self.disk.attempt("make", &path, create) {
             // What nobody has open was put right already.

@@ -1,0 +1,197 @@
+//! Files and streams of one command line that something is written to: none has two roles, for one would overwrite the other.
+
+use std::path::{Path, PathBuf};
+
+#[cfg(feature = "nats")]
+use super::{Cursor, Output, SourceSettings};
+use super::{SettingsError, in_state_directory};
+#[cfg(feature = "nats")]
+use crate::cli::NatsArgs;
+use crate::{
+    cli::{ExecArgs, FileArgs, OnExecErrorArg, TailArgs},
+    cursor::FileCursor,
+    same_file::FileId,
+    sink::Pattern,
+};
+
+/// Where stdout and stderr go, also where they were redirected to a file.
+pub(crate) const STDOUT: &str = "/dev/stdout";
+const STDERR: &str = "/dev/stderr";
+
+/// A file, and what it is on the command line.
+struct Role {
+    what: &'static str,
+    path: PathBuf,
+    is_written: bool,
+}
+
+impl Role {
+    fn written(what: &'static str, path: impl Into<PathBuf>) -> Self {
+        Self {
+            what,
+            path: path.into(),
+            is_written: true,
+        }
+    }
+
+    fn read(what: &'static str, path: impl Into<PathBuf>) -> Self {
+        Self {
+            is_written: false,
+            ..Self::written(what, path)
+        }
+    }
+}
+
+/// Refuses a file in two roles of `rocketman tail`, and returns those that no output file may be.
+pub(super) fn of_tail(
+    args: &TailArgs,
+    variable: &impl Fn(&str) -> Option<String>,
+) -> Result<Vec<PathBuf>, SettingsError> {
+    let mut roles = standard();
+    if let Some(path) = &args.position.cursor_file {
+        add_cursor(in_state_directory(path.clone(), variable), &mut roles);
+    }
+    if let Some(path) = &args.output.bad_events {
+        let mut aside = path.clone().into_os_string();
+        aside.push(".1");
+        roles.push(Role::written("--bad-events", path));
+        roles.push(Role::written("what --bad-events puts aside", aside));
+    }
+    let ExecArgs { on_exec_error, .. } = &args.exec;
+    if let Some(OnExecErrorArg::DeadLetter(path)) = on_exec_error {
+        roles.push(Role::written("the file of --on-exec-error", path));
+    }
+    for list in &args.filter.did {
+        roles.extend(list.strip_prefix('@').map(|path| Role::read("--did", path)));
+    }
+    #[cfg(feature = "nats")]
+    add_credentials(&args.nats, &mut roles);
+    check(&roles)?;
+    let others = roles.iter().map(|role| role.path.clone()).collect();
+    if let Some(path) = fixed_output(args) {
+        roles.push(Role::written("--output", path));
+        check(&roles)?;
+    }
+    Ok(others)
+}
+
+/// Refuses what is printed of a cursor in the cursor itself.
+pub(super) fn of_cursor(path: &Path) -> Result<(), SettingsError> {
+    let mut roles = standard();
+    add_cursor(path.to_owned(), &mut roles);
+    check(&roles)
+}
+
+fn standard() -> Vec<Role> {
+    vec![
+        Role::written("stdout", STDOUT),
+        Role::written("stderr", STDERR),
+    ]
+}
+
+fn add_cursor(path: PathBuf, roles: &mut Vec<Role>) {
+    let names = [
+        "--cursor-file",
+        "the lock of --cursor-file",
+        "the next version of --cursor-file",
+    ];
+    // A path that leads nowhere is refused where it is opened.
+    let files = FileCursor::files(&path).into_iter().flatten();
+    roles.extend(
+        names
+            .into_iter()
+            .zip(files)
+            .map(|(what, path)| Role::written(what, path)),
+    );
+}
+
+#[cfg(feature = "nats")]
+fn add_credentials(args: &NatsArgs, roles: &mut Vec<Role>) {
+    let files = [
+        ("--creds", &args.creds),
+        ("--nkey", &args.nkey),
+        ("--tlscert", &args.tlscert),
+        ("--tlskey", &args.tlskey),
+        ("--tlsca", &args.tlsca),
+    ];
+    for (what, path) in files {
+        roles.extend(path.as_ref().map(|path| Role::read(what, path)));
+    }
+}
+
+/// The one file of `--output`, if it is one. The names of a pattern are looked at when they are made.
+fn fixed_output(args: &TailArgs) -> Option<PathBuf> {
+    let FileArgs {
+        rotate_size,
+        rotate_every,
+        rotate_count,
+        ..
+    } = args.files;
+    let rotates = rotate_size.is_some() || rotate_every.is_some() || rotate_count.is_some();
+    let path = args.output.output.as_deref();
+    let path = path.filter(|path| *path != Path::new("-") && !rotates)?;
+    Pattern::parse(path).ok()?.as_fixed()
+}
+
+/// Refuses two roles of which one is written to. What is only read may be the same, and stdout and stderr often are.
+fn check(roles: &[Role]) -> Result<(), SettingsError> {
+    let known: Vec<_> = roles
+        .iter()
+        .map(|role| (role, FileId::of(&role.path)))
+        .collect();
+    for (at, (role, id)) in known.iter().enumerate() {
+        let before = known.iter().take(at).find(|(other, other_id)| {
+            let are_standard = other.what == "stdout" && role.what == "stderr";
+            id.is_some() && id == other_id && (role.is_written || other.is_written) && !are_standard
+        });
+        if let Some((other, _)) = before {
+            return Err(SettingsError::SameFile {
+                path: role.path.clone(),
+                roles: [other.what, role.what],
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a stream in two roles: what was written to the one that is read would come back for ever, and a bucket is a stream too.
+#[cfg(feature = "nats")]
+pub(super) fn of_streams(
+    source: &SourceSettings,
+    output: &Output,
+    cursor: &Cursor,
+) -> Result<(), SettingsError> {
+    let source = match source {
+        SourceSettings::Nats(settings) => Some(("SOURCE", &settings.connection, &settings.stream)),
+        SourceSettings::Jetstream(_) | SourceSettings::Demo(..) => None,
+    };
+    let output = match output {
+        Output::Nats(settings) => Some(("--output", &settings.nats, &settings.stream)),
+        Output::Stdout { .. } | Output::File(_) | Output::Exec { .. } => None,
+    };
+    let bucket = match cursor {
+        Cursor::Kv(settings) => Some((settings, format!("KV_{}", settings.address.bucket))),
+        Cursor::Nowhere | Cursor::File(_) => None,
+    };
+    let cursor = bucket
+        .as_ref()
+        .map(|(settings, stream)| ("--cursor-kv", &settings.nats, stream));
+    for (one, other) in [(source, output), (source, cursor), (output, cursor)] {
+        let (Some((one, at, stream)), Some((other, other_at, other_stream))) = (one, other) else {
+            continue;
+        };
+        let is_same_account = at.login == other_at.login
+            && at.js_domain == other_at.js_domain
+            && at
+                .servers
+                .iter()
+                .any(|server| other_at.servers.contains(server));
+        if is_same_account && stream == other_stream {
+            return Err(SettingsError::SameStream {
+                stream: stream.clone(),
+                roles: [one, other],
+            });
+        }
+    }
+    Ok(())
+}
