@@ -47,6 +47,8 @@ pub struct Pipeline<S, K, C = NoCursor> {
     settings: PipelineSettings,
     stats: Arc<Stats>,
     ledger: Ledger,
+    /// The source yields no more than the sink works on at once, which is this much.
+    held_to: Option<usize>,
 }
 
 impl<S: Source, K: Sink> Pipeline<S, K> {
@@ -60,6 +62,7 @@ impl<S: Source, K: Sink> Pipeline<S, K> {
             settings: PipelineSettings::default(),
             stats: Arc::default(),
             ledger: Ledger::default(),
+            held_to: None,
         }
     }
 }
@@ -82,6 +85,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             settings,
             stats,
             ledger,
+            held_to,
         } = self;
         Pipeline {
             source,
@@ -91,6 +95,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             settings,
             stats,
             ledger,
+            held_to,
         }
     }
 
@@ -154,7 +159,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             (_, finished) => finished,
         };
         self.stats.set_accepted(accepted);
-        self.source.settle().await;
+        self.source.settle(flowed.is_ok() && finished.is_ok()).await;
         let ended = match (flowed, finished) {
             (Err(Error::Sink(SinkError::Closed)), _)
             | (Ok(_), Err(Error::Sink(SinkError::Closed))) => Ended::OutputClosed,
@@ -179,6 +184,11 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
     async fn begin(&mut self) -> Result<(), Error> {
         self.stats.set_sink(self.sink.name());
         self.source.hear(self.keeper.accepted());
+        if let Some(at_once) = self.sink.at_once()
+            && self.source.hold_to(at_once, self.ledger.at_work())
+        {
+            self.held_to = Some(at_once.get());
+        }
         let mut files = Vec::new();
         let mut keeping = if self.keeper.keeps() {
             Keeping::Anew
@@ -272,10 +282,16 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         clock: &mut SaveClock,
         watch: &mut Watch,
     ) -> Result<Option<Ended>, Error> {
+        let mut at_work = self.ledger.at_work();
         // One future across saves: a connect in progress is not begun anew.
         let mut next = pin!(self.source.next_batch(batch));
         loop {
             let has_news = self.keeper.has_news();
+            let n_at_work = *at_work.borrow_and_update();
+            let is_full = self.held_to.is_some_and(|at_once| n_at_work >= at_once);
+            if is_full {
+                self.stats.set_alive_until(Instant::now() + SLOW_SINK);
+            }
             tokio::select! {
                 biased;
                 ended = ending.wanted() => return Ok(Some(ended)),
@@ -285,6 +301,10 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                     Flow::EndAssumed => Some(Ended::EndAssumed),
                 }),
                 error = self.sink.failed() => return Err(error.into()),
+                Ok(()) = at_work.changed(), if self.held_to.is_some() => {
+                    self.keeper.settle(self.ledger.accepted());
+                    watch.begin_wait(true, Instant::now());
+                }
                 saved = self.keeper.finished() => {
                     clock.note(saved, &self.keeper, &self.ledger, &self.stats)?;
                     clock.tell(&mut self.sink, &self.ledger)?;
@@ -293,7 +313,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                     let (sink, keeper) = (&mut self.sink, &mut self.keeper);
                     clock.tick(sink, keeper, &self.ledger, &self.stats).await?;
                 }
-                error = watch.standstill(&self.stats) => return Err(error),
+                error = watch.standstill(&self.stats, is_full) => return Err(error),
             }
         }
     }

@@ -86,10 +86,14 @@ impl Watch {
     }
 
     /// Resolves when no event has come for too long, or the stream has fallen behind while no connection stands. Awaited while an
-    /// event is waited for; while a connection stands and nothing is there to read, nothing is late.
+    /// event is waited for; while a connection stands and nothing is there to read, nothing is late. Where the sink `is_full` no event
+    /// is asked for, and none is missed.
     ///
     /// Cancel safety: it counts from the last event, whenever it is asked.
-    pub(super) async fn standstill(&mut self, stats: &Stats) -> Error {
+    pub(super) async fn standstill(&mut self, stats: &Stats, is_full: bool) -> Error {
+        if is_full {
+            return self.behind(stats).await;
+        }
         let over = self
             .idle_timeout
             .and_then(|limit| Some((limit, self.last_event.checked_add(limit)?)));

@@ -3,6 +3,8 @@
 //! That is what a crash in the wrong moment does, and it is rare. Whoever takes events can prove with this that they cope with
 //! one that comes again.
 
+use std::num::NonZeroUsize;
+
 use fastrand::Rng;
 
 use super::{Ledger, Sink, SinkError};
@@ -120,6 +122,10 @@ impl<S: Sink> Fated<S> {
 impl<S: Sink> Sink for Fated<S> {
     fn name(&self) -> String {
         self.sink.name()
+    }
+
+    fn at_once(&self) -> Option<NonZeroUsize> {
+        self.sink.at_once()
     }
 
     async fn reached(&mut self, saved: Option<&Place>) -> Result<Option<Position>, SinkError> {

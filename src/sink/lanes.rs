@@ -53,6 +53,8 @@ pub(crate) struct Lanes<T> {
     /// Events that may begin.
     ready: BinaryHeap<Reverse<u64>>,
     n_begun: usize,
+    /// Events that are not done.
+    n_open: usize,
     bytes: usize,
 }
 
@@ -82,6 +84,7 @@ impl<T> Lanes<T> {
             lasts: HashMap::new(),
             ready: BinaryHeap::new(),
             n_begun: 0,
+            n_open: 0,
             bytes: 0,
         }
     }
@@ -106,6 +109,11 @@ impl<T> Lanes<T> {
         self.slots.is_empty()
     }
 
+    /// How many events were put in and are not done.
+    pub(crate) fn n_open(&self) -> usize {
+        self.n_open
+    }
+
     /// How many events have begun and are not done.
     #[cfg(test)]
     pub(crate) fn n_begun(&self) -> usize {
@@ -127,6 +135,7 @@ impl<T> Lanes<T> {
             next: None,
             bytes,
         });
+        self.n_open += 1;
         self.bytes += bytes;
         match before.and_then(|before| self.slot(before)) {
             Some(before) => before.next = Some(number),
@@ -160,6 +169,7 @@ impl<T> Lanes<T> {
             lane, next, bytes, ..
         } = *slot;
         self.n_begun -= 1;
+        self.n_open -= 1;
         self.bytes -= bytes;
         match (next, lane) {
             (Some(next), _) => self.ready.push(Reverse(next)),
@@ -181,6 +191,7 @@ impl<T> Lanes<T> {
         let is_waiting = |slot: &Slot<T>| matches!(slot.state, State::Waiting(_));
         while self.slots.back().is_some_and(is_waiting) {
             let slot = self.slots.pop_back();
+            self.n_open -= 1;
             self.bytes -= slot.map_or(0, |slot| slot.bytes);
         }
         let end = self.n_done + self.slots.len() as u64;

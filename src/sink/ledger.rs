@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::FileMark;
@@ -23,6 +24,8 @@ struct Entries {
     saved: Mutex<Vec<FileMark>>,
     keeping: Mutex<Keeping>,
     stop: CancellationToken,
+    /// How many events the sink works on.
+    at_work: watch::Sender<usize>,
     /// The first event that is never accepted; 0 for none.
     refused: AtomicU64,
 }
@@ -65,6 +68,18 @@ impl Ledger {
     /// How many events are accepted.
     pub fn accepted(&self) -> u64 {
         self.0.accepted.load(Ordering::Acquire)
+    }
+
+    /// Says how many events the sink works on at this moment: what it has taken and is not done with, whether that is accepted yet or not.
+    /// For a sink that says how many it works on [at once](super::Sink::at_once).
+    pub fn set_at_work(&self, n: usize) {
+        let change = |at_work: &mut usize| std::mem::replace(at_work, n) != n;
+        self.0.at_work.send_if_modified(change);
+    }
+
+    /// How many events the sink works on, and when that changes.
+    pub(crate) fn at_work(&self) -> watch::Receiver<usize> {
+        self.0.at_work.subscribe()
     }
 
     /// Whether the places are saved, and whether the run goes on from a saved one.

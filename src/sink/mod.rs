@@ -12,7 +12,7 @@ pub mod nats;
 mod stdout;
 mod writer;
 
-use std::{io, path::PathBuf};
+use std::{io, num::NonZeroUsize, path::PathBuf};
 
 #[cfg(feature = "cli")]
 pub(crate) use self::exec::name_in;
@@ -51,6 +51,13 @@ pub trait Sink: Send {
     /// writes files cuts them back to that, and notes in the ledger how long they now are.
     fn begin(&mut self, _files: &[FileMark], _ledger: &Ledger) -> Result<(), SinkError> {
         Ok(())
+    }
+
+    /// How many events it works on at the same time, where each takes its time: one more would only wait. `None` where it takes
+    /// whatever is ready. A source that others read too yields no more than that, less what the sink says to
+    /// [work on](Ledger::set_at_work).
+    fn at_once(&self) -> Option<NonZeroUsize> {
+        None
     }
 
     /// Takes events from the front of the batch (see [`Batch::take`]): at least one, and all if that is quickly done.
@@ -289,6 +296,16 @@ impl Sink for AnySink {
             Self::Exec(sink) => sink.name(),
             #[cfg(feature = "nats")]
             Self::Nats(sink) => sink.name(),
+        }
+    }
+
+    fn at_once(&self) -> Option<NonZeroUsize> {
+        match self {
+            Self::Stdout(sink) => sink.at_once(),
+            Self::File(sink) => sink.at_once(),
+            Self::Exec(sink) => sink.at_once(),
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.at_once(),
         }
     }
 

@@ -5,7 +5,7 @@ pub mod jetstream;
 #[cfg(feature = "nats")]
 pub mod nats;
 
-use std::convert::Infallible;
+use std::{convert::Infallible, num::NonZeroUsize};
 
 use tokio::sync::watch;
 
@@ -68,13 +68,21 @@ pub trait Source: Send {
     /// sources whose other side wants to know.
     fn hear(&mut self, _accepted: watch::Receiver<Option<Point>>) {}
 
+    /// Is told how many events the sink works on at the same time (see [`Sink::at_once`](crate::sink::Sink::at_once)), and what will
+    /// tell how many those are at each moment. Called at most once, before the first batch, where the sink knows. Returns whether it
+    /// will yield no more than there is room for.
+    fn hold_to(&mut self, _at_once: NonZeroUsize, _at_work: watch::Receiver<usize>) -> bool {
+        false
+    }
+
     /// Takes leave of the other side, quickly and without a promise. No batch is asked for afterwards.
     fn close(&mut self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
 
-    /// Tells the other side what was accepted since: the sink has come to its end. Quick too, and the very last that is asked.
-    fn settle(&mut self) -> impl Future<Output = ()> + Send {
+    /// Tells the other side what was accepted since: the sink has come to its end. What it has not accepted it never will; unless
+    /// something failed (`is_clean`), nothing of that was begun. Quick too, and the very last that is asked.
+    fn settle(&mut self, _is_clean: bool) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
 }
@@ -235,11 +243,19 @@ impl Source for AnySource {
         }
     }
 
-    async fn settle(&mut self) {
+    fn hold_to(&mut self, at_once: NonZeroUsize, at_work: watch::Receiver<usize>) -> bool {
         match self {
-            Self::Jetstream(source) => source.settle().await,
+            Self::Jetstream(source) => source.hold_to(at_once, at_work),
             #[cfg(feature = "nats")]
-            Self::Nats(source) => source.settle().await,
+            Self::Nats(source) => source.hold_to(at_once, at_work),
+        }
+    }
+
+    async fn settle(&mut self, is_clean: bool) {
+        match self {
+            Self::Jetstream(source) => source.settle(is_clean).await,
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.settle(is_clean).await,
         }
     }
 

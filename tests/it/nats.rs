@@ -5,6 +5,7 @@ mod connection;
 mod cursor;
 mod hostile;
 mod login;
+mod queue;
 mod rotation;
 mod sink;
 pub(crate) mod source;

@@ -17,6 +17,7 @@ mod voice;
 
 use std::{
     ffi::OsString,
+    num::NonZeroUsize,
     sync::{Arc, Mutex},
 };
 
@@ -150,6 +151,7 @@ impl ExecSink {
         for (ticket, outcome) in through {
             result = result.and(self.settle(ticket, outcome));
         }
+        self.ledger.set_at_work(self.lanes.n_open());
         // Told before anything is waited for: who waits may be dropped.
         result?;
         self.flush().await
@@ -230,6 +232,10 @@ impl Sink for ExecSink {
         format!("program '{}'", self.program.display())
     }
 
+    fn at_once(&self) -> Option<NonZeroUsize> {
+        Some(self.settings.at_once())
+    }
+
     fn begin(&mut self, _files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
         self.ledger = ledger.clone();
         if self.settings.has_output && !self.settings.prints_alone() {
@@ -255,6 +261,7 @@ impl Sink for ExecSink {
             self.take(batch);
             self.begin_ready();
         }
+        ledger.set_at_work(self.lanes.n_open());
         while !self.is_ready() {
             tokio::select! {
                 stepped = self.step() => stepped?,

@@ -37,6 +37,14 @@ impl ExecSettings {
         self.jobs == NonZeroUsize::MIN && !self.lives_on()
     }
 
+    /// How many events have a program at the same time.
+    pub(super) fn at_once(&self) -> NonZeroUsize {
+        match self.mode {
+            ExecMode::Event => self.jobs,
+            ExecMode::Stream { in_flight } => in_flight.saturating_mul(self.jobs),
+        }
+    }
+
     /// How much may be in hand.
     pub(super) fn limits(&self) -> LaneLimits {
         let jobs = self.jobs.get();

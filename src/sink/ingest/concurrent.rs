@@ -83,6 +83,7 @@ impl Concurrent {
             taken += 1;
         }
         batch.take(taken);
+        self.ledger.set_at_work(self.lanes.n_open());
         Ok(())
     }
 
@@ -144,6 +145,7 @@ impl Concurrent {
         }
         self.ledger.accept(self.lanes.end(ticket));
         self.begin_ready();
+        self.ledger.set_at_work(self.lanes.n_open());
         Ok(())
     }
 }

@@ -54,7 +54,7 @@ mod deliver;
 mod ingestor;
 mod route;
 
-use std::time::Duration;
+use std::{num::NonZeroUsize, time::Duration};
 
 use tokio::{task::yield_now, time::Instant};
 
@@ -236,6 +236,10 @@ impl Ingest {
 impl Sink for Ingest {
     fn name(&self) -> String {
         "ingestors".to_owned()
+    }
+
+    fn at_once(&self) -> Option<NonZeroUsize> {
+        NonZeroUsize::new(self.jobs)
     }
 
     fn begin(&mut self, _files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {

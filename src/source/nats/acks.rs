@@ -71,6 +71,12 @@ impl Acks {
         std::mem::take(&mut self.useless)
     }
 
+    /// Forgets all that were delivered and not accepted. Returns where each is answered.
+    pub(super) fn take_all(&mut self) -> Vec<Subject> {
+        self.order.clear();
+        self.replies.drain().map(|(_, reply)| reply).collect()
+    }
+
     /// Where each message that waits is answered.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &Subject> {
         self.replies.values()

@@ -16,8 +16,9 @@ use crate::{
 /// How long the server waits for the acknowledgement of a message before it gives it to somebody again; its own default.
 const ACK_WAIT: Duration = Duration::from_secs(30);
 
-/// So many messages may be without acknowledgement, all workers together. A guess: ten have a full share each.
-const MAX_ACK_PENDING: u32 = 1500;
+/// So many messages may be without acknowledgement, all workers together: what a worker has written and not made durable, and what
+/// waits because nobody could deliver it. A guess.
+const MAX_ACK_PENDING: u32 = 10_000;
 
 /// However short the server waits, it is not told of progress more often.
 const LEAST_PROGRESS: Duration = Duration::from_millis(100);

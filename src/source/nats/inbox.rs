@@ -17,7 +17,7 @@ use super::{
     delivery::Delivery,
     reader::{Counts, Reader},
     settings::SILENCE,
-    window::Window,
+    window::{Room, Window},
 };
 use crate::{
     error::printable,
@@ -63,6 +63,8 @@ impl Lost {
 pub(super) struct Inbox {
     subscriber: Subscriber,
     pub(super) window: Window,
+    /// What the sink has room for, where that is counted.
+    pub(super) room: Option<Room>,
     /// The number that is due among all that this consumer is delivered.
     due: u64,
     /// What is owed, where others are delivered of the same consumer; its numbers are then not all ours.
@@ -93,14 +95,26 @@ pub(super) enum Drained {
 }
 
 impl Inbox {
-    pub(super) fn new(subscriber: Subscriber, window: Window, acks: Option<Acks>) -> Self {
+    pub(super) fn new(
+        subscriber: Subscriber,
+        window: Window,
+        room: Option<Room>,
+        acks: Option<Acks>,
+    ) -> Self {
         Self {
             subscriber,
             window,
+            room,
             due: 1,
             acks,
             unread: VecDeque::new(),
         }
+    }
+
+    /// How many more messages it is time to ask for; 0 for none.
+    pub(super) fn wanting(&self, batch: &Batch) -> u64 {
+        let at_work = self.room.as_ref().map_or(0, |room| *room.at_work.borrow());
+        self.window.wanting(at_work + batch.len())
     }
 
     /// Takes messages until none is ready, the batch is full, or something else is to be done. From `may_look` on the stream may be
@@ -125,7 +139,7 @@ impl Inbox {
         match drained {
             Some(drained) => Poll::Ready(drained),
             None if batch.reached().is_some() => Poll::Ready(Drained::Batch),
-            None if self.window.is_low() => Poll::Ready(Drained::Low),
+            None if self.wanting(batch) > 0 => Poll::Ready(Drained::Low),
             None => Poll::Pending,
         }
     }
@@ -219,6 +233,16 @@ impl Inbox {
     /// Takes in what has come, so that it can be spoken of although nobody reads it yet. It is no more than what was asked for.
     pub(super) fn gather(&mut self) {
         while let Some(Some(message)) = self.subscriber.next().now_or_never() {
+            self.unread.push_back(message);
+        }
+    }
+
+    /// Wants no more, and takes in what is on its way.
+    pub(super) async fn gather_rest(&mut self) {
+        if self.subscriber.drain().await.is_err() {
+            return;
+        }
+        while let Some(message) = self.subscriber.next().await {
             self.unread.push_back(message);
         }
     }

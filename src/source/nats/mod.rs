@@ -14,7 +14,7 @@ mod settings;
 mod track;
 mod window;
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use async_nats::jetstream::stream::RetentionPolicy;
 use tokio::{
@@ -31,6 +31,7 @@ use self::{
     session::Session,
     settings::SILENCE,
     track::{From, Track},
+    window::Room,
 };
 pub use self::{
     line::{Enveloped, Enveloping},
@@ -85,6 +86,8 @@ pub struct NatsSource {
     pace: Pace,
     /// Up to where everything is accepted.
     accepted: watch::Receiver<Option<Point>>,
+    /// What the sink has room for, where that is counted.
+    room: Option<Room>,
     /// What is owed to a durable consumer, while no session has it.
     acks: Option<Acks>,
 }
@@ -122,6 +125,7 @@ impl NatsSource {
             brought: false,
             pace: Pace::new(),
             accepted: watch::channel(None).1,
+            room: None,
             acks: None,
             settings,
         }
@@ -187,10 +191,19 @@ impl NatsSource {
             host: self.host.clone(),
             instance: Some(state.instance),
         };
-        let acks = self.settings.durable.as_ref().map(|_| self.acks.take());
-        let acks = acks.map(Option::unwrap_or_default);
         let accepted = self.accepted.clone();
-        let session = Session::open(connection, &wanted, origin, from, acks, accepted).await?;
+        let mut session = Session::open(
+            connection,
+            &wanted,
+            origin,
+            from,
+            accepted,
+            self.room.clone(),
+        )
+        .await?;
+        if let Some(acks) = self.acks.take() {
+            session.owe(acks);
+        }
         let stream = &self.host;
         match from {
             _ if wanted.durable.is_some() => {
@@ -360,18 +373,33 @@ impl Source for NatsSource {
         }
     }
 
+    fn hold_to(&mut self, at_once: NonZeroUsize, at_work: watch::Receiver<usize>) -> bool {
+        if self.settings.durable.is_none() {
+            return false;
+        }
+        self.room = Some(Room { at_once, at_work });
+        true
+    }
+
     fn hear(&mut self, accepted: watch::Receiver<Option<Point>>) {
         self.accepted = accepted;
     }
 
-    async fn settle(&mut self) {
+    async fn settle(&mut self, is_clean: bool) {
         let (Some(acks), Some(connection)) = (&mut self.acks, &self.connection) else {
             return;
         };
         let point = *self.accepted.borrow_and_update();
         let done = point.map_or_else(Vec::new, |point| acks.accept(&point));
+        // What may be the reason of a failure is not given to the next worker at once.
+        let left = if is_clean {
+            acks.take_all()
+        } else {
+            Vec::new()
+        };
         let last = async {
             acks::tell(connection, done, Word::Done).await;
+            acks::tell(connection, left, Word::GivenBack).await;
             connection.client().flush().await.ok();
         };
         timeout(LAST_ACKS, last).await.ok();

@@ -17,7 +17,7 @@ use super::{
     inbox::{Drained, Held, Inbox, Lost, too_young},
     reader::{Counts, Reader},
     track::{From, Gap},
-    window::Window,
+    window::{Room, Share, Window},
 };
 use crate::{
     event::{Batch, Origin, Point, now_us},
@@ -28,11 +28,14 @@ use crate::{
 /// How many messages are asked for at once: more brings nothing (reference, section 5), and twice as many may wait in memory.
 const BATCH: u64 = 1000;
 
-/// The same where others want their share: what one of them has waiting nobody else is given.
-const SHARE: u64 = 100;
+/// The same where others want their share, and the sink takes batches: what one of them has waiting nobody else is given.
+const SHARE: u64 = 64;
 
 /// How long taking leave may take.
 const FAREWELL: Duration = Duration::from_millis(250);
+
+/// The same where messages are given back: what is on its way has to come first.
+const GIVING_BACK: Duration = Duration::from_secs(2);
 
 /// How often a stream is looked at because numbers are left out, where that ends nothing.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -79,8 +82,8 @@ impl Session {
         wanted: &Wanted,
         origin: Origin,
         from: From,
-        acks: Option<Acks>,
         accepted: watch::Receiver<Option<Point>>,
+        room: Option<Room>,
     ) -> Result<Self, NatsError> {
         let status = connection.status();
         let losses = status.borrow().losses;
@@ -96,14 +99,19 @@ impl Session {
             None => Consumer::make(connection, wanted, from).await?,
         };
         let now = Instant::now();
+        let acks = wanted.durable.as_ref().map(|_| Acks::default());
         let progress = acks.is_some().then(|| info.progress());
-        let batch = if acks.is_some() { SHARE } else { BATCH };
-        let window = Window::new(batch, wanted.silence / 3);
+        let share = match (&acks, &room) {
+            (None, _) => Share::Alone(BATCH),
+            (Some(_), None) => Share::Batch(SHARE),
+            (Some(_), Some(room)) => Share::AtOnce(room.at_once.get() as u64),
+        };
+        let window = Window::new(share, wanted.silence / 3);
         Ok(Self {
             connection: connection.clone(),
             status,
             losses,
-            inbox: Inbox::new(subscriber, window, acks),
+            inbox: Inbox::new(subscriber, window, room, acks),
             next: consumer.next(),
             consumer,
             silence: wanted.silence,
@@ -118,6 +126,11 @@ impl Session {
             accepted,
             progress: progress.map(|every| (every, now + every)),
         })
+    }
+
+    /// Takes over what is still owed to the consumer.
+    pub(super) fn owe(&mut self, acks: Acks) {
+        self.inbox.acks = Some(acks);
     }
 
     /// The consumer on the server.
@@ -161,7 +174,7 @@ impl Session {
                 }
             }
             self.acknowledge().await;
-            self.ask().await?;
+            self.ask(batch).await?;
             match self.drain(reader, batch).await {
                 Drained::Batch => return Ok(Flow::More),
                 Drained::Low => {}
@@ -184,17 +197,24 @@ impl Session {
     }
 
     /// Asks for more while too little is outstanding.
-    async fn ask(&mut self) -> Result<(), Lost> {
+    async fn ask(&mut self, batch: &Batch) -> Result<(), Lost> {
         let client = self.connection.client();
-        while self.inbox.window.is_low() {
-            let request = self.inbox.window.request().into();
+        loop {
+            let wanting = self.inbox.wanting(batch);
+            if wanting == 0 {
+                return Ok(());
+            }
+            if self.inbox.window.awaits_nothing() {
+                // The server had nothing to say, heartbeats included.
+                self.last_frame = Instant::now();
+            }
+            let request = self.inbox.window.request(wanting).into();
             client
                 .publish_with_reply(self.next.clone(), self.reply_to.clone(), request)
                 .await
                 .map_err(|_| Lost::Ended)?;
-            self.inbox.window.asked();
+            self.inbox.window.asked(wanting);
         }
-        Ok(())
     }
 
     /// Takes what is there, or waits for it.
@@ -211,6 +231,9 @@ impl Session {
                 silence,
                 ..
             } = self;
+            let is_asked = !inbox.window.awaits_nothing();
+            let mut room = inbox.room.as_ref().map(|room| room.at_work.clone());
+            room.iter_mut().for_each(watch::Receiver::mark_unchanged);
             let quiet_until = *last_frame + *silence;
             let drained = poll_fn(|cx| inbox.poll_drain(cx, reader, batch, *next_look, last_frame));
             tokio::select! {
@@ -224,9 +247,10 @@ impl Session {
                 }
                 () = lost(status, *losses) => return Drained::Lost(Lost::Disconnected),
                 () = is_owed(accepted, progress.as_ref()) => self.acknowledge().await,
-                () = sleep_until(quiet_until) => {}
+                () = changed(&mut room) => return Drained::Low,
+                () = sleep_until(quiet_until), if is_asked => {}
             }
-            if self.last_frame.elapsed() >= self.silence {
+            if is_asked && self.last_frame.elapsed() >= self.silence {
                 return Drained::Lost(Lost::Silent(self.silence));
             }
         }
@@ -344,9 +368,10 @@ impl Session {
     /// is still owed is returned.
     pub(super) async fn close(mut self) -> Option<Acks> {
         self.acknowledge().await;
-        self.inbox.gather();
+        let is_shared = self.inbox.acks.is_some();
         let farewell = async {
-            if self.inbox.acks.is_some() {
+            if is_shared {
+                self.inbox.gather_rest().await;
                 let unread: Vec<_> = self.inbox.unread_replies().cloned().collect();
                 acks::tell(&self.connection, unread, Word::GivenBack).await;
             } else {
@@ -355,7 +380,8 @@ impl Session {
             }
             self.connection.client().flush().await.ok();
         };
-        timeout(FAREWELL, farewell).await.ok();
+        let limit = if is_shared { GIVING_BACK } else { FAREWELL };
+        timeout(limit, farewell).await.ok();
         self.into_acks()
     }
 }
@@ -366,6 +392,16 @@ async fn lost(status: &mut watch::Receiver<Status>, losses: u64) {
     if changed.await.is_err() {
         std::future::pending::<()>().await;
     }
+}
+
+/// Resolves when the sink works on more or less than before; never where that is not counted.
+async fn changed(at_work: &mut Option<watch::Receiver<usize>>) {
+    if let Some(at_work) = at_work
+        && at_work.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Resolves when the server is to be told something; never where nothing is owed.

@@ -1,9 +1,10 @@
 //! How much of what was asked for is still to come.
 
-use std::time::Duration;
+use std::{num::NonZeroUsize, time::Duration};
 
 use async_nats::HeaderMap;
 use serde::Serialize;
+use tokio::sync::watch;
 
 /// How long the server keeps a request that it cannot fulfil.
 const EXPIRES: Duration = Duration::from_secs(30);
@@ -14,10 +15,33 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// No server takes a message as large as this (64 MiB, with its head).
 const MOST_BYTES: u64 = 128 * 1024 * 1024;
 
+/// So many requests may wait at a server at the same time; it takes 512 for all workers together.
+const MOST_REQUESTS: u64 = 8;
+
+/// What a sink has room for that works on each message.
+#[derive(Debug, Clone)]
+pub(super) struct Room {
+    /// How many messages it works on at the same time.
+    pub(super) at_once: NonZeroUsize,
+    /// How many it works on now.
+    pub(super) at_work: watch::Receiver<usize>,
+}
+
+/// How much of a consumer is wanted at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Share {
+    /// Nobody else reads it: so many messages a request, and the next one in time.
+    Alone(u64),
+    /// Others read it too: so many messages on their way, the batch that a sink takes.
+    Batch(u64),
+    /// Others read it too, and the sink works on each: so many messages that are on their way or not done.
+    AtOnce(u64),
+}
+
 /// What is asked for, and how much of it is outstanding.
 #[derive(Debug)]
 pub(super) struct Window {
-    batch: u64,
+    share: Share,
     max_bytes: u64,
     heartbeat: Duration,
     outstanding: u64,
@@ -36,9 +60,9 @@ struct Request {
 }
 
 impl Window {
-    pub(super) fn new(batch: u64, heartbeat: Duration) -> Self {
+    pub(super) fn new(share: Share, heartbeat: Duration) -> Self {
         Self {
-            batch,
+            share,
             max_bytes: MAX_BYTES,
             heartbeat,
             outstanding: 0,
@@ -47,15 +71,35 @@ impl Window {
         }
     }
 
-    /// Whether it is time to ask for more: half of it has come, so that the server never waits for us.
-    pub(super) fn is_low(&self) -> bool {
-        self.outstanding <= self.batch / 2 || self.outstanding_bytes <= self.max_bytes / 2
+    /// How many more messages it is time to ask for, while so many are in hand and not done; 0 for none.
+    pub(super) fn wanting(&self, in_hand: usize) -> u64 {
+        let outstanding = self.outstanding;
+        match self.share {
+            // Half of it has come, so that the server never waits for us.
+            Share::Alone(batch)
+                if outstanding <= batch / 2 || self.outstanding_bytes <= self.max_bytes / 2 =>
+            {
+                batch
+            }
+            Share::Batch(batch) if outstanding <= batch / 2 => batch - outstanding,
+            Share::AtOnce(at_once) => {
+                let room = at_once.saturating_sub(outstanding + in_hand as u64);
+                let is_worth_it = room >= (at_once / MOST_REQUESTS).max(1);
+                if is_worth_it { room } else { 0 }
+            }
+            Share::Alone(_) | Share::Batch(_) => 0,
+        }
     }
 
-    /// The request for more.
-    pub(super) fn request(&self) -> Vec<u8> {
+    /// Whether nothing is asked for, so that nothing comes.
+    pub(super) fn awaits_nothing(&self) -> bool {
+        self.outstanding == 0
+    }
+
+    /// The request for so many more.
+    pub(super) fn request(&self, batch: u64) -> Vec<u8> {
         serde_json::to_vec(&Request {
-            batch: self.batch,
+            batch,
             max_bytes: self.max_bytes,
             expires: EXPIRES.as_nanos(),
             idle_heartbeat: self.heartbeat.as_nanos(),
@@ -63,9 +107,9 @@ impl Window {
         .expect("plain numbers are always JSON")
     }
 
-    /// The request is made.
-    pub(super) fn asked(&mut self) {
-        self.outstanding += self.batch;
+    /// The request for so many more is made.
+    pub(super) fn asked(&mut self, batch: u64) {
+        self.outstanding += batch;
         self.outstanding_bytes += self.max_bytes;
         self.brought = false;
     }
@@ -108,28 +152,61 @@ mod tests {
         headers
     }
 
+    fn ask(window: &mut Window) {
+        let batch = window.wanting(0);
+        assert!(batch > 0);
+        window.asked(batch);
+    }
+
     #[test]
     fn more_is_asked_for_when_half_has_come() {
-        let mut window = Window::new(10, Duration::from_secs(3));
-        assert!(window.is_low());
-        window.asked();
+        let mut window = Window::new(Share::Alone(10), Duration::from_secs(3));
+        ask(&mut window);
         for _ in 0..4 {
             window.came(100);
-            assert!(!window.is_low());
+            assert_eq!(window.wanting(0), 0);
         }
         window.came(100);
-        assert!(window.is_low());
-        window.asked();
+        assert_eq!(window.wanting(0), 10);
+        ask(&mut window);
         assert_eq!(window.outstanding, 15);
         window.came(usize::try_from(MAX_BYTES).unwrap() * 3 / 2);
-        assert!(window.is_low(), "by bytes");
+        assert_eq!(window.wanting(0), 10, "by bytes");
+    }
+
+    #[test]
+    fn a_sink_that_takes_batches_has_one_on_its_way() {
+        let mut window = Window::new(Share::Batch(10), Duration::from_secs(3));
+        ask(&mut window);
+        assert_eq!((window.outstanding, window.wanting(99)), (10, 0));
+        for _ in 0..5 {
+            assert_eq!(window.wanting(0), 0);
+            window.came(100);
+        }
+        assert_eq!(window.wanting(99), 5);
+    }
+
+    #[test]
+    fn what_is_in_hand_or_on_its_way_is_never_more_than_is_begun() {
+        let mut window = Window::new(Share::AtOnce(3), Duration::from_secs(3));
+        assert_eq!((window.wanting(0), window.wanting(2)), (3, 1));
+        ask(&mut window);
+        assert_eq!(window.wanting(0), 0);
+        window.came(100);
+        assert_eq!((window.wanting(1), window.wanting(0)), (0, 1));
+        let mut window = Window::new(Share::AtOnce(80), Duration::from_secs(3));
+        ask(&mut window);
+        window.came(100);
+        assert_eq!(window.wanting(0), 0, "too few for a request");
+        (0..9).for_each(|_| window.came(100));
+        assert_eq!((window.wanting(1), window.wanting(0)), (0, 10));
     }
 
     #[test]
     fn what_a_request_did_not_bring_is_no_longer_awaited() {
-        let mut window = Window::new(10, Duration::from_secs(3));
-        window.asked();
-        window.asked();
+        let mut window = Window::new(Share::Alone(10), Duration::from_secs(3));
+        window.asked(10);
+        window.asked(10);
         window.came(100);
         window.over(Some(&left(9, MAX_BYTES - 100)), false);
         assert_eq!(
@@ -138,18 +215,18 @@ mod tests {
         );
         window.over(None, false);
         assert_eq!((window.outstanding, window.outstanding_bytes), (0, 0));
-        assert!(window.is_low());
+        assert_eq!(window.wanting(0), 10);
     }
 
     #[test]
     fn a_message_that_fits_into_no_request_makes_requests_larger() {
-        let mut window = Window::new(10, Duration::from_secs(3));
+        let mut window = Window::new(Share::Alone(10), Duration::from_secs(3));
         for expected in [2, 4, 8, 16, 32, 32] {
-            window.asked();
+            window.asked(10);
             window.over(Some(&left(10, window.max_bytes)), true);
             assert_eq!(window.max_bytes, expected * MAX_BYTES);
         }
-        window.asked();
+        window.asked(10);
         window.came(100);
         window.over(Some(&left(9, 100)), true);
         assert_eq!(window.max_bytes, 32 * MAX_BYTES, "the others filled it");

@@ -8,9 +8,14 @@ use super::source::{make, numbers, numbers_in, publish};
 use crate::support::{events::post, nats::Nats, program::Rocketman, wait_until};
 
 /// What the server knows of a durable consumer: messages without acknowledgement, and messages to come.
-fn state_of(nats: &Nats, name: &str) -> (usize, u64) {
+pub(super) fn state_of(nats: &Nats, name: &str) -> (usize, u64) {
+    state_in(nats, "S", name)
+}
+
+/// The same of a consumer of this stream.
+pub(super) fn state_in(nats: &Nats, stream: &str, name: &str) -> (usize, u64) {
     nats.with(async |jetstream| {
-        let stream = jetstream.get_stream("S").await.unwrap();
+        let stream = jetstream.get_stream(stream).await.unwrap();
         let mut consumer = stream.get_consumer::<pull::Config>(name).await.unwrap();
         let info = consumer.info().await.unwrap();
         (info.num_ack_pending, info.num_pending)

@@ -84,6 +84,11 @@ impl Nats {
         assert_eq!(self.told_port(), self.port);
     }
 
+    /// Puts this into its configuration, which counts from the next start on.
+    pub fn configure(&self, configuration: &str) {
+        configure(self.folder.path(), configuration);
+    }
+
     /// Has it take over another configuration while it runs. What it says of that is in its log.
     pub fn reload(&self, configuration: &str) {
         let log = || fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
