@@ -72,6 +72,7 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l rotate-ever
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l rotate-count -d 'Begin a new file when one has this many events' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l compression-level -d 'Compress files that end in .zst (1 to 22) or .gz (1 to 9) this much' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l checkpoint -d 'Make compressed files durable after this much input, this long, or both: 1M, 5s or 1M,5s' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-files -d 'Give at most this many collections a file of their own at once' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-open-files -d 'Keep at most this many files open at once, one for each collection' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l on-disk-full -d 'What to do when the disk is full' -r -f -a "fail\t'End with exit code 1, as by default'
 wait\t'Say so, and try again until there is room'"

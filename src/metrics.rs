@@ -40,6 +40,8 @@ pub const CURSOR_SAVE_FAILURES: &str = "rocketman_cursor_save_failures_total";
 pub const DELIVERY_FAILURES: &str = "rocketman_delivery_failures_total";
 /// Events that were skipped or kept as dead letters because they could not be delivered.
 pub const GIVEN_UP: &str = "rocketman_events_given_up_total";
+/// Events that went to the file that collections share which have none of their own.
+pub const IN_OTHERS: &str = "rocketman_events_in_shared_file_total";
 /// How often the sink had to be waited for.
 pub const SINK_WAITS: &str = "rocketman_sink_waits_total";
 /// How long the sink was waited for, in all; the facade's counters are whole numbers.
@@ -104,6 +106,10 @@ pub(crate) fn describe() {
         (
             GIVEN_UP,
             "Events that were skipped or kept as dead letters.",
+        ),
+        (
+            IN_OTHERS,
+            "Events of collections that have no file of their own.",
         ),
         (SINK_WAITS, "How often the sink had to be waited for."),
         (

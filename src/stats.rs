@@ -78,6 +78,7 @@ pub struct Stats {
     cursor_save_failures: Counter,
     delivery_failures: Counter,
     given_up: Counter,
+    in_others: Counter,
     sink_waits: Counter,
     sink_wait_micros: Counter,
     last_event: Gauge,
@@ -142,6 +143,7 @@ impl Default for Stats {
             cursor_save_failures: Counter::named(names::CURSOR_SAVE_FAILURES),
             delivery_failures: Counter::named(names::DELIVERY_FAILURES),
             given_up: Counter::named(names::GIVEN_UP),
+            in_others: Counter::named(names::IN_OTHERS),
             sink_waits: Counter::named(names::SINK_WAITS),
             sink_wait_micros: Counter::named(names::SINK_WAIT_MICROS),
             last_event: gauge!(names::LAST_EVENT),
@@ -217,6 +219,8 @@ impl Stats {
         delivery_failures, add_delivery_failures;
         /// Events that were skipped or kept as dead letters because they could not be delivered.
         given_up, add_given_up;
+        /// Events that went to the file that collections share which have none of their own.
+        in_others, add_in_others;
     }
 
     /// Events that the sink has accepted.

@@ -161,7 +161,9 @@ fn open_sink(
     Ok(match output {
         Output::Stdout { print0 } => Fated::new(AnySink::Stdout(StdoutSink::new(print0)), fate),
         Output::File(settings) => {
-            let file = FileSink::new(*settings).map_err(Error::from)?;
+            let file = FileSink::new(*settings)
+                .map_err(Error::from)?
+                .stats(Arc::clone(stats));
             Fated::new(AnySink::File(file), fate)
         }
         Output::Exec {
@@ -250,6 +252,10 @@ fn tell(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_cursor:
             ],
         ),
         (stats.given_up(), ["of them given up", "of them given up"]),
+        (
+            stats.in_others(),
+            ["of them in the shared file", "of them in the shared file"],
+        ),
         (stats.gaps(), ["gap", "gaps"]),
         (
             stats.bad(),

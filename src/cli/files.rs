@@ -39,9 +39,15 @@ pub struct FileArgs {
     /// ends a frame, so that all before it can be read by zstdcat or zcat. Other files are made durable at the pace of the cursor.
     #[arg(long, value_name = "SIZE|DURATION", env = "ROCKETMAN_CHECKPOINT", value_parser = checkpoint, hide_short_help = true)]
     pub checkpoint: Option<CheckpointArg>,
+    /// Give at most this many collections a file of their own at once
+    ///
+    /// By default 1000, and 10000 at most. Events of further ones go to one file that they share, with _others in its name where the
+    /// collection is in those of the others. With a time in the name each turn of it begins to count anew.
+    #[arg(long, value_name = "N", env = "ROCKETMAN_MAX_FILES", value_parser = clap::value_parser!(u16).range(1..=10_000), hide_short_help = true)]
+    pub max_files: Option<u16>,
     /// Keep at most this many files open at once, one for each collection
     ///
-    /// By default 100. Of more, the one that got no event for the longest time is closed, and appended to when its next one comes.
+    /// By default 100. Of more, the one that got no event for the longest time is closed, and opened again when its next one comes.
     #[arg(
         long,
         value_name = "N",

@@ -15,8 +15,9 @@ use self::hold::Hold;
 use super::{CursorError, CursorStore, Saved, contents};
 use crate::{regular, same_file::lead};
 
-/// Far above any cursor (some 400 bytes, and 100 more per unfinished file); a larger file is something else.
-const LARGEST: u64 = 4 * 1024 * 1024;
+/// Far above any cursor (some 400 bytes, and 200 more per unfinished file, of which there are 20,000 at most); a larger file is
+/// something else.
+const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// A cursor file and the lock beside it (`PATH.lock`), which is held until this is dropped.
 #[derive(Debug)]
@@ -84,6 +85,12 @@ impl CursorStore for FileCursor {
     async fn save(&mut self, saved: &Saved) -> Result<(), CursorError> {
         let hold = Arc::clone(&self.hold);
         let text = contents::text(saved);
+        if text.len() as u64 > LARGEST {
+            return Err(CursorError::TooManyFiles {
+                path: self.path.clone(),
+                n: saved.files.len(),
+            });
+        }
         if let Some(given_up) = &mut self.work {
             drop(given_up.await);
         }

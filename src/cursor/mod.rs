@@ -117,6 +117,14 @@ pub enum CursorError {
     /// The file is larger than any cursor.
     #[error("'{}' is too large to be a cursor file", .0.display())]
     TooLarge(PathBuf),
+    /// The cursor would be larger than one may be.
+    #[error("the cursor counts on {n} output files, too many for cursor file '{}'", path.display())]
+    TooManyFiles {
+        /// The cursor file.
+        path: PathBuf,
+        /// How many files there are.
+        n: usize,
+    },
     /// The file was written by a version with another format.
     #[error("cursor file '{}' has format {found}, and this version reads format {known}", path.display())]
     Format {
@@ -224,6 +232,9 @@ impl CursorError {
             Self::DamagedKey { .. } => Some(
                 "to start over, delete the key (nats kv del BUCKET KEY) and say where to begin, for example with --since 2h"
                     .to_owned(),
+            ),
+            Self::TooManyFiles { .. } => Some(
+                "allow fewer files with --max-files, or begin new ones less often".to_owned(),
             ),
             Self::Io { .. } | Self::Other(..) | Self::Unanswered(_) | Self::TimedOut => None,
             Self::Empty(path)

@@ -135,8 +135,8 @@ pub(crate) enum SettingsError {
     ForCompressed(&'static str),
     #[error("--compression-level: {0} is too much for .gz, which takes 1 to 9")]
     GzipLevel(u32),
-    #[error("--max-open-files is for names with {{collection}} in them")]
-    ForCollections,
+    #[error("{0} is for names with {{collection}} in them")]
+    ForCollections(&'static str),
     #[error("--in-flight is for --exec-mode stream; a program for each event has one")]
     InFlight,
     #[error("{0} is the name of one event, and with --exec-mode stream a program gets many")]

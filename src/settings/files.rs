@@ -1,6 +1,6 @@
 //! Which files are written, and how, from what was typed.
 
-use std::path::PathBuf;
+use std::{num::NonZeroUsize, path::PathBuf};
 
 use super::{SettingsError, suffix};
 use crate::{
@@ -16,6 +16,7 @@ pub(super) fn resolve(path: PathBuf, args: &FileArgs) -> Result<FileSettings, Se
         rotate_count,
         compression_level,
         checkpoint,
+        max_files,
         max_open_files,
         on_disk_full,
     } = *args;
@@ -31,8 +32,13 @@ pub(super) fn resolve(path: PathBuf, args: &FileArgs) -> Result<FileSettings, Se
         Pattern::parse(&path)
     };
     let pattern = pattern.map_err(|source| SettingsError::Pattern { path, source })?;
-    if max_open_files.is_some() && !pattern.has_collection() {
-        return Err(SettingsError::ForCollections);
+    for (flag, is_given) in [
+        ("--max-files", max_files.is_some()),
+        ("--max-open-files", max_open_files.is_some()),
+    ] {
+        if is_given && !pattern.has_collection() {
+            return Err(SettingsError::ForCollections(flag));
+        }
     }
     let defaults = FileSettings::new(pattern);
     let compression = match (defaults.compression, compression_level) {
@@ -57,6 +63,9 @@ pub(super) fn resolve(path: PathBuf, args: &FileArgs) -> Result<FileSettings, Se
             bytes: checkpoint.bytes.unwrap_or(defaults.checkpoint.bytes),
             every: checkpoint.every.unwrap_or(defaults.checkpoint.every),
         },
+        max_files: max_files
+            .and_then(|most| NonZeroUsize::new(most.into()))
+            .unwrap_or(defaults.max_files),
         max_open_files: max_open_files.unwrap_or(defaults.max_open_files),
         waits_for_room: on_disk_full == Some(OnDiskFullArg::Wait),
         ..defaults
@@ -71,6 +80,7 @@ pub(super) fn refuse(args: &FileArgs) -> Result<(), SettingsError> {
         rotate_count,
         compression_level,
         checkpoint,
+        max_files,
         max_open_files,
         on_disk_full,
     } = args;
@@ -80,6 +90,7 @@ pub(super) fn refuse(args: &FileArgs) -> Result<(), SettingsError> {
         ("--rotate-count", rotate_count.is_some()),
         ("--compression-level", compression_level.is_some()),
         ("--checkpoint", checkpoint.is_some()),
+        ("--max-files", max_files.is_some()),
         ("--max-open-files", max_open_files.is_some()),
         ("--on-disk-full", on_disk_full.is_some()),
     ] {

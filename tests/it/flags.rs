@@ -60,6 +60,7 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("tail", "--rotate-count", &["sink_files::named::rotation_is_by_count_size_and_time"]),
     ("tail", "--compression-level", &["sink_files::compressed::a_file_is_compressed_as_its_suffix_says_and_as_much_as_is_asked_for"]),
     ("tail", "--checkpoint", &["sink_files::compressed::a_checkpoint_comes_after_so_much_input_or_so_long"]),
+    ("tail", "--max-files", &["sink_files::many::beyond_the_limit_collections_share_one_file", "sink_files::many::another_time_begins_to_count_anew"]),
     ("tail", "--max-open-files", &["sink_files::named::few_open_files_are_enough_for_many_collections"]),
     ("tail", "--on-disk-full", &["sink_files::refused::with_wait_a_full_disk_is_said_and_waited_for", "sink_files::refused::a_full_disk_ends_it_with_a_hint_and_nothing_is_lost_or_doubled"]),
     ("tail", "--exec", &["flags::behaviour::exec_runs_a_program_for_each_event"]),

@@ -1,7 +1,9 @@
 //! Many output files: their names, when they are begun and complete, and how they are compressed.
 
 mod compressed;
+mod future;
 pub mod killed;
+mod many;
 mod named;
 mod refused;
 mod shared;

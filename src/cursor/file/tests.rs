@@ -52,6 +52,26 @@ async fn a_save_that_comes_late_never_replaces_a_newer_one() {
     }
 }
 
+#[tokio::test]
+async fn what_a_load_would_refuse_is_not_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cursor.json");
+    let mut store = FileCursor::open(&path).unwrap();
+    let mut many = saved(5);
+    let mark = FileMark::new(format!("/{}", "x".repeat(200)).into(), 3, 4);
+    many.files = vec![mark.clone(); 20_000];
+    store.save(&many).await.unwrap();
+    assert_eq!(store.load().await.unwrap(), Some(many.clone()));
+    let mut too_many = many.clone();
+    too_many.files.extend(vec![mark; 60_000]);
+    let refused = store.save(&too_many).await.unwrap_err();
+    assert!(
+        matches!(refused, CursorError::TooManyFiles { n: 80_000, .. }),
+        "{refused:?}"
+    );
+    assert_eq!(store.load().await.unwrap(), Some(many));
+}
+
 #[test]
 fn a_second_owner_is_refused_until_the_first_is_gone() {
     let folder = tempfile::tempdir().unwrap();

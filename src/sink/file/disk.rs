@@ -4,10 +4,11 @@ use std::{
     fs::{self, File, TryLockError},
     io,
     os::unix::fs::MetadataExt,
+    panic::resume_unwind,
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -23,6 +24,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// How soon a wait notices that the end is wanted.
 const GLANCE: Duration = Duration::from_millis(20);
+
+/// So few files are made durable one by one, and of more so many at the same time.
+const ONE_BY_ONE: usize = 4;
+const AT_ONCE: usize = 16;
 
 /// The way to the disk.
 #[derive(Debug, Clone)]
@@ -110,6 +115,36 @@ pub(super) fn sync_folder(folder: &Path) -> Result<(), SinkError> {
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(failed("sync the folder", folder))
+}
+
+/// Does this for each of them. Many do it at the same time: their waits for the disk become one, where each would have its own.
+pub(super) fn for_each<T: Sync>(
+    all: &[T],
+    work: impl Fn(&T) -> Result<(), SinkError> + Sync,
+) -> Result<(), SinkError> {
+    if all.len() <= ONE_BY_ONE {
+        return all.iter().try_for_each(work);
+    }
+    let next = AtomicUsize::new(0);
+    let go_on = || {
+        while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            work(one)?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let helper = || thread::Builder::new().name("sync files".to_owned());
+        // A thread that cannot be had leaves its work to the others.
+        let helpers: Vec<_> = (1..AT_ONCE)
+            .map_while(|_| helper().spawn_scoped(scope, go_on).ok())
+            .collect();
+        let mut result = go_on();
+        for helper in helpers {
+            let helped = helper.join().unwrap_or_else(|panic| resume_unwind(panic));
+            result = result.and(helped);
+        }
+        result
+    })
 }
 
 /// The folder that a file lies in, which has an absolute path.

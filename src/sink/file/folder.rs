@@ -1,7 +1,7 @@
 //! What is in the folders that a pattern leads to: they are made, and what an earlier run left unfinished and no cursor counts is put right.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fs::{self, File},
     io::{self, BufReader},
     path::{Path, PathBuf},
@@ -12,7 +12,7 @@ use tracing::info;
 use super::{
     disk::{self, Disk, failed},
     part::{appending, give_name, name_of},
-    pattern::{Pattern, Slot},
+    pattern::Pattern,
 };
 use crate::{
     STATE,
@@ -23,10 +23,13 @@ use crate::{
 /// So many folders are remembered; looking through one again does no harm.
 const REMEMBERED: usize = 1000;
 
-/// The folders that were looked through.
+/// The folders that files lie in.
 #[derive(Debug, Default)]
 pub(super) struct Folders {
+    /// Those that were looked through.
     swept: HashSet<PathBuf>,
+    /// Those in which names have changed since the last [`Folders::sync`].
+    changed: BTreeSet<PathBuf>,
 }
 
 impl Folders {
@@ -41,59 +44,66 @@ impl Folders {
     ) -> Result<(), SinkError> {
         let folder = disk::folder_of(name);
         if !self.swept.contains(folder) {
-            make(folder, disk)?;
-            sweep(folder, pattern, keeping, is_ours)?;
+            self.make(folder, disk)?;
+            if sweep(folder, pattern, keeping, is_ours)? {
+                self.changed.insert(folder.to_owned());
+            }
             if self.swept.len() >= REMEMBERED {
                 self.swept.clear();
             }
             self.swept.insert(folder.to_owned());
         } else if !folder.is_dir() {
-            make(folder, disk)?;
+            self.make(folder, disk)?;
         }
+        Ok(())
+    }
+
+    /// Makes a folder and those above it.
+    fn make(&mut self, folder: &Path, disk: &Disk) -> Result<(), SinkError> {
+        let missing = folder.ancestors().take_while(|folder| !folder.exists());
+        let missing: Vec<_> = missing.collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        disk.attempt("make the folder", folder, || fs::create_dir_all(folder))?;
+        let above = missing.into_iter().map(disk::folder_of);
+        self.changed.extend(above.map(Path::to_owned));
+        Ok(())
+    }
+
+    /// A file in this place has got its name, or another one.
+    pub(super) fn note(&mut self, path: &Path) {
+        let folder = disk::folder_of(path);
+        if !self.changed.contains(folder) {
+            self.changed.insert(folder.to_owned());
+        }
+    }
+
+    /// Makes all names durable that have changed: a folder once, whatever the number of its files.
+    pub(super) fn sync(&mut self) -> Result<(), SinkError> {
+        let changed: Vec<_> = self.changed.iter().collect();
+        disk::for_each(&changed, |folder| disk::sync_folder(folder))?;
+        self.changed.clear();
         Ok(())
     }
 }
 
-/// The number behind the highest that any file of this slot has.
-pub(super) fn next_number(slot: &Slot, pattern: &Pattern) -> Result<u64, SinkError> {
-    let first = slot.name(1);
-    let folder = disk::folder_of(&first);
-    let mut highest = 0;
-    for path in files(folder)? {
-        let name = name_of(&path).map_or(path, |(name, _)| name);
-        match pattern.slot_of(&name) {
-            Some((found, Some(number))) if found == *slot => highest = highest.max(number),
-            _ => {}
-        }
-    }
-    Ok(highest + 1)
-}
-
-/// Makes a folder and those above it, and makes their names durable.
-fn make(folder: &Path, disk: &Disk) -> Result<(), SinkError> {
-    let missing = folder.ancestors().take_while(|folder| !folder.exists());
-    let missing: Vec<_> = missing.collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    disk.attempt("make the folder", folder, || fs::create_dir_all(folder))?;
-    missing
-        .into_iter()
-        .try_for_each(|folder| disk::sync_folder(disk::folder_of(folder)))
-}
-
-/// Puts right what is unfinished and not ours.
+/// Puts right what is unfinished and not ours. Returns whether names have changed.
 fn sweep(
     folder: &Path,
     pattern: &Pattern,
     keeping: Keeping,
     is_ours: impl Fn(&Path) -> bool,
-) -> Result<(), SinkError> {
+) -> Result<bool, SinkError> {
     let mut has_changed = false;
+    let mut unfinished = BTreeMap::new();
     for path in files(folder)? {
-        let Some((name, length)) = name_of(&path) else {
-            continue;
-        };
+        let path = path?;
+        if let Some(name) = name_of(&path) {
+            unfinished.insert(path, name);
+        }
+    }
+    for (path, (name, length)) in unfinished {
         if is_ours(&path) || pattern.slot_of(&name).is_none() {
             continue;
         }
@@ -108,10 +118,7 @@ fn sweep(
         }
         has_changed = true;
     }
-    if has_changed {
-        disk::sync_folder(folder)?;
-    }
-    Ok(())
+    Ok(has_changed)
 }
 
 /// The saved cursor does not count what is in it, so that it comes again.
@@ -180,15 +187,17 @@ pub(super) fn whole(file: &File, form: Form, from: u64) -> io::Result<u64> {
     }
 }
 
-/// The ordinary files in a folder, in the order of their names.
-fn files(folder: &Path) -> Result<BTreeSet<PathBuf>, SinkError> {
-    let entries = fs::read_dir(folder).map_err(failed("look into the folder", folder))?;
-    let mut files = BTreeSet::new();
-    for entry in entries {
-        let entry = entry.map_err(failed("look into the folder", folder))?;
-        if entry.file_type().is_ok_and(|kind| kind.is_file()) {
-            files.insert(entry.path());
+/// The ordinary files in a folder, one by one: there may be any number.
+pub(super) fn files(
+    folder: &Path,
+) -> Result<impl Iterator<Item = Result<PathBuf, SinkError>>, SinkError> {
+    let failed = || failed("look into the folder", folder);
+    let entries = fs::read_dir(folder).map_err(failed())?;
+    Ok(entries.filter_map(move |entry| match entry {
+        Ok(entry) => {
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            is_file.then(|| Ok(entry.path()))
         }
-    }
-    Ok(files)
+        Err(error) => Some(Err(failed()(error))),
+    }))
 }

@@ -7,14 +7,18 @@
 mod disk;
 mod encoder;
 mod folder;
+mod numbers;
 mod part;
+mod parts;
 mod pattern;
 mod restart;
 mod safe;
 mod settings;
 mod target;
+mod time;
 
 use std::{
+    collections::BTreeSet,
     path::Path,
     sync::{
         Arc,
@@ -43,6 +47,7 @@ use crate::{
     STATE,
     event::{Batch, FileMark},
     frames::Form,
+    stats::Stats,
 };
 
 /// Writes each event as one line to a file, or to one of many.
@@ -54,6 +59,7 @@ pub struct FileSink {
     encoder: Option<Encoder>,
     fixed: Option<Box<Part>>,
     writer: Option<Writer>,
+    stats: Arc<Stats>,
     is_ending: Arc<AtomicBool>,
     reopen: Reopen,
 }
@@ -91,9 +97,7 @@ impl FileSink {
     pub fn new(mut settings: FileSettings) -> Result<Self, SinkError> {
         let fixed = settings.pattern.as_fixed();
         let fixed = fixed.map(|path| restart::open_fixed(&path)).transpose()?;
-        if let Some(part) = &fixed {
-            disk::lock(&part.file, &part.mark.path)?;
-        }
+        fixed.as_ref().map_or(Ok(()), Part::lock)?;
         let shown = settings.pattern.to_string();
         if fixed.is_none() {
             let here = std::env::current_dir()
@@ -112,9 +116,17 @@ impl FileSink {
             encoder: Some(encoder),
             fixed: fixed.map(Box::new),
             writer: None,
+            stats: Arc::default(),
             is_ending: Arc::default(),
             reopen: Reopen::default(),
         })
+    }
+
+    /// Counts into these stats, and learns from them what the server's clock shows; give the source the same.
+    #[must_use]
+    pub fn stats(mut self, stats: Arc<Stats>) -> Self {
+        self.stats = stats;
+        self
     }
 
     /// A way to ask for a reopening while it runs.
@@ -122,9 +134,9 @@ impl FileSink {
         self.reopen.clone()
     }
 
-    /// Puts right what earlier runs left, and returns what is open and what is complete.
+    /// Puts right what earlier runs left, and returns what is written to and what is complete.
     fn restore(&mut self, files: &[FileMark]) -> Result<(Vec<Part>, Vec<FileMark>), SinkError> {
-        let (mut open, mut complete) = (Vec::new(), Vec::new());
+        let (mut parts, mut complete) = (Vec::new(), Vec::new());
         if let Some(mut part) = self.fixed.take() {
             let path = part.mark.path.clone();
             match files.iter().find(|mark| mark.path == path) {
@@ -132,29 +144,36 @@ impl FileSink {
                 None => self.mend_end(&mut part)?,
             }
             if self.settings.compression == Compression::Plain {
-                part.finish_last_line()
-                    .map_err(failed("read the end of", &path))?;
+                part.finish_last_line()?;
             }
             part.sync()?;
-            open.push(*part);
+            disk::sync_folder(disk::folder_of(&path))?;
+            part.is_synced = true;
+            parts.push(*part);
         }
+        let is_fixed = !parts.is_empty();
+        let mut renamed = BTreeSet::new();
         for mark in files {
             // A fixed path may be called anything.
-            let is_fixed = open.iter().any(|part| part.mark.path == mark.path);
-            let Some((name, _)) = name_of(&mark.path).filter(|_| !is_fixed) else {
+            let is_part = is_fixed && parts.iter().any(|part| part.mark.path == mark.path);
+            let Some((name, _)) = name_of(&mark.path).filter(|_| !is_part) else {
                 continue;
             };
             if mark.complete {
-                restart::complete(mark)?;
+                restart::complete(mark, &name)?;
+                renamed.insert(disk::folder_of(&name).to_owned());
                 continue;
             }
             let mut part = restart::reopen(mark)?;
             let slot = self.settings.pattern.slot_of(&name);
-            let has_room = open.len() < self.settings.max_open_files.get();
+            let has_room = parts.len() <= self.settings.max_files.get();
             match slot {
-                Some((slot, _)) if has_room && self.settings.pattern.as_fixed().is_none() => {
+                Some((slot, _)) if has_room && !is_fixed => {
                     part.slot = Some(slot);
-                    open.push(part);
+                    if parts.len() >= self.settings.max_open_files.get() {
+                        part.close();
+                    }
+                    parts.push(part);
                 }
                 _ => complete.push(FileMark {
                     complete: true,
@@ -162,25 +181,28 @@ impl FileSink {
                 }),
             }
         }
-        Ok((open, complete))
+        let renamed: Vec<_> = renamed.into_iter().collect();
+        disk::for_each(&renamed, |folder| disk::sync_folder(folder))?;
+        Ok((parts, complete))
     }
 
     /// A frame that was torn by a crash would spoil those behind it.
     fn mend_end(&self, part: &mut Part) -> Result<(), SinkError> {
-        let path = &part.mark.path;
+        let path = part.mark.path.clone();
         if self.settings.compression == Compression::Plain || part.mark.bytes == 0 {
             return Ok(());
         }
-        let whole = folder::whole(&part.file, Form::of(path), 0).map_err(failed("read", path))?;
+        let whole = folder::whole(part.file()?, Form::of(&path), 0);
+        let whole = whole.map_err(failed("read", &path))?;
         if whole == 0 {
             return Err(SinkError::Changed {
-                path: path.clone(),
+                path,
                 why: "is not compressed as its name says",
             });
         }
         let torn = part.mark.bytes - whole;
         if torn > 0 {
-            folder::cut(&part.file, path, whole)?;
+            folder::cut(part.file()?, &path, whole)?;
             let file = path.display();
             info!(target: STATE, %file, bytes = torn, "cut {torn} bytes off '{file}', whose end was torn");
             part.mark.bytes = whole;
@@ -195,10 +217,12 @@ impl Sink for FileSink {
     }
 
     fn begin(&mut self, files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
-        let (open, complete) = self.restore(files)?;
+        let (parts, complete) = self.restore(files)?;
         let encoder = self.encoder.take().expect("a sink begins once");
         let disk = Disk::new(self.settings.waits_for_room, Arc::clone(&self.is_ending));
-        let target = FileTarget::new((*self.settings).clone(), encoder, disk, open, complete);
+        let settings = (*self.settings).clone();
+        let stats = Arc::clone(&self.stats);
+        let target = FileTarget::new(settings, encoder, disk, stats, parts, complete);
         // From now on a crash cuts back to here, even before anything is accepted.
         ledger.accept_up_to(0, target.marks());
         self.writer = Some(Writer::start(&self.name, target, ledger.clone())?);

@@ -25,12 +25,13 @@ use crate::{event::FileMark, sink::SinkError};
 /// What stands before the length that a file had under its name.
 const BEFORE_LENGTH: &[u8] = b".+";
 
-/// A file that is open.
+/// A file that is written to.
 #[derive(Debug)]
 pub(super) struct Part {
     /// Whose turn it is; `None` for a fixed path.
     pub(super) slot: Option<Slot>,
-    pub(super) file: File,
+    /// `None` while it is closed, for only so many are open at once.
+    file: Option<File>,
     /// The file as it lies on the disk, pending lines left out.
     pub(super) mark: FileMark,
     /// Lines that are not written yet.
@@ -39,8 +40,8 @@ pub(super) struct Part {
     pub(super) used: u64,
     /// All of it is durable.
     pub(super) is_synced: bool,
-    /// Its name is durable.
-    pub(super) has_entry: bool,
+    /// The length in its name has to be durable before anything is written.
+    pub(super) awaits_name: bool,
 }
 
 impl Part {
@@ -52,12 +53,12 @@ impl Part {
         }
         Ok(Self {
             slot,
-            file,
+            file: Some(file),
             mark: FileMark::new(path, metadata.ino(), metadata.len()),
             pending: Vec::new(),
             used: 0,
             is_synced: true,
-            has_entry: false,
+            awaits_name: false,
         })
     }
 
@@ -65,6 +66,37 @@ impl Part {
     pub(super) fn open(slot: Option<Slot>, path: PathBuf) -> Result<Self, SinkError> {
         let file = appending().open(&path).map_err(failed("open", &path))?;
         Self::new(slot, path, file)
+    }
+
+    /// The file, unless it is closed.
+    pub(super) fn opened(&self) -> Option<&File> {
+        self.file.as_ref()
+    }
+
+    /// The file, which is opened again if it is closed.
+    pub(super) fn file(&mut self) -> Result<&File, SinkError> {
+        match &mut self.file {
+            Some(file) => Ok(file),
+            closed => {
+                let file = open_again(&self.mark)?;
+                disk::lock(&file, &self.mark.path)?;
+                Ok(closed.insert(file))
+            }
+        }
+    }
+
+    /// Closes the file, of which nothing is pending. It keeps its place among the others.
+    pub(super) fn close(&mut self) {
+        debug_assert!(self.pending.is_empty(), "it would stay so");
+        self.file = None;
+        self.pending = Vec::new();
+    }
+
+    /// Takes the lock that keeps other processes out.
+    pub(super) fn lock(&self) -> Result<(), SinkError> {
+        self.file
+            .as_ref()
+            .map_or(Ok(()), |file| disk::lock(file, &self.mark.path))
     }
 
     /// Writes what is pending, as one frame.
@@ -86,7 +118,8 @@ impl Part {
     /// Writes this as it is.
     pub(super) fn append(&mut self, bytes: &[u8], disk: &Disk) -> Result<(), SinkError> {
         self.is_synced = false;
-        disk.write(&self.file, &self.mark.path, bytes)?;
+        let path = self.mark.path.clone();
+        disk.write(self.file()?, &path, bytes)?;
         self.mark.bytes += bytes.len() as u64;
         Ok(())
     }
@@ -105,38 +138,68 @@ impl Part {
     }
 
     /// Makes durable what is written, and makes sure that it has not been removed meanwhile.
-    pub(super) fn sync(&mut self) -> Result<(), SinkError> {
-        let path = &self.mark.path;
-        if !self.is_synced {
-            disk::sync(&self.file, path)?;
-            self.is_synced = true;
-        }
-        if !self.has_entry {
-            disk::sync_folder(disk::folder_of(path))?;
-            self.has_entry = true;
-        }
-        let metadata = self.file.metadata().map_err(failed("read", path))?;
-        if metadata.nlink() == 0 {
-            return Err(SinkError::Gone(path.clone()));
-        }
-        Ok(())
+    pub(super) fn sync(&self) -> Result<(), SinkError> {
+        sync(self.opened(), &self.mark, self.is_synced)
     }
 
     /// A last line that was torn by a crash gets its line end, so that it does not spoil the next one.
-    pub(super) fn finish_last_line(&mut self) -> io::Result<()> {
+    pub(super) fn finish_last_line(&mut self) -> Result<(), SinkError> {
         if self.mark.bytes == 0 {
             return Ok(());
         }
-        let mut last = [0];
-        self.file.seek(SeekFrom::End(-1))?;
-        self.file.read_exact(&mut last)?;
-        if last != *b"\n" {
-            self.file.write_all(b"\n")?;
+        let failed = failed("read the end of", &self.mark.path);
+        let mut file = self.file()?;
+        let mut finish = || {
+            let mut last = [0];
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+            let is_torn = last != *b"\n";
+            if is_torn {
+                file.write_all(b"\n")?;
+            }
+            Ok(is_torn)
+        };
+        if finish().map_err(failed)? {
             self.mark.bytes += 1;
             self.is_synced = false;
         }
         Ok(())
     }
+}
+
+/// Makes a file durable, open or not, and makes sure that it has not been removed meanwhile.
+pub(super) fn sync(file: Option<&File>, mark: &FileMark, is_synced: bool) -> Result<(), SinkError> {
+    let opened;
+    let file = match file {
+        Some(file) => file,
+        None if is_synced => return Ok(()),
+        None => {
+            opened = open_again(mark)?;
+            &opened
+        }
+    };
+    if !is_synced {
+        disk::sync(file, &mark.path)?;
+    }
+    let metadata = file.metadata().map_err(failed("read", &mark.path))?;
+    if metadata.nlink() == 0 {
+        return Err(SinkError::Gone(mark.path.clone()));
+    }
+    Ok(())
+}
+
+/// Opens a file that was closed, which has to be the same.
+fn open_again(mark: &FileMark) -> Result<File, SinkError> {
+    let gone = || SinkError::Gone(mark.path.clone());
+    let file = match appending().open(&mark.path) {
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Err(gone()),
+        opened => opened.map_err(failed("open", &mark.path))?,
+    };
+    let metadata = file.metadata().map_err(failed("read", &mark.path))?;
+    if metadata.ino() != mark.inode {
+        return Err(gone());
+    }
+    Ok(file)
 }
 
 /// For appending, and for looking at what is there.

@@ -4,6 +4,7 @@
 //! from all others, so that nobody else's files are ever touched.
 
 mod calendar;
+mod slot;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -13,11 +14,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use self::calendar::{LETTERS, civil, shown, width};
-use super::safe::{self, PARTIAL};
-
-/// How many digits the number of a file has at least.
-const DIGITS: usize = 6;
+pub(super) use self::slot::Slot;
+use self::{
+    calendar::{LETTERS, civil, shown, width},
+    slot::DIGITS,
+};
+use super::safe::{self, OTHERS, PARTIAL};
 
 /// A path that a file sink writes to: one file, or as many as the pattern makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,14 +57,6 @@ pub enum PatternError {
     /// The name is like that of an unfinished file.
     #[error("names that end in {PARTIAL}, or have .+ in them, are those of unfinished files")]
     Partial,
-}
-
-/// The place of one file at a time: a name, or all names that differ in their number alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Slot {
-    before: Vec<u8>,
-    /// What is behind the number, where there is one.
-    after: Option<Vec<u8>>,
 }
 
 impl Pattern {
@@ -168,6 +162,15 @@ impl Pattern {
 
     /// Where an event goes.
     pub(super) fn slot(&self, time_us: u64, collection: &[u8]) -> Slot {
+        self.filled(time_us, &safe::safe(collection))
+    }
+
+    /// Where events of collections go that have no file of their own.
+    pub(super) fn shared_slot(&self, time_us: u64) -> Slot {
+        self.filled(time_us, OTHERS.as_bytes())
+    }
+
+    fn filled(&self, time_us: u64, collection: &[u8]) -> Slot {
         let time = civil(time_us);
         let mut slot = Slot {
             before: Vec::new(),
@@ -180,11 +183,27 @@ impl Pattern {
                 Piece::Time(letter) => {
                     text.extend_from_slice(shown(*letter, time, time_us).as_bytes());
                 }
-                Piece::Collection => text.extend_from_slice(&safe::safe(collection)),
+                Piece::Collection => text.extend_from_slice(collection),
                 Piece::Number => slot.after = Some(Vec::new()),
             }
         }
         slot
+    }
+
+    /// The same pattern with this time in it, which makes names of no other time.
+    pub(super) fn at(&self, time_us: u64) -> Self {
+        let time = civil(time_us);
+        let mut pieces = Vec::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => push_text(&mut pieces, text),
+                Piece::Time(letter) => {
+                    push_text(&mut pieces, shown(*letter, time, time_us).as_bytes());
+                }
+                Piece::Collection | Piece::Number => pieces.push(piece.clone()),
+            }
+        }
+        Self { pieces }
     }
 
     /// The slot and the number of a name that this pattern could have made; `None` for any other.
@@ -262,25 +281,6 @@ impl fmt::Display for Pattern {
             }
         }
         Ok(())
-    }
-}
-
-impl Slot {
-    /// The name of the file, with this number where it has one.
-    pub(super) fn name(&self, number: u64) -> PathBuf {
-        let bytes = match &self.after {
-            None => self.before.clone(),
-            Some(after) => {
-                let digits = format!("{number:0DIGITS$}");
-                [&self.before, digits.as_bytes(), after].concat()
-            }
-        };
-        OsString::from_vec(bytes).into()
-    }
-
-    /// Whether its files are told apart by a number.
-    pub(super) fn is_numbered(&self) -> bool {
-        self.after.is_some()
     }
 }
 

@@ -7,7 +7,7 @@ use tracing::info;
 use super::{
     disk,
     folder::cut,
-    part::{Part, give_name, name_of},
+    part::{Part, give_name},
 };
 use crate::{STATE, event::FileMark, sink::SinkError};
 
@@ -27,12 +27,11 @@ pub(super) fn cut_back(part: &mut Part, mark: &FileMark) -> Result<(), SinkError
         .checked_sub(mark.bytes)
         .ok_or_else(|| changed("is shorter than the cursor counts on"))?;
     if surplus > 0 {
-        cut(&part.file, path, mark.bytes)?;
+        cut(part.file()?, path, mark.bytes)?;
         let file = path.display();
         info!(target: STATE, %file, bytes = surplus, "cut {surplus} bytes off '{file}' that the cursor does not count; those events come again");
     }
     part.mark = mark.clone();
-    part.has_entry = true;
     Ok(())
 }
 
@@ -46,40 +45,34 @@ pub(super) fn reopen(mark: &FileMark) -> Result<Part, SinkError> {
         });
     }
     let mut part = Part::open(None, path.clone())?;
-    disk::lock(&part.file, path)?;
+    part.lock()?;
     cut_back(&mut part, mark)?;
     Ok(part)
 }
 
 /// Gives a complete file its name, where a crash came before that. It may have it already, and whoever waited for it may have taken it.
-pub(super) fn complete(mark: &FileMark) -> Result<(), SinkError> {
+/// The folder is left to be synced.
+pub(super) fn complete(mark: &FileMark, name: &Path) -> Result<(), SinkError> {
     let path = &mark.path;
-    let Some((name, _)) = name_of(path) else {
-        return Ok(());
-    };
     if disk::inode(path)? != Some(mark.inode) {
         return Ok(());
     }
     let mut part = Part::open(None, path.clone())?;
-    disk::lock(&part.file, path)?;
+    part.lock()?;
     cut_back(&mut part, mark)?;
-    give_name(path, &name)?;
-    disk::sync_folder(disk::folder_of(path))
+    give_name(path, name)
 }
 
 /// Opens a file that is only ever appended to, or makes it; its folder has to exist. Nothing is written or cut.
 ///
-/// It is not locked yet: [`disk::lock`] fails where this process has it already, under another number.
+/// It is not locked yet: [`Part::lock`] fails where this process has it already, under another number.
 pub(super) fn open_fixed(path: &Path) -> Result<Part, SinkError> {
     let file = super::part::appending()
         .create(true)
         .open(path)
         .map_err(disk::failed("open", path))?;
     // A device is told apart before its name is looked at.
-    let part = Part::new(None, path.to_owned(), file)?;
-    let path = std::fs::canonicalize(path).map_err(disk::failed("open", path))?;
-    Ok(Part {
-        mark: FileMark { path, ..part.mark },
-        ..part
-    })
+    let mut part = Part::new(None, path.to_owned(), file)?;
+    part.mark.path = std::fs::canonicalize(path).map_err(disk::failed("open", path))?;
+    Ok(part)
 }

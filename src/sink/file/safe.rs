@@ -8,15 +8,19 @@ const LONGEST: usize = 128;
 /// What an unfinished file ends in.
 pub(super) const PARTIAL: &str = ".partial";
 
-/// The name with everything escaped as `%XX` that is no letter, digit, hyphen, underscore or inner dot. Different names stay different:
-/// a long one is cut, and ends in a hash of all of it.
+/// What stands for the collections that have no file of their own. No name becomes it.
+pub(super) const OTHERS: &str = "_others";
+
+/// The name with everything escaped as `%XX` that is no letter, digit, hyphen, inner underscore or inner dot. Different names stay
+/// different: a long one is cut, and ends in a hash of all of it.
 pub(super) fn safe(name: &[u8]) -> Vec<u8> {
     let mut safe = Vec::with_capacity(name.len());
     let ending = name.strip_suffix(PARTIAL.as_bytes()).map(<[u8]>::len);
     for (at, byte) in name.iter().enumerate() {
         let is_plain = match byte {
             b'.' => at > 0 && ending != Some(at),
-            b'-' | b'_' => true,
+            b'_' => at > 0,
+            b'-' => true,
             byte => byte.is_ascii_alphanumeric(),
         };
         if is_plain {
@@ -80,6 +84,9 @@ mod tests {
         }
         assert_eq!(safe(b"../a"), b"%2E.%2Fa");
         assert_ne!(safe(&long), safe(&other));
+        assert!(is_safe(OTHERS.as_bytes()));
+        assert_eq!(safe(b"_others"), b"%5Fothers");
+        assert_ne!(safe(b""), safe(b"_"));
         assert_ne!(safe(b"a/b"), safe(b"a%2Fb"));
     }
 }

@@ -19,6 +19,8 @@ pub struct FileSettings {
     pub rotation: Rotation,
     /// How often compressed files are made durable.
     pub checkpoint: Checkpoint,
+    /// How many collections may have a file of their own at once; what there is of others goes to one file that they share.
+    pub max_files: NonZeroUsize,
     /// How many files may be open at once, one for each collection.
     pub max_open_files: NonZeroUsize,
     /// What something else is written to or read from. No output file is ever one of them, whatever name the pattern makes.
@@ -35,6 +37,7 @@ impl FileSettings {
             pattern,
             rotation: Rotation::default(),
             checkpoint: Checkpoint::default(),
+            max_files: const { NonZeroUsize::new(1000).expect("it is not 0") },
             max_open_files: const { NonZeroUsize::new(100).expect("it is not 0") },
             reserved: Vec::new(),
             waits_for_room: false,

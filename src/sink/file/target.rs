@@ -5,22 +5,23 @@
 //! in files that the cursor lists (they are cut back), or in unfinished ones that it does not list (they are removed, or put back to the
 //! length in their name). A name is durable before the cursor lists it, and before the cursor no longer does.
 
+mod durable;
 mod opening;
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use tracing::info;
 
 use super::{
     Compression, FileSettings,
-    disk::{self, Disk, failed},
+    disk::{self, Disk},
     encoder::Encoder,
     folder::Folders,
-    part::{Part, give_name, name_of},
+    numbers::Numbers,
+    part::Part,
+    parts::Parts,
     restart,
+    time::StreamTime,
 };
 use crate::{
     STATE,
@@ -29,13 +30,8 @@ use crate::{
         Keeping, Ledger, SinkError,
         writer::{Buffer, Target},
     },
+    stats::Stats,
 };
-
-/// So many complete files may wait for a saved cursor, and what one batch makes of them. Each is some 200 bytes of it.
-const MOST_COMPLETE: usize = 200;
-
-/// How often it is looked whether the cursor is saved, while nothing may be written before that.
-const GLANCE: Duration = Duration::from_millis(5);
 
 /// A file that is complete, and not yet counted so by a saved cursor.
 #[derive(Debug)]
@@ -43,6 +39,7 @@ struct Complete {
     mark: FileMark,
     /// A checkpoint told the cursor of it.
     is_listed: bool,
+    is_synced: bool,
 }
 
 /// All files of a sink.
@@ -52,13 +49,15 @@ pub(super) struct FileTarget {
     encoder: Encoder,
     disk: Disk,
     folders: Folders,
-    open: Vec<Part>,
+    numbers: Numbers,
+    parts: Parts,
     complete: Vec<Complete>,
-    /// Which open file the events of a collection go to.
-    routes: HashMap<Vec<u8>, usize>,
-    /// The latest time of any event, and what of it the names tell.
-    latest_us: u64,
+    time: StreamTime,
+    /// What the names tell of the time.
     time_text: Vec<u8>,
+    /// It was told that not every collection has a file of its own.
+    is_told_of_others: bool,
+    stats: Arc<Stats>,
     /// Events that are written, and that are durable.
     events: u64,
     durable: u64,
@@ -68,29 +67,33 @@ pub(super) struct FileTarget {
 }
 
 impl FileTarget {
-    /// Goes on with these open files, and with these that are complete.
+    /// Goes on with these files, and with these that are complete.
     pub(super) fn new(
         settings: FileSettings,
         encoder: Encoder,
         disk: Disk,
-        open: Vec<Part>,
+        stats: Arc<Stats>,
+        parts: Vec<Part>,
         complete: Vec<FileMark>,
     ) -> Self {
-        let latest_us = open.iter().map(|part| part.mark.latest_us).max();
+        let latest_us = parts.iter().map(|part| part.mark.latest_us).max();
         let complete = complete.into_iter().map(|mark| Complete {
             mark,
             is_listed: true,
+            is_synced: true,
         });
         let mut target = Self {
             settings,
             encoder,
             disk,
             folders: Folders::default(),
-            open,
+            numbers: Numbers::default(),
+            parts: Parts::new(parts),
             complete: complete.collect(),
-            routes: HashMap::new(),
-            latest_us: latest_us.unwrap_or(0),
+            time: StreamTime::new(latest_us.unwrap_or(0), Arc::clone(&stats)),
             time_text: Vec::new(),
+            is_told_of_others: false,
+            stats,
             events: 0,
             durable: 0,
             fresh_bytes: 0,
@@ -107,17 +110,24 @@ impl FileTarget {
 
     /// What the cursor is to list.
     pub(super) fn marks(&self) -> Vec<FileMark> {
-        let latest_us = if self.is_fixed() { 0 } else { self.latest_us };
-        let open = self.open.iter().map(|part| FileMark {
+        let latest_us = if self.is_fixed() {
+            0
+        } else {
+            self.time.latest_us()
+        };
+        let parts = self.parts.iter().map(|part| FileMark {
             latest_us,
             ..part.mark.clone()
         });
         let complete = self.complete.iter().map(|complete| &complete.mark);
-        open.chain(complete.cloned()).collect()
+        parts.chain(complete.cloned()).collect()
     }
 
     /// Distributes lines that go into different files, or into one after the other.
     fn distribute(&mut self, buffer: &Buffer, ledger: &Ledger) -> Result<(), SinkError> {
+        if self.time.begin_batch() {
+            self.time_text = self.time_text();
+        }
         let has_collection = self.settings.pattern.has_collection();
         let mut start = 0;
         for piece in &buffer.pieces {
@@ -130,12 +140,12 @@ impl FileTarget {
             };
             let at = self.route(name, line.len() as u64, ledger)?;
             self.events += 1;
-            if let Some(part) = self.open.get_mut(at) {
+            if let Some(part) = self.parts.get_mut(at) {
                 part.pending.extend_from_slice(line);
                 part.mark.events += 1;
                 part.used = self.events;
                 if part.pending.len() as u64 >= self.settings.checkpoint.bytes {
-                    part.flush(&mut self.encoder, &self.disk)?;
+                    self.flush(at)?;
                 }
             }
         }
@@ -144,7 +154,7 @@ impl FileTarget {
 
     /// All lines go into the one file.
     fn append(&mut self, buffer: &Buffer) -> Result<(), SinkError> {
-        let Some(part) = self.open.first_mut() else {
+        let Some(part) = self.parts.get_mut(0) else {
             return Ok(());
         };
         self.events = buffer.marks.last().map_or(self.events, |mark| mark.1);
@@ -163,16 +173,36 @@ impl FileTarget {
         Ok(())
     }
 
-    /// Completes all files when their time is over. Time only moves forward.
+    /// Writes what is pending for one file.
+    fn flush(&mut self, at: usize) -> Result<(), SinkError> {
+        let awaits_name = |part: &Part| part.awaits_name && !part.pending.is_empty();
+        if self.parts.get(at).is_some_and(awaits_name) {
+            // Once for all that came to it since.
+            self.folders.sync()?;
+            self.parts
+                .iter_mut()
+                .for_each(|part| part.awaits_name = false);
+        }
+        match self.parts.get_mut(at) {
+            Some(part) => part.flush(&mut self.encoder, &self.disk),
+            None => Ok(()),
+        }
+    }
+
+    fn flush_all(&mut self) -> Result<(), SinkError> {
+        (0..self.parts.len()).try_for_each(|at| self.flush(at))
+    }
+
+    /// Completes all files when their time is over.
     fn move_on(&mut self, time_us: u64, ledger: &Ledger) -> Result<(), SinkError> {
-        if time_us <= self.latest_us {
+        let before_us = self.time.latest_us();
+        if !self.time.take(time_us) {
             return Ok(());
         }
+        let now_us = self.time.latest_us();
         let turn = self.settings.rotation.every.map(micros);
-        let is_same = |unit: u64| time_us / unit == self.latest_us / unit;
-        let is_same = is_same(1_000_000) && turn.is_none_or(|turn| is_same(turn.max(1)));
-        self.latest_us = time_us;
-        if is_same {
+        let is_same = |unit: u64| now_us / unit == before_us / unit;
+        if is_same(1_000_000) && turn.is_none_or(|turn| is_same(turn.max(1))) {
             return Ok(());
         }
         let text = self.time_text();
@@ -184,116 +214,36 @@ impl FileTarget {
     }
 
     /// What has to be the same as long as files are written to.
-    fn time_text(&self) -> Vec<u8> {
-        let mut text = self.settings.pattern.time_text(self.latest_us);
+    fn time_text(&mut self) -> Vec<u8> {
+        let latest_us = self.time.latest_us();
+        let mut text = self.settings.pattern.time_text(latest_us);
+        if !text.is_empty() {
+            // Other names, and other numbers in them.
+            self.numbers.forget();
+        }
         if let Some(every) = self.settings.rotation.every {
-            let turn = self.latest_us / micros(every).max(1);
+            let turn = latest_us / micros(every).max(1);
             text.extend_from_slice(&turn.to_be_bytes());
         }
         text
     }
 
-    fn complete_all(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
-        while let Some(last) = self.open.len().checked_sub(1) {
-            self.complete_one(last, ledger)?;
-        }
-        Ok(())
-    }
-
-    /// Writes a file to its end and closes it.
-    fn complete_one(&mut self, at: usize, ledger: &Ledger) -> Result<(), SinkError> {
-        self.routes.clear();
-        let mut part = self.open.swap_remove(at);
-        part.flush(&mut self.encoder, &self.disk)?;
-        part.sync()?;
-        part.mark.complete = true;
-        part.mark.latest_us = self.latest_us;
-        self.complete.push(Complete {
-            mark: part.mark,
-            is_listed: false,
-        });
-        if ledger.keeping() == Keeping::Nothing {
-            return self.name_all(|_| true);
-        }
-        Ok(())
-    }
-
-    /// Where saves of the cursor do not keep up, waits for them. What no checkpoint has told of comes with the next one.
-    fn wait_for_saves(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
-        while self.complete.len() >= MOST_COMPLETE
-            && self.complete.iter().any(|complete| complete.is_listed)
-            && !self.disk.is_ending()
-        {
-            self.disk.pause(GLANCE);
-            self.name_all(|mark| ledger.is_saved(mark))?;
-        }
-        Ok(())
-    }
-
-    /// Gives their names to the complete files that may have them.
-    fn name_all(&mut self, may: impl Fn(&FileMark) -> bool) -> Result<(), SinkError> {
-        let (mut folders, mut left) = (BTreeSet::new(), Vec::new());
-        for complete in std::mem::take(&mut self.complete) {
-            let mark = &complete.mark;
-            if !may(mark) {
-                left.push(complete);
-            } else if let Some((name, _)) = name_of(&mark.path) {
-                give_name(&mark.path, &name)?;
-                folders.insert(disk::folder_of(&name).to_owned());
-                info!(file = %name.display(), bytes = mark.bytes, "'{}' is complete", name.display());
-            }
-        }
-        for folder in folders {
-            disk::sync_folder(&folder)?;
-        }
-        // Only now may a cursor leave them out.
-        self.complete = left;
-        Ok(())
-    }
-
-    /// Whether compressed files have enough for a checkpoint.
-    fn is_due(&self) -> bool {
-        let checkpoint = &self.settings.checkpoint;
-        let n_files = self.open.len().max(1) as u64;
-        self.encoder.is_plain()
-            || self.fresh_bytes >= checkpoint.bytes.saturating_mul(n_files)
-            || self
-                .fresh_since
-                .is_some_and(|since| since.elapsed() >= checkpoint.every)
-    }
-
-    /// One cut through all files: everything up to here is durable, and accepted.
-    fn checkpoint(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
-        for part in &mut self.open {
-            part.flush(&mut self.encoder, &self.disk)?;
-        }
-        self.open.iter_mut().try_for_each(Part::sync)?;
-        self.durable = self.events;
-        self.fresh_bytes = 0;
-        self.fresh_since = None;
-        for complete in &mut self.complete {
-            complete.is_listed = true;
-        }
-        ledger.accept_up_to(self.events, self.marks());
-        Ok(())
-    }
-
     /// Closes the one file, which may have been moved away, and opens what has its name now.
     fn reopen_fixed(&mut self) -> Result<(), SinkError> {
-        let Some(part) = self.open.first_mut() else {
+        let Some(part) = self.parts.get_mut(0) else {
             return Ok(());
         };
         part.end(&mut self.encoder, &self.disk)?;
-        disk::sync(&part.file, &part.mark.path)?;
+        if let Some(file) = part.opened() {
+            disk::sync(file, &part.mark.path)?;
+        }
         let mut fresh = restart::open_fixed(&part.mark.path)?;
         if fresh.mark.inode != part.mark.inode {
-            disk::lock(&fresh.file, &fresh.mark.path)?;
+            fresh.lock()?;
             if self.settings.compression == Compression::Plain {
-                let path = fresh.mark.path.clone();
-                fresh
-                    .finish_last_line()
-                    .map_err(failed("read the end of", &path))?;
+                fresh.finish_last_line()?;
             }
+            self.folders.note(&fresh.mark.path);
             *part = fresh;
         }
         Ok(())
@@ -314,9 +264,7 @@ impl Target for FileTarget {
         }
         self.distribute(buffer, ledger)?;
         if self.encoder.is_plain() {
-            for part in &mut self.open {
-                part.flush(&mut self.encoder, &self.disk)?;
-            }
+            self.flush_all()?;
         }
         Ok(())
     }
@@ -350,7 +298,7 @@ impl Target for FileTarget {
         if ledger.keeping() == Keeping::Nothing && !self.is_fixed() {
             self.complete_all(ledger)?;
         }
-        if let (true, Some(part)) = (self.is_fixed(), self.open.first_mut()) {
+        if let (true, Some(part)) = (self.is_fixed(), self.parts.get_mut(0)) {
             part.end(&mut self.encoder, &self.disk)?;
         }
         self.checkpoint(ledger)

@@ -293,6 +293,14 @@ fn what_cannot_be_is_refused_before_anything_is_opened() {
             ["--max-open-files is for names", "{collection}", "error"],
         ),
         (
+            "-o x-%Y --max-files 3",
+            ["--max-files is for names", "{collection}", "error"],
+        ),
+        (
+            "-o {collection} --max-files 10001",
+            ["--max-files", "10001", "1..=10000"],
+        ),
+        (
             "--on-disk-full wait",
             [
                 "--on-disk-full is for output files",

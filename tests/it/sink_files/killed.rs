@@ -117,6 +117,14 @@ fn gzip_for_each_collection_with_few_of_them_open() {
 }
 
 #[test]
+fn a_file_for_two_collections_and_one_for_all_others() {
+    let flags = "-o out/{collection}.ndjson --max-files 2";
+    assert_eq!(GAME.play(flags), 3);
+    let flags = "-o out/{collection}.zst --max-files 2 --max-open-files 1 --checkpoint 4K,10ms";
+    assert_eq!(GAME.play(flags), 3);
+}
+
+#[test]
 fn zstd_for_each_collection_by_time() {
     let flags =
         "-o out/{collection}/%M%S.zst --rotate-count 150 --checkpoint 4K,10ms --max-open-files 4";

@@ -2,48 +2,54 @@
 
 use std::{fs, io, path::Path};
 
+use tracing::warn;
+
 use super::{Complete, FileTarget};
 use crate::{
+    STATE,
     event::FileMark,
     same_file::FileId,
     sink::{
         Keeping, Ledger, SinkError,
         file::{
             disk::{self, failed},
-            folder::next_number,
             part::{Part, appending, name_of, partial},
             pattern::Slot,
         },
     },
 };
 
+/// So much of a cursor unfinished files may take, about: a quarter of what a cursor file may hold.
+const MOST_LISTED: usize = 4 * 1024 * 1024;
+
+/// What a file takes of a cursor besides its path.
+const PER_MARK: usize = 200;
+
 impl FileTarget {
-    /// The open file that the next line of a collection goes to.
+    /// The file that the next line of a collection goes to, open.
     pub(super) fn route(
         &mut self,
         name: &[u8],
         bytes: u64,
         ledger: &Ledger,
     ) -> Result<usize, SinkError> {
-        if let Some(at) = self.routes.get(name).copied()
-            && self
-                .open
-                .get(at)
-                .is_some_and(|part| self.has_room(part, bytes))
+        if let Some(at) = self.parts.of_collection(name)
+            && self.takes(at, bytes)
         {
             return Ok(at);
         }
-        let slot = self.settings.pattern.slot(self.latest_us, name);
-        let is_there = |part: &Part| part.slot.as_ref() == Some(&slot);
-        let at = match self.open.iter().position(is_there) {
-            Some(at)
-                if self
-                    .open
-                    .get(at)
-                    .is_some_and(|part| self.has_room(part, bytes)) =>
-            {
-                at
-            }
+        let latest_us = self.time.latest_us();
+        let mut slot = self.settings.pattern.slot(latest_us, name);
+        let mut found = self.parts.of_slot(&slot);
+        let has_own = found.is_some() || !self.is_full();
+        if !has_own {
+            slot = self.settings.pattern.shared_slot(latest_us);
+            found = self.parts.of_slot(&slot);
+            self.count_other(&slot);
+        }
+        self.make_room(found)?;
+        let at = match found {
+            Some(at) if self.has_room(at, bytes) => at,
             Some(at) => {
                 let number = self.number_of(at) + 1;
                 self.complete_one(at, ledger)?;
@@ -51,12 +57,63 @@ impl FileTarget {
             }
             None => self.begin(slot, None, ledger)?,
         };
-        self.routes.insert(name.to_vec(), at);
+        if has_own {
+            self.parts.remember(name, at);
+        }
         Ok(at)
     }
 
+    /// Whether no collection can have a file of its own any more.
+    fn is_full(&self) -> bool {
+        if !self.settings.pattern.has_collection() {
+            return false;
+        }
+        let others = self.settings.pattern.shared_slot(self.time.latest_us());
+        let n_own = self.parts.len() - usize::from(self.parts.of_slot(&others).is_some());
+        let complete = self.complete.iter().map(|complete| &complete.mark);
+        let listed = self.parts.iter().map(|part| &part.mark).chain(complete);
+        let listed = listed.map(|mark| mark.path.as_os_str().len() + PER_MARK);
+        n_own >= self.settings.max_files.get() || listed.sum::<usize>() >= MOST_LISTED
+    }
+
+    /// Counts an event of a collection that has no file of its own, and tells of the first.
+    fn count_other(&mut self, slot: &Slot) {
+        self.stats.add_in_others(1);
+        if std::mem::replace(&mut self.is_told_of_others, true) {
+            return;
+        }
+        let name = slot.name(1);
+        let (file, limit) = (name.display(), self.settings.max_files);
+        warn!(target: STATE, %file, limit, "{limit} collections have files of their own: events of further ones go to '{file}' (--max-files allows more)");
+    }
+
+    /// Whether the file is open and takes so many bytes more.
+    fn takes(&self, at: usize, bytes: u64) -> bool {
+        let is_open = |part: &Part| part.opened().is_some();
+        self.parts.get(at).is_some_and(is_open) && self.has_room(at, bytes)
+    }
+
+    /// Closes a file if another one is to be opened and there are too many: the one that was written to least recently.
+    fn make_room(&mut self, wanted: Option<usize>) -> Result<(), SinkError> {
+        let wanted = wanted.and_then(|at| self.parts.get(at));
+        if wanted.is_some_and(|part| part.opened().is_some()) {
+            return Ok(());
+        }
+        let Some(at) = self.parts.oldest_of(self.settings.max_open_files.get()) else {
+            return Ok(());
+        };
+        self.flush(at)?;
+        if let Some(part) = self.parts.get_mut(at) {
+            part.close();
+        }
+        Ok(())
+    }
+
     /// Whether a line of so many bytes still belongs into the file.
-    fn has_room(&self, part: &Part, bytes: u64) -> bool {
+    fn has_room(&self, at: usize, bytes: u64) -> bool {
+        let Some(part) = self.parts.get(at) else {
+            return false;
+        };
         let rotation = &self.settings.rotation;
         let is_empty = part.mark.bytes == 0 && part.pending.is_empty();
         let fits = rotation.bytes.is_none_or(|most| {
@@ -70,7 +127,7 @@ impl FileTarget {
     }
 
     fn number_of(&self, at: usize) -> u64 {
-        let name = self.open.get(at).and_then(|part| name_of(&part.mark.path));
+        let name = self.parts.get(at).and_then(|part| name_of(&part.mark.path));
         let slot = name.and_then(|(name, _)| self.settings.pattern.slot_of(&name));
         slot.and_then(|(_, number)| number).unwrap_or(0)
     }
@@ -82,19 +139,8 @@ impl FileTarget {
         number: Option<u64>,
         ledger: &Ledger,
     ) -> Result<usize, SinkError> {
-        if self.open.len() >= self.settings.max_open_files.get() {
-            let oldest = self
-                .open
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, part)| part.used);
-            if let Some((at, _)) = oldest {
-                self.complete_one(at, ledger)?;
-            }
-        }
         let part = self.open_slot(slot, number, ledger.keeping())?;
-        self.open.push(part);
-        Ok(self.open.len() - 1)
+        Ok(self.parts.push(part))
     }
 
     fn open_slot(
@@ -104,38 +150,39 @@ impl FileTarget {
         keeping: Keeping,
     ) -> Result<Part, SinkError> {
         let pattern = &self.settings.pattern;
-        let (open, complete) = (&self.open, &self.complete);
+        let (parts, complete) = (&self.parts, &self.complete);
         let reserved = self.settings.reserved.iter();
         let reserved: Vec<_> = reserved.filter_map(|path| FileId::of(path)).collect();
         let is_reserved =
             |path: &Path| FileId::of(path).is_some_and(|file| reserved.contains(&file));
         let is_ours = |path: &Path| {
             let complete = complete.iter().map(|complete| &complete.mark);
-            let mut marks = open.iter().map(|part| &part.mark).chain(complete);
-            marks.any(|mark| mark.path == path) || is_reserved(path)
+            let mut marks = parts.iter().map(|part| &part.mark).chain(complete);
+            marks.any(|mark| is_same(&mark.path, path)) || is_reserved(path)
         };
         let first = slot.name(1);
         self.folders
             .prepare(&first, pattern, keeping, &self.disk, is_ours)?;
-        let number = match number {
-            Some(number) if disk::inode(&slot.name(number))?.is_none() => number,
-            _ if slot.is_numbered() => next_number(&slot, pattern)?,
-            _ => 0,
-        };
+        let number = self.next_number(&slot, number)?;
         let name = slot.name(number);
-        let path = partial(&name, None);
-        if is_reserved(&name) || is_reserved(&path) {
+        let aside = partial(&name, None);
+        if is_reserved(&name) || is_reserved(&aside) {
             return Err(SinkError::Reserved(name));
         }
         // A file that was put aside is gone on with, as long as no saved cursor counts it as complete.
+        let begins = name.as_os_str().as_encoded_bytes();
         let is_aside = |complete: &Complete| {
-            name_of(&complete.mark.path).is_some_and(|(known, _)| known == name)
+            let path = &complete.mark.path;
+            path.as_os_str().as_encoded_bytes().starts_with(begins)
+                && name_of(path).is_some_and(|(known, _)| is_same(&known, &name))
         };
         if let Some(at) = self.complete.iter().position(is_aside) {
-            let Complete { mark, .. } = self.complete.swap_remove(at);
+            let Complete {
+                mark, is_synced, ..
+            } = self.complete.swap_remove(at);
             let mut part = Part::open(Some(slot), mark.path.clone())?;
-            disk::lock(&part.file, &mark.path)?;
-            part.has_entry = true;
+            part.lock()?;
+            part.is_synced = is_synced;
             part.mark = FileMark {
                 complete: false,
                 ..mark
@@ -143,38 +190,63 @@ impl FileTarget {
             return Ok(part);
         }
         if !slot.is_numbered() && disk::inode(&name)?.is_some() {
-            return self.go_on_with(slot, &name);
+            return self.go_on_with(slot, &name, keeping);
         }
-        let create = || appending().create_new(true).open(&path);
-        let file = match self.disk.attempt("make", &path, create) {
+        let create = || appending().create_new(true).open(&aside);
+        let file = match self.disk.attempt("make", &aside, create) {
             // What nobody has open was put right already.
             Err(SinkError::File { source, .. })
                 if source.kind() == io::ErrorKind::AlreadyExists =>
             {
-                return Err(SinkError::InUse(path));
+                return Err(SinkError::InUse(aside));
             }
             made => made?,
         };
-        disk::lock(&file, &path)?;
-        Part::new(Some(slot), path, file)
+        disk::lock(&file, &aside)?;
+        self.folders.note(&aside);
+        Part::new(Some(slot), aside, file)
+    }
+
+    /// The number of the next file: the one that is wanted, or the first behind those that are there; 0 where there are none.
+    fn next_number(&mut self, slot: &Slot, wanted: Option<u64>) -> Result<u64, SinkError> {
+        if !slot.is_numbered() {
+            return Ok(0);
+        }
+        let mut number = if let Some(wanted) = wanted {
+            wanted
+        } else {
+            let pattern = self.settings.pattern.at(self.time.latest_us());
+            self.numbers.next(slot, &pattern)?
+        };
+        // Somebody may have put one there meanwhile.
+        while disk::inode(&slot.name(number))?.is_some() {
+            number += 1;
+        }
+        self.numbers.note(slot, number);
+        Ok(number)
     }
 
     /// Appends to a file that was complete. Its length goes into its name before anything is written.
-    fn go_on_with(&self, slot: Slot, name: &Path) -> Result<Part, SinkError> {
+    fn go_on_with(&mut self, slot: Slot, name: &Path, keeping: Keeping) -> Result<Part, SinkError> {
         let metadata = fs::symlink_metadata(name).map_err(failed("open", name))?;
         if !metadata.is_file() {
             return Err(SinkError::NotAFile(name.to_owned()));
         }
         let path = partial(name, Some(metadata.len()));
         fs::rename(name, &path).map_err(failed("rename", name))?;
-        disk::sync_folder(disk::folder_of(&path))?;
+        self.folders.note(&path);
         let mut part = Part::open(Some(slot), path.clone())?;
-        disk::lock(&part.file, &path)?;
-        part.has_entry = true;
+        part.lock()?;
         if self.encoder.is_plain() {
-            part.finish_last_line()
-                .map_err(failed("read the end of", &path))?;
+            part.finish_last_line()?;
         }
+        // Without a cursor nothing goes back to that length.
+        part.awaits_name = keeping != Keeping::Nothing;
         Ok(part)
     }
+}
+
+/// Whether two paths are the same to the byte, which is all that is wanted of paths that were made here.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one.as_os_str() == other.as_os_str()
 }

@@ -71,7 +71,7 @@ fn a_damaged_or_foreign_file_is_refused_as_it_is_by_tail() {
         r#"{"format":2,"anything":"else"}"#,
         &["'cursor.json' has format 2, and this version reads format 1"],
     );
-    let large = "x".repeat(4 * 1024 * 1024 + 1);
+    let large = "x".repeat(16 * 1024 * 1024 + 1);
     contents_refused(&large, &["'cursor.json' is too large to be a cursor file"]);
 }
 

@@ -1,0 +1,142 @@
+//! When files are durable, when they are complete, and when they get their names.
+
+use std::time::Duration;
+
+use tracing::info;
+
+use super::{Complete, FileTarget};
+use crate::{
+    event::FileMark,
+    sink::{
+        Keeping, Ledger, SinkError,
+        file::{
+            disk,
+            part::{self, Part, give_name, name_of},
+        },
+    },
+};
+
+/// So many complete files may wait for a saved cursor, and what one batch makes of them. Each is some 200 bytes of it.
+const MOST_COMPLETE: usize = 200;
+
+/// How often it is looked whether the cursor is saved, while nothing may be written before that.
+const GLANCE: Duration = Duration::from_millis(5);
+
+impl FileTarget {
+    pub(super) fn complete_all(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+        self.flush_all()?;
+        while let Some(part) = self.parts.pop() {
+            self.add_complete(part);
+        }
+        self.name_unasked(ledger)
+    }
+
+    /// Writes a file to its end and closes it.
+    pub(super) fn complete_one(&mut self, at: usize, ledger: &Ledger) -> Result<(), SinkError> {
+        self.flush(at)?;
+        let part = self.parts.take(at);
+        self.add_complete(part);
+        self.name_unasked(ledger)
+    }
+
+    pub(super) fn add_complete(&mut self, part: Part) {
+        self.complete.push(Complete {
+            is_listed: false,
+            is_synced: part.is_synced,
+            mark: FileMark {
+                complete: true,
+                latest_us: self.time.latest_us(),
+                ..part.mark
+            },
+        });
+    }
+
+    /// Where no cursor is waited for, complete files get their names at once.
+    pub(super) fn name_unasked(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+        if ledger.keeping() != Keeping::Nothing {
+            return Ok(());
+        }
+        self.sync_files(false)?;
+        self.name_all(|_| true)
+    }
+
+    /// Where saves of the cursor do not keep up, waits for them. What no checkpoint has told of comes with the next one.
+    pub(super) fn wait_for_saves(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+        while self.complete.len() >= MOST_COMPLETE
+            && self.complete.iter().any(|complete| complete.is_listed)
+            && !self.disk.is_ending()
+        {
+            self.disk.pause(GLANCE);
+            self.name_all(|mark| ledger.is_saved(mark))?;
+        }
+        Ok(())
+    }
+
+    /// Gives their names to the complete files that may have them.
+    pub(super) fn name_all(&mut self, may: impl Fn(&FileMark) -> bool) -> Result<(), SinkError> {
+        let mut left = Vec::new();
+        for complete in std::mem::take(&mut self.complete) {
+            let mark = &complete.mark;
+            if !may(mark) {
+                left.push(complete);
+            } else if let Some((name, _)) = name_of(&mark.path) {
+                give_name(&mark.path, &name)?;
+                self.folders.note(&name);
+                info!(file = %name.display(), bytes = mark.bytes, "'{}' is complete", name.display());
+            }
+        }
+        self.folders.sync()?;
+        // Only now may a cursor leave them out.
+        self.complete = left;
+        Ok(())
+    }
+
+    /// Whether compressed files have enough for a checkpoint.
+    pub(super) fn is_due(&self) -> bool {
+        let checkpoint = &self.settings.checkpoint;
+        let n_files = self.parts.len().min(self.settings.max_open_files.get());
+        let n_files = n_files.max(1) as u64;
+        self.encoder.is_plain()
+            || self.fresh_bytes >= checkpoint.bytes.saturating_mul(n_files)
+            || self
+                .fresh_since
+                .is_some_and(|since| since.elapsed() >= checkpoint.every)
+    }
+
+    /// One cut through all files: everything up to here is durable, and accepted.
+    pub(super) fn checkpoint(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+        self.flush_all()?;
+        self.sync_files(true)?;
+        self.folders.sync()?;
+        self.durable = self.events;
+        self.fresh_bytes = 0;
+        self.fresh_since = None;
+        for complete in &mut self.complete {
+            complete.is_listed = true;
+        }
+        ledger.accept_up_to(self.events, self.marks());
+        Ok(())
+    }
+
+    /// Makes durable what is in complete files, and in the others too.
+    pub(super) fn sync_files(&mut self, are_all: bool) -> Result<(), SinkError> {
+        let parts = self.parts.iter().filter(|_| are_all);
+        let parts = parts.map(|part| (part.opened(), &part.mark, part.is_synced));
+        let complete = self.complete.iter();
+        let complete = complete.map(|complete| (None, &complete.mark, complete.is_synced));
+        let files: Vec<_> = parts
+            .chain(complete)
+            .filter(|(file, _, is_synced)| file.is_some() || !is_synced)
+            .collect();
+        disk::for_each(&files, |(file, mark, is_synced)| {
+            part::sync(*file, mark, *is_synced)
+        })?;
+        for part in self.parts.iter_mut().filter(|_| are_all) {
+            part.is_synced = true;
+        }
+        for complete in &mut self.complete {
+            complete.is_synced = true;
+        }
+        Ok(())
+    }
+}
