@@ -10,7 +10,10 @@ use super::block::{Block, CLOSE, Encoding, PING, PONG, push_header};
 pub(super) const PIECES: usize = 64;
 
 /// A consumer that asks for more answers than this without reading them gets none.
-const MOST_OWN_BYTES: usize = 64 * 1024;
+const MOST_OWN_BYTES: usize = 16 * 1024;
+
+/// How much room is kept for frames of its own once all of them are written.
+const KEPT_OWN_BYTES: usize = 256;
 
 /// Bytes to be written, in order: first the chosen frames, then the own ones.
 #[derive(Debug)]
@@ -19,7 +22,7 @@ pub(super) struct Outbox {
     block: Option<Arc<Block>>,
     ranges: VecDeque<Range<usize>>,
     own: Vec<u8>,
-    /// How much of `own` is written.
+    /// How much of `own` is written: never more than what is not, and a frame.
     own_from: usize,
 }
 
@@ -110,6 +113,11 @@ impl Outbox {
         self.own_from += written;
         if self.own_from >= self.own.len() {
             self.own.clear();
+            self.own.shrink_to(KEPT_OWN_BYTES);
+            self.own_from = 0;
+        } else if self.own_from > self.own.len() / 2 {
+            // Whoever never takes all of it would have it grow for ever.
+            self.own.drain(..self.own_from);
             self.own_from = 0;
         }
     }
@@ -180,5 +188,29 @@ mod tests {
             outbox.pong(&[0; 125]);
         }
         assert!(outbox.own.len() < MOST_OWN_BYTES + 200);
+        let answers = outbox.own.len();
+        assert_eq!(drain(&mut outbox, 1000).len(), answers);
+        assert!(outbox.own.capacity() <= KEPT_OWN_BYTES);
+    }
+
+    #[test]
+    fn answers_that_are_never_all_taken_are_bounded() {
+        let mut outbox = Outbox::new(Encoding::Plain);
+        let (mut expected, mut written) = (Vec::new(), Vec::new());
+        for n in 0..10_000_u32 {
+            let payload = [n.to_be_bytes(); 30].concat();
+            outbox.pong(&payload);
+            expected.extend_from_slice(&[0x8a, 120]);
+            expected.extend_from_slice(&payload);
+            // All but the last byte, as a socket that is nearly full takes it.
+            let mut pieces = [IoSlice::new(&[]); PIECES];
+            assert_eq!(outbox.pieces(&mut pieces), 1);
+            let taken = pieces[0].len() - 1;
+            written.extend_from_slice(&pieces[0][..taken]);
+            outbox.advance(taken);
+            assert!(outbox.own.capacity() < 4096, "after {n} answers");
+        }
+        written.extend(drain(&mut outbox, 1000));
+        assert!(written == expected, "answers are torn or out of order");
     }
 }
