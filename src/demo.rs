@@ -70,6 +70,7 @@ fn serve(demo: Demo, tell: &SyncSender<io::Result<SocketAddr>>, stop: Cancellati
         pong_within: PATIENCE,
         write_within: PATIENCE,
         slow_window: PATIENCE,
+        message_within: PATIENCE,
         farewell: FAREWELL,
         ..ServerSettings::default()
     };

@@ -94,6 +94,7 @@ mod frames;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod listen;
 #[cfg(feature = "cli")]
 mod logging;
 #[cfg(feature = "cli")]

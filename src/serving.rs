@@ -75,7 +75,11 @@ pub(crate) async fn run(settings: ServeSettings) -> Result<ExitCode, Failure> {
         1 => "1 consumer".to_owned(),
         n => format!("{} consumers", HumanCount(n)),
     };
-    info!(target: STATE, consumers = served.consumers, events = served.events, "{why}: {} events sent to {consumers}", HumanCount(served.events));
+    let over_budget = match served.over_budget {
+        0 => String::new(),
+        n => format!(", {} turned away for want of memory", HumanCount(n)),
+    };
+    info!(target: STATE, consumers = served.consumers, events = served.events, over_budget = served.over_budget, "{why}: {} events sent to {consumers}{over_budget}", HumanCount(served.events));
     Ok(asked.map_or(ExitCode::SUCCESS, code_of))
 }
 

@@ -6,12 +6,19 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::{sync::OnceCell, task::spawn_blocking};
+use tokio::{
+    sync::{OnceCell, Semaphore},
+    task::spawn_blocking,
+};
 
 use super::{
     block::{Block, BlockBuilder, Encoding},
     feed::{Feed, FeedError},
 };
+
+/// How many blocks are read or compressed at once, however many consumers ask: each takes a thread and
+/// a megabyte meanwhile.
+const AT_ONCE: usize = 4;
 
 /// The blocks of a feed.
 #[derive(Debug)]
@@ -20,6 +27,7 @@ pub(super) struct Blocks<F> {
     legacy: bool,
     most_bytes: usize,
     shelf: Mutex<Shelf>,
+    at_work: Semaphore,
 }
 
 /// What is kept, and for how much longer.
@@ -45,6 +53,7 @@ impl<F: Feed> Blocks<F> {
             legacy,
             most_bytes,
             shelf: Mutex::default(),
+            at_work: Semaphore::new(AT_ONCE),
         }
     }
 
@@ -58,6 +67,7 @@ impl<F: Feed> Blocks<F> {
         let cell = self.shelf().ask(index);
         let read = || async {
             let (feed, legacy) = (Arc::clone(&self.feed), self.legacy);
+            let _turn = self.at_work.acquire().await;
             let result = spawn_blocking(move || {
                 let mut builder = BlockBuilder::new(legacy);
                 let there_is = feed.read(index, start_us, &mut builder)?;
@@ -83,6 +93,7 @@ impl<F: Feed> Blocks<F> {
         };
         if encoding == Encoding::Zstd && !block.is_deflated() {
             let block = Arc::clone(&block);
+            let _turn = self.at_work.acquire().await;
             // The block itself sees to it that this is done once.
             spawn_blocking(move || block.deflated().bytes()).await.ok();
         }

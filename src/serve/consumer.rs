@@ -8,7 +8,7 @@ mod stream;
 use std::{
     convert::Infallible,
     io::{self, IoSlice},
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::Arc,
     time::Duration,
 };
 
@@ -29,6 +29,7 @@ use self::{
 use super::{
     Shared,
     block::Encoding,
+    budget::Share,
     fault::Fault,
     feed::{Feed, FeedError},
     incoming::{Incoming, Message},
@@ -37,8 +38,8 @@ use super::{
     request::Subscribe,
 };
 
-/// Messages that are not whole yet may take this much memory, those of all consumers together.
-const MOST_HELD_BYTES: usize = 256 * 1024 * 1024;
+/// The close code of whom there is no room for (IANA's registry).
+const TRY_AGAIN: u16 = 1013;
 
 /// How a connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +54,10 @@ pub(super) enum Left {
     Behind(u64),
     #[error("it did not answer a ping within {}", humantime::format_duration(*.0))]
     Silent(Duration),
+    #[error("a message of it was not whole within {}", humantime::format_duration(*.0))]
+    Unfinished(Duration),
+    #[error("with its filter, all consumers together would hold more than {0} bytes of memory")]
+    OverBudget(usize),
     #[error("it was cut on purpose")]
     Cut,
     #[error("closed with {0}")]
@@ -70,8 +75,10 @@ pub(super) struct Consumer<F> {
     at: At,
     outbox: Outbox,
     incoming: Incoming,
-    /// How much of the shared bound this consumer's messages take.
-    held_bytes: usize,
+    /// What its filter and its messages take of what all consumers may hold.
+    share: Share,
+    /// Since when a message is under way.
+    within_since: Option<Instant>,
     next_ping: Instant,
     pong_due: Option<Instant>,
     /// When something was written last, or began to wait for it.
@@ -79,6 +86,8 @@ pub(super) struct Consumer<F> {
     headway: Headway,
     /// The code that was sent, and until when the other side may take leave too.
     closing: Option<(u16, Instant)>,
+    /// Why it was closed, where that is to be told.
+    cause: Option<Left>,
     /// The other side took leave: nothing follows but our answer.
     has_left: bool,
     /// How many events it was sent.
@@ -92,6 +101,7 @@ impl<F: Feed> Consumer<F> {
         shared: Arc<Shared<F>>,
         subscribe: Subscribe,
         received: Vec<u8>,
+        share: Share,
         stop: CancellationToken,
     ) -> Self {
         let now = Instant::now();
@@ -108,10 +118,12 @@ impl<F: Feed> Consumer<F> {
             at: At::Nowhere(query.cursor),
             outbox: Outbox::new(encoding),
             incoming: Incoming::new(received),
-            held_bytes: 0,
+            share,
+            within_since: None,
             pong_due: None,
             progress: now,
             closing: None,
+            cause: None,
             has_left: false,
             n_sent: 0,
             fault: None,
@@ -126,7 +138,9 @@ impl<F: Feed> Consumer<F> {
     pub(super) async fn run(mut self, stream: &mut TcpStream) -> Left {
         let (mut reader, mut writer) = stream.split();
         let result = self.serve(&mut reader, &mut writer).await;
-        self.shared.held_bytes.fetch_sub(self.held_bytes, Relaxed);
+        if let Some(cause) = self.cause {
+            return cause;
+        }
         match (result, self.closing) {
             (Ok(never), _) => match never {},
             (Err(Left::Gone | Left::Broken(_)), Some((code, _))) => Left::Closed(code),
@@ -139,7 +153,7 @@ impl<F: Feed> Consumer<F> {
         reader: &mut ReadHalf<'_>,
         writer: &mut WriteHalf<'_>,
     ) -> Result<Infallible, Left> {
-        self.receive();
+        self.receive().await?;
         let mut was_writing = false;
         loop {
             let mut next = Next::Nothing;
@@ -169,11 +183,11 @@ impl<F: Feed> Consumer<F> {
             let mut pieces = [IoSlice::new(&[]); PIECES];
             let n_pieces = self.outbox.pieces(&mut pieces);
             tokio::select! {
-                read = reader.read_buf(&mut self.incoming.bytes) => {
+                read = reader.read_buf(self.incoming.room()) => {
                     if read? == 0 {
                         return Err(Left::Gone);
                     }
-                    self.receive();
+                    self.receive().await?;
                 }
                 written = writer.write_vectored(pieces.get(..n_pieces).unwrap_or_default()), if is_writing => {
                     self.outbox.advance(written?);
@@ -204,6 +218,9 @@ impl<F: Feed> Consumer<F> {
         if is_writing {
             wake = wake.min(self.progress + settings.write_within);
         }
+        if let (Some(since), None) = (self.within_since, self.closing) {
+            wake = wake.min(since + settings.message_within);
+        }
         if let Next::At(due) = next {
             wake = wake.min(*due);
         }
@@ -223,6 +240,12 @@ impl<F: Feed> Consumer<F> {
                 Ok(())
             };
         }
+        let within = settings.message_within;
+        if self.within_since.is_some_and(|since| now >= since + within) {
+            self.cause = Some(Left::Unfinished(within));
+            self.close(1008, "a message takes too long");
+            return Ok(());
+        }
         match self.pong_due {
             Some(due) if now >= due => return Err(Left::Silent(settings.pong_within)),
             None if now >= self.next_ping => {
@@ -235,7 +258,7 @@ impl<F: Feed> Consumer<F> {
     }
 
     /// Acts on what was received.
-    fn receive(&mut self) {
+    async fn receive(&mut self) -> Result<(), Left> {
         while let Some(message) = self.incoming.next() {
             match message {
                 Err(violation) => self.close(violation.0, violation.1),
@@ -249,31 +272,53 @@ impl<F: Feed> Consumer<F> {
                         self.next_ping = Instant::now() + self.shared.settings.ping_every;
                     }
                 }
-                Ok(Message::Text(text)) if self.closing.is_none() => self.update(&text),
+                Ok(Message::Text(text)) if self.closing.is_none() => self.update(text).await?,
                 Ok(Message::Text(_) | Message::Binary) => {}
             }
+            if !self.incoming.is_in_parts() {
+                self.within_since = None;
+            }
         }
-        self.incoming.shrink();
-        self.hold(self.incoming.held_bytes());
+        self.incoming.tidy();
+        if !self.incoming.is_within() {
+            self.within_since = None;
+        } else if self.within_since.is_none() {
+            self.within_since = Some(Instant::now());
+        }
+        self.hold();
+        Ok(())
     }
 
-    /// Counts unfinished messages against what all consumers may hold together.
-    fn hold(&mut self, bytes: usize) {
-        let total = self.shared.held_bytes.fetch_add(bytes, Relaxed) + bytes - self.held_bytes;
-        self.shared.held_bytes.fetch_sub(self.held_bytes, Relaxed);
-        let grows = bytes > self.held_bytes;
-        self.held_bytes = bytes;
-        if grows && total > MOST_HELD_BYTES {
-            self.close(1013, "too many large messages at once, try again later");
+    /// Counts its filter and its messages that are not whole.
+    fn hold(&mut self) {
+        let bytes = self.options.held_bytes + self.incoming.held_bytes();
+        if !self.share.hold(bytes) && self.closing.is_none() {
+            self.cause = Some(self.shared.over_budget());
+            self.close(
+                TRY_AGAIN,
+                "the filters of all consumers are too large, try again later",
+            );
+            // What was under way is let go.
+            self.incoming.tidy();
+            self.hold();
         }
     }
 
-    fn update(&mut self, text: &[u8]) {
-        match Update::parse(text) {
+    async fn update(&mut self, text: Vec<u8>) -> Result<(), Left> {
+        let began = Instant::now();
+        let update = self.shared.read(text.len(), move || Update::parse(&text));
+        // The program ends.
+        let update = update.await.ok_or(Left::Gone)?;
+        let waited = began.elapsed();
+        // What it could not show meanwhile is not held against it.
+        self.progress += waited;
+        self.pong_due = self.pong_due.map(|due| due + waited);
+        match update {
             Update::None => {}
             Update::Options(options) => {
                 self.options = options;
-                if matches!(self.at, At::Nowhere(_)) {
+                self.hold();
+                if matches!(self.at, At::Nowhere(_)) && self.closing.is_none() {
                     self.begin();
                 }
             }
@@ -283,12 +328,15 @@ impl<F: Feed> Consumer<F> {
             }
             Update::Invalid(error) => self.close(1008, &error.to_string()),
         }
+        Ok(())
     }
 
-    /// Takes leave, behind the events that are being written.
+    /// Takes leave, behind the events that are being written. Of what comes still nothing is kept, nor its filter.
     fn close(&mut self, code: u16, reason: &str) {
         if self.closing.is_none() {
             self.outbox.close(code, reason);
+            self.options = Options::default();
+            self.incoming.refuse();
             self.closing = Some((code, Instant::now() + self.shared.settings.farewell));
         }
     }

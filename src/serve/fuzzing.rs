@@ -2,12 +2,15 @@
 
 #![allow(missing_docs, reason = "nobody else sees it")]
 
+use std::net::Ipv4Addr;
+
 use super::{
     block::{BlockBuilder, Encoding},
     incoming::Incoming,
     options::{Cursor, Options, Query, Update},
-    request::{self, Request, Rules},
+    request::{self, Answer, Request, Rules},
 };
+use crate::listen::Gate;
 
 /// What a consumer asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +27,9 @@ pub struct Asked {
 impl Asked {
     fn new(query: Query, is_compressed: bool) -> Self {
         let Query {
-            options: Options { filter, max_bytes },
+            options: Options {
+                filter, max_bytes, ..
+            },
             cursor,
             compress: _,
             require_hello,
@@ -50,12 +55,17 @@ pub fn request(head: &[u8], legacy: bool) -> Result<(Asked, String), (u16, Strin
     let rules = Rules {
         legacy,
         description: "what <is> & served",
+        gate: &Gate::new(Ipv4Addr::LOCALHOST.into(), Vec::new(), Vec::new()),
     };
     match request::parse(head, &rules) {
         Request::Subscribe(subscribe) => {
             let switching = request::switching(&subscribe);
             let is_compressed = subscribe.encoding == Encoding::Zstd;
             Ok((Asked::new(subscribe.query, is_compressed), switching))
+        }
+        Request::Refused(refusal) => {
+            let answer = Answer::from(&refusal);
+            Err((answer.status, answer.body))
         }
         Request::Other(answer) => Err((answer.status, answer.body)),
     }
@@ -72,9 +82,9 @@ pub fn query(query: &str, legacy: bool) -> Result<Asked, String> {
 pub fn update(message: &[u8]) -> Result<Option<(String, u32)>, String> {
     match Update::parse(message) {
         Update::None => Ok(None),
-        Update::Options(Options { filter, max_bytes }) => {
-            Ok(Some((filter.description().to_owned(), max_bytes)))
-        }
+        Update::Options(Options {
+            filter, max_bytes, ..
+        }) => Ok(Some((filter.description().to_owned(), max_bytes))),
         Update::Malformed(reason) => Err(reason.to_owned()),
         Update::Invalid(error) => Err(error.to_string()),
     }
@@ -99,13 +109,14 @@ pub fn messages(bytes: &[u8], pieces: &[usize]) -> Vec<String> {
         let piece = pieces.next().map_or(rest.len(), |piece| *piece);
         let (received, later) = rest.split_at(piece.clamp(1, rest.len()));
         rest = later;
-        incoming.bytes.extend_from_slice(received);
+        incoming.room().extend_from_slice(received);
         while let Some(message) = incoming.next() {
             said.push(format!("{message:?}"));
             if message.is_err() {
                 return said;
             }
         }
+        incoming.tidy();
     }
     said
 }

@@ -15,8 +15,10 @@
 //! ```
 
 mod any;
+mod attend;
 mod block;
 mod blocks;
+mod budget;
 mod consumer;
 mod deflate;
 mod demo;
@@ -26,6 +28,7 @@ mod feed;
 pub(crate) mod fuzzing;
 mod incoming;
 mod line;
+mod names;
 mod options;
 mod outbox;
 mod random;
@@ -37,20 +40,19 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
 use tokio::{
-    io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::JoinSet,
-    time::{Instant, sleep, timeout},
+    sync::Semaphore,
+    task::{JoinSet, spawn_blocking},
+    time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::warn;
 
 pub use self::{
     any::AnyFeed,
@@ -61,14 +63,23 @@ pub use self::{
     recording::{Damaged, Playback, Recording, RecordingError},
 };
 use self::{
+    attend::{Visit, attend},
     blocks::Blocks,
-    consumer::{Consumer, Left},
-    request::{Answer, Request, Rules},
+    budget::Budget,
+    consumer::Left,
+    request::Rules,
 };
-use crate::{STATE, error::chain, pace};
+pub use crate::listen::{GateError, HostPattern, OriginPattern};
+use crate::{
+    listen::{Gate, Guests},
+    pace,
+};
 
-/// So many requests may be under way that are no consumers yet; others wait in the listener's queue.
-const UPGRADES: usize = 512;
+/// How much memory heads of requests may take that are larger than most, all of them together.
+const HEADS_BYTES: usize = 8 * 1024 * 1024;
+
+/// What is longer than this is read on another thread, one at a time: it takes longer than an event may wait.
+const LONG_BYTES: usize = 64 * 1024;
 
 /// How long it is waited when no connection can be accepted, for want of descriptors for example.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
@@ -97,6 +108,16 @@ pub struct ServerSettings {
     pub slow_window: Duration,
     /// How long a request may take.
     pub upgrade_within: Duration,
+    /// The most requests that are not answered yet. When there are more, the oldest is closed.
+    pub max_requests: usize,
+    /// How long a message of a consumer may take, from its first byte to its last.
+    pub message_within: Duration,
+    /// How much memory all consumers together may have us hold: filters, and messages that are not whole. Others are told to come back.
+    pub consumer_bytes: usize,
+    /// Hosts that are answered on a loopback address, beside addresses and localhost: any page can give its own name to this machine.
+    pub allowed_hosts: Vec<HostPattern>,
+    /// Origins of pages that are answered, beside those of this machine and of the host itself.
+    pub allowed_origins: Vec<OriginPattern>,
     /// How long a consumer that was sent a close frame may take to answer it.
     pub farewell: Duration,
     /// The most consumers; others are told to come back.
@@ -119,6 +140,11 @@ impl Default for ServerSettings {
             slow_behind: 100_000,
             slow_window: Duration::from_secs(60),
             upgrade_within: Duration::from_secs(10),
+            max_requests: 512,
+            message_within: Duration::from_secs(30),
+            consumer_bytes: 64 * 1024 * 1024,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
             farewell: Duration::from_secs(5),
             max_consumers: 10_000,
             faults: Faults::default(),
@@ -134,6 +160,8 @@ pub struct Served {
     pub consumers: u64,
     /// How many events were sent to them.
     pub events: u64,
+    /// How many were refused or cut off because all together held too much memory.
+    pub over_budget: u64,
 }
 
 /// A server that listens.
@@ -153,14 +181,17 @@ struct Shared<F> {
     clock: OnceLock<Clock>,
     consumers: AtomicU64,
     sent: AtomicU64,
-    /// How often it is told that a consumer was cut off.
+    /// How often it is told that a consumer was cut off, or not let in.
     cuts: Mutex<pace::Pace>,
+    gate: Gate,
+    budget: Arc<Budget>,
+    over_budget: AtomicU64,
+    /// What is long is read by one at a time.
+    long: Arc<Semaphore>,
     /// How many requests were refused on purpose.
     refused: AtomicU64,
     /// A consumer has everything, and that is to be the end.
     over: CancellationToken,
-    /// How much memory unfinished messages of consumers take.
-    held_bytes: AtomicUsize,
 }
 
 /// The moment the first consumer began.
@@ -169,6 +200,49 @@ struct Clock {
     start: Instant,
     start_us: u64,
     pace: Pace,
+}
+
+impl<F> Shared<F> {
+    fn rules(&self) -> Rules<'_> {
+        Rules {
+            legacy: self.settings.legacy,
+            description: &self.description,
+            gate: &self.gate,
+        }
+    }
+
+    /// Reads what a consumer sent: at once what is short, and what is long on another thread, so that others
+    /// get their events meanwhile. None where the program ends.
+    async fn read<T: Send + 'static>(
+        &self,
+        n_bytes: usize,
+        read: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        if n_bytes <= LONG_BYTES {
+            return Some(read());
+        }
+        let turn = Arc::clone(&self.long).acquire_owned().await.ok()?;
+        let read = move || {
+            let _turn = turn;
+            read()
+        };
+        spawn_blocking(read).await.ok()
+    }
+
+    /// Counts a consumer for which there is no memory.
+    fn over_budget(&self) -> Left {
+        self.over_budget.fetch_add(1, Relaxed);
+        Left::OverBudget(self.settings.consumer_bytes)
+    }
+
+    /// Whether it is to be said that a consumer was cut off or not let in; then with what was left out before.
+    fn may_tell(&self) -> Option<String> {
+        let mut cuts = self.cuts.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(match cuts.allow()? {
+            0 => String::new(),
+            n => format!(" ({n} more before)"),
+        })
+    }
 }
 
 impl<F: Feed> Shared<F> {
@@ -208,6 +282,11 @@ impl<F: Feed> Server<F> {
     /// Listens. Nobody is served before [`Server::run`].
     pub async fn bind(address: SocketAddr, feed: F, settings: ServerSettings) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
+        let (hosts, origins) = (
+            settings.allowed_hosts.clone(),
+            settings.allowed_origins.clone(),
+        );
+        let gate = Gate::new(listener.local_addr()?.ip(), hosts, origins);
         let feed = Arc::new(feed);
         Ok(Self {
             listener,
@@ -215,6 +294,10 @@ impl<F: Feed> Server<F> {
                 description: feed.describe(),
                 blocks: Blocks::new(Arc::clone(&feed), settings.legacy, settings.cache_bytes),
                 feed,
+                gate,
+                budget: Budget::new(settings.consumer_bytes),
+                over_budget: AtomicU64::new(0),
+                long: Arc::new(Semaphore::new(1)),
                 settings,
                 clock: OnceLock::new(),
                 consumers: AtomicU64::new(0),
@@ -222,7 +305,6 @@ impl<F: Feed> Server<F> {
                 cuts: Mutex::new(pace::Pace::new()),
                 refused: AtomicU64::new(0),
                 over: CancellationToken::new(),
-                held_bytes: AtomicUsize::new(0),
             }),
         })
     }
@@ -236,16 +318,16 @@ impl<F: Feed> Server<F> {
     pub async fn run(self, stop: CancellationToken) -> Served {
         let Self { listener, shared } = self;
         let mut listener = Some(listener);
-        let upgrades = Arc::new(Semaphore::new(UPGRADES));
+        let guests = Guests::new("serve", shared.settings.max_requests, HEADS_BYTES);
         let places = Arc::new(Semaphore::new(shared.settings.max_consumers));
         let mut tasks = JoinSet::new();
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                accepted = accept(listener.as_ref(), &upgrades) => match accepted {
-                    Ok((stream, peer, upgrade)) => {
-                        let guest = Guest { peer, upgrade, places: Arc::clone(&places) };
-                        let attended = attend(stream, guest, Arc::clone(&shared), stop.clone());
+                accepted = accept(listener.as_ref()) => match accepted {
+                    Ok((stream, peer)) => {
+                        let visit = Visit { peer, guest: guests.admit(), places: Arc::clone(&places) };
+                        let attended = attend(stream, visit, Arc::clone(&shared), stop.clone());
                         tasks.spawn(attended);
                     }
                     Err(error) => {
@@ -269,6 +351,7 @@ impl<F: Feed> Server<F> {
         Served {
             consumers: shared.consumers.load(Relaxed),
             events: shared.sent.load(Relaxed),
+            over_budget: shared.over_budget.load(Relaxed),
         }
     }
 }
@@ -280,133 +363,13 @@ fn tell_panic(ended: Result<(), tokio::task::JoinError>) {
 }
 
 /// The next connection; none where nobody listens any more.
-async fn accept(
-    listener: Option<&TcpListener>,
-    upgrades: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let upgrade = Arc::clone(upgrades)
-        .acquire_owned()
-        .await
-        .map_err(io::Error::other)?;
+async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
     let Some(listener) = listener else {
         return std::future::pending().await;
     };
     let (stream, peer) = listener.accept().await?;
     stream.set_nodelay(true)?;
-    Ok((stream, peer, upgrade))
-}
-
-/// Who came, and what it needs to stay.
-struct Guest {
-    peer: SocketAddr,
-    /// Given back when the request is answered.
-    upgrade: OwnedSemaphorePermit,
-    places: Arc<Semaphore>,
-}
-
-/// Answers one request, and serves whoever it makes a consumer.
-async fn attend<F: Feed>(
-    mut stream: TcpStream,
-    guest: Guest,
-    shared: Arc<Shared<F>>,
-    stop: CancellationToken,
-) {
-    let Guest {
-        peer,
-        upgrade,
-        places,
-    } = guest;
-    let settings = &shared.settings;
-    let rules = Rules {
-        legacy: settings.legacy,
-        description: &shared.description,
-    };
-    let request = tokio::select! {
-        request = timeout(settings.upgrade_within, request::read(&mut stream, &rules)) => request,
-        () = stop.cancelled() => return,
-    };
-    let (request, received) = match request {
-        Ok(Ok(Some(request))) => request,
-        Ok(Ok(None) | Err(_)) => return,
-        Err(_) => {
-            debug!(%peer, "a request took too long");
-            return;
-        }
-    };
-    let place = Arc::clone(&places).try_acquire_owned();
-    let answer = match (refuse(&shared, request), place) {
-        (Request::Subscribe(subscribe), Ok(place)) => {
-            let switching = request::switching(&subscribe);
-            if !matches!(
-                timeout(
-                    settings.write_within,
-                    stream.write_all(switching.as_bytes())
-                )
-                .await,
-                Ok(Ok(()))
-            ) {
-                return;
-            }
-            drop(upgrade);
-            shared.consumers.fetch_add(1, Relaxed);
-            info!(%peer, "a consumer came");
-            let left = Consumer::new(Arc::clone(&shared), *subscribe, received, stop)
-                .run(&mut stream)
-                .await;
-            tell_left(&shared, peer, &left);
-            drop(place);
-            return;
-        }
-        (Request::Subscribe(_), Err(_)) => {
-            Answer::text(503, "there are too many consumers, try again later")
-        }
-        (Request::Other(answer), _) => answer,
-    };
-    debug!(%peer, status = answer.status, "a request was answered");
-    // Whoever asked may be gone, or take too long.
-    timeout(
-        settings.upgrade_within,
-        request::respond(&mut stream, &answer),
-    )
-    .await
-    .ok();
-}
-
-/// Refuses a request that would make a consumer, as often as that is wanted.
-fn refuse<F>(shared: &Shared<F>, request: Request) -> Request {
-    match (request, shared.settings.faults.refusals()) {
-        (Request::Subscribe(_), Some((status, times)))
-            if shared.refused.fetch_add(1, Relaxed) < times =>
-        {
-            Request::Other(Answer::text(
-                status,
-                "refused on purpose, by --fault refuse",
-            ))
-        }
-        (request, _) => request,
-    }
-}
-
-fn tell_left<F>(shared: &Shared<F>, peer: SocketAddr, left: &Left) {
-    match left {
-        Left::Slow(_) | Left::Behind(_) | Left::Silent(_) => {
-            let allowed = shared
-                .cuts
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .allow();
-            let more = match allowed {
-                None => return,
-                Some(0) => String::new(),
-                Some(n) => format!(" ({n} more were cut off before)"),
-            };
-            warn!(target: STATE, %peer, "cut off the consumer at {peer}: {left}{more}");
-        }
-        Left::Feed(error) => warn!(target: STATE, %peer, "{}", chain(error)),
-        Left::Gone | Left::Broken(_) | Left::Closed(_) | Left::Cut => {
-            info!(%peer, "a consumer is gone: {left}");
-        }
-    }
+    Ok((stream, peer))
 }
 
 #[cfg(test)]

@@ -2,22 +2,18 @@
 //!
 //! Protocol reference, sections 1.1 and 1.8. Limits, defaults and errors are those of servers; the words are our own.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use url::form_urlencoded;
 
-use super::line::present;
+use super::{line::present, names::NameList};
 use crate::{
     event::{CollectionPattern, Did, NameError},
     filter::Filter,
-    source::jetstream::{MAX_COLLECTIONS, MAX_DIDS},
 };
 
-/// So many values are read before those that are there twice are counted as one.
-const MAX_COLLECTION_VALUES: usize = 10_000;
-const MAX_DID_VALUES: usize = 1_000_000;
+/// What a name of a filter takes beside its text: measured with ten thousand DIDs, and rounded up.
+const NAME_BYTES: usize = 96;
 
 /// From here on a cursor is microseconds since 1970, below it a number.
 const FIRST_TIME: i64 = 1_000_000_000_000_000;
@@ -28,6 +24,8 @@ pub(super) struct Options {
     pub(super) filter: Filter,
     /// Larger events are left out; 0 for no limit.
     pub(super) max_bytes: u32,
+    /// How much memory the filter takes.
+    pub(super) held_bytes: usize,
 }
 
 /// Where a consumer begins.
@@ -65,38 +63,19 @@ pub(super) enum OptionsError {
 }
 
 impl Options {
-    fn new<C: AsRef<str>, D: AsRef<str>>(
-        collections: &[C],
-        dids: &[D],
+    fn new(
+        collections: NameList<CollectionPattern>,
+        dids: NameList<Did>,
         max_bytes: u32,
     ) -> Result<Self, OptionsError> {
-        if collections.len() > MAX_COLLECTION_VALUES {
-            return Err(OptionsError::TooMany(
-                "wantedCollections",
-                MAX_COLLECTION_VALUES,
-            ));
-        }
-        if dids.len() > MAX_DID_VALUES {
-            return Err(OptionsError::TooMany("wantedDids", MAX_DID_VALUES));
-        }
-        let collections: BTreeSet<_> = collections
-            .iter()
-            .map(|text| CollectionPattern::parse_as_server(text.as_ref()))
-            .collect::<Result<_, _>>()?;
-        let dids: BTreeSet<_> = dids
-            .iter()
-            .map(|text| Did::parse(text.as_ref()))
-            .collect::<Result<_, _>>()?;
-        if collections.len() > MAX_COLLECTIONS {
-            return Err(OptionsError::TooMany("wantedCollections", MAX_COLLECTIONS));
-        }
-        if dids.len() > MAX_DIDS {
-            return Err(OptionsError::TooMany("wantedDids", MAX_DIDS));
-        }
-        let collections: Vec<_> = collections.into_iter().collect();
-        let dids: Vec<_> = dids.into_iter().collect();
+        let (collections, dids) = (collections.finish()?, dids.finish()?);
+        let texts = collections.iter().map(CollectionPattern::as_str);
+        let texts = texts.chain(dids.iter().map(Did::as_str));
+        let names_bytes: usize = texts.map(|text| text.len() + NAME_BYTES).sum();
+        let filter = Filter::new(&collections, &dids, &[], &[]);
         Ok(Self {
-            filter: Filter::new(&collections, &dids, &[], &[]),
+            held_bytes: names_bytes + filter.description().len(),
+            filter,
             max_bytes,
         })
     }
@@ -108,13 +87,13 @@ impl Query {
         if !is_well_encoded(query) {
             return Err(OptionsError::Encoding);
         }
-        let (mut collections, mut dids) = (Vec::new(), Vec::new());
+        let (mut collections, mut dids) = (NameList::default(), NameList::default());
         let [mut cursor, mut compress, mut hello, mut max_bytes] = [const { None }; 4];
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             // Of what is not a list the first value counts.
             match &*name {
-                "wantedCollections" => collections.push(value),
-                "wantedDids" => dids.push(value),
+                "wantedCollections" => collections.add(&value),
+                "wantedDids" => dids.add(&value),
                 "cursor" => cursor = cursor.or(Some(value)),
                 "compress" => compress = compress.or(Some(value)),
                 "requireHello" => hello = hello.or(Some(value)),
@@ -124,7 +103,7 @@ impl Query {
         }
         let max_bytes = max_bytes.and_then(|text| text.parse().ok());
         Ok(Self {
-            options: Options::new(&collections, &dids, max_bytes.unwrap_or_default())?,
+            options: Options::new(collections, dids, max_bytes.unwrap_or_default())?,
             cursor: Cursor::parse(cursor.as_deref().unwrap_or_default(), legacy)?,
             compress: compress.as_deref() == Some("true"),
             require_hello: hello.as_deref() == Some("true"),
@@ -184,8 +163,8 @@ struct Envelope<'a> {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Payload {
-    wanted_collections: Option<Vec<String>>,
-    wanted_dids: Option<Vec<String>>,
+    wanted_collections: Option<NameList<CollectionPattern>>,
+    wanted_dids: Option<NameList<Did>>,
     max_message_size_bytes: Option<i64>,
 }
 
@@ -215,8 +194,8 @@ impl Update {
         let payload = payload.unwrap_or_default();
         let size = payload.max_message_size_bytes.unwrap_or_default();
         match Options::new(
-            &payload.wanted_collections.unwrap_or_default(),
-            &payload.wanted_dids.unwrap_or_default(),
+            payload.wanted_collections.unwrap_or_default(),
+            payload.wanted_dids.unwrap_or_default(),
             u32::try_from(size).unwrap_or_default(),
         ) {
             Ok(options) => Self::Options(options),

@@ -13,9 +13,10 @@ use tokio::{
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{block::Encoding, deflate, options::Query};
+use crate::listen::{Gate, Refusal};
 
 /// The largest head of a request: what Go's servers take (protocol reference, section 1.1).
-const LARGEST_HEAD: usize = 1024 * 1024;
+pub(super) const LARGEST_HEAD: usize = 1024 * 1024;
 
 /// How long an answer's last bytes are waited for, so that a reset does not overtake them.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -60,7 +61,32 @@ impl Answer {
 #[derive(Debug)]
 pub(super) enum Request {
     Subscribe(Box<Subscribe>),
+    /// The page or the name that it comes from is not answered.
+    Refused(Refusal),
     Other(Answer),
+}
+
+impl Request {
+    /// A head that is larger than any may be.
+    pub(super) fn too_large() -> Self {
+        let text = "the head of the request has more than 1048576 bytes";
+        Self::Other(Answer::text(431, text))
+    }
+
+    /// What does not even begin as a request.
+    pub(super) fn foreign() -> Self {
+        Self::Other(Answer::text(400, "this is not a request"))
+    }
+}
+
+impl From<&Refusal> for Answer {
+    fn from(refusal: &Refusal) -> Self {
+        let status = match refusal {
+            Refusal::Hosts => 400,
+            Refusal::Host(_) | Refusal::Origin(_) => 403,
+        };
+        Self::text(status, refusal.to_string())
+    }
 }
 
 /// How requests are answered.
@@ -69,32 +95,8 @@ pub(super) struct Rules<'a> {
     pub(super) legacy: bool,
     /// What is served, for the page at `/`.
     pub(super) description: &'a str,
-}
-
-/// Reads a request. Returns it with the bytes that came behind it; `None` where the other side left.
-pub(super) async fn read(
-    stream: &mut TcpStream,
-    rules: &Rules<'_>,
-) -> io::Result<Option<(Request, Vec<u8>)>> {
-    let mut received = Vec::with_capacity(2048);
-    loop {
-        let before = received.len();
-        if stream.read_buf(&mut received).await? == 0 {
-            return Ok(None);
-        }
-        // The end of the head may lie across two reads.
-        let from = before.saturating_sub(3);
-        let tail = received.get(from..).unwrap_or_default();
-        let end = memchr::memmem::find(tail, b"\r\n\r\n").map(|at| from + at + 4);
-        if end.unwrap_or(received.len()) > LARGEST_HEAD {
-            let answer = Answer::text(431, "the head of the request has more than 1048576 bytes");
-            return Ok(Some((Request::Other(answer), Vec::new())));
-        }
-        if let Some(end) = end {
-            let rest = received.split_off(end);
-            return Ok(Some((parse(&received, rules), rest)));
-        }
-    }
+    /// Who is answered.
+    pub(super) gate: &'a Gate,
 }
 
 /// Reads the head of a request, its last empty line included.
@@ -103,8 +105,15 @@ pub(super) fn parse(head: &[u8], rules: &Rules<'_>) -> Request {
     let mut request = httparse::Request::new(&mut headers);
     let (Ok(_), Some(method), Some(target)) = (request.parse(head), request.method, request.path)
     else {
-        return Request::Other(Answer::text(400, "this is not a request"));
+        return Request::foreign();
     };
+    let gate = rules.gate;
+    let may_ask = gate
+        .check_host(target, request.headers)
+        .and_then(|()| gate.check_origin(request.headers));
+    if let Err(refusal) = may_ask {
+        return Request::Refused(refusal);
+    }
     // A target may be absolute (RFC 9112, section 3.2.2).
     let target = target.strip_prefix("http://").map_or(target, |rest| {
         rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/")
@@ -228,6 +237,7 @@ pub(super) async fn respond(stream: &mut TcpStream, answer: &Answer) -> io::Resu
     let reason = match answer.status {
         200 => "OK",
         400 => "Bad Request",
+        403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
         426 => "Upgrade Required",

@@ -1,6 +1,8 @@
 //! The wire from the consumer's side: raw sockets, and a client of the WebSocket library.
 
 mod limits;
+mod memory;
+mod strangers;
 mod world;
 
 use std::time::Duration;
@@ -194,7 +196,7 @@ async fn a_bad_message_ends_the_connection_with_its_code() {
 async fn garbage_on_the_socket_is_a_breach_of_the_protocol() {
     let world = World::new().await;
     let mut stream = TcpStream::connect(world.address).await.unwrap();
-    let upgrade = "GET /subscribe?requireHello=true HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let upgrade = "GET /subscribe?requireHello=true HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     stream
         .write_all(&[upgrade.as_bytes(), &[0xff; 5000]].concat())
         .await
@@ -225,18 +227,22 @@ async fn garbage_on_the_socket_is_a_breach_of_the_protocol() {
 async fn what_is_no_subscription_gets_its_answer() {
     let world = World::new().await;
     let get = |target: &str, headers: &str| {
-        format!("GET {target} HTTP/1.1\r\nHost: my.host:1\r\n{headers}\r\n")
+        format!("GET {target} HTTP/1.1\r\nHost: localhost:1\r\n{headers}\r\n")
     };
     let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: a\r\n";
     let deflate = format!(
         "{upgrade}Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
     );
     for (request, status, words) in [
-        (get("/", ""), 200, "rocketman tail ws://my.host:1/subscribe"),
-        (get("/", ""), 200, "numbers &lt;1 &amp; 2&gt;"),
-        (get("http://my.host:1/?x", ""), 200, "rocketman serve"),
         (
-            get("/", "").replace("my.host:1", "<script>"),
+            get("/", ""),
+            200,
+            "rocketman tail ws://localhost:1/subscribe",
+        ),
+        (get("/", ""), 200, "numbers &lt;1 &amp; 2&gt;"),
+        (get("http://localhost:1/?x", ""), 200, "rocketman serve"),
+        (
+            get("/", "").replace("localhost:1", ""),
             200,
             "ws://127.0.0.1:6008/subscribe",
         ),

@@ -202,7 +202,9 @@ impl<F: Feed> Consumer<F> {
     }
 
     fn is_wanted(&self, block: &Block, idx: usize) -> bool {
-        let Options { filter, max_bytes } = &self.options;
+        let Options {
+            filter, max_bytes, ..
+        } = &self.options;
         let is_small = *max_bytes == 0 || {
             // Legacy servers compare what they send (protocol reference, section 1.1).
             let bytes = if self.shared.settings.legacy && self.encoding == Encoding::Zstd {

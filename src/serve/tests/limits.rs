@@ -116,7 +116,7 @@ async fn a_consumer_that_is_slow_and_far_behind_is_cut_although_it_takes_somethi
     let mut tasks = JoinSet::new();
     tasks.spawn(server.run(CancellationToken::new()));
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let upgrade = "GET /subscribe HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: a\r\n\r\n";
+    let upgrade = "GET /subscribe HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: a\r\n\r\n";
     stream.write_all(upgrade.as_bytes()).await.unwrap();
     let until_cut = async {
         let mut taken = vec![0; 64 * 1024];
@@ -180,7 +180,7 @@ async fn a_consumer_that_answers_no_ping_is_cut() {
     let world = World::with(Pace::Max, settings).await;
     let mut answering = world.connect("requireHello=true").await;
     let mut stream = TcpStream::connect(world.address).await.unwrap();
-    let upgrade = "GET /subscribe?requireHello=true HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: a\r\n\r\n";
+    let upgrade = "GET /subscribe?requireHello=true HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: a\r\n\r\n";
     stream.write_all(upgrade.as_bytes()).await.unwrap();
     for _ in 0..5 {
         // Reading answers it.
@@ -215,6 +215,7 @@ async fn a_server_that_stops_takes_leave() {
     let served = Served {
         consumers: 1,
         events: COUNT,
+        over_budget: 0,
     };
     assert_eq!(world.served().await, served);
 }

@@ -38,7 +38,7 @@ fn head(bytes: &[u8], legacy: bool) {
             assert_eq!(switching.matches("\r\n\r\n").count(), 1);
         }
         Err((status, body)) => {
-            assert!([200, 400, 404, 405, 426].contains(&status), "{status}");
+            assert!([200, 400, 403, 404, 405, 426].contains(&status), "{status}");
             let is_clean = |c: char| c == '\n' || !c.is_control();
             assert!(body.chars().all(is_clean) && body.len() < 4096, "{body:?}");
             assert!(!body.contains("<is>"), "{body}");

@@ -1,0 +1,185 @@
+//! One connection, from its first byte: its request is read and answered, and a consumer is served.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
+
+use tokio::{
+    io::AsyncWriteExt,
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::{
+    Feed, Shared,
+    budget::Share,
+    consumer::{Consumer, Left},
+    request::{self, Answer, LARGEST_HEAD, Request, Subscribe},
+};
+use crate::{
+    STATE,
+    error::chain,
+    listen::{Guest, Head, Refusal, read_head},
+};
+
+/// A connection that has to say what it wants.
+pub(super) struct Visit {
+    pub(super) peer: SocketAddr,
+    /// Gone once the request is answered.
+    pub(super) guest: Guest,
+    pub(super) places: Arc<Semaphore>,
+}
+
+/// What a consumer has of what there is for all of them.
+struct Seat {
+    share: Share,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Answers one request, and serves the consumer that it may lead to.
+pub(super) async fn attend<F: Feed>(
+    mut stream: TcpStream,
+    visit: Visit,
+    shared: Arc<Shared<F>>,
+    stop: CancellationToken,
+) {
+    let Visit {
+        peer,
+        guest,
+        places,
+    } = visit;
+    let within = shared.settings.upgrade_within;
+    let request = tokio::select! {
+        request = timeout(within, read(&mut stream, &guest, &shared)) => request,
+        () = guest.turned_out() => return,
+        () = stop.cancelled() => return,
+    };
+    let (request, received) = match request {
+        Ok(Some(request)) => request,
+        Ok(None) => return,
+        Err(_) => {
+            debug!(%peer, "a request took too long");
+            return;
+        }
+    };
+    match admit(&shared, &places, peer, request) {
+        Err(answer) => {
+            debug!(%peer, status = answer.status, "a request was answered");
+            tokio::select! {
+                // Whoever asked may be gone, or take too long.
+                _ = timeout(within, request::respond(&mut stream, &answer)) => {}
+                () = guest.turned_out() => {}
+            }
+        }
+        Ok((subscribe, seat)) => {
+            let switching = request::switching(&subscribe);
+            let write = stream.write_all(switching.as_bytes());
+            let Ok(Ok(())) = timeout(shared.settings.write_within, write).await else {
+                return;
+            };
+            drop(guest);
+            shared.consumers.fetch_add(1, Relaxed);
+            info!(%peer, "a consumer came");
+            let Seat { share, _place } = seat;
+            let left = Consumer::new(Arc::clone(&shared), *subscribe, received, share, stop)
+                .run(&mut stream)
+                .await;
+            tell_left(&shared, peer, &left);
+        }
+    }
+}
+
+/// Reads a request. Returns it with the bytes that came behind it; `None` where there will be none.
+async fn read<F: Feed>(
+    stream: &mut TcpStream,
+    guest: &Guest,
+    shared: &Arc<Shared<F>>,
+) -> Option<(Request, Vec<u8>)> {
+    match read_head(stream, guest, LARGEST_HEAD).await.ok()? {
+        Head::Left => None,
+        Head::TooLarge => Some((Request::too_large(), Vec::new())),
+        Head::Foreign => Some((Request::foreign(), Vec::new())),
+        Head::Whole(head, rest) => {
+            let (rules, n_bytes) = (Arc::clone(shared), head.len());
+            let parse = move || request::parse(&head, &rules.rules());
+            Some((shared.read(n_bytes, parse).await?, rest))
+        }
+    }
+}
+
+/// Gives a consumer what it needs, or returns what it is answered instead.
+fn admit<F>(
+    shared: &Shared<F>,
+    places: &Arc<Semaphore>,
+    peer: SocketAddr,
+    request: Request,
+) -> Result<(Box<Subscribe>, Seat), Answer> {
+    let subscribe = match refuse(shared, request) {
+        Request::Subscribe(subscribe) => subscribe,
+        Request::Other(answer) => return Err(answer),
+        Request::Refused(refusal) => {
+            tell_refused(shared, peer, &refusal);
+            return Err(Answer::from(&refusal));
+        }
+    };
+    let Ok(place) = Arc::clone(places).try_acquire_owned() else {
+        let text = "there are too many consumers, try again later";
+        return Err(Answer::text(503, text));
+    };
+    let mut share = shared.budget.share();
+    if !share.hold(subscribe.query.options.held_bytes) {
+        let left = shared.over_budget();
+        tell_left(shared, peer, &left);
+        let text = "the filters of all consumers together are too large, try again later";
+        return Err(Answer::text(503, text));
+    }
+    let seat = Seat {
+        share,
+        _place: place,
+    };
+    Ok((subscribe, seat))
+}
+
+/// Refuses a request that would make a consumer, as often as that is wanted.
+fn refuse<F>(shared: &Shared<F>, request: Request) -> Request {
+    match (request, shared.settings.faults.refusals()) {
+        (Request::Subscribe(_), Some((status, times)))
+            if shared.refused.fetch_add(1, Relaxed) < times =>
+        {
+            Request::Other(Answer::text(
+                status,
+                "refused on purpose, by --fault refuse",
+            ))
+        }
+        (request, _) => request,
+    }
+}
+
+/// A browser shows its page no answer, so that whoever made the page learns it here.
+fn tell_refused<F>(shared: &Shared<F>, peer: SocketAddr, refusal: &Refusal) {
+    if let Some(more) = shared.may_tell() {
+        warn!(target: STATE, %peer, "refused a request of {peer}: {refusal}{more}");
+    }
+}
+
+fn tell_left<F>(shared: &Shared<F>, peer: SocketAddr, left: &Left) {
+    match left {
+        Left::Slow(_)
+        | Left::Behind(_)
+        | Left::Silent(_)
+        | Left::Unfinished(_)
+        | Left::OverBudget(_) => {
+            if let Some(more) = shared.may_tell() {
+                warn!(target: STATE, %peer, "cut off the consumer at {peer}: {left}{more}");
+            }
+        }
+        Left::Feed(error) => warn!(target: STATE, %peer, "{}", chain(error)),
+        Left::Gone | Left::Broken(_) | Left::Closed(_) | Left::Cut => {
+            info!(%peer, "a consumer is gone: {left}");
+        }
+    }
+}
