@@ -124,6 +124,7 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l stream-disc
 new\t'Refuse new messages'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l stream-dupe-window -d 'For how long the server knows duplicates in the stream that is made' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l metrics-addr -d 'Serve metrics and a health check over HTTP at this address' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l allow-host -d 'Answer requests for the metrics page that name this host (can be repeated)' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l lag-alert -d 'Say it on stderr when the stream is read further behind than this, and when it no longer is' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l fate -d 'Have each delivery fail with this probability, after it succeeded and before it counts' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l fate-seed -d 'Choose which deliveries fail: the same of the same events for the same number' -r
@@ -224,6 +225,8 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_s
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from help" -f -a "rewind" -d 'Move a cursor file back in time'
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l listen -d 'Listen at this address' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l allow-host -d 'Answer requests that name this host (can be repeated)' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l allow-origin -d 'Let web pages of this origin connect (can be repeated)' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l speed -d 'Play recordings so many times as fast as they were made, or max for no waits' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l fault -d 'Make this go wrong, so that you see how your consumer copes (can be repeated)' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'

@@ -1,24 +1,29 @@
 //! The metrics page: what the run counts, for Prometheus, and whether it lives, for whoever restarts what does not.
 //!
-//! A few requests at a time, each small and short; nothing that is asked here can hold up the stream.
+//! A few requests at a time, each small and short; nothing that is asked here can hold up the stream, and requests
+//! that are never finished keep no other out.
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
     task::JoinSet,
     time::{sleep, timeout},
 };
 use tracing::debug;
 
-use crate::{progress::describe, stats::Stats};
+use crate::{
+    listen::{Gate, Guest, Guests, Head, HostPattern, Refusal, read_head},
+    progress::describe,
+    stats::Stats,
+};
 
 /// The largest head of a request; Prometheus sends some 300 bytes.
 const LARGEST_HEAD: usize = 8 * 1024;
 
-/// So many requests are served at once; others wait in the listener's queue.
+/// How many requests may be unfinished; for one more the oldest is closed.
 const AT_ONCE: usize = 64;
 
 /// How long a request may take, from its first byte to the last of its answer.
@@ -32,19 +37,26 @@ const AFTER_FAILURE: Duration = Duration::from_millis(100);
 pub(crate) struct Exporter {
     listener: TcpListener,
     handle: PrometheusHandle,
+    gate: Arc<Gate>,
+    guests: Arc<Guests>,
     requests: JoinSet<()>,
 }
 
 impl Exporter {
-    /// Listens, and from now on collects what is counted. Called once, before anything is.
-    pub(crate) async fn open(address: SocketAddr) -> io::Result<Self> {
+    /// Listens, and from now on collects what is counted. Called once, before anything is. On a loopback address these
+    /// hosts are answered too.
+    pub(crate) async fn open(address: SocketAddr, hosts: Vec<HostPattern>) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
+        let gate = Gate::new(listener.local_addr()?.ip(), hosts, Vec::new());
         let recorder = PrometheusBuilder::new().build_recorder();
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).map_err(io::Error::other)?;
         Ok(Self {
             listener,
             handle,
+            gate: Arc::new(gate),
+            // No head is large enough to be counted.
+            guests: Guests::new("the metrics page", AT_ONCE, LARGEST_HEAD),
             requests: JoinSet::new(),
         })
     }
@@ -60,13 +72,18 @@ impl Exporter {
     pub(crate) async fn serve(&mut self, stats: &Arc<Stats>) -> Infallible {
         loop {
             tokio::select! {
-                accepted = self.listener.accept(), if self.requests.len() < AT_ONCE => match accepted {
+                accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => {
                         let (handle, stats) = (self.handle.clone(), Arc::clone(stats));
+                        let (gate, guest) = (Arc::clone(&self.gate), self.guests.admit());
                         self.requests.spawn(async move {
-                            // Whoever is too slow, or leaves, gets nothing.
-                            if let Err(error) = timeout(LIMIT, answer(stream, &handle, &stats)).await {
-                                debug!(%error, "a request for metrics took too long");
+                            let answer = answer(stream, &guest, &gate, &handle, &stats);
+                            tokio::select! {
+                                // Whoever is too slow, or leaves, gets nothing.
+                                answered = timeout(LIMIT, answer) => if let Err(error) = answered {
+                                    debug!(%error, "a request for metrics took too long");
+                                },
+                                () = guest.turned_out() => {}
                             }
                         });
                     }
@@ -85,17 +102,27 @@ impl Exporter {
     }
 }
 
-async fn answer(mut stream: TcpStream, handle: &PrometheusHandle, stats: &Stats) {
-    let Some((method, path)) = request(&mut stream).await else {
-        respond(
-            &mut stream,
-            "400 Bad Request",
-            TEXT,
-            "not a request\n",
-            true,
-        )
-        .await;
+async fn answer(
+    mut stream: TcpStream,
+    guest: &Guest,
+    gate: &Gate,
+    handle: &PrometheusHandle,
+    stats: &Stats,
+) {
+    let Some(request) = request(&mut stream, guest, gate).await else {
         return;
+    };
+    let (method, path) = match request {
+        Request::Ask { method, path } => (method, path),
+        Request::Foreign => {
+            let text = "not a request\n";
+            return respond(&mut stream, "400 Bad Request", TEXT, text, true).await;
+        }
+        Request::Refused(refusal) => {
+            debug!(%refusal, "a request for metrics was refused");
+            let text = format!("{refusal}\n");
+            return respond(&mut stream, "403 Forbidden", TEXT, &text, true).await;
+        }
     };
     let with_body = method != "HEAD";
     if !matches!(method.as_str(), "GET" | "HEAD") {
@@ -136,23 +163,33 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// The text format's own type (Prometheus documentation, "Exposition formats").
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Method and path of a request; `None` where it is none, or too long.
-async fn request(stream: &mut TcpStream) -> Option<(String, String)> {
-    let mut received = Vec::with_capacity(1024);
-    loop {
-        if stream.read_buf(&mut received).await.ok()? == 0 {
-            return None;
-        }
-        let mut headers = [httparse::EMPTY_HEADER; 64];
-        let mut request = httparse::Request::new(&mut headers);
-        if request.parse(&received).ok()?.is_complete() {
-            let path = request.path?.split('?').next()?;
-            return Some((request.method?.to_owned(), path.to_owned()));
-        }
-        if received.len() > LARGEST_HEAD {
-            return None;
-        }
-    }
+/// What came.
+enum Request {
+    Ask { method: String, path: String },
+    Refused(Refusal),
+    Foreign,
+}
+
+/// Reads a request; `None` where the other side left.
+async fn request(stream: &mut TcpStream, guest: &Guest, gate: &Gate) -> Option<Request> {
+    let head = match read_head(stream, guest, LARGEST_HEAD).await.ok()? {
+        Head::Left => return None,
+        Head::Foreign | Head::TooLarge => return Some(Request::Foreign),
+        Head::Whole(head, _) => head,
+    };
+    let mut headers = [httparse::EMPTY_HEADER; 64];
+    let mut request = httparse::Request::new(&mut headers);
+    let (Ok(_), Some(method), Some(target)) = (request.parse(&head), request.method, request.path)
+    else {
+        return Some(Request::Foreign);
+    };
+    Some(match gate.check_host(target, request.headers) {
+        Err(refusal) => Request::Refused(refusal),
+        Ok(()) => Request::Ask {
+            method: method.to_owned(),
+            path: target.split('?').next().unwrap_or_default().to_owned(),
+        },
+    })
 }
 
 async fn respond(stream: &mut TcpStream, status: &str, kind: &str, body: &str, with_body: bool) {

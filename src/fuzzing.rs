@@ -152,7 +152,7 @@ pub fn resolve(
                 _ => Resolved::Cursor(None),
             })
         }
-        Command::Serve(args) => ServeSettings::resolve(args).map(|_| Resolved::Other),
+        Command::Serve(args) => ServeSettings::resolve(args, variable).map(|_| Resolved::Other),
         Command::Check(_) | Command::Completions { .. } | Command::Man { .. } => {
             Ok(Resolved::Other)
         }

@@ -40,7 +40,7 @@ pub fn main() -> ExitCode {
                 .map_err(Failure::from)
                 .and_then(cursor)
         }
-        Command::Serve(args) => ServeSettings::resolve(args)
+        Command::Serve(args) => ServeSettings::resolve(args, variable)
             .map_err(Failure::from)
             .and_then(|settings| with_runtime(serving::run(settings))),
         Command::Check(args) => {

@@ -1,6 +1,6 @@
 //! `rocketman tail`: puts the members together, runs them, and listens for signals meanwhile.
 
-use std::{net::SocketAddr, pin::pin, process::ExitCode, sync::Arc, time::Duration};
+use std::{pin::pin, process::ExitCode, sync::Arc, time::Duration};
 
 use indicatif::HumanCount;
 use tokio::time::timeout;
@@ -20,7 +20,7 @@ use crate::{
     progress::{StatusLine, Ticker},
     report::{Failure, INTERRUPTED},
     service::Service,
-    settings::{Cursor, Output, SourceSettings, TailSettings},
+    settings::{Cursor, MetricsSettings, Output, SourceSettings, TailSettings},
     shutdown::{Signals, StopSignal},
     sink::{AnySink, ExecSink, Fate, Fated, FileSink, Sink, StdoutSink},
     source::{AnySource, Jetstream},
@@ -41,7 +41,7 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
         cursor,
         pipeline,
         fate,
-        metrics_addr,
+        metrics,
         introduction,
     } = settings;
     let mut signals = Signals::listen().map_err(|source| Failure::System {
@@ -57,7 +57,7 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
     };
     let mut monitor = Monitor {
         ticker: Ticker::new(line),
-        exporter: open_exporter(metrics_addr).await?,
+        exporter: open_exporter(metrics).await?,
         service: Service::from_env(program::variable),
     };
     // Behind the metrics page: what is counted before there is one goes nowhere.
@@ -190,12 +190,12 @@ fn tempt((probability, seed): (f64, u64)) -> Fate {
 }
 
 /// Opens the metrics page if there is to be one, and says where it is.
-async fn open_exporter(address: Option<SocketAddr>) -> Result<Option<Exporter>, Failure> {
-    let Some(address) = address else {
+async fn open_exporter(page: Option<MetricsSettings>) -> Result<Option<Exporter>, Failure> {
+    let Some(MetricsSettings { address, hosts }) = page else {
         return Ok(None);
     };
     let failed = |source| Failure::Metrics { address, source };
-    let exporter = Exporter::open(address).await.map_err(failed)?;
+    let exporter = Exporter::open(address, hosts).await.map_err(failed)?;
     let address = exporter.address().map_err(failed)?;
     info!(target: STATE, %address, "metrics are at http://{address}/metrics, and whether it is alive at http://{address}/healthz");
     Ok(Some(exporter))

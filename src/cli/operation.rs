@@ -7,7 +7,7 @@ use clap::Args;
 use super::source::interval;
 
 /// How to watch over it
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Operation")]
 pub struct OperationArgs {
     /// Serve metrics and a health check over HTTP at this address
@@ -22,6 +22,18 @@ pub struct OperationArgs {
         hide_short_help = true
     )]
     pub metrics_addr: Option<SocketAddr>,
+    /// Answer requests for the metrics page that name this host (can be repeated)
+    ///
+    /// At a loopback address only requests that name an address, localhost or *.localhost are answered, for any web page can
+    /// have a name of its own lead to this machine. NAME, NAME:PORT, *.NAME for all below it, or * for any. At other addresses
+    /// any name is answered.
+    #[arg(
+        long,
+        value_name = "HOST",
+        requires = "metrics_addr",
+        hide_short_help = true
+    )]
+    pub allow_host: Vec<String>,
     /// Say it on stderr when the stream is read further behind than this, and when it no longer is
     ///
     /// By the events' own time and the server's clock. To end instead, see --max-lag.

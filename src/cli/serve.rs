@@ -27,6 +27,20 @@ pub struct ServeArgs {
         default_value = "127.0.0.1:6008"
     )]
     pub listen: SocketAddr,
+    /// Answer requests that name this host (can be repeated)
+    ///
+    /// At a loopback address only requests that name an address, localhost or *.localhost are answered, for any web page can
+    /// have a name of its own lead to this machine. NAME, NAME:PORT, *.NAME for all below it, or * for any. At other addresses
+    /// any name is answered.
+    #[arg(long, value_name = "HOST")]
+    pub allow_host: Vec<String>,
+    /// Let web pages of this origin connect (can be repeated)
+    ///
+    /// A browser lets any page open a WebSocket, and says whose it is. Pages of this machine and those of the host that is asked
+    /// are answered; others only where they are named: https://app.example, null for pages without an origin, or * for all.
+    /// What is no browser names no origin, and is always answered.
+    #[arg(long, value_name = "ORIGIN")]
+    pub allow_origin: Vec<String>,
     /// Speak as servers do that do not number their events
     ///
     /// Events carry no cursor, and every cursor that is asked for is a time in microseconds.

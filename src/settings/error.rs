@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use crate::{
     event::{NameError, StartError},
-    serve::{DemoError, FaultError},
+    serve::{DemoError, FaultError, GateError},
     sink::{PatternError, SinkError},
     source::jetstream::{EndpointError, ProxyError},
 };
@@ -55,6 +55,8 @@ pub(crate) enum SettingsError {
     Demo(#[from] DemoError),
     #[error("--fault")]
     Fault(#[from] FaultError),
+    #[error("{0}")]
+    Gate(&'static str, #[source] GateError),
     #[error("demo: stands alone: '{0}' cannot be read with it")]
     MixedDemo(String),
     #[error("'{0}' is a server, and only recordings and demo: can be served")]

@@ -27,7 +27,7 @@ pub(crate) use self::{
     roles::STDOUT,
     serve::{ServeSettings, Served},
     source::SourceSettings,
-    tail::{Cursor, TailSettings},
+    tail::{Cursor, MetricsSettings, TailSettings},
 };
 
 /// Where a service manager has made a folder for the state of a service, a relative path lies in that folder (systemd.exec, `StateDirectory=`).

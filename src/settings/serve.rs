@@ -2,10 +2,10 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use super::SettingsError;
+use super::{SettingsError, filter::or_variable};
 use crate::{
     cli::{ServeArgs, Speed},
-    serve::{Demo, Faults, Playback, ServerSettings},
+    serve::{Demo, Faults, HostPattern, OriginPattern, Playback, ServerSettings},
 };
 
 /// What is to be served.
@@ -25,10 +25,15 @@ pub(crate) struct ServeSettings {
 
 impl ServeSettings {
     /// Checks everything that can be checked without opening anything.
-    pub(crate) fn resolve(args: ServeArgs) -> Result<Self, SettingsError> {
+    pub(crate) fn resolve(
+        args: ServeArgs,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, SettingsError> {
         let ServeArgs {
             source,
             listen,
+            allow_host,
+            allow_origin,
             legacy,
             speed,
             rebase,
@@ -70,10 +75,28 @@ impl ServeSettings {
                 legacy,
                 exit_at_end,
                 faults: Faults::parse(&fault)?,
+                allowed_hosts: allowed_hosts(allow_host, &variable)?,
+                allowed_origins: or_variable(allow_origin, "ROCKETMAN_ALLOW_ORIGIN", &variable)
+                    .iter()
+                    .map(|text| OriginPattern::parse(text))
+                    .collect::<Result<_, _>>()
+                    .map_err(|source| SettingsError::Gate("--allow-origin", source))?,
                 ..ServerSettings::default()
             },
         })
     }
+}
+
+/// The hosts that a listener on a loopback address answers.
+pub(super) fn allowed_hosts(
+    typed: Vec<String>,
+    variable: &impl Fn(&str) -> Option<String>,
+) -> Result<Vec<HostPattern>, SettingsError> {
+    or_variable(typed, "ROCKETMAN_ALLOW_HOST", variable)
+        .iter()
+        .map(|text| HostPattern::parse(text))
+        .collect::<Result<_, _>>()
+        .map_err(|source| SettingsError::Gate("--allow-host", source))
 }
 
 /// The one source that is a demo, if it is one.

@@ -1,6 +1,10 @@
 //! What `rocketman tail` needs, from what was typed.
 
-use std::{net::SocketAddr, path::PathBuf, time::SystemTime};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 #[cfg(feature = "nats")]
 use super::nats::{self, Nats};
@@ -8,6 +12,7 @@ use super::{
     Output, SettingsError, SourceSettings,
     filter::{Wanted, or_variable},
     in_state_directory, roles,
+    serve::allowed_hosts,
     source::{Reading, start, time},
 };
 #[cfg(feature = "nats")]
@@ -17,6 +22,7 @@ use crate::{
     event::{Start, show_time},
     filter::Filter,
     pipeline::PipelineSettings,
+    serve::HostPattern,
 };
 
 /// Where the cursor is kept.
@@ -26,6 +32,13 @@ pub(crate) enum Cursor {
     File(PathBuf),
     #[cfg(feature = "nats")]
     Kv(Box<KvCursorSettings>),
+}
+
+/// Where the metrics page is, and which hosts it answers there.
+#[derive(Debug)]
+pub(crate) struct MetricsSettings {
+    pub(crate) address: SocketAddr,
+    pub(crate) hosts: Vec<HostPattern>,
 }
 
 /// All that `rocketman tail` needs to begin.
@@ -38,7 +51,7 @@ pub(crate) struct TailSettings {
     pub(crate) pipeline: PipelineSettings,
     /// With which probability deliveries fail on purpose, and the seed of that.
     pub(crate) fate: Option<(f64, u64)>,
-    pub(crate) metrics_addr: Option<SocketAddr>,
+    pub(crate) metrics: Option<MetricsSettings>,
     /// What is read, with which effective filter, from where: the first line on stderr.
     pub(crate) introduction: String,
 }
@@ -68,11 +81,7 @@ impl TailSettings {
             nats,
             #[cfg(feature = "nats")]
             stream_sink,
-            operation:
-                OperationArgs {
-                    metrics_addr,
-                    lag_alert,
-                },
+            operation,
             fate: FateArgs { fate, fate_seed },
         } = args;
         let PositionArgs {
@@ -95,6 +104,7 @@ impl TailSettings {
         let kept = cursor_file.map_or(Cursor::Nowhere, |path| {
             Cursor::File(in_state_directory(path, &variable))
         });
+        let (metrics, lag_alert) = watched(operation, &variable)?;
         let wanted = Wanted::resolve(filter, &variable)?;
         let start = start(since.as_deref(), cursor.as_deref(), now)?;
         let until_us = end(until.as_deref(), start, now)?;
@@ -151,10 +161,25 @@ impl TailSettings {
             pipeline,
             fate: fate
                 .map(|probability| (probability, fate_seed.unwrap_or_else(|| fastrand::u64(..)))),
-            metrics_addr,
+            metrics,
             introduction,
         })
     }
+}
+
+/// How it is watched over: the metrics page, and the lag that is told of.
+fn watched(
+    args: OperationArgs,
+    variable: &impl Fn(&str) -> Option<String>,
+) -> Result<(Option<MetricsSettings>, Option<Duration>), SettingsError> {
+    let OperationArgs {
+        metrics_addr,
+        allow_host,
+        lag_alert,
+    } = args;
+    let hosts = allowed_hosts(allow_host, variable)?;
+    let metrics = metrics_addr.map(|address| MetricsSettings { address, hosts });
+    Ok((metrics, lag_alert))
 }
 
 /// The time before which the stream is to end.

@@ -4,6 +4,7 @@ mod crowd;
 mod foreign;
 mod recordings;
 mod rehearsal;
+mod strangers;
 
 use std::net::TcpListener;
 
@@ -42,7 +43,7 @@ fn without_a_source_it_serves_a_demo_and_says_so_on_its_page() {
         "{}",
         page.body
     );
-    let command = "rocketman tail ws://x/subscribe --collection app.bsky.feed.post";
+    let command = "rocketman tail ws://localhost/subscribe --collection app.bsky.feed.post";
     assert!(page.body.contains(command), "{}", page.body);
     assert_eq!(get(server.address(), "/xrpc").status, 404);
 }
@@ -126,6 +127,22 @@ fn what_cannot_be_served_is_refused_with_the_way_out() {
         (
             "x --loop --exit-at-end",
             ["--loop", "--exit-at-end", "cannot be used with"],
+        ),
+        (
+            "--allow-host http://a.example",
+            [
+                "--allow-host",
+                "'http://a.example' is not a host",
+                "NAME:PORT",
+            ],
+        ),
+        (
+            "--allow-origin a.example",
+            [
+                "--allow-origin",
+                "'a.example' is not an origin",
+                "https://app.example",
+            ],
         ),
         (
             "--listen nowhere",

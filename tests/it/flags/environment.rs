@@ -8,7 +8,9 @@ use crate::support::{
 };
 
 /// Flags that take a list, or that make no sense as a variable: `ROCKETMAN_SOURCE` is the list of servers of `tail`.
-const LISTS: [&str; 7] = [
+const LISTS: [&str; 9] = [
+    "--allow-host",
+    "--allow-origin",
     "--collection",
     "--did",
     "--kind",

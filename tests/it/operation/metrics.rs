@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use super::{plenty, read_on, unread};
 use crate::support::{
     events::{account, identity, post, unlike},
-    http::{ask, get},
+    http::{ask, get, get_from},
     jetstream::{Request, Server},
     program::{Rocketman, Running},
     wait_until,
@@ -200,6 +200,71 @@ fn whoever_asks_otherwise_gets_a_plain_answer_and_the_stream_goes_on() {
     assert_eq!(get(&address, "/healthz").status, 200);
     assert_eq!(running.line(), post(0));
     drop(silent);
+}
+
+#[test]
+fn requests_that_are_never_finished_keep_nobody_out() {
+    let server = Server::one(|request| {
+        let mut connection = request.accept();
+        connection.send(post(0));
+        connection.until_closed();
+    });
+    let mut running = Rocketman::tail(&server.url())
+        .with("--metrics-addr 127.0.0.1:0")
+        .start();
+    let address = address(&running);
+    let begin = std::time::Instant::now();
+    let half: Vec<_> = (0..200)
+        .map(|n| {
+            let mut stream = std::net::TcpStream::connect(&address).unwrap();
+            if n % 2 == 0 {
+                // The oldest ones are closed meanwhile.
+                std::io::Write::write_all(&mut stream, b"GET /healthz HTTP/1.1\r\n").ok();
+            }
+            stream
+        })
+        .collect();
+    assert_eq!(get(&address, "/healthz").status, 200);
+    // Had it waited for them, it would have been for the five seconds that a request may take.
+    assert!(
+        begin.elapsed() < std::time::Duration::from_secs(4),
+        "{:?}",
+        begin.elapsed()
+    );
+    running.message("unfinished requests at the metrics page");
+    assert_eq!(running.line(), post(0));
+    drop(half);
+}
+
+#[test]
+fn a_name_is_refused_unless_it_is_allowed() {
+    let server = Server::every(|request| {
+        let connection = request.accept();
+        connection.until_closed();
+    });
+    let with = |flags: &str| {
+        let flags = format!("--metrics-addr 127.0.0.1:0 {flags}");
+        let running = Rocketman::tail(&server.url()).with(&flags).start();
+        let address = address(&running);
+        (running, address)
+    };
+    let (running, page) = with("");
+    let answer = get_from(&page, "evil.example", "/metrics");
+    assert_eq!(answer.status, 403);
+    assert!(answer.body.contains("--allow-host"), "{answer:?}");
+    assert!(!answer.body.contains("rocketman_"), "{answer:?}");
+    assert_eq!(get_from(&page, "127.0.0.1:9090", "/metrics").status, 200);
+    drop(running);
+    let (_running, page) = with("--allow-host metrics.example");
+    assert_eq!(
+        get_from(&page, "metrics.example:9090", "/metrics").status,
+        200
+    );
+    assert_eq!(get_from(&page, "evil.example", "/healthz").status, 403);
+    Rocketman::tail(&server.url())
+        .with("--allow-host metrics.example")
+        .run()
+        .assert_says(2, &["--metrics-addr"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use crate::support::{DEADLINE, serve::Serving, wait_until};
 
-const UPGRADE: &str = "GET /subscribe?requireHello=true HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+const UPGRADE: &str = "GET /subscribe?requireHello=true HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 fn connect(server: &Serving) -> TcpStream {
     let stream = TcpStream::connect(server.address()).unwrap();

@@ -16,9 +16,14 @@ pub struct Answer {
 
 /// Asks `address` for a path.
 pub fn get(address: &str, path: &str) -> Answer {
+    get_from(address, "localhost", path)
+}
+
+/// The same by a name of that address.
+pub fn get_from(address: &str, host: &str, path: &str) -> Answer {
     ask(
         address,
-        format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes(),
+        format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes(),
     )
 }
 
