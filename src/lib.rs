@@ -76,6 +76,7 @@ pub mod serve;
 pub mod sink;
 pub mod source;
 
+mod address;
 mod backoff;
 #[cfg(feature = "cli")]
 mod check;

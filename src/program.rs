@@ -11,13 +11,14 @@ use std::{
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
+    address::without_address,
     check,
     cli::{self, Cli, Command, ProbeArgs},
     cursor_move, cursor_show, logging, probe,
     progress::StatusLine,
     report::{self, Failure, INTERRUPTED},
     serving,
-    settings::{CursorSettings, ProbeSettings, ServeSettings, TailSettings},
+    settings::{CursorSettings, ProbeSettings, ServeSettings, TailSettings, refuse_address},
     tail,
 };
 
@@ -44,7 +45,12 @@ pub fn main() -> ExitCode {
             .map_err(Failure::from)
             .and_then(|settings| with_runtime(serving::run(settings))),
         Command::Check(args) => {
-            check::run(args, |text| print(text).map(drop)).map(|()| ExitCode::SUCCESS)
+            let mut paths = args.path.iter();
+            paths
+                .try_for_each(|path| refuse_address("PATH", path))
+                .map_err(Failure::from)
+                .and_then(|()| check::run(args, |text| print(text).map(drop)))
+                .map(|()| ExitCode::SUCCESS)
         }
         Command::Completions { shell } => print(&cli::completions(shell)),
         Command::Man { command, dir } => man(&command, dir.as_deref()),
@@ -130,9 +136,7 @@ fn man(command: &[String], dir: Option<&Path>) -> Result<ExitCode, Failure> {
     let wanted = format!("{}.1", name.join("-"));
     match pages.iter().find(|(file, _)| *file == wanted) {
         Some((_, page)) => print(page),
-        None => Err(Failure::NoPage(
-            command.join(" ").escape_debug().to_string(),
-        )),
+        None => Err(Failure::NoPage(without_address(&command.join(" ")))),
     }
 }
 

@@ -10,6 +10,7 @@ use clap::{
 };
 
 use super::Cli;
+use crate::address;
 
 /// Flags that contradict each other. Typed together they are refused; a variable gives way to what was typed.
 const OPPONENTS: [(&str, &str); 13] = [
@@ -59,9 +60,25 @@ pub fn parse() -> Cli {
         })
     };
     let command = adjust(Cli::command(), &keeps_variable);
-    let matches = command.try_get_matches().map_err(with_hint);
+    let matches = command.try_get_matches();
     let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
-    cli.unwrap_or_else(|error| error.exit())
+    cli.unwrap_or_else(|error| without_secrets(with_hint(error)).exit())
+}
+
+/// The error without the secrets of an address that was typed where none belongs.
+fn without_secrets(mut error: Error) -> Error {
+    let shown = |text: &String| ContextValue::String(address::without_address(text));
+    let contexts: Vec<_> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) if text.contains("://") => Some((kind, shown(text))),
+            _ => None,
+        })
+        .collect();
+    for (kind, value) in contexts {
+        error.insert(kind, value);
+    }
+    error
 }
 
 /// What to do where a flag of [`ONCE`] was typed twice.
@@ -83,7 +100,8 @@ fn adjust(command: Command, keeps: &dyn Fn(&str, &str) -> bool) -> Command {
         let is_empty = arg
             .get_env()
             .is_some_and(|name| env::var_os(name).is_some_and(|value| value.is_empty()));
-        let arg = last_counts(arg);
+        // A variable may hold a secret, or what was meant to be one.
+        let arg = last_counts(arg).hide_env_values(true);
         let keeps = !is_empty && keeps(&name, arg.get_id().as_str());
         if keeps {
             arg

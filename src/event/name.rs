@@ -6,6 +6,8 @@ use std::{fmt, sync::Arc};
 
 use serde::{Serialize, Serializer};
 
+use crate::address::without_address;
+
 /// Why a name was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
@@ -149,7 +151,8 @@ fn is_did(text: &str) -> bool {
 
 /// At most 80 characters of what was typed, with control characters escaped.
 fn shown(text: &str) -> String {
-    text.chars().take(80).flat_map(char::escape_debug).collect()
+    let text: String = text.chars().take(80).collect();
+    without_address(&text)
 }
 
 #[cfg(test)]

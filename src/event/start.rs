@@ -4,6 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 
+use crate::address::without_address;
+
 /// Numbers from here on are microseconds since 1970, smaller ones are a server's own numbers (protocol reference, section 0).
 const FIRST_TIME: u64 = 1_000_000_000_000_000;
 
@@ -38,7 +40,7 @@ impl Start {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             let number: u64 = text
                 .parse()
-                .map_err(|_| StartError::Unreadable(text.to_owned()))?;
+                .map_err(|_| StartError::Unreadable(without_address(text)))?;
             return Ok(if number < FIRST_TIME {
                 Self::Seq(number)
             } else {
@@ -64,8 +66,8 @@ impl Start {
 
 /// Reads an RFC 3339 time, or an age before `now`, as microseconds since 1970.
 pub fn parse_time(text: &str, now: SystemTime) -> Result<u64, StartError> {
-    let too_early = || StartError::TooEarly(text.to_owned());
-    let no_time = || StartError::NoTime(text.to_owned());
+    let too_early = || StartError::TooEarly(without_address(text));
+    let no_time = || StartError::NoTime(without_address(text));
     // An age has a unit; a mere 0 would be taken for one.
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(no_time());

@@ -4,7 +4,7 @@ use std::fmt;
 
 use url::{Url, form_urlencoded};
 
-use crate::error::printable;
+use crate::address::without_secrets;
 
 /// What may stand before `://`, and what it means to the client library.
 const SCHEMES: [(&str, &str); 7] = [
@@ -150,12 +150,12 @@ impl StreamAddress {
                 .chars()
                 .all(|c| !c.is_whitespace() && !c.is_control() && !"./\\*>".contains(c));
         if !is_name {
-            return Err(AddressError::Stream(shown(stream)));
+            return Err(AddressError::Stream(without_secrets(stream)));
         }
         if let Some(subject) = &subject
             && !is_subject(subject)
         {
-            return Err(AddressError::Subject(shown(subject)));
+            return Err(AddressError::Subject(without_secrets(subject)));
         }
         Ok(Self {
             servers: parts.servers,
@@ -175,7 +175,7 @@ impl KeyAddress {
             "nats://HOST/BUCKET/KEY, or nats:BUCKET/KEY",
         )?;
         let [context] = parts.query(["context"], "context")?;
-        let refused = || AddressError::Key(shown(parts.path));
+        let refused = || AddressError::Key(without_secrets(parts.path));
         let (bucket, key) = parts.path.split_once('/').ok_or_else(refused)?;
         let is_bucket = (1..=LONGEST_NAME - 3).contains(&bucket.len())
             && bucket
@@ -230,7 +230,7 @@ impl<'a> Parts<'a> {
         example: &'static str,
     ) -> Result<Self, AddressError> {
         let refused = || AddressError::NotOne {
-            text: shown(text),
+            text: without_secrets(text),
             what,
             example,
         };
@@ -280,12 +280,12 @@ impl<'a> Parts<'a> {
             let value_place = place.and_then(|place| values.get_mut(place));
             let Some(value_place) = value_place else {
                 return Err(AddressError::Unknown {
-                    name: shown(&name),
+                    name: without_secrets(&name),
                     known,
                 });
             };
             if value_place.replace(value.into_owned()).is_some() {
-                return Err(AddressError::Twice(shown(&name)));
+                return Err(AddressError::Twice(without_secrets(&name)));
             }
         }
         Ok(values)
@@ -312,7 +312,7 @@ pub(super) fn server(scheme: &str, authority: &str) -> Result<Option<String>, Ad
         return Ok(None);
     };
     if let Some((_, host)) = authority.rsplit_once('@') {
-        return Err(AddressError::Secret(shown(host)));
+        return Err(AddressError::Secret(without_secrets(host)));
     }
     // A port that is the default of http would be dropped by the parser under that scheme, and by no other.
     let Ok(url) = Url::parse(&format!("{scheme}://{authority}")) else {
@@ -339,15 +339,6 @@ fn is_subject(text: &str) -> bool {
         && text.split('.').all(|word| {
             !word.is_empty() && word.chars().all(|c| !c.is_whitespace() && !c.is_control())
         })
-}
-
-/// At most 200 characters of what was typed, without what may be secret: what stands before an '@'.
-pub(super) fn shown(text: &str) -> String {
-    let public = match text.rsplit_once('@') {
-        Some((_, rest)) => format!("…@{rest}"),
-        None => text.to_owned(),
-    };
-    printable(&public.chars().take(200).collect::<String>())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::{
     Given, Login, NatsError, NatsSettings, Secret, Servers, address,
     settings::{ContextLogin, DEFAULT_SERVER},
 };
+use crate::address::without_secrets;
 
 /// The key of a context that names the servers.
 const URL: &str = "url";
@@ -234,7 +235,7 @@ fn context_file(
     } else if name.contains(['/', '\\']) || name.contains("..") {
         return Err(NatsError::Variable {
             name: "--context",
-            text: address::shown(&name),
+            text: without_secrets(&name),
             what: "neither the name of a context nor the whole path of its file",
         });
     } else {
@@ -254,7 +255,7 @@ impl ContextFile {
         let path = || self.path.clone();
         let text = std::fs::read(&self.path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => NatsError::NoContext {
-                name: address::shown(&self.name),
+                name: without_secrets(&self.name),
                 path: path(),
             },
             _ => NatsError::File {

@@ -120,6 +120,8 @@ pub(crate) enum SettingsError {
         path: PathBuf,
         suffix: String,
     },
+    #[error("{what}: '{text}' is an address, and no file")]
+    Address { what: &'static str, text: String },
     #[error("'{}' cannot be both {} and {}", path.display(), roles[0], roles[1])]
     SameFile {
         path: PathBuf,
@@ -191,6 +193,9 @@ impl SettingsError {
             Self::Pattern { .. } => Some("write %% for a percent sign".to_owned()),
             Self::Suffix { .. } => Some("end it in .zst or .gz to have it compressed, in .ndjson for plain lines, or pipe stdout into the program that makes it".to_owned()),
             Self::NotCompressed { suffix, .. } => Some(format!("leave .{suffix} off")),
+            Self::Address { what: "--output", .. } => Some("events go to stdout, to files, to programs, and to streams of NATS: nats://HOST/STREAM".to_owned()),
+            Self::Address { what: "--cursor-file", .. } => Some("a key of NATS is named with --cursor-kv; a file of such a name is written ./NAME".to_owned()),
+            Self::Address { .. } => Some("name a file; one of such a name is written ./NAME".to_owned()),
             Self::SameFile { .. } => Some("give each a file of its own".to_owned()),
             #[cfg(feature = "nats")]
             Self::SameStream { .. } => Some("read from one stream, and write to another".to_owned()),

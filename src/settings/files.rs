@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
-use super::{SettingsError, suffix};
+use super::{SettingsError, roles::refuse_address, suffix};
 use crate::{
     cli::{FileArgs, OnDiskFullArg},
     sink::{Checkpoint, Compression, FileSettings, Pattern, Rotation},
@@ -25,6 +25,7 @@ pub(super) fn resolve(path: PathBuf, args: &FileArgs) -> Result<FileSettings, Se
         every: rotate_every,
         events: rotate_count,
     };
+    refuse_address("--output", &path)?;
     suffix::check_output(&path)?;
     let pattern = if rotation.is_any() {
         Pattern::numbered(&path)

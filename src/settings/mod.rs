@@ -24,7 +24,7 @@ pub(crate) use self::{
     error::SettingsError,
     output::Output,
     probe::ProbeSettings,
-    roles::STDOUT,
+    roles::{STDOUT, refuse_address},
     serve::{ServeSettings, Served},
     source::SourceSettings,
     tail::{Cursor, MetricsSettings, TailSettings},

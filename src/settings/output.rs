@@ -28,15 +28,18 @@ pub(crate) enum Output {
     Nats(Box<crate::sink::nats::NatsSinkSettings>),
 }
 
-/// Takes the address of a stream of NATS away, where the output is one; a path would hardly begin like that.
+/// Whether an output is a stream of NATS; a path would hardly begin like that.
+pub(super) fn is_stream(output: &Path) -> bool {
+    let text = output.to_str().unwrap_or_default();
+    ["nats:", "nats+", "tls://", "ws://", "wss://"]
+        .iter()
+        .any(|start| text.starts_with(start))
+}
+
+/// Takes the address of a stream of NATS away, where the output is one.
 pub(super) fn take_address(args: &mut OutputArgs) -> Result<Option<String>, SettingsError> {
-    let is_address = |text: &&str| {
-        ["nats:", "nats+", "tls://", "ws://", "wss://"]
-            .iter()
-            .any(|start| text.starts_with(start))
-    };
-    let text = args.output.as_deref().and_then(Path::to_str);
-    let Some(address) = text.filter(is_address).map(str::to_owned) else {
+    let output = args.output.as_deref().filter(|output| is_stream(output));
+    let Some(address) = output.and_then(Path::to_str).map(str::to_owned) else {
         return Ok(None);
     };
     if args.print0 {

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 #[cfg(feature = "nats")]
 use super::{Cursor, Output, SourceSettings};
-use super::{SettingsError, in_state_directory};
+use super::{SettingsError, in_state_directory, output::is_stream};
 #[cfg(feature = "nats")]
 use crate::cli::NatsArgs;
 use crate::{
+    address::without_secrets,
     cli::{ExecArgs, FileArgs, OnExecErrorArg, TailArgs},
     cursor::FileCursor,
     same_file::FileId,
@@ -130,11 +131,30 @@ fn fixed_output(args: &TailArgs) -> Option<PathBuf> {
     let rotates = rotate_size.is_some() || rotate_every.is_some() || rotate_count.is_some();
     let path = args.output.output.as_deref();
     let path = path.filter(|path| *path != Path::new("-") && !rotates)?;
+    if is_stream(path) {
+        return None;
+    }
     Pattern::parse(path).ok()?.as_fixed()
+}
+
+/// Refuses an address in place of a file; one with a password in it would be shown by whatever fails on it.
+pub(crate) fn refuse_address(what: &'static str, path: &Path) -> Result<(), SettingsError> {
+    match path.to_str() {
+        Some(text) if text.contains("://") || text.starts_with("sqlite:") => {
+            Err(SettingsError::Address {
+                what,
+                text: without_secrets(text),
+            })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses two roles of which one is written to. What is only read may be the same, and stdout and stderr often are.
 fn check(roles: &[Role]) -> Result<(), SettingsError> {
+    for role in roles {
+        refuse_address(role.what, &role.path)?;
+    }
     let known: Vec<_> = roles
         .iter()
         .map(|role| (role, FileId::of(&role.path)))

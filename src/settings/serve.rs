@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use super::{SettingsError, filter::or_variable};
 use crate::{
+    address::without_secrets,
     cli::{ServeArgs, Speed},
     serve::{Demo, Faults, HostPattern, OriginPattern, Playback, ServerSettings},
 };
@@ -42,7 +43,7 @@ impl ServeSettings {
             fault,
         } = args;
         if let Some(server) = source.iter().find(|source| source.contains("://")) {
-            return Err(SettingsError::ServesNoServers(shown(server)));
+            return Err(SettingsError::ServesNoServers(without_secrets(server)));
         }
         let served = if let Some(demo) = demo(&source)? {
             for (flag, is_given) in [
@@ -111,15 +112,6 @@ pub(super) fn demo(sources: &[String]) -> Result<Option<Demo>, SettingsError> {
         .or(sources.get(1))
     {
         None => Ok(Some(demo)),
-        Some(other) => Err(SettingsError::MixedDemo(shown(other))),
+        Some(other) => Err(SettingsError::MixedDemo(without_secrets(other))),
     }
-}
-
-/// At most 200 characters of what was typed, escaped, without what may be secret: what stands before an '@'.
-pub(super) fn shown(text: &str) -> String {
-    let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
-    text.chars()
-        .take(200)
-        .flat_map(char::escape_debug)
-        .collect()
 }

@@ -8,13 +8,9 @@ use std::{
 
 #[cfg(feature = "nats")]
 use super::stream as nats_stream;
-use super::{
-    SettingsError,
-    filter::Wanted,
-    serve::{self, shown},
-    suffix,
-};
+use super::{SettingsError, filter::Wanted, serve, suffix};
 use crate::{
+    address::without_secrets,
     cli::{ConnectionArgs, OnGapArg, StreamArgs},
     event::{LineRules, Start, parse_time},
     serve::{Demo, Feed},
@@ -68,7 +64,7 @@ impl SourceSettings {
             )
             .map(|settings| Self::Nats(Box::new(settings)));
             #[cfg(not(feature = "nats"))]
-            return Err(SettingsError::WithoutNats(shown(address)));
+            return Err(SettingsError::WithoutNats(without_secrets(address)));
         }
         let StreamArgs {
             envelope,
@@ -226,7 +222,7 @@ pub(super) fn endpoints(sources: &[String]) -> Result<Vec<Endpoint>, SettingsErr
         return Ok(Endpoint::public());
     }
     if let Some(address) = sources.iter().find(|source| is_nats(source)) {
-        return Err(SettingsError::OnlyJetstream(shown(address)));
+        return Err(SettingsError::OnlyJetstream(without_secrets(address)));
     }
     Ok(sources
         .iter()

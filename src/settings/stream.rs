@@ -6,10 +6,10 @@ use super::{
     SettingsError,
     filter::Wanted,
     nats::Nats,
-    serve::shown,
     source::{Reading, SHARD, open_bad_events},
 };
 use crate::{
+    address::without_secrets,
     cli::{ConnectionArgs, EnvelopeArg, StreamArgs},
     nats::{NatsError, StreamAddress},
     shard::Shard,
@@ -30,10 +30,10 @@ pub(super) fn resolve(
     variable: &impl Fn(&str) -> Option<String>,
 ) -> Result<NatsSourceSettings, SettingsError> {
     if let Some(other) = sources.iter().find(|source| *source != address) {
-        return Err(SettingsError::MixedNats(shown(other)));
+        return Err(SettingsError::MixedNats(without_secrets(other)));
     }
     if sources.len() > 1 {
-        return Err(SettingsError::MixedNats(shown(address)));
+        return Err(SettingsError::MixedNats(without_secrets(address)));
     }
     let StreamArgs {
         envelope,
@@ -41,7 +41,7 @@ pub(super) fn resolve(
         durable,
     } = stream;
     if let Some(name) = durable.as_deref().filter(|name| !is_name(name)) {
-        return Err(SettingsError::Durable(shown(name)));
+        return Err(SettingsError::Durable(without_secrets(name)));
     }
     let enveloping = match envelope {
         None | Some(EnvelopeArg::Auto) => Enveloping::Auto,

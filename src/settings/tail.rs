@@ -125,7 +125,9 @@ impl TailSettings {
         };
         #[cfg(not(feature = "nats"))]
         if let Some(address) = address {
-            return Err(SettingsError::WithoutNats(super::serve::shown(&address)));
+            return Err(SettingsError::WithoutNats(crate::address::without_secrets(
+                &address,
+            )));
         }
         let reading = Reading {
             start,

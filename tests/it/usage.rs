@@ -2,3 +2,4 @@
 
 mod repeated;
 mod roles;
+mod secrets;

@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr};
 use url::{Host, Url};
 
 use super::SOURCE;
-use crate::event::Origin;
+use crate::{address::without_secrets, event::Origin};
 
 /// The public instances that the official documentation lists, tried in this order: first the two that also speak the v2 wire, then those
 /// of the v1 wire alone.
@@ -58,7 +58,7 @@ impl Endpoint {
     ///
     /// Without a scheme TLS is used, except on loopback. `ws://` and `http://` never use it.
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
-        let refused = || EndpointError::NotASource(shown(text));
+        let refused = || EndpointError::NotASource(without_secrets(text));
         let has_scheme = text.contains("://");
         let url = if has_scheme {
             Url::parse(text)
@@ -186,30 +186,6 @@ fn is_loopback(host: &Host<String>) -> bool {
     }
 }
 
-/// At most 200 characters of what was typed, control characters escaped, without what may be secret in an address: what
-/// stands before an '@', and behind a '?'.
-fn shown(text: &str) -> String {
-    let is_scheme = |scheme: &str| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let (scheme, rest) = match text.split_once("://") {
-        Some((scheme, rest)) if is_scheme(scheme) => (format!("{scheme}://"), rest),
-        _ => (String::new(), text),
-    };
-    let (secret, rest) = match rest.rsplit_once('@') {
-        Some((_, rest)) => ("…@", rest),
-        None => ("", rest),
-    };
-    let (rest, query) = match rest.split_once('?') {
-        Some((rest, _)) => (rest, "?…"),
-        None => (rest, ""),
-    };
-    [&scheme, secret, rest, query]
-        .iter()
-        .flat_map(|part| part.chars())
-        .take(200)
-        .flat_map(char::escape_debug)
-        .collect()
-}
-
 fn bare(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
@@ -326,7 +302,7 @@ mod tests {
             ),
             ("wss://me:hunter2@", "wss://…@"),
             ("me:hunter2@x y", "…@x y"),
-            ("wss://me:hunt?er@2@x y", "wss://…@x y"),
+            ("wss://me:hunt?er@2@x y", "wss://…"),
             (
                 "wss://x.example:99999/?token=hunter2",
                 "wss://x.example:99999/?…",

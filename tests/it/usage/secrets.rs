@@ -1,0 +1,106 @@
+//! Secrets that were typed where they do not belong.
+
+use crate::support::program::Rocketman;
+
+/// What must never come back.
+const SECRET: &str = "hunter2";
+
+#[test]
+fn a_secret_in_the_wrong_place_is_never_repeated() {
+    let addresses = [
+        "nats://h/F?token=hunter2",
+        "nats://me:hunter2@h/F",
+        "nats://hunter2@h/F?subject=x",
+        "wss://h/subscribe?key=hunter2",
+        "wss://h/subscribe#hunter2",
+        "https://me:hunter2@h",
+        "https://me:hunter2@h/x?key=hunter2@hunter2",
+        "https://me:hunter2@h/%Y.zst",
+    ];
+    let nowhere = "ws://127.0.0.1:1/subscribe";
+    #[rustfmt::skip]
+    let commands: &[&[&str]] = &[
+        &["probe", "@"],
+        &["serve", "@"],
+        &["serve", "demo:", "@"],
+        &["serve", "--listen", "@"],
+        &["check", "@"],
+        &["check", "nowhere", "@"],
+        &["cursor", "show", "@"],
+        &["cursor", "set", "@", "2h"],
+        &["cursor", "set", "c", "@"],
+        &["cursor", "set", "c", "2h", "--source", "@"],
+        &["cursor", "rewind", "@", "2h"],
+        &["cursor", "show", "c", "@"],
+        &["man", "@"],
+        &["completions", "@"],
+        &["@"],
+        &["tail", "demo:", "@"],
+        &["tail", nowhere, "--max-retries", "0", "@"],
+        &["tail", nowhere, "--max-retries", "0", "-o", "@"],
+        &["tail", nowhere, "--max-retries", "0", "--cursor-file", "@"],
+        &["tail", nowhere, "--max-retries", "0", "--bad-events", "@"],
+        &["tail", nowhere, "--max-retries", "0", "--on-exec-error", "dead-letter=@", "-x", "true"],
+        &["tail", nowhere, "--max-retries", "0", "--metrics-addr", "@"],
+        &["tail", nowhere, "--max-retries", "0", "--since", "@"],
+        &["tail", nowhere, "--max-retries", "0", "--until", "@"],
+        &["tail", nowhere, "--max-retries", "0", "--cursor", "@"],
+        &["tail", nowhere, "--max-retries", "0", "--shard", "@"],
+        &["tail", nowhere, "--max-retries", "0", "-n", "@"],
+        &["tail", nowhere, "--max-retries", "0", "-c", "@"],
+        &["tail", nowhere, "--max-retries", "0", "-d", "@"],
+        &["tail", nowhere, "--max-retries", "0", "-k", "@"],
+        &["tail", nowhere, "--max-retries", "0", "-x", "@"],
+        #[cfg(feature = "nats")]
+        &["tail", nowhere, "--max-retries", "0", "--cursor-kv", "@"],
+        #[cfg(feature = "nats")]
+        &["tail", "nats://127.0.0.1:1/S", "--max-retries", "0", "--creds", "@"],
+        #[cfg(feature = "nats")]
+        &["tail", "nats://127.0.0.1:1/S", "--max-retries", "0", "--context", "@"],
+        #[cfg(feature = "nats")]
+        &["tail", "nats://127.0.0.1:1/S", "--max-retries", "0", "--durable", "@"],
+        #[cfg(feature = "nats")]
+        &["tail", "nats://127.0.0.1:1/S", "--max-retries", "0", "@"],
+    ];
+    let mut repeated = Vec::new();
+    for command in commands {
+        for address in addresses {
+            let arguments = command.iter().map(|part| match *part {
+                "dead-letter=@" => format!("dead-letter={address}"),
+                "@" => address.to_owned(),
+                part => part.to_owned(),
+            });
+            let output = Rocketman::new(arguments).run();
+            assert_ne!(output.code, Some(0), "{command:?} {address} {output:#?}");
+            let said = format!("{}{}", output.stdout, output.stderr);
+            if said.contains(SECRET) {
+                repeated.push(said.clone());
+            }
+            assert!(!said.trim().is_empty(), "{command:?} {address}");
+        }
+    }
+    assert!(repeated.is_empty(), "{repeated:#?}");
+}
+
+#[test]
+fn the_help_shows_names_of_variables_and_not_their_values() {
+    for command in [
+        &["tail"][..],
+        &["probe"],
+        &["serve"],
+        &["cursor", "show"],
+        &["man"],
+    ] {
+        let help = |call: Rocketman| call.arg("--help").succeed().stdout;
+        let plain = help(Rocketman::new(command));
+        let mut names = plain
+            .split("[env: ")
+            .skip(1)
+            .filter_map(|rest| rest.split([']', '=']).next())
+            .peekable();
+        assert!(names.peek().is_some(), "{plain}");
+        let set = |call: Rocketman, name| call.env(name, SECRET);
+        let call = names.fold(Rocketman::new(command), set);
+        assert_eq!(help(call), plain);
+    }
+}
