@@ -145,6 +145,14 @@ pub(crate) enum SettingsError {
     InFlight,
     #[error("{0} is the name of one event, and with --exec-mode stream a program gets many")]
     NameInStream(&'static str),
+    #[error("--exec: cannot start '{program}'")]
+    Program {
+        program: String,
+        /// Its first word is a program.
+        is_a_line: bool,
+        #[source]
+        source: io::Error,
+    },
     #[error("--on-exec-error")]
     DeadLetter(#[source] SinkError),
     #[cfg(feature = "nats")]
@@ -173,6 +181,8 @@ impl SettingsError {
             Self::Nothing(_) => Some("give a time or an age; for all that a server has, an age such as 30d".to_owned()),
             Self::NothingToInflate => Some("leave one of the two off".to_owned()),
             Self::OperationsWithoutCommits => Some("add --kind commit, or leave --op off".to_owned()),
+            Self::Program { is_a_line: true, .. } => Some("leave the quotes off: --exec takes a program and its arguments, and no line of a shell".to_owned()),
+            Self::Program { .. } => Some("give it a program on your PATH, or the path of one that may be executed".to_owned()),
             Self::InFlight => Some("add --exec-mode stream, or run several with --jobs".to_owned()),
             Self::NameInStream(_) => Some("leave it out, and have the program read it from the line".to_owned()),
             Self::Demo(_) => Some("try demo: alone, or demo:?rate=1000&seed=7".to_owned()),

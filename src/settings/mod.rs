@@ -3,6 +3,7 @@
 mod cursor;
 mod error;
 mod exec;
+mod executable;
 mod files;
 mod filter;
 #[cfg(feature = "nats")]

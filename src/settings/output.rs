@@ -1,11 +1,12 @@
 //! Where events go, from what was typed.
 
 use std::{
+    env,
     ffi::OsString,
     path::{Path, PathBuf},
 };
 
-use super::{SettingsError, exec, files};
+use super::{SettingsError, exec, executable, files};
 use crate::{
     cli::{ExecArgs, FileArgs, OutputArgs},
     event::LineRules,
@@ -77,6 +78,7 @@ impl Output {
         let mut exec = exec.into_iter();
         let output = match (exec.next(), output) {
             (Some(program), _) => {
+                executable::check(&program, env::var_os("PATH").as_deref())?;
                 let arguments: Vec<_> = exec.collect();
                 Self::Exec {
                     program,

@@ -239,6 +239,12 @@ fn a_program_that_does_not_read_has_not_failed() {
     }
 }
 
+/// A script that is there and may be executed, and whose interpreter is missing.
+fn make_orphan(path: &Path) {
+    fs::write(path, "#!/no/such/interpreter\n").unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 #[test]
 fn a_large_event_arrives_whole() {
     let server = Server::one(events([post(0), large()]));
@@ -247,13 +253,13 @@ fn a_large_event_arrives_whole() {
 }
 
 #[test]
-fn a_program_that_is_not_there_is_named() {
+fn a_program_that_cannot_be_started_after_all_is_named() {
     let server = Server::one(events([post(0)]));
-    let output = Rocketman::tail(&server.url())
-        .with("-x ./no-such-program")
-        .run();
+    let call = Rocketman::tail(&server.url()).with("-x ./orphan");
+    make_orphan(&call.path("orphan"));
+    let output = call.run();
     assert_eq!(output.code, Some(1), "{output:#?}");
-    let error = "rocketman: error: cannot start './no-such-program': No such file or directory (os error 2)\n\nhint: ";
+    let error = "rocketman: error: cannot start './orphan': No such file or directory (os error 2)\n\nhint: ";
     assert!(output.stderr.contains(error), "{output:#?}");
 }
 

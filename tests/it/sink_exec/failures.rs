@@ -85,10 +85,9 @@ fn a_dead_letter_holds_the_event_the_status_and_the_end_of_stderr() {
 #[test]
 fn a_program_that_cannot_be_started_ends_the_run_whatever_was_chosen() {
     let server = Server::one(events([post(0)]));
-    let output = Rocketman::tail(&server.url())
-        .with("--on-exec-error skip --jobs 2 -x ./no-such-program")
-        .run();
-    output.assert_says(1, &["cannot start './no-such-program'"]);
+    let call = Rocketman::tail(&server.url()).with("--on-exec-error skip --jobs 2 -x ./orphan");
+    make_orphan(&call.path("orphan"));
+    call.run().assert_says(1, &["cannot start './orphan'"]);
 }
 
 #[test]
