@@ -75,6 +75,7 @@ impl Error {
                 SourceError::Foreign { .. }
                 | SourceError::Elsewhere { .. }
                 | SourceError::NoSuchNumber { .. }
+                | SourceError::Future { .. }
                 | SourceError::NoEvents { .. }
                 | SourceError::Setup { .. } => ErrorKind::Usage,
             },
@@ -111,8 +112,12 @@ impl Error {
                     .to_owned(),
             ),
             Self::Source(SourceError::NoSuchNumber { .. }) => {
-                Some("set the cursor to a time: rocketman cursor set FILE 2h".to_owned())
+                Some("set the cursor to a time, or begin at one: rocketman cursor set FILE 2h, --since 2h".to_owned())
             }
+            Self::Source(SourceError::Future { .. }) => Some(
+                "write a time such as 2026-11-23T10:00:00Z, an age such as 2h, or microseconds since 1970, which have 16 digits"
+                    .to_owned(),
+            ),
             Self::Source(SourceError::NoEvents { .. }) => Some(
                 "leave off --collection, --did, --kind, --op and --shard, and choose messages by their subject: nats://HOST/STREAM?subject=FILTER"
                     .to_owned(),

@@ -155,10 +155,11 @@ pub(crate) fn describe(stats: &Stats, rate: Option<f64>, lag: Option<Duration>) 
         let delivered = HumanCount(stats.accepted());
         return format!("not connected, trying again  {delivered} delivered  {host}");
     }
-    let behind = match lag {
+    let behind = match (stats.early_lag(), lag) {
         _ if stats.is_quiet() => "quiet".to_owned(),
-        Some(lag) => format!("{} behind", short(lag)),
-        None => "no event yet".to_owned(),
+        (Some(lag), _) => format!("not yet at the beginning, {} behind", short(lag)),
+        (None, Some(lag)) => format!("{} behind", short(lag)),
+        (None, None) => "no event yet".to_owned(),
     };
     let reconnects = match stats.connects() {
         0 | 1 => String::new(),
@@ -231,6 +232,12 @@ mod tests {
         assert_eq!(
             line,
             "312/s read  12,345 delivered  1.2 s behind  wss://a.example/subscribe  2 reconnects"
+        );
+        stats.set_early_us(now_us() - 3_600_000_000);
+        let line = describe(&stats, Some(900.0), None);
+        assert_eq!(
+            line,
+            "900/s read  12,345 delivered  not yet at the beginning, 60 min behind  wss://a.example/subscribe  2 reconnects"
         );
         stats.set_quiet(true);
         let line = describe(&stats, Some(0.0), Some(Duration::from_secs(90)));

@@ -96,6 +96,10 @@ pub struct Stats {
     is_connected: AtomicBool,
     is_quiet: AtomicBool,
     since: Instant,
+    /// When an event came last, wanted or not, new or not, in milliseconds after `since`; 0 before the first.
+    last_came_ms: AtomicU64,
+    /// The server's time of the latest event from before the beginning, while such events come; else 0.
+    early_us: AtomicU64,
     /// Until when there is no doubt that the run lives, in milliseconds after `since`.
     alive_until_ms: AtomicU64,
 }
@@ -159,6 +163,8 @@ impl Default for Stats {
             is_connected: AtomicBool::new(false),
             is_quiet: AtomicBool::new(false),
             since: Instant::now(),
+            last_came_ms: AtomicU64::new(0),
+            early_us: AtomicU64::new(0),
             alive_until_ms: AtomicU64::new(0),
         }
     }
@@ -269,6 +275,30 @@ impl Stats {
     /// Whether a connection stands.
     pub fn is_connected(&self) -> bool {
         self.is_connected.load(Relaxed)
+    }
+
+    /// How far behind an event is that came before the beginning and was dropped, while such events come.
+    pub fn early_lag(&self) -> Option<Duration> {
+        let early_us = self.early_us.load(Relaxed);
+        let age = || Duration::from_micros(self.server_now_us().saturating_sub(early_us));
+        (early_us > 0).then(age)
+    }
+
+    /// When an event came last, also one that was dropped; `None` before the first, and where the source does not say.
+    pub(crate) fn last_came(&self) -> Option<Instant> {
+        let after_ms = self.last_came_ms.load(Relaxed);
+        (after_ms > 0).then(|| self.since + Duration::from_millis(after_ms))
+    }
+
+    /// Notes that an event came at this moment.
+    pub(crate) fn set_came(&self, now: Instant) {
+        let after_ms = millis(now.saturating_duration_since(self.since));
+        self.last_came_ms.store(after_ms.max(1), Relaxed);
+    }
+
+    /// Notes the time of an event from before the beginning; 0 where it is over with them.
+    pub(crate) fn set_early_us(&self, time_us: u64) {
+        self.early_us.store(time_us, Relaxed);
     }
 
     /// Whether the server answers and has brought no event for longer than is usual.

@@ -90,7 +90,8 @@ pub struct PositionArgs {
     /// Begin at this cursor: a server's number, microseconds since 1970, a time, or an age
     ///
     /// It is sent as given. A number below 1000000000000000 means an event of one particular server, or a message of a stream of NATS,
-    /// where 0 is the first that there is. Wins over what is in a cursor file.
+    /// where 0 is the first that there is. A number that the server has not come to, or a time beyond its clock, ends the run. Wins
+    /// over what is in a cursor file.
     #[arg(
         long,
         value_name = "CURSOR",
@@ -101,7 +102,8 @@ pub struct PositionArgs {
     /// What to do when the server no longer has what was asked for
     ///
     /// A GAP line on stderr names the times from and to which events are missing. With fail, that ends the run with exit
-    /// code 4, and a saved cursor stays before the gap. With --did a pause may be the accounts' own, which the line then says.
+    /// code 4, and a saved cursor stays before the gap. For a number that the server no longer has it names numbers. What is not
+    /// certain is first asked for beside the stream; with fail, nothing is delivered meanwhile. With --did a pause may be the accounts' own, which the line then says.
     /// For a stream of NATS it names numbers: of the last message that was read, and of the first that is there. One that was
     /// deleted and made anew is a gap too, and so is one that ends before the cursor.
     #[arg(

@@ -8,6 +8,7 @@ mod change;
 mod decode;
 pub(crate) mod envelope;
 mod identity;
+mod known;
 mod name;
 mod owned;
 mod path;

@@ -94,16 +94,24 @@ impl Watch {
         if is_full {
             return self.behind(stats).await;
         }
-        let over = self
-            .idle_timeout
-            .and_then(|limit| Some((limit, self.last_event.checked_add(limit)?)));
+        let (limit, last_event) = (self.idle_timeout, self.last_event);
+        // Events that the source drops are a sign of life too, and no batch tells of them.
+        let over = |limit| {
+            let last = stats
+                .last_came()
+                .map_or(last_event, |came| came.max(last_event));
+            last.checked_add(limit)
+        };
         let idle = async {
-            match over {
-                Some((limit, over)) => {
-                    sleep_until(over).await;
-                    limit
+            let Some(limit) = limit else {
+                return std::future::pending().await;
+            };
+            loop {
+                match over(limit) {
+                    None => return std::future::pending().await,
+                    Some(over) if over <= Instant::now() => return limit,
+                    Some(over) => sleep_until(over).await,
                 }
-                None => std::future::pending().await,
             }
         };
         tokio::select! {

@@ -139,13 +139,25 @@ pub enum SourceError {
     },
     /// The first event of the server lies before the number that was to be the beginning, or has none.
     #[error(
-        "{url} does not begin with number {seq}: it has not come so far, counts otherwise than when the cursor was set, or does not count at all"
+        "{url} does not begin with number {seq}: it has not come so far, counts otherwise than it did, or does not count at all"
     )]
     NoSuchNumber {
         /// The address.
         url: String,
         /// The number.
         seq: u64,
+    },
+    /// The time that was to be the beginning has not come yet.
+    #[error(
+        "the beginning {} lies beyond the clock of {url}, which shows {}", show_time(*time_us), show_time(*server_us)
+    )]
+    Future {
+        /// The address.
+        url: String,
+        /// The time, in microseconds since 1970.
+        time_us: u64,
+        /// What the server's clock shows, in microseconds since 1970.
+        server_us: u64,
     },
     /// A stream that numbers its messages no longer has what was asked for, and that is to be the end.
     #[error("GAP from={from} to={to}: {stream} {why}")]

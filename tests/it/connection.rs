@@ -374,10 +374,10 @@ fn the_first_line_on_stderr_says_what_is_read_and_what_is_left_out() {
             "from 2026-09-21T14:00:00.000000Z",
             false,
         ),
-        ("--cursor 5", "from number 5", false),
+        ("--cursor 1", "from number 1", false),
     ];
     for (flags, words, has_hint) in cases {
-        let server = Server::one(|request| {
+        let server = Server::every(|request| {
             let mut connection = request.accept();
             connection.send(identity(0));
             connection.send(post(10_000_000));

@@ -242,8 +242,45 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         "at the first event", "`GAP from=… to=…`, and on; with `--on-gap fail` the end (code 4)",
         &[
             "reconnect::gaps::a_gap_is_told_in_one_line_with_from_and_to_and_reading_goes_on",
+            "reconnect::doubts::a_busy_stream_that_begins_later_has_a_gap",
             "reconnect::gaps::on_gap_fail_ends_with_exit_code_4_and_the_cursor_before_the_gap",
             "faults::order::a_number_that_the_server_no_longer_has_is_a_gap",
+        ],
+    ),
+    (
+        "a number (`--cursor`, `cursor set`) below what the server still has",
+        "at the first event, by a short second connection", "`GAP from=… to=…` with both numbers, and on; with `--on-gap fail` the end (code 4); a server that does not say how far back it goes is said, and ends nothing",
+        &[
+            "reconnect::doubts::a_number_below_the_servers_floor_is_a_gap",
+            "reconnect::doubts::on_gap_fail_delivers_nothing_after_a_number_that_is_gone",
+            "reconnect::doubts::a_hole_in_the_numbers_is_no_gap",
+            "reconnect::doubts::a_server_that_does_not_tell_its_floor_ends_nothing",
+        ],
+    ),
+    (
+        "a number beyond what the server counts, or a time beyond its clock",
+        "at the first event; when connected", "the end (code 2), with a hint",
+        &[
+            "reconnect::doubts::a_number_beyond_what_the_server_counts_is_refused",
+            "reconnect::doubts::a_time_that_has_not_come_yet_is_refused_by_the_servers_clock",
+            "cursor::command::tailed::a_server_that_does_not_have_the_number_is_an_end_and_not_a_live_tip",
+        ],
+    ),
+    (
+        "a server that begins, or is quiet, longer than a minute after what was asked for",
+        "at the first event, by a short second connection", "no fault; where it begins is said",
+        &[
+            "reconnect::doubts::a_quiet_server_of_ones_own_has_no_gap",
+            "reconnect::doubts::a_server_that_goes_back_far_enough_has_no_gap",
+            "reconnect::doubts::the_first_event_that_a_server_ever_had_is_no_gap",
+        ],
+    ),
+    (
+        "a server that begins up to an hour before the time that was asked for",
+        "no fault", "what is earlier is dropped; it is a sign of life (`--idle-timeout`, `/healthz`), and a stop meanwhile saves the time that was asked for",
+        &[
+            "reconnect::doubts::earlier_events_are_a_sign_of_life",
+            "reconnect::doubts::a_stop_among_earlier_events_saves_the_beginning",
         ],
     ),
     (

@@ -40,4 +40,5 @@ mod sink_stdout;
 mod soak;
 mod stop;
 mod tail;
+mod unmatched;
 mod usage;

@@ -1,5 +1,6 @@
 //! Cuts, restarts and silences: what comes out is what an undisturbed stream would have been.
 
+mod doubts;
 mod eventless;
 mod failures;
 mod flood;

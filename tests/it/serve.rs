@@ -53,11 +53,16 @@ fn with_legacy_events_tell_no_numbers_and_a_cursor_is_a_time() {
     let server = Serving::new("demo: --legacy");
     let output = server.tail("-n 5").succeed();
     assert!(!output.stdout.contains("\"cursor\""), "{}", output.stdout);
-    // A number is a time of long ago: everything from the beginning of the history on.
-    let first = server.tail("-n 1 --cursor 5").succeed().stdout;
+    // 0 is whatever comes first; any other number means nothing where none is told.
+    let first = server.tail("-n 1 --cursor 0").succeed().stdout;
     assert!(
         first.contains("#demo0") || !first.contains("3mbd45"),
         "{first}"
+    );
+    let output = server.tail("-n 1 --cursor 5").run();
+    output.assert_says(
+        2,
+        &["does not begin with number 5", "does not count at all"],
     );
 }
 

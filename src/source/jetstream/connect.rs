@@ -67,7 +67,7 @@ impl ConnectError {
 }
 
 /// Opens byte streams.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Connector {
     tls: Option<Arc<ClientConfig>>,
     proxies: Proxies,

@@ -171,6 +171,7 @@ pub enum Begins {
 pub enum Verdict {
     New,
     NewBehindGap(u64),
+    Doubtful,
     Repeat,
     Early,
     Renumbered,
@@ -218,6 +219,7 @@ impl Known {
         match self.0.admit(point) {
             Admission::New => Verdict::New,
             Admission::NewBehindGap(from_us) => Verdict::NewBehindGap(from_us),
+            Admission::Doubtful(_) => Verdict::Doubtful,
             Admission::Repeat => Verdict::Repeat,
             Admission::Early => Verdict::Early,
             Admission::Renumbered => Verdict::Renumbered,

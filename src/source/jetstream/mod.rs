@@ -3,13 +3,16 @@
 //! `session` is one connection, and `socket` its frames. Here connections are opened; `recovery` decides what comes after one: how long to wait, which server is next, and when to give up.
 
 mod ahead;
+mod aside;
 mod clock;
 mod connect;
+mod doubts;
 mod endpoint;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod handshake;
 mod inflate;
+mod matches;
 mod probe;
 mod proxy;
 mod quiet;
@@ -34,9 +37,11 @@ use tracing::{debug, info};
 pub(crate) use self::inflate::DICTIONARY;
 use self::{
     ahead::Inflation,
+    aside::Aside,
     clock::{ahead_us, end_moment},
     connect::{ConnectError, Connector},
     handshake::HandshakeError,
+    matches::Unmatched,
     quiet::Quiet,
     reader::Reader,
     resume::{Beginning, Resume},
@@ -56,7 +61,7 @@ use super::{Flow, Source, SourceError};
 use crate::{
     STATE,
     backoff::Backoff,
-    event::{Batch, Origin, Place, Point, Position, now_us, show_time},
+    event::{Batch, Origin, Place, Point, Position, micros, now_us, show_time},
     pace::Pace,
     stats::Stats,
 };
@@ -66,6 +71,12 @@ const SOURCE: &str = "jetstream";
 
 /// How long a try or a connection may be overdue before a run counts as dead.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A beginning may lie this far beyond the server's clock: a `Date` has whole seconds, and clocks differ.
+const AHEAD: Duration = Duration::from_secs(60);
+
+/// How long the end may be held up by a look that is under way.
+const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// The event stream of one or more Jetstream servers, over the v1 wire.
 ///
@@ -81,6 +92,9 @@ pub struct Jetstream {
     next_try: Option<Instant>,
     rotation: Rotation,
     quiet: Quiet,
+    aside: Aside,
+    /// Nothing is delivered before it is known how far back the server goes.
+    is_doubtful: bool,
     /// Whether the present connection brought a new event.
     brought_events: bool,
     /// How often losses and failed tries are told.
@@ -105,6 +119,8 @@ impl Jetstream {
             on_gap: settings.on_gap,
             may_pause: !settings.dids.is_empty(),
             bad_file: settings.bad_events.clone(),
+            question: None,
+            unmatched: Unmatched::new(settings.collections.clone(), settings.unmatched_after),
         };
         Self {
             connector: Connector::new(settings.proxies.clone()),
@@ -114,6 +130,8 @@ impl Jetstream {
             next_try: None,
             rotation: Rotation::new(settings.endpoints.clone()),
             quiet: Quiet::new(settings.quiet_timeout),
+            aside: Aside::default(),
+            is_doubtful: false,
             brought_events: false,
             pace: Pace::new(),
             was_told: false,
@@ -143,7 +161,7 @@ impl Jetstream {
                 self.session = Some(session);
                 self.brought_events = false;
                 self.rotation.connected();
-                Ok(())
+                self.check_beginning(&endpoint)
             }
             Err(error) => self.failed(&endpoint, error),
         }
@@ -187,6 +205,21 @@ impl Jetstream {
         }
         self.announce(endpoint, beginning);
         Ok(session)
+    }
+
+    /// A time that has not come yet by the server's clock would be waited for in silence.
+    fn check_beginning(&self, endpoint: &Endpoint) -> Result<(), SourceError> {
+        let server_us = self.reader.stats.server_now_us();
+        match self.reader.resume.first_us() {
+            Some(time_us) if time_us > server_us.saturating_add(micros(AHEAD)) => {
+                Err(SourceError::Future {
+                    url: endpoint.to_string(),
+                    time_us,
+                    server_us,
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// How long the next connection may bring nothing. Where only some accounts are read, they may say nothing for hours.
@@ -273,11 +306,29 @@ impl Source for Jetstream {
 
     async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, SourceError> {
         loop {
+            if self.is_doubtful {
+                self.end_doubts().await?;
+            }
             let Some(session) = &mut self.session else {
                 self.connect().await?;
                 continue;
             };
-            let result = session.read(&mut self.reader, batch).await;
+            let due = self.reader.unmatched.due();
+            let result = tokio::select! {
+                biased;
+                Some(found) = self.aside.next(), if !self.aside.is_empty() => {
+                    self.conclude(found)?;
+                    continue;
+                }
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    self.look_for_matches();
+                    continue;
+                }
+                result = session.read(&mut self.reader, batch) => result,
+            };
+            if let Some(question) = self.reader.question.take() {
+                self.ask(question);
+            }
             if !batch.is_empty() {
                 self.backoff.reset();
                 self.brought_events = true;
@@ -304,6 +355,12 @@ impl Source for Jetstream {
     }
 
     async fn close(&mut self) {
+        // What a look finds is said also where the run is over first.
+        while let Ok(Some(found)) = timeout(LAST_LOOK, self.aside.next()).await {
+            if let Err(error) = self.conclude(found) {
+                debug!(%error, "too late to be the end");
+            }
+        }
         if let Some(mut session) = self.session.take() {
             session.close().await;
         }

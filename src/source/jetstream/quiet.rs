@@ -1,7 +1,8 @@
 //! Servers that answer, and bring no event: how long that is waited for, and how often it is said.
 //!
-//! A public stream always has something, so that silence is a reason to try the next server. Where there is no other, the stream may
-//! just be quiet: the connection is then made anew at growing distances, and nothing else is changed.
+//! A public stream always has something, so that silence is a reason to try the next server. Where
+//! there is no other, the stream may just be quiet: the connection is then made anew at growing
+//! distances, and nothing else is changed.
 
 use std::time::Duration;
 
@@ -41,7 +42,8 @@ impl Quiet {
             .min(self.timeout.max(LONGEST))
     }
 
-    /// How long the next connection may bring nothing where that is to be the end: no longer than the first.
+    /// How long the next connection may bring nothing where that is to be the end: no longer than
+    /// the first.
     pub(super) fn patience_before_end(&self) -> Duration {
         self.timeout
     }
@@ -51,8 +53,9 @@ impl Quiet {
         self.in_a_row
     }
 
-    /// A connection has brought nothing for as long as it may, and there are so many servers to choose from. Returns whether it is to
-    /// be said: for each of several servers once, for one that is quiet now and then once an hour.
+    /// A connection has brought nothing for as long as it may, and there are so many servers to
+    /// choose from. Returns whether it is to be said: for each of several servers once, for one
+    /// that is quiet now and then once an hour.
     pub(super) fn note(&mut self, servers: usize) -> bool {
         let is_first_round = self.in_a_row < servers;
         self.in_a_row += 1;
@@ -68,7 +71,8 @@ impl Quiet {
         true
     }
 
-    /// New events came. One step back each time: a stream that brings one now and then stays one of which little is expected.
+    /// New events came. One step back each time: a stream that brings one now and then stays one of
+    /// which little is expected.
     pub(super) fn note_events(&mut self) {
         self.in_a_row = 0;
         self.steps = self.steps.saturating_sub(1);

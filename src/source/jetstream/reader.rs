@@ -10,7 +10,9 @@ use tracing::warn;
 use super::{
     OnGap,
     ahead::Inflation,
-    resume::{Admission, Resume},
+    aside::Question,
+    matches::Unmatched,
+    resume::{Admission, Doubt, Resume},
     session::Lost,
     stranger::Stranger,
 };
@@ -45,6 +47,9 @@ pub(super) struct Reader {
     /// Only some accounts are read, so that a pause may be theirs.
     pub(super) may_pause: bool,
     pub(super) bad_file: Option<Arc<BadEventFile>>,
+    /// What the first event of the present connection leaves open.
+    pub(super) question: Option<Question>,
+    pub(super) unmatched: Unmatched,
 }
 
 /// What one read found.
@@ -56,6 +61,8 @@ pub(super) struct Counts {
     pub(super) event_bytes: u64,
     pub(super) repeats: u64,
     pub(super) early: u64,
+    /// The time of the latest early one.
+    early_us: u64,
     /// Messages that were no events, and what the first of them looked like.
     pub(super) bad: u64,
     pub(super) like: Option<Stranger>,
@@ -81,14 +88,31 @@ impl Reader {
             }
         };
         let time_us = envelope.point.time_us;
+        let question = |doubt| Question {
+            doubt,
+            first: envelope.point,
+        };
         let outcome = match self.resume.admit(&envelope.point) {
-            Admission::NewBehindGap(from_us) if self.tell_gap(from_us, time_us) => {
+            Admission::Doubtful(doubt) if self.on_gap == OnGap::Fail && !self.may_pause => {
+                Some(Err(Lost::Doubtful(question(doubt))))
+            }
+            Admission::NewBehindGap(from_us)
+                if !self.may_pause && self.tell_gap(from_us, time_us) =>
+            {
                 Some(Err(Lost::Gap {
                     from_us,
                     to_us: time_us,
                 }))
             }
-            Admission::New | Admission::NewBehindGap(_) => {
+            admission @ (Admission::New | Admission::NewBehindGap(_) | Admission::Doubtful(_)) => {
+                let doubt = match admission {
+                    Admission::Doubtful(doubt) => Some(doubt),
+                    Admission::NewBehindGap(from_us) if self.may_pause => {
+                        Some(Doubt::Reached(from_us))
+                    }
+                    _ => None,
+                };
+                self.question = doubt.map(question).or(self.question);
                 if self.end_us.is_none_or(|end_us| time_us < end_us) {
                     let class = EventClass::of(envelope.kind, envelope.operation);
                     counts.events[class.index()] += 1;
@@ -103,6 +127,7 @@ impl Reader {
             }
             Admission::Early => {
                 counts.early += 1;
+                counts.early_us = time_us;
                 None
             }
             Admission::Renumbered => Some(Err(Lost::Renumbered)),
@@ -114,10 +139,6 @@ impl Reader {
     /// Tells of a gap, and returns whether it is to end the run.
     fn tell_gap(&self, from_us: u64, to_us: u64) -> bool {
         let (from, to) = (show_time(from_us), show_time(to_us));
-        if self.may_pause {
-            warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, for only some accounts are read");
-            return false;
-        }
         self.stats.add_gaps(1);
         if self.on_gap == OnGap::Fail {
             return true;
@@ -138,14 +159,33 @@ impl Reader {
         for (class, n) in counts.events.iter().enumerate() {
             stats.add_events(class, u64::from(*n));
         }
+        if counts.messages > counts.bad {
+            stats.set_came(Instant::now());
+        }
         if !batch.is_empty() || counts.early > 0 {
             stats.set_quiet(false);
+            stats.set_early_us(if batch.is_empty() { counts.early_us } else { 0 });
         }
         if let Some(point) = batch.reached() {
             self.resume.reached(origin, point);
             if !batch.is_empty() {
                 stats.set_last(point);
             }
+        }
+    }
+
+    /// While nothing was read but what lies before the beginning, that is the place in the stream: the next run goes on from there, and
+    /// not from a later live tip. Said once.
+    pub(super) fn stay(&mut self, batch: &mut Batch, counts: &Counts) {
+        if counts.early == 0 || batch.reached().is_some() {
+            return;
+        }
+        if let Some(time_us) = self.resume.take_beginning_us() {
+            batch.advance(Point {
+                seq: None,
+                time_us,
+                identity: None,
+            });
         }
     }
 

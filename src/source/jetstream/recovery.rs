@@ -1,4 +1,5 @@
-//! What comes after a failed try or a lost connection: the same server or the next, at once or after a wait, or the end.
+//! What comes after a failed try or a lost connection: the same server or the next, at once or
+//! after a wait, or the end.
 
 use std::{error::Error, time::Duration};
 
@@ -102,7 +103,8 @@ impl Jetstream {
         Ok(())
     }
 
-    /// Decides what the loss of a connection means. A number that turned out wrong is no failure: the next try is due at once.
+    /// Decides what the loss of a connection means. A number that turned out wrong is no failure:
+    /// the next try is due at once.
     pub(super) fn lost(&mut self, lost: Lost) -> Result<Flow, SourceError> {
         let slow = self.session.take().and_then(|session| session.slow_for());
         self.reader.stats.set_connected(false);
@@ -124,6 +126,14 @@ impl Jetstream {
                 from_us,
                 to_us,
             }),
+            Lost::Doubtful(question) => {
+                let patience = self.settings.connect_timeout + PATIENCE;
+                self.reader.stats.set_alive_until(Instant::now() + patience);
+                self.ask(question);
+                self.is_doubtful = true;
+                self.was_told = false;
+                Ok(Flow::More)
+            }
             Lost::Quiet { .. } => Ok(self.quiet(&endpoint, &lost)),
             _ => {
                 let is_healthy = self.brought_events
@@ -135,8 +145,8 @@ impl Jetstream {
         }
     }
 
-    /// A connection has brought no event for too long: the next server is tried at once, or the same one anew. Nothing is broken, so this
-    /// is neither a loss nor a failed try.
+    /// A connection has brought no event for too long: the next server is tried at once, or the
+    /// same one anew. Nothing is broken, so this is neither a loss nor a failed try.
     fn quiet(&mut self, endpoint: &Endpoint, lost: &Lost) -> Flow {
         let servers = self.rotation.choices();
         let is_told = self.quiet.note(servers);

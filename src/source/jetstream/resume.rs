@@ -23,6 +23,8 @@ pub(super) enum Admission {
     New,
     /// It is new, and so much later than this time, which was asked for, that the server no longer has what lies between.
     NewBehindGap(u64),
+    /// It is new, and what was asked for may be missing before it: only how far back the server goes can tell.
+    Doubtful(Doubt),
     /// It was there before the connection was lost.
     Repeat,
     /// It lies before the position that was asked for.
@@ -30,6 +32,20 @@ pub(super) enum Admission {
     /// It is not the event that was expected: the server counts otherwise than when the position was taken.
     Renumbered,
 }
+
+/// What a first event leaves open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// It is much later than this time, which was asked for.
+    Time(u64),
+    /// It is much later than this time, at which there was an event that should have come again.
+    Reached(u64),
+    /// Its number is higher than this one, which was asked for: numbers have holes.
+    Number(u64),
+}
+
+/// The earliest time that can be asked for means all that there is.
+const EVERYTHING_US: u64 = 1_000_000_000_000_000;
 
 /// The first event of a connection may be so much later than the time that was asked for; then events are missing.
 /// Identity and account events come several times a minute whatever the filter, so that silence alone is not taken for it.
@@ -66,8 +82,10 @@ pub(super) struct Resume {
     rewind_us: u64,
     /// Where the user said to begin; forgotten with the first event.
     asked: Option<Start>,
-    /// What was asked for is a number that the server is known to have given.
-    is_counted: bool,
+    /// How far back the server goes is known for what was asked for.
+    is_cleared: bool,
+    /// The beginning stands as the place in the stream.
+    is_begun: bool,
     /// The last event, and whose it was.
     last: Option<(Arc<Origin>, Point)>,
     /// Numbers are not to be trusted until the next new event.
@@ -96,6 +114,8 @@ struct Seam {
     not_before_us: Option<u64>,
     /// The first event tells whether the server still has what follows this time.
     has_from_us: Option<u64>,
+    /// There was an event at that time, which has to come again.
+    was_there: bool,
     repeats: Option<Repeats>,
 }
 
@@ -122,7 +142,8 @@ impl Resume {
         Self {
             rewind_us: micros(rewind),
             asked,
-            is_counted: false,
+            is_cleared: false,
+            is_begun: false,
             last: None,
             by_time: false,
             other_filter: false,
@@ -146,15 +167,33 @@ impl Resume {
     /// Begins at this number, which has to be one of the server that is read.
     pub(super) fn begin_at_seq(&mut self, seq: u64) {
         self.asked = Some(Start::Seq(seq));
-        self.is_counted = true;
     }
 
-    /// The number that was to be the beginning, while no event has come.
+    /// The number that was to be the beginning, while no event has come; 0 is whatever comes first.
     pub(super) fn first_seq(&self) -> Option<u64> {
         match self.asked {
-            Some(Start::Seq(seq)) if self.is_counted => Some(seq),
+            Some(Start::Seq(seq)) if seq > 0 => Some(seq),
             _ => None,
         }
+    }
+
+    /// The time that was to be the beginning, while no event has come.
+    pub(super) fn first_us(&self) -> Option<u64> {
+        match self.asked {
+            Some(Start::Time(time_us)) => Some(time_us),
+            _ => None,
+        }
+    }
+
+    /// The time at which the present connection is to begin, while nothing was read yet; once.
+    pub(super) fn take_beginning_us(&mut self) -> Option<u64> {
+        let is_first = self.last.is_none() && !std::mem::replace(&mut self.is_begun, true);
+        self.seam.not_before_us.filter(|_| is_first)
+    }
+
+    /// Nothing more is doubted until an event is reached.
+    pub(super) fn clear_doubts(&mut self) {
+        self.is_cleared = true;
     }
 
     /// Goes on behind a position from an earlier run.
@@ -200,7 +239,7 @@ impl Resume {
         if let Some(start) = self.asked {
             if let Start::Time(time_us) = start {
                 self.seam.not_before_us = Some(time_us);
-                self.seam.has_from_us = Some(time_us);
+                self.seam.has_from_us = Some(time_us).filter(|time_us| *time_us > EVERYTHING_US);
             }
             self.seam.counts_from = self.first_seq();
             return Beginning::Asked(start);
@@ -234,6 +273,7 @@ impl Resume {
         let until = Until::Time(until_us.max(unfinished_us.unwrap_or_default()));
         self.seam.not_before_us = Some(from_us);
         self.seam.has_from_us = Some(last.time_us);
+        self.seam.was_there = !self.other_filter;
         self.seam.repeats = Some(self.repeats(last.time_us, until));
         Beginning::Time(from_us)
     }
@@ -242,8 +282,14 @@ impl Resume {
     pub(super) fn admit(&mut self, point: &Point) -> Admission {
         if self.seam.is_open() {
             let may_be_repeat = self.seam.may_be_repeat(point);
-            let admission = self.seam.admit(point);
-            if matches!(admission, Admission::New | Admission::NewBehindGap(_)) {
+            let admission = match self.seam.admit(point) {
+                Admission::Doubtful(_) if self.is_cleared => Admission::New,
+                admission => admission,
+            };
+            if matches!(
+                admission,
+                Admission::New | Admission::NewBehindGap(_) | Admission::Doubtful(_)
+            ) {
                 self.let_through += u64::from(may_be_repeat);
                 self.remember(point);
             }
@@ -275,6 +321,7 @@ impl Resume {
     /// Notes how far the stream has been read: the last event that was admitted.
     pub(super) fn reached(&mut self, origin: &Arc<Origin>, point: &Point) {
         self.asked = None;
+        self.is_cleared = false;
         self.by_time = false;
         self.other_filter = false;
         match &mut self.last {
@@ -316,7 +363,9 @@ impl Seam {
                 return Admission::Renumbered;
             }
         }
+        let mut doubt = None;
         if let Some(last) = self.behind.take() {
+            doubt = last.seq;
             let counts_on = match point.seq.cmp(&last.seq) {
                 Ordering::Less => false,
                 Ordering::Equal => last
@@ -328,11 +377,13 @@ impl Seam {
                 return Admission::Renumbered;
             }
         }
-        if let Some(from) = self.counts_from.take()
-            && point.seq.is_none_or(|seq| seq < from)
-        {
-            return Admission::Renumbered;
+        if let Some(from) = self.counts_from.take() {
+            doubt = Some(from);
+            if point.seq.is_none_or(|seq| seq < from) {
+                return Admission::Renumbered;
+            }
         }
+        let doubt = doubt.filter(|from| point.seq.is_some_and(|seq| seq > *from));
         let from_us = self.has_from_us.take();
         if let Some(not_before_us) = self.not_before_us {
             if point.time_us < not_before_us {
@@ -343,8 +394,11 @@ impl Seam {
         let gap = from_us.filter(|from_us| point.time_us.saturating_sub(*from_us) > GAP_US);
         match gap {
             _ if self.is_repeat(point) => Admission::Repeat,
-            Some(from_us) => Admission::NewBehindGap(from_us),
-            None => Admission::New,
+            Some(from_us) if self.was_there => Admission::NewBehindGap(from_us),
+            Some(from_us) => Admission::Doubtful(Doubt::Time(from_us)),
+            None => doubt.map_or(Admission::New, |seq| {
+                Admission::Doubtful(Doubt::Number(seq))
+            }),
         }
     }
 

@@ -17,6 +17,7 @@ use tracing::{debug, trace};
 
 use super::{
     ahead::ENOUGH,
+    aside::Question,
     reader::{Counts, Reader},
     signs::Signs,
     socket::{Incoming, Socket, SocketError},
@@ -65,6 +66,8 @@ pub(super) enum Lost {
     Renumbered,
     #[error("the server no longer has what was asked for")]
     Gap { from_us: u64, to_us: u64 },
+    #[error("the server may no longer have what was asked for")]
+    Doubtful(Question),
 }
 
 impl Lost {
@@ -81,6 +84,7 @@ impl Lost {
             Self::Strange(_) => "no_events",
             Self::Renumbered => "renumbered",
             Self::Gap { .. } => "gap",
+            Self::Doubtful(_) => "doubt",
         }
     }
 }
@@ -203,6 +207,10 @@ impl Session {
             let stats = &reader.stats;
             stats.set_alive_until(now + self.limits.frame_timeout);
             reader.note(&self.origin, batch, &counts);
+            reader.stay(batch, &counts);
+        }
+        if reader.unmatched.is_open() && self.is_live(batch) {
+            reader.unmatched.look_at(batch);
         }
         if let Some(outcome) = outcome {
             return Poll::Ready(outcome);

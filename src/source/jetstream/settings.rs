@@ -58,6 +58,8 @@ pub struct JetstreamSettings {
     /// How long a connection may bring no event, whether it is wanted or not, before the next server is tried. Only time in which it is
     /// waited for counts, and nothing of it where only some accounts are read.
     pub quiet_timeout: Duration,
+    /// How long live events may come without one of a collection that was asked for, before a name that may be meant is looked for.
+    pub unmatched_after: Duration,
     /// How many tries in a row may fail after the first; `None` for no end.
     pub max_retries: Option<u32>,
     /// The longest wait between two tries.
@@ -87,6 +89,7 @@ impl Default for JetstreamSettings {
             connect_timeout: Duration::from_secs(10),
             frame_timeout: Duration::from_secs(75),
             quiet_timeout: Duration::from_secs(60),
+            unmatched_after: Duration::from_secs(60),
             max_retries: None,
             max_backoff: Duration::from_secs(30),
             proxies: Proxies::default(),

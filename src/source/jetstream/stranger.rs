@@ -5,7 +5,8 @@ use std::fmt;
 /// How zstd frames begin (RFC 8878, section 3.1.1).
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// How frames of `com.atproto.sync.subscribeRepos` and its like begin: a CBOR map of two keys, `t` and `op`, in this order, or of `op` alone.
+/// How frames of `com.atproto.sync.subscribeRepos` and its like begin: a CBOR map of two keys, `t`
+/// and `op`, in this order, or of `op` alone.
 const FIREHOSE: [&[u8]; 3] = [b"\xa2\x61t", b"\xa2\x62op", b"\xa1\x62op"];
 
 /// What names the v2 wire in its messages; it stands near their beginning.

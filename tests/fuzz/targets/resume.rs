@@ -121,6 +121,7 @@ fn anything(mut input: &[u8]) {
                 Verdict::NewBehindGap(from_us) => {
                     assert!(is_first && point.time_us - from_us > GAP_US);
                 }
+                Verdict::Doubtful => assert!(is_first),
                 Verdict::Repeat => {
                     let identity = point.identity.expect("only what has an identity is known");
                     assert!(
@@ -138,7 +139,7 @@ fn anything(mut input: &[u8]) {
                     assert!(is_first);
                     if let Begins::Asked(Start::Seq(seq)) = begins {
                         // The run ends.
-                        assert!(is_counted && point.seq.is_none_or(|first| first < seq));
+                        assert!(seq > 0 && point.seq.is_none_or(|first| first < seq));
                         return;
                     }
                     assert!(matches!(begins, Begins::Seq(_)));
@@ -148,7 +149,10 @@ fn anything(mut input: &[u8]) {
             }
             is_first = false;
             is_leading &= verdict == Verdict::Early;
-            if matches!(verdict, Verdict::New | Verdict::NewBehindGap(_)) {
+            if matches!(
+                verdict,
+                Verdict::New | Verdict::NewBehindGap(_) | Verdict::Doubtful
+            ) {
                 seen.extend(point.identity);
                 reached = Some(point);
             }
@@ -188,7 +192,7 @@ fn kept_word(mut input: &[u8]) {
             let seq = first.map(|first| first + index as u64);
             let point = Point { seq, ..*point };
             match known.admit(&point) {
-                Verdict::New => {
+                Verdict::New | Verdict::Doubtful => {
                     came.push(index);
                     reached = Some(point);
                 }

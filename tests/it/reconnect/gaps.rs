@@ -57,9 +57,9 @@ fn on_gap_fail_ends_with_exit_code_4_and_the_cursor_before_the_gap() {
 
 #[test]
 fn a_since_that_the_server_no_longer_has_is_a_gap() {
-    let server = Server::one(|request| {
+    let server = Server::every(|request| {
         let mut connection = request.accept();
-        connection.send(legacy_post(LATER));
+        connection.send_all((LATER..LATER + 30).map(legacy_post));
         connection.until_closed();
     });
     let output = Rocketman::tail(&server.url())
@@ -93,7 +93,7 @@ fn with_accounts_of_its_own_a_pause_is_not_called_a_gap() {
 #[test]
 fn a_first_event_behind_the_end_is_the_end_and_is_not_delivered() {
     // Nothing since a long time ago, and then something of the far future.
-    let server = Server::one(|request| {
+    let server = Server::every(|request| {
         let mut connection = request.accept_dated(Some("Mon, 21 Sep 2026 14:14:00 GMT"));
         connection.send(legacy_post(LATER));
         connection.until_closed();

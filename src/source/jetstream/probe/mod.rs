@@ -15,7 +15,8 @@ use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 pub use self::report::{Compression, ProbeError, ProbeReport};
-use self::wire::{Sample, Wire};
+use self::wire::Sample;
+pub(super) use self::wire::Wire;
 use super::{
     connect::{ConnectError, Connector},
     endpoint::Endpoint,
@@ -34,7 +35,7 @@ use crate::{
 /// The earliest time that a cursor can name; smaller ones are numbers (protocol reference, section 1.5).
 ///
 /// Servers of both kinds answer it with the oldest event that they give, and without a complaint.
-const LONG_AGO: u64 = 1_000_000_000_000_000;
+pub(super) const LONG_AGO: u64 = 1_000_000_000_000_000;
 
 /// One entry of the archive's list: a few hundred bytes, and no other endpoint proves as much for less (section 2.6).
 const ARCHIVE_LIST: &str = "/xrpc/network.bsky.jetstream.listSegments?limit=1";

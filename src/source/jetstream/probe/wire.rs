@@ -19,7 +19,7 @@ use super::{
     },
     Compression, ProbeError, age,
 };
-use crate::event::{BadEvent, Batch, LineRules, Point};
+use crate::event::{BadEvent, Batch, Envelope, LineRules, Point};
 
 /// So many messages are looked at: enough for a ratio, and over at once on a busy stream. A guess.
 const SAMPLE: usize = 32;
@@ -31,11 +31,13 @@ const SAMPLE_TIME: Duration = Duration::from_secs(1);
 const LATEST_PONG: Duration = Duration::from_secs(2);
 
 /// A connection, and what it takes to read events from it.
-pub(super) struct Wire {
+pub(in crate::source::jetstream) struct Wire {
     socket: Socket,
     /// `None` until it is needed.
     inflater: Option<Inflater>,
     batch: Batch,
+    /// What was read of the latest event.
+    envelope: Option<Envelope>,
 }
 
 /// What came.
@@ -67,11 +69,15 @@ pub(super) struct Sample {
 }
 
 impl Wire {
-    pub(super) fn new(upgraded: Upgraded, inflater: Option<Inflater>) -> Self {
+    pub(in crate::source::jetstream) fn new(
+        upgraded: Upgraded,
+        inflater: Option<Inflater>,
+    ) -> Self {
         Self {
             socket: Socket::new(upgraded.stream, &upgraded.received, MAX_FRAME_BYTES),
             inflater,
             batch: Batch::new(),
+            envelope: None,
         }
     }
 
@@ -108,15 +114,33 @@ impl Wire {
 
     /// The first event.
     pub(super) async fn first_event(&mut self) -> Result<Point, ProbeError> {
-        let first = loop {
+        let first = self.event().await;
+        self.leave().await;
+        first
+    }
+
+    /// The next event; what is none is an error.
+    ///
+    /// Cancel safety: nothing that was received is lost.
+    pub(in crate::source::jetstream) async fn event(&mut self) -> Result<Point, ProbeError> {
+        loop {
             match self.next().await? {
-                Seen::Event { point, .. } => break Ok(point),
-                Seen::Bad(bad) => break Err(ProbeError::NoEvent(bad)),
+                Seen::Event { point, .. } => return Ok(point),
+                Seen::Bad(bad) => return Err(ProbeError::NoEvent(bad)),
                 Seen::Pong | Seen::Other => {}
             }
-        };
+        }
+    }
+
+    /// The collection of the latest event; empty where it is no commit.
+    pub(in crate::source::jetstream) fn collection(&mut self) -> Option<&str> {
+        let envelope = self.envelope.take()?;
+        self.batch.keep(0, envelope);
+        Some(self.batch.events().next()?.collection())
+    }
+
+    pub(in crate::source::jetstream) async fn leave(&mut self) {
         leave(&mut self.socket).await;
-        first
     }
 
     /// The next frame.
@@ -153,11 +177,14 @@ impl Wire {
         let event_bytes = self.batch.tail(0).len();
         let read = filled.and_then(|()| self.batch.read(0, LineRules::default()));
         Poll::Ready(Ok(match read {
-            Ok(envelope) => Seen::Event {
-                point: envelope.point,
-                event_bytes,
-                wire_bytes,
-            },
+            Ok(envelope) => {
+                self.envelope = Some(envelope);
+                Seen::Event {
+                    point: envelope.point,
+                    event_bytes,
+                    wire_bytes,
+                }
+            }
             Err(bad) => Seen::Bad(bad),
         }))
     }

@@ -45,7 +45,7 @@ fn admissions(resume: &mut Resume, events: &[Point]) -> Vec<Admission> {
     events.iter().map(|point| resume.admit(point)).collect()
 }
 
-use Admission::{Early, New, NewBehindGap, Renumbered, Repeat};
+use Admission::{Doubtful, Early, New, NewBehindGap, Renumbered, Repeat};
 
 #[test]
 fn the_first_connect_without_a_cursor_begins_at_the_live_tip() {
@@ -280,20 +280,33 @@ fn a_time_that_was_set_is_the_beginning_on_every_server_and_its_event_is_wanted(
 }
 
 #[test]
-fn a_number_that_was_set_begins_at_its_event_or_the_next_that_is_left() {
+fn a_number_that_was_set_or_typed_begins_at_its_event_or_later() {
     for (first, expected) in [
         (event(1, Some(7), 1), New),
-        (event(1, Some(8), 1), New),
+        // The next that is left, or the first of a server that no longer has it.
+        (event(1, Some(8), 1), Doubtful(Doubt::Number(7))),
         (event(1, Some(6), 1), Renumbered),
         (event(1, None, 1), Renumbered),
     ] {
-        let mut resume = Resume::new(None, REWIND);
-        resume.begin_at_seq(7);
-        assert_eq!(resume.begin(&origin("a")).cursor(), Some(7));
-        assert_eq!(resume.admit(&first), expected, "{first:?}");
-        assert_eq!(resume.first_seq(), Some(7));
-        resume.reached(&Arc::new(origin("a")), &first);
-        assert_eq!(resume.first_seq(), None);
+        let mut set = Resume::new(None, REWIND);
+        set.begin_at_seq(7);
+        let typed = Resume::new(Some(Start::Seq(7)), REWIND);
+        for mut resume in [set, typed] {
+            assert_eq!(resume.begin(&origin("a")).cursor(), Some(7));
+            assert_eq!(resume.admit(&first), expected, "{first:?}");
+            assert_eq!(resume.first_seq(), Some(7));
+            resume.reached(&Arc::new(origin("a")), &first);
+            assert_eq!(resume.first_seq(), None);
+        }
+    }
+}
+
+#[test]
+fn number_0_is_whatever_comes_first() {
+    for first in [event(1, Some(4000), 1), event(1, None, 1)] {
+        let mut resume = Resume::new(Some(Start::Seq(0)), REWIND);
+        resume.begin(&origin("a"));
+        assert_eq!(resume.admit(&first), New);
     }
 }
 
@@ -328,10 +341,54 @@ fn a_first_event_that_is_a_minute_later_than_the_last_tells_of_a_gap_once() {
 }
 
 #[test]
-fn a_beginning_that_the_server_no_longer_has_is_a_gap() {
+fn a_first_event_long_after_the_beginning_is_a_doubt_and_no_gap() {
+    let late = event(1, Some(1), 3600);
+    let doubt = Doubtful(Doubt::Time(NOON));
+    let mut asked = Resume::new(Some(Start::Time(NOON)), REWIND);
+    asked.begin(&origin("a"));
+    assert_eq!(asked.admit(&late), doubt);
+    let mut cut = Resume::new(None, REWIND);
+    cut.begin(&origin("a"));
+    cut.set_live_from(NOON);
+    cut.begin(&origin("a"));
+    assert_eq!(cut.admit(&late), doubt);
+    // A filter that has changed may leave out the last event.
+    let mut changed = Resume::new(None, REWIND);
+    changed.set_last(origin("a"), event(2, None, 0), false);
+    changed.begin(&origin("a"));
+    assert_eq!(changed.admit(&late), doubt);
+    let mut everything = Resume::new(Some(Start::Time(EVERYTHING_US)), REWIND);
+    everything.begin(&origin("a"));
+    assert_eq!(everything.admit(&late), New);
+}
+
+#[test]
+fn what_is_cleared_is_not_doubted_until_an_event_comes() {
+    let mut resume = Resume::new(Some(Start::Seq(7)), REWIND);
+    resume.begin(&origin("a"));
+    assert_eq!(
+        resume.admit(&event(1, Some(9), 1)),
+        Doubtful(Doubt::Number(7))
+    );
+    resume.clear_doubts();
+    resume.begin(&origin("a"));
+    assert_eq!(resume.admit(&event(1, Some(9), 1)), New);
+}
+
+#[test]
+fn the_beginning_is_the_place_while_only_earlier_events_come() {
     let mut resume = Resume::new(Some(Start::Time(NOON)), REWIND);
     resume.begin(&origin("a"));
-    assert_eq!(resume.admit(&event(1, Some(1), 3600)), NewBehindGap(NOON));
+    let earlier = Point {
+        time_us: NOON - 1,
+        ..event(9, None, 0)
+    };
+    assert_eq!(resume.admit(&earlier), Early);
+    assert_eq!(resume.take_beginning_us(), Some(NOON));
+    assert_eq!(resume.take_beginning_us(), None, "it stands");
+    let mut reached = read(&[event(1, None, 100)]);
+    reached.begin(&origin("b"));
+    assert_eq!(reached.take_beginning_us(), None, "the last event is later");
 }
 
 #[test]
@@ -350,7 +407,7 @@ fn the_end_of_all_times_is_a_time_like_any_other() {
         time_us: u64::MAX,
         ..event(2, Some(8), 0)
     };
-    assert_eq!(changed.admit(&beyond), New);
+    assert_eq!(changed.admit(&beyond), Doubtful(Doubt::Number(7)));
 }
 
 #[test]
@@ -391,8 +448,8 @@ fn with_another_filter_the_number_is_still_used_and_the_last_event_need_not_come
     };
     for (first, expected) in [
         (last, Repeat),
-        (event(3, Some(12), 100), New),
-        (event(3, Some(12), 99), New),
+        (event(3, Some(12), 100), Doubtful(Doubt::Number(9))),
+        (event(3, Some(12), 99), Doubtful(Doubt::Number(9))),
         (event(3, Some(9), 100), Renumbered),
         (event(3, Some(8), 100), Renumbered),
         (event(3, Some(12), 30), Renumbered),

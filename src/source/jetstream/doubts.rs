@@ -1,0 +1,196 @@
+//! What is made of a first event that comes later than was asked for, once it is known how far back
+//! the server goes.
+
+use tracing::{info, warn};
+
+use super::{
+    Jetstream, OnGap,
+    aside::{Floor, Found, Question},
+    resume::Doubt,
+};
+use crate::{STATE, event::show_time, source::SourceError};
+
+/// The number of the first event that a server ever had.
+const FIRST_SEQ: u64 = 1;
+
+/// What a look at the server says of a doubt.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// The server has what was asked for, and it is something else that made the first event come
+    /// late.
+    Nothing,
+    /// It begins later, and nothing from before is known to be missing.
+    Begins(u64),
+    /// It no longer has what lies between these times.
+    Gap(u64, u64),
+    /// It no longer has what lies between these numbers.
+    NumberGap(u64, u64),
+    /// It gave no answer.
+    Unknown,
+}
+
+fn judge(doubt: Doubt, floor: Option<Floor>) -> Verdict {
+    let Some(Floor { first, is_busy }) = floor else {
+        return Verdict::Unknown;
+    };
+    match (doubt, first.seq) {
+        (Doubt::Number(_), None) => Verdict::Unknown,
+        (Doubt::Number(asked), Some(seq)) if asked < seq => Verdict::NumberGap(asked, seq),
+        (Doubt::Number(_), Some(_)) => Verdict::Nothing,
+        (Doubt::Time(from_us) | Doubt::Reached(from_us), _) if first.time_us <= from_us => {
+            Verdict::Nothing
+        }
+        (Doubt::Reached(from_us), _) => Verdict::Gap(from_us, first.time_us),
+        // On a stream that is quiet, or at the beginning of one, a pause is no sign of a loss.
+        (Doubt::Time(asked_us), seq) if is_busy && seq != Some(FIRST_SEQ) => {
+            Verdict::Gap(asked_us, first.time_us)
+        }
+        (Doubt::Time(_), _) => Verdict::Begins(first.time_us),
+    }
+}
+
+impl Jetstream {
+    /// Has the server of the present connection asked how far back it goes.
+    pub(super) fn ask(&mut self, question: Question) {
+        let within = self.settings.connect_timeout;
+        self.aside
+            .learn_floor(&self.connector, self.rotation.current(), question, within);
+    }
+
+    /// Waits until it is known how far back the server goes. That is where a gap is to be the end:
+    /// nothing after it is delivered before.
+    pub(super) async fn end_doubts(&mut self) -> Result<(), SourceError> {
+        while let Some(found) = self.aside.next().await {
+            self.conclude(found)?;
+        }
+        self.is_doubtful = false;
+        self.reader.resume.clear_doubts();
+        Ok(())
+    }
+
+    /// Draws the conclusion from what was seen beside the main connection. A gap is the end where
+    /// that was asked for.
+    pub(super) fn conclude(&mut self, found: Found) -> Result<(), SourceError> {
+        match found {
+            Found::Floor(question, floor) => self.settle_doubt(question, floor),
+            Found::Sight(sight) => {
+                self.name_collections(sight);
+                Ok(())
+            }
+        }
+    }
+
+    fn settle_doubt(
+        &mut self,
+        question: Question,
+        floor: Option<Floor>,
+    ) -> Result<(), SourceError> {
+        let url = self.rotation.current().to_string();
+        let verdict = judge(question.doubt, floor);
+        let is_gap = matches!(verdict, Verdict::Gap(..) | Verdict::NumberGap(..));
+        if is_gap && !self.reader.may_pause {
+            self.reader.stats.add_gaps(1);
+        }
+        let fails = self.settings.on_gap == OnGap::Fail && !self.reader.may_pause;
+        match verdict {
+            Verdict::Nothing => {}
+            Verdict::Begins(time_us) => {
+                let begins = show_time(time_us);
+                info!(target: STATE, url, begins, "{url} begins at {begins}; nothing before that is known to be missing");
+            }
+            Verdict::Gap(from_us, to_us) if fails => {
+                return Err(SourceError::Gap {
+                    url,
+                    from_us,
+                    to_us,
+                });
+            }
+            Verdict::NumberGap(from, to) if fails => {
+                return Err(SourceError::NumberGap {
+                    stream: url,
+                    from,
+                    to,
+                    why: "no longer has the events in between",
+                });
+            }
+            Verdict::Gap(..) | Verdict::NumberGap(..) | Verdict::Unknown => {
+                self.tell_gap(&url, &verdict, question);
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_gap(&self, url: &str, verdict: &Verdict, question: Question) {
+        let first = question.first;
+        let (from, to) = match (verdict, question.doubt) {
+            (Verdict::Gap(from_us, to_us), _) => (show_time(*from_us), show_time(*to_us)),
+            (Verdict::NumberGap(from, to), _) => (from.to_string(), to.to_string()),
+            (_, Doubt::Time(from_us) | Doubt::Reached(from_us)) => {
+                (show_time(from_us), show_time(first.time_us))
+            }
+            (_, Doubt::Number(from)) => {
+                (from.to_string(), first.seq.unwrap_or_default().to_string())
+            }
+        };
+        if *verdict == Verdict::Unknown {
+            warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, for {url} does not say how far back it goes");
+        } else if self.reader.may_pause {
+            warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, for only some accounts are read");
+        } else {
+            warn!(target: STATE, from, to, "GAP from={from} to={to}: the server no longer has the events in between");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Point;
+
+    const SECOND: u64 = 1_000_000;
+    const NOON: u64 = 1_800_000_000 * SECOND;
+
+    fn floor(seq: Option<u64>, time_us: u64, is_busy: bool) -> Option<Floor> {
+        let first = Point {
+            seq,
+            time_us,
+            identity: None,
+        };
+        Some(Floor { first, is_busy })
+    }
+
+    #[test]
+    fn a_gap_needs_evidence() {
+        let (asked, later) = (NOON, NOON + 3600 * SECOND);
+        let cases = [
+            (None, Verdict::Unknown),
+            (floor(None, asked, true), Verdict::Nothing),
+            (floor(None, later, true), Verdict::Gap(asked, later)),
+            (floor(Some(7), later, true), Verdict::Gap(asked, later)),
+            (floor(None, later, false), Verdict::Begins(later)),
+            (floor(Some(1), later, true), Verdict::Begins(later)),
+        ];
+        for (floor, expected) in cases {
+            assert_eq!(judge(Doubt::Time(asked), floor), expected, "{floor:?}");
+        }
+        for (at, expected) in [
+            (asked, Verdict::Nothing),
+            (later, Verdict::Gap(asked, later)),
+        ] {
+            assert_eq!(
+                judge(Doubt::Reached(asked), floor(Some(1), at, false)),
+                expected
+            );
+        }
+        let cases = [
+            (None, Verdict::Unknown),
+            (floor(None, NOON, true), Verdict::Unknown),
+            (floor(Some(99), NOON, false), Verdict::Nothing),
+            (floor(Some(100), NOON, false), Verdict::Nothing),
+            (floor(Some(101), NOON, false), Verdict::NumberGap(100, 101)),
+        ];
+        for (floor, expected) in cases {
+            assert_eq!(judge(Doubt::Number(100), floor), expected, "{floor:?}");
+        }
+    }
+}

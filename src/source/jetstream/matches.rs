@@ -1,0 +1,103 @@
+//! Collections that were asked for, and of which nothing comes: most likely mistyped names.
+//!
+//! Looked into once a run, after live events have come for a while without one of them.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::{Jetstream, aside::Sight};
+use crate::{
+    STATE,
+    event::{Batch, CollectionPattern},
+};
+
+/// So many names are told of at most.
+const TOLD: usize = 5;
+
+/// The collections of which nothing came yet.
+#[derive(Debug)]
+pub(super) struct Unmatched {
+    patterns: Vec<CollectionPattern>,
+    after: Duration,
+    live_since: Option<Instant>,
+    is_over: bool,
+}
+
+impl Unmatched {
+    pub(super) fn new(patterns: Vec<CollectionPattern>, after: Duration) -> Self {
+        Self {
+            is_over: patterns.is_empty(),
+            patterns,
+            after,
+            live_since: None,
+        }
+    }
+
+    /// Whether events are still to be looked at.
+    pub(super) fn is_open(&self) -> bool {
+        !self.is_over
+    }
+
+    /// Looks at events of a live connection.
+    pub(super) fn look_at(&mut self, batch: &Batch) {
+        self.live_since.get_or_insert_with(Instant::now);
+        if !batch.is_empty() {
+            self.patterns.retain(|pattern| {
+                !batch
+                    .events()
+                    .any(|event| pattern.matches(event.collection()))
+            });
+        }
+        self.is_over = self.patterns.is_empty();
+    }
+
+    /// When a look beside the main connection is due.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let since = self.live_since.filter(|_| !self.is_over)?;
+        since.checked_add(self.after)
+    }
+
+    /// The look is under way.
+    pub(super) fn end(&mut self) {
+        self.is_over = true;
+    }
+}
+
+impl Jetstream {
+    /// Looks which collections the server sends, because some that were asked for do not come.
+    pub(super) fn look_for_matches(&mut self) {
+        self.reader.unmatched.end();
+        let within = self.settings.connect_timeout;
+        self.aside
+            .see_collections(&self.connector, self.rotation.current(), within);
+    }
+
+    /// Says which names may have been meant by those that nothing came of. One that is seen, or
+    /// common, is only rare.
+    pub(super) fn name_collections(&self, sight: Option<Sight>) {
+        let Unmatched {
+            patterns, after, ..
+        } = &self.reader.unmatched;
+        let sight = sight.unwrap_or_default();
+        let seen = || sight.collections.iter().map(String::as_str);
+        let after = humantime::format_duration(*after);
+        let missing = patterns
+            .iter()
+            .filter(|pattern| !pattern.is_known() && !seen().any(|name| pattern.matches(name)));
+        for collection in missing.take(TOLD) {
+            let events = sight.events;
+            match collection.nearest(seen()) {
+                Some(nearest) => {
+                    warn!(target: STATE, %collection, nearest, events, "no event of {collection} came in {after}, nor among {events} of all collections: is {nearest} meant?");
+                }
+                // Where only some accounts are read, or nothing is seen, that says nothing.
+                None if self.reader.may_pause || events == 0 => {}
+                None => {
+                    warn!(target: STATE, %collection, events, "no event of {collection} came in {after}, nor among {events} of all collections: it is rare, or mistyped");
+                }
+            }
+        }
+    }
+}
