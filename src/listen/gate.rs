@@ -9,6 +9,8 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
+use crate::address::without_secrets;
+
 /// Why what was to be allowed is no host or no origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GateError {
@@ -40,7 +42,7 @@ enum AllowedHost {
 impl HostPattern {
     /// Reads `NAME`, `NAME:PORT`, `*.NAME` or `*`.
     pub fn parse(text: &str) -> Result<Self, GateError> {
-        let error = || GateError::Host(shown(text));
+        let error = || GateError::Host(without_secrets(text));
         let Host { name, port } = Host::parse(text).ok_or_else(error)?;
         let host = match name.strip_prefix('*') {
             Some("") => AllowedHost::Any,
@@ -84,7 +86,7 @@ impl OriginPattern {
         // As it stands in the address line of a browser.
         let without_slash = text.strip_suffix('/').filter(|text| !text.ends_with('/'));
         let origin = Origin::parse(without_slash.unwrap_or(text));
-        let origin = origin.ok_or_else(|| GateError::Origin(shown(text)))?;
+        let origin = origin.ok_or_else(|| GateError::Origin(without_secrets(text)))?;
         Ok(Self(AllowedOrigin::Exactly(origin)))
     }
 

@@ -266,6 +266,20 @@ fn what_is_no_host_and_no_origin_is_refused_with_the_form() {
 }
 
 #[test]
+fn a_secret_that_was_typed_by_mistake_is_not_shown() {
+    let secret = "S".repeat(150);
+    let typed = format!("https://user:{secret}@a.example/x?key={secret}");
+    for error in [
+        HostPattern::parse(&typed).unwrap_err(),
+        OriginPattern::parse(&typed).unwrap_err(),
+    ] {
+        let error = error.to_string();
+        assert!(error.contains("a.example"), "{error}");
+        assert!(!error.contains("SSS"), "{error}");
+    }
+}
+
+#[test]
 fn a_refusal_says_what_to_do_and_shows_nothing_raw() {
     let evil = "\u{1b}[31m<evil>".repeat(50);
     for refusal in [Refusal::Host(shown(&evil)), Refusal::Origin(shown(&evil))] {
