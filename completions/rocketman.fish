@@ -94,6 +94,7 @@ auto\t'Each that is not an event of a Jetstream is put into an envelope'
 never\t'Each is a line as it is'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l lag -d 'Deliver each message only when it is this old' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l durable -d 'Share a durable consumer of this name with other workers' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l on-undeliverable -d 'Do this with a message of --durable that cannot be delivered: keep, stop, skip or dead-letter=FILE' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-retries -d 'Give up after this many failed tries in a row; 0 for none' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-backoff -d 'Wait at most this long between two tries' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l connect-timeout -d 'Allow this long for a connection to open' -r

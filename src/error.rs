@@ -71,12 +71,13 @@ impl Error {
                 SourceError::Gap { .. } | SourceError::NumberGap { .. } => ErrorKind::Gap,
                 #[cfg(feature = "nats")]
                 SourceError::Nats(error) => error.kind(),
-                SourceError::Other(..) => ErrorKind::Failed,
+                SourceError::Undeliverable { .. } | SourceError::Other(..) => ErrorKind::Failed,
                 SourceError::Foreign { .. }
                 | SourceError::Elsewhere { .. }
                 | SourceError::NoSuchNumber { .. }
                 | SourceError::Future { .. }
                 | SourceError::NoEvents { .. }
+                | SourceError::FilteredQueue { .. }
                 | SourceError::Setup { .. } => ErrorKind::Usage,
             },
             Self::Cursor(error) if error.is_taken() => ErrorKind::CursorTaken,
@@ -120,6 +121,14 @@ impl Error {
             ),
             Self::Source(SourceError::NoEvents { .. }) => Some(
                 "leave off --collection, --did, --kind, --op and --shard, and choose messages by their subject: nats://HOST/STREAM?subject=FILTER"
+                    .to_owned(),
+            ),
+            Self::Source(SourceError::FilteredQueue { .. }) => Some(
+                "choose messages by their subject: nats://HOST/STREAM?subject=FILTER; or say with --on-undeliverable skip that what --collection, --did, --kind and --op drop may go"
+                    .to_owned(),
+            ),
+            Self::Source(SourceError::Undeliverable { .. }) => Some(
+                "it stays in the stream; --on-undeliverable keep reads on without it, and skip or dead-letter=FILE takes it out"
                     .to_owned(),
             ),
             Self::Source(SourceError::Gap { .. } | SourceError::NumberGap { .. }) => {

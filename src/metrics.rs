@@ -42,6 +42,9 @@ pub const DELIVERY_FAILURES: &str = "rocketman_delivery_failures_total";
 pub const GIVEN_UP: &str = "rocketman_events_given_up_total";
 /// Events that went to the file that collections share which have none of their own.
 pub const IN_OTHERS: &str = "rocketman_events_in_shared_file_total";
+/// Messages of a durable consumer that could not be delivered, by `outcome`: `kept` each time that one is given back, `skipped`,
+/// `dead_lettered`.
+pub const UNDELIVERABLE: &str = "rocketman_undeliverable_messages_total";
 /// How often the sink had to be waited for.
 pub const SINK_WAITS: &str = "rocketman_sink_waits_total";
 /// How long the sink was waited for, in all; the facade's counters are whole numbers.
@@ -110,6 +113,10 @@ pub(crate) fn describe() {
         (
             IN_OTHERS,
             "Events of collections that have no file of their own.",
+        ),
+        (
+            UNDELIVERABLE,
+            "Messages of a durable consumer that could not be delivered.",
         ),
         (SINK_WAITS, "How often the sink had to be waited for."),
         (

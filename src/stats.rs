@@ -79,6 +79,7 @@ pub struct Stats {
     delivery_failures: Counter,
     given_up: Counter,
     in_others: Counter,
+    undelivered: [Counter; Undelivered::ALL.len()],
     sink_waits: Counter,
     sink_wait_micros: Counter,
     last_event: Gauge,
@@ -123,6 +124,30 @@ impl EventClass {
     }
 }
 
+/// What became of a message of a durable consumer that could not be delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undelivered {
+    /// It was given back, to come again.
+    Kept,
+    /// It was terminated.
+    Skipped,
+    /// It was kept as a dead letter.
+    DeadLettered,
+}
+
+impl Undelivered {
+    /// Every outcome, in the order of their counters.
+    pub const ALL: [Self; 3] = [Self::Kept, Self::Skipped, Self::DeadLettered];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Skipped => "skipped",
+            Self::DeadLettered => "dead_lettered",
+        }
+    }
+}
+
 impl Default for Stats {
     fn default() -> Self {
         names::describe();
@@ -148,6 +173,9 @@ impl Default for Stats {
             delivery_failures: Counter::named(names::DELIVERY_FAILURES),
             given_up: Counter::named(names::GIVEN_UP),
             in_others: Counter::named(names::IN_OTHERS),
+            undelivered: Undelivered::ALL.map(|outcome| {
+                Counter::new(counter!(names::UNDELIVERABLE, "outcome" => outcome.as_str()))
+            }),
             sink_waits: Counter::named(names::SINK_WAITS),
             sink_wait_micros: Counter::named(names::SINK_WAIT_MICROS),
             last_event: gauge!(names::LAST_EVENT),
@@ -265,6 +293,21 @@ impl Stats {
     /// Messages that were no events for one reason.
     pub fn bad_of(&self, class: BadEvent) -> u64 {
         self.bad.get(class as usize).map_or(0, Counter::read)
+    }
+
+    /// Messages of a durable consumer that could not be delivered, by what became of them; one that is given back again and again counts
+    /// each time.
+    pub fn undelivered(&self, outcome: Undelivered) -> u64 {
+        self.undelivered
+            .get(outcome as usize)
+            .map_or(0, Counter::read)
+    }
+
+    #[cfg(feature = "nats")]
+    pub(crate) fn add_undelivered(&self, outcome: Undelivered) {
+        if let Some(counter) = self.undelivered.get(outcome as usize) {
+            counter.add(1);
+        }
     }
 
     /// The server that is connected, or was last.

@@ -24,7 +24,7 @@ use crate::{
     shutdown::{Signals, StopSignal},
     sink::{AnySink, ExecSink, Fate, Fated, FileSink, Sink, StdoutSink},
     source::{AnySource, Jetstream},
-    stats::Stats,
+    stats::{Stats, Undelivered},
 };
 #[cfg(feature = "nats")]
 use crate::{cursor::KvCursor, sink::nats::NatsSink, source::NatsSource};
@@ -255,6 +255,27 @@ fn tell(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_cursor:
         (
             stats.in_others(),
             ["of them in the shared file", "of them in the shared file"],
+        ),
+        (
+            stats.undelivered(Undelivered::Kept),
+            [
+                "time an undeliverable message was given back",
+                "times an undeliverable message was given back",
+            ],
+        ),
+        (
+            stats.undelivered(Undelivered::Skipped),
+            [
+                "undeliverable message terminated",
+                "undeliverable messages terminated",
+            ],
+        ),
+        (
+            stats.undelivered(Undelivered::DeadLettered),
+            [
+                "undeliverable message kept as a dead letter",
+                "undeliverable messages kept as dead letters",
+            ],
         ),
         (stats.gaps(), ["gap", "gaps"]),
         (

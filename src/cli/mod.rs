@@ -46,8 +46,8 @@ pub use self::{
     probe::ProbeArgs,
     serve::{ServeArgs, Speed},
     source::{
-        ConnectionArgs, EnvelopeArg, FilterArgs, KINDS, OPERATIONS, OnGapArg, PositionArgs,
-        StreamArgs,
+        ConnectionArgs, EnvelopeArg, FilterArgs, KINDS, OPERATIONS, OnGapArg, OnUndeliverableArg,
+        PositionArgs, StreamArgs,
     },
     stop::StopArgs,
 };

@@ -171,6 +171,40 @@ pub struct StreamArgs {
         hide_short_help = true
     )]
     pub durable: Option<String>,
+    /// Do this with a message of --durable that cannot be delivered: keep, stop, skip or dead-letter=FILE
+    ///
+    /// One that is larger than --max-frame-size, or with --envelope never no text. keep (the default) gives it back, and it comes
+    /// again, to any worker, after waits that double from 1s to 10m, while the others flow; at most 10,000 can wait so. stop ends the run
+    /// with exit code 1 and leaves it in the stream. skip terminates it: a work queue removes it. dead-letter=FILE appends it to
+    /// FILE in its envelope, in the form of --on-exec-error, and acknowledges it once that is on the disk. A work queue takes
+    /// no filter (--collection, --did, --kind, --op) unless this is skip, for what a filter drops is acknowledged and gone.
+    #[arg(long, value_name = "WHAT", env = "ROCKETMAN_ON_UNDELIVERABLE", value_parser = on_undeliverable, requires = "durable", hide_short_help = true)]
+    pub on_undeliverable: Option<OnUndeliverableArg>,
+}
+
+/// What becomes of a message of a durable consumer that cannot be delivered
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnUndeliverableArg {
+    /// It stays in the stream and comes again
+    Keep,
+    /// It stays in the stream, and the run ends
+    Stop,
+    /// It is terminated
+    Skip,
+    /// It is kept in a file
+    DeadLetter(PathBuf),
+}
+
+fn on_undeliverable(text: &str) -> Result<OnUndeliverableArg, String> {
+    match text.split_once('=') {
+        None if text == "keep" => Ok(OnUndeliverableArg::Keep),
+        None if text == "stop" => Ok(OnUndeliverableArg::Stop),
+        None if text == "skip" => Ok(OnUndeliverableArg::Skip),
+        Some(("dead-letter", file)) if !file.is_empty() => {
+            Ok(OnUndeliverableArg::DeadLetter(file.into()))
+        }
+        _ => Err("write keep, stop, skip, or dead-letter=FILE".to_owned()),
+    }
 }
 
 /// How to stay connected

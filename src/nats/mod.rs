@@ -32,5 +32,7 @@ pub(crate) use self::{
 pub use crate::{
     cursor::{KvCursor as CursorStore, KvCursorSettings as CursorSettings},
     sink::nats::{NatsSink as Sink, NatsSinkSettings as SinkSettings},
-    source::nats::{Enveloped, NatsSource as Source, NatsSourceSettings as SourceSettings},
+    source::nats::{
+        Enveloped, NatsSource as Source, NatsSourceSettings as SourceSettings, OnUndeliverable,
+    },
 };

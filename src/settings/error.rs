@@ -153,6 +153,9 @@ pub(crate) enum SettingsError {
         #[source]
         source: io::Error,
     },
+    #[cfg(feature = "nats")]
+    #[error("--on-undeliverable")]
+    UndeliverableLetter(#[source] SinkError),
     #[error("--on-exec-error")]
     DeadLetter(#[source] SinkError),
     #[cfg(feature = "nats")]

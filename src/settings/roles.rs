@@ -9,7 +9,7 @@ use super::{SettingsError, in_state_directory, output::is_stream};
 use crate::cli::NatsArgs;
 use crate::{
     address::without_secrets,
-    cli::{ExecArgs, FileArgs, OnExecErrorArg, TailArgs},
+    cli::{ExecArgs, FileArgs, OnExecErrorArg, OnUndeliverableArg, TailArgs},
     cursor::FileCursor,
     same_file::FileId,
     sink::Pattern,
@@ -61,6 +61,9 @@ pub(super) fn of_tail(
     let ExecArgs { on_exec_error, .. } = &args.exec;
     if let Some(OnExecErrorArg::DeadLetter(path)) = on_exec_error {
         roles.push(Role::written("the file of --on-exec-error", path));
+    }
+    if let Some(OnUndeliverableArg::DeadLetter(path)) = &args.stream.on_undeliverable {
+        roles.push(Role::written("the file of --on-undeliverable", path));
     }
     for list in &args.filter.did {
         roles.extend(list.strip_prefix('@').map(|path| Role::read("--did", path)));

@@ -70,6 +70,7 @@ impl SourceSettings {
             envelope,
             lag,
             durable,
+            on_undeliverable: _,
         } = stream;
         for (flag, is_given) in [
             ("--envelope", envelope.is_some()),

@@ -7,13 +7,15 @@ use super::{
     filter::Wanted,
     nats::Nats,
     source::{Reading, SHARD, open_bad_events},
+    suffix,
 };
 use crate::{
     address::without_secrets,
-    cli::{ConnectionArgs, EnvelopeArg, StreamArgs},
+    cli::{ConnectionArgs, EnvelopeArg, OnUndeliverableArg, StreamArgs},
     nats::{NatsError, StreamAddress},
     shard::Shard,
-    source::nats::{Enveloping, NatsSourceSettings},
+    sink::DeadLetterFile,
+    source::nats::{Enveloping, NatsSourceSettings, OnUndeliverable},
 };
 
 /// The longest name of a consumer that a server takes.
@@ -39,6 +41,7 @@ pub(super) fn resolve(
         envelope,
         lag,
         durable,
+        on_undeliverable,
     } = stream;
     if let Some(name) = durable.as_deref().filter(|name| !is_name(name)) {
         return Err(SettingsError::Durable(without_secrets(name)));
@@ -102,11 +105,27 @@ pub(super) fn resolve(
         rules,
         events_only: events_only.is_some(),
         durable,
+        on_undeliverable: undeliverable(on_undeliverable)?,
         lag: lag.unwrap_or(Duration::ZERO),
         max_message_bytes: max_frame_size as usize,
         frame_timeout,
         bad_events: bad_events.map(open_bad_events).transpose()?,
         ..NatsSourceSettings::new(settings, stream)
+    })
+}
+
+fn undeliverable(
+    on_undeliverable: Option<OnUndeliverableArg>,
+) -> Result<OnUndeliverable, SettingsError> {
+    Ok(match on_undeliverable {
+        None | Some(OnUndeliverableArg::Keep) => OnUndeliverable::Keep,
+        Some(OnUndeliverableArg::Stop) => OnUndeliverable::Stop,
+        Some(OnUndeliverableArg::Skip) => OnUndeliverable::Skip,
+        Some(OnUndeliverableArg::DeadLetter(path)) => {
+            suffix::check_plain("--on-undeliverable", &path)?;
+            let file = DeadLetterFile::open(path);
+            OnUndeliverable::DeadLetter(file.map_err(SettingsError::UndeliverableLetter)?)
+        }
     })
 }
 

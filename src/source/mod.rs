@@ -15,7 +15,7 @@ pub use self::{
     bad_file::BadEventFile,
     jetstream::{Jetstream, OnGap},
 };
-use crate::event::{Batch, Place, Point, show_time};
+use crate::event::{BadEvent, Batch, Place, Point, show_time};
 
 /// What a source has to say besides its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,6 +182,25 @@ pub enum SourceError {
         seq: u64,
         /// Its subject, escaped and bounded.
         subject: String,
+    },
+    /// A message of a durable consumer cannot be delivered, and that is to be the end.
+    #[error("cannot deliver message {seq} of {stream} (subject '{subject}')")]
+    Undeliverable {
+        /// The stream.
+        stream: String,
+        /// The message.
+        seq: u64,
+        /// Its subject, escaped and bounded.
+        subject: String,
+        /// What is wrong with it.
+        #[source]
+        why: BadEvent,
+    },
+    /// A work queue is to be read through a filter: what that drops would be removed.
+    #[error("{stream} is a work queue, which loses what a filter drops")]
+    FilteredQueue {
+        /// The stream.
+        stream: String,
     },
     /// NATS.
     #[cfg(feature = "nats")]

@@ -86,6 +86,7 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("tail", "--max-lag", &["limits::a_stream_that_falls_behind_max_lag_ends_with_exit_code_5_after_delivering_what_came"]),
     ("tail", "--envelope", &["nats::source::events_go_through_as_they_are_and_are_filtered"]),
     ("tail", "--durable", &["nats::workers::workers_of_one_durable_consumer_share_its_messages"]),
+    ("tail", "--on-undeliverable", &["nats::queue::nothing_is_taken_out_of_a_queue_that_was_not_delivered"]),
     ("tail", "--lag", &["nats::source::messages_are_held_back_until_they_are_as_old_as_asked"]),
     ("tail", "--lag-alert", &["limits::a_stream_that_falls_behind_is_told_of_once_and_again_when_it_is_near"]),
     ("tail", "--metrics-addr", &["operation::metrics::the_page_counts_what_happened"]),

@@ -2,10 +2,15 @@
 //!
 //! Without one in time the server gives the message to somebody again, perhaps to us while we still have it.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
 use async_nats::Subject;
+use bytes::Bytes;
 
+use super::undeliverable::{Refused, Remedy};
 use crate::{event::Point, nats::Connection};
 
 /// What a server is told of a message.
@@ -17,17 +22,20 @@ pub(super) enum Word {
     InProgress,
     /// Somebody else may have it.
     GivenBack,
+    /// Somebody may have it, once this time is over.
+    Later(Duration),
     /// Nobody will ever be able to use it.
     Useless,
 }
 
 impl Word {
-    fn as_str(self) -> &'static str {
+    fn payload(self) -> Bytes {
         match self {
-            Self::Done => "+ACK",
-            Self::InProgress => "+WPI",
-            Self::GivenBack => "-NAK",
-            Self::Useless => "+TERM",
+            Self::Done => Bytes::from_static(b"+ACK"),
+            Self::InProgress => Bytes::from_static(b"+WPI"),
+            Self::GivenBack => Bytes::from_static(b"-NAK"),
+            Self::Later(wait) => format!("-NAK {{\"delay\":{}}}", wait.as_nanos()).into(),
+            Self::Useless => Bytes::from_static(b"+TERM"),
         }
     }
 }
@@ -37,7 +45,7 @@ impl Word {
 pub(super) struct Acks {
     order: VecDeque<u64>,
     replies: HashMap<u64, Subject>,
-    useless: Vec<Subject>,
+    refused: Vec<Refused>,
 }
 
 impl Acks {
@@ -50,11 +58,12 @@ impl Acks {
         is_new
     }
 
-    /// The message that was noted last will not be delivered to anybody.
-    pub(super) fn refuse_last(&mut self) {
-        if let Some(seq) = self.order.pop_back() {
-            self.useless.extend(self.replies.remove(&seq));
-        }
+    /// The message that was noted last is not delivered.
+    pub(super) fn refuse_last(&mut self, remedy: Remedy) {
+        let reply = self.order.pop_back();
+        let reply = reply.and_then(|seq| self.replies.remove(&seq));
+        self.refused
+            .extend(reply.map(|reply| Refused { reply, remedy }));
     }
 
     /// Everything up to the message at this place is accepted. Returns where that is to be said.
@@ -67,8 +76,8 @@ impl Acks {
         done.filter_map(|seq| self.replies.remove(&seq)).collect()
     }
 
-    pub(super) fn take_useless(&mut self) -> Vec<Subject> {
-        std::mem::take(&mut self.useless)
+    pub(super) fn take_refused(&mut self) -> Vec<Refused> {
+        std::mem::take(&mut self.refused)
     }
 
     /// Forgets all that were delivered and not accepted. Returns where each is answered.
@@ -90,10 +99,7 @@ pub(super) async fn tell(
     word: Word,
 ) {
     for reply in replies {
-        let told = connection
-            .client()
-            .publish(reply, word.as_str().into())
-            .await;
+        let told = connection.client().publish(reply, word.payload()).await;
         if told.is_err() {
             return;
         }
@@ -144,10 +150,10 @@ mod tests {
     }
 
     #[test]
-    fn a_useless_message_is_told_at_once_and_holds_nothing_up() {
+    fn a_refused_message_is_told_at_once_and_holds_nothing_up() {
         let mut acks = noted(&[1, 2]);
-        acks.refuse_last();
-        assert_eq!(acks.take_useless().len(), 1);
+        acks.refuse_last(Remedy::Tell(Word::Useless));
+        assert_eq!(acks.take_refused().len(), 1);
         assert_eq!(accepted(&mut acks, 1), ["r1"]);
         assert!(acks.order.is_empty() && acks.replies.is_empty());
     }

@@ -46,6 +46,14 @@ impl Delivery {
     }
 }
 
+/// How often a message was delivered, this time included, by where its acknowledgement goes; 1 where that does not tell.
+pub(super) fn deliveries(reply: &str) -> u64 {
+    let parts = reply.strip_prefix(PREFIX).unwrap_or_default().split('.');
+    let place = if parts.clone().count() < PARTS { 2 } else { 4 };
+    let count = parts.clone().nth(place);
+    count.and_then(|count| count.parse().ok()).unwrap_or(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +73,22 @@ mod tests {
             "$JS.ACK.hub.hash.S.c.1.20.3.1800000000000000001.5.random.more",
         ] {
             assert_eq!(Delivery::parse(reply), Some(expected), "{reply}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_deliveries_is_told_by_either_form() {
+        for (reply, expected) in [
+            ("$JS.ACK.S.c.7.20.3.1800000000000000001.5", 7),
+            ("$JS.ACK._.hash.S.c.8.20.3.1800000000000000001.5", 8),
+            (
+                "$JS.ACK.hub.hash.S.c.9.20.3.1800000000000000001.5.random",
+                9,
+            ),
+            ("$JS.ACK.S", 1),
+            ("_INBOX.a", 1),
+        ] {
+            assert_eq!(deliveries(reply), expected, "{reply}");
         }
     }
 

@@ -199,10 +199,9 @@ impl Inbox {
         batch: &mut Batch,
         counts: &mut Counts,
     ) -> Option<Result<Flow, SourceError>> {
-        let n_bad = counts.bad;
         let outcome = reader.admit(message, delivery, batch, counts);
-        if let Some(acks) = self.acks.as_mut().filter(|_| counts.bad > n_bad) {
-            acks.refuse_last();
+        if let (Some(acks), Some(remedy)) = (&mut self.acks, counts.remedy.take()) {
+            acks.refuse_last(remedy);
         }
         outcome
     }

@@ -10,6 +10,7 @@ use data_encoding::BASE64;
 use jiff::Timestamp;
 use serde::{Deserialize, de::IgnoredAny};
 
+use super::delivery::Delivery;
 use crate::event::{BadEvent, Batch, Envelope, Identity, Kind, LineRules, Point, Span, tidy};
 
 /// The header that holds the type of an event, as a number.
@@ -61,7 +62,24 @@ pub(super) struct Message<'a> {
     pub(super) payload: &'a [u8],
 }
 
-impl Message<'_> {
+impl<'a> Message<'a> {
+    pub(super) fn new(message: &'a async_nats::Message, delivery: Delivery) -> Self {
+        Self {
+            seq: delivery.seq,
+            time_ns: delivery.time_ns,
+            subject: &message.subject,
+            headers: message.headers.as_ref(),
+            payload: &message.payload,
+        }
+    }
+
+    /// The message in its envelope.
+    pub(super) fn enveloped(&self, rules: LineRules) -> Vec<u8> {
+        let mut line = Vec::new();
+        self.wrap(&mut line, rules);
+        line
+    }
+
     /// Writes its line behind those of the batch, and reads the envelope. It becomes an event by [`Batch::keep`], or goes by [`Batch::cut`].
     ///
     /// An event keeps its own time; its number is that of the stream.

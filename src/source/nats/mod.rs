@@ -12,6 +12,7 @@ mod reader;
 mod session;
 mod settings;
 mod track;
+mod undeliverable;
 mod window;
 
 use std::{convert::Infallible, num::NonZeroUsize, sync::Arc, time::Duration};
@@ -31,11 +32,13 @@ use self::{
     session::Session,
     settings::SILENCE,
     track::{From, Track},
+    undeliverable::Policy,
     window::Room,
 };
 pub use self::{
     line::{Enveloped, Enveloping},
     settings::NatsSourceSettings,
+    undeliverable::OnUndeliverable,
 };
 use super::{Flow, Source, SourceError};
 use crate::{
@@ -112,6 +115,8 @@ impl NatsSource {
             end: None,
             left_out: None,
             met_event: false,
+            policy: (settings.durable.as_ref())
+                .map(|_| Policy::new(settings.on_undeliverable.clone())),
         };
         Self {
             host,
@@ -167,6 +172,12 @@ impl NatsSource {
     async fn look(&mut self, connection: &Connection) -> Result<Option<Flow>, Failed> {
         let stream = &self.settings.stream;
         let info = connection.stream_info(stream).await?;
+        let is_queue = info.config.retention == RetentionPolicy::WorkQueue;
+        if is_queue && self.reader.takes_away() {
+            return Err(Failed::Final(SourceError::FilteredQueue {
+                stream: self.host.clone(),
+            }));
+        }
         let state = state_of(&info);
         let (from, gap) = self.reader.track.begin(&self.host, &state);
         // A durable consumer has its own place, and what of it is done nobody but the server knows.
@@ -183,8 +194,7 @@ impl NatsSource {
             prefix: self.settings.api_prefix(),
             silence: self.settings.frame_timeout.min(SILENCE),
             durable: self.settings.durable.clone(),
-            is_queue: info.config.retention == RetentionPolicy::WorkQueue
-                && matches!(self.settings.start, None | Some(Start::Seq(0))),
+            is_queue: is_queue && matches!(self.settings.start, None | Some(Start::Seq(0))),
         };
         let origin = Origin {
             source: SOURCE.into(),

@@ -8,9 +8,11 @@ use tracing::warn;
 
 use super::{
     Enveloping,
+    acks::Word,
     delivery::Delivery,
     line::Message,
     track::{Gap, Track},
+    undeliverable::{Policy, Remedy},
 };
 use crate::{
     STATE,
@@ -45,6 +47,8 @@ pub(super) struct Reader {
     pub(super) left_out: Option<u64>,
     /// A message was an event, so that later ones that are none are mere exceptions.
     pub(super) met_event: bool,
+    /// What becomes of messages of a durable consumer that cannot be delivered.
+    pub(super) policy: Option<Policy>,
 }
 
 /// What one read found.
@@ -54,8 +58,8 @@ pub(super) struct Counts {
     pub(super) messages: u64,
     pub(super) wire_bytes: u64,
     pub(super) event_bytes: u64,
-    /// Messages that are of no use.
-    pub(super) bad: u64,
+    /// What is to be done with the message that was refused last, where the server wants to know.
+    pub(super) remedy: Option<Remedy>,
     events: [u32; EventClass::COUNT],
 }
 
@@ -91,8 +95,15 @@ impl Reader {
                 }));
             }
             Err(bad) => {
-                counts.bad += 1;
-                self.report(bad, &message.payload, batch);
+                counts.remedy = self.refuse(bad, message, delivery, batch);
+                if bad != BadEvent::Envelope && self.policy.as_ref().is_some_and(Policy::is_stop) {
+                    return Some(Err(SourceError::Undeliverable {
+                        stream: self.stream.clone(),
+                        seq: delivery.seq,
+                        subject: shown(&message.subject),
+                        why: bad,
+                    }));
+                }
             }
         }
         self.track.reached(delivery.seq);
@@ -111,13 +122,7 @@ impl Reader {
             return Err(BadEvent::TooLarge);
         }
         let start = batch.buffer().len();
-        let line = Message {
-            seq: delivery.seq,
-            time_ns: delivery.time_ns,
-            subject: &message.subject,
-            headers: message.headers.as_ref(),
-            payload: &message.payload,
-        };
+        let line = Message::new(message, delivery);
         let envelope = line.write(batch, self.enveloping, self.rules)?;
         let is_event = envelope.did != Span::default();
         if self.events_only && !is_event {
@@ -195,8 +200,34 @@ impl Reader {
         }
     }
 
+    /// Reports a message that is not delivered, and decides what the server is told of it. What no filter can look into is left out as
+    /// what a filter drops.
+    fn refuse(
+        &mut self,
+        bad: BadEvent,
+        message: &async_nats::Message,
+        delivery: Delivery,
+        batch: &Batch,
+    ) -> Option<Remedy> {
+        let payload = &message.payload;
+        let policy = match &mut self.policy {
+            Some(policy) if bad != BadEvent::Envelope => policy,
+            policy => {
+                let is_durable = policy.is_some();
+                self.report(bad, delivery.seq, payload, batch);
+                return is_durable.then_some(Remedy::Tell(Word::Useless));
+            }
+        };
+        let is_new = policy.meet(delivery.seq);
+        let remedy = policy.judge(message, delivery, bad, &self.stats);
+        if is_new {
+            self.report(bad, delivery.seq, payload, batch);
+        }
+        Some(remedy)
+    }
+
     /// Counts a bad message and keeps it where that was asked for; the first of its class is logged.
-    fn report(&self, bad: BadEvent, payload: &[u8], batch: &Batch) {
+    fn report(&self, bad: BadEvent, seq: u64, payload: &[u8], batch: &Batch) {
         if let (Some(file), Some(origin)) = (&self.bad_file, batch.origin()) {
             let origin: &Origin = origin;
             file.append(bad, payload, origin, batch.reached().copied());
@@ -204,7 +235,29 @@ impl Reader {
         if self.stats.add_bad(bad) {
             let head = payload.get(..EXCERPT).unwrap_or(payload);
             let excerpt = head.escape_ascii().to_string();
+            if let (Some(policy), true) = (&self.policy, bad != BadEvent::Envelope) {
+                policy.say(&self.stream, seq, &self.why(bad), &excerpt);
+                return;
+            }
             warn!(why = %bad, excerpt, "skipped a message that is no event (later ones of this class are only counted)");
+        }
+    }
+}
+
+impl Reader {
+    /// Whether a filter would drop messages of a durable consumer, and nobody said that they may go.
+    pub(super) fn takes_away(&self) -> bool {
+        self.events_only && self.policy.as_ref().is_some_and(|policy| !policy.is_skip())
+    }
+
+    /// What is wrong with a message, and which limit it met.
+    fn why(&self, bad: BadEvent) -> String {
+        match bad {
+            BadEvent::TooLarge => format!(
+                "it is larger than the {} bytes of --max-frame-size",
+                self.max_message_bytes
+            ),
+            bad => bad.to_string(),
         }
     }
 }

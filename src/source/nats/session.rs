@@ -17,12 +17,13 @@ use super::{
     inbox::{Drained, Held, Inbox, Lost, too_young},
     reader::{Counts, Reader},
     track::{From, Gap},
+    undeliverable::{Refused, Remedy},
     window::{Room, Share, Window},
 };
 use crate::{
     event::{Batch, Origin, Point, now_us},
     nats::{Connection, NatsError, Status},
-    source::Flow,
+    source::{Flow, SourceError},
 };
 
 /// How many messages are asked for at once: more brings nothing (reference, section 5), and twice as many may wait in memory.
@@ -173,7 +174,7 @@ impl Session {
                     return Ok(Flow::More);
                 }
             }
-            self.acknowledge().await;
+            self.acknowledge().await?;
             self.ask(batch).await?;
             match self.drain(reader, batch).await {
                 Drained::Batch => return Ok(Flow::More),
@@ -246,7 +247,11 @@ impl Session {
                     return drained;
                 }
                 () = lost(status, *losses) => return Drained::Lost(Lost::Disconnected),
-                () = is_owed(accepted, progress.as_ref()) => self.acknowledge().await,
+                () = is_owed(accepted, progress.as_ref()) => {
+                    if let Err(lost) = self.acknowledge().await {
+                        return Drained::Lost(lost);
+                    }
+                }
                 () = changed(&mut room) => return Drained::Low,
                 () = sleep_until(quiet_until), if is_asked => {}
             }
@@ -257,19 +262,39 @@ impl Session {
     }
 
     /// Tells the server what is accepted, and of what is not that it is being worked on. Nothing to do where nothing is owed.
-    async fn acknowledge(&mut self) {
+    async fn acknowledge(&mut self) -> Result<(), Lost> {
         let (Some(acks), Some((every, next))) = (&mut self.inbox.acks, &mut self.progress) else {
-            return;
+            return Ok(());
         };
         let point = *self.accepted.borrow_and_update();
         let done = point.map_or_else(Vec::new, |point| acks.accept(&point));
         acks::tell(&self.connection, done, Word::Done).await;
-        acks::tell(&self.connection, acks.take_useless(), Word::Useless).await;
+        let refused = acks.take_refused();
         if *next <= Instant::now() {
             *next = Instant::now() + *every;
             self.inbox.gather();
             acks::tell(&self.connection, self.inbox.waiting(), Word::InProgress).await;
         }
+        for refused in refused {
+            self.dispose(refused).await?;
+        }
+        Ok(())
+    }
+
+    /// Does what was decided about a message that cannot be delivered.
+    async fn dispose(&self, Refused { reply, remedy }: Refused) -> Result<(), Lost> {
+        let word = match remedy {
+            Remedy::Tell(word) => word,
+            Remedy::Keep(letter) => {
+                letter.send().await.map_err(|error| {
+                    let what = "a message that cannot be delivered is not kept".to_owned();
+                    SourceError::Other(what, Some(error.into()))
+                })?;
+                Word::Done
+            }
+        };
+        acks::tell(&self.connection, [reply], word).await;
+        Ok(())
     }
 
     /// Answers the server while the sink takes nothing. Never ends by itself.
@@ -278,7 +303,10 @@ impl Session {
     pub(super) async fn idle(&mut self) -> Infallible {
         loop {
             is_owed(&mut self.accepted, self.progress.as_ref()).await;
-            self.acknowledge().await;
+            if self.acknowledge().await.is_err() {
+                // The next read meets it again.
+                std::future::pending::<()>().await;
+            }
         }
     }
 
@@ -367,7 +395,8 @@ impl Session {
     /// Has the server forget the consumer, or gives back to a durable one what nobody has read, as far as that is quickly done. What
     /// is still owed is returned.
     pub(super) async fn close(mut self) -> Option<Acks> {
-        self.acknowledge().await;
+        // What is not kept as a dead letter now comes again.
+        self.acknowledge().await.ok();
         let is_shared = self.inbox.acks.is_some();
         let farewell = async {
             if is_shared {

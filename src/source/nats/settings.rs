@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::Enveloping;
+use super::{Enveloping, OnUndeliverable};
 use crate::{
     event::{LineRules, Start},
     nats::NatsSettings,
@@ -42,6 +42,8 @@ pub struct NatsSourceSettings {
     /// The durable consumer that is shared with other workers: messages are acknowledged one by one once they are accepted, those that
     /// are not come again, to anybody, and so out of order. `None` reads alone, in order.
     pub durable: Option<String>,
+    /// What becomes of a message of the durable consumer that cannot be delivered.
+    pub on_undeliverable: OnUndeliverable,
     /// Messages are held back until they are this old.
     pub lag: Duration,
     /// The largest message that is accepted, in bytes.
@@ -67,6 +69,7 @@ impl NatsSourceSettings {
             rules: LineRules::default(),
             events_only: false,
             durable: None,
+            on_undeliverable: OnUndeliverable::Keep,
             lag: Duration::ZERO,
             max_message_bytes: MAX_MESSAGE_BYTES,
             frame_timeout: SILENCE,

@@ -3,12 +3,19 @@
 use std::fs;
 
 use async_nats::jetstream::stream;
+use serde_json::Value;
 
 use super::{
     source::{make, numbers, numbers_in, publish},
     workers::{state_in, state_of},
 };
-use crate::support::{nats::Nats, program::Rocketman, wait_until};
+use crate::support::{
+    events::{identity, post},
+    http::get,
+    nats::Nats,
+    program::Rocketman,
+    wait_until,
+};
 
 /// Makes a work queue.
 fn make_queue(nats: &Nats, name: &str) {
@@ -126,4 +133,145 @@ fn what_is_owed_outlives_a_consumer_that_cannot_be_reopened() {
     wait_until("what was delivered to be acknowledged", || {
         state_of(&nats, "work") == (0, 0)
     });
+}
+
+/// A server that takes large messages, and a work queue with one that is too large for most calls here, one that is no text, and two
+/// that are fine.
+fn hard_queue(test: &str) -> Option<Nats> {
+    let nats = Nats::configured(test, "max_payload: 8MB\njetstream {}")?;
+    make_queue(&nats, "S");
+    let large = format!("{{\"n\":2,\"x\":\"{}\"}}", "x".repeat(2_000_000));
+    publish(&nats, "s.a", ["{\"n\":1}", &large]);
+    publish(&nats, "s.a", [b"\xff\xfe".to_vec(), b"{\"n\":4}".to_vec()]);
+    Some(nats)
+}
+
+/// A worker for which two of them are undeliverable.
+fn choosy(nats: &Nats, arguments: &str) -> Rocketman {
+    let worker = Rocketman::tail(&nats.address("S")).with("--durable work");
+    worker
+        .with("--max-frame-size 1M --envelope never")
+        .with(arguments)
+}
+
+fn left_in(nats: &Nats) -> u64 {
+    nats.with(async |jetstream| {
+        let stream = jetstream.get_stream("S").await.unwrap();
+        stream.cached_info().state.messages
+    })
+}
+
+#[test]
+fn nothing_is_taken_out_of_a_queue_that_was_not_delivered() {
+    let test = "nothing_is_taken_out_of_a_queue_that_was_not_delivered";
+    let Some(nats) = hard_queue(test) else {
+        return;
+    };
+    // Given back, they come again and again, while the others flow.
+    let mut keeping = choosy(&nats, "--metrics-addr 127.0.0.1:0").start();
+    let said = keeping.message("metrics are at http://");
+    let address = said.split_once("http://").unwrap().1;
+    let address = address.split_once("/metrics").unwrap().0;
+    let lines = keeping.lines(2);
+    assert_eq!(numbers_in(lines.iter().map(String::as_str)), [1, 4]);
+    let kept = "rocketman_undeliverable_messages_total{outcome=\"kept\"}";
+    wait_until("them to come again", || {
+        let page = get(address, "/metrics").body;
+        let line = page.lines().find(|line| line.starts_with(kept));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()) >= Some(4_u64)
+    });
+    keeping.signal(rustix::process::Signal::TERM);
+    let output = keeping.finish();
+    output.assert_says(
+        0,
+        &[
+            "message 2 of",
+            "1048576 bytes of --max-frame-size",
+            "message 3 of",
+        ],
+    );
+    let said = output.stderr.matches("cannot deliver").count();
+    assert_eq!(said, 2, "{output:#?}");
+    assert_eq!(left_in(&nats), 2);
+    // The end, with the message left where it is.
+    let stopped = choosy(&nats, "--on-undeliverable stop").run();
+    stopped.assert_says(1, &["cannot deliver message", "it stays in the stream"]);
+    assert_eq!(left_in(&nats), 2);
+    // Whoever can take them does.
+    let able = Rocketman::tail(&nats.address("S")).with("--durable work -n 2");
+    assert_eq!(able.succeed().lines().len(), 2);
+    assert_eq!(left_in(&nats), 0);
+}
+
+#[test]
+fn an_undeliverable_message_is_skipped_or_kept_where_that_was_asked() {
+    let test = "an_undeliverable_message_is_skipped_or_kept_where_that_was_asked";
+    let Some(nats) = hard_queue(test) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let dead = folder.path().join("dead");
+    let arguments = format!("-e --on-undeliverable dead-letter={}", dead.display());
+    let output = choosy(&nats, &arguments).succeed();
+    assert_eq!(numbers_in(output.lines()), [1, 4]);
+    output.assert_says(0, &["2 undeliverable messages kept as dead letters"]);
+    assert_eq!(left_in(&nats), 0);
+    let letters = fs::read_to_string(dead).unwrap();
+    let letters: Vec<Value> = letters
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(letters[0]["event"]["data"]["n"], 2);
+    assert_eq!(letters[0]["error"], "it is larger than the size limit");
+    assert_eq!(letters[0]["tries"], 1);
+    let event = &letters[1]["event"];
+    assert_eq!(
+        (&event["subject"], &event["data"], &event["encoding"]),
+        (&"s.a".into(), &"//4=".into(), &"base64".into())
+    );
+    publish(&nats, "s.a", [b"\xff".to_vec()]);
+    let output = choosy(&nats, "-e --on-undeliverable skip").succeed();
+    output.assert_says(0, &["1 undeliverable message terminated"]);
+    assert_eq!(left_in(&nats), 0);
+    for (arguments, words) in [
+        ("--on-undeliverable dead-letter=", "dead-letter=FILE"),
+        (
+            "--on-undeliverable dead-letter=f -o f",
+            "--on-undeliverable",
+        ),
+        (
+            "--on-undeliverable dead-letter=no/such",
+            "--on-undeliverable",
+        ),
+    ] {
+        choosy(&nats, arguments).run().assert_says(2, &[words]);
+    }
+    let alone = Rocketman::tail(&nats.address("S")).with("--on-undeliverable skip");
+    alone.run().assert_says(2, &["--durable"]);
+}
+
+#[test]
+fn a_filter_on_a_work_queue_is_refused_unless_what_it_drops_may_go() {
+    let test = "a_filter_on_a_work_queue_is_refused_unless_what_it_drops_may_go";
+    let Some(nats) = Nats::start(test) else {
+        return;
+    };
+    make_queue(&nats, "S");
+    publish(&nats, "s.a", [post(0), identity(1)]);
+    for filter in [
+        "-c app.bsky.feed.post",
+        "-d did:plc:abc",
+        "-k identity",
+        "--op create",
+        "-k commit --on-undeliverable keep",
+    ] {
+        let worker = Rocketman::tail(&nats.address("S")).with("-e --durable work");
+        let output = worker.with(filter).run();
+        output.assert_says(2, &["work queue", "?subject=", "--on-undeliverable skip"]);
+    }
+    assert_eq!(left_in(&nats), 2);
+    let worker = Rocketman::tail(&nats.address("S")).with("-e --durable work -k identity");
+    let output = worker.with("--on-undeliverable skip").succeed();
+    assert_eq!(output.lines(), [identity(1)]);
+    assert_eq!(left_in(&nats), 0);
 }

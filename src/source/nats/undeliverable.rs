@@ -1,0 +1,190 @@
+//! What becomes of a message of a durable consumer that cannot be delivered: it is too large, or not in the form that was asked for.
+//!
+//! From a work queue an acknowledged or terminated message is gone, so nothing of that happens unless it was asked for. A message that
+//! is kept is given back with a wait that grows with each delivery, and the others flow meanwhile.
+
+use std::{collections::HashSet, time::Duration};
+
+use async_nats::Subject;
+use tracing::warn;
+
+use super::{
+    acks::Word,
+    delivery::{Delivery, deliveries},
+    line::Message,
+};
+use crate::{
+    STATE,
+    event::{BadEvent, LineRules},
+    sink::{DeadLetter, DeadLetterFile},
+    stats::{Stats, Undelivered},
+};
+
+/// The wait before the second delivery; it doubles from one to the next.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// The longest wait. A guess: somebody who mends the reason need not wait for long.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
+/// So many messages that were met are known by their numbers, and only counted when they come again.
+const MOST_KNOWN: usize = 10_000;
+
+/// What becomes of a message of a durable consumer that cannot be delivered.
+#[derive(Debug, Clone, Default)]
+pub enum OnUndeliverable {
+    /// It stays in the stream and comes again, to anybody, after waits that grow to ten minutes.
+    #[default]
+    Keep,
+    /// It stays in the stream, and ends the run.
+    Stop,
+    /// It is terminated: a work queue removes it.
+    Skip,
+    /// It is kept in this file, and then acknowledged.
+    DeadLetter(DeadLetterFile),
+}
+
+/// What is to be done with a message that was refused.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) reply: Subject,
+    pub(super) remedy: Remedy,
+}
+
+/// How a message that was refused is disposed of.
+#[derive(Debug)]
+pub(super) enum Remedy {
+    /// The server is told this.
+    Tell(Word),
+    /// It is kept in a file, and then acknowledged.
+    Keep(Letter),
+}
+
+/// A message on its way into a file of dead letters.
+#[derive(Debug)]
+pub(super) struct Letter {
+    pub(super) file: DeadLetterFile,
+    /// The message in its envelope.
+    pub(super) event: Vec<u8>,
+    pub(super) error: String,
+    pub(super) tries: u32,
+}
+
+impl Letter {
+    /// Writes it to the disk.
+    pub(super) async fn send(&self) -> Result<(), crate::sink::SinkError> {
+        let letter = DeadLetter {
+            event: &self.event,
+            error: &self.error,
+            status: None,
+            stderr: None,
+            tries: self.tries,
+        };
+        self.file.append(letter).await
+    }
+}
+
+/// The policy, and the messages that met it.
+#[derive(Debug)]
+pub(super) struct Policy {
+    on_undeliverable: OnUndeliverable,
+    known: HashSet<u64>,
+}
+
+impl Policy {
+    pub(super) fn new(on_undeliverable: OnUndeliverable) -> Self {
+        Self {
+            on_undeliverable,
+            known: HashSet::new(),
+        }
+    }
+
+    /// Whether what cannot be delivered may be removed without a trace.
+    pub(super) fn is_skip(&self) -> bool {
+        matches!(self.on_undeliverable, OnUndeliverable::Skip)
+    }
+
+    /// Whether the run ends with the first message that cannot be delivered.
+    pub(super) fn is_stop(&self) -> bool {
+        matches!(self.on_undeliverable, OnUndeliverable::Stop)
+    }
+
+    /// Notes a message that cannot be delivered; false if it was met before.
+    pub(super) fn meet(&mut self, seq: u64) -> bool {
+        if self.known.len() >= MOST_KNOWN {
+            self.known.clear();
+        }
+        self.known.insert(seq)
+    }
+
+    /// Decides what becomes of a message, and counts it.
+    pub(super) fn judge(
+        &self,
+        message: &async_nats::Message,
+        delivery: Delivery,
+        why: BadEvent,
+        stats: &Stats,
+    ) -> Remedy {
+        let tries = message.reply.as_deref().map_or(1, deliveries);
+        match &self.on_undeliverable {
+            OnUndeliverable::Keep => {
+                stats.add_undelivered(Undelivered::Kept);
+                Remedy::Tell(Word::Later(wait(tries)))
+            }
+            OnUndeliverable::Stop => Remedy::Tell(Word::Later(wait(tries))),
+            OnUndeliverable::Skip => {
+                stats.add_undelivered(Undelivered::Skipped);
+                Remedy::Tell(Word::Useless)
+            }
+            OnUndeliverable::DeadLetter(file) => {
+                stats.add_undelivered(Undelivered::DeadLettered);
+                Remedy::Keep(Letter {
+                    file: file.clone(),
+                    event: Message::new(message, delivery).enveloped(LineRules::default()),
+                    error: why.to_string(),
+                    tries: u32::try_from(tries).unwrap_or(u32::MAX),
+                })
+            }
+        }
+    }
+
+    /// Says what becomes of the first message of its class.
+    pub(super) fn say(&self, stream: &str, seq: u64, why: &str, excerpt: &str) {
+        let becomes = match self.on_undeliverable {
+            OnUndeliverable::Stop => return,
+            OnUndeliverable::Keep => {
+                "it stays in the stream and comes again, after waits that grow to 10 minutes; --on-undeliverable skip or dead-letter=FILE takes it out"
+            }
+            OnUndeliverable::Skip => "it is terminated, as --on-undeliverable skip says",
+            OnUndeliverable::DeadLetter(_) => "it is kept as a dead letter and acknowledged",
+        };
+        warn!(target: STATE, stream, seq, why, excerpt, "cannot deliver message {seq} of {stream}: {why}; {becomes} (later ones of this class are only counted)");
+    }
+}
+
+/// How long a message that was delivered so often is to wait.
+fn wait(deliveries: u64) -> Duration {
+    let doublings = u32::try_from(deliveries.saturating_sub(1)).unwrap_or(u32::MAX);
+    let factor = 2_u32.saturating_pow(doublings.min(20));
+    FIRST_WAIT.saturating_mul(factor).min(LONGEST_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_ten_minutes() {
+        let waits = [0, 1, 2, 3, 10, 11, u64::MAX].map(|n| wait(n).as_secs());
+        assert_eq!(waits, [1, 1, 2, 4, 512, 600, 600]);
+    }
+
+    #[test]
+    fn a_message_is_met_once_and_what_is_known_is_bounded() {
+        let mut policy = Policy::new(OnUndeliverable::Keep);
+        assert!(policy.meet(1));
+        assert!(!policy.meet(1));
+        let n_new = (2..30_000).filter(|seq| policy.meet(*seq)).count();
+        assert_eq!(n_new, 29_998);
+        assert!(policy.known.len() <= MOST_KNOWN);
+    }
+}
