@@ -10,6 +10,7 @@ mod ledger;
 #[cfg(feature = "nats")]
 pub mod nats;
 mod stdout;
+mod terminal;
 mod writer;
 
 use std::{io, num::NonZeroUsize, path::PathBuf};

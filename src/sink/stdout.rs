@@ -11,11 +11,12 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{FileType, fstat},
     io::Errno,
+    termios::isatty,
 };
 use tokio::sync::oneshot;
 
 use super::{
-    Ledger, Sink, SinkError,
+    Ledger, Sink, SinkError, terminal,
     writer::{BEGUN, Buffer, Target, Writer},
 };
 use crate::event::{Batch, FileMark};
@@ -50,7 +51,7 @@ impl Sink for StdoutSink {
     }
 
     fn begin(&mut self, _files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
-        self.writer = Some(writer(ledger)?);
+        self.writer = Some(open(ledger, |out| StdoutTarget::of_lines(out, self.end))?);
         self.watch = Some(Watch::new());
         Ok(())
     }
@@ -82,12 +83,19 @@ impl Sink for StdoutSink {
     }
 }
 
-/// Starts the thread that writes to standard output.
+/// Starts a thread that writes to standard output what programs print, as they print it.
 pub(super) fn writer(ledger: &Ledger) -> Result<Writer, SinkError> {
+    open(ledger, StdoutTarget::new)
+}
+
+fn open(
+    ledger: &Ledger,
+    target: impl FnOnce(OwnedFd) -> StdoutTarget,
+) -> Result<Writer, SinkError> {
     let out = rustix::stdio::stdout()
         .try_clone_to_owned()
         .map_err(|source| failure(source, "open"))?;
-    Writer::start(NAME, StdoutTarget::new(out), ledger.clone())
+    Writer::start(NAME, target(out), ledger.clone())
 }
 
 /// Notices that the reader of a pipe went away while there is nothing to write.
@@ -139,6 +147,8 @@ impl Watch {
 /// Standard output, seen from the writing thread.
 struct StdoutTarget {
     out: File,
+    /// It is a terminal, whose lines end like this and are shown without what it would act upon.
+    shows: Option<u8>,
     /// A write that would have to wait can be refused instead.
     may_refuse: bool,
     /// How much may be written and not read yet.
@@ -160,9 +170,20 @@ impl StdoutTarget {
             unread,
             chunk: if unread > 0 { unread } else { usize::MAX },
             out: File::from(out),
+            shows: None,
             written: 0,
             read: 0,
             marks: VecDeque::new(),
+        }
+    }
+
+    /// Takes lines from the network, of which each ends in `end`.
+    fn of_lines(out: OwnedFd, end: u8) -> Self {
+        let is_terminal = isatty(&out);
+        Self {
+            shows: is_terminal.then_some(end),
+            may_refuse: !is_terminal,
+            ..Self::new(out)
         }
     }
 
@@ -198,6 +219,13 @@ impl Target for StdoutTarget {
             self.note(&buffer.marks);
         }
         let rest = buffer.lines.get(buffer.written..).unwrap_or_default();
+        if let Some(end) = self.shows {
+            let mut shown = Vec::with_capacity(rest.len());
+            terminal::show(rest, end, &mut shown);
+            write_fully(&self.out, &shown).map_err(|source| failure(source, "write to"))?;
+            self.count(rest.len(), ledger);
+            return Ok(());
+        }
         for chunk in rest.chunks(self.chunk) {
             write_fully(&self.out, chunk).map_err(|source| failure(source, "write to"))?;
             self.count(chunk.len(), ledger);

@@ -302,3 +302,38 @@ fn a_pipe_that_somebody_made_non_blocking_still_gets_whole_lines() {
     assert_eq!(lines, all(N));
     assert_eq!(running.finish().code, Some(0));
 }
+
+/// Any author may write them into a post, and any server may send them raw.
+const ACTS: &str = "a\u{9b}31m\u{7f}\u{202e}b\u{2066}c\u{1b}[2J\t";
+
+#[test]
+fn a_terminal_is_shown_nothing_that_it_acts_upon() {
+    for flags in ["-n 2", "-n 2 -0", "-n 2 --raw"] {
+        let lines = [post(0).replace("héllo", ACTS), post(1)];
+        let (sent, expected) = (lines.clone(), lines.clone());
+        let server = Server::every(move |request| {
+            let mut connection = request.accept();
+            connection.send_all(sent.clone());
+            connection.until_closed();
+        });
+        let call = || Rocketman::tail(&server.url()).with(flags);
+        let output = call().env("NO_COLOR", "1").run_all_on_terminal();
+        assert_eq!(output.code, Some(0), "{output:#?}");
+        let shown = output.stderr;
+        let harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\0');
+        let escaped = r"a\u009b31m\u007f\u202eb\u2066c\u001b[2J\u0009 🚀";
+        assert!(
+            shown.contains(&post(0).replace("héllo 🚀", escaped)),
+            "{shown:?}"
+        );
+        assert!(shown.contains(&post(1)), "{shown:?}");
+        let lines = shown
+            .split(['\n', '\0'])
+            .filter(|line| line.contains("\"did\""));
+        assert!(lines.flat_map(str::chars).all(harmless), "{shown:?}");
+        // Whoever is no terminal gets every byte.
+        let end = if flags.ends_with("-0") { "\0" } else { "\n" };
+        let bytes = expected.join(end) + end;
+        assert_eq!(call().succeed().stdout, bytes, "{flags}");
+    }
+}
