@@ -26,7 +26,8 @@ pub struct ExecArgs {
     pub exec_mode: Option<ExecModeArg>,
     /// Let a program of --exec-mode stream have so many events that it has not answered
     ///
-    /// By default 256. It should answer without waiting for more. A stop waits for all of them.
+    /// By default 256, and fewer where they are large: half a mebibyte together, or a single one. It should answer without waiting for
+    /// more. A stop waits for all of them.
     #[arg(
         long,
         value_name = "N",

@@ -146,6 +146,8 @@ pub struct StreamSinkArgs {
     )]
     pub partitions: Option<NonZeroU32>,
     /// Have at most so many messages on their way to the stream [default: 1024]
+    ///
+    /// Fewer where they are large: two mebibytes together.
     #[arg(
         long,
         value_name = "N",

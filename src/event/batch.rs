@@ -16,7 +16,7 @@ const FULL: usize = 256 * 1024;
 const LONG: usize = 64 * 1024;
 
 /// A buffer that one large event has grown past this is given back.
-const KEEP: usize = 1024 * 1024;
+const KEEP: usize = FULL + LONG;
 
 /// How finely the middle of a large batch can be told apart: one part is about what fits into a page of memory.
 const STOPS: usize = 64;
@@ -74,7 +74,9 @@ impl Batch {
             side_before,
         } = self;
         lines.clear();
-        lines.shrink_to(KEEP);
+        if lines.capacity() > KEEP {
+            *lines = Vec::with_capacity(KEEP);
+        }
         side.clear();
         side.shrink_to(KEEP);
         entries.clear();
@@ -133,6 +135,13 @@ impl Batch {
     /// Takes the first `n` events away: a sink has them now. Their memory is kept until the batch is cleared.
     pub fn take(&mut self, n: usize) {
         self.taken = (self.taken + n).min(self.entries.len());
+    }
+
+    /// Gives back the memory of a large event, if every event is taken.
+    pub(crate) fn give_back(&mut self) {
+        if self.is_empty() && self.lines.capacity() > KEEP {
+            self.take_lines(Vec::new());
+        }
     }
 
     /// The place of the first event that was read into it, kept or not.

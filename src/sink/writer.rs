@@ -21,6 +21,9 @@ use crate::event::Batch;
 /// Buffers on their way to the thread. With a batch's size this bounds the memory between source and target.
 const QUEUED: usize = 2;
 
+/// A buffer larger than this, which a large event makes of it, waits alone, and is given back.
+const LARGE: usize = 320 * 1024;
+
 /// Why a sink has its writer.
 pub(super) const BEGUN: &str = "a pipeline begins its sink before anything else";
 
@@ -161,8 +164,11 @@ impl Writer {
                 while let Some(job) = inbox.blocking_recv() {
                     let mut target = shared.target();
                     match job {
-                        Job::Write(buffer) => {
+                        Job::Write(mut buffer) => {
                             target.write(&buffer, &ledger)?;
+                            if buffer.lines.capacity() > LARGE {
+                                buffer.lines = Vec::new();
+                            }
                             // Full only if the near side stopped taking buffers back; then it is freed.
                             outbox.try_send(buffer).ok();
                         }
@@ -225,7 +231,7 @@ impl Writer {
             return Ok(());
         }
         // There is room whenever the thread has nothing to do, so that nobody who cancels this can come between two parts of a line.
-        let Some(permit) = room(&self.jobs).await else {
+        let Some(permit) = room(&self.jobs, batch.lines().len()).await else {
             return Err(end_of(&mut self.outcome).await);
         };
         self.spare = self.written.try_recv().unwrap_or_default();
@@ -244,7 +250,7 @@ impl Writer {
         lines: &mut Vec<u8>,
         total: u64,
     ) -> Result<(), SinkError> {
-        let Some(permit) = room(&self.jobs).await else {
+        let Some(permit) = room(&self.jobs, lines.len()).await else {
             return Err(end_of(&mut self.outcome).await);
         };
         let mut buffer = std::mem::take(&mut self.spare);
@@ -267,6 +273,16 @@ impl Writer {
         permit.send(Job::Write(buffer));
         self.jobs_given += 1;
         Ok(())
+    }
+
+    /// Waits until so many bytes can be handed over without a wait.
+    ///
+    /// Cancel safety: it only waits.
+    pub(super) async fn has_room(&mut self, bytes: usize) -> Result<(), SinkError> {
+        if room(&self.jobs, bytes).await.is_some() {
+            return Ok(());
+        }
+        Err(end_of(&mut self.outcome).await)
     }
 
     /// Whether the thread has nothing to do, and so leaves the target alone.
@@ -341,13 +357,14 @@ impl fmt::Debug for Writer {
     }
 }
 
-/// Waits for room for one more job, with a second place kept free for a sync. `None` when the thread is gone.
+/// Waits for room for one more job of so many bytes, with a second place kept free for a sync. `None` when the thread is gone.
 ///
 /// Cancel safety: nothing is given away before there is room.
-async fn room(jobs: &mpsc::Sender<Job>) -> Option<mpsc::Permit<'_, Job>> {
-    match jobs.try_reserve_many(2) {
+async fn room(jobs: &mpsc::Sender<Job>, bytes: usize) -> Option<mpsc::Permit<'_, Job>> {
+    let n_free = if bytes > LARGE { QUEUED + 1 } else { 2 };
+    match jobs.try_reserve_many(n_free) {
         Ok(mut permits) => permits.next(),
-        Err(_) => jobs.reserve_many(2).await.ok()?.next(),
+        Err(_) => jobs.reserve_many(n_free).await.ok()?.next(),
     }
 }
 

@@ -6,6 +6,7 @@
 mod cuts;
 mod failover;
 mod files;
+mod memory;
 mod nats;
 mod pause;
 mod stopped;

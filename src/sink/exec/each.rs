@@ -31,6 +31,9 @@ use crate::{
 /// How much is read of a pipe at once.
 const CHUNK: usize = 16 * 1024;
 
+/// Lines below this go into a pipe at once, with their end.
+const AT_ONCE: usize = 64 * 1024;
+
 /// The programs that run, one for each event that has begun.
 #[derive(Debug)]
 pub(super) struct Each {
@@ -108,9 +111,9 @@ async fn attempt(terms: &Terms, parcel: &Parcel) -> Result<(), Failure> {
     };
     let ended = end_of(&mut process, exchange, terms.settings.timeout).await;
     if let (Some(stdout), Some(basket)) = (&stdout, basket) {
-        let mut lines = printed.add(&left_in(stdout));
-        lines.append(&mut printed.finish());
-        basket.put(&lines).await;
+        printed.add(&left_in(stdout));
+        printed.finish();
+        basket.put(printed.lines()).await;
     }
     if let Some(stderr) = &stderr {
         voice.hear(&left_in(stderr));
@@ -164,8 +167,15 @@ async fn feed(stdin: Option<ChildStdin>, line: &[u8]) -> Result<(), Failure> {
     let Some(mut stdin) = stdin else {
         return Ok(());
     };
-    let line = [line, b"\n"].concat();
-    match stdin.write_all(&line).await {
+    let fed = async {
+        if line.len() < AT_ONCE {
+            return stdin.write_all(&[line, b"\n"].concat()).await;
+        }
+        // A copy of a large one would be one too many.
+        stdin.write_all(line).await?;
+        stdin.write_all(b"\n").await
+    };
+    match fed.await {
         // It did not want to read; its exit status is what counts.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Failure::new(format!("it cannot be fed: {error}"))),
@@ -183,8 +193,8 @@ async fn pass(
     };
     let mut chunk = vec![0; CHUNK];
     while let Ok(n @ 1..) = stdout.read(&mut chunk).await {
-        let lines = printed.add(chunk.get(..n).unwrap_or_default());
-        basket.put(&lines).await;
+        printed.add(chunk.get(..n).unwrap_or_default());
+        basket.put(printed.lines()).await;
         if printed.is_too_long() {
             return Err(Failure::new("it printed a line without an end"));
         }

@@ -262,6 +262,8 @@ impl Sink for ExecSink {
             self.begin_ready();
         }
         ledger.set_at_work(self.lanes.n_open());
+        // There is a copy of it.
+        batch.give_back();
         while !self.is_ready() {
             tokio::select! {
                 stepped = self.step() => stepped?,

@@ -1,7 +1,7 @@
 //! What programs print, on its way to our stdout: whole lines, and an event counts only once its own have left.
 
 use std::{
-    mem::{swap, take},
+    mem::swap,
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -30,10 +30,10 @@ struct Inner {
 }
 
 impl Basket {
-    /// Puts whole lines in, once there is room.
+    /// Moves whole lines in, once there is room.
     ///
-    /// Cancel safety: either nothing of the lines is put in, or all.
-    pub(super) async fn put(&self, lines: &[u8]) {
+    /// Cancel safety: either nothing of the lines is moved, or all.
+    pub(super) async fn put(&self, lines: &mut Vec<u8>) {
         if lines.is_empty() {
             return;
         }
@@ -42,14 +42,24 @@ impl Basket {
             room.as_mut().enable();
             {
                 let mut held = self.lines();
+                if held.is_empty() {
+                    swap(&mut *held, lines);
+                    break;
+                }
                 if held.len() < FULL {
-                    held.extend_from_slice(lines);
+                    held.append(lines);
                     break;
                 }
             }
             room.await;
         }
         self.0.news.notify_one();
+    }
+
+    /// Takes all lines out, in exchange for an empty buffer.
+    fn empty_into(&self, empty: &mut Vec<u8>) {
+        swap(empty, &mut *self.lines());
+        self.0.room.notify_waiters();
     }
 
     fn lines(&self) -> MutexGuard<'_, Vec<u8>> {
@@ -104,14 +114,29 @@ impl Outlet {
     ///
     /// Cancel safety: asked again it goes on where it was.
     pub(super) async fn flush(&mut self, total: u64) -> Result<(), SinkError> {
-        self.empty_basket();
-        if self.is_broken || (self.lines.is_empty() && self.total == total) {
+        if self.is_broken {
+            // Programs need not wait for a stdout that takes nothing.
+            self.basket.empty_into(&mut Vec::new());
             return Ok(());
         }
-        let written = self.writer.write_lines(&mut self.lines, total).await;
-        self.total = total;
+        let waiting = self.basket.lines().len();
+        if self.lines.is_empty() && waiting == 0 && self.total == total {
+            return Ok(());
+        }
+        let written = self.hand_over(waiting, total).await;
         self.is_broken = written.is_err();
         written
+    }
+
+    /// Takes nothing out of the basket before there is room for it behind, so that it does not lie in between too.
+    async fn hand_over(&mut self, waiting: usize, total: u64) -> Result<(), SinkError> {
+        self.writer.has_room(waiting).await?;
+        if self.lines.is_empty() {
+            self.basket.empty_into(&mut self.lines);
+        }
+        self.writer.write_lines(&mut self.lines, total).await?;
+        self.total = total;
+        Ok(())
     }
 
     /// Makes certain what was read of stdout.
@@ -129,57 +154,59 @@ impl Outlet {
         }
         self.writer.finish().await
     }
-
-    fn empty_basket(&mut self) {
-        let mut held = self.basket.lines();
-        if self.lines.is_empty() {
-            swap(&mut self.lines, &mut held);
-        } else {
-            self.lines.append(&mut held);
-        }
-        drop(held);
-        if self.is_broken {
-            // Programs need not wait for a stdout that takes nothing.
-            self.lines.clear();
-        }
-        self.basket.0.room.notify_waiters();
-    }
 }
 
-/// What one program prints: whole lines are passed on, and the beginning of the next is kept.
+/// What one program prints: whole lines to be passed on, and the beginning of the next.
 #[derive(Debug, Default)]
-pub(super) struct Printed(Vec<u8>);
+pub(super) struct Printed {
+    lines: Vec<u8>,
+    begun: Vec<u8>,
+}
 
 impl Printed {
-    /// Adds some bytes, and returns the whole lines that are there now.
-    pub(super) fn add(&mut self, bytes: &[u8]) -> Vec<u8> {
-        self.0.extend_from_slice(bytes);
-        match memchr::memrchr(b'\n', bytes) {
-            Some(last) => {
-                let rest = self.0.split_off(self.0.len() - (bytes.len() - last - 1));
-                std::mem::replace(&mut self.0, rest)
-            }
-            None => Vec::new(),
+    /// Adds some bytes.
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        let whole = memchr::memrchr(b'\n', bytes).map_or(0, |last| last + 1);
+        let (whole, begun) = bytes.split_at(whole);
+        if !whole.is_empty() {
+            self.begun.extend_from_slice(whole);
+            self.end_lines();
         }
+        self.begun.extend_from_slice(begun);
+    }
+
+    /// The whole lines that were not passed on yet.
+    pub(super) fn lines(&mut self) -> &mut Vec<u8> {
+        &mut self.lines
     }
 
     /// Whether the line that has begun is longer than any may be.
     pub(super) fn is_too_long(&self) -> bool {
-        self.0.len() > LONGEST
+        self.begun.len() > LONGEST
     }
 
-    /// The last line, ended if it was not.
-    pub(super) fn finish(&mut self) -> Vec<u8> {
-        let mut last = take(&mut self.0);
-        if !last.is_empty() {
-            last.push(b'\n');
+    /// Ends the last line if it has no end.
+    pub(super) fn finish(&mut self) {
+        if !self.begun.is_empty() {
+            self.begun.push(b'\n');
+            self.end_lines();
         }
-        last
+    }
+
+    /// What has begun is whole.
+    fn end_lines(&mut self) {
+        if self.lines.is_empty() {
+            swap(&mut self.lines, &mut self.begun);
+        } else {
+            self.lines.append(&mut self.begun);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::mem::take;
+
     use futures_util::FutureExt;
 
     use super::*;
@@ -187,24 +214,36 @@ mod tests {
     #[test]
     fn only_whole_lines_are_passed_on() {
         let mut printed = Printed::default();
-        assert_eq!(printed.add(b"on"), b"");
-        assert_eq!(printed.add(b"e\ntwo\nthr"), b"one\ntwo\n");
-        assert_eq!(printed.add(b"\n"), b"thr\n");
-        assert_eq!(printed.finish(), b"");
-        assert_eq!(printed.add(b"end"), b"");
-        assert_eq!(printed.finish(), b"end\n");
+        let mut added = |bytes: &[u8]| {
+            printed.add(bytes);
+            take(printed.lines())
+        };
+        assert_eq!(added(b"on"), b"");
+        assert_eq!(added(b"e\ntwo\nthr"), b"one\ntwo\n");
+        assert_eq!(added(b"\n"), b"thr\n");
+        printed.finish();
+        assert_eq!(printed.lines(), b"");
+        printed.add(b"four\nfi");
+        printed.add(b"ve\nend");
+        printed.finish();
+        assert_eq!(printed.lines(), b"four\nfive\nend\n");
     }
 
     #[tokio::test]
     async fn a_full_basket_waits_for_room_and_loses_nothing() {
         let basket = Basket::default();
-        let line = vec![b'x'; FULL];
-        basket.put(&line).await;
-        let mut waiting = pin!(basket.put(b"more"));
+        basket.put(&mut vec![b'x'; FULL]).await;
+        let mut more = b"more".to_vec();
+        assert!(basket.put(&mut more).now_or_never().is_none());
+        assert_eq!(more, b"more");
+        let mut waiting = Box::pin(basket.put(&mut more));
         assert!(waiting.as_mut().now_or_never().is_none());
-        assert_eq!(take(&mut *basket.lines()).len(), FULL);
-        basket.0.room.notify_waiters();
+        let mut out = Vec::new();
+        basket.empty_into(&mut out);
+        assert_eq!(out.len(), FULL);
         waiting.await;
-        assert_eq!(*basket.lines(), b"more");
+        basket.put(&mut b"!".to_vec()).await;
+        assert_eq!(*basket.lines(), b"more!");
+        assert_eq!(more, b"");
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Chain {
     entries: VecDeque<Entry>,
     /// The number of the first entry; they are counted from the first event on.
     first: u64,
+    /// The lines of all entries, in bytes.
+    bytes: usize,
     /// How many of the entries are sent.
     sent: usize,
     /// Answers to what was sent before the last look at the stream are of no interest any more.
@@ -55,6 +57,13 @@ impl Entry {
         match self {
             Self::Event(outgoing) => Some(outgoing.id),
             Self::Repeat => None,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Event(outgoing) => outgoing.line.len(),
+            Self::Repeat => 0,
         }
     }
 }
@@ -97,6 +106,7 @@ impl Chain {
         Self {
             entries: VecDeque::new(),
             first: 0,
+            bytes: 0,
             sent: 0,
             generation: 0,
             stored: (tail.seq, tail.id),
@@ -113,6 +123,11 @@ impl Chain {
         self.entries.len()
     }
 
+    /// How large the lines of its events are, together.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The event with this number.
     pub(super) fn get(&self, number: u64) -> Option<&Outgoing> {
         let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
@@ -123,6 +138,7 @@ impl Chain {
     }
 
     pub(super) fn push(&mut self, outgoing: Outgoing) {
+        self.bytes += outgoing.line.len();
         self.entries.push_back(Entry::Event(outgoing));
     }
 
@@ -197,6 +213,7 @@ impl Chain {
                 if seq <= self.stored.0
                     && let Some(entry) = self.entries.get_mut(place)
                 {
+                    self.bytes -= entry.bytes();
                     *entry = Entry::Repeat;
                 }
                 self.state = State::Draining;
@@ -284,7 +301,11 @@ impl Chain {
     /// Takes the first entries away: they are stored.
     fn pop(&mut self, n: usize) -> u64 {
         let n = n.min(self.entries.len());
-        self.entries.drain(..n);
+        self.bytes -= self
+            .entries
+            .drain(..n)
+            .map(|entry| entry.bytes())
+            .sum::<usize>();
         self.first += n as u64;
         self.sent = self.sent.saturating_sub(n);
         n as u64 + self.pop_repeats()

@@ -32,6 +32,9 @@ use crate::{
 /// The longest wait between two looks at a stream that does not get on.
 const MAX_BACKOFF: Duration = Duration::from_secs(2);
 
+/// How large the events may be that are on their way, together: some 2,000 usual ones, and a single one may be larger.
+const WINDOW_BYTES: usize = 2 * 1024 * 1024;
+
 /// After so many looks in vain it is said, and then after as many again.
 const SAID_EVERY: u32 = 10;
 
@@ -138,12 +141,15 @@ impl Writer {
         let mut start = 0;
         while !batch.is_empty() {
             let room = self.window.saturating_sub(self.chain.len());
-            if room == 0 {
+            if room == 0 || self.chain.bytes() >= WINDOW_BYTES {
                 self.turn().await?;
                 continue;
             }
             let mut n = 0;
             for event in batch.events().take(room) {
+                if self.chain.bytes() >= WINDOW_BYTES {
+                    break;
+                }
                 let end = start + event.line().len();
                 let line = lines.slice(start..end);
                 start = end + 1;

@@ -76,7 +76,8 @@ mod with_zstd {
                 if room > self.cap {
                     return Err(BadEvent::TooLarge);
                 }
-                out.reserve(room);
+                // With room for the end of its line, so that a large one does not double the buffer.
+                out.reserve(room + 1);
                 let mut target = Cursor::new(&mut *out);
                 target.set_position(start as u64);
                 match self

@@ -242,6 +242,8 @@ impl Session {
             let start = batch.buffer().len();
             let filled = match incoming {
                 Incoming::Text(text) => {
+                    // With room for its end, so that a large one does not double the buffer.
+                    batch.buffer().reserve(text.len() + 1);
                     batch.buffer().extend_from_slice(text);
                     Ok(())
                 }
@@ -363,6 +365,7 @@ impl Session {
     /// Cancel safety: a ping that was begun is finished by the next read.
     pub(super) async fn idle(&mut self) -> Infallible {
         self.idle_since.get_or_insert_with(Instant::now);
+        self.socket.give_back();
         loop {
             sleep_until(self.next_ping).await;
             self.next_ping = Instant::now() + self.limits.frame_timeout / PINGS_PER_LIMIT;

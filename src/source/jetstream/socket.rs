@@ -319,9 +319,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         let left = self.end - self.start;
         if left == 0 {
             (self.start, self.end) = (0, 0);
-            if self.buffer.len() > BUFFER && frame <= BUFFER {
-                self.buffer.truncate(BUFFER);
-                self.buffer.shrink_to_fit();
+            if frame <= BUFFER {
+                self.give_back();
             }
         } else if self.buffer.len() - self.start < frame.max(left + 1)
             || self.end == self.buffer.len()
@@ -342,6 +341,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 Poll::Ready(Ok(()))
             }
         }
+    }
+
+    /// Gives back what one large message has made of the buffer, if nothing is in it.
+    pub(super) fn give_back(&mut self) {
+        if self.start == self.end && self.buffer.len() > BUFFER {
+            (self.start, self.end) = (0, 0);
+            self.buffer.truncate(BUFFER);
+            self.buffer.shrink_to_fit();
+        }
+        self.whole = Vec::new();
     }
 
     /// How many bytes were received since this was last asked.

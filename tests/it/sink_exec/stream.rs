@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::support::memory::peaks;
 
 const STREAM: &str = "--exec-mode stream";
 
@@ -227,4 +228,11 @@ fn what_makes_no_sense_for_it_is_refused() {
         .assert_says(2, &["--in-flight is for --exec-mode stream", "hint: "]);
     let without = Rocketman::new(["tail", "demo:", "--exec-mode", "stream"]);
     without.run().assert_says(2, &["--exec"]);
+}
+
+/// Neither what waits for the program nor what it has printed.
+#[test]
+fn large_events_do_not_pile_up_before_a_slow_program() {
+    let [small, large] = peaks("--exec-mode stream -x", "cat", 20_000, 40);
+    assert!(large <= small + 6 * 1024, "{small} kB, then {large} kB");
 }

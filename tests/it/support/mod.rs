@@ -8,6 +8,7 @@ pub mod events;
 pub mod front;
 pub mod http;
 pub mod jetstream;
+pub mod memory;
 pub mod nats;
 pub mod program;
 pub mod recorded;

@@ -61,13 +61,15 @@ pub(super) struct Life<'a> {
     stdout: ChildStdout,
     stderr: Option<ChildStderr>,
     voice: Voice,
-    /// Lines on their way to it, and how much of them is written.
+    /// What comes next of the lines on their way to it, and how much of that is written.
     input: Vec<u8>,
     written: usize,
+    /// How much of the first line that is not given is.
+    begun: usize,
     /// Bytes that were ever to be written, and were.
     given: u64,
     sent: u64,
-    /// Where the line of each event ends that was given and not answered.
+    /// Where the line of each event ends that was given whole and not answered.
     ends: VecDeque<u64>,
     /// What it has printed and is no whole line yet.
     heard: Vec<u8>,
@@ -97,6 +99,7 @@ impl<'a> Life<'a> {
             voice: Voice::new(terms.name()),
             input: Vec::new(),
             written: 0,
+            begun: 0,
             given: 0,
             sent: 0,
             ends: VecDeque::new(),
@@ -154,21 +157,38 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// Takes events as long as it may have more, and puts their lines on the way.
+    /// Takes events as long as it may have more, and puts their lines on the way: no more of them at once than a pipe takes, for it is a
+    /// copy that lies beside the events.
     fn fill(&mut self, held: &mut VecDeque<Item>) {
         if held.is_empty() {
             self.since = Instant::now();
         }
         self.desk
             .take(self.desk.in_flight.saturating_sub(held.len()), held);
-        for item in held.iter().skip(self.ends.len()) {
-            self.input.extend_from_slice(item.parcel.event.line());
-            self.input.push(b'\n');
-            self.given += item.parcel.event.line().len() as u64 + 1;
-            self.ends.push_back(self.given);
+        if self.input.len() - self.written > CHUNK / 2 {
+            return;
+        }
+        self.input.drain(..self.written);
+        self.written = 0;
+        while let room @ 1.. = CHUNK.saturating_sub(self.input.len())
+            && let Some(item) = held.get(self.ends.len())
+        {
+            let line = item.parcel.event.line();
+            let rest = line.get(self.begun..).unwrap_or_default();
+            let part = rest.get(..room).unwrap_or(rest);
+            self.input.extend_from_slice(part);
+            self.given += part.len() as u64;
+            self.begun += part.len();
+            if self.begun == line.len() {
+                self.input.push(b'\n');
+                self.given += 1;
+                self.ends.push_back(self.given);
+                self.begun = 0;
+            }
         }
     }
 
+    /// Counts what was written; `None` once it takes no more.
     fn count(&mut self, written: Option<usize>) {
         let Some(n) = written else {
             // It may still answer what it has.
@@ -177,16 +197,12 @@ impl<'a> Life<'a> {
         };
         self.written += n;
         self.sent += n as u64;
-        if self.written == self.input.len() {
-            self.input.clear();
-            self.input.shrink_to(4 * CHUNK);
-            self.written = 0;
-        }
     }
 
     /// Takes the answers that are whole lines. An event counts only when its line is on its way to our stdout.
     async fn hear(&mut self, held: &mut VecDeque<Item>) -> Option<End> {
-        let (mut lines, mut answers, mut at) = (Vec::new(), Vec::new(), 0);
+        // A copy of what was accepted only where there is something else in between.
+        let (mut lines, mut answers, mut at) = (None, Vec::new(), 0);
         let mut is_surplus = false;
         for end in memchr::memchr_iter(b'\n', &self.heard) {
             let line = self.heard.get(at..end).unwrap_or_default();
@@ -197,22 +213,23 @@ impl<'a> Life<'a> {
                 break;
             };
             self.ends.pop_front();
-            at = end + 1;
             if let Some(error) = line.strip_prefix(ERROR) {
+                lines.get_or_insert_with(|| self.heard.get(..at).unwrap_or_default().to_vec());
                 answers.push(Answer::Failed(item, Failure::new(shown(error))));
             } else {
-                lines.extend_from_slice(line);
-                lines.push(b'\n');
+                if let Some(lines) = &mut lines {
+                    lines.extend_from_slice(line);
+                    lines.push(b'\n');
+                }
                 answers.push(Answer::Taken(item));
             }
+            at = end + 1;
         }
         if at > 0 {
-            self.heard.drain(..at);
             self.since = Instant::now();
             self.has_answered = true;
-            if let Some(basket) = &self.terms.basket {
-                basket.put(&lines).await;
-            }
+            let said = self.take_heard(at);
+            self.print(&mut lines.unwrap_or(said)).await;
             self.answers.put(answers);
         }
         if is_surplus {
@@ -226,6 +243,22 @@ impl<'a> Life<'a> {
             ));
         }
         None
+    }
+
+    /// Takes whole lines out of what was heard.
+    fn take_heard(&mut self, n: usize) -> Vec<u8> {
+        let (lines, rest) = self.heard.split_at(n);
+        if n <= CHUNK {
+            let lines = lines.to_vec();
+            self.heard.drain(..n);
+            return lines;
+        }
+        // A copy of a large line would be one too many.
+        let mut next = Vec::with_capacity(CHUNK.max(rest.len()));
+        next.extend_from_slice(rest);
+        let mut lines = std::mem::replace(&mut self.heard, next);
+        lines.truncate(n);
+        lines
     }
 
     fn listen(&mut self, said: Option<&[u8]>) {
@@ -295,8 +328,8 @@ impl<'a> Life<'a> {
         let mut said = vec![0; CHUNK];
         let mut first = std::mem::take(&mut self.heard);
         let status = loop {
-            let lines = printed.add(&first);
-            self.print(&lines).await;
+            printed.add(&first);
+            self.print(printed.lines()).await;
             first.clear();
             tokio::select! {
                 read = self.stdout.read_buf(&mut first) => if !matches!(read, Ok(1..)) || printed.is_too_long() {
@@ -309,13 +342,13 @@ impl<'a> Life<'a> {
             }
         };
         first.append(&mut left_in(&self.stdout));
-        let mut lines = printed.add(&first);
-        lines.append(&mut printed.finish());
-        self.print(&lines).await;
+        printed.add(&first);
+        printed.finish();
+        self.print(printed.lines()).await;
         status
     }
 
-    async fn print(&self, lines: &[u8]) {
+    async fn print(&self, lines: &mut Vec<u8>) {
         if let Some(basket) = &self.terms.basket {
             basket.put(lines).await;
         }

@@ -14,7 +14,7 @@ fn outgoing(n: u64) -> Outgoing {
             identity: None,
         },
         source: Arc::default(),
-        line: bytes::Bytes::new(),
+        line: bytes::Bytes::from(vec![b'x'; usize::try_from(n % 7).unwrap()]),
     }
 }
 
@@ -225,6 +225,8 @@ fn each_event_is_stored_once_and_in_order_whatever_is_lost() {
                 accepted <= server.stored.len() as u64,
                 "accepted before it was stored"
             );
+            let held: usize = chain.entries.iter().map(Entry::bytes).sum();
+            assert_eq!(chain.bytes(), held, "seed {seed}");
             if accepted == total {
                 break;
             }
