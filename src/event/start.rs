@@ -29,9 +29,47 @@ pub enum StartError {
     /// A time or an age where a number will not do.
     #[error("'{0}' is neither a time such as 2026-11-23T10:00:00Z, nor an age such as 2h")]
     NoTime(String),
+    /// A number of another unit than a cursor's.
+    #[error("'{number}' looks like {unit} since 1970, and a cursor is in microseconds")]
+    Unit {
+        /// The number.
+        number: u64,
+        /// What it seems to count.
+        unit: &'static str,
+        /// What it would be in microseconds.
+        time_us: u64,
+    },
     /// A time before 1970.
     #[error("'{0}' lies before 1970")]
     TooEarly(String),
+}
+
+impl StartError {
+    /// What to write instead, where that can be told.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unit { time_us, .. } => {
+                Some(format!("write {time_us}, or {}", show_time(*time_us)))
+            }
+            Self::NoTime(text) => {
+                let time_us = time_of_digits(text)?;
+                Some(format!("if it is a time, write {}", show_time(time_us)))
+            }
+            Self::Unreadable(_) | Self::TooEarly(_) => None,
+        }
+    }
+}
+
+/// The time that so many digits most likely are: of seconds, milliseconds, microseconds or nanoseconds since 1970.
+fn time_of_digits(digits: &str) -> Option<u64> {
+    let number: u64 = digits.parse().ok()?;
+    match digits.len() {
+        10 => Some(number * 1_000_000),
+        13 => Some(number * 1000),
+        16 => Some(number),
+        19 => Some(number / 1000),
+        _ => None,
+    }
 }
 
 impl Start {
@@ -41,6 +79,18 @@ impl Start {
             let number: u64 = text
                 .parse()
                 .map_err(|_| StartError::Unreadable(without_address(text)))?;
+            let unit = match text.len() {
+                13 => Some("milliseconds"),
+                19 => Some("nanoseconds"),
+                _ => None,
+            };
+            if let (Some(unit), Some(time_us)) = (unit, time_of_digits(text)) {
+                return Err(StartError::Unit {
+                    number,
+                    unit,
+                    time_us,
+                });
+            }
             return Ok(if number < FIRST_TIME {
                 Self::Seq(number)
             } else {
@@ -133,6 +183,27 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(Start::parse(text, now()), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn a_number_of_another_unit_is_refused_with_the_right_one() {
+        for (text, unit) in [
+            ("1800000000000", "milliseconds"),
+            ("1800000000000000000", "nanoseconds"),
+        ] {
+            let error = Start::parse(text, now()).unwrap_err();
+            assert!(error.to_string().contains(unit), "{error}");
+            let hint = error.hint().unwrap();
+            assert_eq!(
+                hint,
+                "write 1800000000000000, or 2027-01-15T08:00:00.000000Z"
+            );
+        }
+        for text in ["1800000000", "1800000000000000", "1800000000000"] {
+            let hint = parse_time(text, now()).unwrap_err().hint().unwrap();
+            assert_eq!(hint, "if it is a time, write 2027-01-15T08:00:00.000000Z");
+        }
+        assert_eq!(parse_time("17", now()).unwrap_err().hint(), None);
     }
 
     #[test]

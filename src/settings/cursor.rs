@@ -5,10 +5,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{SettingsError, in_state_directory, roles, source::endpoints};
+use super::{SettingsError, beginning::place, in_state_directory, roles, source::endpoints};
 use crate::{
     cli::{CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
-    event::{Origin, Start, micros_since_1970, show_time},
+    event::{Origin, Start},
     source::jetstream::Endpoint,
 };
 
@@ -59,7 +59,7 @@ impl CursorSettings {
                 source,
                 files: FilesArgs { forget_files },
             }) => {
-                let start = start(&value, now)?;
+                let start = place(&value, now)?;
                 let origin = match source {
                     Some(source) => endpoints(&[source])?.first().map(Endpoint::origin),
                     None => None,
@@ -81,20 +81,5 @@ impl CursorSettings {
                 forget_files,
             },
         })
-    }
-}
-
-/// A beginning that a server can have something behind.
-fn start(value: &str, now: SystemTime) -> Result<Start, SettingsError> {
-    let start = Start::parse(value, now).map_err(|source| SettingsError::Start {
-        flag: "VALUE",
-        source,
-    })?;
-    match start {
-        Start::Seq(0) | Start::Time(0) => Err(SettingsError::Nothing(value.to_owned())),
-        Start::Time(time_us) if Some(time_us) > micros_since_1970(now) => {
-            Err(SettingsError::Future(show_time(time_us)))
-        }
-        start => Ok(start),
     }
 }

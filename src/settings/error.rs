@@ -102,8 +102,14 @@ pub(crate) enum SettingsError {
     NothingToInflate,
     #[error("--op speaks of commits, and --kind leaves them out")]
     OperationsWithoutCommits,
-    #[error("--until {until} is not after --since {since}")]
-    EndBeforeStart { until: String, since: String },
+    #[error("--until {until} is not after {flag} {from}")]
+    EndBeforeStart {
+        until: String,
+        flag: &'static str,
+        from: String,
+    },
+    #[error("--until {0} lies in the past, and the stream begins now")]
+    EndBeforeNow(String),
     #[error("--print0 is for stdout; a file gets one line an event")]
     Print0ToFile,
     #[error("--output: '{}'", path.display())]
@@ -180,6 +186,8 @@ impl SettingsError {
             Self::TooMany { .. } => Some("run several processes, each with a part of the accounts".to_owned()),
             Self::NoDid(_) => Some("write one DID a line; an empty list would mean every account".to_owned()),
             Self::Proxy(_) => Some("set it to http://HOST:PORT, or name the server in NO_PROXY".to_owned()),
+            Self::Start { source, .. } => source.hint(),
+            Self::EndBeforeNow(_) => Some("say where to begin with --since, or go on from a --cursor-file".to_owned()),
             Self::Future(_) => Some("to begin with what comes next, set it to 0s".to_owned()),
             Self::Nothing(_) => Some("give a time or an age; for all that a server has, an age such as 30d".to_owned()),
             Self::NothingToInflate => Some("leave one of the two off".to_owned()),

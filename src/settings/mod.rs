@@ -1,5 +1,6 @@
 //! From what was typed, and the environment, to what is to be done: every check across flags, and every default.
 
+mod beginning;
 mod cursor;
 mod error;
 mod exec;

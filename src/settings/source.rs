@@ -1,10 +1,6 @@
 //! Where events come from, and from which place on, from what was typed.
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 #[cfg(feature = "nats")]
 use super::stream as nats_stream;
@@ -12,7 +8,7 @@ use super::{SettingsError, filter::Wanted, serve, suffix};
 use crate::{
     address::without_secrets,
     cli::{ConnectionArgs, OnGapArg, StreamArgs},
-    event::{LineRules, Start, parse_time},
+    event::{LineRules, Start},
     serve::{Demo, Feed},
     source::{
         BadEventFile, OnGap,
@@ -193,29 +189,6 @@ fn resolve_connection(args: ConnectionArgs, wanted: Wanted) -> JetstreamSettings
         max_backoff,
         ..defaults
     }
-}
-
-pub(super) fn start(
-    since: Option<&str>,
-    cursor: Option<&str>,
-    now: SystemTime,
-) -> Result<Option<Start>, SettingsError> {
-    match (since, cursor) {
-        (Some(since), _) => Ok(Some(Start::Time(time("--since", since, now)?))),
-        (None, Some(cursor)) => {
-            Start::parse(cursor, now)
-                .map(Some)
-                .map_err(|source| SettingsError::Start {
-                    flag: "--cursor",
-                    source,
-                })
-        }
-        (None, None) => Ok(None),
-    }
-}
-
-pub(super) fn time(flag: &'static str, text: &str, now: SystemTime) -> Result<u64, SettingsError> {
-    parse_time(text, now).map_err(|source| SettingsError::Start { flag, source })
 }
 
 pub(super) fn endpoints(sources: &[String]) -> Result<Vec<Endpoint>, SettingsError> {

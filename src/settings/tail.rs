@@ -10,10 +10,13 @@ use std::{
 use super::nats::{self, Nats};
 use super::{
     Output, SettingsError, SourceSettings,
+    beginning::{beginning, end},
     filter::{Wanted, or_variable},
-    in_state_directory, roles,
+    in_state_directory,
+    output::is_stream,
+    roles,
     serve::allowed_hosts,
-    source::{Reading, start, time},
+    source::Reading,
 };
 #[cfg(feature = "nats")]
 use crate::cursor::KvCursorSettings;
@@ -106,8 +109,14 @@ impl TailSettings {
         });
         let (metrics, lag_alert) = watched(operation, &variable)?;
         let wanted = Wanted::resolve(filter, &variable)?;
-        let start = start(since.as_deref(), cursor.as_deref(), now)?;
-        let until_us = end(until.as_deref(), start, now)?;
+        let typed = beginning(since.as_deref(), cursor.as_deref(), now)?;
+        let start = typed.map(|typed| typed.start);
+        let is_kept = kept != Cursor::Nowhere
+            || stream.durable.is_some()
+            || output.output.as_deref().is_some_and(is_stream);
+        #[cfg(feature = "nats")]
+        let is_kept = is_kept || kv_cursor.cursor_kv.is_some();
+        let until_us = end(until.as_deref(), typed, is_kept, now)?;
         let sources = or_variable(source, "ROCKETMAN_SOURCE", &variable);
         let filter = wanted.filter(SourceSettings::is_shared_out(&sources));
         let hides_kinds = wanted.hides_kinds;
@@ -143,7 +152,7 @@ impl TailSettings {
             SourceSettings::resolve(&sources, reading, stream, connection, wanted, &variable)?;
         #[cfg(feature = "nats")]
         roles::of_streams(&source, &output, &kept)?;
-        let from = beginning(start, &kept, output.is_stream());
+        let from = from(start, &kept, output.is_stream());
         let introduction = introduction(&source.describe(), &filter, hides_kinds, &from);
         let pipeline = PipelineSettings {
             count,
@@ -184,25 +193,7 @@ fn watched(
     Ok((metrics, lag_alert))
 }
 
-/// The time before which the stream is to end.
-fn end(
-    until: Option<&str>,
-    start: Option<Start>,
-    now: SystemTime,
-) -> Result<Option<u64>, SettingsError> {
-    let until_us = until.map(|until| time("--until", until, now)).transpose()?;
-    if let (Some(until_us), Some(Start::Time(since_us))) = (until_us, start)
-        && until_us <= since_us
-    {
-        return Err(SettingsError::EndBeforeStart {
-            until: show_time(until_us),
-            since: show_time(since_us),
-        });
-    }
-    Ok(until_us)
-}
-
-fn beginning(start: Option<Start>, cursor: &Cursor, is_stream: bool) -> String {
+fn from(start: Option<Start>, cursor: &Cursor, is_stream: bool) -> String {
     match (start, cursor) {
         (Some(Start::Time(time_us)), _) => format!("from {}", show_time(time_us)),
         (Some(Start::Seq(seq)), _) => format!("from number {seq}"),

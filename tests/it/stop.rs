@@ -114,7 +114,7 @@ fn until_a_time_leaves_out_the_event_at_that_time() {
     // Event 40 is at exactly this moment.
     let until = "2026-09-21T14:13:20.040Z";
     let output = Rocketman::tail(&server.url())
-        .with("--until")
+        .with("--since 2026-09-21T14:13:20Z --until")
         .arg(until)
         .succeed();
     assert_eq!(output.lines(), (0..40).map(post).collect::<Vec<_>>());
@@ -125,10 +125,12 @@ fn until_a_time_leaves_out_the_event_at_that_time() {
 fn until_an_age_counts_back_from_the_start() {
     let server = Server::one(|request| {
         let mut connection = request.accept();
-        connection.send_all([post(at(-7200)), post(at(-3700)), post(at(-3500))]);
+        connection.send_all([post(at(-7190)), post(at(-3700)), post(at(-3500))]);
         connection.until_closed();
     });
-    let output = Rocketman::tail(&server.url()).with("--until 1h").succeed();
+    let output = Rocketman::tail(&server.url())
+        .with("--since 2h --until 1h")
+        .succeed();
     assert_eq!(output.lines().len(), 2, "{output:#?}");
 }
 

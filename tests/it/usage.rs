@@ -1,5 +1,6 @@
 //! What is refused before anything is read, since it would lose, overwrite or show what nobody meant.
 
+mod beginning;
 mod program;
 mod repeated;
 mod roles;

@@ -172,7 +172,10 @@ fn print0_ends_each_event_with_nul() {
 fn limits_end_the_stream_before_the_first_event_behind_them() {
     let cases = [
         ("-n 2", "the count is reached"),
-        ("--until 2026-09-21T14:13:20.002Z", "--until is reached"),
+        (
+            "--since 2026-09-21T14:13:20Z --until 2026-09-21T14:13:20.002Z",
+            "--until is reached",
+        ),
     ];
     for (flags, why) in cases {
         let output = three_posts(flags);

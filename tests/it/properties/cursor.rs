@@ -70,7 +70,10 @@ proptest! {
 
     #[test]
     fn a_number_that_is_typed_is_sent_as_it_is(number in any::<u64>()) {
-        let start = Start::parse(&number.to_string(), SystemTime::now());
+        let text = number.to_string();
+        // Those are milliseconds and nanoseconds.
+        prop_assume!(!matches!(text.len(), 13 | 19));
+        let start = Start::parse(&text, SystemTime::now());
         prop_assert_eq!(start.map(Start::as_number), Ok(number));
     }
 }
