@@ -3,6 +3,12 @@
 use std::{
     env,
     ffi::OsString,
+    fs::{self, File, Metadata},
+    io,
+    os::{
+        fd::AsFd,
+        unix::fs::{FileTypeExt, MetadataExt},
+    },
     path::{Path, PathBuf},
 };
 
@@ -60,6 +66,17 @@ impl Output {
         }
     }
 
+    /// What is to be said where nobody gets what is written to stdout. One that was closed is `/dev/null` here too.
+    pub(super) fn remark(&self) -> &'static str {
+        match self {
+            Self::Stdout { .. } if is_discarded() => "; stdout is /dev/null, and no event is kept",
+            Self::Exec { settings, .. } if settings.has_output && is_discarded() => {
+                "; stdout is /dev/null, and what programs print is not kept"
+            }
+            _ => "",
+        }
+    }
+
     /// Checks the flags of sinks against each other. No output file may be one of `reserved`. Nothing but a file of dead letters is opened.
     pub(super) fn resolve(
         args: OutputArgs,
@@ -103,4 +120,16 @@ impl Output {
         }
         Ok((output, LineRules { raw, validate }))
     }
+}
+
+/// Whether stdout is `/dev/null`.
+fn is_discarded() -> bool {
+    let device = |metadata: io::Result<Metadata>| {
+        let metadata = metadata.ok()?;
+        let is_device = metadata.file_type().is_char_device();
+        is_device.then(|| metadata.rdev())
+    };
+    let stdout = io::stdout().as_fd().try_clone_to_owned();
+    let stdout = device(stdout.and_then(|stdout| File::from(stdout).metadata()));
+    stdout.is_some() && stdout == device(fs::metadata("/dev/null"))
 }

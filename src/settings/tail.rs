@@ -153,7 +153,8 @@ impl TailSettings {
         #[cfg(feature = "nats")]
         roles::of_streams(&source, &output, &kept)?;
         let from = from(start, &kept, output.is_stream());
-        let introduction = introduction(&source.describe(), &filter, hides_kinds, &from);
+        let introduction =
+            introduction(&source.describe(), &filter, hides_kinds, &from) + output.remark();
         let pipeline = PipelineSettings {
             count,
             until_us,
