@@ -250,8 +250,8 @@ pub struct TailArgs {
     /// demo: is a stream of invented events, served and read within this process, without a network. demo:?rate=1000&seed=7
     /// says how many events there are in a second (or max) and which: the same seed gives the same events. It stands alone.
     ///
-    /// nats://HOST[:PORT][,HOST…]/STREAM?subject=FILTER is a stream of NATS JetStream, or what of it has these subjects; nats:STREAM
-    /// is one of the servers that the nats command is set up for. It stands alone. It is read by message numbers: --cursor N begins
+    /// nats://HOST[:PORT][,HOST…]/STREAM?subject=FILTER is a stream of NATS JetStream, or what of it has this subject, or one of
+    /// several (&subject=FILTER); nats:STREAM is one of the servers that the nats command is set up for. It stands alone. It is read by message numbers: --cursor N begins
     /// with message N, --cursor 0 with the first that there is, and without both and without a saved cursor with the next new one.
     /// With --exit-at-end it ends with the message that was the last when it began. Names and secrets come from the variables and
     /// contexts of the nats command, never from the address.

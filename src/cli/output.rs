@@ -21,7 +21,8 @@ pub struct OutputArgs {
     ///
     /// nats://HOST[:PORT]/STREAM?subject=PREFIX is a stream of NATS JetStream, or nats:STREAM one of the selected context; events are
     /// written below the subject PREFIX, or atproto. Each is in it exactly once, in order, and the stream itself says where to
-    /// go on, so that no cursor file is needed. Only one process may write to a stream.
+    /// go on, so that no cursor file is needed. Only one process may write to a stream. Messages of another stream keep subject,
+    /// headers and payload; with PREFIX their subjects are put below it.
     #[arg(
         short,
         long,

@@ -143,7 +143,8 @@ pub struct StreamArgs {
     ///
     /// An envelope is one line of JSON: seq, the message's number in the stream; subject; time, when it was stored; headers, each
     /// with a list of values; type, the number in the header reflex_type, 0 without that and null where it is no number; key, the
-    /// subject; and data, which is the payload where that is JSON, else a text, else in Base64, which encoding then says.
+    /// subject; and data, which is the payload where that is JSON, else a text, else in Base64, which encoding then says. Where the
+    /// output is a stream of NATS too, messages stay what they are, and become lines only with this flag.
     #[arg(
         long,
         value_name = "WHEN",

@@ -101,7 +101,7 @@ impl fmt::Display for Servers {
     }
 }
 
-/// A stream of a NATS server, and what of it: `nats://HOST[:PORT][,HOST…]/STREAM?subject=SUBJECT`, or `nats:STREAM` for the
+/// A stream of a NATS server, and what of it: `nats://HOST[:PORT][,HOST…]/STREAM?subject=SUBJECT[&subject=…]`, or `nats:STREAM` for the
 /// servers of the context.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamAddress {
@@ -109,8 +109,8 @@ pub struct StreamAddress {
     pub servers: Servers,
     /// The name of the stream.
     pub stream: String,
-    /// The subject: for a source a filter, for a sink a prefix.
-    pub subject: Option<String>,
+    /// The subjects: for a source filters, of which a message needs one, and for a sink a prefix.
+    pub subjects: Vec<String>,
     /// The context to use instead of the selected one.
     pub context: Option<String>,
 }
@@ -143,7 +143,10 @@ impl StreamAddress {
             "the address of a stream",
             "nats://HOST/STREAM?subject=SUBJECT, or nats:STREAM",
         )?;
-        let [subject, context] = parts.query(["subject", "context"], "subject and context")?;
+        let mut subjects: Vec<String> = Vec::new();
+        let mut context = Vec::new();
+        let places = [("subject", &mut subjects), ("context", &mut context)];
+        parts.query(places, "subject and context")?;
         let stream = parts.path;
         let is_name = (1..=LONGEST_NAME).contains(&stream.len())
             && stream
@@ -152,16 +155,14 @@ impl StreamAddress {
         if !is_name {
             return Err(AddressError::Stream(without_secrets(stream)));
         }
-        if let Some(subject) = &subject
-            && !is_subject(subject)
-        {
+        if let Some(subject) = subjects.iter().find(|subject| !is_subject(subject)) {
             return Err(AddressError::Subject(without_secrets(subject)));
         }
         Ok(Self {
             servers: parts.servers,
             stream: stream.to_owned(),
-            subject,
-            context,
+            subjects,
+            context: single("context", context)?,
         })
     }
 }
@@ -174,7 +175,8 @@ impl KeyAddress {
             "the address of a key",
             "nats://HOST/BUCKET/KEY, or nats:BUCKET/KEY",
         )?;
-        let [context] = parts.query(["context"], "context")?;
+        let mut context = Vec::new();
+        parts.query([("context", &mut context)], "context")?;
         let refused = || AddressError::Key(without_secrets(parts.path));
         let (bucket, key) = parts.path.split_once('/').ok_or_else(refused)?;
         let is_bucket = (1..=LONGEST_NAME - 3).contains(&bucket.len())
@@ -193,7 +195,7 @@ impl KeyAddress {
             servers: parts.servers,
             bucket: bucket.to_owned(),
             key: key.to_owned(),
-            context,
+            context: single("context", context)?,
         })
     }
 }
@@ -268,27 +270,37 @@ impl<'a> Parts<'a> {
         })
     }
 
-    /// The values of these parameters; there may be no others, and none twice.
+    /// Puts the values of these parameters into their places; there may be no others, and no value twice.
     fn query<const N: usize>(
         &self,
-        names: [&str; N],
+        places: [(&str, &mut Vec<String>); N],
         known: &'static str,
-    ) -> Result<[Option<String>; N], AddressError> {
-        let mut values = [const { None }; N];
+    ) -> Result<(), AddressError> {
+        let mut places = places;
         for (name, value) in form_urlencoded::parse(self.query.as_bytes()) {
-            let place = names.iter().position(|known| *known == name);
-            let value_place = place.and_then(|place| values.get_mut(place));
-            let Some(value_place) = value_place else {
+            let place = places.iter_mut().find(|(known, _)| *known == name);
+            let Some((_, values)) = place else {
                 return Err(AddressError::Unknown {
                     name: without_secrets(&name),
                     known,
                 });
             };
-            if value_place.replace(value.into_owned()).is_some() {
+            if values.iter().any(|known| *known == value) {
                 return Err(AddressError::Twice(without_secrets(&name)));
             }
+            values.push(value.into_owned());
         }
-        Ok(values)
+        Ok(())
+    }
+}
+
+/// The value of a parameter that has only one.
+fn single(name: &str, values: Vec<String>) -> Result<Option<String>, AddressError> {
+    let mut values = values.into_iter();
+    let value = values.next();
+    match values.next() {
+        None => Ok(value),
+        Some(_) => Err(AddressError::Twice(name.to_owned())),
     }
 }
 

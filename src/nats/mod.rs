@@ -7,6 +7,7 @@
 //! For those who come from rjet and reflex there is [`rjet`].
 
 mod address;
+mod carried;
 mod connect;
 mod context;
 mod error;
@@ -25,6 +26,7 @@ pub use self::{
     settings::{ContextLogin, Given, Login, NatsSettings, Secret},
 };
 pub(crate) use self::{
+    carried::{Carried, add_headers},
     insist::{AsNats, insist},
     request::RequestFailed,
     stored::{Stored, StoredMessage},

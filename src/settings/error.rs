@@ -168,6 +168,17 @@ pub(crate) enum SettingsError {
     #[error("--output: the subject '{0}' is a pattern, and events are written to subjects")]
     Wildcard(String),
     #[cfg(feature = "nats")]
+    #[error("--output: there is one subject that all others are written below")]
+    Prefixes,
+    #[cfg(feature = "nats")]
+    #[error(
+        "--partitions puts a number behind a prefix, and messages of a stream keep their subjects"
+    )]
+    NoPrefix,
+    #[cfg(feature = "nats")]
+    #[error("--create-stream: messages of a stream keep their subjects, and none is named")]
+    NoSubjects,
+    #[cfg(feature = "nats")]
     #[error("{0} is for an output to a stream of NATS")]
     NoStream(&'static str),
     #[error("--bad-events: cannot open '{}'", path.display())]
@@ -224,6 +235,10 @@ impl SettingsError {
             Self::ForCompressed("--checkpoint") => Some("other files are made durable at the pace of the cursor: --save-interval".to_owned()),
             #[cfg(feature = "nats")]
             Self::Wildcard(_) => Some("name the words that all subjects are to begin with: ?subject=atproto".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::NoPrefix => Some("put one before them: --output 'nats:STREAM?subject=PREFIX'".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::NoSubjects => Some("name them in the SOURCE (nats:STREAM?subject=SUBJECT), or a prefix before them in --output".to_owned()),
             #[cfg(feature = "nats")]
             Self::NoStream(_) => Some("write to one with --output nats://HOST/STREAM".to_owned()),
             _ => None,

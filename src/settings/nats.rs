@@ -97,16 +97,17 @@ impl<'a> Nats<'a> {
         }))
     }
 
-    /// The output, which is a stream of NATS if its address says so.
+    /// The output, which is a stream of NATS if its address says so. `carried` is the subjects of messages that go there as they are.
     pub(super) fn output(
         &self,
         address: Option<String>,
         output: Output,
         args: StreamSinkArgs,
         start_is_given: bool,
+        carried: Option<Vec<String>>,
     ) -> Result<Output, SettingsError> {
         if let Some(address) = address {
-            let sink = self.sink(&address, args, start_is_given)?;
+            let sink = self.sink(&address, args, start_is_given, carried)?;
             return Ok(Output::Nats(Box::new(sink)));
         }
         let meant_for_it = [
@@ -125,6 +126,7 @@ impl<'a> Nats<'a> {
         address: &str,
         args: StreamSinkArgs,
         start_is_given: bool,
+        carried: Option<Vec<String>>,
     ) -> Result<NatsSinkSettings, SettingsError> {
         let StreamSinkArgs {
             create_stream,
@@ -141,15 +143,27 @@ impl<'a> Nats<'a> {
         let StreamAddress {
             servers,
             stream,
-            subject,
+            subjects,
             context,
         } = StreamAddress::parse(address).map_err(NatsError::from)?;
-        if let Some(subject) = &subject
-            && subject.contains(['*', '>'])
-        {
-            return Err(SettingsError::Wildcard(subject.escape_debug().to_string()));
+        let prefix = match &subjects[..] {
+            [] => None,
+            [subject] if subject.contains(['*', '>']) => {
+                return Err(SettingsError::Wildcard(subject.escape_debug().to_string()));
+            }
+            [subject] => Some(subject.clone()),
+            [..] => return Err(SettingsError::Prefixes),
+        };
+        if carried.is_some() && prefix.is_none() && partitions.is_some() {
+            return Err(SettingsError::NoPrefix);
+        }
+        let is_carried = carried.is_some();
+        let subjects = carried.filter(|_| prefix.is_none()).unwrap_or_default();
+        if is_carried && prefix.is_none() && create_stream && subjects.is_empty() {
+            return Err(SettingsError::NoSubjects);
         }
         let plan = StreamPlan {
+            subjects,
             in_memory: stream_storage == StorageArg::Memory,
             replicas: stream_replicas.get(),
             max_age: stream_max_age,
@@ -160,7 +174,12 @@ impl<'a> Nats<'a> {
         };
         let defaults = NatsSinkSettings::new(self.settings(&servers, context.as_deref())?, stream);
         Ok(NatsSinkSettings {
-            prefix: subject.unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
+            prefix: match prefix {
+                Some(prefix) => prefix,
+                None if is_carried => String::new(),
+                None => DEFAULT_PREFIX.to_owned(),
+            },
+            carried: is_carried,
             partitions,
             create: create_stream.then_some(plan),
             window: publish_window.unwrap_or(defaults.window),

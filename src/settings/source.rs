@@ -41,6 +41,9 @@ pub(super) struct Reading {
     /// Who you are on NATS.
     #[cfg(feature = "nats")]
     pub(super) given: Given,
+    /// Messages of NATS go into another stream as they are.
+    #[cfg(feature = "nats")]
+    pub(super) is_carried: bool,
 }
 
 impl SourceSettings {
@@ -86,6 +89,8 @@ impl SourceSettings {
             bad_events,
             #[cfg(feature = "nats")]
                 given: _,
+            #[cfg(feature = "nats")]
+                is_carried: _,
         } = reading;
         if connection.no_compress && connection.threads > 1 {
             return Err(SettingsError::NothingToInflate);

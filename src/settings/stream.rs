@@ -47,6 +47,7 @@ pub(super) fn resolve(
         return Err(SettingsError::Durable(without_secrets(name)));
     }
     let enveloping = match envelope {
+        None if reading.is_carried => Enveloping::Carried,
         None | Some(EnvelopeArg::Auto) => Enveloping::Auto,
         Some(EnvelopeArg::Always) => Enveloping::Always,
         Some(EnvelopeArg::Never) => Enveloping::Never,
@@ -63,6 +64,7 @@ pub(super) fn resolve(
         rules,
         bad_events,
         given,
+        is_carried: _,
     } = reading;
     let nats = Nats::new(&given, &connection, variable);
     let ConnectionArgs {
@@ -88,15 +90,14 @@ pub(super) fn resolve(
     let StreamAddress {
         servers,
         stream,
-        subject,
+        subjects,
         context,
     } = StreamAddress::parse(address).map_err(NatsError::from)?;
-    let subject = subject
-        .map(|subject| of_shard(&subject, wanted.shard))
-        .transpose()?;
+    let of_shard = |subject: &String| of_shard(subject, wanted.shard);
+    let subjects = subjects.iter().map(of_shard).collect::<Result<_, _>>()?;
     let settings = nats.settings(&servers, context.as_deref())?;
     Ok(NatsSourceSettings {
-        subjects: subject.into_iter().collect(),
+        subjects,
         start,
         rewind,
         exit_at_end,
@@ -143,6 +144,18 @@ fn is_name(name: &str) -> bool {
         && name
             .chars()
             .all(|c| !c.is_whitespace() && !c.is_control() && !"./\\*>".contains(c))
+}
+
+/// The subjects of the messages that are carried as they are into another stream; `None` where they are made into lines.
+pub(super) fn carried_subjects(sources: &[String], stream: &StreamArgs) -> Option<Vec<String>> {
+    let [address] = sources else { return None };
+    if stream.envelope.is_some() || !StreamAddress::is_meant(address) {
+        return None;
+    }
+    // What is wrong with it is told where the source is resolved.
+    let subjects = StreamAddress::parse(address).map_or_else(|_| Vec::new(), |of| of.subjects);
+    let subjects = subjects.iter().map(|subject| subject.replace(SHARD, "*"));
+    Some(subjects.collect())
 }
 
 /// What is read, in words.

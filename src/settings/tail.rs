@@ -6,8 +6,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-#[cfg(feature = "nats")]
-use super::nats::{self, Nats};
 use super::{
     Output, SettingsError, SourceSettings,
     beginning::{beginning, end},
@@ -17,6 +15,11 @@ use super::{
     roles,
     serve::allowed_hosts,
     source::Reading,
+};
+#[cfg(feature = "nats")]
+use super::{
+    nats::{self, Nats},
+    stream::carried_subjects,
 };
 #[cfg(feature = "nats")]
 use crate::cursor::KvCursorSettings;
@@ -126,9 +129,13 @@ impl TailSettings {
         let address = super::output::take_address(&mut output)?;
         let (output, rules) = Output::resolve(output, &files, exec, reserved)?;
         #[cfg(feature = "nats")]
+        let carried = carried_subjects(&sources, &stream).filter(|_| address.is_some());
+        #[cfg(feature = "nats")]
+        let is_carried = carried.is_some();
+        #[cfg(feature = "nats")]
         let (output, kept) = {
             let nats = Nats::new(&given, &connection, &variable);
-            let output = nats.output(address, output, stream_sink, start.is_some())?;
+            let output = nats.output(address, output, stream_sink, start.is_some(), carried)?;
             let key = nats.cursor(kv_cursor)?;
             (output, key.map_or(kept, |key| Cursor::Kv(Box::new(key))))
         };
@@ -147,6 +154,8 @@ impl TailSettings {
             bad_events,
             #[cfg(feature = "nats")]
             given,
+            #[cfg(feature = "nats")]
+            is_carried,
         };
         let source =
             SourceSettings::resolve(&sources, reading, stream, connection, wanted, &variable)?;

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod connection;
+mod copies;
 mod cursor;
 mod hostile;
 mod login;

@@ -4,36 +4,34 @@ fn stream(text: &str) -> Result<String, AddressError> {
     let StreamAddress {
         servers,
         stream,
-        subject,
+        subjects,
         context,
     } = StreamAddress::parse(text)?;
-    Ok(format!("{servers} {stream} {subject:?} {context:?}"))
+    Ok(format!("{servers} {stream} {subjects:?} {context:?}"))
 }
 
 #[test]
 fn streams_are_read_as_the_grammar_says() {
     for (text, expected) in [
-        ("nats://h/S", "nats://h:4222 S None None"),
+        ("nats://h/S", "nats://h:4222 S [] None"),
         (
             "nats://h:4222/S?subject=a.b",
-            "nats://h:4222 S Some(\"a.b\") None",
+            "nats://h:4222 S [\"a.b\"] None",
         ),
+        ("tls://h/S?subject=a.%3E", "tls://h:4222 S [\"a.>\"] None"),
         (
-            "tls://h/S?subject=a.%3E",
-            "tls://h:4222 S Some(\"a.>\") None",
+            "nats:S?subject=a&context=c&subject=b.*",
+            "nats: S [\"a\", \"b.*\"] Some(\"c\")",
         ),
-        ("ws://h/S", "ws://h:80 S None None"),
-        ("nats+wss://h/S", "wss://h:443 S None None"),
-        (
-            "nats://a,b:5000/S",
-            "nats://a:4222,nats://b:5000 S None None",
-        ),
+        ("ws://h/S", "ws://h:80 S [] None"),
+        ("nats+wss://h/S", "wss://h:443 S [] None"),
+        ("nats://a,b:5000/S", "nats://a:4222,nats://b:5000 S [] None"),
         (
             "nats://a,tls://[::1]:7/S",
-            "nats://a:4222,tls://[::1]:7 S None None",
+            "nats://a:4222,tls://[::1]:7 S [] None",
         ),
-        ("nats:S?context=west", "nats: S None Some(\"west\")"),
-        ("nats:S", "nats: S None None"),
+        ("nats:S?context=west", "nats: S [] Some(\"west\")"),
+        ("nats:S", "nats: S [] None"),
     ] {
         assert_eq!(stream(text).as_deref(), Ok(expected), "{text}");
     }
@@ -60,7 +58,9 @@ fn what_is_no_stream_is_refused() {
         "nats://h/S?subject=a..b",
         "nats://h/S?subject=a%20b",
         "nats://h/S?subject=a%00",
-        "nats://h/S?subject=a&subject=b",
+        "nats://h/S?subject=a&subject=a",
+        "nats://h/S?subject=a&subject=",
+        "nats://h/S?context=a&context=b",
         "nats://h/S?password=x",
         "nats://a,ws://b/S",
         "nats://,/S",

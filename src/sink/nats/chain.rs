@@ -62,7 +62,7 @@ impl Entry {
 
     fn bytes(&self) -> usize {
         match self {
-            Self::Event(outgoing) => outgoing.line.len(),
+            Self::Event(outgoing) => outgoing.len(),
             Self::Repeat => 0,
         }
     }
@@ -138,7 +138,7 @@ impl Chain {
     }
 
     pub(super) fn push(&mut self, outgoing: Outgoing) {
-        self.bytes += outgoing.line.len();
+        self.bytes += outgoing.len();
         self.entries.push_back(Entry::Event(outgoing));
     }
 

@@ -6,9 +6,10 @@ use std::{num::NonZeroU32, sync::Arc};
 use async_nats::{HeaderMap, HeaderName, HeaderValue, Subject};
 use bytes::Bytes;
 
+use super::NatsSinkSettings;
 use crate::{
     event::{Event, Identity, Kind, Origin, Point, Position},
-    nats::StoredMessage,
+    nats::{Carried, StoredMessage, add_headers},
     shard,
 };
 
@@ -55,8 +56,17 @@ pub(super) struct Outgoing {
     pub(super) point: Point,
     /// The stream it came from.
     pub(super) source: Arc<Source>,
-    /// Its line, which shares the memory of its batch's.
-    pub(super) line: Bytes,
+    /// The headers that it had there, where it is a message of another stream.
+    pub(super) headers: Bytes,
+    /// Its payload, which shares the memory of its batch's lines.
+    pub(super) payload: Bytes,
+}
+
+impl Outgoing {
+    /// The bytes that it brings with it.
+    pub(super) fn len(&self) -> usize {
+        self.headers.len() + self.payload.len()
+    }
 }
 
 /// What is the same for all messages of a sink.
@@ -66,20 +76,17 @@ pub(super) struct Form {
     writer: HeaderValue,
     prefix: String,
     partitions: Option<NonZeroU32>,
+    is_carried: bool,
 }
 
 impl Form {
-    pub(super) fn new(
-        stream: &str,
-        prefix: &str,
-        partitions: Option<NonZeroU32>,
-        writer: &str,
-    ) -> Self {
+    pub(super) fn new(settings: &NatsSinkSettings, writer: &str) -> Self {
         Self {
-            stream: HeaderValue::from(stream),
+            stream: HeaderValue::from(settings.stream.as_str()),
             writer: HeaderValue::from(writer),
-            prefix: prefix.to_owned(),
-            partitions,
+            prefix: settings.prefix.clone(),
+            partitions: settings.partitions,
+            is_carried: settings.carried,
         }
     }
 
@@ -87,15 +94,70 @@ impl Form {
         &self.prefix
     }
 
-    /// `PREFIX[.PARTITION].KIND[.OPERATION.COLLECTION]`.
-    pub(super) fn subject(&self, event: &Event<'_>) -> Subject {
+    /// Whether what the server says this user may not do is to write such messages.
+    pub(super) fn is_forbidden_by(&self, answer: &str) -> bool {
+        if self.keeps_subjects() {
+            return answer.contains("for Publish to");
+        }
+        answer.contains(&self.prefix)
+    }
+
+    /// Whether messages keep the subjects that they had, so that nobody knows them beforehand.
+    pub(super) fn keeps_subjects(&self) -> bool {
+        self.is_carried && self.prefix.is_empty()
+    }
+
+    /// What becomes of an event; `line` is that of the event.
+    pub(super) fn outgoing(
+        &self,
+        event: &Event<'_>,
+        line: Bytes,
+        source: &Arc<Source>,
+    ) -> Outgoing {
+        let (subject, headers, payload) = match Carried::parse(&line).filter(|_| self.is_carried) {
+            None => (self.subject(event), Bytes::new(), line),
+            Some(carried) => (
+                self.below_prefix(event, carried.subject),
+                line.slice_ref(carried.headers),
+                line.slice_ref(carried.payload),
+            ),
+        };
+        Outgoing {
+            id: identity(event),
+            subject,
+            key: key(event),
+            point: *event.point(),
+            source: Arc::clone(source),
+            headers,
+            payload,
+        }
+    }
+
+    /// `[PREFIX.[PARTITION.]]SUBJECT`.
+    fn below_prefix(&self, event: &Event<'_>, subject: &str) -> Subject {
+        if self.prefix.is_empty() {
+            return Subject::from(subject);
+        }
+        let mut whole = self.start(event.key());
+        whole.push_str(subject);
+        Subject::from(whole)
+    }
+
+    /// `PREFIX.[PARTITION.]`
+    fn start(&self, key: &str) -> String {
         let mut subject = String::with_capacity(self.prefix.len() + 64);
         subject.push_str(&self.prefix);
         if let Some(partitions) = self.partitions {
             subject.push('.');
-            subject.push_str(&shard::partition(event.did(), partitions).to_string());
+            subject.push_str(&shard::partition(key, partitions).to_string());
         }
         subject.push('.');
+        subject
+    }
+
+    /// `PREFIX.[PARTITION.]KIND[.OPERATION.COLLECTION]`.
+    fn subject(&self, event: &Event<'_>) -> Subject {
+        let mut subject = self.start(event.did());
         subject.push_str(event.kind().as_str());
         if event.kind() == Kind::Commit {
             subject.push('.');
@@ -121,6 +183,7 @@ impl Form {
         headers.insert(CURSOR, cursor(&outgoing.point, &outgoing.source));
         headers.insert(SOURCE, &*outgoing.source.name);
         headers.insert(WRITER, self.writer.clone());
+        add_headers(&mut headers, &outgoing.headers);
         if !outgoing.key.is_empty() {
             headers.insert(KEY, &*outgoing.key);
         }
@@ -147,7 +210,7 @@ impl Source {
 }
 
 /// The account as a header can carry it.
-pub(super) fn key(event: &Event<'_>) -> Box<str> {
+fn key(event: &Event<'_>) -> Box<str> {
     let did = event.did();
     if did.len() > LONGEST_KEY {
         return "".into();
@@ -263,7 +326,10 @@ mod tests {
     use data_encoding::BASE64;
 
     use super::*;
-    use crate::event::{Batch, LineRules};
+    use crate::{
+        event::{Batch, LineRules},
+        nats::NatsSettings,
+    };
 
     fn event(line: &str, look: impl FnOnce(&Event<'_>)) {
         let mut batch = Batch::new();
@@ -278,7 +344,16 @@ mod tests {
     }
 
     fn form() -> Form {
-        Form::new("S", "at", None, "w")
+        partitioned(None)
+    }
+
+    fn partitioned(partitions: Option<NonZeroU32>) -> Form {
+        let settings = NatsSinkSettings {
+            prefix: "at".to_owned(),
+            partitions,
+            ..NatsSinkSettings::new(NatsSettings::default(), "S")
+        };
+        Form::new(&settings, "w")
     }
 
     #[test]
@@ -334,7 +409,7 @@ mod tests {
 
     #[test]
     fn a_partition_comes_behind_the_prefix_and_is_that_of_the_shard() {
-        let form = Form::new("S", "at", NonZeroU32::new(4), "w");
+        let form = partitioned(NonZeroU32::new(4));
         event(
             r#"{"did":"did:plc:a","time_us":5,"kind":"identity"}"#,
             |event| {
@@ -362,14 +437,8 @@ mod tests {
                 .contains("cursor")
                 .then(|| "2026-11-25T00:00:00Z".to_owned());
             event(line, |event| {
-                let outgoing = Outgoing {
-                    id: identity(event),
-                    subject: form.subject(event),
-                    key: key(event),
-                    point: *event.point(),
-                    source: Arc::new(Source::of(&origin)),
-                    line: Bytes::new(),
-                };
+                let source = Arc::new(Source::of(&origin));
+                let outgoing = form.outgoing(event, Bytes::new(), &source);
                 let headers = form.headers(&outgoing, Link::Sequence(4));
                 let mut lines = vec!["NATS/1.0".to_owned()];
                 for (name, values) in headers.iter() {

@@ -35,8 +35,11 @@ pub struct NatsSinkSettings {
     pub nats: NatsSettings,
     /// The stream.
     pub stream: String,
-    /// What the subjects of events begin with.
+    /// What the subjects of events begin with. Where messages of another stream keep theirs, it may be empty.
     pub prefix: String,
+    /// What comes is messages of another stream, as a source yields them by [`Enveloping::Carried`](crate::source::nats::Enveloping): each
+    /// keeps subject, headers and payload. A prefix is put before their subjects.
+    pub carried: bool,
     /// Put a partition of so many into the subject, by account.
     pub partitions: Option<NonZeroU32>,
     /// Make the stream like this if it is not there.
@@ -54,6 +57,7 @@ impl NatsSinkSettings {
             nats,
             stream: stream.into(),
             prefix: DEFAULT_PREFIX.to_owned(),
+            carried: false,
             partitions: None,
             create: None,
             window: const { NonZeroUsize::new(1024).unwrap() },
@@ -113,15 +117,18 @@ impl Sink for NatsSink {
         let NatsSinkSettings {
             nats,
             stream: name,
-            prefix,
-            partitions,
             create,
             window,
             start_is_given,
+            ..
         } = &self.settings;
+        let id: String = std::iter::repeat_with(fastrand::alphanumeric)
+            .take(8)
+            .collect();
+        let form = Form::new(&self.settings, &id);
         let connection = Connection::open(nats).await?;
         let (info, tail) = insist(nats, || async {
-            let info = stream::open(&connection, name, prefix, create.as_ref()).await?;
+            let info = stream::open(&connection, name, &form, create.as_ref()).await?;
             let tail = stream::tail(&connection, name, &info).await?;
             Ok::<_, SinkError>((info, tail))
         })
@@ -141,10 +148,6 @@ impl Sink for NatsSink {
             0 => Vec::new(),
             _ => stream::recent(&connection, name, &info).await,
         };
-        let id: String = std::iter::repeat_with(fastrand::alphanumeric)
-            .take(8)
-            .collect();
-        let form = Form::new(name, prefix, *partitions, &id);
         let sizes = (window.get(), nats.request_timeout);
         let mut writer = Writer::start(connection, info, &tail, form, id, sizes).await?;
         writer.know(recent);

@@ -4,15 +4,19 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
 use futures_util::StreamExt;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::{StreamError, message::Tail};
+use super::{
+    StreamError,
+    message::{Form, Tail},
+};
 use crate::{
     error::printable,
-    event::Identity,
+    event::{Identity, Origin},
     nats::{Connection, NatsError, RequestFailed, Stored},
     sink::SinkError,
 };
@@ -25,6 +29,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How a stream is made that is not there. The defaults are those of rjet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamPlan {
+    /// Which subjects it takes; all below the sink's prefix where none is named.
+    pub subjects: Vec<String>,
     /// In memory, and not in files.
     pub in_memory: bool,
     /// On how many servers of a cluster it is kept.
@@ -44,6 +50,7 @@ pub struct StreamPlan {
 impl Default for StreamPlan {
     fn default() -> Self {
         Self {
+            subjects: Vec::new(),
             in_memory: false,
             replicas: 1,
             max_age: 180 * DAY,
@@ -64,7 +71,10 @@ impl StreamPlan {
             description: Some(
                 "Events of the atproto record stream, written by rocketman".to_owned(),
             ),
-            subjects: vec![format!("{prefix}.>")],
+            subjects: match &self.subjects[..] {
+                [] => vec![format!("{prefix}.>")],
+                subjects => subjects.to_vec(),
+            },
             storage: if self.in_memory {
                 StorageType::Memory
             } else {
@@ -95,7 +105,7 @@ impl StreamPlan {
 pub(super) async fn open(
     connection: &Connection,
     stream: &str,
-    prefix: &str,
+    form: &Form,
     plan: Option<&StreamPlan>,
 ) -> Result<Info, SinkError> {
     let info = match (connection.stream_info(stream).await, plan) {
@@ -104,18 +114,19 @@ pub(super) async fn open(
             connection
                 .request::<Info>(
                     &format!("STREAM.CREATE.{stream}"),
-                    &plan.config(stream, prefix),
+                    &plan.config(stream, form.prefix()),
                 )
                 .await
                 .map_err(|failed| connection.failed(failed, &action))?
         }
         (info, _) => info?,
     };
-    check(&info.config, prefix)?;
+    check(&info.config, form)?;
     Ok(info)
 }
 
-fn check(config: &Config, prefix: &str) -> Result<(), StreamError> {
+fn check(config: &Config, form: &Form) -> Result<(), StreamError> {
+    let prefix = form.prefix();
     let unfit = |why: &str, hint: &str| {
         Err(StreamError::Unfit {
             stream: printable(&config.name),
@@ -146,11 +157,8 @@ fn check(config: &Config, prefix: &str) -> Result<(), StreamError> {
             "have it acknowledge: nats stream edit --ack",
         );
     }
-    if !config
-        .subjects
-        .iter()
-        .any(|subject| covers(subject, prefix))
-    {
+    let is_covered = |subject: &String| covers(subject, prefix);
+    if !form.keeps_subjects() && !config.subjects.iter().any(is_covered) {
         let subjects = printable(&config.subjects.join(", "));
         let prefix = printable(prefix);
         return Err(StreamError::Unfit {
@@ -176,6 +184,27 @@ fn covers(subject: &str, prefix: &str) -> bool {
         }
     }
     words.next() == Some(">") && words.next().is_none()
+}
+
+/// Whether a stream's subject takes this one.
+pub(super) fn takes(pattern: &str, subject: &str) -> bool {
+    let mut words = subject.split('.');
+    for word in pattern.split('.') {
+        match words.next() {
+            Some(_) if word == ">" => return true,
+            Some(own) if word == "*" || own == word => {}
+            _ => return false,
+        }
+    }
+    words.next().is_none()
+}
+
+/// Whether it is this stream that events come from.
+pub(super) fn is_origin(info: &Info, origin: &Origin) -> bool {
+    let created = Timestamp::from_nanosecond(info.created.unix_timestamp_nanos());
+    let instance = created.map(|created| format!("{created:.9}")).ok();
+    let name = origin.host.rsplit('/').next();
+    &*origin.source == "nats" && name == Some(&*info.config.name) && instance == origin.instance
 }
 
 /// The last message.
@@ -285,6 +314,7 @@ mod tests {
     use async_nats::jetstream::stream::Source;
 
     use super::*;
+    use crate::{nats::NatsSettings, sink::nats::NatsSinkSettings};
 
     #[test]
     fn a_subject_covers_a_prefix_when_it_takes_everything_below_it() {
@@ -305,13 +335,39 @@ mod tests {
     }
 
     #[test]
+    fn a_subject_takes_what_servers_take_by_it() {
+        for (pattern, subject, expected) in [
+            ("a.b", "a.b", true),
+            ("a.b", "a.b.c", false),
+            ("a.*", "a.b", true),
+            ("a.*", "a", false),
+            ("a.>", "a.b.c", true),
+            ("a.>", "a", false),
+            (">", "a", true),
+            ("*.b", "a.c", false),
+        ] {
+            assert_eq!(takes(pattern, subject), expected, "{pattern} {subject}");
+        }
+    }
+
+    #[test]
     fn a_stream_that_cannot_keep_the_promise_is_refused_in_words() {
         let fit = StreamPlan::default().config("S", "at");
-        assert!(check(&fit, "at").is_ok());
+        let form = |prefix: &str, carried| {
+            let settings = NatsSinkSettings {
+                prefix: prefix.to_owned(),
+                carried,
+                ..NatsSinkSettings::new(NatsSettings::default(), "S")
+            };
+            Form::new(&settings, "w")
+        };
+        assert!(check(&fit, &form("at", false)).is_ok());
+        assert!(check(&fit, &form("", true)).is_ok());
+        assert!(check(&fit, &form("b", true)).is_err());
         let changed = |change: fn(&mut Config)| {
             let mut config = fit.clone();
             change(&mut config);
-            let error = check(&config, "at").unwrap_err();
+            let error = check(&config, &form("at", false)).unwrap_err();
             format!("{error}\n{}", error.hint().unwrap())
         };
         for (told, word) in [

@@ -134,7 +134,7 @@ impl Writer {
     /// Takes the events of a batch and sends them; waits while the window is full.
     pub(super) async fn take(&mut self, batch: &mut Batch) -> Result<(), SinkError> {
         if let Some(origin) = batch.origin() {
-            self.set_source(origin);
+            self.set_source(origin)?;
         }
         // One copy for all of them: the batch's own memory is used again.
         let lines = Bytes::copy_from_slice(batch.lines());
@@ -161,14 +161,8 @@ impl Writer {
                     self.ledger.accept(accepted);
                     continue;
                 }
-                self.chain.push(Outgoing {
-                    id,
-                    subject: self.form.subject(&event),
-                    key: message::key(&event),
-                    point: *event.point(),
-                    source: Arc::clone(&self.source),
-                    line,
-                });
+                let outgoing = self.form.outgoing(&event, line, &self.source);
+                self.chain.push(outgoing);
             }
             batch.take(n);
             self.send().await?;
@@ -177,11 +171,19 @@ impl Writer {
         Ok(())
     }
 
-    fn set_source(&mut self, origin: &Origin) {
+    fn set_source(&mut self, origin: &Origin) -> Result<(), StreamError> {
         let source = Source::of(origin);
         if source != *self.source {
+            if stream::is_origin(&self.info, origin) {
+                return Err(StreamError::Unfit {
+                    stream: printable(&self.stream),
+                    why: "is what is read, so that it would be copied for ever".to_owned(),
+                    hint: "write to another stream".to_owned(),
+                });
+            }
             self.source = Arc::new(source);
         }
+        Ok(())
     }
 
     /// Waits for the next thing that happens, and sees to it.
@@ -221,7 +223,7 @@ impl Writer {
         }) = self.chain.next()
         {
             let headers = self.form.headers(outgoing, link);
-            let (subject, line) = (outgoing.subject.clone(), outgoing.line.clone());
+            let (subject, line) = (outgoing.subject.clone(), outgoing.payload.clone());
             let client = self.connection.client();
             let published = match reply {
                 Some((generation, number)) => {
@@ -279,7 +281,7 @@ impl Writer {
                 .forbidden
                 .map(|(_, answer)| answer)
                 .unwrap_or_default();
-            if answer.contains(self.form.prefix()) || answer.contains(&*self.inbox) {
+            if self.form.is_forbidden_by(&answer) || answer.contains(&*self.inbox) {
                 let servers = self.connection.servers().to_owned();
                 return Err(NatsError::Forbidden { servers, answer }.into());
             }
@@ -335,7 +337,7 @@ impl Writer {
     }
 
     async fn read_tail(&self) -> Result<(Info, Tail), SinkError> {
-        let info = stream::open(&self.connection, &self.stream, self.form.prefix(), None).await?;
+        let info = stream::open(&self.connection, &self.stream, &self.form, None).await?;
         let tail = stream::tail(&self.connection, &self.stream, &info).await?;
         Ok((info, tail))
     }

@@ -11,7 +11,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::delivery::Delivery;
-use crate::event::{BadEvent, Batch, Envelope, Identity, Kind, LineRules, Point, Span, tidy};
+use crate::{
+    event::{BadEvent, Batch, Envelope, Identity, Kind, LineRules, Point, Span, tidy},
+    nats::Carried,
+};
 
 /// The header that holds the type of an event, as a number.
 pub(super) const TYPE_HEADER: &str = "reflex_type";
@@ -26,6 +29,8 @@ pub enum Enveloping {
     Auto,
     /// No message: each payload is a line.
     Never,
+    /// No message: each goes as it is into a [stream](crate::sink::nats::NatsSinkSettings::carried), and is of no use to any other sink.
+    Carried,
 }
 
 /// A message in its envelope, for those who parse lines: `event.parse::<Enveloped<Order>>()`.
@@ -89,6 +94,9 @@ impl<'a> Message<'a> {
         enveloping: Enveloping,
         rules: LineRules,
     ) -> Result<Envelope, BadEvent> {
+        if enveloping == Enveloping::Carried {
+            return Ok(self.carry(batch, rules));
+        }
         let start = batch.buffer().len();
         if enveloping != Enveloping::Always && self.may_be_event() {
             batch.buffer().extend_from_slice(self.payload);
@@ -105,9 +113,43 @@ impl<'a> Message<'a> {
         }
         match enveloping {
             Enveloping::Never => self.write_payload(batch.buffer(), rules)?,
-            Enveloping::Always | Enveloping::Auto => self.wrap(batch.buffer(), rules),
+            Enveloping::Always | Enveloping::Auto | Enveloping::Carried => {
+                self.wrap(batch.buffer(), rules);
+            }
         }
         Ok(self.envelope(batch.add_name(self.subject)))
+    }
+
+    /// Writes it as it is. What an event says of itself is for filters; which message it is, its number says, so that the copy has
+    /// each one of them.
+    fn carry(&self, batch: &mut Batch, rules: LineRules) -> Envelope {
+        let start = batch.buffer().len();
+        Carried::write_head(batch.buffer(), self.subject, self.headers);
+        let payload = batch.buffer().len();
+        batch.buffer().extend_from_slice(self.payload);
+        let of_message = self.envelope(Span::default());
+        if self.may_be_event() {
+            let rules = LineRules { raw: true, ..rules };
+            if let Ok(event) = batch.read(payload, rules) {
+                let by = payload - start;
+                let mut point = of_message.point;
+                if event.point.time_us > 0 {
+                    point.time_us = event.point.time_us;
+                }
+                return Envelope {
+                    did: event.did.shifted(by),
+                    collection: event.collection.shifted(by),
+                    rkey: event.rkey.shifted(by),
+                    rev: event.rev.shifted(by),
+                    point,
+                    ..event
+                };
+            }
+        }
+        Envelope {
+            rkey: batch.add_name(self.subject),
+            ..of_message
+        }
     }
 
     /// What a message is that is no event of a Jetstream: of no account, of another kind, and with its subject for a key.
@@ -346,6 +388,36 @@ mod tests {
         message.headers = Some(&headers);
         let (line, _) = written(&message, Enveloping::Auto).unwrap();
         assert!(line.contains(r#""type":null,"#), "{line}");
+    }
+
+    #[test]
+    fn a_carried_message_keeps_its_bytes_and_what_a_filter_looks_at() {
+        let mut headers = HeaderMap::new();
+        headers.insert("reflex_type", "7");
+        let broken = EVENT.replacen(",\"kind\"", ",\r\n \"kind\"", 1) + "\r\n";
+        for payload in [EVENT, &broken, "plain\ntext", ""] {
+            let mut message = message(payload.as_bytes());
+            message.headers = Some(&headers);
+            let mut batch = Batch::new();
+            batch.push(EVENT.as_bytes(), LineRules::default()).unwrap();
+            let start = batch.buffer().len();
+            let rules = LineRules::default();
+            let envelope = message.write(&mut batch, Enveloping::Carried, rules);
+            batch.keep(start, envelope.unwrap());
+            let event = batch.events().nth(1).unwrap();
+            let carried = Carried::parse(event.line()).unwrap();
+            assert_eq!(carried.payload, payload.as_bytes());
+            assert_eq!(carried.subject, "orders.new");
+            assert_eq!(carried.headers, b"reflex_type: 7\r\n");
+            let identity = Identity::of_message(9, payload.as_bytes());
+            assert_eq!(event.point().identity, Some(identity));
+            if payload.starts_with('{') {
+                assert_eq!((event.did(), event.collection()), ("did:plc:a", "c.d.e"));
+                assert_eq!((event.rkey(), event.time_us()), ("k", 5));
+            } else {
+                assert_eq!((event.kind(), event.key()), (Kind::Other, "orders.new"));
+            }
+        }
     }
 
     #[test]

@@ -345,15 +345,15 @@ impl Running {
         kill_process(self.pid(), signal).unwrap();
     }
 
-    /// kill -9, and what it had printed until then.
+    /// kill -9, and what it had printed until then; that may end within a character.
     pub fn kill(mut self) -> String {
         self.signal(Signal::KILL);
-        self.rest()
+        String::from_utf8_lossy(&self.rest()).into_owned()
     }
 
     /// Waits for its end.
     pub fn finish(mut self) -> Output {
-        let stdout = self.rest();
+        let stdout = String::from_utf8(self.rest()).unwrap();
         let status = self.wait();
         Output {
             code: status.code(),
@@ -362,7 +362,7 @@ impl Running {
         }
     }
 
-    fn rest(&mut self) -> String {
+    fn rest(&mut self) -> Vec<u8> {
         let pid = self.pid();
         let (done, is_done) = mpsc::channel::<()>();
         let guard = thread::spawn(move || {
@@ -376,7 +376,7 @@ impl Running {
         }
         drop(done);
         guard.join().unwrap();
-        String::from_utf8(stdout).unwrap()
+        stdout
     }
 
     fn wait(&mut self) -> ExitStatus {

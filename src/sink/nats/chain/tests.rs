@@ -14,7 +14,8 @@ fn outgoing(n: u64) -> Outgoing {
             identity: None,
         },
         source: Arc::default(),
-        line: bytes::Bytes::from(vec![b'x'; usize::try_from(n % 7).unwrap()]),
+        headers: bytes::Bytes::new(),
+        payload: bytes::Bytes::from(vec![b'x'; usize::try_from(n % 7).unwrap()]),
     }
 }
 

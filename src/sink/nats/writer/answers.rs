@@ -4,7 +4,7 @@ use async_nats::StatusCode;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::{Answer, Outgoing, StreamError, Writer};
+use super::{Answer, Outgoing, StreamError, Writer, stream};
 use crate::{
     error::printable,
     nats::{NatsError, RequestFailed},
@@ -43,7 +43,8 @@ impl Writer {
         };
         self.heard = Instant::now();
         let answer = if message.status == Some(StatusCode::NO_RESPONDERS) {
-            // No stream takes that subject, or nobody leads it just now: the look will tell.
+            self.check_subject(reply.1)?;
+            // Nobody leads the stream just now: the look will tell.
             Answer::Refused
         } else {
             let Ok(ack) = serde_json::from_slice::<Ack>(&message.payload) else {
@@ -81,8 +82,12 @@ impl Writer {
             code::ANOTHER_STREAM => StreamError::Unfit {
                 stream,
                 why: "does not take the subject of an event, and another stream does".to_owned(),
-                hint: "have only one stream take the subjects below the prefix: nats stream ls --subjects"
-                    .to_owned(),
+                hint: if self.form.keeps_subjects() {
+                    "in one account no two streams have the same subjects: put a prefix before them (?subject=PREFIX), or write to another account or server"
+                } else {
+                    "have only one stream take the subjects below the prefix: nats stream ls --subjects"
+                }
+                .to_owned(),
             }
             .into(),
             _ => match self.connection.failed(RequestFailed::Answer(error), &self.action()) {
@@ -94,6 +99,31 @@ impl Writer {
         })
     }
 
+    /// Fails where the stream cannot take a message for its subject, so that nobody ever will.
+    fn check_subject(&self, number: u64) -> Result<(), StreamError> {
+        let Some(Outgoing { subject, .. }) = self.chain.get(number) else {
+            return Ok(());
+        };
+        let subjects = &self.info.config.subjects;
+        if subjects
+            .iter()
+            .any(|pattern| stream::takes(pattern, subject))
+        {
+            return Ok(());
+        }
+        let (name, subject) = (printable(&self.stream), printable(subject));
+        Err(StreamError::Unfit {
+            why: format!(
+                "takes {}, and a message has the subject {subject}",
+                printable(&subjects.join(", "))
+            ),
+            hint: format!(
+                "add it to its subjects (nats stream edit {name} --subjects), or put a prefix before all subjects: ?subject=PREFIX"
+            ),
+            stream: name,
+        })
+    }
+
     pub(super) fn too_large(&self, outgoing: &Outgoing, answer: String) -> StreamError {
         StreamError::TooLarge {
             stream: printable(&self.stream),
@@ -101,7 +131,7 @@ impl Writer {
                 "an event of {} ({}, {} bytes)",
                 outgoing.key,
                 outgoing.subject,
-                outgoing.line.len()
+                outgoing.payload.len()
             )),
             answer,
         }
