@@ -249,12 +249,13 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
     ),
     (
         "a number (`--cursor`, `cursor set`) below what the server still has",
-        "at the first event, by a short second connection", "`GAP from=… to=…` with both numbers, and on; with `--on-gap fail` the end (code 4); a server that does not say how far back it goes is said, and ends nothing",
+        "at the first event, by a short second connection", "`GAP from=… to=…` with both numbers, and on; with `--on-gap fail` the end (code 4); where that cannot be told it is said, and ends nothing",
         &[
             "reconnect::doubts::a_number_below_the_servers_floor_is_a_gap",
             "reconnect::doubts::on_gap_fail_delivers_nothing_after_a_number_that_is_gone",
             "reconnect::doubts::a_hole_in_the_numbers_is_no_gap",
             "reconnect::doubts::a_server_that_does_not_tell_its_floor_ends_nothing",
+            "reconnect::doubts::a_hole_before_a_servers_first_event_ends_nothing",
         ],
     ),
     (

@@ -32,6 +32,9 @@ const BUSY_US: u64 = 60_000_000;
 /// How long it is looked whether a stream is busy, at most.
 const BUSY_WITHIN: Duration = Duration::from_secs(5);
 
+/// What there is comes without a pause like this; behind one there is only what happens now.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// How long it is looked which collections a server sends, and how many events: enough of the whole
 /// network for all that are not rare.
 const COLLECTIONS_WITHIN: Duration = Duration::from_secs(5);
@@ -46,6 +49,24 @@ pub(super) struct Floor {
     pub(super) first: Point,
     /// Events follow each other so closely that a pause means something.
     pub(super) is_busy: bool,
+    /// How far apart the numbers of the next ones are, on the average: numbers have holes.
+    pub(super) spacing: u64,
+}
+
+impl Floor {
+    /// Judges by the first event and the last of so many that follow it, the first included.
+    fn of(first: Point, last: Point, events: usize) -> Self {
+        let numbers = last
+            .seq
+            .zip(first.seq)
+            .map(|(last, first)| last.saturating_sub(first));
+        let steps = events.saturating_sub(1).max(1) as u64;
+        Self {
+            first,
+            is_busy: events >= BUSY && last.time_us.saturating_sub(first.time_us) <= BUSY_US,
+            spacing: numbers.map_or(1, |numbers| numbers.div_ceil(steps).max(1)),
+        }
+    }
 }
 
 /// What a server sends.
@@ -103,7 +124,7 @@ impl Aside {
     ) {
         let look = Look::new(connector, endpoint, within);
         self.looks
-            .spawn(async move { Found::Floor(question, look.floor(question.doubt).await) });
+            .spawn(async move { Found::Floor(question, look.floor().await) });
     }
 
     /// Looks which collections the server sends.
@@ -136,15 +157,20 @@ impl Look {
         }
     }
 
-    async fn floor(&self, doubt: Doubt) -> Option<Floor> {
+    async fn floor(&self) -> Option<Floor> {
         let mut wire = self.open(Some(LONG_AGO)).await?;
         let first = timeout_at(self.deadline, wire.event()).await.ok()?.ok()?;
-        let is_busy = matches!(doubt, Doubt::Time(_))
-            && timeout_at(Instant::now() + BUSY_WITHIN, is_busy(&mut wire, first))
-                .await
-                .unwrap_or_default();
+        let deadline = Instant::now() + BUSY_WITHIN;
+        let soon = || deadline.min(Instant::now() + PAUSE);
+        let (mut last, mut events) = (first, 1);
+        while events < BUSY
+            && let Ok(Ok(point)) = timeout_at(soon(), wire.event()).await
+        {
+            last = point;
+            events += 1;
+        }
         wire.leave().await;
-        Some(Floor { first, is_busy })
+        Some(Floor::of(first, last, events))
     }
 
     async fn collections(&self) -> Option<Sight> {
@@ -182,13 +208,33 @@ impl Look {
     }
 }
 
-/// Whether events follow the first one closely, by their own time.
-async fn is_busy(wire: &mut Wire, first: Point) -> bool {
-    for _ in 1..BUSY {
-        match wire.event().await {
-            Ok(point) if point.time_us.saturating_sub(first.time_us) <= BUSY_US => {}
-            _ => return false,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(seq: Option<u64>, second: u64) -> Point {
+        Point {
+            seq,
+            time_us: second * 1_000_000,
+            identity: None,
         }
     }
-    true
+
+    #[test]
+    fn a_busy_stream_has_many_events_in_a_minute() {
+        let is_busy =
+            |second, events| Floor::of(point(None, 0), point(None, second), events).is_busy;
+        assert!(is_busy(60, BUSY));
+        assert!(!is_busy(61, BUSY));
+        assert!(!is_busy(1, BUSY - 1));
+    }
+
+    #[test]
+    fn numbers_are_as_far_apart_as_the_events_show() {
+        let spacing = |seq, events| Floor::of(point(Some(100), 0), point(seq, 0), events).spacing;
+        assert_eq!(spacing(Some(119), 20), 1);
+        assert_eq!(spacing(Some(290), 20), 10);
+        assert_eq!(spacing(Some(100), 1), 1);
+        assert_eq!(spacing(None, 20), 1);
+    }
 }

@@ -13,6 +13,10 @@ use crate::{STATE, event::show_time, source::SourceError};
 /// The number of the first event that a server ever had.
 const FIRST_SEQ: u64 = 1;
 
+/// Before its first event a server may have a hole of so many usual distances between numbers, and
+/// still have all that there was.
+const HOLE: u64 = 100;
+
 /// What a look at the server says of a doubt.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
@@ -25,17 +29,32 @@ enum Verdict {
     Gap(u64, u64),
     /// It no longer has what lies between these numbers.
     NumberGap(u64, u64),
+    /// It begins later, by no more than a hole in its numbers.
+    Hole(u64, u64),
     /// It gave no answer.
     Unknown,
 }
 
 fn judge(doubt: Doubt, floor: Option<Floor>) -> Verdict {
-    let Some(Floor { first, is_busy }) = floor else {
+    let Some(Floor {
+        first,
+        is_busy,
+        spacing,
+    }) = floor
+    else {
         return Verdict::Unknown;
     };
     match (doubt, first.seq) {
         (Doubt::Number(_), None) => Verdict::Unknown,
-        (Doubt::Number(asked), Some(seq)) if asked < seq => Verdict::NumberGap(asked, seq),
+        (Doubt::Number(asked), Some(seq)) if asked < seq => {
+            let is_hole = seq - asked <= spacing.saturating_mul(HOLE);
+            match asked {
+                _ if !is_hole => Verdict::NumberGap(asked, seq),
+                // All that there is.
+                FIRST_SEQ => Verdict::Nothing,
+                _ => Verdict::Hole(asked, seq),
+            }
+        }
         (Doubt::Number(_), Some(_)) => Verdict::Nothing,
         (Doubt::Time(from_us) | Doubt::Reached(from_us), _) if first.time_us <= from_us => {
             Verdict::Nothing
@@ -113,7 +132,7 @@ impl Jetstream {
                     why: "no longer has the events in between",
                 });
             }
-            Verdict::Gap(..) | Verdict::NumberGap(..) | Verdict::Unknown => {
+            Verdict::Gap(..) | Verdict::NumberGap(..) | Verdict::Hole(..) | Verdict::Unknown => {
                 self.tell_gap(&url, &verdict, question);
             }
         }
@@ -124,7 +143,9 @@ impl Jetstream {
         let first = question.first;
         let (from, to) = match (verdict, question.doubt) {
             (Verdict::Gap(from_us, to_us), _) => (show_time(*from_us), show_time(*to_us)),
-            (Verdict::NumberGap(from, to), _) => (from.to_string(), to.to_string()),
+            (Verdict::NumberGap(from, to) | Verdict::Hole(from, to), _) => {
+                (from.to_string(), to.to_string())
+            }
             (_, Doubt::Time(from_us) | Doubt::Reached(from_us)) => {
                 (show_time(from_us), show_time(first.time_us))
             }
@@ -134,6 +155,8 @@ impl Jetstream {
         };
         if *verdict == Verdict::Unknown {
             warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, for {url} does not say how far back it goes");
+        } else if matches!(verdict, Verdict::Hole(..)) {
+            warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, for numbers have holes");
         } else if self.reader.may_pause {
             warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, for only some accounts are read");
         } else {
@@ -156,7 +179,11 @@ mod tests {
             time_us,
             identity: None,
         };
-        Some(Floor { first, is_busy })
+        Some(Floor {
+            first,
+            is_busy,
+            spacing: 2,
+        })
     }
 
     #[test]
@@ -187,10 +214,16 @@ mod tests {
             (floor(None, NOON, true), Verdict::Unknown),
             (floor(Some(99), NOON, false), Verdict::Nothing),
             (floor(Some(100), NOON, false), Verdict::Nothing),
-            (floor(Some(101), NOON, false), Verdict::NumberGap(100, 101)),
+            (floor(Some(101), NOON, false), Verdict::Hole(100, 101)),
+            (floor(Some(300), NOON, false), Verdict::Hole(100, 300)),
+            (floor(Some(301), NOON, false), Verdict::NumberGap(100, 301)),
         ];
         for (floor, expected) in cases {
             assert_eq!(judge(Doubt::Number(100), floor), expected, "{floor:?}");
         }
+        // What is asked for is all that there is.
+        let all = |seq| judge(Doubt::Number(1), floor(Some(seq), NOON, true));
+        assert_eq!(all(201), Verdict::Nothing);
+        assert_eq!(all(202), Verdict::NumberGap(1, 202));
     }
 }

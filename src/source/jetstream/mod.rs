@@ -76,7 +76,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const AHEAD: Duration = Duration::from_secs(60);
 
 /// How long the end may be held up by a look that is under way.
-const LAST_LOOK: Duration = Duration::from_secs(1);
+const LAST_LOOK: Duration = Duration::from_secs(2);
 
 /// The event stream of one or more Jetstream servers, over the v1 wire.
 ///

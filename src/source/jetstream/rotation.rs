@@ -224,6 +224,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_quiet_server_makes_room_and_that_is_no_loss() {
+        let mut rotation = three();
+        for name in ["b", "c", "a", "b"] {
+            assert_eq!(rotation.choices(), 3);
+            rotation.connected();
+            rotation.quiet();
+            assert_eq!(host(&rotation), name);
+        }
+        assert!(rotation.cuts.is_empty());
+        rotation.hold();
+        assert_eq!(rotation.choices(), 1);
+        rotation.quiet();
+        assert_eq!(host(&rotation), "b");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn one_server_is_always_the_current_one() {
         let mut rotation = Rotation::new(vec![Endpoint::parse("a:1").unwrap()]);
         rotation.failed(false);

@@ -89,6 +89,20 @@ fn a_hole_in_the_numbers_is_no_gap() {
     }
 }
 
+/// Compaction takes events away, the first ones too.
+#[test]
+fn a_hole_before_a_servers_first_event_ends_nothing() {
+    for (asked, said) in [(95, 1), (1, 0)] {
+        let server = Server::every(|request| serve(request, (99..150).map(post)));
+        let output = Rocketman::tail(&server.url())
+            .with(&format!("-n 3 --on-gap fail --cursor {asked}"))
+            .succeed();
+        assert_eq!(output.lines(), [99, 100, 101].map(post));
+        let words = "cannot tell whether events are missing, for numbers have holes";
+        assert_eq!(count(&output, words), said, "{}", output.stderr);
+    }
+}
+
 #[test]
 fn a_first_event_of_the_number_asks_nobody() {
     let server = Server::one(|request| serve(request, (99..110).map(post)));
