@@ -1,10 +1,15 @@
 //! What the server says of a message that it delivers: the subject that an acknowledgement would go to.
 
-/// What stands before it.
-const PREFIX: &str = "$JS.ACK.";
+use memchr::memchr_iter;
 
-/// The parts of the longer form that are looked at; what comes behind them is not ours (ADR-15).
-const PARTS: usize = 9;
+/// What stands before it.
+const PREFIX: &[u8] = b"$JS.ACK.";
+
+/// The dots of the shorter form, which lacks the domain and the account before the stream.
+const SHORT: usize = 6;
+
+/// The dots of the longer form up to its last number; what follows another dot is not ours (ADR-15).
+const LONG: usize = 8;
 
 /// Where a message stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,36 +27,60 @@ pub(super) struct Delivery {
 impl Delivery {
     /// Reads either form; `None` for a message that is not of a stream.
     pub(super) fn parse(reply: &str) -> Option<Self> {
-        let mut parts = [""; PARTS];
-        let mut n = 0;
-        for (place, part) in parts.iter_mut().zip(reply.strip_prefix(PREFIX)?.split('.')) {
-            *place = part;
-            n += 1;
-        }
-        // The short form lacks the domain and the account before the stream.
-        let numbers = match n {
-            7 => parts.get(3..7)?,
-            PARTS => parts.get(5..9)?,
-            _ => return None,
+        let mut numbers = numbers(reply)?;
+        number(&mut numbers)?;
+        let delivery = Self {
+            seq: number(&mut numbers)?,
+            consumer_seq: number(&mut numbers)?,
+            time_ns: number(&mut numbers)?,
+            pending: number(&mut numbers)?,
         };
-        let [seq, consumer_seq, time_ns, pending] = numbers else {
-            return None;
-        };
-        Some(Self {
-            seq: seq.parse().ok()?,
-            consumer_seq: consumer_seq.parse().ok()?,
-            time_ns: time_ns.parse().ok()?,
-            pending: pending.parse().ok()?,
-        })
+        numbers.is_empty().then_some(delivery)
     }
 }
 
 /// How often a message was delivered, this time included, by where its acknowledgement goes; 1 where that does not tell.
 pub(super) fn deliveries(reply: &str) -> u64 {
-    let parts = reply.strip_prefix(PREFIX).unwrap_or_default().split('.');
-    let place = if parts.clone().count() < PARTS { 2 } else { 4 };
-    let count = parts.clone().nth(place);
-    count.and_then(|count| count.parse().ok()).unwrap_or(1)
+    let mut numbers = numbers(reply).unwrap_or_default();
+    number(&mut numbers).unwrap_or(1)
+}
+
+/// The numbers that end either form, with the dots between them: the count of deliveries, and the four of a [`Delivery`].
+fn numbers(reply: &str) -> Option<&[u8]> {
+    let parts = reply.as_bytes().strip_prefix(PREFIX)?;
+    let mut dots = [0; LONG + 1];
+    let mut n_dots = 0;
+    for (place, dot) in dots.iter_mut().zip(memchr_iter(b'.', parts)) {
+        *place = dot;
+        n_dots += 1;
+    }
+    match n_dots {
+        SHORT => parts.get(dots[SHORT - 5] + 1..),
+        LONG => parts.get(dots[LONG - 5] + 1..),
+        _ if n_dots > LONG => parts.get(dots[LONG - 5] + 1..dots[LONG]),
+        _ => None,
+    }
+}
+
+/// Takes a decimal number and the dot after it, if there is one.
+fn number(text: &mut &[u8]) -> Option<u64> {
+    let mut value = 0_u64;
+    let mut n_digits = 0;
+    for byte in *text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+        n_digits += 1;
+    }
+    let rest = text.get(n_digits..)?;
+    *text = match rest {
+        [] => rest,
+        [b'.', rest @ ..] => rest,
+        _ => return None,
+    };
+    (n_digits > 0).then_some(value)
 }
 
 #[cfg(test)]
@@ -101,6 +130,11 @@ mod tests {
             "$JS.ACK.S.c.1.20.3.x.5",
             "$JS.ACK.S.c.1.20.3.1.5.6",
             "$JS.ACK.S.c.1.-20.3.1.5",
+            "$JS.ACK.S.c.1..3.1.5",
+            "$JS.ACK.S.c.1.20.3.1.",
+            "$JS.ACK.S.c.1.20.3.1.5x",
+            "$JS.ACK.S.c.1.18446744073709551616.3.1.5",
+            "$JS.ACK.hub.hash.S.c.1.20.3.1800000000000000001",
             "_INBOX.a.b",
         ] {
             assert_eq!(Delivery::parse(reply), None, "{reply}");
