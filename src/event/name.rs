@@ -149,15 +149,27 @@ fn is_did(text: &str) -> bool {
         })
 }
 
-/// At most 80 characters of what was typed, with control characters escaped.
+/// At most 80 characters of what was typed, with control characters escaped. Cut last: what marks a secret may stand after it.
 fn shown(text: &str) -> String {
-    let text: String = text.chars().take(80).collect();
-    without_address(&text)
+    without_address(text).chars().take(80).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_secret_typed_as_a_name_is_not_shown() {
+        let address = format!("https://user:{}@host", "ß".repeat(90));
+        let collection = CollectionPattern::parse(&address).unwrap_err();
+        let did = Did::parse(&address).unwrap_err();
+        for error in [collection.to_string(), did.to_string()] {
+            assert!(
+                error.contains("https://…@host") && !error.contains('ß'),
+                "{error}"
+            );
+        }
+    }
 
     #[test]
     fn collections_follow_the_servers_rules() {
