@@ -112,6 +112,10 @@ fn open(served: Served) -> Result<AnyFeed, RecordingError> {
                 };
                 warn!(target: STATE, damaged = n_damaged, "{} {lines} left out of {}", HumanCount(n_damaged), recording.describe());
             }
+            let messages = recording.messages();
+            if messages > 0 {
+                warn!(target: STATE, messages, "messages of NATS that are no events are left out of {}: {}", recording.describe(), HumanCount(messages));
+            }
             Ok(AnyFeed::Recording(Box::new(recording)))
         }
     }

@@ -87,7 +87,8 @@ fn plain(file: &File, found: &mut Found, repeats: &mut Repeats) -> io::Result<()
     let ends_well = lines.finish();
     found.tally = lines.tally;
     found.whole_bytes = lines.good;
-    if lines.bad_within > 0 || (lines.tally.bad_lines > 0 && lines.tally.events == 0) {
+    let is_recording = lines.tally.events + lines.tally.messages > 0;
+    if lines.bad_within > 0 || (lines.tally.bad_lines > 0 && !is_recording) {
         found.state = State::Damaged;
         found.why = Some("lines in it are no events".to_owned());
     } else if lines.tally.bad_lines > 0 {

@@ -24,6 +24,7 @@ struct Shown<'a> {
     whole_bytes: u64,
     frames: Option<u64>,
     events: u64,
+    messages: u64,
     bad_lines: u64,
     first_bad_line: Option<u64>,
     first_time_us: Option<u64>,
@@ -68,6 +69,7 @@ impl Found {
             whole_bytes: self.whole_bytes,
             frames: (self.form != Form::Plain).then_some(self.frames),
             events: tally.events,
+            messages: tally.messages,
             bad_lines: tally.bad_lines,
             first_bad_line: tally.first_bad_line,
             first_time_us: tally.first_time_us,
@@ -85,7 +87,7 @@ impl Found {
         let file = path.to_string_lossy().escape_debug().to_string();
         let mut parts = Vec::new();
         if self.state != State::Unreadable {
-            parts.push(counted(tally.events, ["event", "events"]));
+            parts.extend(contents(tally.events, tally.messages));
         }
         if let (Some(first), Some(last)) = (tally.first_time_us, tally.last_time_us) {
             parts.push(format!("{} to {}", show_time(first), show_time(last)));
@@ -139,6 +141,7 @@ pub(super) struct Total {
     bad: usize,
     any_torn: bool,
     events: u64,
+    messages: u64,
     repeats: u64,
     first_time_us: Option<u64>,
     last_time_us: Option<u64>,
@@ -151,6 +154,7 @@ impl Total {
         self.bad += usize::from(!found.state.is_good());
         self.any_torn |= found.state == State::Torn;
         self.events += tally.events;
+        self.messages += tally.messages;
         self.repeats += tally.repeats;
         let times = [self.first_time_us, tally.first_time_us];
         self.first_time_us = times.into_iter().flatten().min();
@@ -167,7 +171,7 @@ impl Total {
         format!(
             "{}: {}{times}, {}\n",
             counted(self.files as u64, ["file", "files"]),
-            counted(self.events, ["event", "events"]),
+            contents(self.events, self.messages).join(", "),
             counted(self.repeats, ["repeat", "repeats"]),
         )
     }
@@ -179,6 +183,14 @@ impl Total {
             any_torn: self.any_torn,
         })
     }
+}
+
+/// What files hold: events, and messages of NATS that are none.
+fn contents(events: u64, messages: u64) -> Vec<String> {
+    let events = (events > 0 || messages == 0).then(|| counted(events, ["event", "events"]));
+    let messages =
+        (messages > 0).then(|| counted(messages, ["message of NATS", "messages of NATS"]));
+    events.into_iter().chain(messages).collect()
 }
 
 /// Whether it says so in its name.

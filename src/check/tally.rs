@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use crate::event::{Identity, LineRules, Point, read_envelope};
+use crate::event::{Identity, LineRules, Point, message_point, read_envelope};
 
 /// So many events are remembered.
 const REMEMBERED: usize = 1_000_000;
@@ -14,6 +14,8 @@ const LONGEST_LINE: usize = 16 * 1024 * 1024;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) events: u64,
+    /// Messages of NATS that are no events, in their envelopes.
+    pub(super) messages: u64,
     pub(super) bad_lines: u64,
     pub(super) first_bad_line: Option<u64>,
     pub(super) first_time_us: Option<u64>,
@@ -49,7 +51,6 @@ impl Repeats {
 
 impl Tally {
     fn add(&mut self, point: &Point, repeats: &mut Repeats) {
-        self.events += 1;
         let time_us = point.time_us;
         self.first_time_us = Some(
             self.first_time_us
@@ -149,11 +150,17 @@ impl<'a> Lines<'a> {
             ..LineRules::default()
         };
         let line = self.line.trim_ascii();
-        let envelope = read_envelope(line, &mut self.side, rules);
+        let event = read_envelope(line, &mut self.side, rules).map(|envelope| envelope.point);
+        let message = match event {
+            Ok(_) => None,
+            Err(_) => message_point(line),
+        };
         let is_blank = line.is_empty() && !self.is_too_long;
-        match envelope {
-            Ok(envelope) if !self.is_too_long => {
-                self.tally.add(&envelope.point, self.repeats);
+        match event.ok().or(message) {
+            Some(point) if !self.is_too_long => {
+                self.tally.events += u64::from(message.is_none());
+                self.tally.messages += u64::from(message.is_some());
+                self.tally.add(&point, self.repeats);
                 self.good = self.at;
                 self.bad_within = self.tally.bad_lines;
             }

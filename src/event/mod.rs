@@ -9,6 +9,7 @@ mod decode;
 pub(crate) mod envelope;
 mod identity;
 mod known;
+mod message;
 mod name;
 mod owned;
 mod path;
@@ -32,7 +33,7 @@ pub use self::{
     position::{FileMark, Origin, Place, Point, Position},
     start::{Start, StartError, micros_since_1970, now_us, parse_time, show_time},
 };
-pub(crate) use self::{decode::envelope as read_envelope, start::micros};
+pub(crate) use self::{decode::envelope as read_envelope, message::message_point, start::micros};
 
 /// The kind of an event, as its `kind` field says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

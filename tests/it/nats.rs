@@ -7,6 +7,7 @@ mod cursor;
 mod hostile;
 mod login;
 mod queue;
+mod recordings;
 mod rotation;
 mod sink;
 pub(crate) mod source;

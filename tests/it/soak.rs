@@ -3,6 +3,7 @@
 //! They run with `ROCKETMAN_SOAK=1`, print what they counted, and are meant for a release build:
 //! `ROCKETMAN_SOAK=1 cargo test --release --test it soak:: -- --nocapture --test-threads 1`.
 
+mod cluster;
 mod cuts;
 mod failover;
 mod files;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    event::{BadEvent, LineRules, read_envelope},
+    event::{BadEvent, LineRules, message_point, read_envelope},
     serve::block::BLOCK_BYTES,
 };
 
@@ -43,6 +43,8 @@ pub(super) struct Index {
     pub(super) parts: Vec<Part>,
     pub(super) n_events: u64,
     pub(super) n_damaged: u64,
+    /// Messages of NATS that are no events, which the wire has no form for.
+    pub(super) n_messages: u64,
     first_us: u64,
     latest_us: u64,
     /// The number that the last event told, while all told one and they ascended.
@@ -162,6 +164,10 @@ impl Index {
                     if let Some(part) = &mut open {
                         part.bytes += usize::try_from(bytes).unwrap_or_default();
                     }
+                }
+                Err(_) if !is_too_long && message_point(line).is_some() => {
+                    self.parts.extend(open.take());
+                    self.n_messages += 1;
                 }
                 Err(why) => {
                     self.parts.extend(open.take());

@@ -56,6 +56,9 @@ pub enum RecordingError {
     /// There is no event in them.
     #[error("there is no event in '{}'", .0.display())]
     Empty(PathBuf),
+    /// Messages of NATS are in them, and no event.
+    #[error("in '{}' are messages of NATS and no events, and consumers of a Jetstream are sent events", .0.display())]
+    OnlyMessages(PathBuf),
 }
 
 /// Recorded events of one or more files, in order.
@@ -94,8 +97,11 @@ impl Recording {
             files.push((path.clone(), file));
         }
         if index.is_empty() {
-            let first = paths.first().cloned();
-            return Err(RecordingError::Empty(first.unwrap_or_default()));
+            let first = paths.first().cloned().unwrap_or_default();
+            return Err(match index.n_messages {
+                0 => RecordingError::Empty(first),
+                _ => RecordingError::OnlyMessages(first),
+            });
         }
         Ok(Self {
             files,
@@ -117,6 +123,11 @@ impl Recording {
     /// How many lines are left out, for they are no events.
     pub fn damaged(&self) -> u64 {
         self.index.n_damaged
+    }
+
+    /// How many messages of NATS are left out, for they are no events.
+    pub fn messages(&self) -> u64 {
+        self.index.n_messages
     }
 
     /// Where an event that was recorded at a time is served, on the given time through.

@@ -101,7 +101,8 @@ impl Cluster {
         format!("{}/{path}", self.urls().join(","))
     }
 
-    fn urls(&self) -> Vec<String> {
+    /// Where each of them serves.
+    pub fn urls(&self) -> Vec<String> {
         let urls = self.ports.iter();
         urls.map(|port| format!("nats://127.0.0.1:{port}"))
             .collect()
@@ -123,6 +124,16 @@ impl Cluster {
                 assert!(Instant::now() < deadline, "waited in vain: {what}");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
+        })
+    }
+
+    /// The server that leads a stream.
+    #[track_caller]
+    pub fn leader(&self, stream: &str) -> usize {
+        self.ask("a leader of the stream", async |jetstream| {
+            let stream = jetstream.get_stream(stream).await.ok()?;
+            let leader = stream.cached_info().cluster.as_ref()?.leader.clone()?;
+            leader.strip_prefix('n')?.parse().ok()
         })
     }
 }

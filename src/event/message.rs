@@ -1,0 +1,64 @@
+//! A message of NATS that is no event, as the line in an envelope that was recorded of it.
+
+use serde::{Deserialize, de::IgnoredAny};
+
+use super::{Identity, Point};
+
+/// What every such line has, and events do not.
+#[derive(Deserialize)]
+struct Line {
+    seq: u64,
+    #[serde(rename = "subject")]
+    _subject: IgnoredAny,
+    time: String,
+    #[serde(rename = "headers")]
+    _headers: std::collections::BTreeMap<String, IgnoredAny>,
+    #[serde(rename = "type")]
+    _event_type: Option<i64>,
+    #[serde(rename = "key")]
+    _key: IgnoredAny,
+    #[serde(rename = "data")]
+    _data: IgnoredAny,
+}
+
+/// The place of a message in its stream; `None` for a line that is not the envelope of one.
+pub(crate) fn message_point(line: &[u8]) -> Option<Point> {
+    if !line.starts_with(b"{\"seq\":") {
+        return None;
+    }
+    let message: Line = serde_json::from_slice(line).ok()?;
+    let time: jiff::Timestamp = message.time.parse().ok()?;
+    Some(Point {
+        seq: Some(message.seq),
+        time_us: u64::try_from(time.as_microsecond()).ok()?,
+        identity: Some(Identity::of_rest(line)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_envelope_of_a_message_is_one() {
+        let line = r#"{"seq":9,"subject":"a\"b","time":"2027-01-15T08:00:00.123456789Z","headers":{"H":["1"]},"type":null,"key":"a","data":{"n":1}}"#;
+        let point = message_point(line.as_bytes()).unwrap();
+        assert_eq!((point.seq, point.time_us), (Some(9), 1_800_000_000_123_456));
+        assert_ne!(
+            point.identity,
+            message_point(line.replace("9,", "8,").as_bytes())
+                .unwrap()
+                .identity
+        );
+        for other in [
+            "",
+            "{}",
+            r#"{"seq":9}"#,
+            &line[..line.len() - 3],
+            &line.replace("\"time\":\"", "\"time\":\"x"),
+            &line.replace("\"data\"", "\"dat\""),
+        ] {
+            assert!(message_point(other.as_bytes()).is_none(), "{other}");
+        }
+    }
+}
