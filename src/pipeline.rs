@@ -212,7 +212,12 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             }
         }
         self.ledger.set_keeping(keeping);
-        Ok(self.sink.begin(&files, &self.ledger)?)
+        self.sink.begin(&files, &self.ledger)?;
+        if keeping == Keeping::GoesOn && self.source.may_repeat() {
+            let delivered = self.sink.recall().await;
+            self.source.recall(&mut delivered.into_iter());
+        }
+        Ok(())
     }
 
     /// Moves batches until there is a reason to end.

@@ -122,6 +122,9 @@ pub struct FileMark {
     /// The latest server time of any event so far, where it decides which file is written; otherwise 0.
     #[serde(default, skip_serializing_if = "is_default")]
     pub latest_us: u64,
+    /// Where the events of the last minute begin in it, so that they can be read back; `None` where nobody has noted that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recent_from: Option<u64>,
 }
 
 impl FileMark {
@@ -134,6 +137,7 @@ impl FileMark {
             complete: false,
             events: 0,
             latest_us: 0,
+            recent_from: None,
         }
     }
 }

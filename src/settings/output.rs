@@ -10,6 +10,7 @@ use std::{
         unix::fs::{FileTypeExt, MetadataExt},
     },
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use super::{SettingsError, exec, executable, files};
@@ -33,6 +34,20 @@ pub(crate) enum Output {
     },
     #[cfg(feature = "nats")]
     Nats(Box<crate::sink::nats::NatsSinkSettings>),
+}
+
+impl Output {
+    /// What it holds is read back as far as a resume by time goes back.
+    pub(super) fn recalling(mut self, rewind: Duration) -> Self {
+        let recall = match &mut self {
+            Self::File(settings) => &mut settings.recall,
+            #[cfg(feature = "nats")]
+            Self::Nats(settings) => &mut settings.recall,
+            Self::Stdout { .. } | Self::Exec { .. } => return self,
+        };
+        *recall = rewind.max(*recall);
+        self
+    }
 }
 
 /// Whether an output is a stream of NATS; a path would hardly begin like that.

@@ -145,6 +145,7 @@ impl TailSettings {
                 &address,
             )));
         }
+        let output = output.recalling(rewind);
         let reading = Reading {
             start,
             rewind,

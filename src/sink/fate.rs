@@ -10,7 +10,7 @@ use fastrand::Rng;
 use super::{Ledger, Sink, SinkError};
 use crate::{
     error::printable,
-    event::{Batch, Event, FileMark, Place, Position},
+    event::{Batch, Event, FileMark, Place, Point, Position},
 };
 
 /// What decides which deliveries fail. The same seed decides alike for the same events.
@@ -134,6 +134,10 @@ impl<S: Sink> Sink for Fated<S> {
 
     fn begin(&mut self, files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
         self.sink.begin(files, ledger)
+    }
+
+    async fn recall(&mut self) -> Vec<Point> {
+        self.sink.recall().await
     }
 
     /// Up to an event that fails, the sink takes what comes before it; only the next call is about that event, so that its place is

@@ -13,7 +13,7 @@ mod stdout;
 mod terminal;
 mod writer;
 
-use std::{io, num::NonZeroUsize, path::PathBuf};
+use std::{io, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 #[cfg(feature = "cli")]
 pub(crate) use self::exec::name_in;
@@ -27,7 +27,11 @@ pub use self::{
     ledger::{Keeping, Ledger},
     stdout::StdoutSink,
 };
-use crate::event::{Batch, FileMark, Place, Position};
+use crate::event::{Batch, FileMark, Place, Point, Position};
+
+/// How far back an output knows at the start what is in it. A server that was killed gives new times to what it reads again, up to 33
+/// seconds later when it was tried.
+const RECALL: Duration = Duration::from_secs(60);
 
 /// Takes events, in order, and says in a [`Ledger`] which of them it has accepted.
 ///
@@ -59,6 +63,14 @@ pub trait Sink: Send {
     /// [work on](Ledger::set_at_work).
     fn at_once(&self) -> Option<NonZeroUsize> {
         None
+    }
+
+    /// The places of the events that it holds and the cursor counts, of the last minute of the stream, as far as it can tell: a source
+    /// knows them then when they come again. Called at most once, after `begin`, where the run goes on from a place that was reached.
+    ///
+    /// Cancel safety: dropped when a stop is asked for meanwhile; the sink is then not used.
+    fn recall(&mut self) -> impl Future<Output = Vec<Point>> + Send {
+        std::future::ready(Vec::new())
     }
 
     /// Takes events from the front of the batch (see [`Batch::take`]): at least one, and all if that is quickly done.
@@ -327,6 +339,16 @@ impl Sink for AnySink {
             Self::Exec(sink) => sink.begin(files, ledger),
             #[cfg(feature = "nats")]
             Self::Nats(sink) => sink.begin(files, ledger),
+        }
+    }
+
+    async fn recall(&mut self) -> Vec<Point> {
+        match self {
+            Self::Stdout(sink) => sink.recall().await,
+            Self::File(sink) => sink.recall().await,
+            Self::Exec(sink) => sink.recall().await,
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.recall().await,
         }
     }
 

@@ -35,6 +35,8 @@ pub(super) struct Buffer {
     pub(super) written: usize,
     /// Some ends of lines: the offset behind the line, and the number of events up to it since the beginning of the run.
     pub(super) marks: Vec<(usize, u64)>,
+    /// The latest time of the events at these ends, in microseconds since 1970.
+    pub(super) latest_us: u64,
     /// Every event, for a target that takes the lines apart, and the names that they speak of.
     pub(super) pieces: Vec<Piece>,
     pub(super) names: Vec<u8>,
@@ -212,9 +214,11 @@ impl Writer {
         let mut buffer = std::mem::take(&mut self.spare);
         buffer.marks.clear();
         let before = self.given;
-        buffer
-            .marks
-            .extend(batch.stops().map(|stop| (stop.end, before + stop.events)));
+        buffer.latest_us = 0;
+        for stop in batch.stops() {
+            buffer.marks.push((stop.end, before + stop.events));
+            buffer.latest_us = buffer.latest_us.max(stop.point.time_us);
+        }
         self.given += batch.len() as u64;
         if self.takes_apart {
             buffer.note_pieces(batch);

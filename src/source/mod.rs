@@ -39,6 +39,11 @@ pub trait Source: Send {
     /// Returns whether it will: a source that was told explicitly where to begin keeps to that, says so, and returns false.
     fn resume(&mut self, place: &Place, same_filter: bool) -> Result<bool, SourceError>;
 
+    /// Whether it may yield an event again that an earlier run delivered, so that [`Source::recall`] is of use.
+    fn may_repeat(&self) -> bool {
+        false
+    }
+
     /// Is given events that the sink has delivered already, of which a resume may bring some again. Called at most once, after
     /// [`Source::resume`] has said yes to a place that was reached, and before the first batch.
     ///
@@ -239,6 +244,14 @@ impl Source for AnySource {
             Self::Jetstream(source) => source.resume(place, same_filter),
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.resume(place, same_filter),
+        }
+    }
+
+    fn may_repeat(&self) -> bool {
+        match self {
+            Self::Jetstream(source) => source.may_repeat(),
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.may_repeat(),
         }
     }
 

@@ -3,7 +3,9 @@
 use std::{
     collections::{HashMap, HashSet},
     fs::{self, File},
+    io,
     path::Path,
+    time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
@@ -11,6 +13,7 @@ use serde_json::Value;
 
 use crate::support::{
     program::{Rocketman, Running},
+    recorded::files_below,
     wait_until,
     world::World,
 };
@@ -235,6 +238,123 @@ fn nothing_is_lost_over_kills_of_the_program_and_of_the_server() {
     assert!(theirs.len() > 1000);
     // Each kill of the program repeats at most what came since the last save, a second before, and the rewind.
     assert!(repeats < 5 * 11 * 400, "{repeats} repeats");
+}
+
+/// The program and the server are killed at the same moment, five times: what is in the files is exact all the same.
+#[test]
+fn each_event_is_in_the_files_once_over_kills_of_both() {
+    let Some(mut world) = World::start("each_event_is_in_the_files_once") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let outputs = ["plain/x.ndjson", "zst/%H-%M.ndjson.zst"];
+    for name in ["plain", "zst"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    let start = |world: &World, arguments: &str| {
+        outputs.map(|output| {
+            let name = output.split('/').next().unwrap();
+            Rocketman::tail(&world.url())
+                .with("--max-backoff 200ms --max-retries 1000 --rewind 60s")
+                .with(&format!(
+                    "-o {output} --cursor-file {name}.cursor {arguments}"
+                ))
+                .with(if name == "zst" {
+                    "--checkpoint 16K,1s"
+                } else {
+                    ""
+                })
+                .inside(folder.path())
+                .start()
+        })
+    };
+    // The number of events that both have on the disk.
+    let count = || {
+        let count = |name| {
+            files_below(&folder.path().join(name))
+                .iter()
+                .map(|path| lines(path).len())
+                .sum()
+        };
+        ["plain", "zst"]
+            .map(count)
+            .into_iter()
+            .min()
+            .unwrap_or(0usize)
+    };
+    let wait = |what: &str, n: usize| {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while count() < n {
+            assert!(Instant::now() < deadline, "waited in vain for {what}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    };
+    let mut running = start(&world, "--cursor 1");
+    wait("2,500 events", 2500);
+    for _ in 0..5 {
+        let seen = count();
+        wait("400 more events", seen + 400);
+        for run in running {
+            run.signal(Signal::KILL);
+            drop(run);
+        }
+        world.kill_server();
+        world.wait_until_ready();
+        running = start(&world, "");
+    }
+    let seen = count();
+    wait("400 more events after the last kill", seen + 400);
+    for run in running {
+        run.signal(Signal::TERM);
+        let said = run.finish();
+        assert_eq!(said.code, Some(0), "{said:#?}");
+        println!("{}", said.stderr);
+    }
+    let of = |name: &str| -> Vec<Value> {
+        let files = files_below(&folder.path().join(name));
+        files.iter().flat_map(|path| lines(path)).collect()
+    };
+    let (plain, compressed) = (of("plain"), of("zst"));
+    let last = |events: &[Value]| events.last().unwrap()["cursor"].as_u64().unwrap();
+    let archive = world.archive_up_to(last(&plain).min(last(&compressed)));
+    let theirs: HashSet<_> = archive.iter().map(identity).collect();
+    assert!(theirs.len() > 3000, "{} in the archive", theirs.len());
+    for (name, ours) in [("plain", plain), ("zst", compressed)] {
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        for event in &ours {
+            *counts.entry(identity(event)).or_default() += 1;
+        }
+        let lost = theirs.iter().filter(|event| !counts.contains_key(*event));
+        let lost: Vec<_> = lost.collect();
+        let twice: Vec<_> = counts.iter().filter(|(_, n)| **n > 1).collect();
+        println!(
+            "{name}: {} events, {} in the archive, {} lost, {} twice",
+            ours.len(),
+            theirs.len(),
+            lost.len(),
+            twice.len()
+        );
+        assert!(lost.is_empty(), "{name}: lost {lost:#?}");
+        assert!(twice.is_empty(), "{name}: twice {twice:#?}");
+    }
+}
+
+/// The events of a file, as far as it is whole: more may be under way, and it may be about to get its name.
+fn lines(path: &Path) -> Vec<Value> {
+    let Ok(file) = File::open(path) else {
+        return Vec::new();
+    };
+    let mut text = Vec::new();
+    let read = if path.to_str().unwrap().contains(".zst") {
+        io::copy(
+            &mut zstd::stream::read::Decoder::new(file).unwrap(),
+            &mut text,
+        )
+    } else {
+        io::copy(&mut &file, &mut text)
+    };
+    read.ok();
+    events(&String::from_utf8_lossy(&text))
 }
 
 fn start(world: &World, out: &Path, folder: &Path, arguments: &str) -> Running {

@@ -1,5 +1,6 @@
 //! Many output files: their names, when they are begun and complete, and how they are compressed.
 
+mod both_die;
 mod compressed;
 mod future;
 pub mod killed;

@@ -11,11 +11,13 @@ mod numbers;
 mod part;
 mod parts;
 mod pattern;
+mod recall;
 mod restart;
 mod safe;
 mod settings;
 mod target;
 mod time;
+mod trail;
 
 use std::{
     collections::BTreeSet,
@@ -26,14 +28,14 @@ use std::{
     },
 };
 
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::spawn_blocking};
 use tracing::info;
 
 use self::{
     disk::{Disk, failed},
     encoder::Encoder,
     part::{Part, name_of},
-    target::FileTarget,
+    target::{FileTarget, Restored},
 };
 pub use self::{
     pattern::{Pattern, PatternError},
@@ -45,7 +47,7 @@ use super::{
 };
 use crate::{
     STATE,
-    event::{Batch, FileMark},
+    event::{Batch, FileMark, Point, micros},
     frames::Form,
     stats::Stats,
 };
@@ -59,6 +61,8 @@ pub struct FileSink {
     encoder: Option<Encoder>,
     fixed: Option<Box<Part>>,
     writer: Option<Writer>,
+    /// What the cursor counts at the beginning, until it was read back.
+    counted: Vec<FileMark>,
     stats: Arc<Stats>,
     is_ending: Arc<AtomicBool>,
     reopen: Reopen,
@@ -116,6 +120,7 @@ impl FileSink {
             encoder: Some(encoder),
             fixed: fixed.map(Box::new),
             writer: None,
+            counted: Vec::new(),
             stats: Arc::default(),
             is_ending: Arc::default(),
             reopen: Reopen::default(),
@@ -134,12 +139,19 @@ impl FileSink {
         self.reopen.clone()
     }
 
-    /// Puts right what earlier runs left, and returns what is written to and what is complete.
-    fn restore(&mut self, files: &[FileMark]) -> Result<(Vec<Part>, Vec<FileMark>), SinkError> {
-        let (mut parts, mut complete) = (Vec::new(), Vec::new());
+    /// Puts right what earlier runs left, and returns what there is.
+    fn restore(&mut self, files: &[FileMark]) -> Result<Restored, SinkError> {
+        let Restored {
+            mut parts,
+            mut complete,
+            mut finished,
+        } = Restored::default();
         if let Some(mut part) = self.fixed.take() {
             let path = part.mark.path.clone();
-            match files.iter().find(|mark| mark.path == path) {
+            match files
+                .iter()
+                .find(|mark| mark.path == path && !mark.complete)
+            {
                 Some(mark) => restart::cut_back(&mut part, mark)?,
                 None => self.mend_end(&mut part)?,
             }
@@ -157,11 +169,16 @@ impl FileSink {
             // A fixed path may be called anything.
             let is_part = is_fixed && parts.iter().any(|part| part.mark.path == mark.path);
             let Some((name, _)) = name_of(&mark.path).filter(|_| !is_part) else {
+                finished.extend(mark.complete.then(|| mark.clone()));
                 continue;
             };
             if mark.complete {
                 restart::complete(mark, &name)?;
                 renamed.insert(disk::folder_of(&name).to_owned());
+                finished.push(FileMark {
+                    path: name,
+                    ..mark.clone()
+                });
                 continue;
             }
             let mut part = restart::reopen(mark)?;
@@ -183,7 +200,11 @@ impl FileSink {
         }
         let renamed: Vec<_> = renamed.into_iter().collect();
         disk::for_each(&renamed, |folder| disk::sync_folder(folder))?;
-        Ok((parts, complete))
+        Ok(Restored {
+            parts,
+            complete,
+            finished,
+        })
     }
 
     /// A frame that was torn by a crash would spoil those behind it.
@@ -217,16 +238,24 @@ impl Sink for FileSink {
     }
 
     fn begin(&mut self, files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
-        let (parts, complete) = self.restore(files)?;
+        let restored = self.restore(files)?;
         let encoder = self.encoder.take().expect("a sink begins once");
         let disk = Disk::new(self.settings.waits_for_room, Arc::clone(&self.is_ending));
         let settings = (*self.settings).clone();
         let stats = Arc::clone(&self.stats);
-        let target = FileTarget::new(settings, encoder, disk, stats, parts, complete);
+        let target = FileTarget::new(settings, encoder, disk, stats, restored);
         // From now on a crash cuts back to here, even before anything is accepted.
-        ledger.accept_up_to(0, target.marks());
+        self.counted = target.marks();
+        ledger.accept_up_to(0, self.counted.clone());
         self.writer = Some(Writer::start(&self.name, target, ledger.clone())?);
         Ok(())
+    }
+
+    async fn recall(&mut self) -> Vec<Point> {
+        let counted = std::mem::take(&mut self.counted);
+        let back_us = micros(self.settings.recall);
+        let reading = spawn_blocking(move || recall::read(&counted, back_us));
+        reading.await.unwrap_or_default()
     }
 
     async fn accept(&mut self, batch: &mut Batch, _ledger: &Ledger) -> Result<(), SinkError> {

@@ -19,6 +19,7 @@ use super::{
     encoder::Encoder,
     pattern::Slot,
     safe::PARTIAL,
+    trail::Trail,
 };
 use crate::{event::FileMark, sink::SinkError};
 
@@ -42,6 +43,7 @@ pub(super) struct Part {
     pub(super) is_synced: bool,
     /// The length in its name has to be durable before anything is written.
     pub(super) awaits_name: bool,
+    pub(super) trail: Trail,
 }
 
 impl Part {
@@ -59,6 +61,7 @@ impl Part {
             used: 0,
             is_synced: true,
             awaits_name: false,
+            trail: Trail::new(metadata.len()),
         })
     }
 

@@ -8,6 +8,7 @@ use super::{
     disk,
     folder::cut,
     part::{Part, give_name},
+    trail::Trail,
 };
 use crate::{STATE, event::FileMark, sink::SinkError};
 
@@ -32,6 +33,7 @@ pub(super) fn cut_back(part: &mut Part, mark: &FileMark) -> Result<(), SinkError
         info!(target: STATE, %file, bytes = surplus, "cut {surplus} bytes off '{file}' that the cursor does not count; those events come again");
     }
     part.mark = mark.clone();
+    part.trail = Trail::new(mark.recent_from.unwrap_or(0));
     Ok(())
 }
 

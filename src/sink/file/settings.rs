@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::Pattern;
+use crate::sink::RECALL;
 
 /// Where a [`FileSink`](super::FileSink) writes to, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct FileSettings {
     pub max_open_files: NonZeroUsize,
     /// What something else is written to or read from. No output file is ever one of them, whatever name the pattern makes.
     pub reserved: Vec<PathBuf>,
+    /// How far back events are to be found again when a run goes on, by their time.
+    pub recall: Duration,
     /// Wait until there is room again where a disk is full, rather than fail.
     pub waits_for_room: bool,
 }
@@ -40,6 +43,7 @@ impl FileSettings {
             max_files: const { NonZeroUsize::new(1000).expect("it is not 0") },
             max_open_files: const { NonZeroUsize::new(100).expect("it is not 0") },
             reserved: Vec::new(),
+            recall: RECALL,
             waits_for_room: false,
         }
     }

@@ -8,7 +8,7 @@
 mod durable;
 mod opening;
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use tracing::info;
 
@@ -42,6 +42,17 @@ struct Complete {
     is_synced: bool,
 }
 
+/// What earlier runs left.
+#[derive(Debug, Default)]
+pub(super) struct Restored {
+    /// What is written to.
+    pub(super) parts: Vec<Part>,
+    /// What is complete, and is to get its name.
+    pub(super) complete: Vec<FileMark>,
+    /// What has its name, and may hold events of the last minute.
+    pub(super) finished: Vec<FileMark>,
+}
+
 /// All files of a sink.
 #[derive(Debug)]
 pub(super) struct FileTarget {
@@ -52,6 +63,8 @@ pub(super) struct FileTarget {
     numbers: Numbers,
     parts: Parts,
     complete: Vec<Complete>,
+    /// Files that have their names, as long as events of the last minute are in them, in the order of their times.
+    finished: VecDeque<FileMark>,
     time: StreamTime,
     /// What the names tell of the time.
     time_text: Vec<u8>,
@@ -73,9 +86,13 @@ impl FileTarget {
         encoder: Encoder,
         disk: Disk,
         stats: Arc<Stats>,
-        parts: Vec<Part>,
-        complete: Vec<FileMark>,
+        restored: Restored,
     ) -> Self {
+        let Restored {
+            parts,
+            complete,
+            finished,
+        } = restored;
         let latest_us = parts.iter().map(|part| part.mark.latest_us).max();
         let complete = complete.into_iter().map(|mark| Complete {
             mark,
@@ -90,6 +107,7 @@ impl FileTarget {
             numbers: Numbers::default(),
             parts: Parts::new(parts),
             complete: complete.collect(),
+            finished: finished.into(),
             time: StreamTime::new(latest_us.unwrap_or(0), Arc::clone(&stats)),
             time_text: Vec::new(),
             is_told_of_others: false,
@@ -110,17 +128,23 @@ impl FileTarget {
 
     /// What the cursor is to list.
     pub(super) fn marks(&self) -> Vec<FileMark> {
-        let latest_us = if self.is_fixed() {
-            0
-        } else {
-            self.time.latest_us()
-        };
+        let (latest_us, back_us) = (self.time.latest_us(), micros(self.settings.recall));
         let parts = self.parts.iter().map(|part| FileMark {
-            latest_us,
+            latest_us: if self.is_fixed() { 0 } else { latest_us },
+            recent_from: Some(part.trail.begin(latest_us, back_us)),
             ..part.mark.clone()
         });
         let complete = self.complete.iter().map(|complete| &complete.mark);
+        let complete = complete.chain(&self.finished);
         parts.chain(complete.cloned()).collect()
+    }
+
+    /// Notes where in a file the stream has come to which time.
+    fn note_time(&mut self, at: usize) {
+        let (latest_us, back_us) = (self.time.latest_us(), micros(self.settings.recall));
+        if let Some(part) = self.parts.get_mut(at) {
+            part.trail.note(part.mark.bytes, latest_us, back_us);
+        }
     }
 
     /// Distributes lines that go into different files, or into one after the other.
@@ -154,20 +178,27 @@ impl FileTarget {
 
     /// All lines go into the one file.
     fn append(&mut self, buffer: &Buffer) -> Result<(), SinkError> {
+        self.time.begin_batch();
+        self.time.take(buffer.latest_us);
+        self.events = buffer.marks.last().map_or(self.events, |mark| mark.1);
         let Some(part) = self.parts.get_mut(0) else {
             return Ok(());
         };
-        self.events = buffer.marks.last().map_or(self.events, |mark| mark.1);
         if self.encoder.is_plain() {
-            return part.append(&buffer.lines, &self.disk);
+            part.append(&buffer.lines, &self.disk)?;
+            self.note_time(0);
+            return Ok(());
         }
         let mut start = 0;
         for (end, _) in &buffer.marks {
             let lines = buffer.lines.get(start..*end).unwrap_or_default();
-            part.pending.extend_from_slice(lines);
             start = *end;
-            if part.pending.len() as u64 >= self.settings.checkpoint.bytes {
-                part.flush(&mut self.encoder, &self.disk)?;
+            let pending = self.parts.get_mut(0).map_or(0, |part| {
+                part.pending.extend_from_slice(lines);
+                part.pending.len() as u64
+            });
+            if pending >= self.settings.checkpoint.bytes {
+                self.flush(0)?;
             }
         }
         Ok(())
@@ -175,18 +206,22 @@ impl FileTarget {
 
     /// Writes what is pending for one file.
     fn flush(&mut self, at: usize) -> Result<(), SinkError> {
-        let awaits_name = |part: &Part| part.awaits_name && !part.pending.is_empty();
-        if self.parts.get(at).is_some_and(awaits_name) {
+        let has_pending = |part: &&Part| !part.pending.is_empty();
+        let Some(part) = self.parts.get(at).filter(has_pending) else {
+            return Ok(());
+        };
+        if part.awaits_name {
             // Once for all that came to it since.
             self.folders.sync()?;
             self.parts
                 .iter_mut()
                 .for_each(|part| part.awaits_name = false);
         }
-        match self.parts.get_mut(at) {
-            Some(part) => part.flush(&mut self.encoder, &self.disk),
-            None => Ok(()),
+        if let Some(part) = self.parts.get_mut(at) {
+            part.flush(&mut self.encoder, &self.disk)?;
         }
+        self.note_time(at);
+        Ok(())
     }
 
     fn flush_all(&mut self) -> Result<(), SinkError> {
@@ -244,7 +279,8 @@ impl FileTarget {
                 fresh.finish_last_line()?;
             }
             self.folders.note(&fresh.mark.path);
-            *part = fresh;
+            let old = std::mem::replace(part, fresh);
+            self.add_finished(old);
         }
         Ok(())
     }

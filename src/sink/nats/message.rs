@@ -302,6 +302,11 @@ impl Tail {
     }
 }
 
+/// The time of an event, from the header that says its place.
+pub(super) fn time_of(cursor: &str) -> Option<u64> {
+    cursor.split(' ').next()?.parse().ok()
+}
+
 fn position(source: Option<&str>, cursor: Option<&str>, id: Option<Identity>) -> Option<Position> {
     let (source, host) = source?.split_once(' ')?;
     let mut words = cursor?.split(' ');

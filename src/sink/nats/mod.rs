@@ -11,13 +11,16 @@ mod recent;
 mod stream;
 mod writer;
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    time::Duration,
+};
 
 use tracing::info;
 
 pub use self::{error::StreamError, stream::StreamPlan};
 use self::{message::Form, writer::Writer};
-use super::{Ledger, Sink, SinkError};
+use super::{Ledger, RECALL, Sink, SinkError};
 use crate::{
     STATE,
     error::printable,
@@ -46,6 +49,8 @@ pub struct NatsSinkSettings {
     pub create: Option<StreamPlan>,
     /// How many events may be on their way at once.
     pub window: NonZeroUsize,
+    /// How far back the stream is read at the start, by the time of the events, so that one that comes again is not written again.
+    pub recall: Duration,
     /// Somebody said where to begin, so that a stream whose last message is gone can be gone on with.
     pub start_is_given: bool,
 }
@@ -61,6 +66,7 @@ impl NatsSinkSettings {
             partitions: None,
             create: None,
             window: const { NonZeroUsize::new(1024).unwrap() },
+            recall: RECALL,
             start_is_given: false,
         }
     }
@@ -119,6 +125,7 @@ impl Sink for NatsSink {
             stream: name,
             create,
             window,
+            recall,
             start_is_given,
             ..
         } = &self.settings;
@@ -146,7 +153,7 @@ impl Sink for NatsSink {
         }
         let recent = match seq {
             0 => Vec::new(),
-            _ => stream::recent(&connection, name, &info).await,
+            _ => stream::recent(&connection, name, &info, *recall).await,
         };
         let sizes = (window.get(), nats.request_timeout);
         let mut writer = Writer::start(connection, info, &tail, form, id, sizes).await?;

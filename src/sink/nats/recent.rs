@@ -4,8 +4,8 @@ use std::collections::{HashSet, VecDeque};
 
 use crate::event::Identity;
 
-/// How many events are known: a minute of the public network at its busiest.
-const MOST: usize = 65_536;
+/// How many events are known, some 4 MB of memory: two minutes of the public network at its busiest, and more than are read back.
+const MOST: usize = 131_072;
 
 /// The identities of the last events.
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! The stream: whether it can keep what is promised, how it is made, and what its last message is.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
 use futures_util::StreamExt;
@@ -12,11 +12,11 @@ use tracing::debug;
 
 use super::{
     StreamError,
-    message::{Form, Tail},
+    message::{Form, Tail, time_of},
 };
 use crate::{
     error::printable,
-    event::{Identity, Origin},
+    event::{Identity, Origin, micros},
     nats::{Connection, NatsError, RequestFailed, Stored},
     sink::SinkError,
 };
@@ -235,34 +235,76 @@ pub(super) async fn tail(
     }
 }
 
-/// How many of the last events are asked for: more than the public network has in the ten seconds that a resume by time goes back.
-const RECENT: u64 = 20_000;
+/// How many of the last events are asked for at once, beginning with the very last.
+const PAGE: u64 = 20_000;
 
-/// How long that may take; it is only for what a source sends again, and only where it cannot tell.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How many are known at most: more than the public network has in a minute.
+const RECENT: usize = 100_000;
 
-/// The last events of the stream, as far as they can be had.
-pub(super) async fn recent(connection: &Connection, stream: &str, info: &Info) -> Vec<Identity> {
-    let mut ids = Vec::new();
-    match timeout(PATIENCE, read_recent(connection, stream, info, &mut ids)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => debug!(error, "the last events of the stream cannot be read"),
-        Err(_) => debug!(
-            n = ids.len(),
-            "not all of the last events of the stream came in time"
-        ),
+/// How long one look may take; it is only for what a source sends again, and only where it cannot tell.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The last events of the stream in their order, those of the last page and all that are at most so much older than the last one, as far
+/// as they can be had.
+pub(super) async fn recent(
+    connection: &Connection,
+    stream: &str,
+    info: &Info,
+    back: Duration,
+) -> Vec<Identity> {
+    let mut pages = VecDeque::new();
+    if let Err(error) = read_recent(connection, stream, info, back, &mut pages).await {
+        let pages = pages.len();
+        debug!(
+            error,
+            pages, "not all of the last events of the stream can be read"
+        );
     }
-    ids
+    pages.into_iter().flatten().collect()
 }
 
+/// Reads page after page, from the last one back.
 async fn read_recent(
     connection: &Connection,
     stream: &str,
     info: &Info,
-    ids: &mut Vec<Identity>,
+    back: Duration,
+    pages: &mut VecDeque<Vec<Identity>>,
 ) -> Result<(), String> {
+    let first_of_all = info.state.first_sequence.max(1);
+    let (mut last, mut n_events, mut latest_us) = (info.state.last_sequence, 0, 0);
+    while last >= first_of_all && n_events < RECENT {
+        let first = last.saturating_sub(PAGE - 1).max(first_of_all);
+        let page = read_page(connection, stream, first, last - first + 1);
+        let page = timeout(PATIENCE, page).await;
+        let page = page.unwrap_or_else(|_| Err("it takes too long".to_owned()))?;
+        latest_us = page.latest_us.max(latest_us);
+        n_events += page.ids.len();
+        pages.push_front(page.ids);
+        let is_without_times = page.latest_us == 0;
+        if is_without_times || page.earliest_us < latest_us.saturating_sub(micros(back)) {
+            break;
+        }
+        last = first - 1;
+    }
+    Ok(())
+}
+
+/// Some events of the stream, one after the other.
+#[derive(Debug)]
+struct Page {
+    ids: Vec<Identity>,
+    earliest_us: u64,
+    latest_us: u64,
+}
+
+async fn read_page(
+    connection: &Connection,
+    stream: &str,
+    first: u64,
+    n: u64,
+) -> Result<Page, String> {
     let said = |error: &dyn std::error::Error| printable(&error.to_string());
-    let first = info.state.last_sequence.saturating_sub(RECENT - 1).max(1);
     let wanted = json!({
         "stream_name": stream,
         "config": {
@@ -285,22 +327,39 @@ async fn read_recent(
         .await
         .map_err(|error| said(&error))?;
     let next = connection.api_subject(&format!("CONSUMER.MSG.NEXT.{stream}.{name}"));
-    let request = json!({ "batch": RECENT, "no_wait": true }).to_string();
+    let request = json!({ "batch": n, "no_wait": true }).to_string();
     client
         .publish_with_reply(next, inbox, request.into())
         .await
         .map_err(|error| said(&error))?;
-    while let Some(message) = messages.next().await {
+    let mut page = Page {
+        ids: Vec::new(),
+        earliest_us: u64::MAX,
+        latest_us: 0,
+    };
+    // Where all of it is there, nothing says that it is the end.
+    let mut left = n;
+    while left > 0
+        && let Some(message) = messages.next().await
+    {
         if message.status.is_some() {
             break;
         }
-        let id = message
-            .headers
-            .as_ref()
-            .and_then(|headers| headers.get("Nats-Msg-Id"));
-        ids.extend(id.and_then(|id| Identity::parse(id.as_str())));
+        left -= 1;
+        let header = |name: &str| {
+            message
+                .headers
+                .as_ref()
+                .and_then(|headers| headers.get(name))
+        };
+        let id = header("Nats-Msg-Id").and_then(|id| Identity::parse(id.as_str()));
+        page.ids.extend(id);
+        if let Some(time_us) = header("rocketman-cursor").and_then(|at| time_of(at.as_str())) {
+            page.earliest_us = page.earliest_us.min(time_us);
+            page.latest_us = page.latest_us.max(time_us);
+        }
     }
-    Ok(())
+    Ok(page)
 }
 
 /// A consumer that was made.

@@ -300,6 +300,10 @@ impl Source for Jetstream {
         Ok(true)
     }
 
+    fn may_repeat(&self) -> bool {
+        true
+    }
+
     fn recall(&mut self, delivered: &mut dyn Iterator<Item = Point>) {
         self.reader.resume.recall(delivered);
     }

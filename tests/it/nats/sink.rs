@@ -210,6 +210,32 @@ fn what_another_server_sends_again_after_a_restart_is_not_written_again() {
     assert_holds(&nats, &expected);
 }
 
+/// Thirty seconds of a busy stream are more than one look at its end brings.
+#[test]
+fn a_minute_of_events_is_known_however_many_they_are() {
+    let Some(nats) = Nats::start("a_minute_of_events_is_known_however_many_they_are") else {
+        return;
+    };
+    let server = |events: std::ops::Range<u64>| {
+        Server::one(move |request| {
+            let mut connection = request.accept();
+            connection.send_all(events.map(post));
+            connection.until_closed();
+        })
+    };
+    let short = |url: &str, n| {
+        let flags = "--stream-dupe-window 100ms --no-compress --rewind 60s";
+        writing(url, &nats, n).with(flags)
+    };
+    let first = server(0..30_000);
+    short(&first.url(), 30_000).succeed();
+    let second = server(2_000..30_500);
+    let output = short(&second.url(), 28_499).succeed();
+    output.assert_says(0, &["27999 events came again and were not written again"]);
+    let expected: Vec<_> = (0..30_500).map(post).collect();
+    assert_holds(&nats, &expected);
+}
+
 #[test]
 fn partitions_keep_an_account_together() {
     let Some(nats) = Nats::start("partitions_keep_an_account_together") else {

@@ -21,7 +21,8 @@ fn origin() -> impl Strategy<Value = Origin> {
 fn file() -> impl Strategy<Value = FileMark> {
     let path = vec(any::<u8>(), 0..20);
     let numbers = any::<[u64; 4]>();
-    (path, numbers, any::<bool>()).prop_map(|(path, numbers, complete)| {
+    let rest = (any::<bool>(), option::of(any::<u64>()));
+    (path, numbers, rest).prop_map(|(path, numbers, (complete, recent_from))| {
         let [inode, bytes, events, latest_us] = numbers;
         FileMark {
             path: OsStr::from_bytes(&path).into(),
@@ -30,6 +31,7 @@ fn file() -> impl Strategy<Value = FileMark> {
             complete,
             events,
             latest_us,
+            recent_from,
         }
     })
 }

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use crate::support::{
-    events::post,
+    events::{EPOCH, STEP, post},
     jetstream::{Request, Server},
     program::Rocketman,
     recorded::{files_below, numbers},
@@ -12,17 +12,19 @@ use crate::support::{
 /// 2100-01-01, in microseconds since 1970.
 const FUTURE: &str = "4102444800000000";
 
+/// Post `n`, of the year 2100.
+fn in_the_future(n: u64) -> String {
+    let time_us = EPOCH + n * STEP;
+    post(n).replace(&time_us.to_string(), FUTURE)
+}
+
 /// Six posts, of which the third is of the year 2100, and stays.
 fn server() -> Server {
     Server::every(|request: Request| {
         let from = request.cursor().map_or(0, |seq| seq - 1);
         let mut connection = request.accept();
         connection.send_all((from..6).map(|n| match n {
-            2 => {
-                let event = post(n);
-                let at = event.find("\"time_us\":").unwrap() + 10;
-                event.replace(&event[at..at + 16], FUTURE)
-            }
+            2 => in_the_future(n),
             n => post(n),
         }));
         connection.until_closed();
@@ -58,11 +60,7 @@ fn an_event_from_the_future_takes_no_names_there() {
 fn a_first_event_from_the_future_counts_as_now() {
     let server = Server::one(|request: Request| {
         let mut connection = request.accept();
-        connection.send_all((0..2).map(|n| {
-            let event = post(n);
-            let at = event.find("\"time_us\":").unwrap() + 10;
-            event.replace(&event[at..at + 16], FUTURE)
-        }));
+        connection.send_all((0..2).map(in_the_future));
         connection.until_closed();
     });
     let folder = tempfile::tempdir().unwrap();

@@ -6,7 +6,7 @@ use tracing::info;
 
 use super::{Complete, FileTarget};
 use crate::{
-    event::FileMark,
+    event::{FileMark, micros},
     sink::{
         Keeping, Ledger, SinkError,
         file::{
@@ -18,6 +18,9 @@ use crate::{
 
 /// So many complete files may wait for a saved cursor, and what one batch makes of them. Each is some 200 bytes of it.
 const MOST_COMPLETE: usize = 200;
+
+/// So many files that have their names are listed, as long as events of the last minute are in them.
+const MOST_FINISHED: usize = 2000;
 
 /// How often it is looked whether the cursor is saved, while nothing may be written before that.
 const GLANCE: Duration = Duration::from_millis(5);
@@ -43,12 +46,34 @@ impl FileTarget {
         self.complete.push(Complete {
             is_listed: false,
             is_synced: part.is_synced,
-            mark: FileMark {
-                complete: true,
-                latest_us: self.time.latest_us(),
-                ..part.mark
-            },
+            mark: self.last_mark(part),
         });
+    }
+
+    /// A file to which nothing more is written is still to be read back for some time.
+    pub(super) fn add_finished(&mut self, part: Part) {
+        let mark = self.last_mark(part);
+        self.finished.push_back(mark);
+    }
+
+    fn last_mark(&self, part: Part) -> FileMark {
+        let latest_us = self.time.latest_us();
+        let begin = part.trail.begin(latest_us, micros(self.settings.recall));
+        FileMark {
+            complete: true,
+            latest_us,
+            recent_from: Some(begin),
+            ..part.mark
+        }
+    }
+
+    /// Forgets files that hold nothing of the last minute any more, and the oldest where there are too many.
+    fn forget_finished(&mut self) {
+        let since_us = self.time.latest_us();
+        let since_us = since_us.saturating_sub(micros(self.settings.recall));
+        self.finished.retain(|mark| mark.latest_us > since_us);
+        let too_many = self.finished.len().saturating_sub(MOST_FINISHED);
+        self.finished.drain(..too_many);
     }
 
     /// Where no cursor is waited for, complete files get their names at once.
@@ -82,6 +107,10 @@ impl FileTarget {
             } else if let Some((name, _)) = name_of(&mark.path) {
                 give_name(&mark.path, &name)?;
                 self.folders.note(&name);
+                self.finished.push_back(FileMark {
+                    path: name.clone(),
+                    ..mark.clone()
+                });
                 info!(file = %name.display(), bytes = mark.bytes, "'{}' is complete", name.display());
             }
         }
@@ -114,6 +143,7 @@ impl FileTarget {
         for complete in &mut self.complete {
             complete.is_listed = true;
         }
+        self.forget_finished();
         ledger.accept_up_to(self.events, self.marks());
         Ok(())
     }
