@@ -26,6 +26,9 @@ use crate::{event::FileMark, sink::SinkError};
 /// What stands before the length that a file had under its name.
 const BEFORE_LENGTH: &[u8] = b".+";
 
+/// How much memory a file keeps for its next lines: twice what makes a checkpoint by default.
+const KEPT: usize = 256 * 1024;
+
 /// A file that is written to.
 #[derive(Debug)]
 pub(super) struct Part {
@@ -112,9 +115,11 @@ impl Part {
             .encode(&lines)
             .map_err(failed("compress for", &self.mark.path))?;
         self.append(frame, disk)?;
-        // The memory is kept for the next lines.
-        self.pending = lines;
-        self.pending.clear();
+        // The memory is kept for the next lines, but not what a large event needs: there may be a hundred files.
+        if lines.capacity() <= KEPT {
+            self.pending = lines;
+            self.pending.clear();
+        }
         Ok(())
     }
 
@@ -269,5 +274,20 @@ mod tests {
             }
         }
         assert_eq!(name_of(Path::new("/a/x")), None);
+    }
+
+    #[test]
+    fn the_memory_of_a_large_event_is_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("part");
+        let mut part = Part::new(None, path.clone(), File::create(path).unwrap()).unwrap();
+        let mut encoder = Encoder::new(crate::sink::file::Compression::Plain).unwrap();
+        let disk = Disk::new(false, std::sync::Arc::default());
+        for len in [100_000, 1024 * 1024, 100_000] {
+            part.pending.resize(part.pending.len() + len, b'x');
+            part.flush(&mut encoder, &disk).unwrap();
+            assert!(part.pending.is_empty() && part.pending.capacity() <= KEPT);
+        }
+        assert!(part.pending.capacity() > 0, "what usual lines need is kept");
     }
 }
