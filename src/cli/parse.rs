@@ -30,13 +30,14 @@ const OPPONENTS: [(&str, &str); 13] = [
 ];
 
 /// Flags that name where something goes, or what is ours. Of two, one would get nothing without a word.
-const ONCE: [&str; 8] = [
+const ONCE: [&str; 9] = [
     "output",
     "exec",
     "cursor_file",
     "cursor_kv",
     "bad_events",
     "on_exec_error",
+    "on_undeliverable",
     "shard",
     "dir",
 ];

@@ -17,6 +17,10 @@ fn a_flag_that_names_where_something_goes_stands_once() {
             "--on-exec-error <WHAT>",
             "--on-exec-error skip --on-exec-error dead-letter=d -x cat",
         ),
+        (
+            "--on-undeliverable <WHAT>",
+            "--on-undeliverable skip --on-undeliverable dead-letter=d --durable d",
+        ),
         ("--shard <M/N>", "--shard 1/4 --shard 2/4"),
         #[cfg(feature = "nats")]
         (
