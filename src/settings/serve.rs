@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use super::{SettingsError, filter::or_variable};
 use crate::{
-    address::without_secrets,
+    address::{without_address, without_secrets},
     cli::{ServeArgs, Speed},
     serve::{Demo, Faults, HostPattern, OriginPattern, Playback, ServerSettings},
 };
@@ -112,6 +112,10 @@ pub(super) fn demo(sources: &[String]) -> Result<Option<Demo>, SettingsError> {
         .or(sources.get(1))
     {
         None => Ok(Some(demo)),
+        // What is asked of a demo is no secret.
+        Some(other) if Demo::is_demo(other) => {
+            Err(SettingsError::MixedDemo(without_address(other)))
+        }
         Some(other) => Err(SettingsError::MixedDemo(without_secrets(other))),
     }
 }
