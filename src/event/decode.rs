@@ -31,11 +31,14 @@ pub enum BadEvent {
     /// A compressed message reached a program that was built without zstd.
     #[error("it is compressed, and this build has no zstd")]
     Compressed,
+    /// A message of NATS at which the client library drops the connection.
+    #[error("the NATS client cannot read it")]
+    Unreadable,
 }
 
 impl BadEvent {
     /// Every class, in the order of their counters.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Envelope,
         Self::NotUtf8,
         Self::NotJson,
@@ -44,6 +47,7 @@ impl BadEvent {
         Self::DamagedZstd,
         Self::TooLarge,
         Self::Compressed,
+        Self::Unreadable,
     ];
 
     /// One word for the class, for machines.
@@ -57,6 +61,7 @@ impl BadEvent {
             Self::DamagedZstd => "damaged_zstd",
             Self::TooLarge => "too_large",
             Self::Compressed => "compressed",
+            Self::Unreadable => "unreadable",
         }
     }
 }

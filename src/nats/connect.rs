@@ -22,6 +22,7 @@ use crate::{
     STATE,
     backoff::Backoff,
     error::{chain, printable},
+    pace::Pace,
 };
 
 /// The longest wait between two tries to get a lost connection back.
@@ -185,6 +186,9 @@ fn reconnect_wait(tries: usize) -> Duration {
 struct Lost {
     since: Option<Instant>,
     said: Option<Instant>,
+    /// How often it is said that a connection was lost, and whether it was the last time.
+    pace: Option<Pace>,
+    was_said: bool,
     /// The login, without a secret, and why it could not be put together.
     login: String,
     refusal: Refusal,
@@ -217,7 +221,9 @@ fn note(event: &Event, status: &watch::Sender<Status>, servers: &str, lost: &Mut
     match event {
         Event::Connected => {
             lost.said_refusal = None;
-            if let Some(since) = lost.since.take() {
+            if let Some(since) = lost.since.take()
+                && lost.was_said
+            {
                 let seconds = since.elapsed().as_secs_f64();
                 info!(target: STATE, servers, seconds, "connected to {servers} again after {seconds:.1} s");
             }
@@ -227,7 +233,12 @@ fn note(event: &Event, status: &watch::Sender<Status>, servers: &str, lost: &Mut
             let now = Instant::now();
             lost.since.get_or_insert(now);
             lost.said = Some(now);
-            warn!(target: STATE, servers, "lost the connection to {servers}; trying again");
+            let allowed = lost.pace.get_or_insert_with(Pace::new).allow();
+            lost.was_said = allowed.is_some();
+            if let Some(left_out) = allowed {
+                let more = more(left_out);
+                warn!(target: STATE, servers, left_out, "lost the connection to {servers}; trying again{more}");
+            }
             status.send_modify(|status| {
                 status.losses += 1;
                 status.is_connected = false;
@@ -260,6 +271,13 @@ fn note(event: &Event, status: &watch::Sender<Status>, servers: &str, lost: &Mut
             info!(target: STATE, servers, "a server of {servers} is about to stop; another one is used");
         }
         Event::SlowConsumer(_) | Event::Draining | Event::Closed | Event::ClientError(_) => {}
+    }
+}
+
+fn more(left_out: u64) -> String {
+    match left_out {
+        0 => String::new(),
+        n => format!(" (and {n} times more since the last such line)"),
     }
 }
 

@@ -12,4 +12,5 @@ mod rotation;
 mod sink;
 pub(crate) mod source;
 mod unavailable;
+mod unreadable;
 mod workers;

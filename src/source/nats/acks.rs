@@ -76,6 +76,11 @@ impl Acks {
         done.filter_map(|seq| self.replies.remove(&seq)).collect()
     }
 
+    /// A message that never came in is not delivered either.
+    pub(super) fn refuse(&mut self, refused: Refused) {
+        self.refused.push(refused);
+    }
+
     pub(super) fn take_refused(&mut self) -> Vec<Refused> {
         std::mem::take(&mut self.refused)
     }

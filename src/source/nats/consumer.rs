@@ -60,8 +60,23 @@ pub(super) struct ConsumerInfo {
     /// So many messages are still to be delivered.
     #[serde(default)]
     pub(super) num_pending: u64,
+    /// Up to where it has delivered.
+    #[serde(default)]
+    pub(super) delivered: Numbers,
+    /// Up to where all that it delivered is done.
+    #[serde(default)]
+    pub(super) ack_floor: Numbers,
     #[serde(default)]
     config: ConsumerConfig,
+}
+
+/// A place of a consumer.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub(super) struct Numbers {
+    #[serde(default)]
+    pub(super) consumer_seq: u64,
+    #[serde(default)]
+    pub(super) stream_seq: u64,
 }
 
 /// What of a consumer somebody else may have set up otherwise.
@@ -104,19 +119,24 @@ impl ConsumerInfo {
 }
 
 impl Consumer {
-    /// Makes one of our own: in memory, without acknowledgements, forgotten when it is not used.
-    pub(super) async fn make(
-        connection: &Connection,
-        wanted: &Wanted,
-        from: From,
-    ) -> Result<(Self, ConsumerInfo), NatsError> {
-        let consumer = Self {
+    /// One of our own, which is not made yet.
+    pub(super) fn of_ours(wanted: &Wanted) -> Self {
+        Self {
             stream: wanted.stream.clone(),
             name: format!("rocketman-{}", random_name()),
             prefix: wanted.prefix.clone(),
-        };
+        }
+    }
+
+    /// Makes it: in memory, without acknowledgements, forgotten when it is not used.
+    pub(super) async fn make(
+        &self,
+        connection: &Connection,
+        wanted: &Wanted,
+        from: From,
+    ) -> Result<ConsumerInfo, NatsError> {
         let mut config = json!({
-            "name": consumer.name,
+            "name": self.name,
             "description": "rocketman",
             "ack_policy": "none",
             "replay_policy": "instant",
@@ -125,11 +145,11 @@ impl Consumer {
             "mem_storage": true,
         });
         begin(&mut config, from);
-        let subject = consumer.choose(&mut config, &wanted.subjects);
+        let subject = self.choose(&mut config, &wanted.subjects);
         let request = json!({ "stream_name": wanted.stream, "config": config });
         let action = format!("read the stream '{}'", wanted.stream);
         match connection.request(&subject, &request).await {
-            Ok(info) => Ok((consumer, info)),
+            Ok(info) => Ok(info),
             Err(RequestFailed::Answer(error)) if FOR_QUEUES.contains(&error.error_code().0) => {
                 Err(NatsError::Queue {
                     servers: connection.servers().to_owned(),

@@ -69,6 +69,8 @@ pub(super) struct Inbox {
     due: u64,
     /// What is owed, where others are delivered of the same consumer; its numbers are then not all ours.
     pub(super) acks: Option<Acks>,
+    /// The highest number that came.
+    pub(super) highest: u64,
     /// What came while nobody read.
     unread: VecDeque<Message>,
 }
@@ -107,6 +109,7 @@ impl Inbox {
             room,
             due: 1,
             acks,
+            highest: 0,
             unread: VecDeque::new(),
         }
     }
@@ -167,6 +170,7 @@ impl Inbox {
                 }
             };
             self.window.came(message.length);
+            self.highest = self.highest.max(delivery.seq);
             if let (Some(acks), Some(reply)) = (&mut self.acks, &message.reply) {
                 if !acks.note(delivery.seq, reply.clone()) {
                     continue;

@@ -9,7 +9,7 @@ use tracing::warn;
 use super::{
     Enveloping,
     acks::Word,
-    delivery::Delivery,
+    delivery::{Delivery, deliveries},
     line::Message,
     track::{Gap, Track},
     undeliverable::{Policy, Remedy},
@@ -219,7 +219,9 @@ impl Reader {
             }
         };
         let is_new = policy.meet(delivery.seq);
-        let remedy = policy.judge(message, delivery, bad, &self.stats);
+        let tries = message.reply.as_deref().map_or(1, deliveries);
+        let envelope = || Message::new(message, delivery).enveloped(LineRules::default());
+        let remedy = policy.judge(tries, &bad.to_string(), envelope, &self.stats);
         if is_new {
             self.report(bad, delivery.seq, payload, batch);
         }

@@ -13,10 +13,10 @@ use tokio::{
 
 use super::{
     acks::{self, Acks, Word},
-    consumer::{Consumer, Wanted, state_of},
+    consumer::{Consumer, Numbers, Wanted, state_of},
     inbox::{Drained, Held, Inbox, Lost, too_young},
     reader::{Counts, Reader},
-    track::{From, Gap},
+    track::{From, Gap, Track},
     undeliverable::{Refused, Remedy},
     window::{Room, Share, Window},
 };
@@ -33,7 +33,7 @@ const BATCH: u64 = 1000;
 const SHARE: u64 = 64;
 
 /// How long taking leave may take.
-const FAREWELL: Duration = Duration::from_millis(250);
+pub(super) const FAREWELL: Duration = Duration::from_millis(250);
 
 /// The same where messages are given back: what is on its way has to come first.
 const GIVING_BACK: Duration = Duration::from_secs(2);
@@ -68,6 +68,11 @@ pub(super) struct Session {
     beats: u32,
     /// There is nothing for this consumer.
     is_empty: bool,
+    /// Up to where it had delivered when it was opened, and up to where all of that was done.
+    delivered: Numbers,
+    ack_floor: Numbers,
+    /// The server said that it has nothing.
+    has_beat: bool,
     /// Up to where everything is accepted.
     accepted: watch::Receiver<Option<Point>>,
     /// How often the server is told that messages are being worked on, and when next.
@@ -85,6 +90,7 @@ impl Session {
         from: From,
         accepted: watch::Receiver<Option<Point>>,
         room: Option<Room>,
+        own: Option<Consumer>,
     ) -> Result<Self, NatsError> {
         let status = connection.status();
         let losses = status.borrow().losses;
@@ -95,9 +101,13 @@ impl Session {
             action: format!("read the stream '{}'", wanted.stream),
             source: error.into(),
         })?;
-        let (consumer, info) = match &wanted.durable {
-            Some(name) => Consumer::join(connection, wanted, name, from).await?,
-            None => Consumer::make(connection, wanted, from).await?,
+        let (consumer, info) = match (own, &wanted.durable) {
+            (None, Some(name)) => Consumer::join(connection, wanted, name, from).await?,
+            (own, _) => {
+                let own = own.unwrap_or_else(|| Consumer::of_ours(wanted));
+                let info = own.make(connection, wanted, from).await?;
+                (own, info)
+            }
         };
         let now = Instant::now();
         let acks = wanted.durable.as_ref().map(|_| Acks::default());
@@ -124,9 +134,42 @@ impl Session {
             next_look: now,
             beats: 0,
             is_empty: info.num_pending == 0,
+            delivered: info.delivered,
+            ack_floor: info.ack_floor,
+            has_beat: false,
             accepted,
             progress: progress.map(|every| (every, now + every)),
         })
+    }
+
+    /// The message that is due, of a consumer of our own.
+    pub(super) fn due(&self, track: &Track) -> u64 {
+        track.next_seq().unwrap_or(self.delivered.stream_seq + 1)
+    }
+
+    /// Up to where a durable consumer was read: by anybody when it was opened, and by us since.
+    pub(super) fn read_up_to(&self) -> u64 {
+        self.inbox.highest.max(self.delivered.stream_seq)
+    }
+
+    /// What of a durable consumer was delivered and may not be done: from behind this number up to that one.
+    pub(super) fn pending(&self) -> (u64, u64) {
+        (self.ack_floor.stream_seq, self.delivered.stream_seq)
+    }
+
+    /// Whether the server said that it has nothing.
+    pub(super) fn was_heard(&self) -> bool {
+        self.has_beat
+    }
+
+    /// Refuses a message that was delivered and could not be read. The server goes by the message's number alone.
+    pub(super) fn refuse(&mut self, seq: u64, remedy: Remedy) {
+        let Consumer { stream, name, .. } = &self.consumer;
+        let number = self.delivered.consumer_seq;
+        let reply = format!("$JS.ACK.{stream}.{name}.1.{seq}.{number}.0.0").into();
+        if let Some(acks) = &mut self.inbox.acks {
+            acks.refuse(Refused { reply, remedy });
+        }
     }
 
     /// Takes over what is still owed to the consumer.
@@ -187,6 +230,7 @@ impl Session {
                 }
                 Drained::Heartbeat => {
                     self.beats += 1;
+                    self.has_beat = true;
                     if let Some(flow) = self.beat(reader).await? {
                         return Ok(flow);
                     }

@@ -8,14 +8,9 @@ use std::{collections::HashSet, time::Duration};
 use async_nats::Subject;
 use tracing::warn;
 
-use super::{
-    acks::Word,
-    delivery::{Delivery, deliveries},
-    line::Message,
-};
+use super::acks::Word;
 use crate::{
     STATE,
-    event::{BadEvent, LineRules},
     sink::{DeadLetter, DeadLetterFile},
     stats::{Stats, Undelivered},
 };
@@ -116,15 +111,19 @@ impl Policy {
         self.known.insert(seq)
     }
 
-    /// Decides what becomes of a message, and counts it.
+    /// What becomes of a message that is only suspected: it comes again soon.
+    pub(super) fn again() -> Remedy {
+        Remedy::Tell(Word::Later(FIRST_WAIT))
+    }
+
+    /// Decides what becomes of a message that was delivered so often, and counts it. `envelope` puts it into one.
     pub(super) fn judge(
         &self,
-        message: &async_nats::Message,
-        delivery: Delivery,
-        why: BadEvent,
+        tries: u64,
+        why: &str,
+        envelope: impl FnOnce() -> Vec<u8>,
         stats: &Stats,
     ) -> Remedy {
-        let tries = message.reply.as_deref().map_or(1, deliveries);
         match &self.on_undeliverable {
             OnUndeliverable::Keep => {
                 stats.add_undelivered(Undelivered::Kept);
@@ -139,24 +138,32 @@ impl Policy {
                 stats.add_undelivered(Undelivered::DeadLettered);
                 Remedy::Keep(Letter {
                     file: file.clone(),
-                    event: Message::new(message, delivery).enveloped(LineRules::default()),
-                    error: why.to_string(),
+                    event: envelope(),
+                    error: why.to_owned(),
                     tries: u32::try_from(tries).unwrap_or(u32::MAX),
                 })
             }
         }
     }
 
-    /// Says what becomes of the first message of its class.
-    pub(super) fn say(&self, stream: &str, seq: u64, why: &str, excerpt: &str) {
-        let becomes = match self.on_undeliverable {
-            OnUndeliverable::Stop => return,
+    /// What becomes of a message, in words.
+    pub(super) fn becomes(&self) -> &'static str {
+        match self.on_undeliverable {
+            OnUndeliverable::Stop => "it stays in the stream",
             OnUndeliverable::Keep => {
                 "it stays in the stream and comes again, after waits that grow to 10 minutes; --on-undeliverable skip or dead-letter=FILE takes it out"
             }
             OnUndeliverable::Skip => "it is terminated, as --on-undeliverable skip says",
             OnUndeliverable::DeadLetter(_) => "it is kept as a dead letter and acknowledged",
-        };
+        }
+    }
+
+    /// Says what becomes of the first message of its class.
+    pub(super) fn say(&self, stream: &str, seq: u64, why: &str, excerpt: &str) {
+        if self.is_stop() {
+            return;
+        }
+        let becomes = self.becomes();
         warn!(target: STATE, stream, seq, why, excerpt, "cannot deliver message {seq} of {stream}: {why}; {becomes} (later ones of this class are only counted)");
     }
 }

@@ -4,6 +4,8 @@ use std::{
     collections::BTreeMap,
     env,
     fs::{self, File},
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -117,6 +119,39 @@ impl Nats {
         block_on(async {
             let client = async_nats::connect(self.url()).await.unwrap();
             work(async_nats::jetstream::new(client)).await
+        })
+    }
+
+    /// Stores a message of any bytes in a stream, as no client would: `headers` is all that stands before the payload.
+    pub fn publish_raw(&self, subject: &[u8], headers: &[u8], payload: &[u8]) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        let command = match headers {
+            [] => format!(" _INBOX.raw {}\r\n", payload.len()),
+            headers => {
+                let all = headers.len() + payload.len();
+                format!(" _INBOX.raw {} {all}\r\n", headers.len())
+            }
+        };
+        let verb: &[u8] = if headers.is_empty() {
+            b"PUB "
+        } else {
+            b"HPUB "
+        };
+        let connect = b"CONNECT {\"verbose\":false,\"headers\":true}\r\nSUB _INBOX.raw 1\r\n";
+        let message = [verb, subject, command.as_bytes(), headers, payload, b"\r\n"].concat();
+        stream.write_all(connect).unwrap();
+        stream.write_all(&message).unwrap();
+        let mut answers = BufReader::new(stream).lines();
+        let stored = answers.any(|line| line.unwrap().contains("\"seq\":"));
+        assert!(stored, "the message was not stored");
+    }
+
+    /// How many consumers a stream has.
+    pub fn consumers(&self, stream: &str) -> usize {
+        self.with(async |jetstream| {
+            let stream = jetstream.get_stream(stream).await.unwrap();
+            stream.cached_info().state.consumer_count
         })
     }
 

@@ -1,0 +1,285 @@
+//! One try after the other: what is looked at before a consumer is made, and what follows from one that failed or was lost.
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::jetstream::stream::RetentionPolicy;
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{debug, info, warn};
+
+use super::{
+    NatsSource, PATIENCE, SOURCE,
+    consumer::{Consumer, Wanted, state_of},
+    inbox::Lost,
+    session::Session,
+    settings::SILENCE,
+    track::From,
+};
+use crate::{
+    STATE,
+    error::{chain, printable},
+    event::{Origin, Start, show_time},
+    metrics,
+    nats::{Connection, NatsError},
+    source::{Flow, SourceError},
+    stats::Stats,
+};
+
+/// How long a stream that was there may be gone before that counts as final: somebody may be making it anew.
+const GONE: Duration = Duration::from_secs(10);
+
+/// A sink that took nothing for so long has cost us the consumer, and nothing is wrong.
+const IDLE: Duration = Duration::from_secs(20);
+
+impl NatsSource {
+    /// Waits until a try is due, and makes it. On failure the next try is scheduled, or the end is said.
+    pub(super) async fn open(&mut self) -> Result<Option<Flow>, SourceError> {
+        if let Some(due) = self.next_try {
+            sleep_until(due).await;
+            self.next_try = None;
+        }
+        let stats = Arc::clone(&self.reader.stats);
+        let connection = if let Some(connection) = &self.connection {
+            connection.clone()
+        } else {
+            let opening = Box::pin(Connection::open(&self.settings.connection));
+            let opened = alive_while(&stats, opening).await?;
+            self.connection.insert(opened).clone()
+        };
+        let mut status = connection.status();
+        let connected = async { status.wait_for(|status| status.is_connected).await.is_ok() };
+        // Its tries and their failures are told by the connection itself.
+        if !alive_while(&stats, connected).await {
+            return Err(SourceError::Other(
+                format!("the connection to {} is closed", self.host),
+                None,
+            ));
+        }
+        let limit = self.settings.connection.request_timeout * 2;
+        stats.set_alive_until(Instant::now() + limit + PATIENCE);
+        match self.look(&connection).await {
+            Ok(flow) => Ok(flow),
+            Err(Failed::Final(error)) => Err(error),
+            Err(Failed::Nats(error)) => self.failed(error).map(|()| None),
+        }
+    }
+
+    /// One try: the stream as it is now, where to begin in it, and a consumer that begins there.
+    async fn look(&mut self, connection: &Connection) -> Result<Option<Flow>, Failed> {
+        let stream = &self.settings.stream;
+        let info = connection.stream_info(stream).await?;
+        let is_queue = info.config.retention == RetentionPolicy::WorkQueue;
+        if is_queue && self.reader.takes_away() {
+            return Err(Failed::Final(SourceError::FilteredQueue {
+                stream: self.host.clone(),
+            }));
+        }
+        let state = state_of(&info);
+        let (mut from, gap) = self.reader.track.begin(&self.host, &state);
+        // A durable consumer has its own place, and what of it is done nobody but the server knows.
+        if let (Some(gap), None) = (gap, &self.settings.durable) {
+            self.reader.left_out = None;
+            self.reader.tell(gap)?;
+        }
+        if self.reader.exit_at_end && self.settings.durable.is_none() {
+            self.reader.end.get_or_insert(state.last_seq);
+        }
+        let wanted = Wanted {
+            stream: stream.clone(),
+            subjects: self.settings.subjects.clone(),
+            prefix: self.settings.api_prefix(),
+            silence: self.settings.frame_timeout.min(SILENCE),
+            durable: self.settings.durable.clone(),
+            is_queue: is_queue && matches!(self.settings.start, None | Some(Start::Seq(0))),
+        };
+        let origin = Origin {
+            source: SOURCE.into(),
+            host: self.host.clone(),
+            instance: Some(state.instance.clone()),
+        };
+        if self.step_over(connection, &origin).await {
+            if self.is_over() {
+                return Ok(Some(Flow::End));
+            }
+            from = self.reader.track.begin(&self.host, &state).0;
+        }
+        self.forget(connection).await;
+        let own = (wanted.durable.is_none()).then(|| Consumer::of_ours(&wanted));
+        // Whatever becomes of the request, it may be carried out.
+        self.left_behind = own.as_ref().map(Consumer::delete);
+        let accepted = self.accepted.clone();
+        let room = self.room.clone();
+        let mut session = Session::open(
+            connection,
+            &wanted,
+            origin.clone(),
+            from,
+            accepted,
+            room,
+            own,
+        )
+        .await?;
+        self.left_behind = None;
+        if let Some(acks) = self.acks.take() {
+            session.owe(acks);
+        }
+        self.settle_unreadable(connection, &mut session, &origin)
+            .await?;
+        let stream = &self.host;
+        match from {
+            _ if wanted.durable.is_some() => {
+                let name = &session.consumer().name;
+                info!(stream, name, "sharing the consumer '{name}'");
+            }
+            From::Seq(seq) => info!(stream, seq, "reading from message {seq} on"),
+            From::Time(time_us) => {
+                let from = show_time(time_us);
+                info!(stream, from, "reading from {from} on");
+            }
+        }
+        let stats = &self.reader.stats;
+        stats.set_host(&self.host);
+        stats.add_connects(1);
+        stats.set_connected(true);
+        self.gone_since = None;
+        self.was_open = true;
+        self.brought = false;
+        if self.reader.exit_at_end && session.is_empty() {
+            self.acks = session.close().await;
+            return Ok(Some(Flow::End));
+        }
+        self.session = Some(session);
+        Ok(None)
+    }
+
+    /// Whether the message that was to be the last is reached.
+    fn is_over(&self) -> bool {
+        let next = self.reader.track.next_seq();
+        let end = self.reader.end;
+        end.is_some_and(|end| next.is_some_and(|next| next > end))
+    }
+
+    /// Has the server forget a consumer of ours that is of no more use.
+    async fn forget(&mut self, connection: &Connection) {
+        if let Some(delete) = self.left_behind.take() {
+            connection.client().publish(delete, "".into()).await.ok();
+        }
+    }
+
+    /// Decides what a failed try means: another one after a wait, or the end.
+    fn failed(&mut self, error: NatsError) -> Result<(), SourceError> {
+        metrics::count_reconnect("refused");
+        if self.is_final(&error) {
+            return Err(error.into());
+        }
+        let wait = self.backoff.next_wait();
+        let tries = self.backoff.tries();
+        let max_retries = self.settings.connection.max_retries;
+        if max_retries.is_some_and(|most| tries > most) {
+            return Err(SourceError::Unreachable {
+                url: self.host.clone(),
+                tries,
+                source: Box::new(error),
+            });
+        }
+        let due = Instant::now() + wait;
+        self.next_try = Some(due);
+        self.reader.stats.set_alive_until(due + PATIENCE);
+        if let Some(left_out) = self.pace.allow() {
+            let (stream, error, wait) = (&self.host, chain(&error), wait.as_secs_f64());
+            let more = more(left_out);
+            warn!(target: STATE, stream, error, wait, tries, left_out, "{error}; trying again in {wait:.1} s{more}");
+        }
+        Ok(())
+    }
+
+    /// Whether an error would be met again. Once the stream was there, most of them pass: a server that has just started, or a
+    /// cluster that has no leader.
+    fn is_final(&mut self, error: &NatsError) -> bool {
+        match error {
+            NatsError::Silent { .. } | NatsError::Unavailable { .. } | NatsError::Client { .. } => {
+                false
+            }
+            NatsError::NoStream { .. } if self.was_open => {
+                let since = *self.gone_since.get_or_insert_with(Instant::now);
+                since.elapsed() >= GONE
+            }
+            NatsError::NoJetStream { .. } | NatsError::Limit { .. } | NatsError::Answer { .. } => {
+                !self.was_open
+            }
+            _ => true,
+        }
+    }
+
+    /// Decides what the loss of a consumer means: another one, at once if this one was of use.
+    pub(super) fn lost(&mut self, lost: Lost) -> Result<(), SourceError> {
+        let session = self.session.take();
+        let idle = session.as_ref().map(Session::was_idle_for);
+        if self.settings.durable.is_none() {
+            self.left_behind = session.as_ref().map(|session| session.consumer().delete());
+        }
+        self.reader.stats.set_connected(false);
+        metrics::count_reconnect(lost.cause());
+        let lost = match lost {
+            Lost::Fatal(error) => {
+                self.acks = session.and_then(Session::into_acks);
+                return Err(error);
+            }
+            Lost::Disconnected => {
+                let result = self.disconnected(session.as_ref());
+                self.acks = session.and_then(Session::into_acks);
+                return result;
+            }
+            lost => lost,
+        };
+        self.acks = session.and_then(Session::into_acks);
+        if !self.brought {
+            let due = Instant::now() + self.backoff.next_wait();
+            self.next_try = Some(due);
+            self.reader.stats.set_alive_until(due + PATIENCE);
+        }
+        let (stream, why) = (&self.host, printable(&lost.to_string()));
+        if idle.is_some_and(|idle| idle >= IDLE) {
+            debug!(stream, why, "another consumer after a pause");
+        } else if let Some(left_out) = self.pace.allow() {
+            let more = more(left_out);
+            warn!(target: STATE, stream, why, left_out, "lost the consumer of {stream}: {why}; going on with another{more}");
+        }
+        Ok(())
+    }
+}
+
+/// Why a try failed.
+pub(super) enum Failed {
+    Nats(NatsError),
+    Final(SourceError),
+}
+
+impl std::convert::From<NatsError> for Failed {
+    fn from(error: NatsError) -> Self {
+        Self::Nats(error)
+    }
+}
+
+impl std::convert::From<SourceError> for Failed {
+    fn from(error: SourceError) -> Self {
+        Self::Final(error)
+    }
+}
+
+/// Waits for something that tells of its own failures and never stands still.
+async fn alive_while<T>(stats: &Stats, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        stats.set_alive_until(Instant::now() + PATIENCE * 2);
+        if let Ok(done) = timeout(PATIENCE, &mut work).await {
+            return done;
+        }
+    }
+}
+
+fn more(left_out: u64) -> String {
+    match left_out {
+        0 => String::new(),
+        n => format!(" (and {n} times more since the last such line)"),
+    }
+}
