@@ -33,6 +33,9 @@ fn cases(cases: u32) -> ProptestConfig {
     }
 }
 
+/// The largest number, and the latest time, that an event can have.
+const LARGEST: u64 = i64::MAX as u64;
+
 /// An event before it is a line.
 #[derive(Debug, Clone)]
 struct Sent {
@@ -119,7 +122,7 @@ fn sent() -> impl Strategy<Value = Sent> {
     let kind = select(&["commit", "commit", "identity", "account", "sync", "comet"][..]);
     let operation = select(&["create", "update", "delete", "rename"][..]);
     let form = select(&[Form::AsServersDo, Form::OtherOrder, Form::Escaped][..]);
-    let place = (1..u64::MAX, option::of(any::<u64>()));
+    let place = (1..=LARGEST, option::of(0..=LARGEST));
     let who = (did(), kind, 0..3_u64);
     let record = (operation, collection(), "[a-z]{1,4}");
     (place, who, record, form).prop_map(|(place, who, record, form)| Sent {
