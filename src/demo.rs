@@ -35,7 +35,7 @@ impl DemoServer {
         let stop = CancellationToken::new();
         let (tell, told) = sync_channel(1);
         let until = stop.clone();
-        let name = demo.lasting_name();
+        let name = demo.to_string();
         let thread = thread::Builder::new()
             .name("demo".to_owned())
             .spawn(move || serve(demo, &tell, until))?;

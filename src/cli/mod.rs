@@ -248,7 +248,8 @@ pub struct TailArgs {
     /// reached, falls silent, brings nothing, or is lost three times in a minute.
     ///
     /// demo: is a stream of invented events, served and read within this process, without a network. demo:?rate=1000&seed=7
-    /// says how many events there are in a second (or max) and which: the same seed gives the same events. It stands alone.
+    /// says how many events there are in a second (or max) and which: the same seed gives the same events in the same order. It
+    /// stands alone.
     ///
     /// nats://HOST[:PORT][,HOST…]/STREAM?subject=FILTER is a stream of NATS JetStream, or what of it has this subject, or one of
     /// several (&subject=FILTER); nats:STREAM is one of the servers that the nats command is set up for. It stands alone. It is read by message numbers: --cursor N begins

@@ -13,7 +13,8 @@ pub struct ServeArgs {
     /// or .gz are inflated, and - is stdin. Recordings may be larger than memory. Lines that are no events are named and left out.
     ///
     /// demo: makes up events in the mix and the sizes of the real stream; demo:?rate=1000&seed=7 says how many there are in
-    /// a second (or max) and which: the same seed gives the same events. An hour of them lies in the past.
+    /// a second (or max) and which. With the same rate and seed a number is the same event at the same time, counted from
+    /// 2026-01-01; with max, times count from the first consumer.
     #[arg(value_name = "SOURCE", default_value = "demo:")]
     pub source: Vec<String>,
     /// Listen at this address

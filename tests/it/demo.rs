@@ -22,6 +22,13 @@ fn timeless(output: &Output) -> Vec<Value> {
         .collect()
 }
 
+fn numbers(output: &Output) -> Vec<u64> {
+    let events = timeless(output).into_iter();
+    events
+        .map(|event| event["cursor"].as_u64().unwrap())
+        .collect()
+}
+
 #[test]
 fn posts_come_at_once_and_it_is_said_that_they_are_invented() {
     let began = Instant::now();
@@ -41,13 +48,47 @@ fn posts_come_at_once_and_it_is_said_that_they_are_invented() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_events_plain_or_compressed() {
-    let first = timeless(&demo("demo:?rate=5000&seed=7", "-n 500"));
-    assert_eq!(
-        timeless(&demo("demo:?rate=5000&seed=7", "-n 500 --no-compress")),
-        first
-    );
-    assert_ne!(timeless(&demo("demo:?rate=5000&seed=8", "-n 500")), first);
+fn a_number_is_the_same_event_at_the_same_time_in_every_process() {
+    let lines = |source, flags| {
+        let output = demo(source, "-n 500 --cursor 2026-01-02T00:00:00Z");
+        let again = demo(source, &format!("-n 500 --cursor 432000001 {flags}"));
+        assert_eq!(again.lines(), output.lines(), "{source}");
+        again.stdout
+    };
+    let first = lines("demo:?rate=5000&seed=7", "--no-compress");
+    let event: Value = serde_json::from_str(first.lines().next().unwrap()).unwrap();
+    assert_eq!(event["time_us"], 1_767_312_000_000_000_u64);
+    assert_ne!(lines("demo:?rate=5000&seed=8", ""), first);
+}
+
+#[test]
+fn a_cursor_of_a_demo_means_the_same_in_the_next_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let cursor = folder.path().join("cursor");
+    let run = |flags: &str| {
+        let call = Rocketman::new(["tail", "demo:?rate=1000&seed=3", "--cursor-file"]);
+        call.arg(&cursor).with(flags).succeed()
+    };
+    let mut all = numbers(&run("-n 3 --since 1m"));
+    for _ in 0..3 {
+        let output = run("-n 3");
+        assert!(
+            !output.stderr.contains("another server"),
+            "{}",
+            output.stderr
+        );
+        all.extend(numbers(&output));
+    }
+    let first = all[0];
+    assert_eq!(all, (first..first + 12).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_start_of_a_demo_costs_the_same_whatever_its_age() {
+    let began = Instant::now();
+    let output = demo("demo:?rate=1000000", "-n 1 --no-compress");
+    assert_eq!(output.lines().len(), 1);
+    assert!(began.elapsed().as_secs() < 30);
 }
 
 #[test]
@@ -56,11 +97,7 @@ fn a_demo_without_a_clock_goes_on_with_a_cursor_as_one_stream() {
     let cursor = folder.path().join("cursor");
     let numbers = |source: &str, n: u32| {
         let call = Rocketman::new(["tail", source, "--cursor-file"]).arg(&cursor);
-        let output = call.with(&format!("-n {n}")).succeed();
-        let parsed = timeless(&output).into_iter();
-        parsed
-            .map(|event| event["cursor"].as_u64().unwrap())
-            .collect::<Vec<_>>()
+        numbers(&call.with(&format!("-n {n}")).succeed())
     };
     let source = "demo:?rate=max&seed=7";
     assert_eq!(numbers(source, 10), (1..=10).collect::<Vec<_>>());
@@ -70,7 +107,7 @@ fn a_demo_without_a_clock_goes_on_with_a_cursor_as_one_stream() {
 }
 
 #[test]
-fn an_hour_of_history_is_there_and_ends_now() {
+fn the_past_of_a_demo_is_there_and_ends_now() {
     let output = demo("demo:?rate=100", "--since 30s --exit-at-end");
     let n = output.lines().len();
     assert!((2990..3500).contains(&n), "{n}");

@@ -7,9 +7,16 @@ use jiff::Timestamp;
 use super::text::{EMOJI, LANGUAGES};
 use crate::serve::random::Random;
 
-/// Everything inside events is dated from here on, 2026-01-01, a millisecond apart, so that it depends on nothing but the number.
-const EPOCH_US: u64 = 1_767_225_600_000_000;
-const STEP_US: u64 = 1_000;
+const SECOND_US: u64 = 1_000_000;
+
+/// When a stream of a rate begins, 2026-01-01T00:00:00Z, and everything inside any events is dated from.
+pub(super) const EPOCH_US: u64 = 1_767_225_600_000_000;
+
+/// How many events there are in a second of the dates inside of events, where there is no rate.
+const USUAL_RATE: u64 = 1_000;
+
+/// How much older than its revision a record is.
+const OLDER_US: u64 = 500;
 
 /// How many accounts there are; a few of them do most of it.
 const ACCOUNTS: u64 = 20_000;
@@ -21,6 +28,7 @@ const LOOK_BACK: u64 = 5_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Events {
     seed: u64,
+    rate: u64,
 }
 
 /// What an event is.
@@ -73,8 +81,32 @@ impl What {
 }
 
 impl Events {
-    pub(super) fn new(seed: u64) -> Self {
-        Self { seed }
+    /// With a rate, events are made when they happen.
+    pub(super) fn new(seed: u64, rate: Option<u32>) -> Self {
+        let rate = rate.map_or(USUAL_RATE, u64::from);
+        Self { seed, rate }
+    }
+
+    /// How long after the beginning event `n` is made, in microseconds.
+    pub(super) fn since_us(&self, n: u64) -> u64 {
+        let whole = (n / self.rate).saturating_mul(SECOND_US);
+        whole.saturating_add(n % self.rate * SECOND_US / self.rate)
+    }
+
+    fn made_us(&self, n: u64) -> u64 {
+        EPOCH_US.saturating_add(self.since_us(n))
+    }
+
+    /// When event `n` was made, by its author's clock.
+    fn time(&self, n: u64) -> impl std::fmt::Display {
+        let time = i64::try_from(self.made_us(n)).ok();
+        let time = time.and_then(|time_us| Timestamp::from_microsecond(time_us).ok());
+        format!("{:.3}", time.unwrap_or(Timestamp::MAX))
+    }
+
+    /// The key of the record that event `n` makes: a little older than its revision.
+    fn record_key(&self, n: u64, out: &mut Vec<u8>) {
+        tid(self.made_us(n) - OLDER_US, out);
     }
 
     pub(super) fn seed(&self) -> u64 {
@@ -96,7 +128,7 @@ impl Events {
             What::Identity => self.identity(n, account, out),
             What::Account => self.account(n, account, &mut random, out),
             What::Delete => {
-                head(n, of, "delete", self.begin(of).0, out);
+                self.head(n, of, "delete", self.begin(of).0, out);
                 out.extend_from_slice(b"}}");
             }
             _ => {
@@ -105,7 +137,7 @@ impl Events {
                 } else {
                     "create"
                 };
-                head(n, n, operation, what, out);
+                self.head(n, n, operation, what, out);
                 out.extend_from_slice(b",\"record\":{\"$type\":\"");
                 out.extend_from_slice(what.collection().as_bytes());
                 out.push(b'"');
@@ -139,7 +171,7 @@ impl Events {
             out,
             "\",\"handle\":\"a{account}.demo.example\",\"seq\":{},\"time\":\"{}\"}}}}",
             n + 1,
-            time(n)
+            self.time(n)
         )
         .ok();
     }
@@ -158,7 +190,7 @@ impl Events {
         if let Some(status) = status {
             write!(out, ",\"status\":\"{status}\"").ok();
         }
-        write!(out, ",\"time\":\"{}\"}}}}", time(n)).ok();
+        write!(out, ",\"time\":\"{}\"}}}}", self.time(n)).ok();
     }
 
     /// The members of a record behind its type, in the order of their names.
@@ -169,18 +201,18 @@ impl Events {
             }
             What::Post => self.post(n, random, out),
             What::Play => {
-                write!(out, ",\"artists\":[{{\"artistName\":\"The Invented\"}}],\"playedTime\":\"{}\",\"trackName\":\"Demo {n}\"", time(n)).ok();
+                write!(out, ",\"artists\":[{{\"artistName\":\"The Invented\"}}],\"playedTime\":\"{}\",\"trackName\":\"Demo {n}\"", self.time(n)).ok();
             }
             What::Note => {
-                write!(out, ",\"createdAt\":\"{}\",\"note\":\"Invented note {n}.\",\"tags\":[\"demo\",\"ünïcode\"],\"deep\":{{\"list\":[1,-2,[true,null]]}}", time(n)).ok();
+                write!(out, ",\"createdAt\":\"{}\",\"note\":\"Invented note {n}.\",\"tags\":[\"demo\",\"ünïcode\"],\"deep\":{{\"list\":[1,-2,[true,null]]}}", self.time(n)).ok();
             }
             What::Follow | What::Block => {
-                write!(out, ",\"createdAt\":\"{}\",\"subject\":\"", time(n)).ok();
+                write!(out, ",\"createdAt\":\"{}\",\"subject\":\"", self.time(n)).ok();
                 self.did(random.below(ACCOUNTS), out);
                 out.push(b'"');
             }
             _ => {
-                write!(out, ",\"createdAt\":\"{}\",\"subject\":", time(n)).ok();
+                write!(out, ",\"createdAt\":\"{}\",\"subject\":", self.time(n)).ok();
                 self.reference(n, random, out);
                 // What was found through a repost says so.
                 if random.below(20) == 0 {
@@ -195,7 +227,7 @@ impl Events {
         let Some((code, invented, sentences)) = random.one_of(&LANGUAGES) else {
             return;
         };
-        write!(out, ",\"createdAt\":\"{}\"", time(n)).ok();
+        write!(out, ",\"createdAt\":\"{}\"", self.time(n)).ok();
         match random.below(10) {
             0..2 => {
                 out.extend_from_slice(b",\"embed\":{\"$type\":\"app.bsky.embed.images\",\"images\":[{\"alt\":\"An invented picture\",\"aspectRatio\":{\"height\":1500,\"width\":2000},\"image\":{\"$type\":\"blob\",\"mimeType\":\"image/jpeg\",\"ref\":{\"$link\":\"");
@@ -240,35 +272,27 @@ impl Events {
         out.extend_from_slice(b"\",\"uri\":\"at://");
         self.did(random.below(ACCOUNTS), out);
         out.extend_from_slice(b"/app.bsky.feed.post/");
-        record_key(n.saturating_sub(random.below(LOOK_BACK)), out);
+        self.record_key(n.saturating_sub(random.below(LOOK_BACK)), out);
         out.extend_from_slice(b"\"}");
     }
-}
 
-/// The beginning of a commit: `n` is the event, `of` the one that made the record.
-fn head(n: u64, of: u64, operation: &str, what: What, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"\"commit\",\"commit\":{\"rev\":\"");
-    tid(EPOCH_US.wrapping_add(n.wrapping_mul(STEP_US)), out);
-    let collection = what.collection();
-    write!(
-        out,
-        "\",\"operation\":\"{operation}\",\"collection\":\"{collection}\",\"rkey\":\""
-    )
-    .ok();
-    if what == What::Profile {
-        out.extend_from_slice(b"self");
-    } else {
-        record_key(of, out);
+    /// The beginning of a commit: `n` is the event, `of` the one that made the record.
+    fn head(&self, n: u64, of: u64, operation: &str, what: What, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"\"commit\",\"commit\":{\"rev\":\"");
+        tid(self.made_us(n), out);
+        let collection = what.collection();
+        write!(
+            out,
+            "\",\"operation\":\"{operation}\",\"collection\":\"{collection}\",\"rkey\":\""
+        )
+        .ok();
+        if what == What::Profile {
+            out.extend_from_slice(b"self");
+        } else {
+            self.record_key(of, out);
+        }
+        out.push(b'"');
     }
-    out.push(b'"');
-}
-
-/// The key of the record that event `n` makes: a little older than its revision.
-fn record_key(n: u64, out: &mut Vec<u8>) {
-    tid(
-        (EPOCH_US - STEP_US / 2).wrapping_add(n.wrapping_mul(STEP_US)),
-        out,
-    );
 }
 
 /// A name made of a time, as repositories have it: thirteen letters that sort by time.
@@ -288,14 +312,6 @@ fn cid(random: &mut Random, out: &mut Vec<u8>) {
     out.extend(random.one_of(b"abcdefgh"));
     random.letters(50, out);
     out.extend(random.one_of(b"aeimquy4"));
-}
-
-/// When event `n` was made, by its author's clock.
-fn time(n: u64) -> impl std::fmt::Display {
-    let time_us = EPOCH_US.saturating_add(n.saturating_mul(STEP_US));
-    let time = i64::try_from(time_us).ok();
-    let time = time.and_then(|time_us| Timestamp::from_microsecond(time_us).ok());
-    format!("{:.3}", time.unwrap_or(Timestamp::MAX))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::fmt;
 
 use url::form_urlencoded;
 
-use self::event::Events;
+use self::event::{EPOCH_US, Events};
 use super::{
     block::BlockBuilder,
     feed::{Feed, FeedError, Pace, Place},
@@ -21,8 +21,8 @@ const DEFAULT_RATE: u32 = 300;
 
 const MOST_RATE: u32 = 1_000_000;
 
-/// So much of the stream lies before the moment it begins to be served.
-const HISTORY_SECONDS: u64 = 3600;
+/// So much of the stream there is at least, also where the clock is wrong.
+const LEAST_US: u64 = 3600 * SECOND_US;
 
 /// About as many as fill a block.
 const EVENTS_PER_BLOCK: u64 = 100;
@@ -37,7 +37,8 @@ enum Rate {
     PerSecond(u32),
 }
 
-/// Invented events. Everything in them is the same for the same seed, except `time_us`: the stream is of now.
+/// Invented events. Everything in them is the same for the same seed and number; with a rate their `time_us` too, and without one
+/// times count from the moment they are first served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Demo {
     rate: Rate,
@@ -98,17 +99,15 @@ impl Demo {
                 }));
             }
         }
+        let rate = rate.unwrap_or(Rate::PerSecond(DEFAULT_RATE));
+        let per_second = match rate {
+            Rate::Max => None,
+            Rate::PerSecond(rate) => Some(rate),
+        };
         Ok(Self {
-            rate: rate.unwrap_or(Rate::PerSecond(DEFAULT_RATE)),
-            events: Events::new(seed.unwrap_or_default()),
+            rate,
+            events: Events::new(seed.unwrap_or_default(), per_second),
         })
-    }
-
-    /// What tells its events apart from those of other demos, where a number means the same event whenever it is served: not
-    /// where numbers go with the clock.
-    #[cfg(feature = "cli")]
-    pub(crate) fn lasting_name(&self) -> Option<String> {
-        (self.rate == Rate::Max).then(|| self.to_string())
     }
 
     /// When event `n` happened.
@@ -116,10 +115,7 @@ impl Demo {
         match self.rate {
             // Nobody takes more than a million a second, so that times do not get ahead of the clock.
             Rate::Max => start_us.saturating_add(n),
-            Rate::PerSecond(rate) => {
-                let since = n.saturating_mul(SECOND_US) / u64::from(rate);
-                first_us(start_us).saturating_add(since)
-            }
+            Rate::PerSecond(_) => first_us(start_us).saturating_add(self.events.since_us(n)),
         }
     }
 }
@@ -135,7 +131,7 @@ fn parse_rate(text: &str) -> Result<Rate, DemoError> {
 }
 
 fn first_us(start_us: u64) -> u64 {
-    start_us.saturating_sub(HISTORY_SECONDS * SECOND_US)
+    EPOCH_US.min(start_us.saturating_sub(LEAST_US))
 }
 
 /// At most 80 characters of what was typed, with control characters escaped.

@@ -100,8 +100,11 @@ impl Endpoint {
 
     /// Has positions call it so, whatever its address: it serves the same stream under another one next time.
     #[cfg(feature = "cli")]
-    pub(crate) fn named(self, name: Option<String>) -> Self {
-        Self { name, ..self }
+    pub(crate) fn named(self, name: String) -> Self {
+        Self {
+            name: Some(name),
+            ..self
+        }
     }
 
     /// The stream of this server, as positions name it.

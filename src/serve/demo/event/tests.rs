@@ -8,7 +8,7 @@ const N: u64 = 20_000;
 
 fn line(seed: u64, n: u64) -> String {
     let mut line = Vec::new();
-    Events::new(seed).write(n, 1_790_000_000_000_000 + n, &mut line);
+    Events::new(seed, None).write(n, 1_790_000_000_000_000 + n, &mut line);
     String::from_utf8(line).unwrap()
 }
 
