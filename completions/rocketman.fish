@@ -62,7 +62,7 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l cursor -d '
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l on-gap -d 'What to do when the server no longer has what was asked for' -r -f -a "warn\t'Say it and go on'
 fail\t'Say it and end with exit code 4'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l save-interval -d 'Save the cursor file this often while it changes' -r
-complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l rewind -d 'Go back this far behind the last event where a resume is by time' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l rewind -d 'Go back this far from the highest time that was read where a resume is by time' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l cursor-kv -d 'Go on from this key in a bucket of NATS, and keep it up to date' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s o -l output -d 'Append to this file, or to those of a pattern, and not to stdout' -r -F
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s x -l exec -d 'Run this program for each event; takes the rest of the line, up to a lone \';\'' -r
@@ -84,7 +84,7 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l exec-timeou
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l exec-retries -d 'Try an event that failed this many times more' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l on-exec-error -d 'Do this when an event failed for good: stop, skip or dead-letter=FILE' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s n -l count -d 'End after this many events' -r
-complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l until -d 'End at the first event of this time or later; an age such as 5m is allowed too' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l until -d 'End with the events before this time; an age such as 5m is allowed too' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l duration -d 'End after this time' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l idle-timeout -d 'End with exit code 5 when no event came for this long' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-lag -d 'End with exit code 5 when the stream is read further behind than this' -r

@@ -13,7 +13,7 @@ use crate::{
     STATE,
     cursor::{CursorStore, FileCursor, Saved},
     error::Error,
-    event::{FileMark, Origin, Place, Start, micros},
+    event::{FileMark, Origin, Place, Start, Trail, micros, show_time},
     progress::ago,
     report::Failure,
     settings::Target,
@@ -35,7 +35,7 @@ pub(crate) enum MoveError {
     )]
     NoTime { seq: u64, path: PathBuf },
     #[error("{} before {from} lies before 1970", format_duration(*back))]
-    TooFar { from: Box<Place>, back: Duration },
+    TooFar { from: String, back: Duration },
     #[error(
         "cursor file '{}' counts on {}, and elsewhere in the stream events would come twice or not at all", path.display(), list(files)
     )]
@@ -92,7 +92,7 @@ fn moved(
 ) -> Result<Saved, MoveError> {
     let place = match (target, before) {
         (Target::Start(start, named), before) => set_to(path, before, *start, named.as_ref())?,
-        (Target::Back(back), Some(before)) => back_from(path, &before.place, *back)?,
+        (Target::Back(back), Some(before)) => back_from(path, before, *back)?,
         (Target::Back(_), None) => return Err(MoveError::Missing(path.to_owned())),
     };
     let files = before.map_or(&[][..], |before| &before.files);
@@ -104,6 +104,8 @@ fn moved(
     }
     Ok(Saved {
         place,
+        // From here on everything is wanted, whatever was read before.
+        trail: Trail::default(),
         filter: before.and_then(|before| before.filter.clone()),
         files: Vec::new(),
     })
@@ -128,21 +130,33 @@ fn set_to(
     }
 }
 
-/// A time before a place. Its number and its event belong to the place and are left behind.
-fn back_from(path: &Path, place: &Place, back: Duration) -> Result<Place, MoveError> {
-    let from_us = place.time_us().ok_or_else(|| MoveError::NoTime {
-        seq: place.seq().unwrap_or_default(),
-        path: path.to_owned(),
-    })?;
+/// A time before the highest that was read. Numbers and events belong to the place and are left behind.
+fn back_from(path: &Path, before: &Saved, back: Duration) -> Result<Place, MoveError> {
+    let Saved { place, trail, .. } = before;
+    let highest_us = Some(trail.highest_us).filter(|highest_us| *highest_us > 0);
+    let from_us = highest_us
+        .or(place.time_us())
+        .ok_or_else(|| MoveError::NoTime {
+            seq: place.seq().unwrap_or_default(),
+            path: path.to_owned(),
+        })?;
     match from_us.checked_sub(micros(back)) {
         None | Some(0) => Err(MoveError::TooFar {
-            from: Box::new(place.clone()),
+            from: stands_at(before),
             back,
         }),
         Some(time_us) => Ok(Place::Time {
             time_us,
             origin: place.origin().cloned(),
         }),
+    }
+}
+
+/// The highest time that was read, or else the place.
+fn stands_at(saved: &Saved) -> String {
+    match saved.trail.highest_us {
+        0 => saved.place.to_string(),
+        highest_us => show_time(highest_us),
     }
 }
 
@@ -156,7 +170,7 @@ fn tell(path: &Path, before: Option<&Saved>, to: &Place, target: &Target) {
         Place::Seq { origin, .. } => format!(" of {}", shown(&origin.host)),
         Place::Reached(_) | Place::Time { .. } => String::new(),
     };
-    let from = before.map(|before| before.place.to_string());
+    let from = before.map(stands_at);
     match (target, &from) {
         (Target::Back(back), Some(from)) => {
             let back = format_duration(*back);

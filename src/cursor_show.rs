@@ -10,7 +10,7 @@ use crate::{
     cursor::{FileCursor, Saved},
     cursor_move::{MoveError, shown},
     error::Error,
-    event::{FileMark, Identity, Place, now_us, show_time},
+    event::{FileMark, Identity, Place, Position, now_us, show_time},
     progress::ago,
     report::Failure,
 };
@@ -26,10 +26,24 @@ struct Report {
     time_us: Option<u64>,
     time: Option<String>,
     age_seconds: Option<i64>,
+    highest_us: Option<u64>,
+    highest: Option<String>,
+    first_us: Option<u64>,
+    others: Vec<ServerReport>,
     identity: Option<Identity>,
     filter: Option<String>,
     files: Vec<FileReport>,
     in_use: Option<bool>,
+}
+
+/// Another server, and how far it was read.
+#[derive(Debug, Serialize)]
+struct ServerReport {
+    source: String,
+    host: String,
+    seq: Option<u64>,
+    time_us: u64,
+    time: String,
 }
 
 /// An output file, as the cursor counts it and as it is.
@@ -75,9 +89,11 @@ impl Report {
     fn new(path: &Path, saved: &Saved, in_use: Option<bool>, now_us: u64) -> Self {
         let Saved {
             place,
+            trail,
             filter,
             files,
         } = saved;
+        let known = |us: u64| (us > 0).then_some(us);
         let (kind, identity) = match place {
             Place::Reached(position) => match position.point.identity {
                 Some(identity) => ("event", Some(identity)),
@@ -99,6 +115,10 @@ impl Report {
             time_us: place.time_us(),
             time: place.time_us().map(show_time),
             age_seconds: place.time_us().and_then(age),
+            highest_us: known(trail.highest_us),
+            highest: known(trail.highest_us).map(show_time),
+            first_us: known(trail.first_us),
+            others: trail.others.iter().map(ServerReport::new).collect(),
             identity,
             filter: filter.clone(),
             files: files.iter().map(FileReport::new).collect(),
@@ -120,7 +140,15 @@ impl Report {
         if let Some(seq) = self.seq {
             lines.push(("number", seq.to_string()));
         }
+        if let (Some(highest), Some(highest_us)) = (&self.highest, self.highest_us) {
+            lines.push(("highest", format!("{highest} ({})", ago(highest_us))));
+        }
         lines.push(("next run", self.next_run().to_owned()));
+        lines.extend(
+            self.others
+                .iter()
+                .map(|other| ("elsewhere", other.for_people())),
+        );
         lines.push((
             "filter",
             self.filter
@@ -157,6 +185,27 @@ impl Report {
             _ => {
                 "begins with the event of this number, or the next one that is left, as it was set"
             }
+        }
+    }
+}
+
+impl ServerReport {
+    fn new(position: &Position) -> Self {
+        let Position { origin, point } = position;
+        Self {
+            source: origin.source.to_string(),
+            host: origin.host.clone(),
+            seq: point.seq,
+            time_us: point.time_us,
+            time: show_time(point.time_us),
+        }
+    }
+
+    fn for_people(&self) -> String {
+        let (host, time) = (shown(&self.host), &self.time);
+        match self.seq {
+            Some(seq) => format!("{host}: number {seq}, {time}"),
+            None => format!("{host}: {time}"),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod clock;
 mod ending;
+mod limit;
 mod settings;
 mod watch;
 
@@ -18,6 +19,7 @@ pub use self::settings::{Ended, PipelineSettings, Summary};
 use self::{
     clock::{SaveClock, count_save, note_save, save_beginning},
     ending::Ending,
+    limit::Limit,
     watch::Watch,
 };
 use crate::{
@@ -27,9 +29,12 @@ use crate::{
     event::{Batch, Place},
     filter::Filter,
     sink::{Keeping, Ledger, Sink, SinkError},
-    source::{Flow, Source},
+    source::{Flow, Outlook, Source},
     stats::Stats,
 };
+
+/// How many of the events that were read last a cursor knows after a run that came to an end.
+const MAX_KNOWN: usize = 10_000;
 
 /// How long a sink that was slow may take for the next event before the run counts as dead: the frame limit's own default.
 const SLOW_SINK: Duration = Duration::from_secs(75);
@@ -49,6 +54,7 @@ pub struct Pipeline<S, K, C = NoCursor> {
     ledger: Ledger,
     /// The source yields no more than the sink works on at once, which is this much.
     held_to: Option<usize>,
+    limit: Limit,
 }
 
 impl<S: Source, K: Sink> Pipeline<S, K> {
@@ -63,6 +69,7 @@ impl<S: Source, K: Sink> Pipeline<S, K> {
             stats: Arc::default(),
             ledger: Ledger::default(),
             held_to: None,
+            limit: Limit::default(),
         }
     }
 }
@@ -86,6 +93,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             stats,
             ledger,
             held_to,
+            limit,
         } = self;
         Pipeline {
             source,
@@ -96,6 +104,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             stats,
             ledger,
             held_to,
+            limit,
         }
     }
 
@@ -115,6 +124,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
     ///
     /// Cancel safety: dropping the future ends without any of that, and what is saved stays true. Cancel `stop` instead.
     pub async fn run(mut self, stop: CancellationToken) -> Result<Summary, Error> {
+        self.limit = Limit::new(self.settings.until_us);
         tokio::select! {
             biased;
             begun = self.begin() => begun?,
@@ -122,6 +132,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 ended: Ended::Stopped,
                 accepted: 0,
                 position: None,
+                highest_us: None,
             }),
         }
         let over = self
@@ -147,6 +158,11 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         }
         let deadline = ending.deadline(self.settings.grace);
         let (accepted, files) = self.ledger.read();
+        self.keeper.settle(accepted);
+        if let Some(point) = self.keeper.point() {
+            let known = self.source.recollect(point, MAX_KNOWN);
+            self.keeper.remember(known);
+        }
         let saved = self.keeper.save_last(accepted, files, deadline).await;
         count_save(&saved, &self.stats);
         let finished = match (&saved, finished) {
@@ -177,7 +193,8 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         Ok(Summary {
             ended,
             accepted,
-            position: self.keeper.into_position(),
+            position: self.keeper.position().cloned(),
+            highest_us: self.keeper.highest_us(),
         })
     }
 
@@ -202,7 +219,10 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             let filter = self.filter.description();
             let same_filter = saved.filter.as_deref().is_none_or(|saved| saved == filter);
             // What a file has beyond the cursor is only cut off when it comes again.
-            if self.source.resume(&saved.place, same_filter)? {
+            if self
+                .source
+                .resume(&saved.place, &saved.trail, same_filter)?
+            {
                 files.clone_from(&saved.files);
                 // Where somebody set a place, what was written up to then stays, whoever counts it.
                 if let Place::Reached(_) = saved.place {
@@ -231,15 +251,18 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             let came = !batch.is_empty();
             let limit = self.sift(&mut batch);
             let had_news = self.keeper.has_news();
-            let is_beginning = self.keeper.add(&batch);
+            let is_beginning = self.keeper.add(&batch, self.limit.passed_us());
             if !had_news && self.keeper.has_news() {
                 clock.begin_anew();
             }
             if is_beginning && !self.save_beginning(ending).await? {
                 return Ok(ending.wanted().await);
             }
+            let n_doubtful = batch.n_doubtful();
             self.push(&mut batch, ending, &mut clock, &mut watch)
                 .await?;
+            let n_doubtful = n_doubtful - batch.n_doubtful();
+            self.stats.add_repeats_let_through(n_doubtful);
             let accepted = self.ledger.accepted();
             self.stats.set_accepted(accepted);
             self.keeper.settle(accepted);
@@ -290,6 +313,8 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         let mut at_work = self.ledger.at_work();
         // One future across saves: a connect in progress is not begun anew.
         let mut next = pin!(self.source.next_batch(batch));
+        let end_silence = self.settings.end_silence;
+        let mut silence = pin!(self.limit.silence(&self.stats, end_silence));
         loop {
             let has_news = self.keeper.has_news();
             let n_at_work = *at_work.borrow_and_update();
@@ -303,8 +328,9 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 flow = &mut next => return Ok(match flow? {
                     Flow::More => None,
                     Flow::End => Some(Ended::End),
-                    Flow::EndAssumed => Some(Ended::EndAssumed),
+                    Flow::EndAssumed => Some(self.limit.assumed()),
                 }),
+                ended = &mut silence => return Ok(Some(ended)),
                 error = self.sink.failed() => return Err(error.into()),
                 Ok(()) = at_work.changed(), if self.held_to.is_some() => {
                     self.keeper.settle(self.ledger.accepted());
@@ -325,13 +351,14 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
 
     /// Drops what was not asked for, and what lies behind a limit. `Some` means that the limit is reached.
     fn sift(&mut self, batch: &mut Batch) -> Option<Ended> {
-        let mut ended = None;
-        if let Some(until_us) = self.settings.until_us
-            && let Some(before) = batch.events().position(|event| event.time_us() >= until_us)
-        {
-            batch.truncate(before);
-            ended = Some(Ended::Until);
-        }
+        let Outlook {
+            end_us,
+            repeats_until_us,
+        } = self.source.outlook();
+        self.keeper.note_repeats(repeats_until_us);
+        let mut ended = self.limit.leave_out(batch, end_us);
+        let n_repeats = self.keeper.drop_ahead(batch);
+        self.stats.add_repeats(n_repeats);
         if !self.filter.is_everything() {
             let mut oversized = 0;
             batch.retain(|event| {

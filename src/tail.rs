@@ -206,7 +206,8 @@ fn tell(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_cursor:
     let Summary {
         ended,
         accepted,
-        position,
+        position: _,
+        highest_us,
     } = summary;
     let why = match (ended, asked) {
         (Ended::Stopped, Some(signal)) => format!("stopped by {}", signal.name()),
@@ -218,13 +219,13 @@ fn tell(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_cursor:
         (Ended::EndAssumed, _) => "the end is assumed, for nothing more came".to_owned(),
         (Ended::OutputClosed, _) => "stdout was closed by its reader".to_owned(),
     };
-    let until = position.as_ref().map_or(String::new(), |position| {
+    let until = highest_us.map_or(String::new(), |highest_us| {
         let saved = if has_cursor {
             "cursor saved at"
         } else {
             "read up to"
         };
-        format!(", {saved} {}", show_time(position.point.time_us))
+        format!(", {saved} {}", show_time(highest_us))
     });
     let mut extras = Vec::new();
     for (n, what) in [

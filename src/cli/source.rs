@@ -117,10 +117,11 @@ pub struct PositionArgs {
     /// Save the cursor file this often while it changes
     #[arg(long, value_name = "DURATION", env = "ROCKETMAN_SAVE_INTERVAL", value_parser = interval, default_value = "1s", hide_short_help = true)]
     pub save_interval: Duration,
-    /// Go back this far behind the last event where a resume is by time
+    /// Go back this far from the highest time that was read where a resume is by time
     ///
-    /// That is the case on another server, or on one that counts its events anew. Repeats are recognised and dropped.
-    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_REWIND", value_parser = duration, default_value = "10s", hide_short_help = true)]
+    /// That is the case on a server that the cursor does not know, on one that counts its events anew, and on one that does not
+    /// count them. It never goes back beyond the first event of the first run. Repeats that are recognised are dropped.
+    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_REWIND", value_parser = duration, default_value = "60s", hide_short_help = true)]
     pub rewind: Duration,
 }
 

@@ -15,11 +15,15 @@ pub struct StopArgs {
     pub count: Option<u64>,
     /// End once everything up to the moment of the start was read
     ///
-    /// The moment is taken from the first server's clock. On a stream that is so quiet that nothing later comes (one of a
-    /// few accounts, for example), a minute of silence counts as the end, and the last message says so.
+    /// The moment is taken from the first server's clock. As times are not strictly in order, the stream is read until it is ten
+    /// seconds beyond the moment; what is later than the moment is left to the next run. On a stream that is so quiet that nothing
+    /// later comes (one of a few accounts, for example), a minute of silence counts as the end, and the last message says so.
     #[arg(short, long, env = "ROCKETMAN_EXIT_AT_END", value_parser = BoolishValueParser::new())]
     pub exit_at_end: bool,
-    /// End at the first event of this time or later; an age such as 5m is allowed too
+    /// End with the events before this time; an age such as 5m is allowed too
+    ///
+    /// As times are not strictly in order, the stream is read until it is ten seconds beyond that time, or silent for a minute
+    /// after it. What is later is left to the next run.
     #[arg(
         long,
         value_name = "TIME",

@@ -7,10 +7,14 @@ use std::{borrow::Cow, path::Path};
 use serde::{Deserialize, Serialize, de::Error as _};
 
 use super::{CursorError, Saved};
-use crate::event::{FileMark, Identity, Origin, Place, Point, Position, show_time};
+use crate::event::{FileMark, Identity, Origin, Place, Point, Position, Trail, show_time};
 
-/// The format this version writes and reads.
-pub(super) const FORMAT: u64 = 1;
+/// The format this version writes, and the latest that it reads. A program that knows the first one alone would go back further than
+/// the run did, and deliver again what comes after the place, so that it has to refuse.
+pub(super) const FORMAT: u64 = 2;
+
+/// The first format, which is read for ever: it knew the place alone.
+const FIRST_FORMAT: u64 = 1;
 
 /// All fields of every form. A place that was reached has a time, and a number where the server counts; one that was set
 /// has either. `saved_until` is for people and never read back.
@@ -35,6 +39,8 @@ struct Contents {
     identity: Option<Identity>,
     #[serde(skip_serializing_if = "Option::is_none")]
     filter: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trail: Option<Trail>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     files: Vec<FileMark>,
 }
@@ -55,7 +61,7 @@ pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Saved, CursorError> {
         return Err(CursorError::Empty(path.to_owned()));
     }
     let Header { format } = serde_json::from_slice(text).map_err(damaged)?;
-    if format != FORMAT {
+    if !(FIRST_FORMAT..=FORMAT).contains(&format) {
         return Err(CursorError::Format {
             path: path.to_owned(),
             found: format,
@@ -72,9 +78,14 @@ pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Saved, CursorError> {
 pub(crate) fn text(saved: &Saved) -> Vec<u8> {
     let Saved {
         place,
+        trail,
         filter,
         files,
     } = saved;
+    let until_us = match trail.highest_us {
+        0 => place.time_us(),
+        highest_us => Some(highest_us),
+    };
     let (is_set, identity) = match place {
         Place::Reached(position) => (false, position.point.identity),
         Place::Time { .. } | Place::Seq { .. } => (true, None),
@@ -92,9 +103,10 @@ pub(crate) fn text(saved: &Saved) -> Vec<u8> {
         instance,
         seq: place.seq(),
         time_us: place.time_us(),
-        saved_until: place.time_us().map(show_time),
+        saved_until: until_us.map(show_time),
         identity,
         filter: filter.clone(),
+        trail: (*trail != Trail::default()).then(|| trail.clone()),
         files: files.clone(),
     };
     let mut text =
@@ -117,6 +129,7 @@ impl Contents {
             saved_until: _,
             identity,
             filter,
+            trail,
             files,
         } = self;
         if time_us == Some(0) {
@@ -155,8 +168,12 @@ impl Contents {
                 },
             })
         };
+        if is_set && trail.is_some() {
+            return Err("it was set, and has a trail");
+        }
         Ok(Saved {
             place,
+            trail: trail.unwrap_or_default(),
             filter,
             files,
         })
@@ -178,6 +195,7 @@ mod tests {
     fn saved(place: Place) -> Saved {
         Saved {
             place,
+            trail: Trail::default(),
             filter: Some("all kinds of events".to_owned()),
             files: Vec::new(),
         }
@@ -193,6 +211,35 @@ mod tests {
             origin: origin(),
             point,
         }))
+    }
+
+    /// All that is known around a place.
+    fn with_trail() -> Saved {
+        let identity = |n: u64| Identity::of_rest(&n.to_be_bytes());
+        let other = Position {
+            origin: Origin {
+                host: "wss://example.org/subscribe".to_owned(),
+                ..origin()
+            },
+            point: Point {
+                seq: None,
+                time_us: 6,
+                identity: Some(identity(1)),
+            },
+        };
+        Saved {
+            trail: Trail {
+                highest_us: 8,
+                first_us: 2,
+                others: vec![other],
+                known: vec![identity(2), identity(1)],
+                known_since_us: 3,
+                repeats_until_us: 9,
+                ahead: vec![identity(3)],
+                ahead_until_us: 10,
+            },
+            ..reached(5)
+        }
     }
 
     fn parsed(text: &str) -> Result<Saved, CursorError> {
@@ -217,6 +264,7 @@ mod tests {
         let mut bare = forms[1].clone();
         bare.filter = None;
         forms.push(bare);
+        forms.push(with_trail());
         for form in forms {
             let text = text(&form);
             assert_eq!(parse(Path::new("c"), &text).unwrap(), form);
@@ -238,13 +286,23 @@ mod tests {
 }
 "#;
         assert_eq!(parsed(text).unwrap(), reached(5));
-        assert_eq!(super::text(&reached(5)), text.as_bytes());
         let legacy = r#"{"format":1,"source":"jetstream","host":"h","time_us":5,"identity":null,"filter":"f","files":[{"path":"/x","inode":3,"bytes":4}]}"#;
         let saved = parsed(legacy).unwrap();
         assert_eq!(
             (saved.place.seq(), saved.place.time_us(), saved.files.len()),
             (None, Some(5), 1)
         );
+    }
+
+    #[test]
+    fn the_highest_time_is_shown_to_people_and_identities_are_one_line() {
+        let text = String::from_utf8(super::text(&with_trail())).unwrap();
+        assert!(text.starts_with("{\n  \"format\": 2,\n"), "{text}");
+        let until = format!("\"saved_until\": \"{}\"", show_time(8));
+        assert!(text.contains(&until), "{text}");
+        let known = with_trail().trail.known;
+        let line = format!("\"known\": \"{} {}\",\n", known[0], known[1]);
+        assert!(text.contains(&line), "{text}");
     }
 
     #[test]
@@ -261,8 +319,8 @@ mod tests {
         }
         assert!(matches!(parsed(" \n"), Err(CursorError::Empty(_))));
         assert!(matches!(
-            parsed(r#"{"format":2}"#),
-            Err(CursorError::Format { found: 2, .. })
+            parsed(r#"{"format":3}"#),
+            Err(CursorError::Format { found: 3, .. })
         ));
         for bad in [
             "1725911162329308",
@@ -279,6 +337,8 @@ mod tests {
             r#"{"format":1,"set":true,"time_us":0}"#,
             r#"{"format":1,"set":true,"host":"h","time_us":5}"#,
             r#"{"format":1,"set":true,"instance":"i","time_us":5}"#,
+            r#"{"format":2,"set":true,"time_us":5,"trail":{"highest_us":5}}"#,
+            r#"{"format":2,"source":"jetstream","host":"h","time_us":5,"filter":"f","trail":{"known":"ff"}}"#,
             r#"{"format":1,"set":"yes","time_us":5}"#,
             r#"{"format":1,"set":true,"time_us":-5}"#,
         ] {

@@ -15,12 +15,12 @@ use tokio::{
 use tracing::{info, warn};
 
 use self::saving::{Done, Saving};
-use super::{CursorError, CursorStore, Marks, Saved};
+use super::{CursorError, CursorStore, Marks, Saved, course::Course};
 use crate::{
     STATE,
     backoff::Backoff,
     error::chain,
-    event::{Batch, FileMark, Place, Point, Position},
+    event::{Batch, FileMark, Place, Point, Position, Recollection},
 };
 
 /// How long the last save may take when nothing of the grace period is left.
@@ -41,8 +41,7 @@ pub(crate) struct Keeper<C> {
     keeps: bool,
     filter: String,
     marks: Marks,
-    /// Where the stream is done up to.
-    position: Option<Position>,
+    course: Course,
     /// The place up to which every event is accepted, for a source that wants to know.
     accepted: watch::Sender<Option<Point>>,
     saved: Option<Saved>,
@@ -62,7 +61,7 @@ impl<C: CursorStore> Keeper<C> {
             saving: None,
             filter: String::new(),
             marks: Marks::default(),
-            position: None,
+            course: Course::default(),
             accepted: watch::channel(None).0,
             saved: None,
             is_failing: false,
@@ -81,30 +80,36 @@ impl<C: CursorStore> Keeper<C> {
     /// The source goes on from what was saved, so it stands until something further is accepted. A place that was set
     /// and not reached gives way to the first event, as if there had been none.
     pub(crate) fn go_on_from(&mut self, saved: Saved) {
-        if let Place::Reached(position) = &saved.place {
-            self.position = Some(position.clone());
-        }
+        self.course.restore(&saved);
         self.saved = Some(saved);
     }
 
-    /// Notes a batch that went through the filter. Returns whether it holds the first event of all, which is then to be
-    /// saved as the beginning: until something is accepted, a crash has to come back to it, and not to a later live tip.
-    pub(crate) fn add(&mut self, batch: &Batch) -> bool {
-        let mut is_beginning = false;
-        if let (None, Some(first), Some(origin)) = (&self.position, batch.first(), batch.origin()) {
-            let point = Point {
-                identity: None,
-                ..*first
-            };
-            self.position = Some(Position {
-                origin: (**origin).clone(),
-                point,
-            });
-            is_beginning = true;
+    /// Drops what the run before has delivered although it comes after its place; returns how many events that were.
+    pub(crate) fn drop_ahead(&mut self, batch: &mut Batch) -> u64 {
+        let ahead = self.course.ahead();
+        if ahead.is_awaited() {
+            ahead.drop_from(batch)
+        } else {
+            0
         }
+    }
+
+    /// Notes a batch that went through the filter. Events after one that was left out are passed by the stream at `ahead_until_us`.
+    ///
+    /// Returns whether it holds the first event of all, which is then to be saved as the beginning: until something is accepted, a
+    /// crash has to come back to it, and not to a later live tip.
+    pub(crate) fn add(&mut self, batch: &Batch, ahead_until_us: u64) -> bool {
+        let is_beginning = self.course.begin_with(batch);
+        let n_given = self.marks.kept();
+        self.course.ahead().add(batch, n_given, ahead_until_us);
         self.marks.add(batch);
-        self.has_news |= batch.reached().is_some();
+        self.has_news |= batch.reached().is_some() || !batch.is_empty();
         is_beginning
+    }
+
+    /// Up to this time the source may still bring what was delivered.
+    pub(crate) fn note_repeats(&mut self, until_us: Option<u64>) {
+        self.course.note_repeats(until_us);
     }
 
     /// The sink takes the batch that was added last apart, so that every event of it can be the last one accepted.
@@ -119,10 +124,26 @@ impl<C: CursorStore> Keeper<C> {
 
     /// The sink has accepted so many events.
     pub(crate) fn settle(&mut self, accepted: u64) {
-        if let Some(position) = self.marks.settle(accepted) {
-            self.accepted.send_replace(Some(position.point));
-            self.position = Some(position);
+        let Self { marks, course, .. } = self;
+        let mut settled = None;
+        marks.settle(accepted, |origin, point| {
+            course.reach(origin, point);
+            settled = Some(*point);
+        });
+        if settled.is_some() {
+            self.accepted.send_replace(settled);
         }
+        self.course.accept(accepted);
+    }
+
+    /// The point up to which the stream is done.
+    pub(crate) fn point(&self) -> Option<&Point> {
+        self.course.position().map(|position| &position.point)
+    }
+
+    /// What the source knows of what it has read up to there; for the last save.
+    pub(crate) fn remember(&mut self, recollection: Recollection) {
+        self.course.remember(recollection);
     }
 
     /// The sink is about to make durable what it was given so far.
@@ -150,9 +171,18 @@ impl<C: CursorStore> Keeper<C> {
         self.marks.kept()
     }
 
+    /// The highest time of all events that are accepted, over all runs.
+    pub(crate) fn highest_us(&self) -> Option<u64> {
+        self.course.highest_us()
+    }
+
     /// Where the stream is done up to.
-    pub(crate) fn into_position(self) -> Option<Position> {
-        self.position
+    pub(crate) fn position(&self) -> Option<&Position> {
+        self.course.position()
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.marks.are_waiting() || self.course.is_waiting()
     }
 
     /// Begins to save what changed; what becomes of it, [`Keeper::finished`] says. Returns whether what was saved last still stands
@@ -164,10 +194,10 @@ impl<C: CursorStore> Keeper<C> {
             return false;
         }
         let Some(fresh) = self.unsaved(files) else {
-            self.has_news = self.marks.are_waiting();
+            self.has_news = self.is_waiting();
             return self.keeps;
         };
-        self.has_news = self.marks.are_waiting();
+        self.has_news = self.is_waiting();
         let store = self.store.take().expect(AT_HAND);
         self.saving = Some(Saving::begin(store, fresh));
         false
@@ -254,28 +284,28 @@ impl<C: CursorStore> Keeper<C> {
         }
         self.next_try = None;
         self.backoff.reset();
-        let time_us = saved.place.time_us().unwrap_or_default();
+        let highest_us = saved.trail.highest_us;
         self.saved = Some(saved);
-        Ok(time_us)
+        Ok(highest_us)
     }
 
     /// What is to be saved, unless it is saved already.
     fn unsaved(&self, files: Vec<FileMark>) -> Option<Saved> {
-        let position = self.position.as_ref();
+        let position = self.course.position();
         let position = position.filter(|position| position.point.time_us > 0)?;
         if !self.keeps {
             return None;
         }
         let place = Place::Reached(position.clone());
-        if self
-            .saved
-            .as_ref()
-            .is_some_and(|saved| saved.place == place && saved.files == files)
-        {
+        let trail = self.course.trail();
+        if self.saved.as_ref().is_some_and(|saved| {
+            saved.place == place && saved.trail == trail && saved.files == files
+        }) {
             return None;
         }
         Some(Saved {
             place,
+            trail,
             filter: Some(self.filter.clone()),
             files,
         })

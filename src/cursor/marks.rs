@@ -6,7 +6,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use crate::event::{Batch, Origin, Point, Position};
+use crate::event::{Batch, Origin, Point};
 
 /// How many places are remembered: about a quarter of a megabyte.
 const REMEMBERED: usize = 4096;
@@ -44,47 +44,57 @@ impl Default for Marks {
 }
 
 impl Marks {
-    /// Notes the places of a batch that went through the filter.
+    /// Notes the places of a batch that went through the filter: those before the first event that was left out, where one was.
     pub(crate) fn add(&mut self, batch: &Batch) {
-        let (Some(reached), Some(origin)) = (batch.reached(), batch.origin()) else {
+        let Some(origin) = batch.origin() else {
             return;
         };
         let origin = self.intern(origin);
         let before = self.kept;
-        for stop in batch.stops() {
+        let n_events = batch.all().len();
+        let n_before = batch.held().unwrap_or(n_events) as u64;
+        for stop in batch.stops().take_while(|stop| stop.events <= n_before) {
             self.kept = before + stop.events;
             self.push(*stop.point, origin);
         }
-        // Dropped events behind the last kept one are done as soon as that one is.
-        match self.waiting.back_mut() {
-            Some(last) if last.kept == self.kept => {
-                *last = Mark {
-                    point: *reached,
-                    origin,
-                    ..*last
+        self.kept = before + n_before;
+        if let Some(reached) = batch.reached() {
+            // Dropped events behind the last kept one are done as soon as that one is.
+            match self.waiting.back_mut() {
+                Some(last) if last.kept == self.kept => {
+                    *last = Mark {
+                        point: *reached,
+                        origin,
+                        ..*last
+                    }
                 }
+                _ => self.push(*reached, origin),
             }
-            _ => self.push(*reached, origin),
         }
+        self.kept = before + n_events as u64;
     }
 
     /// Notes the place of every single event of the batch that was added last.
     pub(crate) fn note_each(&mut self, batch: &Batch) {
+        let n_events = batch.all().len();
+        let n_before = batch.held().unwrap_or(n_events) as u64;
         let total = self.kept;
+        let before = total - n_events as u64;
+        let end = before + n_before;
         let last = self.waiting.back().copied();
-        let Some(last) = last.filter(|last| last.kept == total) else {
+        let Some(last) = last.filter(|last| last.kept == end && n_before > 0) else {
             return;
         };
-        let before = total - batch.all().len() as u64;
         while self.waiting.back().is_some_and(|mark| mark.kept > before) {
             self.waiting.pop_back();
         }
-        for (kept, event) in (before + 1..total).zip(batch.all()) {
+        for (kept, event) in (before + 1..end).zip(batch.all()) {
             self.kept = kept;
             self.push(*event.point(), last.origin);
         }
-        self.kept = total;
+        self.kept = end;
         self.push(last.point, last.origin);
+        self.kept = total;
     }
 
     /// Keeps the newest place whatever is forgotten: the sink is about to make durable what it was given so far.
@@ -104,25 +114,19 @@ impl Marks {
         self.kept
     }
 
-    /// The furthest place up to which all kept events are accepted; `None` if there is no new one since the last call.
-    pub(crate) fn settle(&mut self, accepted: u64) -> Option<Position> {
-        let mut settled = None;
-        while self
-            .waiting
-            .front()
-            .is_some_and(|mark| mark.kept <= accepted)
+    /// Hands over the places up to which all kept events are accepted now, in their order.
+    pub(crate) fn settle(&mut self, accepted: u64, mut settled: impl FnMut(&Arc<Origin>, &Point)) {
+        while let Some(mark) = self.waiting.front()
+            && mark.kept <= accepted
         {
-            settled = self.waiting.pop_front();
+            if let Some(origin) = self.origins.get(mark.origin) {
+                settled(origin, &mark.point);
+            }
+            self.waiting.pop_front();
         }
         if self.waiting.is_empty() {
             self.stride = 1;
         }
-        let mark = settled?;
-        let origin = self.origins.get(mark.origin)?;
-        Some(Position {
-            origin: Origin::clone(origin),
-            point: mark.point,
-        })
     }
 
     fn push(&mut self, point: Point, origin: usize) {
@@ -202,9 +206,11 @@ mod tests {
     }
 
     fn settled(marks: &mut Marks, accepted: u64) -> Option<(String, u64)> {
-        marks
-            .settle(accepted)
-            .map(|position| (position.origin.host, position.point.time_us))
+        let mut furthest = None;
+        marks.settle(accepted, |origin, point| {
+            furthest = Some((origin.host.clone(), point.time_us));
+        });
+        furthest
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //!
 //! A store keeps what it is given and hands it back. What may be saved, and when, is the pipeline's business.
 
+mod ahead;
 pub(crate) mod contents;
+mod course;
 mod file;
 mod keeper;
 #[cfg(feature = "nats")]
@@ -18,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{keeper::Keeper, marks::Marks};
 use crate::{
-    event::{FileMark, Place, Position},
+    event::{FileMark, MAX_SERVERS, Place, Position, Trail},
     regular,
 };
 
@@ -27,6 +29,9 @@ use crate::{
 pub struct Saved {
     /// Where the next run goes on.
     pub place: Place,
+    /// How far the stream was read, and what of it a resume recognises; empty for a place that was set.
+    #[serde(default)]
+    pub trail: Trail,
     /// The filter that was read with up to there, in words, so that a change of filter is noticed; `None` before the first run.
     pub filter: Option<String>,
     /// The sink's unfinished files, and how much of each the place counts.
@@ -39,37 +44,58 @@ impl Saved {
         let Some(reached) = reached else {
             return saved;
         };
-        let is_newer = saved.as_ref().is_none_or(|saved| {
-            let is_same_kind = saved
-                .place
-                .origin()
-                .is_none_or(|origin| origin.source == reached.origin.source);
-            let is_same = saved.place.origin() == Some(&reached.origin);
-            let is_further = match (saved.place.seq(), reached.point.seq) {
-                (Some(saved), Some(reached)) if is_same => reached > saved,
-                _ => saved
-                    .place
-                    .time_us()
-                    .is_some_and(|saved| reached.point.time_us > saved),
-            };
-            is_same_kind && is_further
-        });
-        if !is_newer {
+        if saved
+            .as_ref()
+            .is_some_and(|saved| !saved.is_before(&reached))
+        {
             return saved;
+        }
+        let mut trail = Trail::up_to(reached.point.time_us);
+        if let Some(saved) = saved {
+            trail.highest_us = trail.highest_us.max(saved.trail.highest_us);
+            trail.first_us = saved.trail.first_us;
+            trail.known = saved.trail.known;
+            let place = match saved.place {
+                Place::Reached(position) => Some(position),
+                Place::Time { .. } | Place::Seq { .. } => None,
+            };
+            let others = place.into_iter().chain(saved.trail.others);
+            let others = others.filter(|other| other.origin.host != reached.origin.host);
+            trail.others = others.take(MAX_SERVERS - 1).collect();
         }
         Some(Self {
             place: Place::Reached(reached),
+            trail,
             // With which filter it was read there, the sink does not know.
             filter: None,
             files: Vec::new(),
         })
     }
+
+    /// Whether this place of the sink lies further along the same stream.
+    fn is_before(&self, reached: &Position) -> bool {
+        let origin = self.place.origin();
+        let is_same_kind = origin.is_none_or(|origin| origin.source == reached.origin.source);
+        let is_further = match (self.place.seq(), reached.point.seq) {
+            (Some(saved), Some(reached_seq)) if origin == Some(&reached.origin) => {
+                reached_seq > saved
+            }
+            _ => {
+                let saved_us = self.place.time_us();
+                saved_us.is_some_and(|saved_us| reached.point.time_us > saved_us)
+            }
+        };
+        // What was delivered ahead of the place is no place: something before it is still to come.
+        let identity = reached.point.identity;
+        let is_ahead = identity.is_some_and(|identity| self.trail.ahead.contains(&identity));
+        is_same_kind && is_further && !is_ahead
+    }
 }
 
 /// Keeps the cursor of one pipeline between runs.
 ///
-/// The pipeline loads once, before anything is read, and then saves at its own pace and on every way of stopping. It only ever saves
-/// a position that lies further along the stream than the one before, and never an empty one. It saves beside delivery, one save
+/// The pipeline loads once, before anything is read, and then saves at its own pace and on every way of stopping. What it saves never
+/// falls behind the highest time that was saved before, and is never empty. It saves beside delivery, one save
 /// after the other, and drops one that takes longer than ten seconds.
 pub trait CursorStore: Send + 'static {
     /// Returns what was saved last; `None` when nothing ever was.

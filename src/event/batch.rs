@@ -2,11 +2,13 @@
 //!
 //! Nothing here allocates per event. Dropping events closes the gaps, so that what is kept can leave in one write.
 
+mod left_out;
+
 use std::sync::Arc;
 
 #[cfg(feature = "nats")]
 use super::Span;
-use super::{BadEvent, Envelope, Event, LineRules, Origin, Point, decode};
+use super::{BadEvent, Envelope, Event, Identity, LineRules, Origin, Point, decode};
 
 /// How many bytes of lines make a batch full: twice the socket's read buffer, and with the sink's queue a bound on memory. Half and
 /// twice as much were measured: no difference.
@@ -43,6 +45,10 @@ pub struct Batch {
     reached: Option<Point>,
     /// Events at the front that were taken already.
     taken: usize,
+    /// So many events lie before the first one that was left out: how far the batch reaches ends with them.
+    held: Option<usize>,
+    /// Events that may have come before.
+    doubtful: Vec<Identity>,
     /// How long `side` was before the latest line was read.
     side_before: usize,
 }
@@ -71,6 +77,8 @@ impl Batch {
             first,
             reached,
             taken,
+            held,
+            doubtful,
             side_before,
         } = self;
         lines.clear();
@@ -83,6 +91,8 @@ impl Batch {
         *first = None;
         *reached = None;
         *taken = 0;
+        *held = None;
+        doubtful.clear();
         *side_before = 0;
     }
 
@@ -150,10 +160,13 @@ impl Batch {
         self.first.as_ref().or(first)
     }
 
-    /// How far in the stream the batch reaches: the place of the last event read, kept or not.
+    /// How far in the stream the batch reaches: the place of the last event read, kept or not. Where one was left out that is still
+    /// wanted, the place before that one; `None` where that lies before the batch.
     pub fn reached(&self) -> Option<&Point> {
         let last = self.entries.last().map(|entry| &entry.envelope.point);
-        self.reached.as_ref().or(last)
+        self.reached
+            .as_ref()
+            .or(last.filter(|_| self.held.is_none()))
     }
 
     /// Says that the stream is read up to this place although no event stands there.
@@ -184,6 +197,21 @@ impl Batch {
 
     /// Keeps the events that `wanted` says yes to, in place and in order. Comes before any is taken.
     pub fn retain(&mut self, mut wanted: impl FnMut(Event<'_>) -> bool) {
+        let Some(held) = self.held else {
+            self.keep_wanted(wanted);
+            return;
+        };
+        let (mut seen, mut before) = (0, 0);
+        self.keep_wanted(|event| {
+            let is_wanted = wanted(event);
+            before += usize::from(is_wanted && seen < held);
+            seen += 1;
+            is_wanted
+        });
+        self.held = Some(before);
+    }
+
+    fn keep_wanted(&mut self, mut wanted: impl FnMut(Event<'_>) -> bool) {
         self.note_places();
         let Self {
             lines,
@@ -223,6 +251,10 @@ impl Batch {
         let last = self.entries.last();
         self.lines
             .truncate(last.map_or(0, |entry| (entry.start + entry.len) as usize + 1));
+        if self.held.is_some_and(|held| held < len) {
+            return;
+        }
+        self.held = None;
         self.reached = last.map(|entry| entry.envelope.point);
         if last.is_none() {
             self.first = None;

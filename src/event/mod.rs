@@ -16,6 +16,7 @@ mod path;
 mod position;
 pub(crate) mod scan;
 mod start;
+mod trail;
 
 use std::fmt;
 
@@ -32,8 +33,11 @@ pub use self::{
     owned::OwnedEvent,
     position::{FileMark, Origin, Place, Point, Position},
     start::{Start, StartError, micros_since_1970, now_us, parse_time, show_time},
+    trail::{MAX_SERVERS, Recollection, Trail},
 };
-pub(crate) use self::{decode::envelope as read_envelope, message::message_point, start::micros};
+pub(crate) use self::{
+    decode::envelope as read_envelope, message::message_point, start::micros, trail::Highest,
+};
 
 /// The kind of an event, as its `kind` field says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,5 +1,6 @@
 //! The pipeline between members in memory, on a clock that does not wait.
 
+mod ends;
 mod members;
 mod resuming;
 mod saving;
@@ -336,7 +337,7 @@ async fn a_count_ends_after_exactly_so_many_wanted_events() {
 
 #[tokio::test(start_paused = true)]
 async fn until_ends_before_the_first_event_of_that_time_wanted_or_not() {
-    let mut setup = setup([Step::Events(7..13)]);
+    let mut setup = setup([Step::Events(7..13), Step::Events(13..25)]);
     setup.filter = identities_only();
     setup.settings.until_us = Some(time_us(10));
     let (record, summary) = setup.run().await;

@@ -174,6 +174,7 @@ impl TailSettings {
             lag_alert,
             save_every: save_interval,
             grace,
+            ..PipelineSettings::default()
         };
         Ok(Self {
             source,

@@ -15,7 +15,7 @@ pub use self::{
     bad_file::BadEventFile,
     jetstream::{Jetstream, OnGap},
 };
-use crate::event::{BadEvent, Batch, Place, Point, show_time};
+use crate::event::{BadEvent, Batch, Place, Point, Recollection, Trail, show_time};
 
 /// What a source has to say besides its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,16 +28,31 @@ pub enum Flow {
     EndAssumed,
 }
 
+/// What a source knows of the stream that is still to come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// The end that the source was asked for, as the time from which on events are left out, once it is known.
+    pub end_us: Option<u64>,
+    /// Up to this time events that were delivered may still come again.
+    pub repeats_until_us: Option<u64>,
+}
+
 /// Yields the events of one stream, in its order, in batches that the pipeline asks for.
 ///
 /// A source survives what it can (cuts, restarts, refusals that pass) on its own: an error from [`Source::next_batch`] is the end.
 /// Within one run it yields no event twice and, as long as the other side still has them, leaves none out.
 pub trait Source: Send {
-    /// Goes on from a saved place. Called at most once, before the first batch. `same_filter` is false
-    /// when the place was reached with another filter, so that the event at it may not be met again.
+    /// Goes on from a saved place. Called at most once, before the first batch. The trail says how far back that may go and what is
+    /// known there. `same_filter` is false when the place was reached with another filter, so that the event at it may not be met
+    /// again.
     ///
     /// Returns whether it will: a source that was told explicitly where to begin keeps to that, says so, and returns false.
-    fn resume(&mut self, place: &Place, same_filter: bool) -> Result<bool, SourceError>;
+    fn resume(
+        &mut self,
+        place: &Place,
+        trail: &Trail,
+        same_filter: bool,
+    ) -> Result<bool, SourceError>;
 
     /// Whether it may yield an event again that an earlier run delivered, so that [`Source::recall`] is of use.
     fn may_repeat(&self) -> bool {
@@ -50,6 +65,17 @@ pub trait Source: Send {
     /// They come in any order, and nothing that was delivered since the earliest of them is missing. A source that may yield repeats
     /// remembers their identities, as far as its memory is meant to go, and leaves the events out when they come again.
     fn recall(&mut self, _delivered: &mut dyn Iterator<Item = Point>) {}
+
+    /// What is known of the stream that is still to come. Asked for after each batch, so it has to cost nothing.
+    fn outlook(&self) -> Outlook {
+        Outlook::default()
+    }
+
+    /// What was read up to this point, the latest `most` events of it, so that a later run recognises what a resume brings again.
+    /// Asked for at the end of a run.
+    fn recollect(&self, _point: &Point, _most: usize) -> Recollection {
+        Recollection::default()
+    }
 
     /// Adds to an empty `batch` all events that are ready, and waits only while there is none.
     ///
@@ -239,11 +265,32 @@ pub enum AnySource {
 }
 
 impl Source for AnySource {
-    fn resume(&mut self, place: &Place, same_filter: bool) -> Result<bool, SourceError> {
+    fn resume(
+        &mut self,
+        place: &Place,
+        trail: &Trail,
+        same_filter: bool,
+    ) -> Result<bool, SourceError> {
         match self {
-            Self::Jetstream(source) => source.resume(place, same_filter),
+            Self::Jetstream(source) => source.resume(place, trail, same_filter),
             #[cfg(feature = "nats")]
-            Self::Nats(source) => source.resume(place, same_filter),
+            Self::Nats(source) => source.resume(place, trail, same_filter),
+        }
+    }
+
+    fn outlook(&self) -> Outlook {
+        match self {
+            Self::Jetstream(source) => source.outlook(),
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.outlook(),
+        }
+    }
+
+    fn recollect(&self, point: &Point, most: usize) -> Recollection {
+        match self {
+            Self::Jetstream(source) => source.recollect(point, most),
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.recollect(point, most),
         }
     }
 

@@ -1,7 +1,9 @@
 //! Cursor files: where the next run goes on, and what is refused.
 
+mod around;
 mod asked;
 mod command;
+mod ends;
 mod neighbours;
 mod refused;
 mod resumed;

@@ -223,18 +223,21 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         "no fault", "delivered in the server's order",
         &[
             "bad_input::times_that_repeat_or_go_backwards_lose_nothing",
+            "cursor::around::what_was_overtaken_before_a_stop_comes_with_the_next_run",
+            "cursor::ends::until_delivers_all_before_the_end_and_the_next_run_the_rest",
             "reconnect::lost::a_time_that_goes_backwards_across_a_cut_loses_nothing",
             "faults::order::what_comes_again_after_a_cut_is_dropped_in_any_order",
         ],
     ),
     (
         "a server that counts its events anew",
-        "at the first event", "said; resumed by time, ten seconds before the last event (`--rewind`)",
+        "at the first event", "said; resumed by time, a minute before the last event (`--rewind`)",
         &[
             "reconnect::renumbered::another_event_under_the_last_number_is_noticed_and_nothing_is_lost",
             "reconnect::renumbered::a_lower_number_is_noticed_and_nothing_is_lost",
             "reconnect::renumbered::a_higher_number_is_noticed_and_nothing_is_lost",
             "reconnect::renumbered::a_server_that_no_longer_counts_is_noticed_and_nothing_is_lost",
+            "cursor::around::no_rewind_goes_back_beyond_the_first_run",
         ],
     ),
     (

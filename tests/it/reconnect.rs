@@ -10,6 +10,8 @@ mod quiet;
 mod renumbered;
 mod silence;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::support::{
     events::{EPOCH, STEP, legacy_post, post},
     jetstream::{Request, Server},
@@ -25,19 +27,24 @@ fn cutting_server(total: u64, every: u64) -> Server {
     })
 }
 
-/// A server that does not count, and resumes by time.
+/// A server that does not count, and resumes by time. Each connection has some events more than the one before.
 fn cutting_legacy_server(total: u64, every: u64) -> Server {
+    let end = AtomicU64::new(0);
     Server::every(move |request| {
         let first = request
             .cursor()
             .map_or(0, |cursor| cursor.saturating_sub(EPOCH).div_ceil(STEP));
-        serve(request, first, total, every, legacy_post);
+        let end = every + end.fetch_add(every, Ordering::SeqCst);
+        serve_up_to(request, first, end.min(total), total, legacy_post);
     })
 }
 
 fn serve(request: Request, first: u64, total: u64, every: u64, event: fn(u64) -> String) {
     let fresh = if first == 0 { 0 } else { first + 1 };
-    let end = (fresh + every).min(total);
+    serve_up_to(request, first, (fresh + every).min(total), total, event);
+}
+
+fn serve_up_to(request: Request, first: u64, end: u64, total: u64, event: fn(u64) -> String) {
     let mut connection = request.accept();
     connection.send_all((first..end).map(event));
     if end < total {

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::*;
-use crate::event::{FileMark, Place};
+use crate::event::{FileMark, Place, Trail};
 
 fn saved(time_us: u64) -> Saved {
     Saved {
@@ -17,6 +17,7 @@ fn saved(time_us: u64) -> Saved {
             time_us,
             origin: None,
         },
+        trail: Trail::default(),
         filter: Some("all kinds of events".to_owned()),
         files: Vec::new(),
     }

@@ -110,8 +110,11 @@ impl Model {
         self.accepted = accepted;
         let furthest = self.places.range(..=accepted).next_back();
         let furthest = furthest.map(|(_, place)| *place);
-        if let Some(Position { origin, point }) = self.marks.settle(accepted) {
-            let place = (point.time_us, usize::from(origin.host == "b"));
+        let mut settled = Vec::new();
+        self.marks.settle(accepted, |origin, point| {
+            settled.push((point.time_us, usize::from(origin.host == "b")));
+        });
+        for place in settled {
             assert!(self.places.values().any(|known| *known == place));
             assert!(Some(place) <= furthest, "{place:?} beyond {furthest:?}");
             assert!(Some(place) > self.settled, "{place:?} is no progress");

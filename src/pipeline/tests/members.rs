@@ -9,7 +9,7 @@ use std::{
 use super::*;
 use crate::{
     cursor::{CursorError, Saved},
-    event::{FileMark, LineRules, Origin, Place, Point, Position},
+    event::{FileMark, LineRules, Origin, Place, Point, Position, Trail},
     source::SourceError,
 };
 
@@ -21,7 +21,7 @@ pub(super) fn time_us(n: u64) -> u64 {
 }
 
 /// Event `n`, which also has the number `n`. Every tenth is an account event, all others are identity events.
-fn line(n: u64) -> String {
+pub(super) fn line(n: u64) -> String {
     let kind = if n.is_multiple_of(10) {
         "account"
     } else {
@@ -53,6 +53,7 @@ pub(super) fn saved(n: u64, filter: &Filter, files: Vec<FileMark>) -> Saved {
             origin: origin(),
             point,
         }),
+        trail: Trail::up_to(time_us(n)),
         filter: Some(filter.description().to_owned()),
         files,
     }
@@ -134,6 +135,8 @@ impl Record {
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Events(Range<u64>),
+    /// These in this order.
+    Order(&'static [u64]),
     /// These events and an error in one answer.
     EventsAndFailure(Range<u64>),
     Wait(Duration),
@@ -156,19 +159,26 @@ pub(super) fn failure() -> SourceError {
 }
 
 impl Memory {
-    fn fill(&self, batch: &mut Batch, numbers: Range<u64>) {
+    fn fill(&self, batch: &mut Batch, numbers: impl IntoIterator<Item = u64>) {
         batch.set_origin(&Arc::new(origin()));
-        self.record.note(Asked::Read(numbers.end - 1));
+        let mut last = 0;
         for n in numbers {
+            last = n;
             batch
                 .push(line(n).as_bytes(), LineRules::default())
                 .unwrap();
         }
+        self.record.note(Asked::Read(last));
     }
 }
 
 impl Source for Memory {
-    fn resume(&mut self, place: &Place, same_filter: bool) -> Result<bool, SourceError> {
+    fn resume(
+        &mut self,
+        place: &Place,
+        _trail: &Trail,
+        same_filter: bool,
+    ) -> Result<bool, SourceError> {
         self.record
             .with(|entries| entries.resumed = Some((place.clone(), same_filter)));
         (self.resumes)()
@@ -182,6 +192,11 @@ impl Source for Memory {
                 Some(Step::Events(numbers)) => {
                     self.steps.pop_front();
                     self.fill(batch, numbers);
+                    return Ok(Flow::More);
+                }
+                Some(Step::Order(numbers)) => {
+                    self.steps.pop_front();
+                    self.fill(batch, numbers.iter().copied());
                     return Ok(Flow::More);
                 }
                 Some(Step::EventsAndFailure(numbers)) => {

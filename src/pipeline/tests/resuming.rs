@@ -1,7 +1,7 @@
 //! Going on from an earlier run, and the sink's files in what is saved.
 
 use super::*;
-use crate::cursor::Saved;
+use crate::{cursor::Saved, event::Trail};
 
 #[tokio::test(start_paused = true)]
 async fn files_are_saved_with_exactly_the_events_they_hold() {
@@ -54,6 +54,7 @@ fn set() -> Saved {
             time_us: time_us(2),
             origin: None,
         },
+        trail: Trail::default(),
         filter: None,
         files: Vec::new(),
     }
@@ -73,7 +74,10 @@ async fn a_place_that_was_set_stands_until_the_first_event_which_is_then_a_mere_
     record.with(|entries| {
         assert_eq!(entries.resumed, Some((set().place, true)));
         let filter = Filter::default();
-        assert_eq!(entries.saved[0], saved(2, &filter, Vec::new()));
+        // It begins a first run of its own.
+        let mut expected = saved(2, &filter, Vec::new());
+        expected.trail.first_us = time_us(2);
+        assert_eq!(entries.saved[0], expected);
     });
 }
 

@@ -19,7 +19,7 @@ use super::{
     socket::{Incoming, Socket, SocketError},
     v1::Wanted,
 };
-use crate::event::{BadEvent, CollectionPattern, Did, Origin, Point, Start};
+use crate::event::{BadEvent, CollectionPattern, Did, Origin, Point, Position, Start, Trail};
 
 /// What came out of a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,7 +195,9 @@ impl Known {
     }
 
     pub fn set_last(&mut self, origin: Origin, point: Point, same_filter: bool) {
-        self.0.set_last(origin, point, same_filter);
+        let trail = Trail::up_to(point.time_us);
+        let position = Position { origin, point };
+        self.0.restore(&position, &trail, same_filter);
     }
 
     pub fn set_live_from(&mut self, time_us: u64) {
@@ -217,7 +219,7 @@ impl Known {
 
     pub fn admit(&mut self, point: &Point) -> Verdict {
         match self.0.admit(point) {
-            Admission::New => Verdict::New,
+            Admission::New | Admission::MayBeRepeat => Verdict::New,
             Admission::NewBehindGap(from_us) => Verdict::NewBehindGap(from_us),
             Admission::Doubtful(_) => Verdict::Doubtful,
             Admission::Repeat => Verdict::Repeat,

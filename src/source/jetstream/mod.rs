@@ -57,11 +57,11 @@ pub use self::{
     settings::{JetstreamSettings, OnGap},
     v1::{MAX_COLLECTIONS, MAX_DIDS, MAX_HELLO_BYTES},
 };
-use super::{Flow, Source, SourceError};
+use super::{Flow, Outlook, Source, SourceError};
 use crate::{
     STATE,
     backoff::Backoff,
-    event::{Batch, Origin, Place, Point, Position, micros, now_us, show_time},
+    event::{Batch, Origin, Place, Point, Recollection, Trail, micros, now_us, show_time},
     pace::Pace,
     stats::Stats,
 };
@@ -258,7 +258,12 @@ impl Jetstream {
 }
 
 impl Source for Jetstream {
-    fn resume(&mut self, place: &Place, same_filter: bool) -> Result<bool, SourceError> {
+    fn resume(
+        &mut self,
+        place: &Place,
+        trail: &Trail,
+        same_filter: bool,
+    ) -> Result<bool, SourceError> {
         if let Some(origin) = place.origin()
             && origin.source != SOURCE
         {
@@ -276,11 +281,13 @@ impl Source for Jetstream {
             .origin()
             .is_some_and(|origin| self.rotation.begin_with(&origin.host));
         match place {
-            Place::Reached(Position { origin, point }) => {
-                if !is_known {
-                    info!(target: STATE, saved = origin.host, "the saved cursor is of another server; resuming by time");
+            Place::Reached(position) => {
+                let mut others = trail.others.iter();
+                if !is_known && !others.any(|other| self.rotation.begin_with(&other.origin.host)) {
+                    let saved = &position.origin.host;
+                    info!(target: STATE, saved, "the saved cursor is of another server; resuming by time");
                 }
-                resume.set_last(origin.clone(), *point, same_filter);
+                resume.restore(position, trail, same_filter);
             }
             Place::Time { time_us, .. } => resume.begin_at_time(*time_us),
             Place::Seq { seq, origin } => {
@@ -302,6 +309,17 @@ impl Source for Jetstream {
 
     fn may_repeat(&self) -> bool {
         true
+    }
+
+    fn outlook(&self) -> Outlook {
+        Outlook {
+            end_us: self.reader.end_us,
+            repeats_until_us: self.reader.resume.repeats_until_us(),
+        }
+    }
+
+    fn recollect(&self, point: &Point, most: usize) -> Recollection {
+        self.reader.resume.recollect(point, most)
     }
 
     fn recall(&mut self, delivered: &mut dyn Iterator<Item = Point>) {

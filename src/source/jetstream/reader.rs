@@ -39,7 +39,7 @@ pub(super) struct Reader {
     pub(super) inflation: Inflation,
     pub(super) rules: LineRules,
     pub(super) stats: Arc<Stats>,
-    /// The run ends at the first event of this time or later.
+    /// The run is to end at this time of the stream; the pipeline sees to that.
     pub(super) end_us: Option<u64>,
     /// With an end: how long a silence counts as the end.
     pub(super) end_silence: Duration,
@@ -94,6 +94,7 @@ impl Reader {
         };
         let outcome = match self.resume.admit(&envelope.point) {
             Admission::Doubtful(doubt) if self.on_gap == OnGap::Fail && !self.may_pause => {
+                self.resume.take_back();
                 Some(Err(Lost::Doubtful(question(doubt))))
             }
             Admission::NewBehindGap(from_us)
@@ -104,7 +105,10 @@ impl Reader {
                     to_us: time_us,
                 }))
             }
-            admission @ (Admission::New | Admission::NewBehindGap(_) | Admission::Doubtful(_)) => {
+            admission @ (Admission::New
+            | Admission::MayBeRepeat
+            | Admission::NewBehindGap(_)
+            | Admission::Doubtful(_)) => {
                 let doubt = match admission {
                     Admission::Doubtful(doubt) => Some(doubt),
                     Admission::NewBehindGap(from_us) if self.may_pause => {
@@ -113,13 +117,13 @@ impl Reader {
                     _ => None,
                 };
                 self.question = doubt.map(question).or(self.question);
-                if self.end_us.is_none_or(|end_us| time_us < end_us) {
-                    let class = EventClass::of(envelope.kind, envelope.operation);
-                    counts.events[class.index()] += 1;
-                    batch.keep(start, envelope);
-                    return None;
+                let class = EventClass::of(envelope.kind, envelope.operation);
+                counts.events[class.index()] += 1;
+                batch.keep(start, envelope);
+                if admission == Admission::MayBeRepeat {
+                    batch.doubt();
                 }
-                Some(Ok(Flow::End))
+                return None;
             }
             Admission::Repeat => {
                 counts.repeats += 1;
@@ -154,7 +158,6 @@ impl Reader {
         stats.add_wire_bytes(counts.wire_bytes);
         stats.add_event_bytes(counts.event_bytes);
         stats.add_repeats(counts.repeats);
-        stats.add_repeats_let_through(self.resume.take_let_through());
         stats.add_early(counts.early);
         for (class, n) in counts.events.iter().enumerate() {
             stats.add_events(class, u64::from(*n));

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use crate::event::{Identity, Origin, Point, Start, micros};
+use crate::event::{
+    Highest, Identity, MAX_SERVERS, Origin, Point, Position, Recollection, Start, Trail, micros,
+    now_us,
+};
 
 /// How many events' identities are remembered for a resume by time: a minute of twice the whole network at its busiest (1,000
 /// events/s), and more than outputs are asked for at the start.
@@ -21,6 +24,8 @@ const REMEMBERED: usize = 131_072;
 pub(super) enum Admission {
     /// It is new.
     New,
+    /// It is new, or came before where nothing is left to recognise it by.
+    MayBeRepeat,
     /// It is new, and so much later than this time, which was asked for, that the server no longer has what lies between.
     NewBehindGap(u64),
     /// It is new, and what was asked for may be missing before it: only how far back the server goes can tell.
@@ -46,6 +51,19 @@ pub(super) enum Doubt {
 
 /// The earliest time that can be asked for means all that there is.
 const EVERYTHING_US: u64 = 1_000_000_000_000_000;
+
+impl Admission {
+    /// Whether the event is to be delivered.
+    fn is_new(self) -> bool {
+        matches!(
+            self,
+            Self::New | Self::MayBeRepeat | Self::NewBehindGap(_) | Self::Doubtful(_)
+        )
+    }
+}
+
+/// How far before the moment it began a run resumes that was cut before its first event.
+const BEFORE_LIVE_US: u64 = 10_000_000;
 
 /// The first event of a connection may be so much later than the time that was asked for; then events are missing.
 /// Identity and account events come several times a minute whatever the filter, so that silence alone is not taken for it.
@@ -86,19 +104,34 @@ pub(super) struct Resume {
     is_cleared: bool,
     /// The beginning stands as the place in the stream.
     is_begun: bool,
-    /// The last event, and whose it was.
-    last: Option<(Arc<Origin>, Point)>,
+    /// It goes on from a saved place.
+    is_restored: bool,
+    /// The last event of each server, the one that was read last first.
+    servers: Vec<Reached>,
+    /// The highest time of them all.
+    highest: Highest,
+    /// Where the first run began, or the time of an earlier event that came after that; 0 where it is not known.
+    first_run_us: u64,
     /// Numbers are not to be trusted until the next new event.
     by_time: bool,
-    /// The last event may not be met again, for it was read with another filter.
-    other_filter: bool,
     /// When the first connection began, while no event has come.
     live_from_us: Option<u64>,
     /// The latest events and their times: all there were since the first of them.
     recent: VecDeque<(Identity, u64)>,
+    /// Nothing that was read since this time is missing in `recent`; 0 where nothing is at all.
+    since_us: Option<u64>,
+    /// Up to this time there may be repeats at the next seam, because an earlier one was not passed.
+    unfinished_us: Option<u64>,
     seam: Seam,
-    /// Events at seams that may have come again, and that nothing was there to recognise by.
-    let_through: u64,
+}
+
+/// How far one server was read.
+#[derive(Debug)]
+struct Reached {
+    origin: Arc<Origin>,
+    last: Point,
+    /// It was read with another filter, so that the last event may not be met again.
+    other_filter: bool,
 }
 
 /// What is still to be checked on the present connection.
@@ -125,7 +158,7 @@ struct Repeats {
     known: HashSet<Identity>,
     /// Whatever happened since then, up to the last event, is known.
     since_us: u64,
-    last_us: u64,
+    highest_us: u64,
     until: Until,
 }
 
@@ -144,13 +177,16 @@ impl Resume {
             asked,
             is_cleared: false,
             is_begun: false,
-            last: None,
+            is_restored: false,
+            servers: Vec::new(),
+            highest: Highest::default(),
+            first_run_us: 0,
             by_time: false,
-            other_filter: false,
             live_from_us: None,
             recent: VecDeque::new(),
+            since_us: None,
+            unfinished_us: None,
             seam: Seam::default(),
-            let_through: 0,
         }
     }
 
@@ -187,7 +223,7 @@ impl Resume {
 
     /// The time at which the present connection is to begin, while nothing was read yet; once.
     pub(super) fn take_beginning_us(&mut self) -> Option<u64> {
-        let is_first = self.last.is_none() && !std::mem::replace(&mut self.is_begun, true);
+        let is_first = self.servers.is_empty() && !std::mem::replace(&mut self.is_begun, true);
         self.seam.not_before_us.filter(|_| is_first)
     }
 
@@ -196,12 +232,35 @@ impl Resume {
         self.is_cleared = true;
     }
 
-    /// Goes on behind a position from an earlier run.
-    pub(super) fn set_last(&mut self, origin: Origin, point: Point, same_filter: bool) {
-        let known = point.identity.map(|identity| (identity, point.time_us));
-        self.recent.extend(known);
-        self.last = Some((Arc::new(origin), point));
-        self.other_filter = !same_filter;
+    /// Goes on after a position from an earlier run.
+    pub(super) fn restore(&mut self, position: &Position, trail: &Trail, same_filter: bool) {
+        let servers = std::iter::once(position).chain(&trail.others);
+        let servers = servers.take(MAX_SERVERS).map(|position| Reached {
+            origin: Arc::new(position.origin.clone()),
+            last: position.point,
+            other_filter: !same_filter,
+        });
+        self.servers = servers.collect();
+        let Point {
+            time_us, identity, ..
+        } = position.point;
+        self.highest = Highest::from(match trail.highest_us {
+            0 => time_us,
+            highest_us => highest_us,
+        });
+        self.is_restored = true;
+        self.first_run_us = trail.first_us;
+        self.since_us = match trail.known_since_us {
+            0 => None,
+            since_us if since_us <= trail.first_us => Some(0),
+            since_us => Some(since_us),
+        };
+        self.unfinished_us = (trail.repeats_until_us > time_us).then_some(trail.repeats_until_us);
+        // When they were, only the first of them says.
+        let last = identity.filter(|last| trail.known.last() != Some(last));
+        let known = trail.known.iter().copied().chain(last);
+        self.recent
+            .extend(known.map(|identity| (identity, time_us)));
     }
 
     /// Remembers events that were delivered before this run, besides the position it goes on from. The latest stay where they are too many.
@@ -212,6 +271,8 @@ impl Resume {
         let room = REMEMBERED - self.recent.len();
         let too_many = recalled.len().saturating_sub(room);
         for known in recalled.into_iter().skip(too_many).rev() {
+            let since_us = self.since_us.unwrap_or(u64::MAX);
+            self.since_us = Some(since_us.min(known.1));
             self.recent.push_front(known);
         }
     }
@@ -229,13 +290,8 @@ impl Resume {
     /// Prepares for a new connection to `origin` and says where it begins.
     pub(super) fn begin(&mut self, origin: &Origin) -> Beginning {
         // What another server was about to repeat when it was cut is still to come.
-        let unfinished_us = match std::mem::take(&mut self.seam).repeats {
-            Some(Repeats {
-                until: Until::Time(until_us),
-                ..
-            }) => Some(until_us),
-            _ => None,
-        };
+        self.unfinished_us = self.unfinished_us.max(self.repeats_until_us());
+        self.seam = Seam::default();
         if let Some(start) = self.asked {
             if let Start::Time(time_us) = start {
                 self.seam.not_before_us = Some(time_us);
@@ -244,37 +300,54 @@ impl Resume {
             self.seam.counts_from = self.first_seq();
             return Beginning::Asked(start);
         }
-        let Some((last_origin, last)) = &self.last else {
+        let Some(latest) = self.servers.first() else {
             let Some(live_from_us) = self.live_from_us else {
                 return Beginning::Live;
             };
-            let from_us = live_from_us.saturating_sub(self.rewind_us);
+            let from_us = live_from_us.saturating_sub(BEFORE_LIVE_US);
             self.seam.not_before_us = Some(from_us);
             self.seam.has_from_us = Some(live_from_us);
             return Beginning::Time(from_us);
         };
-        let (from_us, until_us) = match last.seq {
-            _ if self.by_time || **last_origin != *origin => (
-                last.time_us.saturating_sub(self.rewind_us),
-                last.time_us.saturating_add(self.rewind_us),
-            ),
-            Some(seq) => {
-                if self.other_filter {
-                    self.seam.behind = Some(*last);
-                } else {
-                    self.seam.expected = Some(*last);
-                }
-                let until = unfinished_us.map_or(Until::Seq(seq), Until::Time);
-                self.seam.repeats = Some(self.repeats(last.time_us, until));
-                return Beginning::Seq(seq);
+        let highest_us = self.highest.us().unwrap_or(latest.last.time_us);
+        let earliest_us = highest_us.saturating_sub(self.rewind_us);
+        let latest_us = highest_us.saturating_add(self.rewind_us);
+        let known = self.servers.iter().position(|server| {
+            !self.by_time && *server.origin == *origin && server.last.time_us >= earliest_us
+        });
+        // The one that was read last is gone on with wherever it is: otherwise a run that ends early would never get on.
+        let is_latest = !self.by_time && *latest.origin == *origin;
+        let known = if is_latest { Some(0) } else { known };
+        let server = known.and_then(|at| self.servers.get(at));
+        if let Some((server, seq)) = server.and_then(|server| Some((server, server.last.seq?))) {
+            let until = match self.unfinished_us {
+                None if is_latest => Until::Seq(seq),
+                Some(unfinished_us) if is_latest => Until::Time(unfinished_us),
+                // What was read elsewhere since comes again here.
+                unfinished_us => Until::Time(latest_us.max(unfinished_us.unwrap_or_default())),
+            };
+            if server.other_filter {
+                self.seam.behind = Some(server.last);
+            } else {
+                self.seam.expected = Some(server.last);
             }
-            None => (last.time_us, last.time_us),
-        };
-        let until = Until::Time(until_us.max(unfinished_us.unwrap_or_default()));
+            self.seam.repeats = Some(self.repeats(highest_us, until));
+            return Beginning::Seq(seq);
+        }
+        let first_us = Some(self.first_run_us).filter(|first_us| *first_us <= highest_us);
+        let mut from_us = earliest_us.max(first_us.unwrap_or_default());
+        let mut until_us = latest_us;
+        if is_latest {
+            // The same events have the same times here, and what lies before all that is known is not new.
+            let since_us = self.since_us.unwrap_or_default();
+            from_us = from_us.max(since_us.min(latest.last.time_us));
+            until_us = highest_us;
+        }
+        let until = Until::Time(until_us.max(self.unfinished_us.unwrap_or_default()));
         self.seam.not_before_us = Some(from_us);
-        self.seam.has_from_us = Some(last.time_us);
-        self.seam.was_there = !self.other_filter;
-        self.seam.repeats = Some(self.repeats(last.time_us, until));
+        self.seam.has_from_us = Some(highest_us);
+        self.seam.was_there = !latest.other_filter;
+        self.seam.repeats = Some(self.repeats(highest_us, until));
         Beginning::Time(from_us)
     }
 
@@ -286,11 +359,11 @@ impl Resume {
                 Admission::Doubtful(_) if self.is_cleared => Admission::New,
                 admission => admission,
             };
-            if matches!(
-                admission,
-                Admission::New | Admission::NewBehindGap(_) | Admission::Doubtful(_)
-            ) {
-                self.let_through += u64::from(may_be_repeat);
+            let admission = match admission {
+                Admission::New if may_be_repeat => Admission::MayBeRepeat,
+                admission => admission,
+            };
+            if admission.is_new() {
                 self.remember(point);
             }
             return admission;
@@ -299,23 +372,66 @@ impl Resume {
         Admission::New
     }
 
-    /// How many events that may have come again were let through since this was last asked.
-    pub(super) fn take_let_through(&mut self) -> u64 {
-        std::mem::take(&mut self.let_through)
+    /// The first run begins at this point, unless it has begun.
+    fn begin_first_run(&mut self, point: &Point) {
+        if !self.is_restored && self.first_run_us == 0 {
+            self.first_run_us = point.time_us;
+        }
     }
 
     fn remember(&mut self, point: &Point) {
-        if let Some(identity) = point.identity {
-            if self.recent.len() == REMEMBERED {
-                self.recent.pop_front();
-            }
-            self.recent.push_back((identity, point.time_us));
+        let Some(identity) = point.identity else {
+            return;
+        };
+        if self.recent.len() == REMEMBERED {
+            self.recent.pop_front();
+            self.since_us = self.recent.front().map(|(_, time_us)| *time_us);
+        } else if self.since_us.is_none() {
+            self.since_us = Some(if self.is_restored { point.time_us } else { 0 });
+        }
+        self.begin_first_run(point);
+        self.recent.push_back((identity, point.time_us));
+    }
+
+    /// The event that was admitted last is not delivered after all, and is wanted when it comes again.
+    pub(super) fn take_back(&mut self) {
+        self.recent.pop_back();
+    }
+
+    /// What was read last up to this place, at most so much of it, and since when that is all.
+    pub(super) fn recollect(&self, point: &Point, most: usize) -> Recollection {
+        let is_up_to = |(identity, time_us): &(Identity, u64)| match point.identity {
+            Some(last) => *identity == last,
+            // A place between events: nothing of it or later was there.
+            None => *time_us < point.time_us,
+        };
+        let end = self.recent.iter().rposition(is_up_to);
+        let end = end.map_or(0, |last| last + 1);
+        let start = end.saturating_sub(most);
+        let since_us = if start == 0 {
+            self.since_us
+                .map(|since_us| since_us.max(self.first_run_us))
+        } else {
+            self.recent.get(start).map(|(_, time_us)| *time_us)
+        };
+        let known = self.recent.range(start..end);
+        Recollection {
+            known: known.map(|(identity, _)| *identity).collect(),
+            since_us: since_us.filter(|_| end > 0),
+        }
+    }
+
+    /// Up to this time repeats may come on the present connection.
+    pub(super) fn repeats_until_us(&self) -> Option<u64> {
+        match self.seam.repeats.as_ref()?.until {
+            Until::Seq(_) => None,
+            Until::Time(until_us) => Some(until_us),
         }
     }
 
     /// The place up to which the stream has been read.
     pub(super) fn last(&self) -> Option<&Point> {
-        self.last.as_ref().map(|(_, point)| point)
+        self.servers.first().map(|server| &server.last)
     }
 
     /// Notes how far the stream has been read: the last event that was admitted.
@@ -323,21 +439,38 @@ impl Resume {
         self.asked = None;
         self.is_cleared = false;
         self.by_time = false;
-        self.other_filter = false;
-        match &mut self.last {
-            Some((last_origin, last)) if Arc::ptr_eq(last_origin, origin) => *last = *point,
-            last => *last = Some((Arc::clone(origin), *point)),
+        self.unfinished_us = None;
+        self.highest.note(point, now_us);
+        self.begin_first_run(point);
+        self.first_run_us = self.first_run_us.min(point.time_us);
+        match self.servers.first_mut() {
+            Some(server) if Arc::ptr_eq(&server.origin, origin) => {
+                server.last = *point;
+                server.other_filter = false;
+            }
+            _ => {
+                self.servers.retain(|server| server.origin != *origin);
+                self.servers.truncate(MAX_SERVERS - 1);
+                let server = Reached {
+                    origin: Arc::clone(origin),
+                    last: *point,
+                    other_filter: false,
+                };
+                self.servers.insert(0, server);
+            }
         }
     }
 
-    fn repeats(&self, last_us: u64, until: Until) -> Repeats {
+    fn repeats(&self, highest_us: u64, until: Until) -> Repeats {
+        let recent = self.recent.iter().map(|(identity, _)| *identity);
+        let last = self
+            .servers
+            .iter()
+            .filter_map(|server| server.last.identity);
         Repeats {
-            known: self.recent.iter().map(|(identity, _)| *identity).collect(),
-            since_us: self
-                .recent
-                .front()
-                .map_or(u64::MAX, |(_, time_us)| *time_us),
-            last_us,
+            known: recent.chain(last).collect(),
+            since_us: self.since_us.unwrap_or(u64::MAX),
+            highest_us,
             until,
         }
     }
@@ -407,7 +540,7 @@ impl Seam {
     fn may_be_repeat(&self, point: &Point) -> bool {
         self.repeats.as_ref().is_some_and(|repeats| {
             matches!(repeats.until, Until::Time(_))
-                && point.time_us <= repeats.last_us.min(repeats.since_us)
+                && point.time_us <= repeats.highest_us.min(repeats.since_us)
         })
     }
 

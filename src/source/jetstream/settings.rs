@@ -40,7 +40,7 @@ pub struct JetstreamSettings {
     pub threads: u8,
     /// Where to begin, whatever was saved.
     pub start: Option<Start>,
-    /// How far behind the last event a resume by time goes back.
+    /// How far a resume by time goes back from the highest time that was read.
     pub rewind: Duration,
     /// Whether to end at the moment the run began, by the first server's clock.
     pub exit_at_end: bool,
@@ -81,7 +81,7 @@ impl Default for JetstreamSettings {
             compress: true,
             threads: 1,
             start: None,
-            rewind: Duration::from_secs(10),
+            rewind: Duration::from_secs(60),
             exit_at_end: false,
             end_silence: Duration::from_secs(60),
             rules: LineRules::default(),

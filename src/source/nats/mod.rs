@@ -45,7 +45,7 @@ use crate::{
     STATE,
     backoff::Backoff,
     error::printable,
-    event::{Batch, Place, Point},
+    event::{Batch, Place, Point, Trail},
     nats::Connection,
     pace::Pace,
     stats::Stats,
@@ -136,7 +136,12 @@ impl NatsSource {
 }
 
 impl Source for NatsSource {
-    fn resume(&mut self, place: &Place, same_filter: bool) -> Result<bool, SourceError> {
+    fn resume(
+        &mut self,
+        place: &Place,
+        trail: &Trail,
+        same_filter: bool,
+    ) -> Result<bool, SourceError> {
         if let Some(origin) = place.origin()
             && origin.source != SOURCE
         {
@@ -164,7 +169,7 @@ impl Source for NatsSource {
         if !same_filter {
             info!(target: STATE, "the saved cursor was made with another filter: what only the new one keeps is read from here on");
         }
-        self.reader.track.resume(place);
+        self.reader.track.resume(place, trail, &self.host);
         Ok(true)
     }
 

@@ -62,7 +62,7 @@ impl NatsSourceSettings {
             stream: stream.into(),
             subjects: Vec::new(),
             start: None,
-            rewind: Duration::from_secs(10),
+            rewind: Duration::from_secs(60),
             exit_at_end: false,
             on_gap: OnGap::Warn,
             enveloping: Enveloping::Auto,

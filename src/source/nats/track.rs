@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::event::{Origin, Place, Point, Position, Start, micros};
+use crate::event::{Origin, Place, Point, Position, Start, Trail, micros};
 
 /// A first message that is so much later than the time that was asked for means that there were others (design, section 4).
 const MUCH_LATER: Duration = Duration::from_secs(60);
@@ -63,6 +63,8 @@ pub(super) struct Track {
     /// The instance in which `next` counts; unknown before the first look, and for a number that was asked for.
     instance: Option<String>,
     rewind: Duration,
+    /// Where a resume in another stream begins.
+    earliest_us: u64,
     was_asked: bool,
 }
 
@@ -78,6 +80,7 @@ impl Track {
             next,
             instance: None,
             rewind,
+            earliest_us: 0,
             was_asked: start.is_some(),
         }
     }
@@ -87,10 +90,21 @@ impl Track {
         self.was_asked
     }
 
-    /// Goes on from a saved place.
-    pub(super) fn resume(&mut self, place: &Place) {
+    /// Goes on from a saved place in the stream of this name, or from the last message of it that was read since.
+    pub(super) fn resume(&mut self, place: &Place, trail: &Trail, host: &str) {
         self.next = match place {
-            Place::Reached(Position { origin, point }) => {
+            Place::Reached(position) => {
+                let highest_us = trail.highest_us.max(position.point.time_us);
+                self.earliest_us = highest_us.saturating_sub(micros(self.rewind));
+                let is_near = |other: &&Position| {
+                    other.origin.host == host && other.point.time_us >= self.earliest_us
+                };
+                let other = trail.others.iter().find(is_near);
+                let other = other.filter(|_| position.origin.host != host);
+                let Position { origin, point } = other.unwrap_or(position);
+                if trail.first_us <= highest_us {
+                    self.earliest_us = self.earliest_us.max(trail.first_us);
+                }
                 Next::Behind(Box::new(origin.clone()), *point)
             }
             Place::Time { time_us, .. } => Next::Time(*time_us),
@@ -134,7 +148,7 @@ impl Track {
                     .is_some_and(|made| *made != stream.instance);
                 let (Some(seq), true) = (point.seq, origin.host == host || !made_anew) else {
                     // Another stream: its numbers mean nothing here.
-                    let time_us = point.time_us.saturating_sub(micros(self.rewind));
+                    let time_us = self.earliest_us;
                     self.next = Next::Time(time_us);
                     return (From::Time(time_us), older(time_us, stream));
                 };
@@ -206,7 +220,7 @@ mod tests {
 
     fn resumed(place: &Place, stream: &StreamState) -> (From, Option<Gap>) {
         let mut track = track(None);
-        track.resume(place);
+        track.resume(place, &Trail::default(), HOST);
         track.begin(HOST, stream)
     }
 

@@ -213,17 +213,19 @@ fn kept_word(mut input: &[u8]) {
     assert!(came.iter().copied().eq(0..points.len()), "{came:?}");
 }
 
-/// Events whose times stand still, go on, and go back by less than the rewind.
+/// Events whose times stand still, go on, and go back by less than the rewind, but not beyond the first.
 fn points(input: &mut &[u8]) -> Vec<Point> {
     let n_points = 1 + u64::from(choice(input));
     let (mut time_us, mut latest_us) = (NOON, NOON);
     let point = |n| {
         let step = u64::from(choice(input));
         time_us = match step {
+            _ if n == 1 => NOON,
             0..50 => time_us,
             50..200 => time_us + step * 1000,
             200..240 => time_us + step * 20_000,
-            _ => (time_us - (step - 239) * 500_000).max(latest_us - REWIND_US / 2),
+            // No rewind goes back beyond the first event.
+            _ => (time_us - (step - 239) * 500_000).max(NOON.max(latest_us - REWIND_US / 2)),
         };
         latest_us = latest_us.max(time_us);
         Point {

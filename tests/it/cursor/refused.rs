@@ -75,8 +75,8 @@ fn a_file_of_another_program_is_refused() {
 
 #[test]
 fn another_format_is_refused_and_named() {
-    let output = refused(r#"{"format":2,"anything":"else"}"#, 1);
-    let said = "cursor.json' has format 2, and this version reads format 1";
+    let output = refused(r#"{"format":3,"anything":"else"}"#, 1);
+    let said = "cursor.json' has format 3, and this version reads format 2";
     assert_eq!(count(&output, said), 1, "{output:#?}");
 }
 

@@ -38,11 +38,14 @@ fn a_cut_loses_nothing_although_the_clocks_differ() {
                     connection.cut();
                 }),
                 script(move |request: Request| {
-                    let time_us = EPOCH + (first + 4) * STEP;
-                    let expected = if is_counting { first + 5 } else { time_us };
+                    let (from, expected) = if is_counting {
+                        (first + 4, first + 5)
+                    } else {
+                        (first, EPOCH + first * STEP)
+                    };
                     assert_eq!(request.cursor(), Some(expected));
                     let mut connection = request.accept_dated(Some(&date(off)));
-                    connection.send_all((first + 4..first + 10).map(event));
+                    connection.send_all((from..first + 10).map(event));
                     connection.until_closed();
                 }),
             ]);

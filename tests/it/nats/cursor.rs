@@ -71,7 +71,7 @@ fn a_run_goes_on_where_the_key_says_whoever_wrote_it() {
     let saved = value(&nats).unwrap();
     assert_eq!(
         (saved["format"].as_u64(), saved["seq"].as_u64()),
-        (Some(1), Some(100))
+        (Some(2), Some(100))
     );
     // The same form as that of a cursor file.
     let folder = tempfile::tempdir().unwrap();

@@ -36,18 +36,50 @@ fn file() -> impl Strategy<Value = FileMark> {
     })
 }
 
+/// What is known around a place that was reached.
+fn trail() -> impl Strategy<Value = Trail> {
+    let other = (origin(), point()).prop_map(|(origin, point)| Position { origin, point });
+    let identities = || vec(identity(), 0..3);
+    let times = any::<[u64; 5]>();
+    (times, vec(other, 0..4), identities(), identities()).prop_map(
+        |(times, others, known, ahead)| {
+            let [
+                highest_us,
+                first_us,
+                known_since_us,
+                repeats_until_us,
+                ahead_until_us,
+            ] = times;
+            Trail {
+                highest_us,
+                first_us,
+                others,
+                known,
+                known_since_us,
+                repeats_until_us,
+                ahead,
+                ahead_until_us,
+            }
+        },
+    )
+}
+
 /// A place that was reached, with the filter it was reached with, or one that somebody set.
 fn saved() -> impl Strategy<Value = Saved> {
-    let reached = (origin(), point(), any::<String>()).prop_map(|(origin, point, filter)| {
+    let reached = (origin(), point(), trail(), any::<String>());
+    let reached = reached.prop_map(|(origin, point, trail, filter)| {
         let position = Position { origin, point };
-        (Place::Reached(position), Some(filter))
+        (Place::Reached(position), trail, Some(filter))
     });
     let time = (1..=u64::MAX, option::of(origin()))
         .prop_map(|(time_us, origin)| Place::Time { time_us, origin });
     let seq = (1..=u64::MAX, origin()).prop_map(|(seq, origin)| Place::Seq { seq, origin });
     let set = (prop_oneof![time, seq], option::of(any::<String>()));
-    (prop_oneof![reached, set], vec(file(), 0..3)).prop_map(|((place, filter), files)| Saved {
+    let set = set.prop_map(|(place, filter)| (place, Trail::default(), filter));
+    let saved = (prop_oneof![reached, set], vec(file(), 0..3));
+    saved.prop_map(|((place, trail, filter), files)| Saved {
         place,
+        trail,
         filter,
         files,
     })

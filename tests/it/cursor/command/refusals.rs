@@ -68,8 +68,8 @@ fn a_damaged_or_foreign_file_is_refused_as_it_is_by_tail() {
         contents_refused(contents, &["cursor file 'cursor.json' is empty", "hint: "]);
     }
     contents_refused(
-        r#"{"format":2,"anything":"else"}"#,
-        &["'cursor.json' has format 2, and this version reads format 1"],
+        r#"{"format":3,"anything":"else"}"#,
+        &["'cursor.json' has format 3, and this version reads format 2"],
     );
     let large = "x".repeat(16 * 1024 * 1024 + 1);
     contents_refused(&large, &["'cursor.json' is too large to be a cursor file"]);
