@@ -132,7 +132,7 @@ fn a_demo_that_cannot_be_is_refused_with_the_way_out() {
         ),
         (
             "demo: demo:?seed=1",
-            ["stands alone", "'demo:?…'", "two processes"],
+            ["stands alone", "'demo:?seed=1'", "two processes"],
         ),
         (
             "demo:?speed=1",
