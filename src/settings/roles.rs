@@ -50,7 +50,7 @@ pub(super) fn of_tail(
 ) -> Result<Vec<PathBuf>, SettingsError> {
     let mut roles = standard();
     if let Some(path) = &args.position.cursor_file {
-        add_cursor(in_state_directory(path.clone(), variable), &mut roles);
+        add_cursor(&in_state_directory(path.clone(), variable), &mut roles);
     }
     if let Some(path) = &args.output.bad_events {
         let mut aside = path.clone().into_os_string();
@@ -82,7 +82,7 @@ pub(super) fn of_tail(
 /// Refuses what is printed of a cursor in the cursor itself.
 pub(super) fn of_cursor(path: &Path) -> Result<(), SettingsError> {
     let mut roles = standard();
-    add_cursor(path.to_owned(), &mut roles);
+    add_cursor(path, &mut roles);
     check(&roles)
 }
 
@@ -93,14 +93,14 @@ fn standard() -> Vec<Role> {
     ]
 }
 
-fn add_cursor(path: PathBuf, roles: &mut Vec<Role>) {
+fn add_cursor(path: &Path, roles: &mut Vec<Role>) {
     let names = [
         "--cursor-file",
         "the lock of --cursor-file",
         "the next version of --cursor-file",
     ];
     // A path that leads nowhere is refused where it is opened.
-    let files = FileCursor::files(&path).into_iter().flatten();
+    let files = FileCursor::files(path).into_iter().flatten();
     roles.extend(
         names
             .into_iter()

@@ -98,15 +98,6 @@ impl TailSettings {
             save_interval,
             rewind,
         } = position;
-        let StopArgs {
-            count,
-            exit_at_end,
-            until,
-            duration,
-            idle_timeout,
-            max_lag,
-            grace,
-        } = stop;
         let kept = cursor_file.map_or(Cursor::Nowhere, |path| {
             Cursor::File(in_state_directory(path, &variable))
         });
@@ -119,7 +110,7 @@ impl TailSettings {
             || output.output.as_deref().is_some_and(is_stream);
         #[cfg(feature = "nats")]
         let is_kept = is_kept || kv_cursor.cursor_kv.is_some();
-        let until_us = end(until.as_deref(), typed, is_kept, now)?;
+        let until_us = end(stop.until.as_deref(), typed, is_kept, now)?;
         let sources = or_variable(source, "ROCKETMAN_SOURCE", &variable);
         let filter = wanted.filter(SourceSettings::is_shared_out(&sources));
         let hides_kinds = wanted.hides_kinds;
@@ -150,7 +141,7 @@ impl TailSettings {
             start,
             rewind,
             on_gap,
-            exit_at_end,
+            exit_at_end: stop.exit_at_end,
             rules,
             bad_events,
             #[cfg(feature = "nats")]
@@ -165,28 +156,42 @@ impl TailSettings {
         let from = from(start, &kept, output.is_stream());
         let introduction =
             introduction(&source.describe(), &filter, hides_kinds, &from) + output.remark();
-        let pipeline = PipelineSettings {
-            count,
-            until_us,
-            duration,
-            idle_timeout,
-            max_lag,
-            lag_alert,
-            save_every: save_interval,
-            grace,
-            ..PipelineSettings::default()
-        };
         Ok(Self {
             source,
             filter,
             output,
             cursor: kept,
-            pipeline,
-            fate: fate
-                .map(|probability| (probability, fate_seed.unwrap_or_else(|| fastrand::u64(..)))),
+            pipeline: PipelineSettings {
+                lag_alert,
+                save_every: save_interval,
+                ..limits(&stop, until_us)
+            },
+            fate: fate.map(|likely| (likely, fate_seed.unwrap_or_else(|| fastrand::u64(..)))),
             metrics,
             introduction,
         })
+    }
+}
+
+/// When the run ends, and how long its end may take.
+fn limits(args: &StopArgs, until_us: Option<u64>) -> PipelineSettings {
+    let &StopArgs {
+        count,
+        exit_at_end: _,
+        until: _,
+        duration,
+        idle_timeout,
+        max_lag,
+        grace,
+    } = args;
+    PipelineSettings {
+        count,
+        until_us,
+        duration,
+        idle_timeout,
+        max_lag,
+        grace,
+        ..PipelineSettings::default()
     }
 }
 

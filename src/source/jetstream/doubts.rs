@@ -173,17 +173,17 @@ mod tests {
     const SECOND: u64 = 1_000_000;
     const NOON: u64 = 1_800_000_000 * SECOND;
 
-    fn floor(seq: Option<u64>, time_us: u64, is_busy: bool) -> Option<Floor> {
+    fn floor(seq: Option<u64>, time_us: u64, is_busy: bool) -> Floor {
         let first = Point {
             seq,
             time_us,
             identity: None,
         };
-        Some(Floor {
+        Floor {
             first,
             is_busy,
             spacing: 2,
-        })
+        }
     }
 
     #[test]
@@ -191,11 +191,14 @@ mod tests {
         let (asked, later) = (NOON, NOON + 3600 * SECOND);
         let cases = [
             (None, Verdict::Unknown),
-            (floor(None, asked, true), Verdict::Nothing),
-            (floor(None, later, true), Verdict::Gap(asked, later)),
-            (floor(Some(7), later, true), Verdict::Gap(asked, later)),
-            (floor(None, later, false), Verdict::Begins(later)),
-            (floor(Some(1), later, true), Verdict::Begins(later)),
+            (Some(floor(None, asked, true)), Verdict::Nothing),
+            (Some(floor(None, later, true)), Verdict::Gap(asked, later)),
+            (
+                Some(floor(Some(7), later, true)),
+                Verdict::Gap(asked, later),
+            ),
+            (Some(floor(None, later, false)), Verdict::Begins(later)),
+            (Some(floor(Some(1), later, true)), Verdict::Begins(later)),
         ];
         for (floor, expected) in cases {
             assert_eq!(judge(Doubt::Time(asked), floor), expected, "{floor:?}");
@@ -205,24 +208,27 @@ mod tests {
             (later, Verdict::Gap(asked, later)),
         ] {
             assert_eq!(
-                judge(Doubt::Reached(asked), floor(Some(1), at, false)),
+                judge(Doubt::Reached(asked), Some(floor(Some(1), at, false))),
                 expected
             );
         }
         let cases = [
             (None, Verdict::Unknown),
-            (floor(None, NOON, true), Verdict::Unknown),
-            (floor(Some(99), NOON, false), Verdict::Nothing),
-            (floor(Some(100), NOON, false), Verdict::Nothing),
-            (floor(Some(101), NOON, false), Verdict::Hole(100, 101)),
-            (floor(Some(300), NOON, false), Verdict::Hole(100, 300)),
-            (floor(Some(301), NOON, false), Verdict::NumberGap(100, 301)),
+            (Some(floor(None, NOON, true)), Verdict::Unknown),
+            (Some(floor(Some(99), NOON, false)), Verdict::Nothing),
+            (Some(floor(Some(100), NOON, false)), Verdict::Nothing),
+            (Some(floor(Some(101), NOON, false)), Verdict::Hole(100, 101)),
+            (Some(floor(Some(300), NOON, false)), Verdict::Hole(100, 300)),
+            (
+                Some(floor(Some(301), NOON, false)),
+                Verdict::NumberGap(100, 301),
+            ),
         ];
         for (floor, expected) in cases {
             assert_eq!(judge(Doubt::Number(100), floor), expected, "{floor:?}");
         }
         // What is asked for is all that there is.
-        let all = |seq| judge(Doubt::Number(1), floor(Some(seq), NOON, true));
+        let all = |seq| judge(Doubt::Number(1), Some(floor(Some(seq), NOON, true)));
         assert_eq!(all(201), Verdict::Nothing);
         assert_eq!(all(202), Verdict::NumberGap(1, 202));
     }

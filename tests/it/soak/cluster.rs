@@ -211,7 +211,7 @@ fn a_sink_survives_the_chaos_of_a_cluster() {
     let mut running = Some(start("--cursor 1"));
     wait_long("the first events", || last_seq(&cluster, "FH") > 100);
     harm(&mut cluster, "FH", || {
-        start_anew(&mut running, || start(""))
+        start_anew(&mut running, || start(""));
     });
     let then = last_seq(&cluster, "FH");
     wait_long("it to go on", || last_seq(&cluster, "FH") > then + 5 * RATE);
