@@ -130,6 +130,8 @@ pub(super) struct Resume {
 struct Reached {
     origin: Arc<Origin>,
     last: Point,
+    /// No larger number was read there: known while nothing was read since an earlier run.
+    counted_to: Option<u64>,
     /// It was read with another filter, so that the last event may not be met again.
     other_filter: bool,
 }
@@ -141,6 +143,8 @@ struct Seam {
     expected: Option<Point>,
     /// The first event has to be this one or a later one.
     behind: Option<Point>,
+    /// No event with a larger number was read on this server.
+    counted_to: Option<u64>,
     /// The first event has to have this number or a later one.
     counts_from: Option<u64>,
     /// Events of an earlier time are dropped until the first that is not.
@@ -238,6 +242,7 @@ impl Resume {
         let servers = servers.take(MAX_SERVERS).map(|position| Reached {
             origin: Arc::new(position.origin.clone()),
             last: position.point,
+            counted_to: position.point.seq,
             other_filter: !same_filter,
         });
         self.servers = servers.collect();
@@ -256,6 +261,8 @@ impl Resume {
             since_us => Some(since_us),
         };
         self.unfinished_us = (trail.repeats_until_us > time_us).then_some(trail.repeats_until_us);
+        // After a crash amid repeats there is no telling whether a number is still that of its event: others know it too.
+        self.by_time = self.unfinished_us.is_some() && trail.known_since_us == 0;
         // When they were, only the first of them says.
         let last = identity.filter(|last| trail.known.last() != Some(last));
         let known = trail.known.iter().copied().chain(last);
@@ -270,10 +277,14 @@ impl Resume {
         recalled.sort_unstable_by_key(|(_, time_us)| *time_us);
         let room = REMEMBERED - self.recent.len();
         let too_many = recalled.len().saturating_sub(room);
-        for known in recalled.into_iter().skip(too_many).rev() {
+        let known = self.recent.iter().map(|(identity, _)| *identity);
+        let known: HashSet<_> = known.collect();
+        for (identity, time_us) in recalled.into_iter().skip(too_many).rev() {
             let since_us = self.since_us.unwrap_or(u64::MAX);
-            self.since_us = Some(since_us.min(known.1));
-            self.recent.push_front(known);
+            self.since_us = Some(since_us.min(time_us));
+            if !known.contains(&identity) {
+                self.recent.push_front((identity, time_us));
+            }
         }
     }
 
@@ -330,6 +341,9 @@ impl Resume {
                 self.seam.behind = Some(server.last);
             } else {
                 self.seam.expected = Some(server.last);
+            }
+            if let Until::Seq(_) = until {
+                self.seam.counted_to = server.counted_to;
             }
             self.seam.repeats = Some(self.repeats(highest_us, until));
             return Beginning::Seq(seq);
@@ -446,6 +460,7 @@ impl Resume {
         match self.servers.first_mut() {
             Some(server) if Arc::ptr_eq(&server.origin, origin) => {
                 server.last = *point;
+                server.counted_to = None;
                 server.other_filter = false;
             }
             _ => {
@@ -454,6 +469,7 @@ impl Resume {
                 let server = Reached {
                     origin: Arc::clone(origin),
                     last: *point,
+                    counted_to: None,
                     other_filter: false,
                 };
                 self.servers.insert(0, server);
@@ -525,8 +541,12 @@ impl Seam {
             self.not_before_us = None;
         }
         let gap = from_us.filter(|from_us| point.time_us.saturating_sub(*from_us) > GAP_US);
+        let has_moved = self.counted_to.is_some_and(|to| point.seq > Some(to));
+        let is_repeat = self.is_repeat(point);
         match gap {
-            _ if self.is_repeat(point) => Admission::Repeat,
+            // What was read has another number now, so that the expected event was met by chance, and others may lie before it.
+            _ if is_repeat && has_moved => Admission::Renumbered,
+            _ if is_repeat => Admission::Repeat,
             Some(from_us) if self.was_there => Admission::NewBehindGap(from_us),
             Some(from_us) => Admission::Doubtful(Doubt::Time(from_us)),
             None => doubt.map_or(Admission::New, |seq| {

@@ -554,3 +554,42 @@ fn a_known_server_is_gone_on_with_by_its_own_number() {
     let unknown = over_two_servers(13..=30).begin(&origin("c"));
     assert_eq!(unknown, Beginning::Time(NOON + 10 * SECOND));
 }
+
+/// Event 5 has its old number by chance, and event 6, which is new, came before it when the server read them again.
+#[test]
+fn an_event_that_has_a_larger_number_than_before_shows_another_numbering() {
+    let mut restarted = restored("a", event(5, Some(5), 5), true);
+    restarted.recall(&mut [3, 4].map(|n| event(n, Some(n), n)).into_iter());
+    assert_eq!(restarted.begin(&origin("a")), Beginning::Seq(5));
+    let moved = [event(5, Some(5), 5), event(4, Some(6), 5)];
+    assert_eq!(admissions(&mut restarted, &moved), [Repeat, Renumbered]);
+    restarted.distrust_numbers();
+    restarted.begin(&origin("a"));
+    let again = [(3, 3), (6, 4), (5, 5), (4, 6), (7, 7)];
+    let again = again.map(|(n, seq)| event(n, Some(seq), 5));
+    assert_eq!(
+        admissions(&mut restarted, &again),
+        [Repeat, New, Repeat, Repeat, New]
+    );
+}
+
+#[test]
+fn after_a_crash_amid_repeats_a_number_is_not_trusted() {
+    let position = Position {
+        origin: origin("a"),
+        point: event(12, Some(12), 12),
+    };
+    for (known_since_us, begins) in [
+        (0, Beginning::Time(NOON + 20 * SECOND)),
+        (NOON, Beginning::Seq(12)),
+    ] {
+        let trail = Trail {
+            repeats_until_us: NOON + 40 * SECOND,
+            known_since_us,
+            ..Trail::up_to(NOON + 30 * SECOND)
+        };
+        let mut resume = Resume::new(None, REWIND);
+        resume.restore(&position, &trail, true);
+        assert_eq!(resume.begin(&origin("a")), begins);
+    }
+}
