@@ -24,6 +24,9 @@ const MOST_RATE: u32 = 1_000_000;
 /// So much of the stream there is at least, also where the clock is wrong.
 const LEAST_US: u64 = 3600 * SECOND_US;
 
+/// A later place is looked for here: far beyond any clock, and a block of events has room before the latest time that one can have.
+const LATEST_US: u64 = 1 << 62;
+
 /// About as many as fill a block.
 const EVENTS_PER_BLOCK: u64 = 100;
 
@@ -171,6 +174,10 @@ impl Feed for Demo {
     }
 
     fn find(&self, place: Place, start_us: u64) -> u64 {
+        let place = match place {
+            Place::Time(time_us) => Place::Time(time_us.min(LATEST_US)),
+            other => other,
+        };
         let n = match place {
             Place::Beginning => 0,
             Place::Seq(seq) => seq.saturating_sub(1),
