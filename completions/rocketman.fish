@@ -38,7 +38,7 @@ complete -c rocketman -n "__fish_rocketman_needs_command" -s h -l help -d 'Print
 complete -c rocketman -n "__fish_rocketman_needs_command" -s V -l version -d 'Print version'
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "tail" -d 'Stream events to stdout, a file or a program'
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "probe" -d 'Look at servers: are they there, how far behind, how far back'
-complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "cursor" -d 'Look at a cursor file, or move it A cursor file keeps the place of a rocketman tail --cursor-file'
+complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "cursor" -d 'Look at a cursor, or move it A cursor keeps the place of a rocketman tail, in a file (--cursor-file) or under a key of NATS (--cursor-kv)'
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "serve" -d 'Serve recordings or invented events, as a Jetstream of your own'
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "check" -d 'Check recordings: whole, how many events, in which order, any repeats'
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "completions" -d 'Print the completions for a shell'
@@ -177,10 +177,21 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and not __fi
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and not __fish_seen_subcommand_from show set rewind help" -s v -l verbose -d 'Say more on stderr (can be repeated)'
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and not __fish_seen_subcommand_from show set rewind help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and not __fish_seen_subcommand_from show set rewind help" -s V -l version -d 'Print version'
-complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and not __fish_seen_subcommand_from show set rewind help" -f -a "show" -d 'Show where a cursor file stands'
-complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and not __fish_seen_subcommand_from show set rewind help" -f -a "set" -d 'Set a cursor file to a time or a number'
-complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and not __fish_seen_subcommand_from show set rewind help" -f -a "rewind" -d 'Move a cursor file back in time'
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and not __fish_seen_subcommand_from show set rewind help" -f -a "show" -d 'Show where a cursor stands'
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and not __fish_seen_subcommand_from show set rewind help" -f -a "set" -d 'Set a cursor to a time or a number'
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and not __fish_seen_subcommand_from show set rewind help" -f -a "rewind" -d 'Move a cursor back in time'
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and not __fish_seen_subcommand_from show set rewind help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -l context -d 'Use this context of the nats command, or the one in this file' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -l creds -d 'Log in with this credentials file' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -l nkey -d 'Log in with the nkey whose seed is in this file' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -l tlscert -d 'Show this certificate to the server' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -l tlskey -d 'The key of that certificate' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -l tlsca -d 'Trust the certificates in this file, instead of the platform\'s' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -l js-domain -d 'The JetStream domain' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -l js-api-prefix -d 'What requests to JetStream begin with, instead of $JS.API' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -l inbox-prefix -d 'What inboxes begin with, instead of _INBOX' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -l connection-name -d 'How the connection is called in the server\'s lists [default: rocketman]' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -l nats-timeout -d 'How long a server may take for an answer [default: 5s]' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'
 json\t'One JSON object a line'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -l progress -d 'Show the status line on stderr' -r -f -a "auto\t'Where it makes sense'
@@ -189,11 +200,24 @@ never\t'In no case'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -l color -d 'Colour messages' -r -f -a "auto\t'Where it makes sense'
 always\t'Wherever it is possible'
 never\t'In no case'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -l no-context -d 'Use no context, not even the selected one'
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -l tlsfirst -d 'Begin with TLS before the server has said anything'
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -l json -d 'Show it as one JSON object on one line'
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on stderr (can be repeated)'
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -l context -d 'Use this context of the nats command, or the one in this file' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -l creds -d 'Log in with this credentials file' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -l nkey -d 'Log in with the nkey whose seed is in this file' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -l tlscert -d 'Show this certificate to the server' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -l tlskey -d 'The key of that certificate' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -l tlsca -d 'Trust the certificates in this file, instead of the platform\'s' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -l js-domain -d 'The JetStream domain' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -l js-api-prefix -d 'What requests to JetStream begin with, instead of $JS.API' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -l inbox-prefix -d 'What inboxes begin with, instead of _INBOX' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -l connection-name -d 'How the connection is called in the server\'s lists [default: rocketman]' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -l nats-timeout -d 'How long a server may take for an answer [default: 5s]' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -l source -d 'The server that the number is of, or that is to be read first' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'
 json\t'One JSON object a line'"
@@ -203,11 +227,24 @@ never\t'In no case'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -l color -d 'Colour messages' -r -f -a "auto\t'Where it makes sense'
 always\t'Wherever it is possible'
 never\t'In no case'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -l no-context -d 'Use no context, not even the selected one'
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -l tlsfirst -d 'Begin with TLS before the server has said anything'
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -l forget-files -d 'Move it although it counts on output files, which then may hold events twice, or not at all'
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more on stderr (can be repeated)'
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from set" -s V -l version -d 'Print version'
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -l context -d 'Use this context of the nats command, or the one in this file' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -l creds -d 'Log in with this credentials file' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -l nkey -d 'Log in with the nkey whose seed is in this file' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -l tlscert -d 'Show this certificate to the server' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -l tlskey -d 'The key of that certificate' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -l tlsca -d 'Trust the certificates in this file, instead of the platform\'s' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -l js-domain -d 'The JetStream domain' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -l js-api-prefix -d 'What requests to JetStream begin with, instead of $JS.API' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -l inbox-prefix -d 'What inboxes begin with, instead of _INBOX' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -l connection-name -d 'How the connection is called in the server\'s lists [default: rocketman]' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -l nats-timeout -d 'How long a server may take for an answer [default: 5s]' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'
 json\t'One JSON object a line'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -l progress -d 'Show the status line on stderr' -r -f -a "auto\t'Where it makes sense'
@@ -216,14 +253,16 @@ never\t'In no case'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -l color -d 'Colour messages' -r -f -a "auto\t'Where it makes sense'
 always\t'Wherever it is possible'
 never\t'In no case'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -l no-context -d 'Use no context, not even the selected one'
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -l tlsfirst -d 'Begin with TLS before the server has said anything'
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -l forget-files -d 'Move it although it counts on output files, which then may hold events twice, or not at all'
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -s v -l verbose -d 'Say more on stderr (can be repeated)'
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from rewind" -s V -l version -d 'Print version'
-complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show where a cursor file stands'
-complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from help" -f -a "set" -d 'Set a cursor file to a time or a number'
-complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from help" -f -a "rewind" -d 'Move a cursor file back in time'
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show where a cursor stands'
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from help" -f -a "set" -d 'Set a cursor to a time or a number'
+complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from help" -f -a "rewind" -d 'Move a cursor back in time'
 complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l listen -d 'Listen at this address' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l allow-host -d 'Answer requests that name this host (can be repeated)' -r
@@ -287,12 +326,12 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand man" -s h -l help -d
 complete -c rocketman -n "__fish_rocketman_using_subcommand man" -s V -l version -d 'Print version'
 complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check completions man help" -f -a "tail" -d 'Stream events to stdout, a file or a program'
 complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check completions man help" -f -a "probe" -d 'Look at servers: are they there, how far behind, how far back'
-complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check completions man help" -f -a "cursor" -d 'Look at a cursor file, or move it A cursor file keeps the place of a rocketman tail --cursor-file'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check completions man help" -f -a "cursor" -d 'Look at a cursor, or move it A cursor keeps the place of a rocketman tail, in a file (--cursor-file) or under a key of NATS (--cursor-kv)'
 complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check completions man help" -f -a "serve" -d 'Serve recordings or invented events, as a Jetstream of your own'
 complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check completions man help" -f -a "check" -d 'Check recordings: whole, how many events, in which order, any repeats'
 complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check completions man help" -f -a "completions" -d 'Print the completions for a shell'
 complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check completions man help" -f -a "man" -d 'Print a page of the manual, or write all of them'
 complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c rocketman -n "__fish_rocketman_using_subcommand help; and __fish_seen_subcommand_from cursor" -f -a "show" -d 'Show where a cursor file stands'
-complete -c rocketman -n "__fish_rocketman_using_subcommand help; and __fish_seen_subcommand_from cursor" -f -a "set" -d 'Set a cursor file to a time or a number'
-complete -c rocketman -n "__fish_rocketman_using_subcommand help; and __fish_seen_subcommand_from cursor" -f -a "rewind" -d 'Move a cursor file back in time'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and __fish_seen_subcommand_from cursor" -f -a "show" -d 'Show where a cursor stands'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and __fish_seen_subcommand_from cursor" -f -a "set" -d 'Set a cursor to a time or a number'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and __fish_seen_subcommand_from cursor" -f -a "rewind" -d 'Move a cursor back in time'

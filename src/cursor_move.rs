@@ -1,17 +1,15 @@
-//! `rocketman cursor set` and `rewind`: puts a cursor file elsewhere, whole or not at all, and never under the hands of a running process.
+//! `rocketman cursor set` and `rewind`: puts a cursor elsewhere, whole or not at all, and never
+//! under the hands of a running process.
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{process::ExitCode, time::Duration};
 
 use humantime::format_duration;
 use tracing::{info, warn};
 
 use crate::{
     STATE,
-    cursor::{CursorStore, FileCursor, Saved},
+    cursor::{CursorStore, Saved},
+    cursor_at::CursorAt,
     error::Error,
     event::{FileMark, Origin, Place, Start, Trail, micros, show_time},
     progress::ago,
@@ -19,43 +17,40 @@ use crate::{
     settings::Target,
 };
 
-/// Why a cursor file stays where it is.
+/// Why a cursor stays where it is.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MoveError {
-    #[error("there is no cursor file '{}'", .0.display())]
-    Missing(PathBuf),
-    #[error(
-        "{seq} is a number of one particular server, and there is no cursor file '{}' that says of which", path.display()
-    )]
-    NoServer { seq: u64, path: PathBuf },
-    #[error("{seq} is a number of one particular server, and cursor file '{}' names none", path.display())]
-    AnyServer { seq: u64, path: PathBuf },
-    #[error(
-        "cursor file '{}' stands at number {seq}, whose time only its server knows", path.display()
-    )]
-    NoTime { seq: u64, path: PathBuf },
+    #[error("there is no {0}")]
+    Missing(CursorAt),
+    #[error("{seq} is a number of one particular server, and there is no {at} that says of which")]
+    NoServer { seq: u64, at: CursorAt },
+    #[error("{seq} is a number of one particular server, and {at} names none")]
+    AnyServer { seq: u64, at: CursorAt },
+    #[error("{at} stands at number {seq}, whose time only its server knows")]
+    NoTime { seq: u64, at: CursorAt },
     #[error("{} before {from} lies before 1970", format_duration(*back))]
     TooFar { from: String, back: Duration },
     #[error(
-        "cursor file '{}' counts on {}, and elsewhere in the stream events would come twice or not at all", path.display(), list(files)
+        "{at} counts on {}, and elsewhere in the stream events would come twice or not at all",
+        list(files)
     )]
-    HasFiles { path: PathBuf, files: Vec<FileMark> },
+    HasFiles { at: CursorAt, files: Vec<FileMark> },
 }
 
 impl MoveError {
     /// What to do about it.
     pub(crate) fn hint(&self) -> String {
         match self {
-            Self::Missing(path) => format!(
+            Self::Missing(at) => format!(
                 "to make one, say where to begin: rocketman cursor set '{}' 2h",
-                path.display()
+                at.name()
             ),
             Self::NoServer { .. } | Self::AnyServer { .. } => {
                 "name the server with --source, or give a time such as 2h".to_owned()
             }
-            Self::NoTime { path, .. } => format!(
+            Self::NoTime { at, .. } => format!(
                 "say where to begin: rocketman cursor set '{}' 2h",
-                path.display()
+                at.name()
             ),
             Self::TooFar { .. } => "servers keep a day or a day and a half".to_owned(),
             Self::HasFiles { .. } => {
@@ -67,38 +62,43 @@ impl MoveError {
 
 /// Puts the cursor there, and says from where to where.
 pub(crate) async fn run(
-    path: &Path,
+    at: &CursorAt,
     target: &Target,
     forget_files: bool,
 ) -> Result<ExitCode, Failure> {
-    if FileCursor::read(path).map_err(Error::from)?.is_none() {
-        // Before a lock is made, so that a mistyped name leaves nothing behind.
-        moved(path, None, target, forget_files)?;
+    at.in_time(put(at, target, forget_files)).await
+}
+
+async fn put(at: &CursorAt, target: &Target, forget_files: bool) -> Result<ExitCode, Failure> {
+    let found = at.look().await.map_err(Error::from)?;
+    if found.in_use != Some(true) {
+        // Before a lock or a claim is made, so that what is refused leaves nothing behind.
+        moved(at, found.saved.as_ref(), target, forget_files)?;
     }
-    let mut store = FileCursor::open(path).map_err(Error::from)?;
+    let mut store = at.open().map_err(Error::from)?;
     let before = store.load().await.map_err(Error::from)?;
-    let after = moved(path, before.as_ref(), target, forget_files)?;
+    let after = moved(at, before.as_ref(), target, forget_files)?;
     store.save(&after).await.map_err(Error::from)?;
-    tell(path, before.as_ref(), &after.place, target);
+    tell(at, before.as_ref(), &after.place, target);
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the file is to hold.
+/// What is to be saved.
 fn moved(
-    path: &Path,
+    at: &CursorAt,
     before: Option<&Saved>,
     target: &Target,
     forget_files: bool,
 ) -> Result<Saved, MoveError> {
     let place = match (target, before) {
-        (Target::Start(start, named), before) => set_to(path, before, *start, named.as_ref())?,
-        (Target::Back(back), Some(before)) => back_from(path, before, *back)?,
-        (Target::Back(_), None) => return Err(MoveError::Missing(path.to_owned())),
+        (Target::Start(start, named), before) => set_to(at, before, *start, named.as_ref())?,
+        (Target::Back(back), Some(before)) => back_from(at, before, *back)?,
+        (Target::Back(_), None) => return Err(MoveError::Missing(at.clone())),
     };
     let files = before.map_or(&[][..], |before| &before.files);
     if !files.is_empty() && !forget_files {
         return Err(MoveError::HasFiles {
-            path: path.to_owned(),
+            at: at.clone(),
             files: files.to_vec(),
         });
     }
@@ -111,34 +111,32 @@ fn moved(
     })
 }
 
-/// A beginning of the named stream, or else of the one that the file was of.
+/// A beginning of the named stream, or else of the one that the cursor was of.
 fn set_to(
-    path: &Path,
+    at: &CursorAt,
     before: Option<&Saved>,
     start: Start,
     named: Option<&Origin>,
 ) -> Result<Place, MoveError> {
     let kept = before.and_then(|before| before.place.origin());
-    let path = || path.to_owned();
+    let at = || at.clone();
     match (start, named.or(kept).cloned()) {
         (Start::Time(time_us), origin) => Ok(Place::Time { time_us, origin }),
         (Start::Seq(seq), Some(origin)) => Ok(Place::Seq { seq, origin }),
-        (Start::Seq(seq), None) if before.is_some() => {
-            Err(MoveError::AnyServer { seq, path: path() })
-        }
-        (Start::Seq(seq), None) => Err(MoveError::NoServer { seq, path: path() }),
+        (Start::Seq(seq), None) if before.is_some() => Err(MoveError::AnyServer { seq, at: at() }),
+        (Start::Seq(seq), None) => Err(MoveError::NoServer { seq, at: at() }),
     }
 }
 
 /// A time before the highest that was read. Numbers and events belong to the place and are left behind.
-fn back_from(path: &Path, before: &Saved, back: Duration) -> Result<Place, MoveError> {
+fn back_from(at: &CursorAt, before: &Saved, back: Duration) -> Result<Place, MoveError> {
     let Saved { place, trail, .. } = before;
     let highest_us = Some(trail.highest_us).filter(|highest_us| *highest_us > 0);
     let from_us = highest_us
         .or(place.time_us())
         .ok_or_else(|| MoveError::NoTime {
             seq: place.seq().unwrap_or_default(),
-            path: path.to_owned(),
+            at: at.clone(),
         })?;
     match from_us.checked_sub(micros(back)) {
         None | Some(0) => Err(MoveError::TooFar {
@@ -161,8 +159,9 @@ fn stands_at(saved: &Saved) -> String {
 }
 
 /// One line for the new place, and one for each file that is counted on no more.
-fn tell(path: &Path, before: Option<&Saved>, to: &Place, target: &Target) {
-    let file = path.display();
+fn tell(at: &CursorAt, before: Option<&Saved>, to: &Place, target: &Target) {
+    let (file, key, name) = (at.file(), at.key(), at.name());
+    let what = if key.is_some() { "key" } else { "file" };
     let age = to
         .time_us()
         .map_or(String::new(), |time_us| format!(" ({})", ago(time_us)));
@@ -174,13 +173,13 @@ fn tell(path: &Path, before: Option<&Saved>, to: &Place, target: &Target) {
     match (target, &from) {
         (Target::Back(back), Some(from)) => {
             let back = format_duration(*back);
-            info!(target: STATE, %file, from, %to, "moved '{file}' back by {back}: from {from} to {to}{age}{host}");
+            info!(target: STATE, file, key, from, %to, "moved '{name}' back by {back}: from {from} to {to}{age}{host}");
         }
         (_, Some(from)) => {
-            info!(target: STATE, %file, from, %to, "set '{file}' to {to}{age}{host}; it was at {from}");
+            info!(target: STATE, file, key, from, %to, "set '{name}' to {to}{age}{host}; it was at {from}");
         }
         (_, None) => {
-            info!(target: STATE, %file, %to, "set '{file}' to {to}{age}{host}; it is a new file");
+            info!(target: STATE, file, key, %to, "set '{name}' to {to}{age}{host}; it is a new {what}");
         }
     }
     for mark in before.map_or(&[][..], |before| &before.files) {
@@ -189,7 +188,7 @@ fn tell(path: &Path, before: Option<&Saved>, to: &Place, target: &Target) {
     }
 }
 
-/// Text from a cursor file, which anything may have written.
+/// Text from a cursor, which anything may have written.
 pub(crate) fn shown(text: &str) -> String {
     text.escape_debug().to_string()
 }

@@ -1,13 +1,14 @@
-//! `rocketman cursor show`: what a cursor file says, and what has become of the files it counts on.
+//! `rocketman cursor show`: what a cursor says, and what has become of the files it counts on.
 //!
 //! Reads and never writes, so that a process that has the cursor goes on as if nothing were.
 
-use std::{fmt::Write as _, fs, io, os::unix::fs::MetadataExt, path::Path};
+use std::{fmt::Write as _, fs, io, os::unix::fs::MetadataExt};
 
 use serde::Serialize;
 
 use crate::{
-    cursor::{FileCursor, Saved},
+    cursor::Saved,
+    cursor_at::{CursorAt, Found},
     cursor_move::{MoveError, shown},
     error::Error,
     event::{FileMark, Identity, Place, Position, now_us, show_time},
@@ -18,7 +19,8 @@ use crate::{
 /// All that is shown. The names are the keys of `--json`, which scripts rely on.
 #[derive(Debug, Serialize)]
 struct Report {
-    file: String,
+    file: Option<String>,
+    key: Option<String>,
     place: &'static str,
     source: Option<String>,
     host: Option<String>,
@@ -70,12 +72,11 @@ enum FileState {
 }
 
 /// What stdout is to get.
-pub(crate) fn run(path: &Path, json: bool) -> Result<Vec<u8>, Failure> {
-    let saved = FileCursor::read(path).map_err(Error::from)?;
-    let saved = saved.ok_or_else(|| MoveError::Missing(path.to_owned()))?;
-    // Whoever has it may have written in between; what was read is true all the same.
-    let in_use = FileCursor::is_held(path).ok();
-    let report = Report::new(path, &saved, in_use, now_us());
+pub(crate) async fn run(at: &CursorAt, json: bool) -> Result<Vec<u8>, Failure> {
+    let look = async { Ok(at.look().await.map_err(Error::from)?) };
+    let Found { saved, in_use } = at.in_time(look).await?;
+    let saved = saved.ok_or_else(|| MoveError::Missing(at.clone()))?;
+    let report = Report::new(at, &saved, in_use, now_us());
     let mut text = if json {
         serde_json::to_string(&report).expect("plain data with string keys is always JSON")
     } else {
@@ -86,7 +87,7 @@ pub(crate) fn run(path: &Path, json: bool) -> Result<Vec<u8>, Failure> {
 }
 
 impl Report {
-    fn new(path: &Path, saved: &Saved, in_use: Option<bool>, now_us: u64) -> Self {
+    fn new(at: &CursorAt, saved: &Saved, in_use: Option<bool>, now_us: u64) -> Self {
         let Saved {
             place,
             trail,
@@ -107,7 +108,8 @@ impl Report {
             i64::try_from(us / 1_000_000).ok()
         };
         Self {
-            file: path.to_string_lossy().into_owned(),
+            file: at.file(),
+            key: at.key(),
             place: kind,
             source: place.origin().map(|origin| origin.source.to_string()),
             host: place.origin().map(|origin| origin.host.clone()),
@@ -159,6 +161,7 @@ impl Report {
         let in_use = match self.in_use {
             Some(true) => "yes, by a running process",
             Some(false) => "no",
+            None if self.key.is_some() => "cannot tell: this user may not ask its owner",
             None => "cannot tell: its lock cannot be read",
         };
         lines.push(("in use", in_use.to_owned()));

@@ -83,6 +83,8 @@ mod check;
 #[cfg(feature = "cli")]
 mod console;
 #[cfg(feature = "cli")]
+mod cursor_at;
+#[cfg(feature = "cli")]
 mod cursor_move;
 #[cfg(feature = "cli")]
 mod cursor_show;

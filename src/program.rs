@@ -109,12 +109,12 @@ fn outlive_file_limits() {
 
 fn cursor(settings: CursorSettings) -> Result<ExitCode, Failure> {
     match settings {
-        CursorSettings::Show { path, json } => print(&cursor_show::run(&path, json)?),
+        CursorSettings::Show { at, json } => print(&with_runtime(cursor_show::run(&at, json))?),
         CursorSettings::Move {
-            path,
+            at,
             target,
             forget_files,
-        } => with_runtime(cursor_move::run(&path, &target, forget_files)),
+        } => with_runtime(cursor_move::run(&at, &target, forget_files)),
     }
 }
 

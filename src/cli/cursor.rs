@@ -1,15 +1,20 @@
-//! Looking at cursor files, and moving them.
+//! Looking at cursors, and moving them.
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand, builder::BoolishValueParser};
 
+#[cfg(feature = "nats")]
+use super::NatsArgs;
 use super::source::interval;
 
-/// What to do with a cursor file.
+/// No heading of its own: that of `NatsArgs` would go on to what follows.
+const OPTIONS: Option<&str> = None;
+
+/// What to do with a cursor.
 #[derive(Debug, Subcommand)]
 pub enum CursorCommand {
-    /// Show where a cursor file stands
+    /// Show where a cursor stands
     ///
     /// Its server, its time and number, the filter it was made with, the output files it counts on, and whether a process has it.
     /// Nothing is made or changed, and a process that has it does not notice.
@@ -17,14 +22,16 @@ pub enum CursorCommand {
         before_help = "\
 Examples:
   rocketman cursor show graph.cursor
-  rocketman cursor show graph.cursor --json | jq .age_seconds",
+  rocketman cursor show graph.cursor --json | jq .age_seconds
+  rocketman cursor show nats://localhost/cursors/posts",
         after_long_help = AFTER_SHOW
     )]
     Show(ShowArgs),
-    /// Set a cursor file to a time or a number
+    /// Set a cursor to a time or a number
     ///
-    /// The next run begins with the first event of that time or later, or with the event of that number. The file is made
-    /// when it is missing. A running process that has it keeps it: stop that one first.
+    /// The next run begins with the first event of that time or later, or with the event of that
+    /// number. The file or key is made when it is missing; the bucket has to be there. A running
+    /// process that has it keeps it: stop that one first.
     #[command(
         before_help = "\
 Examples:
@@ -34,10 +41,10 @@ Examples:
         after_long_help = AFTER_MOVE
     )]
     Set(SetArgs),
-    /// Move a cursor file back in time
+    /// Move a cursor back in time
     ///
     /// The next run reads again what lies in between. What is moved is the saved time; a number is forgotten, for it
-    /// belongs to the old place. A running process that has the file keeps it: stop that one first.
+    /// belongs to the old place. A running process that has it keeps it: stop that one first.
     #[command(
         before_help = "\
 Examples:
@@ -47,38 +54,51 @@ Examples:
     Rewind(RewindArgs),
 }
 
+/// Which cursor it is
+#[derive(Debug, Args)]
+pub struct CursorAtArgs {
+    /// The cursor: a file, or a key in a bucket of NATS
+    ///
+    /// A relative path lies in STATE_DIRECTORY where that is set, as it does for rocketman tail.
+    /// A key is written as after --cursor-kv: nats://HOST[:PORT]/BUCKET/KEY, or nats:BUCKET/KEY
+    /// for the servers of the selected context. Its servers are tried three times, and for a
+    /// minute at most.
+    #[arg(value_name = "CURSOR")]
+    pub file: PathBuf,
+    /// Who you are on NATS.
+    #[cfg(feature = "nats")]
+    #[command(flatten)]
+    pub nats: NatsArgs,
+}
+
 /// All that can be typed after `rocketman cursor show`.
 #[derive(Debug, Args)]
 pub struct ShowArgs {
-    /// The cursor file
-    ///
-    /// A relative path lies in STATE_DIRECTORY where that is set, as it does for rocketman tail.
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    /// Which cursor it is.
+    #[command(flatten)]
+    pub at: CursorAtArgs,
     /// Show it as one JSON object on one line
-    #[arg(long, env = "ROCKETMAN_JSON", value_parser = BoolishValueParser::new())]
+    #[arg(long, help_heading = OPTIONS, env = "ROCKETMAN_JSON", value_parser = BoolishValueParser::new())]
     pub json: bool,
 }
 
 /// All that can be typed after `rocketman cursor set`.
 #[derive(Debug, Args)]
 pub struct SetArgs {
-    /// The cursor file
-    ///
-    /// A relative path lies in STATE_DIRECTORY where that is set, as it does for rocketman tail.
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    /// Which cursor it is.
+    #[command(flatten)]
+    pub at: CursorAtArgs,
     /// Where to: a time (2026-11-23T10:00:00Z), an age (2h), microseconds since 1970, or a server's number
     ///
     /// A time is good for any server. A number below 1000000000000000 means an event of one particular server: that of the
-    /// file, or of --source. It is sent to no other, and the next run ends if that server does not have it.
-    #[arg(value_name = "VALUE")]
+    /// cursor, or of --source. It is sent to no other, and the next run ends if that server does not have it.
+    #[arg(value_name = "VALUE", help_heading = OPTIONS)]
     pub value: String,
     /// The server that the number is of, or that is to be read first
     ///
-    /// Written as a SOURCE of rocketman tail. Without it, the server stays the one of the file. The variable ROCKETMAN_SOURCE
+    /// Written as a SOURCE of rocketman tail. Without it, the server stays the one of the cursor. The variable ROCKETMAN_SOURCE
     /// lists the servers of tail and is not looked at here.
-    #[arg(long, value_name = "SOURCE")]
+    #[arg(long, help_heading = OPTIONS, value_name = "SOURCE")]
     pub source: Option<String>,
     /// What becomes of output files.
     #[command(flatten)]
@@ -88,13 +108,11 @@ pub struct SetArgs {
 /// All that can be typed after `rocketman cursor rewind`.
 #[derive(Debug, Args)]
 pub struct RewindArgs {
-    /// The cursor file
-    ///
-    /// A relative path lies in STATE_DIRECTORY where that is set, as it does for rocketman tail.
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    /// Which cursor it is.
+    #[command(flatten)]
+    pub at: CursorAtArgs,
     /// How far back: 30s, or 1h 30m
-    #[arg(value_name = "DURATION", value_parser = interval)]
+    #[arg(value_name = "DURATION", help_heading = OPTIONS, value_parser = interval)]
     pub duration: Duration,
     /// What becomes of output files.
     #[command(flatten)]
@@ -108,7 +126,7 @@ pub struct FilesArgs {
     ///
     /// A file of tail --output holds each event exactly once, as long as the cursor stands where the file ends. The files stay
     /// as they are; the cursor counts on them no more, and what is read next is appended.
-    #[arg(long, env = "ROCKETMAN_FORGET_FILES", value_parser = BoolishValueParser::new())]
+    #[arg(long, help_heading = OPTIONS, env = "ROCKETMAN_FORGET_FILES", value_parser = BoolishValueParser::new())]
     pub forget_files: bool,
 }
 
@@ -117,7 +135,8 @@ const AFTER_SHOW: &str = "\
 JSON:
   One object. All keys are always there, null where there is nothing to
   say.
-  file         the path
+  file         the path; null for a key
+  key          the address of the key; null for a file
   place        event: behind an event that was delivered, and which the
                next run asks for again; beginning: at an event that is
                still wanted; time, seq: as rocketman cursor set it
@@ -138,12 +157,16 @@ JSON:
 
 Exit codes:
   0    shown
-  1    it cannot be read, or is no cursor file
-  2    wrong usage, or there is no such file";
+  1    it cannot be read, or is no cursor
+  2    wrong usage, or there is no such file, key or bucket
+  3    the server of the key cannot be reached
+  6    the server of the key refuses";
 
 const AFTER_MOVE: &str = "\
 Exit codes:
   0    moved
-  1    the file cannot be read or written, or is no cursor file
+  1    it cannot be read or written, or is no cursor
   2    wrong usage, or there is nothing to move in that way
-  7    another process uses the cursor file";
+  3    the server of the key cannot be reached
+  6    the server of the key refuses
+  7    another process uses the cursor";

@@ -35,7 +35,7 @@ use clap_complete::Shell;
 pub use self::nats::{DiscardArg, KvCursorArgs, NatsArgs, StorageArg, StreamSinkArgs};
 pub use self::{
     check::CheckArgs,
-    cursor::{CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
+    cursor::{CursorAtArgs, CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
     exec::{ExecArgs, ExecModeArg, OnExecErrorArg},
     fate::FateArgs,
     files::{CheckpointArg, FileArgs, OnDiskFullArg},
@@ -178,8 +178,8 @@ Examples:
         after_long_help = probe::AFTER_PROBE
     )]
     Probe(ProbeArgs),
-    /// Look at a cursor file, or move it
-    /// A cursor file keeps the place of a rocketman tail --cursor-file.
+    /// Look at a cursor, or move it
+    /// A cursor keeps the place of a rocketman tail, in a file (--cursor-file) or under a key of NATS (--cursor-kv).
     Cursor {
         /// What to do with it.
         #[command(subcommand)]

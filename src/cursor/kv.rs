@@ -3,6 +3,9 @@
 //! Each save names the revision it replaces, which keeps out whoever was overtaken. A second process is told before it begins:
 //! the owner listens at an address of its own, which stands beside the cursor, and a server knows at once when nobody does.
 
+#[cfg(feature = "cli")]
+mod look;
+
 use std::{path::Path, time::Duration};
 
 use async_nats::{
@@ -11,6 +14,7 @@ use async_nats::{
     jetstream::stream::{Config, DiscardPolicy, Info},
 };
 use data_encoding::BASE64;
+use futures_util::{FutureExt, StreamExt};
 use serde::Deserialize;
 use serde_json::json;
 use tracing::{debug, warn};
@@ -63,14 +67,14 @@ pub struct KvCursor {
 struct Held {
     key: Key,
     revision: u64,
-    /// Listens as long as the cursor is ours; nobody says anything there.
+    /// Listens as long as the cursor is ours.
     owner: Owner,
 }
 
 #[derive(Debug)]
 struct Owner {
     inbox: String,
-    _listening: Subscriber,
+    listening: Subscriber,
 }
 
 /// What a key holds.
@@ -124,10 +128,14 @@ impl KvCursor {
         let key = Key::open(connection, nats, address, *create_bucket).await?;
         let value = key.get().await?;
         let taken = || CursorError::KeyTaken(address.to_string());
-        if let Some(owner) = &value.owner
-            && key.is_there(owner).await
-        {
-            return Err(taken());
+        if let Some(owner) = &value.owner {
+            match key.is_there(owner).await {
+                Some(true) => return Err(taken()),
+                Some(false) => {}
+                None => {
+                    warn!(target: STATE, key = key.name, "whether another process uses the cursor '{}' cannot be seen, for this user may not ask; if so, one of them ends with the next save", key.name);
+                }
+            }
         }
         let saved = match &value.text[..] {
             [] => None,
@@ -153,6 +161,13 @@ impl KvCursor {
             Err(NotPut::Failed(error)) => return Err(error.into()),
         };
         Ok((held, saved))
+    }
+}
+
+impl Owner {
+    /// Drops the questions of those who asked whether we are there: that we listen is the answer.
+    fn drop_questions(&mut self) {
+        while let Some(Some(_)) = self.listening.next().now_or_never() {}
     }
 }
 
@@ -233,6 +248,7 @@ impl CursorStore for KvCursor {
             ..
         } = &self.settings;
         let held = self.held.as_mut().expect("it is held from here on");
+        held.owner.drop_questions();
         for _ in 0..TRIES {
             match held.put(&text).await {
                 Ok(revision) => {
@@ -389,14 +405,12 @@ impl Key {
         // Known to the server before anybody reads of it.
         let flushed = client.flush().await;
         flushed.map_err(|error| failed(error.into()))?;
-        Ok(Owner {
-            inbox,
-            _listening: listening,
-        })
+        Ok(Owner { inbox, listening })
     }
 
     /// Whether an owner listens at its address. It says nothing; but of an address where nobody listens the server tells.
-    async fn is_there(&self, owner: &str) -> bool {
+    /// `None` where this user may not ask.
+    async fn is_there(&self, owner: &str) -> Option<bool> {
         let request = async_nats::Request::new()
             .timeout(Some(ANSWER))
             .payload("".into());
@@ -408,11 +422,10 @@ impl Key {
         };
         let answer = tokio::select! {
             answer = client.send_request(owner.to_owned(), request) => answer,
-            Ok(_) = status.wait_for(is_forbidden) => {
-                warn!(target: STATE, key = self.name, "whether another process uses the cursor '{}' cannot be seen, for this user may not ask; if so, one of them ends with the next save", self.name);
-                return false;
-            }
+            Ok(_) = status.wait_for(is_forbidden) => return None,
         };
-        !matches!(answer, Err(error) if error.kind() == RequestErrorKind::NoResponders)
+        let is_gone =
+            matches!(answer, Err(error) if error.kind() == RequestErrorKind::NoResponders);
+        Some(!is_gone)
     }
 }

@@ -244,7 +244,7 @@ impl CursorError {
             Self::Nats(error) => error.hint(),
             #[cfg(feature = "nats")]
             Self::NoBucket { bucket, .. } => Some(format!(
-                "--create-bucket makes it, and so does nats kv add {bucket}"
+                "rocketman tail --create-bucket makes it, and so does nats kv add {bucket}"
             )),
             #[cfg(feature = "nats")]
             Self::BucketGone { bucket, .. } => Some(format!(

@@ -246,7 +246,7 @@ impl NatsError {
             }
             Self::Half { .. } => "set both, or NATS_CREDS to a credentials file, which holds both",
             Self::Unreachable { .. } => {
-                "check the address and whether the server runs; without --max-retries it keeps trying"
+                "check the address and whether the server runs; rocketman tail without --max-retries keeps trying"
             }
             Self::LockedOut { .. } => {
                 "set NATS_CREDS, NATS_NKEY, NATS_TOKEN, or NATS_USER and NATS_PASSWORD, or name a context with --context"

@@ -1,13 +1,20 @@
-//! What to do with a cursor file, from what was typed.
+//! What to do with a cursor, from what was typed.
 
-use std::{
-    path::PathBuf,
-    time::{Duration, SystemTime},
+use std::time::{Duration, SystemTime};
+
+#[cfg(feature = "nats")]
+use super::nats;
+use super::{
+    SettingsError,
+    beginning::place,
+    in_state_directory, roles,
+    source::{endpoints, is_nats},
 };
-
-use super::{SettingsError, beginning::place, in_state_directory, roles, source::endpoints};
+#[cfg(not(feature = "nats"))]
+use crate::address::without_secrets;
 use crate::{
-    cli::{CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
+    cli::{CursorAtArgs, CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
+    cursor_at::CursorAt,
     event::{Origin, Start},
     source::jetstream::Endpoint,
 };
@@ -16,11 +23,11 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum CursorSettings {
     Show {
-        path: PathBuf,
+        at: CursorAt,
         json: bool,
     },
     Move {
-        path: PathBuf,
+        at: CursorAt,
         target: Target,
         forget_files: bool,
     },
@@ -36,25 +43,21 @@ pub(crate) enum Target {
 }
 
 impl CursorSettings {
-    /// Checks everything that can be checked without the file. `variable` looks up the environment; `now` is what ages are counted from.
+    /// Checks everything that can be checked without reading the cursor. `variable` looks up the
+    /// environment; `now` is what ages are counted from.
     pub(crate) fn resolve(
         command: CursorCommand,
         variable: impl Fn(&str) -> Option<String>,
         now: SystemTime,
     ) -> Result<Self, SettingsError> {
-        // A name means the same file here as it does to tail.
-        let path = |file| in_state_directory(file, &variable);
-        let path = |file| {
-            let path = path(file);
-            roles::of_cursor(&path).map(|()| path)
-        };
+        let resolved = |at| cursor_at(at, &variable);
         Ok(match command {
-            CursorCommand::Show(ShowArgs { file, json }) => Self::Show {
-                path: path(file)?,
+            CursorCommand::Show(ShowArgs { at, json }) => Self::Show {
+                at: resolved(at)?,
                 json,
             },
             CursorCommand::Set(SetArgs {
-                file,
+                at,
                 value,
                 source,
                 files: FilesArgs { forget_files },
@@ -66,20 +69,54 @@ impl CursorSettings {
                 };
                 let target = Target::Start(start, origin);
                 Self::Move {
-                    path: path(file)?,
+                    at: resolved(at)?,
                     target,
                     forget_files,
                 }
             }
             CursorCommand::Rewind(RewindArgs {
-                file,
+                at,
                 duration,
                 files: FilesArgs { forget_files },
             }) => Self::Move {
-                path: path(file)?,
+                at: resolved(at)?,
                 target: Target::Back(duration),
                 forget_files,
             },
         })
     }
+}
+
+/// Which cursor is meant. A name means the same file here as it does to tail, and an address the
+/// same key.
+fn cursor_at(
+    args: CursorAtArgs,
+    variable: &impl Fn(&str) -> Option<String>,
+) -> Result<CursorAt, SettingsError> {
+    let CursorAtArgs {
+        file,
+        #[cfg(feature = "nats")]
+        nats,
+    } = args;
+    if let Some(address) = file.to_str().filter(|text| is_key(text)) {
+        #[cfg(feature = "nats")]
+        {
+            roles::of_key(&nats)?;
+            let settings = nats::key(address, nats, variable)?;
+            return Ok(CursorAt::Key(Box::new(settings)));
+        }
+        #[cfg(not(feature = "nats"))]
+        return Err(SettingsError::WithoutNats(without_secrets(address)));
+    }
+    let path = in_state_directory(file, variable);
+    roles::of_cursor(&path)?;
+    Ok(CursorAt::File(path))
+}
+
+/// Whether an address of a server of NATS is meant, and no file.
+fn is_key(text: &str) -> bool {
+    is_nats(text)
+        || ["ws://", "wss://"]
+            .iter()
+            .any(|start| text.starts_with(start))
 }

@@ -83,7 +83,7 @@ pub(crate) enum SettingsError {
     #[error("--envelope always hides events, and {0} has to look into them")]
     EnvelopeHides(&'static str),
     #[cfg(not(feature = "nats"))]
-    #[error("'{0}' is a stream of NATS, and this build has no NATS")]
+    #[error("'{0}' is an address of NATS, and this build has no NATS")]
     WithoutNats(String),
     #[cfg(feature = "nats")]
     #[error(transparent)]
@@ -226,7 +226,7 @@ impl SettingsError {
             Self::Suffix { .. } => Some("end it in .zst or .gz to have it compressed, in .ndjson for plain lines, or pipe stdout into the program that makes it".to_owned()),
             Self::NotCompressed { suffix, .. } => Some(format!("leave .{suffix} off")),
             Self::Address { what: "--output", .. } => Some("events go to stdout, to files, to programs, and to streams of NATS: nats://HOST/STREAM".to_owned()),
-            Self::Address { what: "--cursor-file", .. } => Some("a key of NATS is named with --cursor-kv; a file of such a name is written ./NAME".to_owned()),
+            Self::Address { what: "--cursor-file", .. } => Some("a key of NATS is nats://HOST/BUCKET/KEY, and tail is given it with --cursor-kv; a file of such a name is written ./NAME".to_owned()),
             Self::Address { .. } => Some("name a file; one of such a name is written ./NAME".to_owned()),
             Self::SameFile { .. } => Some("give each a file of its own".to_owned()),
             #[cfg(feature = "nats")]

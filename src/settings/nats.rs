@@ -1,5 +1,7 @@
 //! NATS: who you are and what is written to, from what was typed.
 
+use std::time::Duration;
+
 use super::{Output, SettingsError};
 use crate::{
     cli::{ConnectionArgs, DiscardArg, KvCursorArgs, NatsArgs, StorageArg, StreamSinkArgs},
@@ -40,6 +42,33 @@ pub(super) fn given(args: NatsArgs) -> Given {
         name: connection_name,
         timeout: nats_timeout,
     }
+}
+
+/// How often `rocketman cursor` tries to connect, how long it waits in between, and how long a
+/// connection may take: somebody waits for the answer.
+const COMMAND_RETRIES: u32 = 2;
+const COMMAND_BACKOFF: Duration = Duration::from_secs(1);
+const COMMAND_CONNECT: Duration = Duration::from_secs(5);
+
+/// The key that `rocketman cursor` looks at or moves.
+pub(super) fn key(
+    address: &str,
+    args: NatsArgs,
+    variable: &impl Fn(&str) -> Option<String>,
+) -> Result<KvCursorSettings, SettingsError> {
+    let address = KeyAddress::parse(address).map_err(NatsError::from)?;
+    let context = address.context.as_deref();
+    let settings = NatsSettings::resolve(&address.servers, context, &given(args), variable)?;
+    Ok(KvCursorSettings {
+        nats: NatsSettings {
+            max_retries: Some(COMMAND_RETRIES),
+            max_backoff: COMMAND_BACKOFF,
+            connect_timeout: COMMAND_CONNECT,
+            ..settings
+        },
+        address,
+        create_bucket: false,
+    })
 }
 
 /// What connections to NATS have in common, whatever they are for.

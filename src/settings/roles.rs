@@ -86,6 +86,14 @@ pub(super) fn of_cursor(path: &Path) -> Result<(), SettingsError> {
     check(&roles)
 }
 
+/// Refuses what is printed of a key in a file that says who you are.
+#[cfg(feature = "nats")]
+pub(super) fn of_key(args: &NatsArgs) -> Result<(), SettingsError> {
+    let mut roles = standard();
+    add_credentials(args, &mut roles);
+    check(&roles)
+}
+
 fn standard() -> Vec<Role> {
     vec![
         Role::written("stdout", STDOUT),

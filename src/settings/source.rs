@@ -155,7 +155,7 @@ pub(super) fn is_of_shard(address: &str) -> bool {
 }
 
 /// Whether a source is meant to be a stream of NATS.
-fn is_nats(source: &str) -> bool {
+pub(super) fn is_nats(source: &str) -> bool {
     ["nats:", "nats+", "tls://"]
         .iter()
         .any(|start| source.starts_with(start))

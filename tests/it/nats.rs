@@ -4,6 +4,7 @@ mod certificates;
 mod connection;
 mod copies;
 mod cursor;
+mod cursor_command;
 mod hostile;
 mod login;
 mod queue;

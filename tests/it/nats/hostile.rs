@@ -8,7 +8,7 @@ use std::{
 
 use crate::support::program::{Output, Rocketman};
 
-const INFO: &str = r#"INFO {"server_id":"x","server_name":"n","version":"2.11.0","proto":1,"host":"h","port":1,"max_payload":1048576,"headers":true,"jetstream":true}"#;
+pub(super) const INFO: &str = r#"INFO {"server_id":"x","server_name":"n","version":"2.11.0","proto":1,"host":"h","port":1,"max_payload":1048576,"headers":true,"jetstream":true}"#;
 
 /// A title for the terminal's window, and a colour by a control character of the second kind.
 const ACTS: &str = "\u{1b}]0;pwned\u{7}\u{9b}31m\u{202e}";

@@ -183,7 +183,7 @@ fn a_bad_value_is_refused_with_the_reason_and_the_forms() {
             &["x.example", "user name or password"],
         ),
         (&["set", "cursor.json"], &["<VALUE>"]),
-        (&["set"], &["<FILE>"]),
+        (&["set"], &["<CURSOR>"]),
         (&["rewind", "cursor.json"], &["<DURATION>"]),
         (
             &["rewind", "cursor.json", "0s"],
@@ -199,7 +199,7 @@ fn a_bad_value_is_refused_with_the_reason_and_the_forms() {
             ],
         ),
         (&["show", "cursor.json", "--raw"], &["--raw"]),
-        (&["show"], &["<FILE>"]),
+        (&["show"], &["<CURSOR>"]),
         (&["move", "cursor.json"], &["'move'"]),
     ];
     for (arguments, words) in cases {

@@ -108,7 +108,7 @@ fn json_has_the_same_keys_for_every_place() {
     let age = report["age_seconds"].as_i64().unwrap();
     assert!((190..250).contains(&age), "{age}");
     let expected = serde_json::json!({
-        "file": "cursor.json", "place": "event", "source": "jetstream", "host": HOST,
+        "file": "cursor.json", "key": null, "place": "event", "source": "jetstream", "host": HOST,
         "seq": 17, "time_us": time_us, "time": show_time(time_us), "age_seconds": age,
         "highest_us": null, "highest": null, "first_us": null, "others": [],
         "identity": "00000000000000ff", "filter": "commit events", "files": [], "in_use": false,
