@@ -82,7 +82,8 @@ impl Batch {
             side_before,
         } = self;
         lines.clear();
-        if lines.capacity() > KEEP {
+        // One that grows from nothing with its lines ends up larger than what is kept, and so would be made anew each time.
+        if !(1..=KEEP).contains(&lines.capacity()) {
             *lines = Vec::with_capacity(KEEP);
         }
         side.clear();

@@ -125,6 +125,18 @@ fn how_far_a_batch_reaches_outlives_its_events() {
 }
 
 #[test]
+fn a_full_batch_fits_into_the_buffer_of_a_cleared_one() {
+    let mut batch = batch(&[&at(1)]);
+    batch.take_lines(Vec::new());
+    batch.clear();
+    let room = batch.lines.capacity();
+    while !batch.is_full() {
+        batch.push(at(2).as_bytes(), LineRules::default()).unwrap();
+    }
+    assert_eq!((batch.lines.capacity(), room), (KEEP, KEEP));
+}
+
+#[test]
 fn the_stops_of_a_batch_are_few_and_the_last_event_is_one() {
     for len in [0, 1, 2, STOPS - 1, STOPS, STOPS + 1, 3 * STOPS, 1000] {
         let lines: Vec<_> = (1..=len as u64).map(at).collect();
