@@ -311,7 +311,7 @@ impl Batch {
         self.side_before = self.side.len();
         if decode::is_plain(self.tail(start)) {
             let line = self.lines.get(start..).unwrap_or_default();
-            return decode::plain_envelope(line, &mut self.side, rules);
+            return decode::plain_envelope(line, &mut self.side, rules, false);
         }
         let line = self.lines.get_mut(start..).unwrap_or_default();
         let has_control = decode::has_control(line);

@@ -126,31 +126,28 @@ pub(crate) fn text_envelope(
     if simdutf8::basic::from_utf8(line).is_err() {
         return Err(BadEvent::NotUtf8);
     }
-    if has_control && !rules.validate && !are_names_printable(line) {
-        return envelope::read(line, side).map_err(|_| BadEvent::Envelope);
-    }
-    plain_envelope(line, side, rules)
+    plain_envelope(line, side, rules, has_control)
 }
 
-/// Whether the fast scan reads nothing that JSON does not allow in a name; behind the names it looks at nothing.
-fn are_names_printable(line: &[u8]) -> bool {
-    scan::commit(line)
-        .and_then(|envelope| line.get(..envelope.rkey.end()))
-        .is_none_or(|names| !has_control(names))
+/// Whether the fast scan has read nothing that JSON does not allow in a name; behind the names it looks at nothing.
+fn are_names_printable(line: &[u8], envelope: &Envelope) -> bool {
+    let names = line.get(..envelope.rkey.end());
+    names.is_some_and(|names| !has_control(names))
 }
 
-/// Reads the envelope of a line that is plain, or checked as far.
+/// Reads the envelope of a line that is plain, or checked as far. The scan is called in one place only, so that it becomes part of this.
 pub(crate) fn plain_envelope(
     line: &[u8],
     side: &mut Vec<u8>,
     rules: LineRules,
+    has_control: bool,
 ) -> Result<Envelope, BadEvent> {
     if rules.validate && serde_json::from_slice::<IgnoredAny>(line).is_err() {
         return Err(BadEvent::NotJson);
     }
     match scan::commit(line) {
-        Some(envelope) => Ok(envelope),
-        None => envelope::read(line, side).map_err(|_| BadEvent::Envelope),
+        Some(envelope) if !has_control || are_names_printable(line, &envelope) => Ok(envelope),
+        _ => envelope::read(line, side).map_err(|_| BadEvent::Envelope),
     }
 }
 
@@ -264,7 +261,12 @@ mod tests {
 
     #[test]
     fn a_time_or_number_beyond_what_servers_count_is_bad() {
-        for (number, is_good) in [(i64::MAX.cast_unsigned(), true), (1 << 63, false)] {
+        let numbers = [
+            (0, true),
+            (i64::MAX.cast_unsigned(), true),
+            (1 << 63, false),
+        ];
+        for (number, is_good) in numbers {
             for (time_us, cursor) in [(number, 1), (1, number)] {
                 for (kind, rest) in [
                     (

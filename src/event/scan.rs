@@ -133,10 +133,13 @@ impl Scan<'_> {
         Some(span)
     }
 
-    /// A plain decimal number of at most 19 digits, so that it cannot overflow here, nor for servers, which count with a sign.
+    /// A plain decimal number of at most 18 digits, so that it cannot overflow here, nor for servers, which count with a sign.
     #[inline]
     fn number(&mut self) -> Option<u64> {
-        let starts_with_zero = self.rest.first() == Some(&b'0');
+        // JSON has no zeros in front, and nothing else begins with one but zero itself.
+        if let [b'0', ..] = self.rest {
+            return None;
+        }
         let mut number = 0;
         let mut digits = 0;
         while digits < 16
@@ -147,15 +150,14 @@ impl Scan<'_> {
             digits += 8;
         }
         while let Some(byte @ b'0'..=b'9') = self.rest.get(digits) {
-            if digits == 19 {
+            if digits == 18 {
                 return None;
             }
             number = number * 10 + u64::from(byte - b'0');
             digits += 1;
         }
         self.rest = self.rest.get(digits..)?;
-        let is_json = digits == 1 || (digits > 0 && !starts_with_zero);
-        (is_json && number <= i64::MAX.cast_unsigned()).then_some(number)
+        (digits > 0).then_some(number)
     }
 }
 
