@@ -362,9 +362,12 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         if !self.filter.is_everything() {
             let mut oversized = 0;
             batch.retain(|event| {
-                let (names, fits) = (self.filter.names(&event), self.filter.fits(&event));
-                oversized += u64::from(names && !fits);
-                names && fits
+                if !self.filter.names(&event) {
+                    return false;
+                }
+                let fits = self.filter.fits(&event);
+                oversized += u64::from(!fits);
+                fits
             });
             self.stats.add_oversized(oversized);
         }

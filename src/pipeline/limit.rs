@@ -43,17 +43,9 @@ impl Limit {
         self.source_us = source_us;
         let end_us = self.end_us()?;
         let over_us = end_us.saturating_add(micros(BEYOND));
-        let (mut first, mut over) = (self.is_seen.then_some(0), None);
-        for (at, event) in batch.events().enumerate() {
-            if event.time_us() >= end_us {
-                first = first.or(Some(at));
-                if event.time_us() >= over_us {
-                    over = Some(at);
-                    break;
-                }
-            }
-        }
-        let first = first?;
+        let first_from = |time_us| batch.events().position(|event| event.time_us() >= time_us);
+        let first = if self.is_seen { 0 } else { first_from(end_us)? };
+        let over = first_from(over_us);
         self.is_seen = true;
         batch.hold(first);
         let mut at = 0;

@@ -116,7 +116,9 @@ impl Reader {
                     }
                     _ => None,
                 };
-                self.question = doubt.map(question).or(self.question);
+                if let Some(doubt) = doubt {
+                    self.question = Some(question(doubt));
+                }
                 let class = EventClass::of(envelope.kind, envelope.operation);
                 counts.events[class.index()] += 1;
                 batch.keep(start, envelope);

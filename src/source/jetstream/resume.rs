@@ -366,24 +366,29 @@ impl Resume {
     }
 
     /// Decides on one event, and remembers it when it is new.
+    #[inline]
     pub(super) fn admit(&mut self, point: &Point) -> Admission {
         if self.seam.is_open() {
-            let may_be_repeat = self.seam.may_be_repeat(point);
-            let admission = match self.seam.admit(point) {
-                Admission::Doubtful(_) if self.is_cleared => Admission::New,
-                admission => admission,
-            };
-            let admission = match admission {
-                Admission::New if may_be_repeat => Admission::MayBeRepeat,
-                admission => admission,
-            };
-            if admission.is_new() {
-                self.remember(point);
-            }
-            return admission;
+            return self.admit_at_seam(point);
         }
         self.remember(point);
         Admission::New
+    }
+
+    fn admit_at_seam(&mut self, point: &Point) -> Admission {
+        let may_be_repeat = self.seam.may_be_repeat(point);
+        let admission = match self.seam.admit(point) {
+            Admission::Doubtful(_) if self.is_cleared => Admission::New,
+            admission => admission,
+        };
+        let admission = match admission {
+            Admission::New if may_be_repeat => Admission::MayBeRepeat,
+            admission => admission,
+        };
+        if admission.is_new() {
+            self.remember(point);
+        }
+        admission
     }
 
     /// The first run begins at this point, unless it has begun.
@@ -402,8 +407,8 @@ impl Resume {
             self.since_us = self.recent.front().map(|(_, time_us)| *time_us);
         } else if self.since_us.is_none() {
             self.since_us = Some(if self.is_restored { point.time_us } else { 0 });
+            self.begin_first_run(point);
         }
-        self.begin_first_run(point);
         self.recent.push_back((identity, point.time_us));
     }
 
