@@ -3,21 +3,10 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::support::{
-    events::{EPOCH, STEP, post, posts},
-    jetstream::{Request, Server},
+    events::{EPOCH, STEP, post, posts, posts_and_later},
+    jetstream::Server,
     program::{Output, Rocketman},
 };
-
-/// A server with 200 posts, and one so much later that a run whose end is at 200 has seen all that can come before it.
-fn two_hundred() -> Server {
-    Server::every(|request: Request| {
-        let from = request.cursor().map_or(0, |seq| seq - 1);
-        let mut connection = request.accept();
-        connection.send_all((from..200).map(post));
-        connection.send(post(200 + 10_000_000 / STEP));
-        connection.until_closed();
-    })
-}
 
 /// Runs with a fate until a run gets to the end, and returns what all of them printed.
 fn run_to_the_end(server: &Server, folder: &Path, flags: &str) -> (String, usize) {
@@ -44,7 +33,7 @@ fn run_to_the_end(server: &Server, folder: &Path, flags: &str) -> (String, usize
 
 #[test]
 fn stdout_repeats_what_failed_and_loses_nothing() {
-    let server = two_hundred();
+    let server = Server::every(posts_and_later(201));
     let folder = tempfile::tempdir().unwrap();
     let (printed, n_runs) = run_to_the_end(&server, folder.path(), "");
     let lines: Vec<_> = printed.lines().map(str::to_owned).collect();
@@ -58,7 +47,7 @@ fn stdout_repeats_what_failed_and_loses_nothing() {
 
 #[test]
 fn a_file_is_cut_back_and_holds_each_event_once() {
-    let server = two_hundred();
+    let server = Server::every(posts_and_later(201));
     let folder = tempfile::tempdir().unwrap();
     let (_, n_runs) = run_to_the_end(&server, folder.path(), "-o file");
     assert!(n_runs < 30, "{n_runs} runs: hardly any progress in each");

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::support::events::posts_and_later;
 
 /// For every account, the numbers of its events in the order in which they came first.
 fn firsts(log: &str) -> BTreeMap<&str, Vec<u64>> {
@@ -54,7 +55,7 @@ fn successes_and_dead_letters_together_are_all_events_in_the_order_of_each_accou
 
 #[test]
 fn nothing_is_lost_when_it_is_killed_in_the_middle() {
-    let server = Server::every(events((0..=400).map(post)));
+    let server = Server::every(posts_and_later(401));
     let folder = tempfile::tempdir().unwrap();
     script(folder.path(), "each", MOODY);
     let end = rocketman::event::show_time(EPOCH + 400 * STEP);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::support::memory::peaks;
+use crate::support::{events::posts_and_later, memory::peaks};
 
 const STREAM: &str = "--exec-mode stream";
 
@@ -169,7 +169,7 @@ fn after_kill_9_it_sees_the_end_of_its_stdin() {
 
 #[test]
 fn nothing_is_lost_when_both_sides_die() {
-    let server = Server::every(events((0..=1500).map(post)));
+    let server = Server::every(posts_and_later(1501));
     let folder = tempfile::tempdir().unwrap();
     // Ends now and then, and fails now and then.
     let text = for_each(

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::support::{events::posts, jetstream::Server, program::Rocketman};
+use crate::support::{events::posts_and_later, jetstream::Server, program::Rocketman};
 
 const NOBODY: &str = "ws://127.0.0.1:1/subscribe";
 
@@ -71,7 +71,7 @@ fn an_end_before_the_beginning_is_refused() {
 /// A job of every night, for example: its first run finds no cursor and leaves one.
 #[test]
 fn an_end_in_the_past_is_fine_with_a_place_that_is_kept() {
-    let server = Server::every(posts(9));
+    let server = Server::every(posts_and_later(9));
     let folder = tempfile::tempdir().unwrap();
     for expected in [3, 0] {
         let arguments = "--until 2026-09-21T14:13:20.003Z --cursor-file c";
