@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{
     DEADLINE,
-    events::{EPOCH, STEP, at, http_date, identity, post, posts_and_later, unlike},
+    events::{EPOCH, STEP, at, http_date, identity, post, unlike},
     jetstream::{Request, Server},
     program::{Output, Rocketman, Running},
     wait_until,
@@ -110,7 +110,13 @@ fn a_duration_ends_a_quiet_stream() {
 
 #[test]
 fn until_a_time_leaves_out_the_event_at_that_time() {
-    let server = Server::one(posts_and_later(100));
+    let server = Server::one(|request: Request| {
+        let mut connection = request.accept();
+        connection.send_all((0..100).map(post));
+        // Eleven seconds later nothing from before the end can come.
+        connection.send(post(11_100));
+        connection.until_closed();
+    });
     // Event 40 is at exactly this moment.
     let until = "2026-09-21T14:13:20.040Z";
     let output = Rocketman::tail(&server.url())
