@@ -156,7 +156,9 @@ fn makes_sense(resolved: &Resolved) {
             let now_us = micros_since_1970(now());
             match start {
                 Some(Start::Seq(seq)) => assert_ne!(*seq, 0),
-                Some(Start::Time(time_us)) => assert!((1..=now_us.unwrap() + 60_000_000).contains(time_us)),
+                Some(Start::Time(time_us)) => {
+                    assert!((1..=now_us.unwrap() + 60_000_000).contains(time_us))
+                }
                 None => {}
             }
         }
