@@ -30,7 +30,7 @@ pub struct JetstreamSettings {
     /// The accounts the server is asked for; empty for all. At most [`MAX_DIDS`](super::MAX_DIDS).
     pub dids: Vec<Did>,
     /// The server is asked to leave out events whose JSON is larger than this, in bytes; 0 for no limit. A filter makes sure of it:
-    /// [`Filter::max_bytes`](crate::Filter::max_bytes).
+    /// [`Filter::max_bytes`](crate::filter::Filter::max_bytes).
     pub max_message_bytes: u32,
     /// The largest event that is accepted, in bytes, inflated or not.
     pub max_frame_bytes: usize,
