@@ -186,7 +186,7 @@ fn a_jwt_that_expires_is_followed_by_the_one_in_the_file() {
         folder.path().join("creds"),
     );
     write_credentials(&others, &account, None);
-    write_credentials(&file, &account, Some(4));
+    write_credentials(&file, &account, Some(12));
     let sink = |n: &str| {
         let call = Rocketman::tail("demo:?rate=50")
             .with("--create-stream -n")
@@ -195,12 +195,12 @@ fn a_jwt_that_expires_is_followed_by_the_one_in_the_file() {
             .arg(nats.address("FH?subject=fh"))
             .arg("--creds")
     };
-    let running = sink("400").arg(&file).start();
+    let running = sink("1000").arg(&file).start();
     running.message("it does not let the credentials of '");
     write_credentials(&file, &account, None);
     running.message("connected to");
     let output = running.finish();
     assert_eq!(output.code, Some(0), "{output:#?}");
     let read = Rocketman::tail(&nats.address("FH")).with("--cursor 0 -e --creds");
-    assert_eq!(read.arg(&others).succeed().lines().len(), 400);
+    assert_eq!(read.arg(&others).succeed().lines().len(), 1000);
 }
