@@ -186,8 +186,9 @@ fn reconnect_wait(tries: usize) -> Duration {
 struct Lost {
     since: Option<Instant>,
     said: Option<Instant>,
-    /// How often it is said that a connection was lost, and whether it was the last time.
+    /// How often it is said that a connection was lost.
     pace: Option<Pace>,
+    /// Whether this loss was said, so that its end is said too.
     was_said: bool,
     /// The login, without a secret, and why it could not be put together.
     login: String,
@@ -221,8 +222,9 @@ fn note(event: &Event, status: &watch::Sender<Status>, servers: &str, lost: &Mut
     match event {
         Event::Connected => {
             lost.said_refusal = None;
+            let was_said = std::mem::take(&mut lost.was_said);
             if let Some(since) = lost.since.take()
-                && lost.was_said
+                && was_said
             {
                 let seconds = since.elapsed().as_secs_f64();
                 info!(target: STATE, servers, seconds, "connected to {servers} again after {seconds:.1} s");
@@ -234,7 +236,7 @@ fn note(event: &Event, status: &watch::Sender<Status>, servers: &str, lost: &Mut
             lost.since.get_or_insert(now);
             lost.said = Some(now);
             let allowed = lost.pace.get_or_insert_with(Pace::new).allow();
-            lost.was_said = allowed.is_some();
+            lost.was_said |= allowed.is_some();
             if let Some(left_out) = allowed {
                 let more = more(left_out);
                 warn!(target: STATE, servers, left_out, "lost the connection to {servers}; trying again{more}");
@@ -251,6 +253,7 @@ fn note(event: &Event, status: &watch::Sender<Status>, servers: &str, lost: &Mut
             let is_time = lost.said.is_none_or(|said| said.elapsed() >= REMIND);
             if is_time || is_new {
                 lost.said = Some(Instant::now());
+                lost.was_said = true;
                 lost.said_refusal.clone_from(&refused);
                 let error = printable(&refused.unwrap_or(error));
                 warn!(target: STATE, servers, error, "still no connection to {servers}: {error}; trying again");
@@ -351,6 +354,21 @@ mod tests {
         ] {
             assert_eq!(is_too_old(version), expected, "{version}");
         }
+    }
+
+    #[test]
+    fn the_end_of_a_loss_that_was_said_is_said_however_often_it_was_lost_since() {
+        let (status, _watched) = watch::channel(Status::default());
+        let lost = Mutex::new(Lost::default());
+        for _ in 0..100 {
+            note(&Event::Disconnected, &status, "a server", &lost);
+        }
+        let was_said = || lost.lock().unwrap().was_said;
+        assert!(was_said());
+        note(&Event::Connected, &status, "a server", &lost);
+        assert!(!was_said());
+        note(&Event::Disconnected, &status, "a server", &lost);
+        assert!(!was_said(), "the hundred lines before are enough");
     }
 
     #[test]
