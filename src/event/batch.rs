@@ -198,48 +198,44 @@ impl Batch {
 
     /// Keeps the events that `wanted` says yes to, in place and in order. Comes before any is taken.
     pub fn retain(&mut self, mut wanted: impl FnMut(Event<'_>) -> bool) {
-        let Some(held) = self.held else {
-            self.keep_wanted(wanted);
-            return;
-        };
-        let (mut seen, mut before) = (0, 0);
-        self.keep_wanted(|event| {
-            let is_wanted = wanted(event);
-            before += usize::from(is_wanted && seen < held);
-            seen += 1;
-            is_wanted
-        });
-        self.held = Some(before);
-    }
-
-    fn keep_wanted(&mut self, mut wanted: impl FnMut(Event<'_>) -> bool) {
         self.note_places();
         let Self {
             lines,
             side,
             entries,
+            held,
             ..
         } = self;
-        let mut end = 0;
-        let mut moved = false;
-        entries.retain_mut(|entry| {
-            let (start, len) = (entry.start as usize, entry.len as usize);
-            let line = lines.get(start..start + len).unwrap_or_default();
-            if !wanted(Event {
-                line,
-                side,
-                envelope: &entry.envelope,
-            }) {
-                moved = true;
-                return false;
+        let (mut next, mut kept, mut end) = (0, 0, 0);
+        let mut kept_before = None;
+        // What lies before the first event that was left out is counted apart; `wanted` is called in one place, so that it is inlined.
+        for part_end in [held.unwrap_or_default(), entries.len()] {
+            while next < part_end
+                && let Some(entry) = entries.get(next)
+            {
+                let (start, len) = (entry.start as usize, entry.len as usize);
+                let line = lines.get(start..start + len).unwrap_or_default();
+                if wanted(Event {
+                    line,
+                    side,
+                    envelope: &entry.envelope,
+                }) {
+                    if kept < next {
+                        lines.copy_within(start..=start + len, end);
+                        entries.copy_within(next..=next, kept);
+                        if let Some(entry) = entries.get_mut(kept) {
+                            entry.start = super::to_u32(end);
+                        }
+                    }
+                    end += len + 1;
+                    kept += 1;
+                }
+                next += 1;
             }
-            if moved {
-                lines.copy_within(start..=start + len, end);
-                entry.start = super::to_u32(end);
-            }
-            end += len + 1;
-            true
-        });
+            kept_before.get_or_insert(kept);
+        }
+        *held = held.and(kept_before);
+        entries.truncate(kept);
         lines.truncate(end);
     }
 
