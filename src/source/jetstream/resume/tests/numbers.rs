@@ -1,0 +1,173 @@
+//! A resume by number: which event it expects, and when a number is not believed.
+
+use super::*;
+
+#[test]
+fn on_the_same_numbering_the_first_event_is_the_last_one_again_and_dropped() {
+    let mut resume = read(&[event(1, Some(7), 1), event(2, Some(9), 1)]);
+    assert_eq!(resume.begin(&origin("a")), Beginning::Seq(9));
+    assert_eq!(
+        admissions(
+            &mut resume,
+            &[
+                event(2, Some(9), 1),
+                event(3, Some(10), 1),
+                event(2, Some(11), 1)
+            ]
+        ),
+        [Repeat, New, New]
+    );
+}
+
+#[test]
+fn another_identity_a_lower_or_a_higher_number_is_another_numbering() {
+    for first in [
+        event(5, Some(9), 1),
+        event(2, Some(8), 1),
+        event(3, Some(10), 1),
+        event(2, None, 1),
+    ] {
+        let mut resume = read(&[event(1, Some(7), 1), event(2, Some(9), 1)]);
+        resume.begin(&origin("a"));
+        assert_eq!(resume.admit(&first), Renumbered, "{first:?}");
+        resume.distrust_numbers();
+        assert_eq!(resume.begin(&origin("a")), Beginning::Time(NOON + SECOND));
+    }
+}
+
+#[test]
+fn after_another_numbering_repeats_are_dropped_by_identity_and_numbers_are_trusted_again() {
+    let mut resume = read(&[event(1, Some(7), 1), event(2, Some(9), 2)]);
+    resume.begin(&origin("a"));
+    resume.distrust_numbers();
+    resume.begin(&origin("a"));
+    let again = [
+        event(1, Some(101), 1),
+        event(2, Some(102), 2),
+        event(3, Some(103), 2),
+    ];
+    assert_eq!(admissions(&mut resume, &again), [Repeat, Repeat, New]);
+    resume.reached(&Arc::new(origin("a")), &event(3, Some(103), 2));
+    assert_eq!(resume.begin(&origin("a")), Beginning::Seq(103));
+}
+
+#[test]
+fn another_host_is_never_sent_a_number() {
+    let mut resume = read(&[event(1, Some(7), 1)]);
+    assert_eq!(resume.begin(&origin("b")), Beginning::Time(NOON + SECOND));
+    let other_times = [
+        event(1, Some(70), 3),
+        event(2, Some(71), 30),
+        event(1, Some(72), 31),
+    ];
+    assert_eq!(admissions(&mut resume, &other_times), [Repeat, New, New]);
+}
+
+#[test]
+fn a_verified_number_leaves_no_gap_however_long_the_stream_was_quiet() {
+    let mut resume = read(&[event(1, Some(7), 1)]);
+    resume.begin(&origin("a"));
+    assert_eq!(
+        admissions(
+            &mut resume,
+            &[event(1, Some(7), 1), event(2, Some(8), 9999)]
+        ),
+        [Repeat, New]
+    );
+}
+
+#[test]
+fn with_another_filter_the_number_is_still_used_and_the_last_event_need_not_come_again() {
+    let last = event(2, Some(9), 100);
+    let changed = || {
+        let mut resume = restored("a", last, false);
+        assert_eq!(resume.begin(&origin("a")), Beginning::Seq(9));
+        resume
+    };
+    for (first, expected) in [
+        (last, Repeat),
+        (event(3, Some(12), 100), Doubtful(Doubt::Number(9))),
+        (event(3, Some(12), 99), Doubtful(Doubt::Number(9))),
+        (event(3, Some(9), 100), Renumbered),
+        (event(3, Some(8), 100), Renumbered),
+        (event(3, Some(12), 30), Renumbered),
+    ] {
+        assert_eq!(changed().admit(&first), expected, "{first:?}");
+    }
+}
+
+/// Goes on after what an earlier run came to: event 30 of host `a`, while host `b` was read up to event 12.
+fn over_two_servers(known: std::ops::RangeInclusive<u64>) -> Resume {
+    let other = Position {
+        origin: origin("b"),
+        point: event(12, Some(112), 12),
+    };
+    let position = Position {
+        origin: origin("a"),
+        point: event(30, Some(30), 30),
+    };
+    let trail = Trail {
+        first_us: NOON + 5 * SECOND,
+        others: vec![other],
+        known: known.map(identity).collect(),
+        ..Trail::up_to(NOON + 30 * SECOND)
+    };
+    let mut resume = Resume::new(None, Duration::from_secs(20));
+    resume.restore(&position, &trail, true);
+    resume
+}
+
+#[test]
+fn a_known_server_is_gone_on_with_by_its_own_number() {
+    let mut resume = over_two_servers(13..=30);
+    assert_eq!(resume.begin(&origin("b")), Beginning::Seq(112));
+    let again = [12, 13, 14, 30, 31, 51, 13].map(|n| event(n, Some(100 + n), n));
+    assert_eq!(
+        admissions(&mut resume, &again),
+        [Repeat, Repeat, Repeat, Repeat, New, New, New]
+    );
+    let mut elsewhere = over_two_servers(13..=30);
+    assert_eq!(elsewhere.begin(&origin("a")), Beginning::Seq(30));
+    // An unknown one is asked from the rewind on.
+    let unknown = over_two_servers(13..=30).begin(&origin("c"));
+    assert_eq!(unknown, Beginning::Time(NOON + 10 * SECOND));
+}
+
+/// Event 5 has its old number by chance, and event 6, which is new, came before it when the server read them again.
+#[test]
+fn an_event_that_has_a_larger_number_than_before_shows_another_numbering() {
+    let mut restarted = restored("a", event(5, Some(5), 5), true);
+    restarted.recall(&mut [3, 4].map(|n| event(n, Some(n), n)).into_iter());
+    assert_eq!(restarted.begin(&origin("a")), Beginning::Seq(5));
+    let moved = [event(5, Some(5), 5), event(4, Some(6), 5)];
+    assert_eq!(admissions(&mut restarted, &moved), [Repeat, Renumbered]);
+    restarted.distrust_numbers();
+    restarted.begin(&origin("a"));
+    let again = [(3, 3), (6, 4), (5, 5), (4, 6), (7, 7)];
+    let again = again.map(|(n, seq)| event(n, Some(seq), 5));
+    assert_eq!(
+        admissions(&mut restarted, &again),
+        [Repeat, New, Repeat, Repeat, New]
+    );
+}
+
+#[test]
+fn after_a_crash_amid_repeats_a_number_is_not_trusted() {
+    let position = Position {
+        origin: origin("a"),
+        point: event(12, Some(12), 12),
+    };
+    for (known_since_us, begins) in [
+        (0, Beginning::Time(NOON + 20 * SECOND)),
+        (NOON, Beginning::Seq(12)),
+    ] {
+        let trail = Trail {
+            repeats_until_us: NOON + 40 * SECOND,
+            known_since_us,
+            ..Trail::up_to(NOON + 30 * SECOND)
+        };
+        let mut resume = Resume::new(None, REWIND);
+        resume.restore(&position, &trail, true);
+        assert_eq!(resume.begin(&origin("a")), begins);
+    }
+}
