@@ -1,6 +1,6 @@
 //! Showing what was typed as an address, or where one was typed by mistake, without what may be secret in it.
 
-use crate::error::printable;
+use crate::log::printable;
 
 /// The most characters that are shown.
 const LONGEST: usize = 200;

@@ -12,8 +12,8 @@ use crate::{
 #[cfg(feature = "nats")]
 use crate::{
     cursor::{KvCursor, KvCursorSettings},
-    error::Error,
     nats::NatsError,
+    pipeline::Error,
 };
 
 /// A command that waits for a server in vain ends after this time, whatever it waits for.

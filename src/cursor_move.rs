@@ -7,11 +7,11 @@ use humantime::format_duration;
 use tracing::{info, warn};
 
 use crate::{
-    STATE,
     cursor::{CursorStore, Saved},
     cursor_at::CursorAt,
-    error::Error,
     event::{FileMark, Origin, Place, Start, Trail, micros, show_time},
+    log::STATE,
+    pipeline::Error,
     progress::ago,
     report::Failure,
     settings::Target,

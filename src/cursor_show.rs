@@ -10,8 +10,8 @@ use crate::{
     cursor::Saved,
     cursor_at::{CursorAt, Found},
     cursor_move::{MoveError, shown},
-    error::Error,
     event::{FileMark, Identity, Place, Position, now_us, show_time},
+    pipeline::Error,
     progress::ago,
     report::Failure,
 };

@@ -22,9 +22,9 @@ pub use crate::source::jetstream::fuzzing::{
 use crate::{
     cli::{Cli, Command},
     cursor::{CursorError, Saved, contents},
-    error::chain,
     event::{Envelope, Kind, Operation, Point, Start, envelope, scan},
     filter::Filter,
+    log::chain,
     pipeline::PipelineSettings,
     settings::{
         CursorSettings, ProbeSettings, ServeSettings, SourceSettings, TailSettings, Target,

@@ -69,6 +69,7 @@ pub mod cli;
 pub mod cursor;
 pub mod event;
 pub mod filter;
+pub mod log;
 pub mod metrics;
 #[cfg(feature = "nats")]
 pub mod nats;
@@ -129,15 +130,8 @@ mod stats;
 mod tail;
 
 pub use crate::{
-    error::{Error, ErrorKind},
-    pipeline::{Ended, Pipeline, PipelineSettings, Summary},
+    error::ErrorKind,
+    pipeline::{Ended, Error, Pipeline, PipelineSettings, Summary},
     shard::{Shard, ShardError},
     stats::Stats,
 };
-
-/// The `tracing` target of the lines that tell a person about each change of state: connections lost and found, a
-/// cursor that could not be saved. Show it from level INFO on, whatever else is shown.
-pub const STATE: &str = "rocketman::state";
-
-/// The `tracing` target of what programs say on stderr, line by line. Show it from level INFO on.
-pub const PROGRAM: &str = "rocketman::program";

@@ -1,6 +1,6 @@
 //! Messages on stderr: sentences for people, or JSON for machines.
 //!
-//! What a terminal acts upon is escaped here, whoever said it. Lines about a change of state (target [`STATE`]), and those of programs ([`PROGRAM`]), are whole sentences; their fields repeat the facts for JSON and are not shown as text.
+//! What a terminal acts upon is escaped here, whoever said it. Lines about a change of state (target [`STATE`]), and those of programs ([`CHILD_STDERR`]), are whole sentences; their fields repeat the facts for JSON and are not shown as text.
 
 use std::{
     fmt,
@@ -18,9 +18,8 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    PROGRAM, STATE,
     cli::{GlobalArgs, LogFormat, When},
-    error::{chain, printable, printable_json},
+    log::{CHILD_STDERR, STATE, chain, printable, printable_json},
     progress::StatusLine,
 };
 
@@ -52,8 +51,8 @@ fn filter(args: &GlobalArgs) -> EnvFilter {
     }
     let by_flag = match (args.quiet, args.verbose) {
         // What a program of the user's has to say is not ours to leave out.
-        (true, _) => format!("error,{PROGRAM}=info,{NATS}"),
-        (false, 0) => format!("warn,{STATE}=info,{PROGRAM}=info,{NATS}"),
+        (true, _) => format!("error,{CHILD_STDERR}=info,{NATS}"),
+        (false, 0) => format!("warn,{STATE}=info,{CHILD_STDERR}=info,{NATS}"),
         (false, 1) => format!("info,{NATS}"),
         (false, 2) => "info,rocketman=debug".to_owned(),
         (false, _) => "trace".to_owned(),
@@ -114,7 +113,7 @@ where
             label(*metadata.level(), self.has_colors),
             on_screen(&parts.message)
         )?;
-        if ![STATE, PROGRAM].contains(&metadata.target()) {
+        if ![STATE, CHILD_STDERR].contains(&metadata.target()) {
             write!(writer, "{}", on_screen(&parts.fields))?;
         }
         writeln!(writer)

@@ -5,6 +5,7 @@
 
 mod clock;
 mod ending;
+mod error;
 mod limit;
 mod settings;
 mod watch;
@@ -15,19 +16,21 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-pub use self::settings::{Ended, PipelineSettings, Summary};
 use self::{
     clock::{SaveClock, count_save, note_save, save_beginning},
     ending::Ending,
     limit::Limit,
     watch::Watch,
 };
+pub use self::{
+    error::Error,
+    settings::{Ended, PipelineSettings, Summary},
+};
 use crate::{
-    STATE,
     cursor::{CursorStore, Keeper, NoCursor, Saved},
-    error::{Error, chain},
     event::{Batch, Place},
     filter::Filter,
+    log::{STATE, chain},
     sink::{Keeping, Ledger, Sink, SinkError},
     source::{Flow, Outlook, Source},
     stats::Stats,

@@ -5,12 +5,13 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 use tracing::{Level, error};
 
 use crate::{
-    STATE,
     check::CheckError,
     cli::{GlobalArgs, LogFormat},
     cursor_move::MoveError,
-    error::{Error, ErrorKind, chain, printable},
+    error::ErrorKind,
+    log::{STATE, chain, printable},
     logging::{has_colors, label},
+    pipeline::Error,
     progress::StatusLine,
     serve::RecordingError,
     settings::SettingsError,

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    STATE,
+    log::STATE,
     report::{Failure, INTERRUPTED},
     serve::{AnyFeed, Damaged, Feed, Recording, RecordingError, Server},
     settings::{ServeSettings, Served},

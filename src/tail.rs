@@ -7,15 +7,16 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+#[cfg(feature = "nats")]
+use crate::{cursor::KvCursor, sink::nats::NatsSink, source::NatsSource};
 use crate::{
-    STATE,
     cursor::{AnyCursorStore, FileCursor, NoCursor},
     demo::DemoServer,
-    error::Error,
     event::show_time,
     exporter::Exporter,
+    log::STATE,
     monitor::Monitor,
-    pipeline::{Ended, Pipeline, Summary},
+    pipeline::{Ended, Error, Pipeline, Summary},
     program,
     progress::{StatusLine, Ticker},
     report::{Failure, INTERRUPTED},
@@ -26,8 +27,6 @@ use crate::{
     source::{AnySource, Jetstream},
     stats::{Stats, Undelivered},
 };
-#[cfg(feature = "nats")]
-use crate::{cursor::KvCursor, sink::nats::NatsSink, source::NatsSource};
 
 /// How far apart the ends of a pipeline may hear of the same Ctrl-C.
 const SAME_KEY: Duration = Duration::from_millis(50);

@@ -8,8 +8,8 @@ use std::collections::{HashSet, VecDeque};
 use tracing::warn;
 
 use crate::{
-    STATE,
     event::{Batch, Identity},
+    log::STATE,
 };
 
 /// How many of them are kept: about a third of a megabyte in a cursor file. What lies beyond may come again.

@@ -17,10 +17,9 @@ use tracing::{info, warn};
 use self::saving::{Done, Saving};
 use super::{CursorError, CursorStore, Marks, Saved, course::Course};
 use crate::{
-    STATE,
     backoff::Backoff,
-    error::chain,
     event::{Batch, FileMark, Place, Point, Position, Recollection},
+    log::{STATE, chain},
 };
 
 /// How long the last save may take when nothing of the grace period is left.

@@ -21,7 +21,7 @@ use tracing::{debug, warn};
 
 use super::{CursorError, CursorStore, Saved, contents};
 use crate::{
-    STATE,
+    log::STATE,
     nats::{
         AsNats, Connection, KeyAddress, NatsError, NatsSettings, RequestFailed, Status, Stored,
         insist,

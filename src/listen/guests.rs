@@ -11,7 +11,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{STATE, pace::Pace};
+use crate::{log::STATE, pace::Pace};
 
 /// All that wait at one listener.
 #[derive(Debug)]

@@ -19,9 +19,8 @@ use tracing::{info, warn};
 
 use super::{NatsError, NatsSettings, options::options};
 use crate::{
-    STATE,
     backoff::Backoff,
-    error::{chain, printable},
+    log::{STATE, chain, printable},
     pace::Pace,
 };
 

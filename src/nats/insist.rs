@@ -4,7 +4,10 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use super::{NatsError, NatsSettings};
-use crate::{STATE, backoff::Backoff, error::chain};
+use crate::{
+    backoff::Backoff,
+    log::{STATE, chain},
+};
 
 /// Does some work, and tries again what may pass, as often and with such waits as a connection is tried.
 ///

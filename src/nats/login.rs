@@ -6,7 +6,7 @@ use async_nats::{Auth, AuthError};
 use nkeys::KeyPair;
 
 use super::{Login, NatsError, context};
-use crate::error::chain;
+use crate::log::chain;
 
 /// What a server is shown.
 pub(super) enum Shown {

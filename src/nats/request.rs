@@ -4,7 +4,7 @@ use async_nats::jetstream::{context::RequestErrorKind, response::Response, strea
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Connection, NatsError, Status};
-use crate::error::printable;
+use crate::log::printable;
 
 impl Connection {
     /// Everything about a stream.

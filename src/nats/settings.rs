@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
-use crate::error::printable;
+use crate::log::printable;
 
 /// Where a server is when nothing says so.
 pub(super) const DEFAULT_SERVER: &str = "nats://127.0.0.1:4222";

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use super::PipelineSettings;
-use crate::{STATE, error::Error, stats::Stats};
+use crate::{log::STATE, pipeline::Error, stats::Stats};
 
 /// How often it is looked whether a stream that brings nothing has fallen behind.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::{
-    error::chain,
+    log::chain,
     source::jetstream::{Compression, ProbeError, ProbeReport},
 };
 

@@ -11,8 +11,8 @@ use tracing::warn;
 
 pub(crate) use self::{json::json_lines, table::table};
 use crate::{
-    STATE,
-    error::Error,
+    log::STATE,
+    pipeline::Error,
     progress::{StatusLine, short},
     report::Failure,
     settings::ProbeSettings,

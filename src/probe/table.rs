@@ -3,7 +3,7 @@
 use std::{error::Error, time::Duration};
 
 use crate::{
-    error::{chain, printable},
+    log::{chain, printable},
     progress::short,
     source::jetstream::{ProbeError, ProbeReport},
 };

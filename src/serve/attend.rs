@@ -21,9 +21,8 @@ use super::{
     request::{self, Answer, LARGEST_HEAD, Request, Subscribe},
 };
 use crate::{
-    STATE,
-    error::chain,
     listen::{Guest, Head, Refusal, read_head},
+    log::{STATE, chain},
 };
 
 /// A connection that has to say what it wants.

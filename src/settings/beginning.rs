@@ -6,8 +6,8 @@ use tracing::warn;
 
 use super::SettingsError;
 use crate::{
-    STATE,
     event::{Start, micros, micros_since_1970, parse_time, show_time},
+    log::STATE,
 };
 
 /// How far a clock may be off.

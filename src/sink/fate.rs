@@ -9,8 +9,8 @@ use fastrand::Rng;
 
 use super::{Ledger, Sink, SinkError};
 use crate::{
-    error::printable,
     event::{Batch, Event, FileMark, Place, Point, Position},
+    log::printable,
 };
 
 /// What decides which deliveries fail. The same seed decides alike for the same events.

@@ -15,8 +15,8 @@ use serde::Serialize;
 use tracing::warn;
 
 use crate::{
-    STATE,
     event::{BadEvent, Origin, Point, now_us, show_time},
+    log::STATE,
 };
 
 /// At this size the file is put aside as `FILE.1`, in place of the one before, so that both together never hold more than twice as much.

@@ -8,8 +8,9 @@ use std::{
 };
 
 use rocketman::{
-    Pipeline, STATE,
+    Pipeline,
     event::{CollectionPattern, Did},
+    log::STATE,
     sink::ingest::Ingest,
     source::{
         Jetstream,

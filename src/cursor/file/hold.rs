@@ -15,7 +15,7 @@ use std::{
 use tracing::warn;
 
 use super::failed;
-use crate::{STATE, cursor::CursorError, regular, same_file::folder};
+use crate::{cursor::CursorError, log::STATE, regular, same_file::folder};
 
 /// How often a lock is tried for that others only look at, a millisecond apart.
 const PATIENCE: usize = 1000;

@@ -140,7 +140,7 @@ fn names(names: [&str; 3]) -> (tempfile::TempDir, [PathBuf; 3]) {
 #[track_caller]
 fn assert_irregular(error: &CursorError, what: &str) {
     assert!(error.is_irregular(), "{error:?}");
-    let text = crate::error::chain(error);
+    let text = crate::log::chain(error);
     assert!(text.contains(what), "{text}");
 }
 

@@ -175,7 +175,7 @@ fn a_context_that_cannot_be_used_is_told_by_its_file() {
     let home = Home::new();
     let refused = |name: &str| {
         let error = home.resolve(&format!("nats:S?context={name}"), &Given::default(), &[]);
-        crate::error::chain(&error.unwrap_err())
+        crate::log::chain(&error.unwrap_err())
     };
     assert!(
         refused("north").contains("no context 'north'"),

@@ -171,7 +171,7 @@ fn what_cannot_be_served_is_refused() {
     let world = World::new();
     let refused = |path: PathBuf| {
         let error = Recording::open(&[path], Playback::default(), |_, _| {}).unwrap_err();
-        crate::error::chain(&error)
+        crate::log::chain(&error)
     };
     for (path, words) in [
         (world.folder.path().join("nothing"), "No such file"),

@@ -38,8 +38,8 @@ use super::{
     writer::BEGUN,
 };
 use crate::{
-    STATE,
     event::{Batch, FileMark},
+    log::STATE,
     pace::Pace,
     stats::Stats,
 };

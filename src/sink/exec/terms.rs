@@ -19,10 +19,9 @@ use super::{
     variables::{NAMES, variables},
 };
 use crate::{
-    STATE,
     backoff::Backoff,
-    error::printable,
     event::{Event, OwnedEvent},
+    log::{STATE, printable},
     pace::Pace,
     sink::{DeadLetter, Fate, Ledger, SinkError, fate, lanes::lane_of, stdout},
     stats::Stats,

@@ -2,7 +2,7 @@
 
 use tracing::info;
 
-use crate::{PROGRAM, error::printable};
+use crate::log::{CHILD_STDERR, printable};
 
 /// What is told at once of a line that does not end.
 const PIECE: usize = 4 * 1024;
@@ -65,10 +65,10 @@ impl Voice {
     fn tell(&mut self) {
         for piece in self.unfinished.chunks(PIECE) {
             let line = readable(piece);
-            info!(target: PROGRAM, program = self.program, "{}: {line}", self.program);
+            info!(target: CHILD_STDERR, program = self.program, "{}: {line}", self.program);
         }
         if self.unfinished.is_empty() {
-            info!(target: PROGRAM, program = self.program, "{}: ", self.program);
+            info!(target: CHILD_STDERR, program = self.program, "{}: ", self.program);
         }
         self.unfinished.clear();
     }

@@ -16,7 +16,7 @@ use std::{
 
 use tracing::{info, warn};
 
-use crate::{STATE, sink::SinkError};
+use crate::{log::STATE, sink::SinkError};
 
 /// Waits for room begin with this and double up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(100);

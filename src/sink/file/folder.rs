@@ -15,8 +15,8 @@ use super::{
     pattern::Pattern,
 };
 use crate::{
-    STATE,
     frames::{Form, Frames},
+    log::STATE,
     sink::{Keeping, SinkError},
 };
 

@@ -46,9 +46,9 @@ use super::{
     writer::{BEGUN, Writer},
 };
 use crate::{
-    STATE,
     event::{Batch, FileMark, Point, micros},
     frames::Form,
+    log::STATE,
     stats::Stats,
 };
 

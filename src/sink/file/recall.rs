@@ -11,9 +11,9 @@ use tracing::info;
 
 use super::{disk, folder::files, part::name_of};
 use crate::{
-    STATE,
     event::{FileMark, LineRules, Point, now_us, read_envelope},
     frames::{Form, Frames},
+    log::STATE,
 };
 
 /// How many events are read back at most: more than the public network has in a minute. Each is 8 bytes of a source's memory, and some

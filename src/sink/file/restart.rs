@@ -10,7 +10,7 @@ use super::{
     part::{Part, give_name},
     trail::Trail,
 };
-use crate::{STATE, event::FileMark, sink::SinkError};
+use crate::{event::FileMark, log::STATE, sink::SinkError};
 
 /// Cuts a file back to what the saved cursor counts.
 pub(super) fn cut_back(part: &mut Part, mark: &FileMark) -> Result<(), SinkError> {

@@ -24,8 +24,8 @@ use super::{
     time::StreamTime,
 };
 use crate::{
-    STATE,
     event::{FileMark, micros},
+    log::STATE,
     sink::{
         Keeping, Ledger, SinkError,
         writer::{Buffer, Target},

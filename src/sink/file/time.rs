@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tracing::warn;
 
 use crate::{
-    STATE,
     event::{now_us, show_time},
+    log::STATE,
     stats::Stats,
 };
 

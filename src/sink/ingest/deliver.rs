@@ -13,10 +13,9 @@ use tracing::warn;
 
 use super::IngestError;
 use crate::{
-    STATE,
     backoff::Backoff,
-    error::printable,
     event::Event,
+    log::{STATE, printable},
     pace::Pace,
     sink::{DeadLetter, DeadLetterFile, SinkError},
 };

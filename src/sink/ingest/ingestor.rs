@@ -156,7 +156,7 @@ impl IngestError {
 
     /// What went wrong, with all its causes.
     pub(super) fn told(&self) -> String {
-        crate::error::chain(&*self.cause)
+        crate::log::chain(&*self.cause)
     }
 }
 

@@ -57,7 +57,7 @@ async fn run(
     .await;
     let finished = sink.finish(&ledger).await;
     let error = given.and(finished).err();
-    let told = error.map(|error: SinkError| crate::error::chain(&error));
+    let told = error.map(|error: SinkError| crate::log::chain(&error));
     (ledger.accepted(), told)
 }
 

@@ -22,9 +22,8 @@ pub use self::{error::StreamError, stream::StreamPlan};
 use self::{message::Form, writer::Writer};
 use super::{Ledger, RECALL, Sink, SinkError};
 use crate::{
-    STATE,
-    error::printable,
     event::{Batch, FileMark, Place, Position, show_time},
+    log::{STATE, printable},
     nats::{AsNats, Connection, NatsError, NatsSettings, insist},
 };
 

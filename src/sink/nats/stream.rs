@@ -15,8 +15,8 @@ use super::{
     message::{Form, Tail, time_of},
 };
 use crate::{
-    error::printable,
     event::{Identity, Origin, micros},
+    log::printable,
     nats::{Connection, NatsError, RequestFailed, Stored},
     sink::SinkError,
 };

@@ -21,10 +21,9 @@ use super::{
     stream,
 };
 use crate::{
-    STATE,
     backoff::Backoff,
-    error::{chain, printable},
     event::{Batch, Identity, Origin},
+    log::{STATE, chain, printable},
     nats::{Connection, NatsError, Status},
     sink::{Ledger, SinkError},
 };

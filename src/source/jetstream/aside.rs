@@ -20,7 +20,7 @@ use super::{
     resume::Doubt,
     v1::Wanted,
 };
-use crate::{error::chain, event::Point};
+use crate::{event::Point, log::chain};
 
 /// So many events within [`BUSY_US`] make a stream a busy one: one in three seconds, where the
 /// whole network has hundreds in one.

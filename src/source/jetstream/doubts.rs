@@ -8,7 +8,7 @@ use super::{
     aside::{Floor, Found, Question},
     resume::Doubt,
 };
-use crate::{STATE, event::show_time, source::SourceError};
+use crate::{event::show_time, log::STATE, source::SourceError};
 
 /// The number of the first event that a server ever had.
 const FIRST_SEQ: u64 = 1;

@@ -16,7 +16,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
 use super::{connect::Stream, endpoint::Endpoint};
-use crate::{error::printable, event::micros_since_1970};
+use crate::{event::micros_since_1970, log::printable};
 
 /// The largest head of an answer, with those of all answers before the last; Go's servers and common proxies stay far below.
 const LARGEST_HEAD: usize = 64 * 1024;

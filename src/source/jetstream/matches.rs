@@ -9,8 +9,8 @@ use tracing::warn;
 
 use super::{Jetstream, aside::Sight};
 use crate::{
-    STATE,
     event::{Batch, CollectionPattern},
+    log::STATE,
 };
 
 /// So many names are told of at most.

@@ -59,9 +59,9 @@ pub use self::{
 };
 use super::{Flow, Outlook, Source, SourceError};
 use crate::{
-    STATE,
     backoff::Backoff,
     event::{Batch, Origin, Place, Point, Recollection, Trail, micros, now_us, show_time},
+    log::STATE,
     pace::Pace,
     stats::Stats,
 };

@@ -17,8 +17,8 @@ use super::{
     stranger::Stranger,
 };
 use crate::{
-    STATE,
     event::{BadEvent, Batch, LineRules, Origin, Point, micros, show_time},
+    log::STATE,
     source::{BadEventFile, Flow},
     stats::{EventClass, Stats},
 };

@@ -11,8 +11,7 @@ use super::{
     refusal, session::Lost,
 };
 use crate::{
-    STATE,
-    error::chain,
+    log::{STATE, chain},
     metrics, pace,
     source::{Flow, SourceError},
 };

@@ -15,9 +15,8 @@ use super::{
     track::From,
 };
 use crate::{
-    STATE,
-    error::{chain, printable},
     event::{Origin, Start, show_time},
+    log::{STATE, chain, printable},
     metrics,
     nats::{Connection, NatsError},
     source::{Flow, SourceError},

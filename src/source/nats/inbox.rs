@@ -20,8 +20,8 @@ use super::{
     window::{Room, Window},
 };
 use crate::{
-    error::printable,
     event::{Batch, now_us},
+    log::printable,
     source::{Flow, SourceError},
 };
 

@@ -42,10 +42,9 @@ pub use self::{
 };
 use super::{Flow, Source, SourceError};
 use crate::{
-    STATE,
     backoff::Backoff,
-    error::printable,
     event::{Batch, Place, Point, Trail},
+    log::{STATE, printable},
     nats::Connection,
     pace::Pace,
     stats::Stats,

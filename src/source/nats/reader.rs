@@ -15,8 +15,8 @@ use super::{
     undeliverable::{Policy, Remedy},
 };
 use crate::{
-    STATE,
     event::{BadEvent, Batch, Envelope, LineRules, Origin, Span, show_time},
+    log::STATE,
     source::{BadEventFile, Flow, OnGap, SourceError},
     stats::{EventClass, Stats},
 };
@@ -271,5 +271,5 @@ fn is_message(message: &async_nats::Message) -> bool {
 
 /// A subject of the network, escaped and bounded.
 fn shown(subject: &str) -> String {
-    crate::error::printable(&subject.chars().take(200).collect::<String>())
+    crate::log::printable(&subject.chars().take(200).collect::<String>())
 }

@@ -10,9 +10,8 @@ use super::{
     unreadable::Single,
 };
 use crate::{
-    STATE,
-    error::{chain, printable},
     event::{BadEvent, Origin},
+    log::{STATE, chain, printable},
     nats::Connection,
     source::SourceError,
 };

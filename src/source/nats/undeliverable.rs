@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::acks::Word;
 use crate::{
-    STATE,
+    log::STATE,
     sink::{DeadLetter, DeadLetterFile},
     stats::{Stats, Undelivered},
 };

@@ -24,7 +24,10 @@ use super::{
     },
     desk::{Answer, Answers, Desk, Item},
 };
-use crate::{STATE, error::printable, sink::SinkError};
+use crate::{
+    log::{STATE, printable},
+    sink::SinkError,
+};
 
 /// What a line begins with that does not accept its event.
 const ERROR: &[u8] = b"error: ";

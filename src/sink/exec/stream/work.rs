@@ -11,8 +11,8 @@ use super::{
     life::{End, Life},
 };
 use crate::{
-    STATE,
     backoff::Backoff,
+    log::STATE,
     sink::{SinkError, lanes::Ticket},
 };
 

@@ -6,8 +6,8 @@ use tracing::warn;
 
 use super::{Complete, FileTarget};
 use crate::{
-    STATE,
     event::FileMark,
+    log::STATE,
     same_file::FileId,
     sink::{
         Keeping, Ledger, SinkError,

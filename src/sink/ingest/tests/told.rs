@@ -25,7 +25,7 @@ impl Visit for &Warnings {
 
 impl Subscriber for Warnings {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == crate::STATE
+        metadata.target() == crate::log::STATE
     }
 
     fn new_span(&self, _attributes: &span::Attributes<'_>) -> span::Id {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{Answer, Outgoing, StreamError, Writer, stream};
 use crate::{
-    error::printable,
+    log::printable,
     nats::{NatsError, RequestFailed},
     sink::SinkError,
 };

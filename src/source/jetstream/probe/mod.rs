@@ -27,8 +27,8 @@ use super::{
     v1::Wanted,
 };
 use crate::{
-    error::chain,
     event::{Point, now_us},
+    log::chain,
     source::SourceError,
 };
 

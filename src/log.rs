@@ -1,0 +1,85 @@
+//! The targets of log messages, and the text of errors and of the network made safe for a screen.
+
+/// The `tracing` target of the lines that tell a person about each change of state: connections lost and found, a
+/// cursor that could not be saved. Show it from level INFO on, whatever else is shown.
+pub const STATE: &str = "rocketman::state";
+
+/// The `tracing` target of what programs say on stderr, line by line. Show it from level INFO on.
+pub const CHILD_STDERR: &str = "rocketman::program";
+
+/// An error and all its causes on one line, escaped: a cause may hold text from the network.
+///
+/// `Display` of this library's errors never repeats the cause, so that this is the way to print one.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        // Some libraries repeat their cause; a reader needs it once.
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        next = cause.source();
+    }
+    printable(&text)
+}
+
+/// The text with everything escaped that a terminal acts upon, or that turns its other characters around.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| match c {
+            '"' | '\'' | '\\' => vec![c],
+            other => other.escape_debug().collect(),
+        })
+        .collect()
+}
+
+/// The same for what is JSON already, in which such characters can only stand within texts: it stays the same JSON.
+#[cfg(feature = "cli")]
+pub(crate) fn printable_json(json: &str) -> String {
+    let escaped = |c: char| {
+        let mut units = [0; 2];
+        let units = c.encode_utf16(&mut units).iter();
+        let units: Vec<_> = units.map(|unit| format!("\\u{unit:04x}")).collect();
+        units.concat()
+    };
+    let is_plain = |c: char| c.is_ascii() || c.escape_debug().len() == 1;
+    let shown = |c: char| if is_plain(c) { c.into() } else { escaped(c) };
+    json.chars().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::SinkError;
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn escaped_json_is_the_same_json() {
+        let text = "a\u{9b}2J\u{202e}\u{e0001}é🚀\u{1b}\n";
+        let json = serde_json::to_string(text).unwrap();
+        let escaped = printable_json(&json);
+        assert_eq!(escaped, r#""a\u009b2J\u202e\udb40\udc01é🚀\u001b\n""#);
+        assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), text);
+    }
+
+    #[test]
+    fn an_error_and_its_causes_are_escaped() {
+        let cause = std::io::Error::other("IO error: nats: \u{1b}]0;x\u{7}\u{9b}31m");
+        let error = SinkError::Other("gave up".to_owned(), Some(cause.into()));
+        assert_eq!(
+            chain(&error),
+            r"gave up: IO error: nats: \u{1b}]0;x\u{7}\u{9b}31m"
+        );
+    }
+
+    #[test]
+    fn what_a_terminal_acts_upon_is_escaped_and_nothing_else() {
+        let text = "a \"b\" 'c' \\d é 漢 🚀";
+        assert_eq!(printable(text), text);
+        assert_eq!(
+            printable("\u{1b}[2J\n\u{9b}m\u{202e}\u{200b}"),
+            r"\u{1b}[2J\n\u{9b}m\u{202e}\u{200b}"
+        );
+    }
+}
