@@ -113,15 +113,16 @@ pub enum Resolved {
 /// Parses a command line and checks it; `None` where it cannot be parsed. It makes no file.
 pub fn resolve(
     arguments: impl IntoIterator<Item = OsString>,
-    variable: impl Fn(&str) -> Option<String>,
+    variables: impl IntoIterator<Item = (String, String)>,
     now: SystemTime,
 ) -> Option<Result<Resolved, String>> {
     let command = Cli::try_parse_from(arguments).ok()?.command;
+    let environment = variables.into_iter().collect();
     let resolved = match command {
         Command::Tail(mut args) => {
             args.output.bad_events = None;
             args.exec.on_exec_error = None;
-            TailSettings::resolve(*args, variable, now).map(|settings| {
+            TailSettings::resolve(*args, &environment, now).map(|settings| {
                 let (source, is_demo) = match settings.source {
                     SourceSettings::Jetstream(source) => (source, false),
                     SourceSettings::Demo(_, source) => (source, true),
@@ -138,13 +139,13 @@ pub fn resolve(
             })
         }
         Command::Probe(args) => {
-            ProbeSettings::resolve(args, variable).map(|settings| Resolved::Probe {
+            ProbeSettings::resolve(args, &environment).map(|settings| Resolved::Probe {
                 endpoints: settings.endpoints,
                 timeout: settings.timeout,
             })
         }
         Command::Cursor { command } => {
-            CursorSettings::resolve(command, variable, now).map(|settings| match settings {
+            CursorSettings::resolve(command, &environment, now).map(|settings| match settings {
                 CursorSettings::Move {
                     target: Target::Start(start, _),
                     ..
@@ -152,7 +153,7 @@ pub fn resolve(
                 _ => Resolved::Cursor(None),
             })
         }
-        Command::Serve(args) => ServeSettings::resolve(args, variable).map(|_| Resolved::Other),
+        Command::Serve(args) => ServeSettings::resolve(args, &environment).map(|_| Resolved::Other),
         Command::Check(_) | Command::Completions { .. } | Command::Man { .. } => {
             Ok(Resolved::Other)
         }

@@ -18,7 +18,9 @@ use crate::{
     progress::StatusLine,
     report::{self, Failure, INTERRUPTED},
     serving,
-    settings::{CursorSettings, ProbeSettings, ServeSettings, TailSettings, refuse_address},
+    settings::{
+        CursorSettings, Environment, ProbeSettings, ServeSettings, TailSettings, refuse_address,
+    },
     tail,
 };
 
@@ -29,19 +31,20 @@ pub fn main() -> ExitCode {
         &command,
         Command::Tail(args) if args.output.output.as_deref().is_none_or(|path| path == "-")
     );
+    let environment = &Environment::of_process();
     let line = StatusLine::new(&global, events_to_stdout);
     logging::start(&global, &line);
     let result = match command {
-        Command::Tail(args) => TailSettings::resolve(*args, variable, SystemTime::now())
+        Command::Tail(args) => TailSettings::resolve(*args, environment, SystemTime::now())
             .map_err(Failure::from)
-            .and_then(|settings| with_runtime(tail::run(settings, &line))),
-        Command::Probe(args) => look(args, &line),
+            .and_then(|settings| with_runtime(tail::run(settings, environment, &line))),
+        Command::Probe(args) => look(args, environment, &line),
         Command::Cursor { command } => {
-            CursorSettings::resolve(command, variable, SystemTime::now())
+            CursorSettings::resolve(command, environment, SystemTime::now())
                 .map_err(Failure::from)
                 .and_then(cursor)
         }
-        Command::Serve(args) => ServeSettings::resolve(args, variable)
+        Command::Serve(args) => ServeSettings::resolve(args, environment)
             .map_err(Failure::from)
             .and_then(|settings| with_runtime(serving::run(settings))),
         Command::Check(args) => {
@@ -60,15 +63,13 @@ pub fn main() -> ExitCode {
     code
 }
 
-/// Looks up the environment.
-pub(crate) fn variable(name: &str) -> Option<String> {
-    // What is not UTF-8 is refused where it is read, with the rest of its list.
-    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
-}
-
 /// `rocketman probe`: looks at servers, and shows what they told.
-fn look(args: ProbeArgs, line: &StatusLine) -> Result<ExitCode, Failure> {
-    let settings = ProbeSettings::resolve(args, variable)?;
+fn look(
+    args: ProbeArgs,
+    environment: &Environment,
+    line: &StatusLine,
+) -> Result<ExitCode, Failure> {
+    let settings = ProbeSettings::resolve(args, environment)?;
     let json = settings.json;
     let Some(reports) = with_runtime(probe::run(settings, line))? else {
         return Ok(ExitCode::from(INTERRUPTED));

@@ -17,11 +17,10 @@ use crate::{
     log::STATE,
     monitor::Monitor,
     pipeline::{Ended, Error, Pipeline, Summary},
-    program,
     progress::{StatusLine, Ticker},
     report::{Failure, INTERRUPTED},
     service::Service,
-    settings::{Cursor, MetricsSettings, Output, SourceSettings, TailSettings},
+    settings::{Cursor, Environment, MetricsSettings, Output, SourceSettings, TailSettings},
     shutdown::{Signals, StopSignal},
     sink::{AnySink, ExecSink, Fate, Fated, FileSink, Sink, StdoutSink},
     source::{AnySource, Jetstream},
@@ -32,7 +31,11 @@ use crate::{
 const SAME_KEY: Duration = Duration::from_millis(50);
 
 /// Runs until an end that was asked for.
-pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(
+    settings: TailSettings,
+    environment: &Environment,
+    line: &StatusLine,
+) -> Result<ExitCode, Failure> {
     let TailSettings {
         source,
         filter,
@@ -57,7 +60,7 @@ pub(crate) async fn run(settings: TailSettings, line: &StatusLine) -> Result<Exi
     let mut monitor = Monitor {
         ticker: Ticker::new(line),
         exporter: open_exporter(metrics).await?,
-        service: Service::from_env(program::variable),
+        service: Service::from_env(environment.lookup()),
     };
     // Behind the metrics page: what is counted before there is one goes nowhere.
     let stats = Arc::new(Stats::default());

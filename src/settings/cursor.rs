@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 #[cfg(feature = "nats")]
 use super::nats;
 use super::{
-    SettingsError,
+    Environment, SettingsError,
     beginning::place,
     in_state_directory, roles,
     source::{endpoints, is_nats},
@@ -43,14 +43,13 @@ pub(crate) enum Target {
 }
 
 impl CursorSettings {
-    /// Checks everything that can be checked without reading the cursor. `variable` looks up the
-    /// environment; `now` is what ages are counted from.
+    /// Checks everything that can be checked without reading the cursor. `now` is what ages are counted from.
     pub(crate) fn resolve(
         command: CursorCommand,
-        variable: impl Fn(&str) -> Option<String>,
+        environment: &Environment,
         now: SystemTime,
     ) -> Result<Self, SettingsError> {
-        let resolved = |at| cursor_at(at, &variable);
+        let resolved = |at| cursor_at(at, environment);
         Ok(match command {
             CursorCommand::Show(ShowArgs { at, json }) => Self::Show {
                 at: resolved(at)?,
@@ -89,10 +88,7 @@ impl CursorSettings {
 
 /// Which cursor is meant. A name means the same file here as it does to tail, and an address the
 /// same key.
-fn cursor_at(
-    args: CursorAtArgs,
-    variable: &impl Fn(&str) -> Option<String>,
-) -> Result<CursorAt, SettingsError> {
+fn cursor_at(args: CursorAtArgs, environment: &Environment) -> Result<CursorAt, SettingsError> {
     let CursorAtArgs {
         file,
         #[cfg(feature = "nats")]
@@ -102,13 +98,13 @@ fn cursor_at(
         #[cfg(feature = "nats")]
         {
             roles::of_key(&nats)?;
-            let settings = nats::key(address, nats, variable)?;
+            let settings = nats::key(address, nats, environment)?;
             return Ok(CursorAt::Key(Box::new(settings)));
         }
         #[cfg(not(feature = "nats"))]
         return Err(SettingsError::WithoutNats(without_secrets(address)));
     }
-    let path = in_state_directory(file, variable);
+    let path = in_state_directory(file, environment);
     roles::of_cursor(&path)?;
     Ok(CursorAt::File(path))
 }

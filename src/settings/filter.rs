@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use super::SettingsError;
+use super::{Environment, SettingsError};
 use crate::{
     cli::{FilterArgs, KINDS, OPERATIONS},
     event::{CollectionPattern, Did, Kind, Operation},
@@ -35,7 +35,7 @@ pub(super) struct Wanted {
 impl Wanted {
     pub(super) fn resolve(
         args: FilterArgs,
-        variable: &impl Fn(&str) -> Option<String>,
+        environment: &Environment,
     ) -> Result<Self, SettingsError> {
         let FilterArgs {
             collection,
@@ -47,7 +47,7 @@ impl Wanted {
         } = args;
         let named = |flag| move |source| SettingsError::Name { flag, source };
         let flag = spoken("--collection", &collection, "ROCKETMAN_COLLECTION");
-        let collections: HashSet<_> = or_variable(collection, "ROCKETMAN_COLLECTION", variable)
+        let collections: HashSet<_> = or_variable(collection, "ROCKETMAN_COLLECTION", environment)
             .iter()
             .map(|text| CollectionPattern::parse(text))
             .collect::<Result<_, _>>()
@@ -55,7 +55,7 @@ impl Wanted {
         let collections = at_most(MAX_COLLECTIONS, flag, collections)?;
         let flag = spoken("--did", &did, "ROCKETMAN_DID");
         let mut dids = HashSet::new();
-        for text in or_variable(did, "ROCKETMAN_DID", variable) {
+        for text in or_variable(did, "ROCKETMAN_DID", environment) {
             match text.strip_prefix('@') {
                 Some(path) => read_dids(Path::new(path), &mut dids)?,
                 None => {
@@ -64,8 +64,8 @@ impl Wanted {
             }
         }
         let dids = at_most(MAX_DIDS, flag, dids)?;
-        let op = or_variable(op, "ROCKETMAN_OP", variable);
-        let kind = or_variable(kind, "ROCKETMAN_KIND", variable);
+        let op = or_variable(op, "ROCKETMAN_OP", environment);
+        let kind = or_variable(kind, "ROCKETMAN_KIND", environment);
         let hides_kinds = kind.is_empty() && !(collections.is_empty() && op.is_empty());
         let operations = chosen(
             "ROCKETMAN_OP",
@@ -118,15 +118,12 @@ fn spoken(flag: &'static str, typed: &[String], variable: &'static str) -> &'sta
 }
 
 /// A list from the command line, or else from its variable, separated by blanks.
-pub(super) fn or_variable(
-    list: Vec<String>,
-    name: &str,
-    variable: &impl Fn(&str) -> Option<String>,
-) -> Vec<String> {
+pub(super) fn or_variable(list: Vec<String>, name: &str, environment: &Environment) -> Vec<String> {
     if !list.is_empty() {
         return list;
     }
-    variable(name)
+    environment
+        .get(name)
         .unwrap_or_default()
         .split_whitespace()
         .map(str::to_owned)

@@ -2,6 +2,7 @@
 
 mod beginning;
 mod cursor;
+mod environment;
 mod error;
 mod exec;
 mod executable;
@@ -11,6 +12,7 @@ mod filter;
 mod nats;
 mod output;
 mod probe;
+mod reading;
 mod roles;
 mod serve;
 mod source;
@@ -23,6 +25,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use self::{
     cursor::{CursorSettings, Target},
+    environment::Environment,
     error::SettingsError,
     output::Output,
     probe::ProbeSettings,
@@ -33,8 +36,8 @@ pub(crate) use self::{
 };
 
 /// Where a service manager has made a folder for the state of a service, a relative path lies in that folder (systemd.exec, `StateDirectory=`).
-fn in_state_directory(path: PathBuf, variable: &impl Fn(&str) -> Option<String>) -> PathBuf {
-    match variable("STATE_DIRECTORY") {
+fn in_state_directory(path: PathBuf, environment: &Environment) -> PathBuf {
+    match environment.get("STATE_DIRECTORY") {
         // Several folders are separated by colons; the first is the service's own.
         Some(folders) if !folders.is_empty() && path.is_relative() => {
             let first = folders.split(':').next().unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Output, SettingsError};
+use super::{Environment, Output, SettingsError};
 use crate::{
     cli::{ConnectionArgs, DiscardArg, KvCursorArgs, NatsArgs, StorageArg, StreamSinkArgs},
     cursor::KvCursorSettings,
@@ -54,11 +54,16 @@ const COMMAND_CONNECT: Duration = Duration::from_secs(5);
 pub(super) fn key(
     address: &str,
     args: NatsArgs,
-    variable: &impl Fn(&str) -> Option<String>,
+    environment: &Environment,
 ) -> Result<KvCursorSettings, SettingsError> {
     let address = KeyAddress::parse(address).map_err(NatsError::from)?;
     let context = address.context.as_deref();
-    let settings = NatsSettings::resolve(&address.servers, context, &given(args), variable)?;
+    let settings = NatsSettings::resolve(
+        &address.servers,
+        context,
+        &given(args),
+        &environment.lookup(),
+    )?;
     Ok(KvCursorSettings {
         nats: NatsSettings {
             max_retries: Some(COMMAND_RETRIES),
@@ -75,19 +80,19 @@ pub(super) fn key(
 pub(super) struct Nats<'a> {
     given: &'a Given,
     connection: &'a ConnectionArgs,
-    variable: &'a dyn Fn(&str) -> Option<String>,
+    environment: &'a Environment,
 }
 
 impl<'a> Nats<'a> {
     pub(super) fn new(
         given: &'a Given,
         connection: &'a ConnectionArgs,
-        variable: &'a dyn Fn(&str) -> Option<String>,
+        environment: &'a Environment,
     ) -> Self {
         Self {
             given,
             connection,
-            variable,
+            environment,
         }
     }
 
@@ -97,7 +102,8 @@ impl<'a> Nats<'a> {
         servers: &Servers,
         context: Option<&str>,
     ) -> Result<NatsSettings, NatsError> {
-        let settings = NatsSettings::resolve(servers, context, self.given, &self.variable)?;
+        let settings =
+            NatsSettings::resolve(servers, context, self.given, &self.environment.lookup())?;
         Ok(NatsSettings {
             connect_timeout: self.connection.connect_timeout,
             max_retries: self.connection.max_retries,

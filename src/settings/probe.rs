@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{SettingsError, filter::or_variable, source::endpoints};
+use super::{Environment, SettingsError, filter::or_variable, source::endpoints};
 use crate::{
     cli::ProbeArgs,
     source::jetstream::{Endpoint, Proxies},
@@ -18,18 +18,18 @@ pub(crate) struct ProbeSettings {
 }
 
 impl ProbeSettings {
-    /// Checks everything that can be checked without the network. `variable` looks up the environment.
+    /// Checks everything that can be checked without the network.
     pub(crate) fn resolve(
         args: ProbeArgs,
-        variable: impl Fn(&str) -> Option<String>,
+        environment: &Environment,
     ) -> Result<Self, SettingsError> {
         let ProbeArgs {
             source,
             timeout,
             json,
         } = args;
-        let endpoints = endpoints(&or_variable(source, "ROCKETMAN_SOURCE", &variable))?;
-        let proxies = Proxies::from_env(&variable);
+        let endpoints = endpoints(&or_variable(source, "ROCKETMAN_SOURCE", environment))?;
+        let proxies = Proxies::from_env(environment.lookup());
         proxies.check(&endpoints)?;
         Ok(Self {
             endpoints,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 #[cfg(feature = "nats")]
 use super::{Cursor, Output, SourceSettings};
-use super::{SettingsError, in_state_directory, output::is_stream};
+use super::{Environment, SettingsError, in_state_directory, output::is_stream};
 #[cfg(feature = "nats")]
 use crate::cli::NatsArgs;
 use crate::{
@@ -46,11 +46,11 @@ impl Role {
 /// Refuses a file in two roles of `rocketman tail`, and returns those that no output file may be.
 pub(super) fn of_tail(
     args: &TailArgs,
-    variable: &impl Fn(&str) -> Option<String>,
+    environment: &Environment,
 ) -> Result<Vec<PathBuf>, SettingsError> {
     let mut roles = standard();
     if let Some(path) = &args.position.cursor_file {
-        add_cursor(&in_state_directory(path.clone(), variable), &mut roles);
+        add_cursor(&in_state_directory(path.clone(), environment), &mut roles);
     }
     if let Some(path) = &args.output.bad_events {
         let mut aside = path.clone().into_os_string();

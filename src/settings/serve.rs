@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use super::{SettingsError, filter::or_variable};
+use super::{Environment, SettingsError, filter::or_variable};
 use crate::{
     address::{without_address, without_secrets},
     cli::{ServeArgs, Speed},
@@ -28,7 +28,7 @@ impl ServeSettings {
     /// Checks everything that can be checked without opening anything.
     pub(crate) fn resolve(
         args: ServeArgs,
-        variable: impl Fn(&str) -> Option<String>,
+        environment: &Environment,
     ) -> Result<Self, SettingsError> {
         let ServeArgs {
             source,
@@ -76,8 +76,8 @@ impl ServeSettings {
                 legacy,
                 exit_at_end,
                 faults: Faults::parse(&fault)?,
-                allowed_hosts: allowed_hosts(allow_host, &variable)?,
-                allowed_origins: or_variable(allow_origin, "ROCKETMAN_ALLOW_ORIGIN", &variable)
+                allowed_hosts: allowed_hosts(allow_host, environment)?,
+                allowed_origins: or_variable(allow_origin, "ROCKETMAN_ALLOW_ORIGIN", environment)
                     .iter()
                     .map(|text| OriginPattern::parse(text))
                     .collect::<Result<_, _>>()
@@ -91,9 +91,9 @@ impl ServeSettings {
 /// The hosts that a listener on a loopback address answers.
 pub(super) fn allowed_hosts(
     typed: Vec<String>,
-    variable: &impl Fn(&str) -> Option<String>,
+    environment: &Environment,
 ) -> Result<Vec<HostPattern>, SettingsError> {
-    or_variable(typed, "ROCKETMAN_ALLOW_HOST", variable)
+    or_variable(typed, "ROCKETMAN_ALLOW_HOST", environment)
         .iter()
         .map(|text| HostPattern::parse(text))
         .collect::<Result<_, _>>()

@@ -1,22 +1,24 @@
 //! Where events come from, and from which place on, from what was typed.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
-
 #[cfg(feature = "nats")]
 use super::stream as nats_stream;
-use super::{SettingsError, filter::Wanted, serve, suffix};
+use super::{
+    Environment, SettingsError,
+    filter::Wanted,
+    reading::{Reading, is_of_shard, open_bad_events},
+    serve,
+};
+#[cfg(feature = "nats")]
+use crate::source::nats::NatsSourceSettings;
 use crate::{
     address::without_secrets,
     cli::{ConnectionArgs, OnGapArg, StreamArgs},
-    event::{LineRules, Start},
     serve::{Demo, Feed},
     source::{
-        BadEventFile, OnGap,
+        OnGap,
         jetstream::{Endpoint, JetstreamSettings, Proxies},
     },
 };
-#[cfg(feature = "nats")]
-use crate::{nats::Given, source::nats::NatsSourceSettings};
 
 /// What is read.
 #[derive(Debug)]
@@ -30,22 +32,6 @@ pub(crate) enum SourceSettings {
     Nats(Box<NatsSourceSettings>),
 }
 
-/// What flags say about a source besides its address and its connection.
-pub(super) struct Reading {
-    pub(super) start: Option<Start>,
-    pub(super) rewind: Duration,
-    pub(super) on_gap: OnGapArg,
-    pub(super) exit_at_end: bool,
-    pub(super) rules: LineRules,
-    pub(super) bad_events: Option<PathBuf>,
-    /// Who you are on NATS.
-    #[cfg(feature = "nats")]
-    pub(super) given: Given,
-    /// Messages of NATS go into another stream as they are.
-    #[cfg(feature = "nats")]
-    pub(super) is_carried: bool,
-}
-
 impl SourceSettings {
     /// Checks the sources, and what was said about them, against each other. Nothing is connected to.
     pub(super) fn resolve(
@@ -54,12 +40,18 @@ impl SourceSettings {
         stream: StreamArgs,
         connection: ConnectionArgs,
         wanted: Wanted,
-        variable: &impl Fn(&str) -> Option<String>,
+        environment: &Environment,
     ) -> Result<Self, SettingsError> {
         if let Some(address) = sources.iter().find(|source| is_nats(source)) {
             #[cfg(feature = "nats")]
             return nats_stream::resolve(
-                address, sources, reading, stream, connection, &wanted, variable,
+                address,
+                sources,
+                reading,
+                stream,
+                connection,
+                &wanted,
+                environment,
             )
             .map(|settings| Self::Nats(Box::new(settings)));
             #[cfg(not(feature = "nats"))]
@@ -101,7 +93,7 @@ impl SourceSettings {
             Some(_) => Vec::new(),
             None => endpoints(sources)?,
         };
-        let proxies = Proxies::from_env(variable);
+        let proxies = Proxies::from_env(environment.lookup());
         proxies.check(&endpoints)?;
         let settings = JetstreamSettings {
             endpoints,
@@ -146,26 +138,11 @@ impl From<OnGapArg> for OnGap {
     }
 }
 
-/// What stands for the partition in a subject: that of the shard, counted from 0 as servers and our sink count them.
-pub(super) const SHARD: &str = "{shard}";
-
-/// Whether the address of a stream names the partition of the shard.
-pub(super) fn is_of_shard(address: &str) -> bool {
-    address.contains(SHARD) || address.contains("%7Bshard%7D")
-}
-
 /// Whether a source is meant to be a stream of NATS.
 pub(super) fn is_nats(source: &str) -> bool {
     ["nats:", "nats+", "tls://"]
         .iter()
         .any(|start| source.starts_with(start))
-}
-
-pub(super) fn open_bad_events(path: PathBuf) -> Result<Arc<BadEventFile>, SettingsError> {
-    suffix::check_plain("--bad-events", &path)?;
-    BadEventFile::open(&path)
-        .map(Arc::new)
-        .map_err(|source| SettingsError::BadEvents { path, source })
 }
 
 fn resolve_connection(args: ConnectionArgs, wanted: Wanted) -> JetstreamSettings {

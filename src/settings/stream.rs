@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{
-    SettingsError,
+    Environment, SettingsError,
     filter::Wanted,
     nats::Nats,
-    source::{Reading, SHARD, open_bad_events},
+    reading::{Reading, SHARD, open_bad_events},
     suffix,
 };
 use crate::{
@@ -29,7 +29,7 @@ pub(super) fn resolve(
     stream: StreamArgs,
     connection: ConnectionArgs,
     wanted: &Wanted,
-    variable: &impl Fn(&str) -> Option<String>,
+    environment: &Environment,
 ) -> Result<NatsSourceSettings, SettingsError> {
     if let Some(other) = sources.iter().find(|source| *source != address) {
         return Err(SettingsError::MixedNats(without_secrets(other)));
@@ -66,7 +66,7 @@ pub(super) fn resolve(
         given,
         is_carried: _,
     } = reading;
-    let nats = Nats::new(&given, &connection, variable);
+    let nats = Nats::new(&given, &connection, environment);
     let ConnectionArgs {
         max_retries: _,
         max_backoff: _,

@@ -7,14 +7,14 @@ use std::{
 };
 
 use super::{
-    Output, SettingsError, SourceSettings,
+    Environment, Output, SettingsError, SourceSettings,
     beginning::{beginning, end},
     filter::{Wanted, or_variable},
     in_state_directory,
     output::is_stream,
+    reading::Reading,
     roles,
     serve::allowed_hosts,
-    source::Reading,
 };
 #[cfg(feature = "nats")]
 use super::{
@@ -63,14 +63,14 @@ pub(crate) struct TailSettings {
 }
 
 impl TailSettings {
-    /// Checks everything that can be checked without the network. `variable` looks up the environment; `now` is what ages are counted from.
+    /// Checks everything that can be checked without the network. `now` is what ages are counted from.
     pub(crate) fn resolve(
         args: TailArgs,
-        variable: impl Fn(&str) -> Option<String>,
+        environment: &Environment,
         now: SystemTime,
     ) -> Result<Self, SettingsError> {
         // Before any of them is opened, let alone made.
-        let reserved = roles::of_tail(&args, &variable)?;
+        let reserved = roles::of_tail(&args, environment)?;
         let TailArgs {
             source,
             filter,
@@ -99,10 +99,10 @@ impl TailSettings {
             rewind,
         } = position;
         let kept = cursor_file.map_or(Cursor::Nowhere, |path| {
-            Cursor::File(in_state_directory(path, &variable))
+            Cursor::File(in_state_directory(path, environment))
         });
-        let (metrics, lag_alert) = watched(operation, &variable)?;
-        let wanted = Wanted::resolve(filter, &variable)?;
+        let (metrics, lag_alert) = watched(operation, environment)?;
+        let wanted = Wanted::resolve(filter, environment)?;
         let typed = beginning(since.as_deref(), cursor.as_deref(), now)?;
         let start = typed.map(|typed| typed.start);
         let is_kept = kept != Cursor::Nowhere
@@ -111,7 +111,7 @@ impl TailSettings {
         #[cfg(feature = "nats")]
         let is_kept = is_kept || kv_cursor.cursor_kv.is_some();
         let until_us = end(stop.until.as_deref(), typed, is_kept, now)?;
-        let sources = or_variable(source, "ROCKETMAN_SOURCE", &variable);
+        let sources = or_variable(source, "ROCKETMAN_SOURCE", environment);
         let filter = wanted.filter(SourceSettings::is_shared_out(&sources));
         let hides_kinds = wanted.hides_kinds;
         let bad_events = output.bad_events.take();
@@ -125,7 +125,7 @@ impl TailSettings {
         let is_carried = carried.is_some();
         #[cfg(feature = "nats")]
         let (output, kept) = {
-            let nats = Nats::new(&given, &connection, &variable);
+            let nats = Nats::new(&given, &connection, environment);
             let output = nats.output(address, output, stream_sink, start.is_some(), carried)?;
             let key = nats.cursor(kv_cursor)?;
             (output, key.map_or(kept, |key| Cursor::Kv(Box::new(key))))
@@ -150,7 +150,7 @@ impl TailSettings {
             is_carried,
         };
         let source =
-            SourceSettings::resolve(&sources, reading, stream, connection, wanted, &variable)?;
+            SourceSettings::resolve(&sources, reading, stream, connection, wanted, environment)?;
         #[cfg(feature = "nats")]
         roles::of_streams(&source, &output, &kept)?;
         let from = from(start, &kept, output.is_stream());
@@ -198,14 +198,14 @@ fn limits(args: &StopArgs, until_us: Option<u64>) -> PipelineSettings {
 /// How it is watched over: the metrics page, and the lag that is told of.
 fn watched(
     args: OperationArgs,
-    variable: &impl Fn(&str) -> Option<String>,
+    environment: &Environment,
 ) -> Result<(Option<MetricsSettings>, Option<Duration>), SettingsError> {
     let OperationArgs {
         metrics_addr,
         allow_host,
         lag_alert,
     } = args;
-    let hosts = allowed_hosts(allow_host, variable)?;
+    let hosts = allowed_hosts(allow_host, environment)?;
     let metrics = metrics_addr.map(|address| MetricsSettings { address, hosts });
     Ok((metrics, lag_alert))
 }

@@ -83,7 +83,7 @@ fn file_of_dids(contents: &[u8]) {
     fs::write(&*DIDS, contents).expect("the folder for temporary files can be written");
     let arguments =
         ["rocketman", "tail", "-d", &format!("@{}", DIDS.display())].map(OsString::from);
-    match resolve(arguments, |_| None, now()).expect("a good command line") {
+    match resolve(arguments, [], now()).expect("a good command line") {
         Ok(Resolved::Tail { source, .. }) => {
             let dids = &source.dids;
             assert!(!dids.is_empty() && dids.len() <= MAX_DIDS);
@@ -114,11 +114,7 @@ fn command_line(mut arguments: Vec<OsString>, input: &[u8]) {
             None => arguments.push(OsString::from_vec(line.to_vec())),
         }
     }
-    let variable = |wanted: &str| {
-        let found = variables.iter().find(|(name, _)| name == wanted);
-        found.map(|(_, value)| value.clone())
-    };
-    match resolve(arguments, variable, now()) {
+    match resolve(arguments, variables, now()) {
         Some(Ok(resolved)) => makes_sense(&resolved),
         Some(Err(message)) => assert!(!message.is_empty()),
         None => {}
