@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
-use super::{connect::Stream, endpoint::Endpoint};
+use super::endpoint::Endpoint;
 use crate::{event::micros_since_1970, log::printable};
 
 /// The largest head of an answer, with those of all answers before the last; Go's servers and common proxies stay far below.
@@ -55,7 +55,7 @@ pub(super) enum HandshakeError {
 }
 
 /// An open connection and when, by the server's clock, it began.
-pub(super) struct Upgraded<S = Stream> {
+pub(super) struct Upgraded<S> {
     pub(super) stream: S,
     /// What was received behind the answer.
     pub(super) received: Vec<u8>,
@@ -102,7 +102,7 @@ pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
 
 /// Asks for something small on the endpoint's host, and for no upgrade.
 pub(super) async fn get(
-    mut stream: Stream,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     endpoint: &Endpoint,
     target: &str,
 ) -> Result<Document, HandshakeError> {

@@ -18,7 +18,7 @@ pub use self::report::{Compression, ProbeError, ProbeReport};
 use self::wire::Sample;
 pub(super) use self::wire::Wire;
 use super::{
-    connect::{ConnectError, Connector},
+    connect::{ConnectError, Connector, Stream},
     endpoint::Endpoint,
     handshake::{self, Upgraded},
     inflate::Inflater,
@@ -121,7 +121,7 @@ impl Probe<'_> {
     }
 
     /// Opens the live connection, and notes how long that takes and what the clock says.
-    async fn open_live(&self, report: &mut ProbeReport) -> Result<Upgraded, ConnectError> {
+    async fn open_live(&self, report: &mut ProbeReport) -> Result<Upgraded<Stream>, ConnectError> {
         let began = Instant::now();
         let stream = self.connector.open(self.endpoint).await?;
         report.connect = Some(began.elapsed());
@@ -152,7 +152,7 @@ impl Probe<'_> {
             .ok()
     }
 
-    async fn open_long_ago(&self) -> Result<Upgraded, ConnectError> {
+    async fn open_long_ago(&self) -> Result<Upgraded<Stream>, ConnectError> {
         let stream = self.connector.open(self.endpoint).await?;
         let query = Wanted::default().request(Some(LONG_AGO)).query;
         Ok(handshake::upgrade(stream, self.endpoint, &query).await?)

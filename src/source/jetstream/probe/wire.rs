@@ -11,6 +11,7 @@ use tracing::debug;
 
 use super::{
     super::{
+        connect::Stream,
         handshake::Upgraded,
         inflate::Inflater,
         session::{Lost, leave},
@@ -70,7 +71,7 @@ pub(super) struct Sample {
 
 impl Wire {
     pub(in crate::source::jetstream) fn new(
-        upgraded: Upgraded,
+        upgraded: Upgraded<Stream>,
         inflater: Option<Inflater>,
     ) -> Self {
         Self {
