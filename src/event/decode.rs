@@ -28,6 +28,9 @@ pub enum BadEvent {
     /// A message that is larger than the cap, as it came or inflated.
     #[error("it is larger than the size limit")]
     TooLarge,
+    /// A message that took too long to arrive, again and again.
+    #[error("it took too long to arrive")]
+    TooSlow,
     /// A compressed message reached a program that was built without zstd.
     #[error("it is compressed, and this build has no zstd")]
     Compressed,
@@ -38,7 +41,7 @@ pub enum BadEvent {
 
 impl BadEvent {
     /// Every class, in the order of their counters.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Envelope,
         Self::NotUtf8,
         Self::NotJson,
@@ -46,6 +49,7 @@ impl BadEvent {
         Self::WrongDictionary,
         Self::DamagedZstd,
         Self::TooLarge,
+        Self::TooSlow,
         Self::Compressed,
         Self::Unreadable,
     ];
@@ -60,6 +64,7 @@ impl BadEvent {
             Self::WrongDictionary => "wrong_dictionary",
             Self::DamagedZstd => "damaged_zstd",
             Self::TooLarge => "too_large",
+            Self::TooSlow => "too_slow",
             Self::Compressed => "compressed",
             Self::Unreadable => "unreadable",
         }

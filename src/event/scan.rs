@@ -66,6 +66,26 @@ pub(crate) fn commit(line: &[u8]) -> Option<Envelope> {
     })
 }
 
+/// The number and the time of an event of which only the beginning is there, in the expected order.
+pub(crate) fn beginning(bytes: &[u8]) -> Option<Point> {
+    let mut scan = Scan {
+        rest: bytes,
+        len: bytes.len(),
+    };
+    let (_, time_us) = scan.head()?;
+    let seq = match scan.skip(b",\"cursor\":") {
+        Some(()) => Some(scan.number()?),
+        None => None,
+    };
+    // A number is whole when something follows it.
+    scan.skip(b",\"kind\":")?;
+    Some(Point {
+        seq,
+        time_us,
+        identity: None,
+    })
+}
+
 struct Scan<'a> {
     rest: &'a [u8],
     /// The length of the whole line.

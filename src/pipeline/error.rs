@@ -49,7 +49,9 @@ impl Error {
             Self::Source(error) => match error {
                 SourceError::Unreachable { .. } => ErrorKind::Unreachable,
                 SourceError::Refused { .. } => ErrorKind::Refused,
-                SourceError::Gap { .. } | SourceError::NumberGap { .. } => ErrorKind::Gap,
+                SourceError::Gap { .. }
+                | SourceError::LeftOut { .. }
+                | SourceError::NumberGap { .. } => ErrorKind::Gap,
                 #[cfg(feature = "nats")]
                 SourceError::Nats(error) => error.kind(),
                 SourceError::Undeliverable { .. } | SourceError::Other(..) => ErrorKind::Failed,
@@ -112,9 +114,11 @@ impl Error {
                 "it stays in the stream; --on-undeliverable keep reads on without it, and skip or dead-letter=FILE takes it out"
                     .to_owned(),
             ),
-            Self::Source(SourceError::Gap { .. } | SourceError::NumberGap { .. }) => {
-                Some("to go on behind the gap, leave --on-gap fail off once".to_owned())
-            }
+            Self::Source(
+                SourceError::Gap { .. }
+                | SourceError::LeftOut { .. }
+                | SourceError::NumberGap { .. },
+            ) => Some("to go on behind the gap, leave --on-gap fail off once".to_owned()),
             #[cfg(feature = "nats")]
             Self::Source(SourceError::Nats(error)) => error.hint(),
             Self::Source(SourceError::Setup { .. } | SourceError::Other(..)) => None,

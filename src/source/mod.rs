@@ -152,6 +152,18 @@ pub enum SourceError {
         /// The first event that the server has.
         to_us: u64,
     },
+    /// A message did not arrive in time, again and again, and leaving it out is to be the end.
+    #[error("GAP from={} to={}: {url}: {why}", show_time(*from_us), show_time(*to_us))]
+    LeftOut {
+        /// The address.
+        url: String,
+        /// The last event that was read, in microseconds since 1970.
+        from_us: u64,
+        /// The first event that comes after the message.
+        to_us: u64,
+        /// What happened to the message.
+        why: String,
+    },
     /// The saved position belongs to another kind of source.
     #[error("the saved cursor belongs to a {found} source, and this one is {expected}")]
     Foreign {

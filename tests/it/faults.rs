@@ -8,6 +8,7 @@ mod names;
 mod order;
 mod refusals;
 mod silence;
+mod slow;
 
 use std::{
     fs,
@@ -168,6 +169,18 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         "no fault; after 10 minutes", "waited for; then resumed at the last event",
         &[
             "faults::silence::a_message_that_keeps_arriving_is_no_silence",
+            "faults::slow::a_message_that_is_slow_once_is_delivered",
+            "faults::slow::what_one_server_sends_slowly_another_is_asked_for",
+        ],
+    ),
+    (
+        "one that takes more than 10 minutes twice, and from every server",
+        "at the second time", "left out by its size, counted, kept by `--bad-events`, and `GAP from=… to=…`; with `--on-gap fail` the end (code 4)",
+        &[
+            "faults::slow::a_message_that_never_arrives_is_left_out_alone",
+            "faults::slow::what_is_sent_all_the_same_is_passed_by_its_place",
+            "faults::slow::what_does_not_say_its_place_is_passed_all_the_same",
+            "faults::slow::on_gap_fail_ends_before_what_never_arrives",
         ],
     ),
     (

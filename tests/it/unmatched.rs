@@ -1,16 +1,11 @@
 //! Collections of which nothing comes: a mistyped name is told from a rare one by a look at the
 //! whole stream.
 
-use std::{
-    fmt::Debug,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use rocketman::{
     Pipeline,
     event::{CollectionPattern, Did},
-    log::STATE,
     sink::ingest::Ingest,
     source::{
         Jetstream,
@@ -18,52 +13,14 @@ use rocketman::{
     },
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{
-    Event, Metadata, Subscriber,
-    field::{Field, Visit},
-    span,
-    subscriber::with_default,
-};
+use tracing::subscriber::with_default;
 
 use crate::support::{
     DEADLINE,
     events::{commit, did, identity},
     jetstream::{Request, Server},
+    said::Said,
 };
-
-/// Keeps what is said about a change of state.
-#[derive(Clone, Default)]
-struct Said(Arc<Mutex<Vec<String>>>);
-
-impl Visit for &Said {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        if field.name() == "message" {
-            self.0.lock().unwrap().push(format!("{value:?}"));
-        }
-    }
-}
-
-impl Subscriber for Said {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == STATE
-    }
-
-    fn new_span(&self, _attributes: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _span: &span::Id, _values: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _span: &span::Id, _follows: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        event.record(&mut &*self);
-    }
-
-    fn enter(&self, _span: &span::Id) {}
-
-    fn exit(&self, _span: &span::Id) {}
-}
 
 /// Asks for these collections, and of these accounts, where `matching` comes and otherwise only
 /// identities, and where a look without a filter sees 2,000 events of `seen`. Returns what was said
@@ -109,8 +66,7 @@ fn said(collections: &[&str], dids: &[Did], matching: Option<&str>, seen: &[&str
         runtime.block_on(run).expect("the look comes").unwrap();
     });
     assert_eq!(server.requests().len(), 2, "one look");
-    let lines = said.0.lock().unwrap();
-    lines.clone()
+    said.lines()
 }
 
 #[test]

@@ -280,3 +280,26 @@ fn a_quote_or_an_escape_is_found_wherever_it_stands() {
         assert_eq!(eight_digits(digits), expected, "{digits:?}");
     }
 }
+
+#[test]
+fn a_beginning_tells_its_place_once_that_is_whole() {
+    for seq in [None, Some("1234567")] {
+        let mut names = Names::usual();
+        names.seq = seq.map(str::to_owned);
+        let line = names.line();
+        let whole = commit(line.as_bytes()).unwrap().point;
+        let place = Point {
+            identity: None,
+            ..whole
+        };
+        let needed = line.find(r#","kind":"#).unwrap() + r#","kind":"#.len();
+        for cut in 0..line.len() {
+            let expected = (cut >= needed).then_some(place);
+            assert_eq!(beginning(&line.as_bytes()[..cut]), expected, "{cut}");
+        }
+    }
+    assert_eq!(
+        beginning(br#"{"time_us":1,"did":"did:plc:a","kind":"#),
+        None
+    );
+}

@@ -24,6 +24,7 @@ mod rotation;
 mod session;
 mod settings;
 mod signs;
+mod slow;
 mod socket;
 mod stranger;
 mod v1;
@@ -47,6 +48,7 @@ use self::{
     resume::{Beginning, Resume},
     rotation::Rotation,
     session::{Limits, Session},
+    slow::{Slow, Step},
     socket::Socket,
     v1::Wanted,
 };
@@ -92,6 +94,7 @@ pub struct Jetstream {
     next_try: Option<Instant>,
     rotation: Rotation,
     quiet: Quiet,
+    slow: Slow,
     aside: Aside,
     /// Nothing is delivered before it is known how far back the server goes.
     is_doubtful: bool,
@@ -120,6 +123,8 @@ impl Jetstream {
             may_pause: !settings.dids.is_empty(),
             bad_file: settings.bad_events.clone(),
             question: None,
+            stepping: None,
+            message_timeout: settings.message_timeout,
             unmatched: Unmatched::new(settings.collections.clone(), settings.unmatched_after),
         };
         Self {
@@ -130,6 +135,7 @@ impl Jetstream {
             next_try: None,
             rotation: Rotation::new(settings.endpoints.clone()),
             quiet: Quiet::new(settings.quiet_timeout),
+            slow: Slow::default(),
             aside: Aside::default(),
             is_doubtful: false,
             brought_events: false,
@@ -148,7 +154,12 @@ impl Jetstream {
         let endpoint = self.rotation.current().clone();
         let origin = endpoint.origin();
         self.connector.prepare(&endpoint)?;
-        let beginning = self.reader.resume.begin(&origin);
+        let resume = &mut self.reader.resume;
+        let beginning = match self.slow.step() {
+            Some(Step::Past(past)) => resume.begin_past(&origin, past),
+            _ => resume.begin(&origin),
+        };
+        self.reader.stepping = self.slow.stepping();
         let limit = self.settings.connect_timeout;
         self.reader
             .stats
@@ -174,7 +185,11 @@ impl Jetstream {
         origin: Origin,
         beginning: Beginning,
     ) -> Result<Session, ConnectError> {
-        let request = Wanted::of(&self.settings).request(beginning.cursor());
+        let mut wanted = Wanted::of(&self.settings);
+        if let Some(Step::Size(limit)) = self.slow.step() {
+            wanted.leave_out(limit);
+        }
+        let request = wanted.request(beginning.cursor());
         debug!(%endpoint, query = request.query, "connecting");
         let stream = self.connector.open(endpoint).await?;
         let upgraded = handshake::upgrade(stream, endpoint, &request.query).await?;
@@ -231,6 +246,7 @@ impl Jetstream {
         };
         Limits {
             frame_timeout: self.settings.frame_timeout,
+            message_timeout: self.settings.message_timeout,
             patience: self.settings.dids.is_empty().then_some(patience),
         }
     }
@@ -355,6 +371,7 @@ impl Source for Jetstream {
                 self.backoff.reset();
                 self.brought_events = true;
                 self.quiet.note_events();
+                self.slow.reset();
                 self.rotation.release();
             }
             match result {

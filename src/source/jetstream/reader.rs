@@ -14,6 +14,7 @@ use super::{
     matches::Unmatched,
     resume::{Admission, Doubt, Resume},
     session::Lost,
+    slow::Stepping,
     stranger::Stranger,
 };
 use crate::{
@@ -49,6 +50,9 @@ pub(super) struct Reader {
     pub(super) bad_file: Option<Arc<BadEventFile>>,
     /// What the first event of the present connection leaves open.
     pub(super) question: Option<Question>,
+    /// What the present connection steps over, until its first new event.
+    pub(super) stepping: Option<Stepping>,
+    pub(super) message_timeout: Duration,
     pub(super) unmatched: Unmatched,
 }
 
@@ -119,13 +123,22 @@ impl Reader {
                 if let Some(doubt) = doubt {
                     self.question = Some(question(doubt));
                 }
+                let stepping = self.stepping.take();
+                if let Some(stepping) = &stepping
+                    && let Some(lost) = self.stepped_over(stepping, time_us, batch)
+                {
+                    self.resume.take_back();
+                    batch.cut(start);
+                    return Some(Err(lost));
+                }
                 let class = EventClass::of(envelope.kind, envelope.operation);
                 counts.events[class.index()] += 1;
                 batch.keep(start, envelope);
                 if admission == Admission::MayBeRepeat {
                     batch.doubt();
                 }
-                return None;
+                let is_over = stepping.is_some_and(|stepping| stepping.by_size);
+                return is_over.then_some(Err(Lost::Past));
             }
             Admission::Repeat => {
                 counts.repeats += 1;
@@ -151,6 +164,29 @@ impl Reader {
         }
         warn!(target: STATE, from, to, "GAP from={from} to={to}: the server no longer has the events in between");
         false
+    }
+
+    /// A message was stepped over, and this is the time of the first event after it. Says so, or that this is to end the run.
+    fn stepped_over(&self, stepping: &Stepping, to_us: u64, batch: &Batch) -> Option<Lost> {
+        let last = batch.reached().or_else(|| self.resume.last());
+        let from_us = last.map_or(to_us, |last| last.time_us);
+        let why = stepping.account(self.message_timeout);
+        self.stats.add_gaps(1);
+        if self.on_gap == OnGap::Fail {
+            return Some(Lost::LeftOut {
+                from_us,
+                to_us,
+                why,
+            });
+        }
+        let (from, to) = (show_time(from_us), show_time(to_us));
+        warn!(target: STATE, from, to, why, "GAP from={from} to={to}: {why}");
+        let beginning = stepping.message.beginning();
+        if let (Some(file), Some(origin)) = (&self.bad_file, batch.origin()) {
+            file.append(BadEvent::TooSlow, beginning, origin, last.copied());
+        }
+        self.stats.add_bad(BadEvent::TooSlow);
+        None
     }
 
     /// Notes once per batch what was counted, and how far the stream was read.

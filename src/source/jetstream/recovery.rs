@@ -8,7 +8,7 @@ use tracing::{debug, warn};
 
 use super::{
     Jetstream, PATIENCE, connect::ConnectError, endpoint::Endpoint, handshake::HandshakeError,
-    refusal, session::Lost,
+    refusal, session::Lost, slow::UnderWay,
 };
 use crate::{
     log::{STATE, chain},
@@ -133,14 +133,41 @@ impl Jetstream {
                 self.was_told = false;
                 Ok(Flow::More)
             }
+            Lost::LeftOut {
+                from_us,
+                to_us,
+                why,
+            } => Err(SourceError::LeftOut {
+                url: endpoint.to_string(),
+                from_us,
+                to_us,
+                why,
+            }),
+            // The connection was good for what came after one message.
+            Lost::Past => {
+                self.was_told = false;
+                Ok(Flow::More)
+            }
             Lost::Quiet { .. } => Ok(self.quiet(&endpoint, &lost)),
             _ => {
                 let is_healthy = self.brought_events
-                    && !matches!(lost, Lost::Silent(_) | Lost::Slow(_) | Lost::Strange(_));
+                    && !matches!(lost, Lost::Silent(_) | Lost::Slow { .. } | Lost::Strange(_));
+                if let Lost::Slow { limit, message } = &lost {
+                    self.overdue(&endpoint, *limit, message.clone());
+                }
                 self.rotation.lost(is_healthy);
                 self.retry("lost", &endpoint, Box::new(lost), Duration::ZERO, slow)?;
                 Ok(Flow::More)
             }
+        }
+    }
+
+    /// A message took too long to arrive, and is stepped over if that happens again and again.
+    fn overdue(&mut self, endpoint: &Endpoint, limit: Duration, message: UnderWay) {
+        let bytes = message.bytes();
+        if self.slow.note(message, self.rotation.choices()) {
+            let limit = humantime::format_duration(limit);
+            warn!(target: STATE, %endpoint, bytes, "{endpoint}: a message of {bytes} bytes took longer than {limit} to arrive, wherever it was asked for; it is stepped over");
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod admission;
 mod beginning;
+mod past;
 mod recent;
 mod seam;
 
@@ -13,6 +14,7 @@ use std::{sync::Arc, time::Duration};
 pub(super) use self::{
     admission::{Admission, Doubt},
     beginning::Beginning,
+    past::Past,
 };
 use self::{
     recent::Recent,

@@ -19,7 +19,8 @@ use super::{
     ahead::ENOUGH,
     aside::Question,
     reader::{Counts, Reader},
-    signs::Signs,
+    signs::{Overdue, Signs},
+    slow::UnderWay,
     socket::{Incoming, Socket, SocketError},
     stranger::Stranger,
 };
@@ -52,8 +53,8 @@ pub(super) enum Lost {
     Socket(#[from] SocketError),
     #[error("nothing was received for {}", humantime::format_duration(*.0))]
     Silent(Duration),
-    #[error("a message took longer than {} to arrive", humantime::format_duration(*.0))]
-    Slow(Duration),
+    #[error("a message of {} bytes took longer than {} to arrive", message.bytes(), humantime::format_duration(*limit))]
+    Slow { limit: Duration, message: UnderWay },
     #[error("no event came for {}, although it answers{}", humantime::format_duration(*after), looks(*like))]
     Quiet {
         after: Duration,
@@ -66,6 +67,15 @@ pub(super) enum Lost {
     Renumbered,
     #[error("the server no longer has what was asked for")]
     Gap { from_us: u64, to_us: u64 },
+    #[error("a message is stepped over")]
+    Past,
+    #[error("{why}")]
+    LeftOut {
+        from_us: u64,
+        to_us: u64,
+        /// What became of it.
+        why: String,
+    },
     #[error("the server may no longer have what was asked for")]
     Doubtful(Question),
 }
@@ -79,11 +89,12 @@ impl Lost {
             Self::Socket(SocketError::Eof) => "ended",
             Self::Socket(SocketError::Protocol(_)) => "protocol",
             Self::Silent(_) => "silent",
-            Self::Slow(_) => "slow",
+            Self::Slow { .. } => "slow",
             Self::Quiet { .. } => "quiet",
             Self::Strange(_) => "no_events",
             Self::Renumbered => "renumbered",
-            Self::Gap { .. } => "gap",
+            Self::Past => "left_out",
+            Self::Gap { .. } | Self::LeftOut { .. } => "gap",
             Self::Doubtful(_) => "doubt",
         }
     }
@@ -121,6 +132,8 @@ pub(super) struct Session {
 pub(super) struct Limits {
     /// No frame at all.
     pub(super) frame_timeout: Duration,
+    /// The same message.
+    pub(super) message_timeout: Duration,
     /// No event; `None` where that is no reason to doubt the server.
     pub(super) patience: Option<Duration>,
 }
@@ -140,7 +153,7 @@ impl Session {
             socket,
             origin,
             limits,
-            signs: Signs::new(limits.frame_timeout, now),
+            signs: Signs::new(limits.frame_timeout, limits.message_timeout, now),
             last_event: now,
             has_events: false,
             strange: 0,
@@ -320,16 +333,27 @@ impl Session {
 
     /// Sends pings, and notices silence. Ready only when something is to be reported.
     fn poll_clocks(&mut self, cx: &mut Context<'_>, reader: &Reader) -> Poll<Result<Flow, Lost>> {
+        // All other clocks only move on; this one begins with a message.
+        if self.signs.due() < self.timer.deadline() {
+            self.timer.as_mut().reset(self.signs.due());
+        }
         loop {
             self.flush(cx);
             ready!(self.timer.as_mut().poll(cx));
             let now = Instant::now();
             let Limits {
                 frame_timeout,
+                message_timeout,
                 patience,
             } = self.limits;
-            if let Some(lost) = self.signs.lost(now) {
-                return Poll::Ready(Err(lost));
+            if let Some(overdue) = self.signs.overdue(now) {
+                return Poll::Ready(Err(match overdue {
+                    Overdue::Anything => Lost::Silent(frame_timeout),
+                    Overdue::Message => Lost::Slow {
+                        limit: message_timeout,
+                        message: self.socket.under_way(),
+                    },
+                }));
             }
             let quiet_at = patience.map(|patience| (patience, self.last_event + patience));
             if let Some((after, quiet_at)) = quiet_at

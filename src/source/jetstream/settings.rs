@@ -55,6 +55,8 @@ pub struct JetstreamSettings {
     pub connect_timeout: Duration,
     /// How long nothing may be received on a connection, not even a part of a message or a ping.
     pub frame_timeout: Duration,
+    /// How long a message that keeps arriving may take. One that takes longer again and again is stepped over.
+    pub message_timeout: Duration,
     /// How long a connection may bring no event, whether it is wanted or not, before the next server is tried. Only time in which it is
     /// waited for counts, and nothing of it where only some accounts are read.
     pub quiet_timeout: Duration,
@@ -88,6 +90,8 @@ impl Default for JetstreamSettings {
             on_gap: OnGap::Warn,
             connect_timeout: Duration::from_secs(10),
             frame_timeout: Duration::from_secs(75),
+            // The largest message takes 14 kB/s.
+            message_timeout: Duration::from_secs(600),
             quiet_timeout: Duration::from_secs(60),
             unmatched_after: Duration::from_secs(60),
             max_retries: None,

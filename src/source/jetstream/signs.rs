@@ -7,25 +7,32 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::session::Lost;
-
-/// How long a message may take. The largest one takes 14 kB/s.
-const LONGEST_MESSAGE: Duration = Duration::from_secs(600);
+/// Why a connection counts as lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Overdue {
+    /// Nothing was received.
+    Anything,
+    /// The message that is on its way is not complete.
+    Message,
+}
 
 /// What a connection has shown so far.
 #[derive(Debug)]
 pub(super) struct Signs {
     limit: Duration,
+    message_limit: Duration,
     last_received: Instant,
     /// Since when a message is on its way, where one is begun and not complete.
     message_since: Option<Instant>,
 }
 
 impl Signs {
-    /// A connection that was just opened, and has to receive something within `limit` again and again.
-    pub(super) fn new(limit: Duration, now: Instant) -> Self {
+    /// A connection that was just opened, and has to receive something within `limit` again and again, and each message within
+    /// `message_limit`.
+    pub(super) fn new(limit: Duration, message_limit: Duration, now: Instant) -> Self {
         Self {
             limit,
+            message_limit,
             last_received: now,
             message_since: None,
         }
@@ -52,16 +59,16 @@ impl Signs {
     pub(super) fn due(&self) -> Instant {
         let silent = self.last_received + self.limit;
         self.message_since
-            .map_or(silent, |since| silent.min(since + LONGEST_MESSAGE))
+            .map_or(silent, |since| silent.min(since + self.message_limit))
     }
 
     /// Why the connection counts as lost, if it does.
-    pub(super) fn lost(&self, now: Instant) -> Option<Lost> {
+    pub(super) fn overdue(&self, now: Instant) -> Option<Overdue> {
         if now >= self.last_received + self.limit {
-            return Some(Lost::Silent(self.limit));
+            return Some(Overdue::Anything);
         }
         let since = self.message_since?;
-        (now >= since + LONGEST_MESSAGE).then_some(Lost::Slow(LONGEST_MESSAGE))
+        (now >= since + self.message_limit).then_some(Overdue::Message)
     }
 }
 
@@ -70,30 +77,31 @@ mod tests {
     use super::*;
 
     const LIMIT: Duration = Duration::from_secs(75);
+    const LONGEST_MESSAGE: Duration = Duration::from_secs(600);
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
     fn a_message_that_keeps_arriving_has_ten_minutes() {
         let begin = Instant::now();
-        let mut signs = Signs::new(LIMIT, begin);
+        let mut signs = Signs::new(LIMIT, LONGEST_MESSAGE, begin);
         for minute in 0..10 {
             let now = begin + 60 * minute * SECOND;
-            assert!(signs.lost(now).is_none(), "after {minute} min");
+            assert!(signs.overdue(now).is_none(), "after {minute} min");
             signs.received(now, false, true);
         }
         assert_eq!(signs.due(), begin + LONGEST_MESSAGE);
-        assert!(signs.lost(begin + LONGEST_MESSAGE - SECOND).is_none());
-        let lost = signs.lost(begin + LONGEST_MESSAGE);
-        assert!(matches!(lost, Some(Lost::Slow(_))), "{lost:?}");
+        assert!(signs.overdue(begin + LONGEST_MESSAGE - SECOND).is_none());
+        let overdue = signs.overdue(begin + LONGEST_MESSAGE);
+        assert_eq!(overdue, Some(Overdue::Message));
     }
 
     #[test]
     fn each_message_has_its_own_ten_minutes() {
         let begin = Instant::now();
-        let mut signs = Signs::new(LIMIT, begin);
+        let mut signs = Signs::new(LIMIT, LONGEST_MESSAGE, begin);
         for minute in 0..100 {
             let now = begin + 60 * minute * SECOND;
-            assert!(signs.lost(now).is_none(), "after {minute} min");
+            assert!(signs.overdue(now).is_none(), "after {minute} min");
             // Every fifth minute one is complete, and the next has begun.
             signs.received(now, minute % 5 == 0, true);
         }
@@ -106,23 +114,23 @@ mod tests {
     fn silence_is_lost_at_the_limit_in_a_message_or_not() {
         let begin = Instant::now();
         for begun in [false, true] {
-            let mut signs = Signs::new(LIMIT, begin);
+            let mut signs = Signs::new(LIMIT, LONGEST_MESSAGE, begin);
             signs.received(begin + SECOND, true, begun);
             assert_eq!(signs.due(), begin + SECOND + LIMIT);
-            assert!(signs.lost(begin + LIMIT).is_none());
-            let lost = signs.lost(begin + SECOND + LIMIT);
-            assert!(matches!(lost, Some(Lost::Silent(LIMIT))), "{lost:?}");
+            assert!(signs.overdue(begin + LIMIT).is_none());
+            let overdue = signs.overdue(begin + SECOND + LIMIT);
+            assert_eq!(overdue, Some(Overdue::Anything));
         }
     }
 
     #[test]
     fn what_was_not_read_on_purpose_is_no_silence() {
         let begin = Instant::now();
-        let mut signs = Signs::new(LIMIT, begin);
+        let mut signs = Signs::new(LIMIT, LONGEST_MESSAGE, begin);
         signs.received(begin, false, true);
         let now = begin + 1000 * SECOND;
         signs.excuse(now, 999 * SECOND);
-        assert!(signs.lost(now).is_none());
+        assert!(signs.overdue(now).is_none());
         assert_eq!(signs.due(), now + LIMIT);
     }
 }

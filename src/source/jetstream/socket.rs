@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use self::head::{BINARY, CLOSE, CONTINUATION, FINAL, Head, PING, TEXT};
-use super::connect::Stream;
+use super::{connect::Stream, slow::UnderWay};
 
 /// How much is read at once, and the size of the buffer unless a message is larger. Twice and half of it were measured: no difference.
 const BUFFER: usize = 128 * 1024;
@@ -74,8 +74,9 @@ pub(super) struct Socket<S = Stream> {
     /// What was received and not looked at yet.
     start: usize,
     end: usize,
-    /// How much of a message that is too large is still to come.
+    /// How much of a message that is too large is still to come, and how large it is as far as that is known.
     to_skip: u64,
+    skipping: u64,
     message: Option<Fragments>,
     /// The message that was put together last, which the caller may still look at.
     whole: Vec<u8>,
@@ -92,6 +93,8 @@ pub(super) struct Socket<S = Stream> {
 struct Fragments {
     is_text: bool,
     payload: Vec<u8>,
+    /// The size of all its frames so far.
+    bytes: u64,
     is_too_large: bool,
 }
 
@@ -106,6 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             start: 0,
             end: received.len(),
             to_skip: 0,
+            skipping: 0,
             message: None,
             whole: Vec::new(),
             cap,
@@ -160,6 +164,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Whether a message is begun and not complete, or not stepped over yet.
     pub(super) fn is_in_message(&self) -> bool {
         self.to_skip > 0 || self.message.is_some() || self.n_ready() > 0
+    }
+
+    /// The message that is begun and not complete, as far as is known.
+    pub(super) fn under_way(&self) -> UnderWay {
+        let received = &self.buffer[self.start..self.end];
+        let frame = Head::parse(received).ok().flatten();
+        let frame = frame.filter(|head| self.to_skip == 0 && head.opcode < CLOSE);
+        let payload = frame.as_ref().and_then(|head| received.get(head.bytes..));
+        let (before, first, is_text) = match &self.message {
+            None => (
+                0,
+                payload,
+                frame.as_ref().is_some_and(|head| head.opcode == TEXT),
+            ),
+            Some(message) => (message.bytes, Some(&*message.payload), message.is_text),
+        };
+        let bytes = if self.to_skip > 0 {
+            self.skipping
+        } else {
+            before.saturating_add(frame.map_or(0, |head| head.length))
+        };
+        UnderWay::new(bytes, is_text, first.unwrap_or_default())
     }
 
     /// How many bytes have come and were not looked at yet.
@@ -256,18 +282,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         let shown = first..self.end.min(first + HEAD).max(first);
         self.start = first;
         self.to_skip = head.length;
+        let before = self.message.as_ref().map_or(0, |message| message.bytes);
+        let bytes = before.saturating_add(head.length);
+        self.skipping = bytes;
         match (head.is_final, &mut self.message) {
             (true, None) => {}
             (false, None) => {
                 self.message = Some(Fragments {
                     is_text: head.opcode == TEXT,
                     payload: Vec::new(),
+                    bytes,
                     is_too_large: true,
                 });
             }
             (false, Some(message)) => {
                 message.is_too_large = true;
                 message.payload = Vec::new();
+                message.bytes = bytes;
                 return Incoming::Other;
             }
             (true, Some(_)) => self.message = None,
@@ -283,14 +314,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 self.message = Some(Fragments {
                     is_text: head.opcode == TEXT,
                     payload: part.to_vec(),
+                    bytes: head.length,
                     is_too_large: false,
                 });
             }
-            Some(message) if message.payload.len() + part.len() > self.cap => {
-                message.is_too_large = true;
-                message.payload = Vec::new();
+            Some(message) => {
+                message.bytes = message.bytes.saturating_add(head.length);
+                if message.payload.len() + part.len() > self.cap {
+                    message.is_too_large = true;
+                    message.payload = Vec::new();
+                } else {
+                    message.payload.extend_from_slice(part);
+                }
             }
-            Some(message) => message.payload.extend_from_slice(part),
         }
         if !head.is_final {
             return Incoming::Other;
@@ -299,6 +335,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             is_text,
             payload: whole,
             is_too_large,
+            bytes: _,
         }) = self.message.take()
         else {
             return Incoming::Other;

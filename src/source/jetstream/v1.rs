@@ -46,6 +46,16 @@ impl<'a> Wanted<'a> {
         }
     }
 
+    /// Asks to leave out what is larger than so many bytes, plainly: older servers measure what they send, and the beginning of a
+    /// plain message says where it is.
+    pub(super) fn leave_out(&mut self, larger_than: u32) {
+        self.max_message_bytes = match self.max_message_bytes {
+            0 => larger_than,
+            most => most.min(larger_than),
+        };
+        self.compress = false;
+    }
+
     /// The request that begins at `cursor`, or at the live tip.
     pub(super) fn request(&self, cursor: Option<u64>) -> Request {
         let filter = self.short_filter();

@@ -346,6 +346,14 @@ impl Connection {
             .filter(|message| !message.is_close())
     }
 
+    /// Sends the head of a text or binary message, its beginning, and then a byte now and then, until the client is gone.
+    pub fn trickle(mut self, opcode: u8, bytes: u64, beginning: &[u8]) {
+        self.send_raw(&[&[0x80 | opcode, 127][..], &bytes.to_be_bytes(), beginning].concat());
+        while self.socket.get_mut().write_all(b"x").is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Ends with a close frame.
     pub fn close(mut self, code: u16, reason: &str) {
         let frame = CloseFrame {

@@ -13,6 +13,7 @@ pub mod nats;
 pub mod program;
 pub mod recorded;
 pub mod resolver;
+pub mod said;
 pub mod serve;
 pub mod terminal;
 pub mod world;

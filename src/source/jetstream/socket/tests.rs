@@ -325,3 +325,43 @@ async fn a_farewell_tells_its_code_and_its_reason_escaped() {
         assert_eq!(next(&mut socket).await.as_deref(), Ok(shown));
     }
 }
+
+#[tokio::test]
+async fn a_message_on_its_way_tells_its_size_and_its_beginning() {
+    let torn = |first, bytes: u64| {
+        let mut frame = frame(first, &vec![b'x'; usize::try_from(bytes).unwrap()]);
+        frame.truncate(frame.len() - 1);
+        frame
+    };
+    let cap = CAP as u64;
+    for (bytes, size, is_begun) in [
+        (torn(LAST | TEXT, 1000), 1000, true),
+        (torn(LAST | BINARY, 100_000), 100_000, true),
+        ([frame(TEXT, b"xx"), torn(LAST, 1000)].concat(), 1002, true),
+        // Stepped over already, so that its beginning is gone.
+        (torn(LAST | TEXT, cap + 1), cap + 1, false),
+        (
+            [frame(TEXT, b"xx"), torn(LAST, cap + 1)].concat(),
+            cap + 3,
+            false,
+        ),
+        (
+            [
+                frame(TEXT, b"xx"),
+                frame(0, &vec![b'x'; CAP]),
+                torn(0, 1000),
+            ]
+            .concat(),
+            cap + 1002,
+            false,
+        ),
+    ] {
+        let (mut socket, mut server) = pair(&bytes[..1]).await;
+        server.write_all(&bytes[1..]).await.unwrap();
+        server.shutdown().await.unwrap();
+        while next(&mut socket).await.is_ok() {}
+        let message = socket.under_way();
+        assert_eq!(message.bytes(), size);
+        assert_eq!(message.beginning().starts_with(b"xx"), is_begun, "{size}");
+    }
+}
