@@ -128,6 +128,7 @@ mod shutdown;
 mod stats;
 #[cfg(feature = "cli")]
 mod tail;
+mod wire;
 
 pub use crate::{
     error::ErrorKind,

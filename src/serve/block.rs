@@ -9,6 +9,7 @@ use super::{
 use crate::{
     event::{BadEvent, Kind, LineRules, Span, read_envelope},
     filter::Filter,
+    wire::frame::{TEXT, push_header},
 };
 
 /// A feed ends a block when it has this many bytes. Every consumer may hold a block of its own; larger writes gained nothing.
@@ -180,28 +181,6 @@ impl BlockBuilder {
     }
 }
 
-/// The opcodes of frames that servers send (RFC 6455, section 5.2).
-pub(super) const TEXT: u8 = 1;
-pub(super) const CLOSE: u8 = 8;
-pub(super) const PING: u8 = 9;
-pub(super) const PONG: u8 = 10;
-
-/// Begins a frame that is a whole message: unmasked, as servers send it (RFC 6455, section 5.2).
-pub(super) fn push_header(out: &mut Vec<u8>, opcode: u8, payload_bytes: usize) {
-    out.push(0x80 | opcode);
-    match (u8::try_from(payload_bytes), u16::try_from(payload_bytes)) {
-        (Ok(len @ 0..126), _) => out.push(len),
-        (_, Ok(len)) => {
-            out.push(126);
-            out.extend_from_slice(&len.to_be_bytes());
-        }
-        _ => {
-            out.push(127);
-            out.extend_from_slice(&(payload_bytes as u64).to_be_bytes());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,14 +258,5 @@ mod tests {
         }
         assert!(builder.is_empty());
         assert!(builder.block.plain.is_empty());
-    }
-
-    #[test]
-    fn headers_are_as_short_as_the_length_allows() {
-        for (len, expected) in [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
-            let mut out = Vec::new();
-            push_header(&mut out, TEXT, len);
-            assert_eq!(out.len(), expected, "{len}");
-        }
     }
 }

@@ -36,11 +36,10 @@ pub(super) fn deflate<'a>(events: impl Iterator<Item = &'a [u8]>) -> Deflated {
 
     use zstd::zstd_safe::{CCtx, CDict, CParameter, compress_bound, get_error_name};
 
-    use super::block::push_header;
-    use crate::source::jetstream::DICTIONARY;
-
-    /// The opcode of a binary message (RFC 6455, section 5.2).
-    const BINARY: u8 = 2;
+    use crate::wire::{
+        dictionary::DICTIONARY,
+        frame::{BINARY, push_header},
+    };
 
     /// The fastest, as servers do (protocol reference, section 1.9).
     const LEVEL: i32 = 1;
@@ -84,7 +83,7 @@ mod tests {
     use zstd::{bulk::Decompressor, zstd_safe::get_frame_content_size};
 
     use super::*;
-    use crate::source::jetstream::DICTIONARY;
+    use crate::wire::dictionary::DICTIONARY;
 
     #[test]
     fn frames_are_those_of_the_wire() {

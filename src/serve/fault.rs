@@ -3,6 +3,7 @@
 use std::{num::NonZeroU64, str::FromStr};
 
 use super::{block::Encoding, random::Random};
+use crate::wire::frame::{BINARY, TEXT};
 
 /// What goes wrong, and when. Events are counted on each connection anew.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -113,8 +114,8 @@ impl Faults {
         ];
         let mut random = Random::new(self.seed, n);
         let (opcode, choice) = match encoding {
-            Encoding::Plain => (1, &TEXTS[..]),
-            Encoding::Zstd => (2, &FRAMES[..]),
+            Encoding::Plain => (TEXT, &TEXTS[..]),
+            Encoding::Zstd => (BINARY, &FRAMES[..]),
         };
         (opcode, random.one_of(choice).unwrap_or_default())
     }

@@ -2,7 +2,12 @@
 //!
 //! Bounded: a message larger than the limit is reported when its length is known, and its bytes are stepped over.
 
-use crate::source::jetstream::MAX_HELLO_BYTES;
+use crate::{
+    source::jetstream::MAX_HELLO_BYTES,
+    wire::frame::{
+        CLOSE, CONTINUATION, Header, Malformed, Mask, PING, PONG, Sender, TEXT, apply_mask,
+    },
+};
 
 /// A whole message.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,12 +27,6 @@ pub(super) struct Violation(pub(super) u16, pub(super) &'static str);
 const PROTOCOL: u16 = 1002;
 const TOO_BIG: u16 = 1009;
 
-/// From this opcode on frames are control frames.
-const FIRST_CONTROL: u8 = 8;
-
-/// Control frames carry at most this much.
-const MOST_IN_CONTROL: u64 = 125;
-
 /// A read takes at most this much, beside what is missing of a message: room that is kept.
 const KEPT_BYTES: usize = 4096;
 
@@ -44,15 +43,6 @@ pub(super) struct Incoming {
     skip: u64,
     /// No message is kept any more.
     is_refusing: bool,
-}
-
-struct Header {
-    fin: bool,
-    opcode: u8,
-    mask: [u8; 4],
-    payload_bytes: u64,
-    /// Its own length, mask included.
-    len: usize,
 }
 
 impl Incoming {
@@ -81,7 +71,7 @@ impl Incoming {
                     return None;
                 }
             }
-            let header = match self.header()? {
+            let (header, mask) = match self.header()? {
                 Ok(header) => header,
                 Err(violation) => {
                     self.from = self.bytes.len();
@@ -89,11 +79,11 @@ impl Incoming {
                 }
             };
             let before = self.message.as_ref().map_or(0, |(_, parts)| parts.len());
-            let is_refused = self.is_refusing && header.opcode < FIRST_CONTROL;
+            let is_refused = self.is_refusing && header.opcode < CLOSE;
             if is_refused
                 || header.payload_bytes.saturating_add(before as u64) > MAX_HELLO_BYTES as u64
             {
-                self.from += header.len;
+                self.from += header.bytes;
                 self.skip = header.payload_bytes;
                 self.message = None;
                 return Some(Err(Violation(
@@ -102,7 +92,7 @@ impl Incoming {
                 )));
             }
             let mut payload = self.payload(&header)?;
-            unmask(&mut payload, header.mask);
+            apply_mask(&mut payload, mask);
             if let Some(result) = self.take(&header, payload) {
                 return Some(result);
             }
@@ -117,7 +107,7 @@ impl Incoming {
         self.bytes.drain(..self.from);
         self.from = 0;
         let missing = match self.header() {
-            Some(Ok(header)) => header.end().saturating_sub(self.bytes.len()),
+            Some(Ok((header, _))) => frame_bytes(&header).saturating_sub(self.bytes.len()),
             _ => 0,
         };
         let most = self.bytes.len().max(KEPT_BYTES);
@@ -158,74 +148,54 @@ impl Incoming {
 
     /// The payload of a frame, once it is whole, still masked. A large one is not copied.
     fn payload(&mut self, header: &Header) -> Option<Vec<u8>> {
-        let whole = self.unread().get(..header.end())?;
+        let whole = self.unread().get(..frame_bytes(header))?;
         if whole.len() < KEPT_BYTES {
-            let payload = whole.get(header.len..)?.to_vec();
-            self.from += header.end();
+            let payload = whole.get(header.bytes..)?.to_vec();
+            self.from += frame_bytes(header);
             return Some(payload);
         }
-        let end = self.from + header.end();
+        let end = self.from + frame_bytes(header);
         let rest = self.bytes.split_off(end);
         let mut payload = std::mem::replace(&mut self.bytes, rest);
-        payload.drain(..self.from + header.len);
+        payload.drain(..self.from + header.bytes);
         self.from = 0;
         Some(payload)
     }
 
-    fn header(&self) -> Option<Result<Header, Violation>> {
+    /// The header of the next frame and its mask, once both are whole.
+    fn header(&self) -> Option<Result<(Header, Mask), Violation>> {
         let unread = self.unread();
-        let [first, second] = *unread.first_chunk()?;
-        let breach = |reason| Some(Err(Violation(PROTOCOL, reason)));
-        let (fin, opcode) = (first & 0x80 != 0, first & 0x0f);
-        if first & 0x70 != 0 {
-            return breach("reserved bits are set");
-        }
-        if !matches!(opcode, 0..=2 | 8..=10) {
-            return breach("the opcode is not known");
-        }
-        if second & 0x80 == 0 {
-            return breach("frames of clients have to be masked");
-        }
-        let rest = unread.get(2..)?;
-        let (payload_bytes, len) = match second & 0x7f {
-            126 => (u64::from(u16::from_be_bytes(*rest.first_chunk()?)), 8),
-            127 => (u64::from_be_bytes(*rest.first_chunk()?), 14),
-            small => (u64::from(small), 6),
+        let header = match Header::parse(unread, Sender::Client) {
+            Ok(header) => header?,
+            Err(malformed) => return Some(Err(malformed.into())),
         };
-        let is_control = opcode >= FIRST_CONTROL;
-        if is_control && (!fin || payload_bytes > MOST_IN_CONTROL) {
-            return breach("a control frame is too long or not whole");
+        let is_first = header.opcode != CONTINUATION;
+        let is_message = header.opcode < CLOSE && !self.is_refusing;
+        if is_message && is_first == self.message.is_some() {
+            let reason = "the parts of a message are out of order";
+            return Some(Err(Violation(PROTOCOL, reason)));
         }
-        if !is_control && !self.is_refusing && (opcode == 0) != self.message.is_some() {
-            return breach("the parts of a message are out of order");
-        }
-        let mask = *unread.get(len - 4..len)?.first_chunk()?;
-        Some(Ok(Header {
-            fin,
-            opcode,
-            mask,
-            payload_bytes,
-            len,
-        }))
+        let mask = *unread.get(..header.bytes)?.last_chunk()?;
+        Some(Ok((header, mask)))
     }
 
     /// The message that a frame ends, if it ends one.
     fn take(&mut self, header: &Header, payload: Vec<u8>) -> Option<Result<Message, Violation>> {
         match header.opcode {
-            8 => {
+            CLOSE => {
                 let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
                 return Some(Ok(Message::Close(code)));
             }
-            9 => return Some(Ok(Message::Ping(payload))),
-            10 => return Some(Ok(Message::Pong)),
-            0 => self.message.as_mut()?.1.extend_from_slice(&payload),
+            PING => return Some(Ok(Message::Ping(payload))),
+            PONG => return Some(Ok(Message::Pong)),
+            CONTINUATION => self.message.as_mut()?.1.extend_from_slice(&payload),
             opcode => self.message = Some((opcode, payload)),
         }
-        if !header.fin {
+        if !header.is_final {
             return None;
         }
         let (opcode, message) = self.message.take()?;
-        Some(Ok(if opcode == 1 {
+        Some(Ok(if opcode == TEXT {
             Message::Text(message)
         } else {
             Message::Binary
@@ -233,24 +203,21 @@ impl Incoming {
     }
 }
 
-impl Header {
-    /// The length of the whole frame. One that does not fit into memory has been refused before.
-    fn end(&self) -> usize {
-        usize::try_from(self.payload_bytes)
-            .map_or(usize::MAX, |bytes| bytes.saturating_add(self.len))
-    }
+/// The length of a whole frame. One that does not fit into memory has been refused before.
+fn frame_bytes(header: &Header) -> usize {
+    usize::try_from(header.payload_bytes)
+        .map_or(usize::MAX, |bytes| bytes.saturating_add(header.bytes))
 }
 
-fn unmask(payload: &mut [u8], mask: [u8; 4]) {
-    // Four at a time: the compiler makes more of it.
-    let mut fours = payload.chunks_exact_mut(4);
-    for four in &mut fours {
-        for (byte, mask) in four.iter_mut().zip(mask) {
-            *byte ^= mask;
-        }
-    }
-    for (byte, mask) in fours.into_remainder().iter_mut().zip(mask) {
-        *byte ^= mask;
+impl From<Malformed> for Violation {
+    fn from(malformed: Malformed) -> Self {
+        let reason = match malformed {
+            Malformed::Reserved => "reserved bits are set",
+            Malformed::Masking => "frames of clients have to be masked",
+            Malformed::Opcode => "the opcode is not known",
+            Malformed::Control => "a control frame is too long or not whole",
+        };
+        Self(PROTOCOL, reason)
     }
 }
 

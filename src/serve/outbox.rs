@@ -4,7 +4,8 @@
 
 use std::{collections::VecDeque, io::IoSlice, ops::Range, sync::Arc};
 
-use super::block::{Block, CLOSE, Encoding, PING, PONG, push_header};
+use super::block::{Block, Encoding};
+use crate::wire::frame::{CLOSE, PING, PONG, push_header};
 
 /// So many pieces go out in one write; Linux takes 1024, and more than this gained nothing.
 pub(super) const PIECES: usize = 64;

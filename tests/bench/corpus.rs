@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-const DICTIONARY: &[u8] = include_bytes!("../../src/source/jetstream/dictionary/v1.zdict");
+const DICTIONARY: &[u8] = include_bytes!("../../src/wire/dictionary/v1.zdict");
 
 /// How many different events there are; the stream repeats them with other numbers.
 const DIFFERENT: usize = 5_000;

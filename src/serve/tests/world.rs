@@ -154,7 +154,7 @@ impl Client {
             Message::Text(text) => text.as_bytes().to_vec(),
             #[cfg(feature = "zstd")]
             Message::Binary(frame) => {
-                let dictionary = crate::source::jetstream::DICTIONARY;
+                let dictionary = crate::wire::dictionary::DICTIONARY;
                 let mut decompressor =
                     zstd::bulk::Decompressor::with_dictionary(dictionary).unwrap();
                 decompressor.decompress(frame, 100_000).unwrap()

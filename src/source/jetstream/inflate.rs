@@ -3,8 +3,6 @@
 //! One context and one prepared dictionary serve every event, and the output goes straight into the batch.
 
 #[cfg(feature = "zstd")]
-pub(crate) use with_zstd::DICTIONARY;
-#[cfg(feature = "zstd")]
 pub(super) use with_zstd::Inflater;
 #[cfg(not(feature = "zstd"))]
 pub(super) use without_zstd::Inflater;
@@ -15,13 +13,10 @@ mod with_zstd {
 
     use zstd::zstd_safe::{self, DCtx, DDict};
 
-    use crate::event::BadEvent;
-
-    /// The dictionary itself (protocol reference, section 1.9). Not served by any endpoint, so it is part of the program.
-    pub(crate) const DICTIONARY: &[u8] = include_bytes!("dictionary/v1.zdict");
-
-    /// The id in the dictionary's header and in every frame made with it.
-    const DICTIONARY_ID: u32 = 1_612_007_021;
+    use crate::{
+        event::BadEvent,
+        wire::dictionary::{DICTIONARY, DICTIONARY_ID},
+    };
 
     const MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 
@@ -142,18 +137,6 @@ mod with_zstd {
                 "a refused frame left something behind"
             );
             result.map(|()| out.split_off(6))
-        }
-
-        #[test]
-        fn the_dictionary_is_the_one_of_the_wire() {
-            assert_eq!(DICTIONARY.len(), 112_640);
-            assert_eq!(
-                zstd_safe::get_dict_id_from_dict(DICTIONARY).map(std::num::NonZeroU32::get),
-                Some(DICTIONARY_ID)
-            );
-            let hash = ring::digest::digest(&ring::digest::SHA256, DICTIONARY);
-            let expected = "b8d77b46933aceecbdd5275a01241efc985c970c78162b8150cf67a26522f70c";
-            assert_eq!(data_encoding::HEXLOWER.encode(hash.as_ref()), expected);
         }
 
         #[test]

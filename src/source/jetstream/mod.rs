@@ -35,7 +35,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
 
 #[cfg(feature = "zstd")]
-pub(crate) use self::inflate::DICTIONARY;
 use self::{
     ahead::Inflation,
     aside::Aside,

@@ -175,7 +175,7 @@ impl Session {
 
     /// Sends one message; used before anything is read.
     pub(super) async fn send(&mut self, message: String) -> io::Result<()> {
-        self.socket.text(message);
+        self.socket.text(&message);
         poll_fn(|cx| self.socket.poll_flush(cx)).await
     }
 

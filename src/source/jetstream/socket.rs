@@ -1,9 +1,7 @@
 //! A WebSocket as a client of a stream needs it: large reads, and frames looked at where they lie.
 //!
-//! Frames are written by the WebSocket library; only reading is done here (RFC 6455, section 5). That saves a copy, an
-//! allocation and a buffer to clear per event, and a message that is too large is stepped over instead of ending the connection.
-
-mod head;
+//! Done here rather than by the WebSocket library (RFC 6455, section 5): that saves a copy, an allocation and a buffer to clear per
+//! event, and a message that is too large is stepped over instead of ending the connection.
 
 use std::{
     io,
@@ -13,16 +11,11 @@ use std::{
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_tungstenite::tungstenite::{
-    Bytes,
-    protocol::frame::{
-        CloseFrame, Frame,
-        coding::{Data, OpCode},
-    },
-};
 
-use self::head::{BINARY, CLOSE, CONTINUATION, FINAL, Head, PING, TEXT};
 use super::{connect::Stream, slow::UnderWay};
+use crate::wire::frame::{
+    self, BINARY, CLOSE, CONTINUATION, Header, Malformed, Mask, PING, PONG, Sender, TEXT,
+};
 
 /// How much is read at once, and the size of the buffer unless a message is larger. Twice and half of it were measured: no difference.
 const BUFFER: usize = 128 * 1024;
@@ -35,6 +28,9 @@ const HEAD: usize = 160;
 
 /// The largest frame that is stepped over, unless larger ones are wanted. What says that it is larger is no frame, and would swallow the stream.
 const MOST_SKIPPED: u64 = 1 << 30;
+
+/// The code that closes a connection that has served its purpose (RFC 6455, section 7.4.1).
+const NORMAL_CLOSURE: u16 = 1000;
 
 /// What came.
 #[derive(Debug)]
@@ -148,14 +144,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// The frame at this place of the buffer, as `take_usual` has it.
     #[inline]
     fn usual(&self, start: usize) -> Option<(u8, Range<usize>)> {
-        let (first, head, length) = match self.buffer.get(start..self.end)? {
-            [first, 126, a, b, ..] => (first, 4, usize::from(u16::from_be_bytes([*a, *b]))),
-            [first, length @ ..126, ..] => (first, 2, usize::from(*length)),
-            _ => return None,
-        };
-        let opcode = first ^ FINAL;
-        let payload = start + head..start + head + length;
-        if (opcode != TEXT && opcode != BINARY) || payload.end > self.end || length > self.cap {
+        let (opcode, header, length) = frame::usual(self.buffer.get(start..self.end)?)?;
+        let payload = start + header..start + header + length;
+        if payload.end > self.end || length > self.cap {
             return None;
         }
         Some((opcode, payload))
@@ -169,7 +160,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// The message that is begun and not complete, as far as is known.
     pub(super) fn under_way(&self) -> UnderWay {
         let received = &self.buffer[self.start..self.end];
-        let frame = Head::parse(received).ok().flatten();
+        let frame = Header::parse(received, Sender::Server).ok().flatten();
         let frame = frame.filter(|head| self.to_skip == 0 && head.opcode < CLOSE);
         let payload = frame.as_ref().and_then(|head| received.get(head.bytes..));
         let (before, first, is_text) = match &self.message {
@@ -183,7 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         let bytes = if self.to_skip > 0 {
             self.skipping
         } else {
-            before.saturating_add(frame.map_or(0, |head| head.length))
+            before.saturating_add(frame.map_or(0, |head| head.payload_bytes))
         };
         UnderWay::new(bytes, is_text, first.unwrap_or_default())
     }
@@ -216,7 +207,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             let head = if self.to_skip > 0 {
                 None
             } else {
-                Head::parse(received)?
+                Header::parse(received, Sender::Server)?
             };
             let Some(head) = head else {
                 ready!(self.poll_fill(cx, 0))?;
@@ -224,10 +215,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             };
             self.check(&head)?;
             let is_control = head.opcode >= CLOSE;
-            if !is_control && head.length > self.cap as u64 {
+            if !is_control && head.payload_bytes > self.cap as u64 {
                 return Poll::Ready(Ok(self.too_large(&head)));
             }
-            let length = usize::try_from(head.length).unwrap_or(usize::MAX);
+            let length = usize::try_from(head.payload_bytes).unwrap_or(usize::MAX);
             let frame = head.bytes + length;
             if received.len() < frame {
                 ready!(self.poll_fill(cx, frame))?;
@@ -256,11 +247,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     /// Whether a frame may come now, before any of it is read or stepped over.
-    fn check(&self, head: &Head) -> Result<(), SocketError> {
+    fn check(&self, head: &Header) -> Result<(), SocketError> {
         Err(SocketError::Protocol(match head.opcode {
             CONTINUATION if self.message.is_none() => "a message continues that did not begin",
             TEXT | BINARY if self.message.is_some() => "a message begins inside of another",
-            _ if head.length > MOST_SKIPPED.max(self.cap as u64) => {
+            _ if head.payload_bytes > MOST_SKIPPED.max(self.cap as u64) => {
                 "a frame says that it is larger than 1 GiB"
             }
             _ => return Ok(()),
@@ -277,13 +268,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     /// Begins to step over a frame whose payload is too large.
-    fn too_large(&mut self, head: &Head) -> Incoming<'_> {
+    fn too_large(&mut self, head: &Header) -> Incoming<'_> {
         let first = self.start + head.bytes;
         let shown = first..self.end.min(first + HEAD).max(first);
         self.start = first;
-        self.to_skip = head.length;
+        self.to_skip = head.payload_bytes;
         let before = self.message.as_ref().map_or(0, |message| message.bytes);
-        let bytes = before.saturating_add(head.length);
+        let bytes = before.saturating_add(head.payload_bytes);
         self.skipping = bytes;
         match (head.is_final, &mut self.message) {
             (true, None) => {}
@@ -307,19 +298,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     /// Takes one frame of a message that comes in several.
-    fn part(&mut self, head: &Head, payload: Range<usize>) -> Incoming<'_> {
+    fn part(&mut self, head: &Header, payload: Range<usize>) -> Incoming<'_> {
         let part = &self.buffer[payload];
         match &mut self.message {
             None => {
                 self.message = Some(Fragments {
                     is_text: head.opcode == TEXT,
                     payload: part.to_vec(),
-                    bytes: head.length,
+                    bytes: head.payload_bytes,
                     is_too_large: false,
                 });
             }
             Some(message) => {
-                message.bytes = message.bytes.saturating_add(head.length);
+                message.bytes = message.bytes.saturating_add(head.payload_bytes);
                 if message.payload.len() + part.len() > self.cap {
                     message.is_too_large = true;
                     message.payload = Vec::new();
@@ -408,8 +399,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Queues the answer to a ping; an answer more when nothing leaves helps nobody.
     fn answer(&mut self, payload: Range<usize>) {
         if self.waiting.len() < MAX_WAITING {
-            let pong = Frame::pong(Bytes::copy_from_slice(&self.buffer[payload]));
-            self.queue(pong);
+            frame::push_masked(&mut self.waiting, PONG, &self.buffer[payload], mask());
         }
     }
 
@@ -427,35 +417,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             }
             _ => "without a code".to_owned(),
         };
-        self.queue(Frame::close(None));
+        self.queue(CLOSE, b"");
         Incoming::Close(farewell)
     }
 
     /// Queues a ping.
     pub(super) fn ping(&mut self) {
         if self.waiting.len() < MAX_WAITING {
-            self.queue(Frame::ping(Bytes::new()));
+            self.queue(PING, b"");
         }
     }
 
     /// Queues a text message.
-    pub(super) fn text(&mut self, text: String) {
-        self.queue(Frame::message(text, OpCode::Data(Data::Text), true));
+    pub(super) fn text(&mut self, text: &str) {
+        self.queue(TEXT, text.as_bytes());
     }
 
     /// Queues the farewell.
     pub(super) fn close(&mut self) {
-        self.queue(Frame::close(Some(CloseFrame {
-            code: 1000.into(),
-            reason: "".into(),
-        })));
+        self.queue(CLOSE, &NORMAL_CLOSURE.to_be_bytes());
     }
 
-    fn queue(&mut self, mut frame: Frame) {
-        frame.header_mut().mask = Some(fastrand::u32(..).to_ne_bytes());
-        frame
-            .format(&mut self.waiting)
-            .expect("writing to a Vec cannot fail");
+    fn queue(&mut self, opcode: u8, payload: &[u8]) {
+        frame::push_masked(&mut self.waiting, opcode, payload, mask());
     }
 
     /// Writes what is queued. Ready when nothing waits any more.
@@ -477,6 +461,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             self.written = 0;
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+fn mask() -> Mask {
+    fastrand::u32(..).to_ne_bytes()
+}
+
+impl From<Malformed> for SocketError {
+    fn from(malformed: Malformed) -> Self {
+        Self::Protocol(match malformed {
+            Malformed::Reserved => "a frame uses an extension that was not asked for",
+            Malformed::Masking => "a frame is masked",
+            Malformed::Opcode => "a frame is of an unknown kind",
+            Malformed::Control => "a control frame is too long or in parts",
+        })
     }
 }
 

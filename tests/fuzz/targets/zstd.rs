@@ -16,7 +16,7 @@ const CAPS: [usize; 6] = [1, 200, 4095, 4096, 40_000, 300_000];
 
 const ROOM: [usize; 4] = [0, 300, 5000, 400_000];
 
-const DICTIONARY: &[u8] = include_bytes!("../../../src/source/jetstream/dictionary/v1.zdict");
+const DICTIONARY: &[u8] = include_bytes!("../../../src/wire/dictionary/v1.zdict");
 
 thread_local! {
     /// One for each cap, used again and again as in a run.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::source::jetstream::DICTIONARY;
+use crate::wire::dictionary::DICTIONARY;
 
 const CAP: usize = 100_000;
 

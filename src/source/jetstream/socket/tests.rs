@@ -6,7 +6,7 @@ use tokio::{
 };
 use tokio_tungstenite::MaybeTlsStream;
 
-use super::{head::PONG, *};
+use super::*;
 
 const CAP: usize = 200_000;
 
