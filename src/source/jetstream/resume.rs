@@ -57,8 +57,6 @@ pub(super) struct Resume {
 struct Reached {
     origin: Arc<Origin>,
     last: Point,
-    /// No larger number was read there: known while nothing was read since an earlier run.
-    counted_to: Option<u64>,
     /// It was read with another filter, so that the last event may not be met again.
     other_filter: bool,
 }
@@ -130,7 +128,6 @@ impl Resume {
         let servers = servers.take(MAX_SERVERS).map(|position| Reached {
             origin: Arc::new(position.origin.clone()),
             last: position.point,
-            counted_to: position.point.seq,
             other_filter: !same_filter,
         });
         self.servers = servers.collect();
@@ -149,9 +146,7 @@ impl Resume {
             since_us => Some(since_us),
         };
         self.unfinished_us = (trail.repeats_until_us > time_us).then_some(trail.repeats_until_us);
-        // After a crash amid repeats there is no telling whether a number is still that of its event: others know it too.
-        self.by_time = self.unfinished_us.is_some() && trail.known_since_us == 0;
-        // When they were, only the first of them says.
+        // Where others are known too, the last of them may be this one.
         let last = identity.filter(|last| trail.known.last() != Some(last));
         let known = trail.known.iter().copied().chain(last);
         self.recent = Recent::restored(known.map(|identity| (identity, time_us)), since_us);
@@ -254,7 +249,6 @@ impl Resume {
         match self.servers.first_mut() {
             Some(server) if Arc::ptr_eq(&server.origin, origin) => {
                 server.last = *point;
-                server.counted_to = None;
                 server.other_filter = false;
             }
             _ => {
@@ -263,7 +257,6 @@ impl Resume {
                 let server = Reached {
                     origin: Arc::clone(origin),
                     last: *point,
-                    counted_to: None,
                     other_filter: false,
                 };
                 self.servers.insert(0, server);
@@ -281,6 +274,7 @@ impl Resume {
             since_us: self.recent.since_us().unwrap_or(u64::MAX),
             highest_us,
             until,
+            n_beyond: 0,
         }
     }
 }

@@ -104,9 +104,6 @@ impl Resume {
         } else {
             self.seam.expected = Some(server.last);
         }
-        if let Until::Seq(_) = until {
-            self.seam.counted_to = server.counted_to;
-        }
         self.seam.repeats = Some(self.repeats(highest_us, until));
         Some(Beginning::Seq(seq))
     }

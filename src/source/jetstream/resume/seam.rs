@@ -9,6 +9,10 @@ use crate::event::{Identity, Point};
 /// Identity and account events come several times a minute whatever the filter, so that silence alone is not taken for it.
 const GAP_US: u64 = 60_000_000;
 
+/// How many new events of a later time than can be expected show that no more repeats will come. One does not: its time may be
+/// far off, or the server was down for longer than the rewind, and mixes new events with what it reads again: by some dozens.
+pub(super) const ENOUGH_BEYOND: u32 = 1000;
+
 /// What is still to be checked on the present connection.
 #[derive(Debug, Default)]
 pub(super) struct Seam {
@@ -16,8 +20,6 @@ pub(super) struct Seam {
     pub(super) expected: Option<Point>,
     /// The first event has to be this one or a later one.
     pub(super) behind: Option<Point>,
-    /// No event with a larger number was read on this server.
-    pub(super) counted_to: Option<u64>,
     /// The first event has to have this number or a later one.
     pub(super) counts_from: Option<u64>,
     /// Events of an earlier time are dropped until the first that is not.
@@ -37,13 +39,15 @@ pub(super) struct Repeats {
     pub(super) since_us: u64,
     pub(super) highest_us: u64,
     pub(super) until: Until,
+    /// New events from beyond that came since the last repeat.
+    pub(super) n_beyond: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Until {
     /// The first new event with a larger number.
     Seq(u64),
-    /// The first new event of a later time.
+    /// Enough new events of a later time in a row.
     Time(u64),
 }
 
@@ -67,24 +71,17 @@ impl Seam {
 
     /// Decides on one event.
     pub(super) fn admit(&mut self, point: &Point) -> Admission {
-        if let Some(expected) = self.expected.take() {
-            let is_same = match expected.identity {
-                Some(identity) => point.identity == Some(identity),
-                // A mere beginning: nothing is known of the event but its place.
-                None => point.time_us == expected.time_us,
-            };
-            if point.seq != expected.seq || !is_same {
-                return Admission::Renumbered;
-            }
+        if let Some(expected) = self.expected.take()
+            && !is_again(&expected, point)
+        {
+            return Admission::Renumbered;
         }
         let mut doubt = None;
         if let Some(last) = self.behind.take() {
             doubt = last.seq;
             let counts_on = match point.seq.cmp(&last.seq) {
                 Ordering::Less => false,
-                Ordering::Equal => last
-                    .identity
-                    .is_none_or(|identity| point.identity == Some(identity)),
+                Ordering::Equal => is_again(&last, point),
                 Ordering::Greater => last.time_us.saturating_sub(point.time_us) <= GAP_US,
             };
             if !counts_on {
@@ -106,12 +103,8 @@ impl Seam {
             self.not_before_us = None;
         }
         let gap = from_us.filter(|from_us| point.time_us.saturating_sub(*from_us) > GAP_US);
-        let has_moved = self.counted_to.is_some_and(|to| point.seq > Some(to));
-        let is_repeat = self.is_repeat(point);
         match gap {
-            // What was read has another number now, so that the expected event was met by chance, and others may lie before it.
-            _ if is_repeat && has_moved => Admission::Renumbered,
-            _ if is_repeat => Admission::Repeat,
+            _ if self.is_repeat(point) => Admission::Repeat,
             Some(from_us) if self.was_there => Admission::NewBehindGap(from_us),
             Some(from_us) => Admission::Doubtful(Doubt::Time(from_us)),
             None => doubt.map_or(Admission::New, |seq| {
@@ -131,20 +124,35 @@ impl Seam {
 
     /// Whether the event was there before the seam; beyond the seam none was.
     fn is_repeat(&mut self, point: &Point) -> bool {
-        let Some(repeats) = &self.repeats else {
+        let Some(repeats) = &mut self.repeats else {
             return false;
         };
         let is_repeat = point
             .identity
             .is_some_and(|identity| repeats.known.contains(&identity));
-        let is_beyond = match repeats.until {
-            Until::Seq(last) => point.seq.is_none_or(|seq| seq > last),
-            Until::Time(last_us) => point.time_us > last_us,
+        let (is_beyond, enough) = match repeats.until {
+            Until::Seq(last) => (point.seq.is_none_or(|seq| seq > last), 1),
+            Until::Time(last_us) => (point.time_us > last_us, ENOUGH_BEYOND),
         };
         // Times and numbers can go backwards: behind a known event from beyond there may be known ones yet.
-        if is_beyond && !is_repeat {
-            self.repeats = None;
+        if is_repeat {
+            repeats.n_beyond = 0;
+        } else if is_beyond {
+            repeats.n_beyond += 1;
+            if repeats.n_beyond >= enough {
+                self.repeats = None;
+            }
         }
         is_repeat
     }
+}
+
+/// Whether this is the event that was expected, under the number that it had, and the server has had it ever since.
+///
+/// A server that was killed reads again what was not on its disk, and by chance an event may get its old number, while one that never
+/// came got a smaller one. What is read again has the time of that; and where the last event has its old one, so has all before it.
+fn is_again(expected: &Point, point: &Point) -> bool {
+    // Of a mere beginning nothing is known but its place.
+    let is_same = expected.identity.is_none() || point.identity == expected.identity;
+    is_same && point.seq == expected.seq && point.time_us == expected.time_us
 }

@@ -2,12 +2,13 @@
 
 mod beginnings;
 mod gaps;
+mod killed;
 mod known;
 mod numbers;
 mod repeats;
 mod times;
 
-use super::{beginning::EVERYTHING_US, recent::REMEMBERED, *};
+use super::{beginning::EVERYTHING_US, recent::REMEMBERED, seam::ENOUGH_BEYOND, *};
 use crate::event::Identity;
 
 const REWIND: Duration = Duration::from_secs(10);

@@ -48,10 +48,37 @@ fn what_another_server_was_about_to_repeat_is_known_also_behind_a_cut() {
         event(8, Some(73), 2),
         event(3, Some(74), 3),
         event(7, Some(75), 14),
-        event(3, Some(76), 14),
     ];
+    assert_eq!(admissions(&mut resume, &behind), [Repeat, New, Repeat, New]);
+}
+
+/// A server that was down for longer than the rewind mixes new events with those that it reads again.
+#[test]
+fn what_is_read_again_after_a_long_outage_is_known() {
+    let mut resume = read(&[1, 2, 3, 4].map(|n| event(n, Some(n), n)));
+    resume.distrust_numbers();
+    resume.begin(&origin("a"));
+    let again = [(1, 1), (9, 600), (2, 600), (8, 601), (4, 602), (3, 602)];
+    let again = again.map(|(n, second)| event(n, Some(50 + n), second));
     assert_eq!(
-        admissions(&mut resume, &behind),
-        [Repeat, New, Repeat, New, New]
+        admissions(&mut resume, &again),
+        [Repeat, New, Repeat, New, Repeat, Repeat]
     );
+}
+
+#[test]
+fn enough_new_events_in_a_row_end_the_repeats() {
+    let mut resume = read(&[event(1, Some(1), 1), event(2, Some(2), 2)]);
+    resume.begin(&origin("b"));
+    let mut come = |n| resume.admit(&event(n, None, 60));
+    let enough = u64::from(ENOUGH_BEYOND);
+    for n in 10..9 + enough {
+        assert_eq!(come(n), New);
+    }
+    // A repeat shows that there may be more.
+    assert_eq!(come(1), Repeat);
+    for n in 10_000..10_000 + enough {
+        assert_eq!(come(n), New);
+    }
+    assert_eq!(come(2), New);
 }
