@@ -17,7 +17,7 @@ use super::{
     endpoint::Endpoint,
     handshake,
     probe::{LONG_AGO, Wire},
-    resume::Doubt,
+    reader::Question,
     v1::Wanted,
 };
 use crate::{event::Point, log::chain};
@@ -81,14 +81,6 @@ pub(super) struct Sight {
 pub(super) enum Found {
     Floor(Question, Option<Floor>),
     Sight(Option<Sight>),
-}
-
-/// What the first event of a connection left open.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Question {
-    pub(super) doubt: Doubt,
-    /// That event.
-    pub(super) first: Point,
 }
 
 /// The looks that are under way. Dropped, they end.

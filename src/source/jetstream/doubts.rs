@@ -5,7 +5,8 @@ use tracing::{info, warn};
 
 use super::{
     Jetstream, OnGap,
-    aside::{Floor, Found, Question},
+    aside::{Floor, Found},
+    reader::Question,
     resume::Doubt,
 };
 use crate::{event::show_time, log::STATE, source::SourceError};

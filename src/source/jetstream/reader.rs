@@ -10,17 +10,15 @@ use tracing::warn;
 use super::{
     OnGap,
     ahead::Inflation,
-    aside::Question,
     matches::Unmatched,
     resume::{Admission, Doubt, Resume},
-    session::Lost,
     slow::Stepping,
     stranger::Stranger,
 };
 use crate::{
     event::{BadEvent, Batch, LineRules, Origin, Point, micros, show_time},
     log::STATE,
-    source::{BadEventFile, Flow},
+    source::BadEventFile,
     stats::{EventClass, Stats},
 };
 
@@ -56,6 +54,34 @@ pub(super) struct Reader {
     pub(super) unmatched: Unmatched,
 }
 
+/// What the first event of a connection left open.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Question {
+    pub(super) doubt: Doubt,
+    /// That event.
+    pub(super) first: Point,
+}
+
+/// Why nothing more is read from a connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Halt {
+    #[error("the server counts its events otherwise than before")]
+    Renumbered,
+    #[error("the server no longer has what was asked for")]
+    Gap { from_us: u64, to_us: u64 },
+    #[error("a message is stepped over")]
+    Past,
+    #[error("{why}")]
+    LeftOut {
+        from_us: u64,
+        to_us: u64,
+        /// What became of it.
+        why: String,
+    },
+    #[error("the server may no longer have what was asked for")]
+    Doubtful(Question),
+}
+
 /// What one read found.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
@@ -75,13 +101,13 @@ pub(super) struct Counts {
 }
 
 impl Reader {
-    /// Reads what stands behind `start` and keeps it if it is new.
+    /// Reads what stands behind `start` and keeps it if it is new. What is returned ends the connection.
     pub(super) fn admit(
         &mut self,
         batch: &mut Batch,
         start: usize,
         counts: &mut Counts,
-    ) -> Option<Result<Flow, Lost>> {
+    ) -> Option<Halt> {
         counts.event_bytes += (batch.buffer().len() - start) as u64;
         let envelope = match batch.read(start, self.rules) {
             Ok(envelope) => envelope,
@@ -99,15 +125,15 @@ impl Reader {
         let outcome = match self.resume.admit(&envelope.point) {
             Admission::Doubtful(doubt) if self.on_gap == OnGap::Fail && !self.may_pause => {
                 self.resume.take_back();
-                Some(Err(Lost::Doubtful(question(doubt))))
+                Some(Halt::Doubtful(question(doubt)))
             }
             Admission::NewBehindGap(from_us)
                 if !self.may_pause && self.tell_gap(from_us, time_us) =>
             {
-                Some(Err(Lost::Gap {
+                Some(Halt::Gap {
                     from_us,
                     to_us: time_us,
-                }))
+                })
             }
             admission @ (Admission::New
             | Admission::MayBeRepeat
@@ -125,11 +151,11 @@ impl Reader {
                 }
                 let stepping = self.stepping.take();
                 if let Some(stepping) = &stepping
-                    && let Some(lost) = self.stepped_over(stepping, time_us, batch)
+                    && let Some(halt) = self.stepped_over(stepping, time_us, batch)
                 {
                     self.resume.take_back();
                     batch.cut(start);
-                    return Some(Err(lost));
+                    return Some(halt);
                 }
                 let class = EventClass::of(envelope.kind, envelope.operation);
                 counts.events[class.index()] += 1;
@@ -138,7 +164,7 @@ impl Reader {
                     batch.doubt();
                 }
                 let is_over = stepping.is_some_and(|stepping| stepping.by_size);
-                return is_over.then_some(Err(Lost::Past));
+                return is_over.then_some(Halt::Past);
             }
             Admission::Repeat => {
                 counts.repeats += 1;
@@ -149,7 +175,7 @@ impl Reader {
                 counts.early_us = time_us;
                 None
             }
-            Admission::Renumbered => Some(Err(Lost::Renumbered)),
+            Admission::Renumbered => Some(Halt::Renumbered),
         };
         batch.cut(start);
         outcome
@@ -167,13 +193,13 @@ impl Reader {
     }
 
     /// A message was stepped over, and this is the time of the first event after it. Says so, or that this is to end the run.
-    fn stepped_over(&self, stepping: &Stepping, to_us: u64, batch: &Batch) -> Option<Lost> {
+    fn stepped_over(&self, stepping: &Stepping, to_us: u64, batch: &Batch) -> Option<Halt> {
         let last = batch.reached().or_else(|| self.resume.last());
         let from_us = last.map_or(to_us, |last| last.time_us);
         let why = stepping.account(self.message_timeout);
         self.stats.add_gaps(1);
         if self.on_gap == OnGap::Fail {
-            return Some(Lost::LeftOut {
+            return Some(Halt::LeftOut {
                 from_us,
                 to_us,
                 why,

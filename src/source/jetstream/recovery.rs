@@ -8,7 +8,7 @@ use tracing::{debug, warn};
 
 use super::{
     Jetstream, PATIENCE, connect::ConnectError, endpoint::Endpoint, handshake::HandshakeError,
-    refusal, session::Lost, slow::UnderWay,
+    reader::Halt, refusal, session::Lost, slow::UnderWay,
 };
 use crate::{
     log::{STATE, chain},
@@ -110,7 +110,7 @@ impl Jetstream {
         metrics::count_reconnect(lost.cause());
         let endpoint = self.rotation.current().clone();
         match lost {
-            Lost::Renumbered => {
+            Lost::Halted(Halt::Renumbered) => {
                 if let Some(seq) = self.reader.resume.first_seq() {
                     let url = endpoint.to_string();
                     return Err(SourceError::NoSuchNumber { url, seq });
@@ -120,12 +120,12 @@ impl Jetstream {
                 self.was_told = true;
                 Ok(Flow::More)
             }
-            Lost::Gap { from_us, to_us } => Err(SourceError::Gap {
+            Lost::Halted(Halt::Gap { from_us, to_us }) => Err(SourceError::Gap {
                 url: endpoint.to_string(),
                 from_us,
                 to_us,
             }),
-            Lost::Doubtful(question) => {
+            Lost::Halted(Halt::Doubtful(question)) => {
                 let patience = self.settings.connect_timeout + PATIENCE;
                 self.reader.stats.set_alive_until(Instant::now() + patience);
                 self.ask(question);
@@ -133,18 +133,18 @@ impl Jetstream {
                 self.was_told = false;
                 Ok(Flow::More)
             }
-            Lost::LeftOut {
+            Lost::Halted(Halt::LeftOut {
                 from_us,
                 to_us,
                 why,
-            } => Err(SourceError::LeftOut {
+            }) => Err(SourceError::LeftOut {
                 url: endpoint.to_string(),
                 from_us,
                 to_us,
                 why,
             }),
             // The connection was good for what came after one message.
-            Lost::Past => {
+            Lost::Halted(Halt::Past) => {
                 self.was_told = false;
                 Ok(Flow::More)
             }

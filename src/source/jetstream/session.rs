@@ -17,8 +17,7 @@ use tracing::{debug, trace};
 
 use super::{
     ahead::ENOUGH,
-    aside::Question,
-    reader::{Counts, Reader},
+    reader::{Counts, Halt, Reader},
     signs::{Overdue, Signs},
     slow::UnderWay,
     socket::{Incoming, Socket, SocketError},
@@ -63,21 +62,8 @@ pub(super) enum Lost {
     },
     #[error("none of its first {STRANGE} messages is an event: {0}")]
     Strange(Stranger),
-    #[error("the server counts its events otherwise than before")]
-    Renumbered,
-    #[error("the server no longer has what was asked for")]
-    Gap { from_us: u64, to_us: u64 },
-    #[error("a message is stepped over")]
-    Past,
-    #[error("{why}")]
-    LeftOut {
-        from_us: u64,
-        to_us: u64,
-        /// What became of it.
-        why: String,
-    },
-    #[error("the server may no longer have what was asked for")]
-    Doubtful(Question),
+    #[error(transparent)]
+    Halted(#[from] Halt),
 }
 
 impl Lost {
@@ -92,10 +78,10 @@ impl Lost {
             Self::Slow { .. } => "slow",
             Self::Quiet { .. } => "quiet",
             Self::Strange(_) => "no_events",
-            Self::Renumbered => "renumbered",
-            Self::Past => "left_out",
-            Self::Gap { .. } | Self::LeftOut { .. } => "gap",
-            Self::Doubtful(_) => "doubt",
+            Self::Halted(Halt::Renumbered) => "renumbered",
+            Self::Halted(Halt::Past) => "left_out",
+            Self::Halted(Halt::Gap { .. } | Halt::LeftOut { .. }) => "gap",
+            Self::Halted(Halt::Doubtful(_)) => "doubt",
         }
     }
 }
@@ -277,8 +263,8 @@ impl Session {
             counts.messages += 1;
             match filled {
                 Ok(()) => {
-                    if let Some(outcome) = reader.admit(batch, start, counts) {
-                        return Some(outcome);
+                    if let Some(halt) = reader.admit(batch, start, counts) {
+                        return Some(Err(halt.into()));
                     }
                 }
                 Err((bad, bytes)) => reader.report(bad, bytes, batch, counts),
