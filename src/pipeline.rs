@@ -184,7 +184,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             | (Ok(_), Err(Error::Sink(SinkError::Closed))) => Ended::OutputClosed,
             (Err(error), _) | (Ok(_), Err(error)) => {
                 if let Err(unsaved) = saved
-                    && !unsaved.is_taken()
+                    && !unsaved.is_final()
                 {
                     warn!(target: STATE, error = chain(&unsaved), "the cursor could not be saved at the end: {}", chain(&unsaved));
                 }

@@ -215,7 +215,8 @@ fn on_undeliverable(text: &str) -> Result<OnUndeliverableArg, String> {
 pub struct ConnectionArgs {
     /// Give up after this many failed tries in a row; 0 for none
     ///
-    /// Without it, it is tried for ever. Only new events end a row of failed tries.
+    /// Without it, it is tried for ever. Only new events end a row of failed tries. NATS servers of outputs and cursors count too,
+    /// at the start and after they were connected.
     #[arg(
         long,
         value_name = "N",

@@ -213,7 +213,7 @@ impl<C: CursorStore> Keeper<C> {
                 self.is_failing = false;
                 info!(target: STATE, "the cursor is saved again");
             }
-            Err(error) if !self.is_failing && !error.is_taken() => {
+            Err(error) if !self.is_failing && !error.is_final() => {
                 self.is_failing = true;
                 let error = chain(error);
                 if self.saved.is_none() {
@@ -249,7 +249,7 @@ impl<C: CursorStore> Keeper<C> {
         let save = async {
             if self.saving.is_some()
                 && let Err(error) = self.outcome().await
-                && error.is_taken()
+                && error.is_final()
             {
                 return Err(error);
             }

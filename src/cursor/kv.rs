@@ -177,6 +177,27 @@ impl Held {
         self.key.put(&self.owner, self.revision, text).await
     }
 
+    /// Saves, whatever becomes of the key meanwhile, as long as it is ours.
+    async fn replace(
+        &mut self,
+        text: &[u8],
+        address: &KeyAddress,
+        create_bucket: bool,
+    ) -> Result<(), CursorError> {
+        for _ in 0..TRIES {
+            match self.put(text).await {
+                Ok(revision) => {
+                    self.revision = revision;
+                    return Ok(());
+                }
+                Err(NotPut::Replaced) => self.adopt().await?,
+                Err(NotPut::NobodyThere) => self.find_bucket(address, create_bucket).await?,
+                Err(NotPut::Failed(error)) => return Err(error.into()),
+            }
+        }
+        Err(CursorError::Overtaken(address.to_string()))
+    }
+
     /// What to go on from where somebody has replaced the value: an earlier save of our own whose answer was lost, or nobody at all,
     /// where the key was deleted.
     async fn adopt(&mut self) -> Result<(), CursorError> {
@@ -249,18 +270,12 @@ impl CursorStore for KvCursor {
         } = &self.settings;
         let held = self.held.as_mut().expect("it is held from here on");
         held.owner.drop_questions();
-        for _ in 0..TRIES {
-            match held.put(&text).await {
-                Ok(revision) => {
-                    held.revision = revision;
-                    return Ok(());
-                }
-                Err(NotPut::Replaced) => held.adopt().await?,
-                Err(NotPut::NobodyThere) => held.find_bucket(address, *create_bucket).await?,
-                Err(NotPut::Failed(error)) => return Err(error.into()),
-            }
+        let connection = held.key.connection.clone();
+        tokio::select! {
+            biased;
+            error = connection.abandoned() => Err(error.into()),
+            saved = held.replace(&text, address, *create_bucket) => saved,
         }
-        Err(CursorError::Overtaken(address.to_string()))
     }
 }
 

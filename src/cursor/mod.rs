@@ -229,6 +229,15 @@ impl CursorError {
         }
     }
 
+    /// Whether it is of no use to try again.
+    pub(crate) fn is_final(&self) -> bool {
+        match self {
+            #[cfg(feature = "nats")]
+            Self::Nats(crate::nats::NatsError::Unreachable { .. }) => true,
+            _ => self.is_taken(),
+        }
+    }
+
     /// Whether something that is no file is in the way.
     pub(crate) fn is_irregular(&self) -> bool {
         matches!(self, Self::Io { source, .. } if regular::is_refusal(source))

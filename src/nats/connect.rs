@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_nats::{
-    Client, ConnectError, ConnectErrorKind, Event, ServerError,
+    Client, ClientError, ConnectError, ConnectErrorKind, Event, ServerError,
     jetstream::{Context, context::ContextBuilder},
 };
 use rustls::Error as TlsError;
@@ -27,6 +27,11 @@ use crate::{
 /// The longest wait between two tries to get a lost connection back.
 const RECONNECT: Duration = Duration::from_secs(1);
 
+/// The longest wait before the second of these tries, and where they are counted: then as long as at the start, so that a server has
+/// the time to start anew.
+const FIRST: Duration = Duration::from_millis(40);
+const FIRST_COUNTED: Duration = Duration::from_millis(250);
+
 /// How often it is said that a connection is still lost.
 const REMIND: Duration = Duration::from_secs(30);
 
@@ -37,13 +42,16 @@ pub struct Status {
     pub losses: u64,
     /// Whether it is open.
     pub is_connected: bool,
+    /// How many tries in a row failed to get it back, and why the last one did.
+    pub failed: Option<(u32, String)>,
     /// What the server said about something that this user may not do, and how often it said so.
     pub forbidden: Option<(u64, String)>,
 }
 
 /// An open connection. A clone is the same connection.
 ///
-/// Lost, it gets itself back, for ever; each loss and each return is told. What is sent meanwhile waits.
+/// Lost, it gets itself back; each loss and each return is told. What is sent meanwhile waits. It tries for ever: with
+/// [`NatsSettings::max_retries`] those who wait for it are told when that is enough.
 #[derive(Debug, Clone)]
 pub struct Connection {
     client: Client,
@@ -56,6 +64,7 @@ pub struct Connection {
     pub(super) api: Arc<str>,
     /// That is not where servers have it by themselves.
     pub(super) has_own_api: bool,
+    max_retries: Option<u32>,
 }
 
 /// Why the login could not be put together for the last try, if it could not.
@@ -73,7 +82,7 @@ impl Connection {
         let client = loop {
             let options = options(settings, &refusal)
                 .await?
-                .reconnect_delay_callback(reconnect_wait)
+                .reconnect_delay_callback(reconnect_waits(settings))
                 .event_callback(telling(settings, Arc::clone(&status), Arc::clone(&refusal)));
             let error = match options.connect(&settings.servers).await {
                 Ok(client) => break client,
@@ -122,6 +131,7 @@ impl Connection {
             servers: settings.shown().into(),
             inbox: settings.inbox_prefix.as_deref().unwrap_or("_INBOX").into(),
             has_own_api: settings.js_api_prefix.is_some() || settings.js_domain.is_some(),
+            max_retries: settings.max_retries,
             api: api.into(),
         })
     }
@@ -144,6 +154,63 @@ impl Connection {
     /// The servers, for messages.
     pub fn servers(&self) -> &str {
         &self.servers
+    }
+
+    /// Waits until the connection is open, unless it is lost for good: more tries in a row failed than are allowed.
+    ///
+    /// Cancel safety: dropped at any time.
+    pub async fn restored(&self) -> Result<(), NatsError> {
+        let mut status = self.status.clone();
+        let settled = status.wait_for(|status| status.is_connected || self.is_enough(status));
+        match settled.await {
+            Ok(status) => self.lost_for_good(&status).map_or(Ok(()), Err),
+            Err(closed) => Err(NatsError::Client {
+                action: format!("use the connection to {}", self.servers),
+                source: closed.into(),
+            }),
+        }
+    }
+
+    /// Resolves when the connection is lost for good, for those who wait for something else.
+    ///
+    /// Cancel safety: dropped at any time.
+    pub(crate) async fn abandoned(&self) -> NatsError {
+        let mut status = self.status.clone();
+        if let Ok(status) = status.wait_for(|status| self.is_enough(status)).await
+            && let Some(error) = self.lost_for_good(&status)
+        {
+            return error;
+        }
+        std::future::pending().await
+    }
+
+    /// That the connection is lost for good, if it is.
+    pub(crate) fn lost_for_good(&self, status: &Status) -> Option<NatsError> {
+        let (tries, why) = status.failed.as_ref().filter(|_| self.is_enough(status))?;
+        Some(self.unreachable(*tries, why.clone().into()))
+    }
+
+    fn is_enough(&self, status: &Status) -> bool {
+        let failed = status.failed.as_ref().map_or(0, |(tries, _)| *tries);
+        !status.is_connected && self.is_over(failed)
+    }
+
+    /// Whether so many failed tries in a row are more than are allowed.
+    pub(crate) fn is_over(&self, tries: u32) -> bool {
+        self.max_retries.is_some_and(|most| tries > most)
+    }
+
+    /// It was tried as often as allowed.
+    pub(crate) fn unreachable(
+        &self,
+        tries: u32,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    ) -> NatsError {
+        NatsError::Unreachable {
+            servers: self.servers.to_string(),
+            tries,
+            source,
+        }
     }
 
     /// What the connection is like, and when that changes.
@@ -170,14 +237,25 @@ fn telling(
     }
 }
 
+/// The waits before each try of a server.
+fn reconnect_waits(settings: &NatsSettings) -> impl Fn(usize) -> Duration + Send + Sync + 'static {
+    let first = if settings.max_retries.is_some() {
+        FIRST_COUNTED
+    } else {
+        FIRST
+    };
+    let most = settings.max_backoff.min(RECONNECT);
+    move |tries| reconnect_wait(tries, first, most)
+}
+
 /// With full jitter, so that many clients do not come back at once.
-fn reconnect_wait(tries: usize) -> Duration {
-    if tries <= 1 {
+fn reconnect_wait(tries: usize, first: Duration, most: Duration) -> Duration {
+    let Some(doublings) = tries.checked_sub(2) else {
         return Duration::ZERO;
-    }
-    let doublings = u32::try_from(tries).unwrap_or(u32::MAX).min(16);
-    let limit = Duration::from_millis(10).saturating_mul(2_u32.saturating_pow(doublings));
-    limit.min(RECONNECT).mul_f64(0.25 + 0.75 * fastrand::f64())
+    };
+    let doublings = u32::try_from(doublings).unwrap_or(u32::MAX).min(16);
+    let limit = first.saturating_mul(2_u32.saturating_pow(doublings));
+    limit.min(most).mul_f64(0.25 + 0.75 * fastrand::f64())
 }
 
 /// When the connection was lost, and when that was said last.
@@ -228,7 +306,10 @@ fn note(event: &Event, status: &watch::Sender<Status>, servers: &str, lost: &Mut
                 let seconds = since.elapsed().as_secs_f64();
                 info!(target: STATE, servers, seconds, "connected to {servers} again after {seconds:.1} s");
             }
-            status.send_modify(|status| status.is_connected = true);
+            status.send_modify(|status| {
+                status.is_connected = true;
+                status.failed = None;
+            });
         }
         Event::Disconnected => {
             let now = Instant::now();
@@ -246,15 +327,22 @@ fn note(event: &Event, status: &watch::Sender<Status>, servers: &str, lost: &Mut
             });
         }
         Event::ClientError(error) if lost.since.is_some() => {
-            let error = error.to_string();
+            let error = match error {
+                ClientError::Other(why) => why.clone(),
+                other => other.to_string(),
+            };
             let refused = lost.refused(&error);
             let is_new = refused.is_some() && refused != lost.said_refusal;
             let is_time = lost.said.is_none_or(|said| said.elapsed() >= REMIND);
+            let error = printable(refused.as_ref().unwrap_or(&error));
+            status.send_modify(|status| {
+                let tries = status.failed.as_ref().map_or(0, |(tries, _)| *tries);
+                status.failed = Some((tries.saturating_add(1), error.clone()));
+            });
             if is_time || is_new {
                 lost.said = Some(Instant::now());
                 lost.was_said = true;
-                lost.said_refusal.clone_from(&refused);
-                let error = printable(&refused.unwrap_or(error));
+                lost.said_refusal = refused;
                 warn!(target: STATE, servers, error, "still no connection to {servers}: {error}; trying again");
             }
         }
@@ -372,11 +460,50 @@ mod tests {
 
     #[test]
     fn waits_between_tries_grow_to_a_second() {
-        assert_eq!(reconnect_wait(1), Duration::ZERO);
+        assert_eq!(reconnect_wait(1, FIRST, RECONNECT), Duration::ZERO);
         for tries in [2, 5, 10, 1000, usize::MAX] {
-            let waits = (0..100).map(|_| reconnect_wait(tries));
+            let waits = (0..100).map(|_| reconnect_wait(tries, FIRST, RECONNECT));
             assert!(waits.max().unwrap() <= RECONNECT, "{tries}");
         }
-        assert!((0..100).any(|_| reconnect_wait(100) > RECONNECT / 2));
+        assert!((0..100).any(|_| reconnect_wait(100, FIRST, RECONNECT) > RECONNECT / 2));
+        assert!((0..100).all(|_| reconnect_wait(2, FIRST, RECONNECT) <= FIRST));
+    }
+
+    #[test]
+    fn waits_are_longer_where_tries_are_counted_and_within_the_maximum() {
+        let waits = |max_retries, max_backoff| {
+            let settings = NatsSettings {
+                max_retries,
+                max_backoff,
+                ..NatsSettings::default()
+            };
+            let waits = reconnect_waits(&settings);
+            let most = (0..100).map(|_| waits(2)).max();
+            (most.unwrap(), waits(100))
+        };
+        let long = Duration::from_secs(30);
+        assert!(waits(None, long).0 <= FIRST);
+        assert!(waits(Some(3), long).0 > FIRST);
+        let short = Duration::from_millis(5);
+        let (second, later) = waits(Some(3), short);
+        assert!(second <= short && later <= short);
+    }
+
+    #[test]
+    fn failed_tries_are_counted_until_the_connection_is_back() {
+        let (status, watched) = watch::channel(Status::default());
+        let lost = Mutex::new(Lost::default());
+        let failed = || Event::ClientError(ClientError::Other("no\x1b way".to_owned()));
+        note(&failed(), &status, "a server", &lost);
+        assert_eq!(watched.borrow().failed, None, "it is not lost");
+        note(&Event::Disconnected, &status, "a server", &lost);
+        for tries in 1..4 {
+            note(&failed(), &status, "a server", &lost);
+            let shown = watched.borrow().failed.clone().unwrap();
+            assert_eq!(shown.0, tries);
+            assert!(!shown.1.contains('\x1b'), "{shown:?}");
+        }
+        note(&Event::Connected, &status, "a server", &lost);
+        assert_eq!(watched.borrow().failed, None);
     }
 }

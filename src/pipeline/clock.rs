@@ -103,7 +103,7 @@ impl SaveClock {
         self.is_overdue = true;
     }
 
-    /// Takes what has become of a save. Fails only when another process has the cursor now; what may pass is tried again.
+    /// Takes what has become of a save. Fails only when it is of no use to try again, as when another process has the cursor now.
     pub(super) fn note<C: CursorStore>(
         &mut self,
         saved: Result<u64, CursorError>,
@@ -124,7 +124,7 @@ impl SaveClock {
     }
 }
 
-/// Saves the place of the first event, and tries again until it is saved. Fails only when another process has the cursor now.
+/// Saves the place of the first event, and tries again until it is saved. Fails only when that is of no use.
 ///
 /// Cancel safety: dropped and asked again at any time.
 pub(super) async fn save_beginning<C: CursorStore>(
@@ -157,8 +157,8 @@ fn begin_save<C: CursorStore>(keeper: &mut Keeper<C>, ledger: &Ledger, stats: &S
     is_saved
 }
 
-/// Counts a save, and notes which files it counts as complete. Returns whether it was made. Fails only when another process has the
-/// cursor now.
+/// Counts a save, and notes which files it counts as complete. Returns whether it was made. Fails only when it is of no use to
+/// try again.
 pub(super) fn note_save<C: CursorStore>(
     saved: Result<u64, CursorError>,
     keeper: &Keeper<C>,
@@ -172,7 +172,7 @@ pub(super) fn note_save<C: CursorStore>(
             ledger.note_saved(keeper.saved_files());
             Ok(true)
         }
-        Err(error) if error.is_taken() => Err(error),
+        Err(error) if error.is_final() => Err(error),
         Err(_) => Ok(false),
     }
 }

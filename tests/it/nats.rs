@@ -5,6 +5,7 @@ mod connection;
 mod copies;
 mod cursor;
 mod cursor_command;
+mod given_up;
 mod hostile;
 mod login;
 mod queue;

@@ -270,6 +270,9 @@ impl Writer {
 
     fn note_status(&mut self) -> Result<(), SinkError> {
         let status = self.status.borrow_and_update().clone();
+        if let Some(error) = self.connection.lost_for_good(&status) {
+            return Err(error.into());
+        }
         if status.losses != self.losses {
             self.losses = status.losses;
             self.chain.lose();
@@ -290,14 +293,7 @@ impl Writer {
 
     /// Looks where the stream ends, and goes on from there.
     async fn look(&mut self) -> Result<(), SinkError> {
-        let is_over = self
-            .status
-            .wait_for(|status| status.is_connected)
-            .await
-            .is_err();
-        if is_over {
-            return Err(self.connection_gone());
-        }
+        self.connection.restored().await?;
         self.note_status()?;
         if self.backoff.tries() > 0 {
             sleep(self.backoff.next_wait()).await;
@@ -307,7 +303,11 @@ impl Writer {
         let (info, tail) = match self.read_tail().await {
             Ok(found) => found,
             Err(SinkError::Nats(error)) if may_pass(&error) => {
-                if self.backoff.tries().is_multiple_of(SAID_EVERY) {
+                let tries = self.backoff.tries();
+                if self.connection.is_over(tries) {
+                    return Err(self.connection.unreachable(tries, error.into()).into());
+                }
+                if tries.is_multiple_of(SAID_EVERY) {
                     let error = chain(&error);
                     warn!(target: STATE, error, "cannot see where the stream '{}' ends: {error}; trying again", printable(&self.stream));
                 }

@@ -44,15 +44,8 @@ impl NatsSource {
             let opened = alive_while(&stats, opening).await?;
             self.connection.insert(opened).clone()
         };
-        let mut status = connection.status();
-        let connected = async { status.wait_for(|status| status.is_connected).await.is_ok() };
         // Its tries and their failures are told by the connection itself.
-        if !alive_while(&stats, connected).await {
-            return Err(SourceError::Other(
-                format!("the connection to {} is closed", self.host),
-                None,
-            ));
-        }
+        alive_while(&stats, connection.restored()).await?;
         let limit = self.settings.connection.request_timeout * 2;
         stats.set_alive_until(Instant::now() + limit + PATIENCE);
         match self.look(&connection).await {
@@ -230,13 +223,19 @@ impl NatsSource {
             }
             lost => lost,
         };
+        let was_heard = session.as_ref().is_some_and(Session::was_heard);
         self.acks = session.and_then(Session::into_acks);
+        let why = printable(&lost.to_string());
+        if was_heard {
+            self.backoff.reset();
+        }
         if !self.brought {
             let due = Instant::now() + self.backoff.next_wait();
+            self.give_up(&why)?;
             self.next_try = Some(due);
             self.reader.stats.set_alive_until(due + PATIENCE);
         }
-        let (stream, why) = (&self.host, printable(&lost.to_string()));
+        let stream = &self.host;
         if idle.is_some_and(|idle| idle >= IDLE) {
             debug!(stream, why, "another consumer after a pause");
         } else if let Some(left_out) = self.pace.allow() {

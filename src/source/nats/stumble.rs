@@ -62,7 +62,7 @@ impl NatsSource {
             self.backoff.reset();
         } else if !self.brought {
             let wait = self.backoff.next_wait();
-            self.give_up_after(self.backoff.tries())?;
+            self.give_up("the connection was lost each time before anything came")?;
             let due = Instant::now() + wait;
             self.next_try = Some(due);
             self.reader.stats.set_alive_until(due + PATIENCE);
@@ -73,7 +73,9 @@ impl NatsSource {
         Ok(())
     }
 
-    fn give_up_after(&self, tries: u32) -> Result<(), SourceError> {
+    /// The end, where more tries in a row brought nothing than are allowed.
+    pub(super) fn give_up(&self, why: &str) -> Result<(), SourceError> {
+        let tries = self.backoff.tries();
         let max_retries = self.settings.connection.max_retries;
         if max_retries.is_none_or(|most| tries <= most) {
             return Ok(());
@@ -81,7 +83,7 @@ impl NatsSource {
         Err(SourceError::Unreachable {
             url: self.host.clone(),
             tries,
-            source: "the connection was lost each time before anything came".into(),
+            source: why.into(),
         })
     }
 

@@ -111,7 +111,7 @@ fn too_many_messages_at_once_are_sent_again() {
 }
 
 /// The number that an event had where it came from.
-fn number(line: &str) -> u64 {
+pub(super) fn number(line: &str) -> u64 {
     let event: serde_json::Value = serde_json::from_str(line).unwrap();
     event["cursor"].as_u64().unwrap()
 }
