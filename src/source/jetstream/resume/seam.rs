@@ -81,7 +81,7 @@ impl Seam {
             doubt = last.seq;
             let counts_on = match point.seq.cmp(&last.seq) {
                 Ordering::Less => false,
-                Ordering::Equal => is_again(&last, point),
+                Ordering::Equal => last.identity.is_none() || is_again(&last, point),
                 Ordering::Greater => last.time_us.saturating_sub(point.time_us) <= GAP_US,
             };
             if !counts_on {

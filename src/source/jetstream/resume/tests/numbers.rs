@@ -173,3 +173,17 @@ fn after_a_crash_amid_repeats_the_others_are_awaited() {
         [Repeat, Repeat, MayBeRepeat, Repeat, New]
     );
 }
+
+#[test]
+fn after_a_message_that_is_left_out_any_event_may_come() {
+    for (seq, second) in [(11, 1), (11, 900), (12, 2)] {
+        let mut resume = read(&[event(1, Some(7), 1), event(2, Some(9), 2)]);
+        let past = Past {
+            point: None,
+            steps: 1,
+        };
+        let begins = resume.begin_past(&origin("a"), past);
+        assert_eq!(begins, Beginning::Seq(11));
+        assert_eq!(resume.admit(&event(5, Some(seq), second)), New, "{seq}");
+    }
+}
