@@ -6,10 +6,7 @@ use std::{
     path::Path,
 };
 
-use super::{
-    report::is_unfinished,
-    tally::{Lines, Repeats, Tally},
-};
+use super::tally::{Lines, Repeats, Tally};
 use crate::frames::{Form, Frames};
 
 /// How a file is.
@@ -190,4 +187,9 @@ fn read_full(reader: &mut impl Read, out: &mut [u8]) -> io::Result<usize> {
 /// Whether the disk refused, rather than what is on it made no sense.
 fn is_of_the_disk(error: &io::Error) -> bool {
     error.raw_os_error().is_some() || error.kind() == io::ErrorKind::Unsupported
+}
+
+/// Whether a file says in its name that it is unfinished.
+pub(super) fn is_unfinished(path: &Path) -> bool {
+    path.extension().is_some_and(|suffix| suffix == "partial")
 }

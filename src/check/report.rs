@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     CheckError,
-    examine::{Found, State},
+    examine::{Found, State, is_unfinished},
 };
 use crate::{event::show_time, frames::Form};
 
@@ -191,11 +191,6 @@ fn contents(events: u64, messages: u64) -> Vec<String> {
     let messages =
         (messages > 0).then(|| counted(messages, ["message of NATS", "messages of NATS"]));
     events.into_iter().chain(messages).collect()
-}
-
-/// Whether it says so in its name.
-pub(super) fn is_unfinished(path: &Path) -> bool {
-    path.extension().is_some_and(|suffix| suffix == "partial")
 }
 
 /// `1 event`, `1,240 events`.

@@ -17,7 +17,10 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{NatsError, NatsSettings, options::options};
+use super::{
+    NatsError, NatsSettings,
+    options::{Refusal, options},
+};
 use crate::{
     backoff::Backoff,
     log::{STATE, chain, printable},
@@ -66,9 +69,6 @@ pub struct Connection {
     pub(super) has_own_api: bool,
     max_retries: Option<u32>,
 }
-
-/// Why the login could not be put together for the last try, if it could not.
-pub(super) type Refusal = Arc<Mutex<Option<String>>>;
 
 impl Connection {
     /// Connects, and tries again where that may help.

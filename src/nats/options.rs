@@ -2,13 +2,16 @@
 
 use std::{
     path::Path,
-    sync::{Arc, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use async_nats::ConnectOptions;
 
-use super::{NatsError, NatsSettings, connect::Refusal, login};
+use super::{NatsError, NatsSettings, login};
+
+/// Why the login could not be put together for the last try, if it could not.
+pub(super) type Refusal = Arc<Mutex<Option<String>>>;
 
 /// How often a server is asked whether it is there; after two questions without an answer the connection counts as lost.
 const PING: Duration = Duration::from_secs(10);

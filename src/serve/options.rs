@@ -2,13 +2,16 @@
 //!
 //! Protocol reference, sections 1.1 and 1.8. Limits, defaults and errors are those of servers; the words are our own.
 
+mod error;
+
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use url::form_urlencoded;
 
+pub(super) use self::error::OptionsError;
 use super::{line::present, names::NameList};
 use crate::{
-    event::{CollectionPattern, Did, NameError},
+    event::{CollectionPattern, Did},
     filter::Filter,
 };
 
@@ -45,21 +48,6 @@ pub(super) struct Query {
     pub(super) cursor: Cursor,
     pub(super) compress: bool,
     pub(super) require_hello: bool,
-}
-
-/// Why a query or a message is refused.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum OptionsError {
-    #[error("the query is not well encoded: a % needs two hexadecimal digits")]
-    Encoding,
-    #[error("{0}")]
-    Name(#[from] NameError),
-    #[error("{0} are too many: at most {1} values")]
-    TooMany(&'static str, usize),
-    #[error("cursor is not a number: write what an event's cursor or time_us says")]
-    Cursor,
-    #[error("cursor is negative")]
-    NegativeCursor,
 }
 
 impl Options {

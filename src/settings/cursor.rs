@@ -1,6 +1,9 @@
 //! What to do with a cursor, from what was typed.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 #[cfg(feature = "nats")]
 use super::nats;
@@ -12,12 +15,23 @@ use super::{
 };
 #[cfg(not(feature = "nats"))]
 use crate::address::without_secrets;
+#[cfg(feature = "nats")]
+use crate::cursor::KvCursorSettings;
 use crate::{
     cli::{CursorAtArgs, CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
     cursor_at::CursorAt,
     event::{Origin, Start},
     source::jetstream::Endpoint,
 };
+
+/// Where the cursor is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Cursor {
+    Nowhere,
+    File(PathBuf),
+    #[cfg(feature = "nats")]
+    Kv(Box<KvCursorSettings>),
+}
 
 /// All that `rocketman cursor` needs to begin.
 #[derive(Debug)]

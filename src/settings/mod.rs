@@ -18,13 +18,15 @@ mod serve;
 mod source;
 #[cfg(feature = "nats")]
 mod stream;
+#[cfg(feature = "nats")]
+mod stream_roles;
 mod suffix;
 mod tail;
 
 use std::path::{Path, PathBuf};
 
 pub(crate) use self::{
-    cursor::{CursorSettings, Target},
+    cursor::{Cursor, CursorSettings, Target},
     environment::Environment,
     error::SettingsError,
     output::Output,
@@ -32,7 +34,7 @@ pub(crate) use self::{
     roles::{STDOUT, refuse_address},
     serve::{ServeSettings, Served},
     source::SourceSettings,
-    tail::{Cursor, MetricsSettings, TailSettings},
+    tail::{MetricsSettings, TailSettings},
 };
 
 /// Where a service manager has made a folder for the state of a service, a relative path lies in that folder (systemd.exec, `StateDirectory=`).

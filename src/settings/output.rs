@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use super::{SettingsError, exec, executable, files};
+use super::{SettingsError, exec, executable, files, roles::is_stream};
 use crate::{
     cli::{ExecArgs, FileArgs, OutputArgs},
     event::LineRules,
@@ -48,14 +48,6 @@ impl Output {
         *recall = rewind.max(*recall);
         self
     }
-}
-
-/// Whether an output is a stream of NATS; a path would hardly begin like that.
-pub(super) fn is_stream(output: &Path) -> bool {
-    let text = output.to_str().unwrap_or_default();
-    ["nats:", "nats+", "tls://", "ws://", "wss://"]
-        .iter()
-        .any(|start| text.starts_with(start))
 }
 
 /// Takes the address of a stream of NATS away, where the output is one.

@@ -1,10 +1,8 @@
-//! Files and streams of one command line that something is written to: none has two roles, for one would overwrite the other.
+//! Files of one command line that something is written to: none has two roles, since one would overwrite the other.
 
 use std::path::{Path, PathBuf};
 
-#[cfg(feature = "nats")]
-use super::{Cursor, Output, SourceSettings};
-use super::{Environment, SettingsError, in_state_directory, output::is_stream};
+use super::{Environment, SettingsError, in_state_directory};
 #[cfg(feature = "nats")]
 use crate::cli::NatsArgs;
 use crate::{
@@ -131,6 +129,14 @@ fn add_credentials(args: &NatsArgs, roles: &mut Vec<Role>) {
     }
 }
 
+/// Whether an output is a stream of NATS; a path would hardly begin like that.
+pub(super) fn is_stream(output: &Path) -> bool {
+    let text = output.to_str().unwrap_or_default();
+    ["nats:", "nats+", "tls://", "ws://", "wss://"]
+        .iter()
+        .any(|start| text.starts_with(start))
+}
+
 /// The one file of `--output`, if it is one. The names of a pattern are looked at when they are made.
 fn fixed_output(args: &TailArgs) -> Option<PathBuf> {
     let FileArgs {
@@ -179,48 +185,6 @@ fn check(roles: &[Role]) -> Result<(), SettingsError> {
             return Err(SettingsError::SameFile {
                 path: role.path.clone(),
                 roles: [other.what, role.what],
-            });
-        }
-    }
-    Ok(())
-}
-
-/// Refuses a stream in two roles: what was written to the one that is read would come back for ever, and a bucket is a stream too.
-#[cfg(feature = "nats")]
-pub(super) fn of_streams(
-    source: &SourceSettings,
-    output: &Output,
-    cursor: &Cursor,
-) -> Result<(), SettingsError> {
-    let source = match source {
-        SourceSettings::Nats(settings) => Some(("SOURCE", &settings.connection, &settings.stream)),
-        SourceSettings::Jetstream(_) | SourceSettings::Demo(..) => None,
-    };
-    let output = match output {
-        Output::Nats(settings) => Some(("--output", &settings.nats, &settings.stream)),
-        Output::Stdout { .. } | Output::File(_) | Output::Exec { .. } => None,
-    };
-    let bucket = match cursor {
-        Cursor::Kv(settings) => Some((settings, format!("KV_{}", settings.address.bucket))),
-        Cursor::Nowhere | Cursor::File(_) => None,
-    };
-    let cursor = bucket
-        .as_ref()
-        .map(|(settings, stream)| ("--cursor-kv", &settings.nats, stream));
-    for (one, other) in [(source, output), (source, cursor), (output, cursor)] {
-        let (Some((one, at, stream)), Some((other, other_at, other_stream))) = (one, other) else {
-            continue;
-        };
-        let is_same_account = at.login == other_at.login
-            && at.js_domain == other_at.js_domain
-            && at
-                .servers
-                .iter()
-                .any(|server| other_at.servers.contains(server));
-        if is_same_account && stream == other_stream {
-            return Err(SettingsError::SameStream {
-                stream: stream.clone(),
-                roles: [one, other],
             });
         }
     }

@@ -2,27 +2,24 @@
 
 use std::{
     net::SocketAddr,
-    path::PathBuf,
     time::{Duration, SystemTime},
 };
 
 use super::{
-    Environment, Output, SettingsError, SourceSettings,
+    Cursor, Environment, Output, SettingsError, SourceSettings,
     beginning::{beginning, end},
     filter::{Wanted, or_variable},
     in_state_directory,
-    output::is_stream,
     reading::Reading,
-    roles,
+    roles::{self, is_stream},
     serve::allowed_hosts,
 };
 #[cfg(feature = "nats")]
 use super::{
     nats::{self, Nats},
     stream::carried_subjects,
+    stream_roles,
 };
-#[cfg(feature = "nats")]
-use crate::cursor::KvCursorSettings;
 use crate::{
     cli::{FateArgs, OperationArgs, PositionArgs, StopArgs, TailArgs},
     event::{Start, show_time},
@@ -30,15 +27,6 @@ use crate::{
     pipeline::PipelineSettings,
     serve::HostPattern,
 };
-
-/// Where the cursor is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Cursor {
-    Nowhere,
-    File(PathBuf),
-    #[cfg(feature = "nats")]
-    Kv(Box<KvCursorSettings>),
-}
 
 /// Where the metrics page is, and which hosts it answers there.
 #[derive(Debug)]
@@ -152,7 +140,7 @@ impl TailSettings {
         let source =
             SourceSettings::resolve(&sources, reading, stream, connection, wanted, environment)?;
         #[cfg(feature = "nats")]
-        roles::of_streams(&source, &output, &kept)?;
+        stream_roles::check(&source, &output, &kept)?;
         let from = from(start, &kept, output.is_stream());
         let introduction =
             introduction(&source.describe(), &filter, hides_kinds, &from) + output.remark();

@@ -4,7 +4,7 @@
 //! Each is bounded in time and in what it reads, and nothing waits for one but a run that is to end
 //! at a gap.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use tokio::{
     task::JoinSet,
@@ -16,6 +16,7 @@ use super::{
     connect::{ConnectError, Connector},
     endpoint::Endpoint,
     handshake,
+    matches::Sight,
     probe::{LONG_AGO, Wire},
     reader::Question,
     v1::Wanted,
@@ -67,13 +68,6 @@ impl Floor {
             spacing: numbers.map_or(1, |numbers| numbers.div_ceil(steps).max(1)),
         }
     }
-}
-
-/// What a server sends.
-#[derive(Debug, Default)]
-pub(super) struct Sight {
-    pub(super) events: usize,
-    pub(super) collections: BTreeSet<String>,
 }
 
 /// What a look was for, and what it found; `None` where there was no answer.

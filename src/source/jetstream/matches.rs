@@ -2,12 +2,12 @@
 //!
 //! Looked into once a run, after live events have come for a while without one of them.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::{Jetstream, aside::Sight};
+use super::Jetstream;
 use crate::{
     event::{Batch, CollectionPattern},
     log::STATE,
@@ -23,6 +23,13 @@ pub(super) struct Unmatched {
     after: Duration,
     live_since: Option<Instant>,
     is_over: bool,
+}
+
+/// What a server sends.
+#[derive(Debug, Default)]
+pub(super) struct Sight {
+    pub(super) events: usize,
+    pub(super) collections: BTreeSet<String>,
 }
 
 impl Unmatched {

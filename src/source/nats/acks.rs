@@ -10,8 +10,11 @@ use std::{
 use async_nats::Subject;
 use bytes::Bytes;
 
-use super::undeliverable::{Refused, Remedy};
-use crate::{event::Point, nats::Connection};
+use crate::{
+    event::Point,
+    nats::Connection,
+    sink::{DeadLetter, DeadLetterFile, SinkError},
+};
 
 /// What a server is told of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +40,46 @@ impl Word {
             Self::Later(wait) => format!("-NAK {{\"delay\":{}}}", wait.as_nanos()).into(),
             Self::Useless => Bytes::from_static(b"+TERM"),
         }
+    }
+}
+
+/// What is to be done with a message that was refused.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) reply: Subject,
+    pub(super) remedy: Remedy,
+}
+
+/// How a message that was refused is disposed of.
+#[derive(Debug)]
+pub(super) enum Remedy {
+    /// The server is told this.
+    Tell(Word),
+    /// It is kept in a file, and then acknowledged.
+    Keep(Letter),
+}
+
+/// A message on its way into a file of dead letters.
+#[derive(Debug)]
+pub(super) struct Letter {
+    pub(super) file: DeadLetterFile,
+    /// The message in its envelope.
+    pub(super) event: Vec<u8>,
+    pub(super) error: String,
+    pub(super) tries: u32,
+}
+
+impl Letter {
+    /// Writes it to the disk.
+    pub(super) async fn send(&self) -> Result<(), SinkError> {
+        let letter = DeadLetter {
+            event: &self.event,
+            error: &self.error,
+            status: None,
+            stderr: None,
+            tries: self.tries,
+        };
+        self.file.append(letter).await
     }
 }
 

@@ -8,11 +8,11 @@ use tracing::warn;
 
 use super::{
     Enveloping,
-    acks::Word,
+    acks::{Remedy, Word},
     delivery::{Delivery, deliveries},
     line::Message,
     track::{Gap, Track},
-    undeliverable::{Policy, Remedy},
+    undeliverable::Policy,
 };
 use crate::{
     event::{BadEvent, Batch, Envelope, LineRules, Origin, Span, show_time},

@@ -12,12 +12,11 @@ use tokio::{
 };
 
 use super::{
-    acks::{self, Acks, Word},
+    acks::{self, Acks, Refused, Remedy, Word},
     consumer::{Consumer, Numbers, Wanted, state_of},
     inbox::{Drained, Held, Inbox, Lost, too_young},
     reader::{Counts, Reader},
     track::{From, Gap, Track},
-    undeliverable::{Refused, Remedy},
     window::{Room, Share, Window},
 };
 use crate::{

@@ -5,13 +5,12 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use async_nats::Subject;
 use tracing::warn;
 
-use super::acks::Word;
+use super::acks::{Letter, Remedy, Word};
 use crate::{
     log::STATE,
-    sink::{DeadLetter, DeadLetterFile},
+    sink::DeadLetterFile,
     stats::{Stats, Undelivered},
 };
 
@@ -36,46 +35,6 @@ pub enum OnUndeliverable {
     Skip,
     /// It is kept in this file, and then acknowledged.
     DeadLetter(DeadLetterFile),
-}
-
-/// What is to be done with a message that was refused.
-#[derive(Debug)]
-pub(super) struct Refused {
-    pub(super) reply: Subject,
-    pub(super) remedy: Remedy,
-}
-
-/// How a message that was refused is disposed of.
-#[derive(Debug)]
-pub(super) enum Remedy {
-    /// The server is told this.
-    Tell(Word),
-    /// It is kept in a file, and then acknowledged.
-    Keep(Letter),
-}
-
-/// A message on its way into a file of dead letters.
-#[derive(Debug)]
-pub(super) struct Letter {
-    pub(super) file: DeadLetterFile,
-    /// The message in its envelope.
-    pub(super) event: Vec<u8>,
-    pub(super) error: String,
-    pub(super) tries: u32,
-}
-
-impl Letter {
-    /// Writes it to the disk.
-    pub(super) async fn send(&self) -> Result<(), crate::sink::SinkError> {
-        let letter = DeadLetter {
-            event: &self.event,
-            error: &self.error,
-            status: None,
-            stderr: None,
-            tries: self.tries,
-        };
-        self.file.append(letter).await
-    }
 }
 
 /// The policy, and the messages that met it.

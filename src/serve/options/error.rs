@@ -1,0 +1,18 @@
+//! Why a consumer's wishes are refused.
+
+use crate::event::NameError;
+
+/// Why a query or a message is refused.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::serve) enum OptionsError {
+    #[error("the query is not well encoded: a % needs two hexadecimal digits")]
+    Encoding,
+    #[error("{0}")]
+    Name(#[from] NameError),
+    #[error("{0} are too many: at most {1} values")]
+    TooMany(&'static str, usize),
+    #[error("cursor is not a number: write what an event's cursor or time_us says")]
+    Cursor,
+    #[error("cursor is negative")]
+    NegativeCursor,
+}
