@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::{
     cursor::{AnyCursorStore, CursorError, FileCursor, Saved},
-    report::Failure,
+    failure::Failure,
 };
 #[cfg(feature = "nats")]
 use crate::{

@@ -9,11 +9,12 @@ use tracing::{info, warn};
 use crate::{
     cursor::{CursorStore, Saved},
     cursor_at::CursorAt,
+    error::ErrorKind,
     event::{FileMark, Origin, Place, Start, Trail, micros, show_time},
+    failure::Failure,
     log::STATE,
     pipeline::Error,
     progress::ago,
-    report::Failure,
     settings::Target,
 };
 
@@ -37,9 +38,16 @@ pub(crate) enum MoveError {
     HasFiles { at: CursorAt, files: Vec<FileMark> },
 }
 
+impl From<MoveError> for Failure {
+    fn from(error: MoveError) -> Self {
+        let hint = error.hint();
+        Self::new(ErrorKind::Usage, error).hint(hint)
+    }
+}
+
 impl MoveError {
     /// What to do about it.
-    pub(crate) fn hint(&self) -> String {
+    fn hint(&self) -> String {
         match self {
             Self::Missing(at) => format!(
                 "to make one, say where to begin: rocketman cursor set '{}' 2h",

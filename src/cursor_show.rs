@@ -11,9 +11,9 @@ use crate::{
     cursor_at::{CursorAt, Found},
     cursor_move::{MoveError, shown},
     event::{FileMark, Identity, Place, Position, now_us, show_time},
+    failure::Failure,
     pipeline::Error,
     progress::ago,
-    report::Failure,
 };
 
 /// All that is shown. The names are the keys of `--json`, which scripts rely on.

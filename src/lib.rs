@@ -94,6 +94,8 @@ mod demo;
 mod error;
 #[cfg(feature = "cli")]
 mod exporter;
+#[cfg(feature = "cli")]
+mod failure;
 mod frames;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -113,8 +115,6 @@ pub mod program;
 #[cfg(feature = "cli")]
 mod progress;
 mod regular;
-#[cfg(feature = "cli")]
-mod report;
 mod same_file;
 #[cfg(feature = "cli")]
 mod service;

@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::SystemTime,
 };
@@ -14,9 +14,11 @@ use crate::{
     address::without_address,
     check,
     cli::{self, Cli, Command, ProbeArgs},
-    cursor_move, cursor_show, logging, probe,
+    cursor_move, cursor_show,
+    error::ErrorKind,
+    failure::{self, Failure, INTERRUPTED},
+    logging, probe,
     progress::StatusLine,
-    report::{self, Failure, INTERRUPTED},
     serving,
     settings::{
         CursorSettings, Environment, ProbeSettings, ServeSettings, TailSettings, refuse_address,
@@ -58,7 +60,7 @@ pub fn main() -> ExitCode {
         Command::Completions { shell } => print(&cli::completions(shell)),
         Command::Man { command, dir } => man(&command, dir.as_deref()),
     };
-    let code = result.unwrap_or_else(|failure| report::failed(&failure, &global, &line));
+    let code = result.unwrap_or_else(|failure| failure::failed(&failure, &global, &line));
     line.clear();
     code
 }
@@ -88,10 +90,7 @@ fn with_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|source| Failure::System {
-            action: "start the runtime",
-            source,
-        })?;
+        .map_err(Failure::system("start the runtime"))?;
     let result = runtime.block_on(async {
         outlive_file_limits();
         work.await
@@ -119,15 +118,33 @@ fn cursor(settings: CursorSettings) -> Result<ExitCode, Failure> {
     }
 }
 
+/// Why no page of the manual is shown or written.
+#[derive(Debug, thiserror::Error)]
+enum ManError {
+    #[error("there is no page about '{0}' in the manual")]
+    NoPage(String),
+    #[error("cannot write '{}'", path.display())]
+    Write { path: PathBuf, source: io::Error },
+}
+
+impl From<ManError> for Failure {
+    fn from(error: ManError) -> Self {
+        match error {
+            ManError::NoPage(_) => {
+                let hint = "rocketman help lists the commands".to_owned();
+                Self::new(ErrorKind::Usage, error).hint(hint)
+            }
+            ManError::Write { .. } => Self::new(ErrorKind::Failed, error),
+        }
+    }
+}
+
 fn man(command: &[String], dir: Option<&Path>) -> Result<ExitCode, Failure> {
-    let pages = cli::man_pages().map_err(|source| Failure::System {
-        action: "make the manual",
-        source,
-    })?;
+    let pages = cli::man_pages().map_err(Failure::system("make the manual"))?;
     if let Some(dir) = dir {
         for (file, page) in pages {
             let path = dir.join(file);
-            write_page(&path, &page).map_err(|source| Failure::Page { path, source })?;
+            write_page(&path, &page).map_err(|source| ManError::Write { path, source })?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -137,7 +154,7 @@ fn man(command: &[String], dir: Option<&Path>) -> Result<ExitCode, Failure> {
     let wanted = format!("{}.1", name.join("-"));
     match pages.iter().find(|(file, _)| *file == wanted) {
         Some((_, page)) => print(page),
-        None => Err(Failure::NoPage(without_address(&command.join(" ")))),
+        None => Err(ManError::NoPage(without_address(&command.join(" "))).into()),
     }
 }
 
@@ -155,10 +172,9 @@ fn print(text: &[u8]) -> Result<ExitCode, Failure> {
         .write_all(text)
         .and_then(|()| io::stdout().flush())
     {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::System {
-            action: "write to stdout",
-            source: error,
-        }),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::system("write to stdout")(error))
+        }
         _ => Ok(ExitCode::SUCCESS),
     }
 }

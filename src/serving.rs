@@ -1,6 +1,6 @@
 //! `rocketman serve`, from its settings to its last line.
 
-use std::{path::Path, pin::pin, process::ExitCode};
+use std::{io, net::SocketAddr, path::Path, pin::pin, process::ExitCode};
 
 use indicatif::HumanCount;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
+    error::ErrorKind,
+    failure::{Failure, INTERRUPTED},
     log::STATE,
-    report::{Failure, INTERRUPTED},
     serve::{AnyFeed, Damaged, Feed, Recording, RecordingError, Server},
     settings::{ServeSettings, Served},
     shutdown::{Signals, StopSignal},
@@ -22,6 +23,32 @@ const NAMED: u64 = 10;
 /// Descriptors for what is not a consumer: requests under way, recordings, the runtime.
 const OTHER_DESCRIPTORS: u64 = 600;
 
+/// Why nothing is served.
+#[derive(Debug, thiserror::Error)]
+enum ServeError {
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+    #[error("--listen: cannot listen on {address}")]
+    Listen {
+        address: SocketAddr,
+        source: io::Error,
+    },
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        let hint = match error {
+            ServeError::Recording(_) => {
+                "a recording is what rocketman tail -o FILE writes: one event a line"
+            }
+            ServeError::Listen { .. } => {
+                "if another program uses it, choose another port, or 0 for any that is free"
+            }
+        };
+        Self::new(ErrorKind::Usage, error).hint(hint.to_owned())
+    }
+}
+
 /// Serves until an end that was asked for.
 pub(crate) async fn run(settings: ServeSettings) -> Result<ExitCode, Failure> {
     let ServeSettings {
@@ -29,20 +56,16 @@ pub(crate) async fn run(settings: ServeSettings) -> Result<ExitCode, Failure> {
         listen,
         mut server,
     } = settings;
-    let mut signals = Signals::listen().map_err(|source| Failure::System {
-        action: "listen for signals",
-        source,
-    })?;
+    let mut signals = Signals::listen().map_err(Failure::system("listen for signals"))?;
     let opened = spawn_blocking(move || open(served));
     let feed = tokio::select! {
-        opened = opened => opened.map_err(|source| Failure::System {
-            action: "read the recordings",
-            source: source.into(),
-        })?.map_err(Failure::Recording)?,
+        opened = opened => opened
+            .map_err(|error| Failure::system("read the recordings")(error.into()))?
+            .map_err(ServeError::from)?,
         signal = signals.next() => return Ok(code_of(signal)),
     };
     server.max_consumers = server.max_consumers.min(room_for_consumers());
-    let failed = |source| Failure::Listen {
+    let failed = |source| ServeError::Listen {
         address: listen,
         source,
     };

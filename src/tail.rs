@@ -1,6 +1,6 @@
 //! `rocketman tail`: puts the members together, runs them, and listens for signals meanwhile.
 
-use std::{pin::pin, process::ExitCode, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, process::ExitCode, sync::Arc, time::Duration};
 
 use indicatif::HumanCount;
 use tokio::time::timeout;
@@ -12,13 +12,14 @@ use crate::{cursor::KvCursor, sink::nats::NatsSink, source::NatsSource};
 use crate::{
     cursor::{AnyCursorStore, FileCursor, NoCursor},
     demo::DemoServer,
+    error::ErrorKind,
     event::show_time,
     exporter::Exporter,
+    failure::{Failure, INTERRUPTED},
     log::STATE,
     monitor::Monitor,
     pipeline::{Ended, Error, Pipeline, Summary},
     progress::{StatusLine, Ticker},
-    report::{Failure, INTERRUPTED},
     service::Service,
     settings::{Cursor, Environment, MetricsSettings, Output, SourceSettings, TailSettings},
     shutdown::{Signals, StopSignal},
@@ -46,10 +47,7 @@ pub(crate) async fn run(
         metrics,
         introduction,
     } = settings;
-    let mut signals = Signals::listen().map_err(|source| Failure::System {
-        action: "listen for signals",
-        source,
-    })?;
+    let mut signals = Signals::listen().map_err(Failure::system("listen for signals"))?;
     let has_cursor = cursor != Cursor::Nowhere;
     let cursor = match cursor {
         Cursor::File(path) => AnyCursorStore::File(FileCursor::open(path).map_err(Error::from)?),
@@ -142,10 +140,8 @@ fn open_source(
         }
         SourceSettings::Jetstream(settings) => (settings, None),
         SourceSettings::Demo(demo, mut settings) => {
-            let server = DemoServer::start(demo).map_err(|source| Failure::System {
-                action: "serve the demo on this machine",
-                source,
-            })?;
+            let server = DemoServer::start(demo)
+                .map_err(Failure::system("serve the demo on this machine"))?;
             settings.endpoints = vec![server.endpoint().clone()];
             (settings, Some(server))
         }
@@ -191,12 +187,24 @@ fn tempt((probability, seed): (f64, u64)) -> Fate {
     Fate::new(probability, seed)
 }
 
+/// Why there is no metrics page.
+#[derive(Debug, thiserror::Error)]
+#[error("--metrics-addr: cannot listen on {address}")]
+struct MetricsError {
+    address: SocketAddr,
+    source: io::Error,
+}
+
 /// Opens the metrics page if there is to be one, and says where it is.
 async fn open_exporter(page: Option<MetricsSettings>) -> Result<Option<Exporter>, Failure> {
     let Some(MetricsSettings { address, hosts }) = page else {
         return Ok(None);
     };
-    let failed = |source| Failure::Metrics { address, source };
+    let failed = |source| {
+        let hint = "choose another port, or 0 for any that is free, and an address of this machine";
+        let error = MetricsError { address, source };
+        Failure::new(ErrorKind::Usage, error).hint(hint.to_owned())
+    };
     let exporter = Exporter::open(address, hosts).await.map_err(failed)?;
     let address = exporter.address().map_err(failed)?;
     info!(target: STATE, %address, "metrics are at http://{address}/metrics, and whether it is alive at http://{address}/healthz");

@@ -12,7 +12,9 @@ use std::{
 };
 
 use self::{examine::examine, repair::repair, report::Total, tally::Repeats};
-use crate::{cli::CheckArgs, report::Failure, same_file::FileId, settings::STDOUT};
+use crate::{
+    cli::CheckArgs, error::ErrorKind, failure::Failure, same_file::FileId, settings::STDOUT,
+};
 
 /// Why recordings are not as they should be.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +38,22 @@ pub(crate) enum CheckError {
     },
 }
 
+impl From<CheckError> for Failure {
+    fn from(error: CheckError) -> Self {
+        let kind = match error {
+            CheckError::Missing { .. } | CheckError::Nothing(_) | CheckError::Stdout(_) => {
+                ErrorKind::Usage
+            }
+            CheckError::Damaged { .. } => ErrorKind::Failed,
+        };
+        let hint = error.hint().map(str::to_owned);
+        Self::new(kind, error).hint(hint)
+    }
+}
+
 impl CheckError {
     /// What to do about it.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
+    fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Damaged { any_torn: true, .. } => Some(
                 "--repair cuts torn ends off; a run with the cursor file that counts on them does so by itself",

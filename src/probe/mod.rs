@@ -11,14 +11,37 @@ use tracing::warn;
 
 pub(crate) use self::{json::json_lines, table::table};
 use crate::{
+    error::ErrorKind,
+    failure::Failure,
     log::STATE,
     pipeline::Error,
     progress::{StatusLine, short},
-    report::Failure,
     settings::ProbeSettings,
     shutdown::{Signals, StopSignal},
     source::jetstream::{self, ProbeReport},
 };
+
+/// Why there is no server to choose.
+#[derive(Debug, thiserror::Error)]
+enum ProbeError {
+    #[error("every server refused")]
+    AllRefused,
+    #[error("no server is usable")]
+    NoneUsable,
+    #[error("stopped by {0} before every server had answered")]
+    Stopped(&'static str),
+}
+
+impl From<ProbeError> for Failure {
+    fn from(error: ProbeError) -> Self {
+        let kind = match error {
+            ProbeError::AllRefused => ErrorKind::Refused,
+            ProbeError::NoneUsable => ErrorKind::Unreachable,
+            ProbeError::Stopped(_) => ErrorKind::Failed,
+        };
+        Self::new(kind, error)
+    }
+}
 
 /// Looks at all servers; `None` when that was interrupted.
 pub(crate) async fn run(
@@ -31,10 +54,7 @@ pub(crate) async fn run(
         timeout,
         json: _,
     } = settings;
-    let mut signals = Signals::listen().map_err(|source| Failure::System {
-        action: "listen for signals",
-        source,
-    })?;
+    let mut signals = Signals::listen().map_err(Failure::system("listen for signals"))?;
     let n = endpoints.len();
     let answered = |done: usize| line.show(format!("asking servers: {done} of {n} done"));
     answered(0);
@@ -43,7 +63,7 @@ pub(crate) async fn run(
         reports = &mut probe => reports.map_err(Error::from)?,
         signal = signals.next() => return match signal {
             StopSignal::Interrupt => Ok(None),
-            other => Err(Failure::Stopped(other.name())),
+            other => Err(ProbeError::Stopped(other.name()).into()),
         },
     };
     for report in &reports {
@@ -76,7 +96,10 @@ pub(crate) fn verdict(reports: &[ProbeReport]) -> Result<ExitCode, Failure> {
     if errors.len() < reports.len() {
         return Ok(ExitCode::SUCCESS);
     }
-    Err(Failure::NoServer {
-        all_refused: errors.iter().all(|error| error.is_refusal()),
-    })
+    Err(if errors.iter().all(|error| error.is_refusal()) {
+        ProbeError::AllRefused
+    } else {
+        ProbeError::NoneUsable
+    }
+    .into())
 }

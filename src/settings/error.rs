@@ -3,7 +3,9 @@
 use std::{io, path::PathBuf};
 
 use crate::{
+    error::ErrorKind,
     event::{NameError, StartError},
+    failure::Failure,
     serve::{DemoError, FaultError, GateError},
     sink::{PatternError, SinkError},
     source::jetstream::{EndpointError, ProxyError},
@@ -189,9 +191,16 @@ pub(crate) enum SettingsError {
     },
 }
 
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        let hint = error.hint();
+        Self::new(ErrorKind::Usage, error).hint(hint)
+    }
+}
+
 impl SettingsError {
     /// What to do about it.
-    pub(crate) fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::TooMany { flag: "--collection" | "ROCKETMAN_COLLECTION", .. } => Some("use prefixes such as 'app.bsky.*', or no --collection and a filter behind the pipe".to_owned()),
             Self::TooMany { .. } => Some("run several processes, each with a part of the accounts".to_owned()),
