@@ -1,4 +1,7 @@
-//! The kinds of failure that callers can act on. Nothing here names a member of the library.
+//! The kinds of failure that callers can act on, and the shape of the errors of a pipeline's members. Nothing here names a member of
+//! the library.
+
+use std::fmt;
 
 /// The kinds of failure that callers can act on: one for each exit code of the program, and no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,3 +21,85 @@ pub enum ErrorKind {
     /// Another process owns the cursor, or writes to the output file.
     CursorTaken,
 }
+
+/// Any error of a member.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A sentence of its own before a cause.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub(crate) struct Caused {
+    what: String,
+    source: BoxError,
+}
+
+impl Caused {
+    pub(crate) fn new(what: impl fmt::Display, source: impl Into<BoxError>) -> Self {
+        Self {
+            what: what.to_string(),
+            source: source.into(),
+        }
+    }
+}
+
+/// Makes the error type of a kind of member: a kind, and the member's own error, whatever that is.
+macro_rules! member_error {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        ///
+        /// `Display` and [`source`](std::error::Error::source) are those of the member's own error, which
+        /// `downcast_ref` finds again.
+        #[derive(Debug)]
+        pub struct $name {
+            kind: $crate::error::ErrorKind,
+            error: $crate::error::BoxError,
+        }
+
+        impl $name {
+            /// An error of this kind.
+            pub fn new(
+                kind: $crate::error::ErrorKind,
+                error: impl Into<$crate::error::BoxError>,
+            ) -> Self {
+                let error = error.into();
+                Self { kind, error }
+            }
+
+            /// Any error, or a mere text: the run failed.
+            pub fn other(error: impl Into<$crate::error::BoxError>) -> Self {
+                Self::new($crate::error::ErrorKind::Failed, error)
+            }
+
+            /// The same, with a sentence before its cause.
+            pub fn caused(
+                what: impl std::fmt::Display,
+                cause: impl Into<$crate::error::BoxError>,
+            ) -> Self {
+                Self::other($crate::error::Caused::new(what, cause))
+            }
+
+            /// What kind of failure it is.
+            pub fn kind(&self) -> $crate::error::ErrorKind {
+                self.kind
+            }
+
+            /// The member's own error, if it is of this type.
+            pub fn downcast_ref<E: std::error::Error + 'static>(&self) -> Option<&E> {
+                self.error.downcast_ref()
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.error.fmt(f)
+            }
+        }
+
+        impl std::error::Error for $name {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                self.error.source()
+            }
+        }
+    };
+}
+pub(crate) use member_error;

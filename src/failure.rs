@@ -9,6 +9,7 @@ use tracing::{Level, error};
 use crate::{
     cli::{GlobalArgs, LogFormat},
     error::ErrorKind,
+    hints,
     log::{STATE, chain, printable},
     logging::{has_colors, label},
     pipeline,
@@ -75,7 +76,7 @@ impl Error for Failure {
 
 impl From<pipeline::Error> for Failure {
     fn from(error: pipeline::Error) -> Self {
-        let (kind, hint) = (error.kind(), error.hint());
+        let (kind, hint) = (error.kind(), hints::of_run(&error));
         Self::new(kind, error).hint(hint)
     }
 }

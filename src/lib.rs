@@ -100,6 +100,8 @@ mod frames;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "cli")]
+mod hints;
 mod listen;
 #[cfg(feature = "cli")]
 mod logging;
@@ -131,7 +133,7 @@ mod tail;
 mod wire;
 
 pub use crate::{
-    error::ErrorKind,
+    error::{BoxError, ErrorKind},
     pipeline::{Ended, Error, Pipeline, PipelineSettings, Summary},
     shard::{Shard, ShardError},
     stats::Stats,

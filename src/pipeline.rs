@@ -180,8 +180,11 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         self.stats.set_accepted(accepted);
         self.source.settle(flowed.is_ok() && finished.is_ok()).await;
         let ended = match (flowed, finished) {
-            (Err(Error::Sink(SinkError::Closed)), _)
-            | (Ok(_), Err(Error::Sink(SinkError::Closed))) => Ended::OutputClosed,
+            (Err(Error::Sink(error)), _) | (Ok(_), Err(Error::Sink(error)))
+                if error.is_closed() =>
+            {
+                Ended::OutputClosed
+            }
             (Err(error), _) | (Ok(_), Err(error)) => {
                 if let Err(unsaved) = saved
                     && !unsaved.is_final()
@@ -400,10 +403,10 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             let given = batch.len();
             self.offer(batch, ending, clock, watch).await?;
             if batch.len() == given {
-                return Err(SinkError::Other(
-                    format!("{} took no event although it was ready", self.sink.name()),
-                    None,
-                )
+                return Err(SinkError::other(format!(
+                    "{} took no event although it was ready",
+                    self.sink.name()
+                ))
                 .into());
             }
             if !batch.is_empty() && !is_taken_apart {

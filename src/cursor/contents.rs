@@ -6,7 +6,7 @@ use std::{borrow::Cow, path::Path};
 
 use serde::{Deserialize, Serialize, de::Error as _};
 
-use super::{CursorError, Saved};
+use super::{CursorFileError, Saved};
 use crate::event::{FileMark, Identity, Origin, Place, Point, Position, Trail, show_time};
 
 /// The format this version writes, and the latest that it reads. A program that knows the first one alone would go back further than
@@ -52,17 +52,17 @@ struct Header {
 }
 
 /// Reads what `path` holds.
-pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Saved, CursorError> {
-    let damaged = |source| CursorError::Damaged {
+pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Saved, CursorFileError> {
+    let damaged = |source| CursorFileError::Damaged {
         path: path.to_owned(),
         source,
     };
     if text.trim_ascii().is_empty() {
-        return Err(CursorError::Empty(path.to_owned()));
+        return Err(CursorFileError::Empty(path.to_owned()));
     }
     let Header { format } = serde_json::from_slice(text).map_err(damaged)?;
     if !(FIRST_FORMAT..=FORMAT).contains(&format) {
-        return Err(CursorError::Format {
+        return Err(CursorFileError::Format {
             path: path.to_owned(),
             found: format,
             known: FORMAT,
@@ -242,7 +242,7 @@ mod tests {
         }
     }
 
-    fn parsed(text: &str) -> Result<Saved, CursorError> {
+    fn parsed(text: &str) -> Result<Saved, CursorFileError> {
         parse(Path::new("c"), text.as_bytes())
     }
 
@@ -313,14 +313,14 @@ mod tests {
         for cut in 1..good.len() - 2 {
             let result = parse(path, &good[..cut]);
             assert!(
-                matches!(result, Err(CursorError::Damaged { .. })),
+                matches!(result, Err(CursorFileError::Damaged { .. })),
                 "cut at {cut}: {result:?}"
             );
         }
-        assert!(matches!(parsed(" \n"), Err(CursorError::Empty(_))));
+        assert!(matches!(parsed(" \n"), Err(CursorFileError::Empty(_))));
         assert!(matches!(
             parsed(r#"{"format":3}"#),
-            Err(CursorError::Format { found: 3, .. })
+            Err(CursorFileError::Format { found: 3, .. })
         ));
         for bad in [
             "1725911162329308",
@@ -344,7 +344,7 @@ mod tests {
         ] {
             let result = parsed(bad);
             assert!(
-                matches!(result, Err(CursorError::Damaged { .. })),
+                matches!(result, Err(CursorFileError::Damaged { .. })),
                 "{bad}: {result:?}"
             );
         }

@@ -1,6 +1,9 @@
 //! A cursor in a file: replaced whole or not at all, and held by one process at a time.
 
+mod error;
 mod hold;
+
+pub use self::error::CursorFileError;
 
 use std::{
     fs::File,
@@ -71,9 +74,9 @@ impl FileCursor {
             .read_to_end(&mut text)
             .map_err(failed("read", path))?;
         if text.len() as u64 > LARGEST {
-            return Err(CursorError::TooLarge(path.to_owned()));
+            return Err(CursorFileError::TooLarge(path.to_owned()).into());
         }
-        contents::parse(path, &text).map(Some)
+        Ok(Some(contents::parse(path, &text)?))
     }
 }
 
@@ -86,10 +89,11 @@ impl CursorStore for FileCursor {
         let hold = Arc::clone(&self.hold);
         let text = contents::text(saved);
         if text.len() as u64 > LARGEST {
-            return Err(CursorError::TooManyFiles {
+            return Err(CursorFileError::TooManyFiles {
                 path: self.path.clone(),
                 n: saved.files.len(),
-            });
+            }
+            .into());
         }
         if let Some(given_up) = &mut self.work {
             drop(given_up.await);
@@ -110,10 +114,13 @@ impl CursorStore for FileCursor {
 /// A refusal, with what was tried.
 fn failed(action: &'static str, path: &Path) -> impl Fn(io::Error) -> CursorError + use<> {
     let path = path.to_owned();
-    move |source| CursorError::Io {
-        action,
-        path: path.clone(),
-        source,
+    move |source| {
+        CursorFileError::Io {
+            action,
+            path: path.clone(),
+            source,
+        }
+        .into()
     }
 }
 

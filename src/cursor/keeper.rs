@@ -18,6 +18,7 @@ use self::saving::{Done, Saving};
 use super::{CursorError, CursorStore, Marks, Saved, course::Course};
 use crate::{
     backoff::Backoff,
+    cursor::SaveError,
     event::{Batch, FileMark, Place, Point, Position, Recollection},
     log::{STATE, chain},
 };
@@ -262,7 +263,7 @@ impl<C: CursorStore> Keeper<C> {
         };
         timeout_at(deadline, save)
             .await
-            .unwrap_or(Err(CursorError::TimedOut))
+            .unwrap_or(Err(SaveError::TimedOut.into()))
     }
 
     async fn outcome(&mut self) -> Result<u64, CursorError> {

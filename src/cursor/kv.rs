@@ -4,7 +4,10 @@
 //! the owner listens at an address of its own, which stands beside the cursor, and a server knows at once when nobody does.
 
 #[cfg(feature = "cli")]
+mod error;
 mod look;
+
+pub use self::error::KvCursorError;
 
 use std::{path::Path, time::Duration};
 
@@ -127,7 +130,7 @@ impl KvCursor {
         } = &self.settings;
         let key = Key::open(connection, nats, address, *create_bucket).await?;
         let value = key.get().await?;
-        let taken = || CursorError::KeyTaken(address.to_string());
+        let taken = || KvCursorError::KeyTaken(address.to_string()).into();
         if let Some(owner) = &value.owner {
             match key.is_there(owner).await {
                 Some(true) => return Err(taken()),
@@ -195,7 +198,7 @@ impl Held {
                 Err(NotPut::Failed(error)) => return Err(error.into()),
             }
         }
-        Err(CursorError::Overtaken(address.to_string()))
+        Err(KvCursorError::Overtaken(address.to_string()).into())
     }
 
     /// What to go on from where somebody has replaced the value: an earlier save of our own whose answer was lost, or nobody at all,
@@ -209,7 +212,7 @@ impl Held {
         } else if value.owner.is_none() && value.text.is_empty() {
             warn!(target: STATE, key = name, "the cursor '{name}' was deleted; it is written anew");
         } else {
-            return Err(CursorError::Overtaken(name.clone()));
+            return Err(KvCursorError::Overtaken(name.clone()).into());
         }
         self.revision = value.revision;
         Ok(())
@@ -223,7 +226,7 @@ impl Held {
             Err(NatsError::NoStream { servers, .. }) => {
                 if !create {
                     let bucket = bucket.clone();
-                    return Err(CursorError::BucketGone { servers, bucket });
+                    return Err(KvCursorError::BucketGone { servers, bucket }.into());
                 }
                 warn!(target: STATE, bucket, "the bucket '{bucket}' was deleted; it is made anew");
                 Ok(self.key.create(bucket).await?)
@@ -235,19 +238,17 @@ impl Held {
 
 impl AsNats for CursorError {
     fn as_nats(&self) -> Option<&NatsError> {
-        match self {
-            Self::Nats(error) => Some(error),
-            _ => None,
-        }
+        self.downcast_ref()
     }
 }
 
 fn parse(address: &KeyAddress, text: &[u8]) -> Result<Saved, CursorError> {
     contents::parse(Path::new(&address.to_string()), text).map_err(|error| {
-        CursorError::DamagedKey {
+        KvCursorError::DamagedKey {
             key: address.to_string(),
             source: Box::new(error),
         }
+        .into()
     })
 }
 
@@ -315,10 +316,11 @@ impl Key {
         match this.connection.stream_info(&this.stream).await {
             Err(NatsError::NoStream { .. }) if create_bucket => this.create(bucket).await?,
             Err(NatsError::NoStream { servers, .. }) => {
-                return Err(CursorError::NoBucket {
+                return Err(KvCursorError::NoBucket {
                     servers,
                     bucket: bucket.clone(),
-                });
+                }
+                .into());
             }
             found => drop(found?),
         }

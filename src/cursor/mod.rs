@@ -5,24 +5,23 @@
 mod ahead;
 pub(crate) mod contents;
 mod course;
+mod error;
 mod file;
 mod keeper;
 #[cfg(feature = "nats")]
 mod kv;
 mod marks;
 
-use std::path::PathBuf;
-
-pub use self::file::FileCursor;
 #[cfg(feature = "nats")]
-pub use self::kv::{KvCursor, KvCursorSettings};
+pub use self::kv::{KvCursor, KvCursorError, KvCursorSettings};
+pub use self::{
+    error::{CursorError, SaveError},
+    file::{CursorFileError, FileCursor},
+};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{keeper::Keeper, marks::Marks};
-use crate::{
-    event::{FileMark, MAX_SERVERS, Place, Position, Trail},
-    regular,
-};
+use crate::event::{FileMark, MAX_SERVERS, Place, Position, Trail};
 
 /// What a store keeps. A store of your own may keep it in whatever form serde writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,178 +111,6 @@ pub trait CursorStore: Send + 'static {
     ///
     /// Cancel safety: a save that was dropped halfway may or may not have happened; it is never torn.
     fn save(&mut self, saved: &Saved) -> impl Future<Output = Result<(), CursorError>> + Send;
-}
-
-/// Why a cursor could not be kept or read.
-#[derive(Debug, thiserror::Error)]
-pub enum CursorError {
-    /// The file system refused.
-    #[error("cannot {action} cursor file '{}'", path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The cursor file.
-        path: PathBuf,
-        /// The refusal.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The file is there, and holds nothing.
-    #[error("cursor file '{}' is empty", .0.display())]
-    Empty(PathBuf),
-    /// The file is no cursor, or a part of one.
-    #[error("cursor file '{}' is damaged or no cursor file", path.display())]
-    Damaged {
-        /// The cursor file.
-        path: PathBuf,
-        /// What is wrong with it.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// The file is larger than any cursor.
-    #[error("'{}' is too large to be a cursor file", .0.display())]
-    TooLarge(PathBuf),
-    /// The cursor would be larger than one may be.
-    #[error("the cursor counts on {n} output files, too many for cursor file '{}'", path.display())]
-    TooManyFiles {
-        /// The cursor file.
-        path: PathBuf,
-        /// How many files there are.
-        n: usize,
-    },
-    /// The file was written by a version with another format.
-    #[error("cursor file '{}' has format {found}, and this version reads format {known}", path.display())]
-    Format {
-        /// The cursor file.
-        path: PathBuf,
-        /// The format it names.
-        found: u64,
-        /// The format this version reads.
-        known: u64,
-    },
-    /// Another process has it.
-    #[error("cursor file '{}' is in use by another process", .0.display())]
-    Taken(PathBuf),
-    /// NATS.
-    #[cfg(feature = "nats")]
-    #[error(transparent)]
-    Nats(#[from] crate::nats::NatsError),
-    /// There is no such bucket.
-    #[cfg(feature = "nats")]
-    #[error("{servers} has no bucket '{bucket}'")]
-    NoBucket {
-        /// The servers.
-        servers: String,
-        /// The bucket.
-        bucket: String,
-    },
-    /// The bucket was deleted while it was used.
-    #[cfg(feature = "nats")]
-    #[error("the bucket '{bucket}' of {servers} was deleted")]
-    BucketGone {
-        /// The servers.
-        servers: String,
-        /// The bucket.
-        bucket: String,
-    },
-    /// Another process has the key.
-    #[cfg(feature = "nats")]
-    #[error("the cursor '{0}' is in use by another process")]
-    KeyTaken(String),
-    /// Another process has taken the key over meanwhile.
-    #[cfg(feature = "nats")]
-    #[error("the cursor '{0}' was taken over by another process")]
-    Overtaken(String),
-    /// The key holds no cursor, or a part of one.
-    #[cfg(feature = "nats")]
-    #[error("the cursor '{key}' cannot be used")]
-    DamagedKey {
-        /// The key.
-        key: String,
-        /// What is wrong with it.
-        #[source]
-        source: Box<Self>,
-    },
-    /// A store of your own failed.
-    #[error("{0}")]
-    Other(
-        String,
-        #[source] Option<Box<dyn std::error::Error + Send + Sync>>,
-    ),
-    /// A save took too long while running.
-    #[error("the save did not come to an end within {}", humantime::format_duration(*.0))]
-    Unanswered(std::time::Duration),
-    /// The last save did not come to an end.
-    #[error("the cursor could not be saved in time")]
-    TimedOut,
-}
-
-impl CursorError {
-    /// Whether another process has the cursor, so that it is of no use to try again.
-    pub(crate) fn is_taken(&self) -> bool {
-        match self {
-            Self::Taken(_) => true,
-            #[cfg(feature = "nats")]
-            Self::KeyTaken(_) | Self::Overtaken(_) => true,
-            _ => false,
-        }
-    }
-
-    /// Whether it is of no use to try again.
-    pub(crate) fn is_final(&self) -> bool {
-        match self {
-            #[cfg(feature = "nats")]
-            Self::Nats(crate::nats::NatsError::Unreachable { .. }) => true,
-            _ => self.is_taken(),
-        }
-    }
-
-    /// Whether something that is no file is in the way.
-    pub(crate) fn is_irregular(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if regular::is_refusal(source))
-    }
-
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Io { .. } if self.is_irregular() => {
-                Some("move it away, or name another --cursor-file".to_owned())
-            }
-            #[cfg(feature = "nats")]
-            Self::Nats(error) => error.hint(),
-            #[cfg(feature = "nats")]
-            Self::NoBucket { bucket, .. } => Some(format!(
-                "rocketman tail --create-bucket makes it, and so does nats kv add {bucket}"
-            )),
-            #[cfg(feature = "nats")]
-            Self::BucketGone { bucket, .. } => Some(format!(
-                "nats kv add {bucket} makes it anew while this runs, and --create-bucket does so by itself"
-            )),
-            #[cfg(feature = "nats")]
-            Self::KeyTaken(_) | Self::Overtaken(_) => Some(
-                "stop that one first, or give each process a key of its own".to_owned(),
-            ),
-            #[cfg(feature = "nats")]
-            Self::DamagedKey { .. } => Some(
-                "to start over, delete the key (nats kv del BUCKET KEY) and say where to begin, for example with --since 2h"
-                    .to_owned(),
-            ),
-            Self::TooManyFiles { .. } => Some(
-                "allow fewer files with --max-files, or begin new ones less often".to_owned(),
-            ),
-            Self::Io { .. } | Self::Other(..) | Self::Unanswered(_) | Self::TimedOut => None,
-            Self::Empty(path)
-            | Self::Damaged { path, .. }
-            | Self::TooLarge(path)
-            | Self::Format { path, .. } => Some(format!(
-                "to start over, move '{}' away and say where to begin, for example with --since 2h",
-                path.display()
-            )),
-            Self::Taken(_) => Some(
-                "stop that one first, or give each process a --cursor-file of its own".to_owned(),
-            ),
-        }
-    }
 }
 
 /// No cursor: every run starts where its source says, and nothing is kept.

@@ -70,19 +70,6 @@ pub enum AddressError {
     Twice(String),
 }
 
-impl AddressError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Secret(_) => Some(
-                "leave it out of the address and set NATS_USER and NATS_PASSWORD, NATS_TOKEN, or NATS_CREDS to a credentials file"
-                    .to_owned(),
-            ),
-            _ => None,
-        }
-    }
-}
-
 /// Which servers are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Servers {

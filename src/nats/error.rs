@@ -1,4 +1,4 @@
-//! What a user of NATS meets, each in one line, and what to do about it.
+//! What a user of NATS meets, each in one line.
 
 use std::{io, path::PathBuf};
 
@@ -9,6 +9,7 @@ use crate::error::ErrorKind;
 ///
 /// No secret is in any of its texts, and what a server said is escaped.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum NatsError {
     /// An address is none.
     #[error(transparent)]
@@ -226,62 +227,5 @@ impl NatsError {
     /// Whether it may be different in a moment, so that it is tried again also at the start.
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Silent { .. })
-    }
-
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::Address(error) => return error.hint(),
-            Self::NoContext { .. } => {
-                "nats context ls shows those that there are; --no-context does without"
-            }
-            Self::Context { .. } => "nats context edit opens it, and --no-context does without",
-            Self::Unsupported {
-                key: "socks_proxy", ..
-            } => {
-                "nothing of NATS goes through a SOCKS proxy here: name a server that can be reached without, and take it out of the context with nats context edit"
-            }
-            Self::Unsupported { .. } => {
-                "write the credentials into the context as creds, nkey, token, or user and password"
-            }
-            Self::Half { .. } => "set both, or NATS_CREDS to a credentials file, which holds both",
-            Self::Unreachable { .. } => {
-                "check the address and whether the server runs; rocketman tail without --max-retries keeps trying"
-            }
-            Self::LockedOut { .. } => {
-                "set NATS_CREDS, NATS_NKEY, NATS_TOKEN, or NATS_USER and NATS_PASSWORD, or name a context with --context"
-            }
-            Self::Tls { .. } => {
-                "name the certificate that it is to be trusted by with --tlsca, and your own with --tlscert and --tlskey"
-            }
-            Self::TooOld { .. } => "update the server: 2.10 was released in 2023",
-            Self::NoJetStream { .. } => {
-                "start it with jetstream enabled (nats-server -js), have the account given it, or name its domain with --js-domain"
-            }
-            Self::NoStream { .. } => {
-                "nats stream ls shows those that there are; a sink makes its own with --create-stream"
-            }
-            Self::Queue { .. } => {
-                "share its durable consumer with --durable NAME: each message is then acknowledged once the output has accepted it"
-            }
-            Self::Forbidden { .. } => {
-                "have the user allowed to publish there and to subscribe to its inbox: nats auth user edit, or permissions in the server's configuration"
-            }
-            Self::Limit { .. } => {
-                "have the limit raised, or something deleted: nats account info shows limits and use"
-            }
-            Self::Unavailable { .. } => {
-                "a cluster may be without a leader, or have too much to do: nats server report jetstream"
-            }
-            Self::Silent { .. } => {
-                "the server may be starting, without a leader, or not allow the answer: nats server check jetstream"
-            }
-            Self::File { .. }
-            | Self::Empty { .. }
-            | Self::Variable { .. }
-            | Self::Answer { .. }
-            | Self::Client { .. } => return None,
-        };
-        Some(hint.to_owned())
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use self::members::{Asked, Keep, Memory, Record, Shelf, Step, failure, mark, saved, time_us};
 use super::*;
 use crate::{
-    cursor::CursorError,
+    cursor::CursorFileError,
     event::{Kind, Place},
 };
 
@@ -309,7 +309,7 @@ async fn a_closed_stdout_is_an_end_and_no_failure() {
     let mut setup = setup([Step::Events(1..6)]);
     setup.sink.one_takes = Some(Duration::ZERO);
     setup.sink.fails_at = 3;
-    setup.sink.fails_with = || SinkError::Closed;
+    setup.sink.fails_with = || SinkError::closed();
     let (record, summary) = setup.run().await;
     assert_eq!(summary.unwrap().ended, Ended::OutputClosed);
     assert_eq!(record.saved(), [1, 2]);
@@ -318,7 +318,7 @@ async fn a_closed_stdout_is_an_end_and_no_failure() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_read_when_the_cursor_cannot_be_loaded() {
     let mut setup = setup([Step::Events(1..4)]);
-    setup.store.loads = || Err(CursorError::Empty("x".into()));
+    setup.store.loads = || Err(CursorFileError::Empty("x".into()).into());
     let (record, result) = setup.run().await;
     assert!(matches!(result, Err(Error::Cursor(_))), "{result:?}");
     assert_eq!(record.asked(), []);

@@ -227,7 +227,7 @@ impl SettingsError {
             #[cfg(not(feature = "nats"))]
             Self::WithoutNats(_) => Some("build it with --features nats".to_owned()),
             #[cfg(feature = "nats")]
-            Self::Nats(error) => error.hint(),
+            Self::Nats(error) => crate::hints::of_nats(error),
             #[cfg(feature = "nats")]
             Self::MixedNats(_) => Some("run two processes, one for each".to_owned()),
             Self::MixedDemo(_) => Some("run two processes, one for each".to_owned()),

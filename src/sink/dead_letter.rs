@@ -12,7 +12,7 @@ use std::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::SinkError;
+use super::{OutputError, SinkError};
 use crate::{
     event::{now_us, show_time},
     regular,
@@ -165,11 +165,12 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 fn failed(path: &Path, action: &'static str, source: io::Error) -> SinkError {
-    SinkError::Io {
+    OutputError {
         action,
         target: format!("dead-letter file '{}'", path.display()),
         source,
     }
+    .into()
 }
 
 #[cfg(test)]

@@ -13,6 +13,14 @@ use crate::{
     log::printable,
 };
 
+/// A delivery that failed because it was to fail.
+#[derive(Debug, thiserror::Error)]
+#[error("the delivery of {event} failed on purpose")]
+pub struct FateError {
+    /// The event, as its address or its account.
+    pub event: String,
+}
+
 /// What decides which deliveries fail. The same seed decides alike for the same events.
 #[derive(Debug, Clone)]
 pub struct Fate {
@@ -160,7 +168,7 @@ impl<S: Sink> Sink for Fated<S> {
         self.sink.checkpoint().await?;
         ledger.refuse_from(self.taken + 1);
         self.take(1, batch, ledger).await?;
-        Err(SinkError::Fate { event })
+        Err(SinkError::other(FateError { event }))
     }
 
     async fn checkpoint(&mut self) -> Result<(), SinkError> {
@@ -228,7 +236,7 @@ mod tests {
                     let mut batch = batch(n * 7..n * 7 + 7);
                     while !batch.is_empty() {
                         if let Err(error) = sink.accept(&mut batch, &ledger).await {
-                            assert!(matches!(error, SinkError::Fate { .. }));
+                            assert!(error.downcast_ref::<FateError>().is_some());
                             break 'run batch.events().next().map_or(n * 7 + 7, |e| e.time_us());
                         }
                     }

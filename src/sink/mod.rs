@@ -1,6 +1,7 @@
 //! Where events go.
 
 mod dead_letter;
+mod error;
 mod exec;
 mod fate;
 mod file;
@@ -13,16 +14,18 @@ mod stdout;
 mod terminal;
 mod writer;
 
-use std::{io, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{num::NonZeroUsize, time::Duration};
 
 #[cfg(feature = "cli")]
 pub(crate) use self::exec::name_in;
 pub use self::{
     dead_letter::{DeadLetter, DeadLetterFile},
-    exec::{ExecMode, ExecSettings, ExecSink, OnExecError},
-    fate::{Fate, Fated},
+    error::{Closed, OutputError, SinkError},
+    exec::{ExecError, ExecMode, ExecSettings, ExecSink, OnExecError},
+    fate::{Fate, FateError, Fated},
     file::{
-        Checkpoint, Compression, FileSettings, FileSink, Pattern, PatternError, Reopen, Rotation,
+        Checkpoint, Compression, FileError, FileSettings, FileSink, Pattern, PatternError, Reopen,
+        Rotation,
     },
     ledger::{Keeping, Ledger},
     stdout::StdoutSink,
@@ -111,179 +114,6 @@ pub trait Sink: Send {
     /// A sink with work of its own can have it go on here. Cancel safety: dropped and asked again at any time.
     fn failed(&mut self) -> impl Future<Output = SinkError> + Send {
         std::future::pending()
-    }
-}
-
-/// Why a sink takes no more.
-#[derive(Debug, thiserror::Error)]
-pub enum SinkError {
-    /// The reader of stdout went away. That is an end, not a failure.
-    #[error("stdout was closed by its reader")]
-    Closed,
-    /// The file system, or whatever is behind stdout, refused.
-    #[error("cannot {action} {target}")]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The sink.
-        target: String,
-        /// The refusal.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The file system refused something with an output file.
-    #[error("cannot {action} file '{}'", path.display())]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The refusal.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Somebody removed a file that is written to.
-    #[error("output file '{}' was removed while it was written to", .0.display())]
-    Gone(PathBuf),
-    /// The pattern of output files made the name of another file of the same run.
-    #[error("output file '{}' is used for something else by this run", .0.display())]
-    Reserved(PathBuf),
-    /// Another process writes to a file.
-    #[error("output file '{}' is written to by another process", .0.display())]
-    InUse(PathBuf),
-    /// A file is complete, and another one has its name.
-    #[error("'{}' is complete and cannot be called '{}': there is such a file", partial.display(), name.display())]
-    NameTaken {
-        /// The complete file.
-        partial: PathBuf,
-        /// What it was to be called.
-        name: PathBuf,
-    },
-    /// The path is that of a device or a named pipe, which can be neither made durable nor cut back.
-    #[error("output file '{}' is not a regular file", .0.display())]
-    NotAFile(PathBuf),
-    /// A file is not what the saved cursor counts on.
-    #[error("output file '{}' {why}", path.display())]
-    Changed {
-        /// The file.
-        path: PathBuf,
-        /// What is different.
-        why: &'static str,
-    },
-    /// A program could not be started.
-    #[error("cannot start '{program}'")]
-    Start {
-        /// The program.
-        program: String,
-        /// The refusal.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A program failed on an event.
-    #[error("'{program}' failed on {event}: {why}")]
-    Program {
-        /// The program.
-        program: String,
-        /// The event, as its address or its account.
-        event: String,
-        /// What went wrong.
-        why: String,
-    },
-    /// A program that lives on has printed a line more than it was given events.
-    #[error("'{0}' answered more events than it was given")]
-    Surplus(String),
-    /// A delivery failed because it was to fail.
-    #[error("the delivery of {event} failed on purpose")]
-    Fate {
-        /// The event, as its address or its account.
-        event: String,
-    },
-    /// NATS.
-    #[cfg(feature = "nats")]
-    #[error(transparent)]
-    Nats(#[from] crate::nats::NatsError),
-    /// An ingestor failed on an event, or several.
-    #[error("ingestor '{name}' failed on {event}")]
-    Ingestor {
-        /// What it is for.
-        name: String,
-        /// The event, as its address or its account.
-        event: String,
-        /// What it said.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// A stream of NATS.
-    #[cfg(feature = "nats")]
-    #[error(transparent)]
-    Stream(#[from] nats::StreamError),
-    /// A sink of your own failed.
-    #[error("{0}")]
-    Other(
-        String,
-        #[source] Option<Box<dyn std::error::Error + Send + Sync>>,
-    ),
-}
-
-impl SinkError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Changed { path, .. } => Some(format!(
-                "the cursor file counts on '{}' as it was: put it back, or start over with another --output and --cursor-file",
-                path.display()
-            )),
-            Self::NotAFile(_) => Some("leave --output away and redirect stdout to it".to_owned()),
-            Self::Ingestor { .. } => Some(
-                "the event counts as not delivered; with a cursor the next run begins with it"
-                    .to_owned(),
-            ),
-            Self::Program { .. } => Some(
-                "the event counts as not delivered; with --cursor-file the next run begins with it"
-                    .to_owned(),
-            ),
-            Self::Surplus(_) => Some(
-                "in stream mode a program prints exactly one line for each event; send all other words to stderr"
-                    .to_owned(),
-            ),
-            Self::Fate { .. } => Some(
-                "that is what --fate is for: with --cursor-file the next run begins at or before that event"
-                    .to_owned(),
-            ),
-            Self::Start { .. } => Some(
-                "give --exec a program on your PATH, or the path of one that may be executed"
-                    .to_owned(),
-            ),
-            #[cfg(feature = "nats")]
-            Self::Nats(error) => error.hint(),
-            Self::File { source, .. } => hint_about_file(source.kind()).map(str::to_owned),
-            Self::Gone(_) => Some("the cursor stays before what was lost with it; to go on from there all the same, forget the file: rocketman cursor rewind --forget-files".to_owned()),
-            Self::Reserved(_) => Some("give the files of --output names that no other file of the command line can have".to_owned()),
-            Self::InUse(_) => Some("give each process an --output of its own; several may append to one file through their shell: >> FILE".to_owned()),
-            Self::NameTaken { .. } => Some("move that file away and start again: nothing is lost".to_owned()),
-            #[cfg(feature = "nats")]
-            Self::Stream(error) => error.hint(),
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::FileTooLarge => {
-                Some("raise the limit on file sizes: ulimit -f, LimitFSIZE= of a unit".to_owned())
-            }
-            Self::Closed | Self::Io { .. } | Self::Other(..) => None,
-        }
-    }
-}
-
-fn hint_about_file(refusal: io::ErrorKind) -> Option<&'static str> {
-    match refusal {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(
-            "make room and start it again: with --cursor-file it goes on behind what is on the disk; --on-disk-full wait waits for room instead",
-        ),
-        io::ErrorKind::FileTooLarge => Some(
-            "raise the limit on file sizes (ulimit -f, LimitFSIZE= of a unit), or stay below it with --rotate-size: with --cursor-file it goes on behind what is in the file",
-        ),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            Some("give --output a place that this user may write to")
-        }
-        io::ErrorKind::NotFound => Some("make the folder of --output, or put it back"),
-        _ => None,
     }
 }
 

@@ -16,7 +16,7 @@ use rustix::{
 use tokio::sync::oneshot;
 
 use super::{
-    Ledger, Sink, SinkError, terminal,
+    Ledger, OutputError, Sink, SinkError, terminal,
     writer::{BEGUN, Buffer, Target, Writer},
 };
 use crate::event::{Batch, FileMark};
@@ -78,7 +78,7 @@ impl Sink for StdoutSink {
         );
         tokio::select! {
             error = writer.failed() => error,
-            () = watch.closed() => SinkError::Closed,
+            () = watch.closed() => SinkError::closed(),
         }
     }
 }
@@ -271,7 +271,7 @@ impl Target for StdoutTarget {
     /// What is still in the pipe counts as read, as long as there is somebody to read it.
     fn finish(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
         if self.unread > 0 && has_no_reader(&self.out) {
-            return Err(SinkError::Closed);
+            return Err(SinkError::closed());
         }
         self.accept(self.written, ledger);
         Ok(())
@@ -346,12 +346,13 @@ fn capacity(_pipe: &OwnedFd) -> usize {
 
 fn failure(source: io::Error, action: &'static str) -> SinkError {
     match source.kind() {
-        io::ErrorKind::BrokenPipe => SinkError::Closed,
-        _ => SinkError::Io {
+        io::ErrorKind::BrokenPipe => SinkError::closed(),
+        _ => OutputError {
             action,
             target: NAME.to_owned(),
             source,
-        },
+        }
+        .into(),
     }
 }
 

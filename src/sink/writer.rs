@@ -15,7 +15,7 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Ledger, SinkError};
+use super::{Ledger, OutputError, SinkError};
 use crate::event::Batch;
 
 /// Buffers on their way to the thread. With a batch's size this bounds the memory between source and target.
@@ -191,7 +191,7 @@ impl Writer {
         thread::Builder::new()
             .name(format!("write {name}"))
             .spawn(work)
-            .map_err(|source| SinkError::Io {
+            .map_err(|source| OutputError {
                 action: "start a thread for",
                 target: name.to_owned(),
                 source,
@@ -388,7 +388,7 @@ async fn end_of(outcome: &mut Option<oneshot::Receiver<Result<(), SinkError>>>) 
 }
 
 fn died() -> SinkError {
-    SinkError::Other("the writing thread ended unexpectedly".to_owned(), None)
+    SinkError::other("the writing thread ended unexpectedly")
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Where events come from.
 
 mod bad_file;
+mod error;
 pub mod jetstream;
 #[cfg(feature = "nats")]
 pub mod nats;
@@ -13,9 +14,10 @@ use tokio::sync::watch;
 pub use self::nats::NatsSource;
 pub use self::{
     bad_file::BadEventFile,
+    error::{ReadError, SourceError},
     jetstream::{Jetstream, OnGap},
 };
-use crate::event::{BadEvent, Batch, Place, Point, Recollection, Trail, show_time};
+use crate::event::{Batch, Place, Point, Recollection, Trail};
 
 /// What a source has to say besides its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,154 +118,6 @@ pub trait Source: Send {
     fn settle(&mut self, _is_clean: bool) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
-}
-
-/// Why a source ended for good.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// It could not be reached within the retries that were allowed.
-    #[error("gave up on {url} after {tries} failed {}", if *tries == 1 { "try" } else { "tries in a row" })]
-    Unreachable {
-        /// The address of the last try.
-        url: String,
-        /// How often it was tried since the last progress.
-        tries: u32,
-        /// Why the last try failed.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The other side said no, and would say no again.
-    #[error("{url} refused: {answer}")]
-    Refused {
-        /// The address.
-        url: String,
-        /// Its answer, escaped and bounded.
-        answer: String,
-        /// What to do about it.
-        hint: Option<String>,
-    },
-    /// The server no longer has what was asked for, and that is to be the end.
-    #[error("GAP from={} to={}: {url} no longer has the events in between", show_time(*from_us), show_time(*to_us))]
-    Gap {
-        /// The address.
-        url: String,
-        /// The last event that was read, or the time that was asked for, in microseconds since 1970.
-        from_us: u64,
-        /// The first event that the server has.
-        to_us: u64,
-    },
-    /// A message did not arrive in time, again and again, and leaving it out is to be the end.
-    #[error("GAP from={} to={}: {url}: {why}", show_time(*from_us), show_time(*to_us))]
-    LeftOut {
-        /// The address.
-        url: String,
-        /// The last event that was read, in microseconds since 1970.
-        from_us: u64,
-        /// The first event that comes after the message.
-        to_us: u64,
-        /// What happened to the message.
-        why: String,
-    },
-    /// The saved position belongs to another kind of source.
-    #[error("the saved cursor belongs to a {found} source, and this one is {expected}")]
-    Foreign {
-        /// The kind in the cursor.
-        found: String,
-        /// The kind of this source.
-        expected: &'static str,
-    },
-    /// The saved place is a number of a server that is not to be read.
-    #[error("the saved cursor is number {seq} of {host}, which is not among the sources")]
-    Elsewhere {
-        /// The number.
-        seq: u64,
-        /// The server, escaped.
-        host: String,
-    },
-    /// The first event of the server lies before the number that was to be the beginning, or has none.
-    #[error(
-        "{url} does not begin with number {seq}: it has not come so far, counts otherwise than it did, or does not count at all"
-    )]
-    NoSuchNumber {
-        /// The address.
-        url: String,
-        /// The number.
-        seq: u64,
-    },
-    /// The time that was to be the beginning has not come yet.
-    #[error(
-        "the beginning {} lies beyond the clock of {url}, which shows {}", show_time(*time_us), show_time(*server_us)
-    )]
-    Future {
-        /// The address.
-        url: String,
-        /// The time, in microseconds since 1970.
-        time_us: u64,
-        /// What the server's clock shows, in microseconds since 1970.
-        server_us: u64,
-    },
-    /// A stream that numbers its messages no longer has what was asked for, and that is to be the end.
-    #[error("GAP from={from} to={to}: {stream} {why}")]
-    NumberGap {
-        /// The stream.
-        stream: String,
-        /// The last message that was read, or the one before the first that was asked for.
-        from: u64,
-        /// The first message that would come next.
-        to: u64,
-        /// What became of those in between.
-        why: &'static str,
-    },
-    /// The messages of a stream are no events, and a filter is to look into them.
-    #[error(
-        "message {seq} of {stream} (subject '{subject}') is no event of a Jetstream, so no filter can look into it"
-    )]
-    NoEvents {
-        /// The stream.
-        stream: String,
-        /// The message.
-        seq: u64,
-        /// Its subject, escaped and bounded.
-        subject: String,
-    },
-    /// A message of a durable consumer cannot be delivered, and that is to be the end.
-    #[error("cannot deliver message {seq} of {stream} (subject '{subject}')")]
-    Undeliverable {
-        /// The stream.
-        stream: String,
-        /// The message.
-        seq: u64,
-        /// Its subject, escaped and bounded.
-        subject: String,
-        /// What is wrong with it.
-        #[source]
-        why: BadEvent,
-    },
-    /// A work queue is to be read through a filter: what that drops would be removed.
-    #[error("{stream} is a work queue, which loses what a filter drops")]
-    FilteredQueue {
-        /// The stream.
-        stream: String,
-    },
-    /// NATS.
-    #[cfg(feature = "nats")]
-    #[error(transparent)]
-    Nats(#[from] crate::nats::NatsError),
-    /// A source of your own failed.
-    #[error("{0}")]
-    Other(
-        String,
-        #[source] Option<Box<dyn std::error::Error + Send + Sync>>,
-    ),
-    /// It cannot be set up at all.
-    #[error("{what}")]
-    Setup {
-        /// What failed.
-        what: &'static str,
-        /// Why.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
 }
 
 /// The sources of this crate, as one type.

@@ -15,7 +15,12 @@ use std::{
 use tracing::warn;
 
 use super::failed;
-use crate::{cursor::CursorError, log::STATE, regular, same_file::folder};
+use crate::{
+    cursor::{CursorError, CursorFileError},
+    log::STATE,
+    regular,
+    same_file::folder,
+};
 
 /// How often a lock is tried for that others only look at, a millisecond apart.
 const PATIENCE: usize = 1000;
@@ -133,7 +138,7 @@ fn open_lock(path: &Path) -> io::Result<File> {
 fn own(lock: &File, asked: &Path) -> Result<(), CursorError> {
     match try_to_own(lock) {
         Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err(CursorError::Taken(asked.to_owned())),
+        Err(TryLockError::WouldBlock) => Err(CursorFileError::Taken(asked.to_owned()).into()),
         Err(TryLockError::Error(refused)) => Err(failed("lock", asked)(refused)),
     }
 }
@@ -158,7 +163,9 @@ fn own_existing(path: &Path, asked: &Path) -> Result<Option<File>, CursorError> 
             return Ok(None);
         };
         match try_to_own(&file) {
-            Err(TryLockError::WouldBlock) => return Err(CursorError::Taken(asked.to_owned())),
+            Err(TryLockError::WouldBlock) => {
+                return Err(CursorFileError::Taken(asked.to_owned()).into());
+            }
             // The other lock is the first; some file systems have none for a file that may only be read.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }

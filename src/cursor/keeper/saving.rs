@@ -4,7 +4,7 @@ use std::{fmt, pin::Pin, time::Duration};
 
 use tokio::time::timeout;
 
-use crate::cursor::{CursorError, CursorStore, Saved};
+use crate::cursor::{CursorError, CursorStore, SaveError, Saved};
 
 /// How long a save may take before it counts as failed. It holds nothing up; it is a disk that hangs, or a bucket that does not answer.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -24,7 +24,7 @@ impl<C: CursorStore> Saving<C> {
     pub(super) fn begin(mut store: C, saved: Saved) -> Self {
         Self(Box::pin(async move {
             let result = timeout(LIMIT, store.save(&saved)).await;
-            let result = result.unwrap_or(Err(CursorError::Unanswered(LIMIT)));
+            let result = result.unwrap_or(Err(SaveError::Unanswered(LIMIT).into()));
             Done {
                 store,
                 saved,

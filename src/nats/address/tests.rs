@@ -81,7 +81,6 @@ fn a_secret_is_refused_and_never_shown() {
         let error = StreamAddress::parse(text).unwrap_err();
         assert!(matches!(error, AddressError::Secret(_)), "{text}: {error}");
         assert!(!format!("{error:?} {error}").contains("geheim"));
-        assert!(error.hint().unwrap().contains("NATS_PASSWORD"));
     }
     for text in ["nats://geheim@/S", "x://geheim@h", "geheim@nats:"] {
         let error = StreamAddress::parse(text).unwrap_err();

@@ -8,9 +8,9 @@ use std::{
 
 use super::*;
 use crate::{
-    cursor::{CursorError, Saved},
+    cursor::{CursorError, SaveError, Saved},
     event::{FileMark, LineRules, Origin, Place, Point, Position, Trail},
-    source::SourceError,
+    source::{ReadError, SourceError},
 };
 
 const NOON: u64 = 1_800_000_000_000_000;
@@ -152,10 +152,11 @@ pub(super) struct Memory {
 }
 
 pub(super) fn failure() -> SourceError {
-    SourceError::Setup {
+    ReadError::Setup {
         what: "the source broke",
         source: "on purpose".into(),
     }
+    .into()
 }
 
 impl Memory {
@@ -250,7 +251,7 @@ impl Keep {
             at_checkpoint: false,
             blocks_at: u64::MAX,
             fails_at: u64::MAX,
-            fails_with: || SinkError::Other("the sink broke".to_owned(), None),
+            fails_with: || SinkError::other("the sink broke"),
             finish_takes: Duration::ZERO,
             has_file: false,
             completes: false,
@@ -363,7 +364,7 @@ impl CursorStore for Shelf {
             std::future::pending::<()>().await;
         }
         if self.fails.contains(&number) {
-            return Err(CursorError::TimedOut);
+            return Err(SaveError::TimedOut.into());
         }
         let seq = saved.place.seq().unwrap();
         self.record.note(Asked::Saved(seq));

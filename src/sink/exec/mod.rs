@@ -6,6 +6,7 @@
 
 mod arguments;
 mod each;
+mod error;
 mod outlet;
 mod process;
 mod runner;
@@ -25,7 +26,10 @@ use tracing::info;
 
 #[cfg(feature = "cli")]
 pub(crate) use self::arguments::name_in;
-pub use self::settings::{ExecMode, ExecSettings, OnExecError};
+pub use self::{
+    error::ExecError,
+    settings::{ExecMode, ExecSettings, OnExecError},
+};
 use self::{
     outlet::Outlet,
     process::Groups,

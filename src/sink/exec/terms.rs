@@ -23,7 +23,7 @@ use crate::{
     event::{Event, OwnedEvent},
     log::{STATE, printable},
     pace::Pace,
-    sink::{DeadLetter, Fate, Ledger, SinkError, fate, lanes::lane_of, stdout},
+    sink::{DeadLetter, ExecError, Fate, Ledger, SinkError, fate, lanes::lane_of, stdout},
     stats::Stats,
 };
 
@@ -198,17 +198,23 @@ impl Terms {
 
     async fn give_up(&self, parcel: &Parcel, failure: Failure) -> Outcome {
         if let Some(source) = failure.start {
-            return Outcome::Fatal(SinkError::Start {
-                program: self.name(),
-                source,
-            });
+            return Outcome::Fatal(
+                ExecError::Start {
+                    program: self.name(),
+                    source,
+                }
+                .into(),
+            );
         }
         match &self.settings.on_error {
-            OnExecError::Stop => Outcome::Fatal(SinkError::Program {
-                program: self.name(),
-                event: parcel.name(),
-                why: failure.why,
-            }),
+            OnExecError::Stop => Outcome::Fatal(
+                ExecError::Program {
+                    program: self.name(),
+                    event: parcel.name(),
+                    why: failure.why,
+                }
+                .into(),
+            ),
             OnExecError::Skip => {
                 self.stats.add_given_up(1);
                 self.tell(parcel, &failure, "it is skipped");

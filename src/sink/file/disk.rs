@@ -16,6 +16,7 @@ use std::{
 
 use tracing::{info, warn};
 
+use super::FileError;
 use crate::{log::STATE, sink::SinkError};
 
 /// Waits for room begin with this and double up to the longest.
@@ -153,9 +154,9 @@ pub(super) fn folder_of(path: &Path) -> &Path {
 }
 
 /// Takes the lock of a file that nobody else may write to. Where there are no locks, there is none.
-pub(super) fn lock(file: &File, path: &Path) -> Result<(), SinkError> {
+pub(super) fn lock(file: &File, path: &Path) -> Result<(), FileError> {
     match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(SinkError::InUse(path.to_owned())),
+        Err(TryLockError::WouldBlock) => Err(FileError::InUse(path.to_owned())),
         Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
@@ -175,10 +176,13 @@ pub(super) fn failed(
     path: &Path,
 ) -> impl FnOnce(io::Error) -> SinkError + use<> {
     let path = path.to_owned();
-    move |source| SinkError::File {
-        action,
-        path,
-        source,
+    move |source| {
+        FileError::Io {
+            action,
+            path,
+            source,
+        }
+        .into()
     }
 }
 

@@ -108,7 +108,7 @@ fn sweep(
             continue;
         }
         let file = appending().open(&path).map_err(failed("open", &path))?;
-        if let Err(SinkError::InUse(_)) = disk::lock(&file, &path) {
+        if disk::lock(&file, &path).is_err() {
             continue;
         }
         if keeping == Keeping::GoesOn {

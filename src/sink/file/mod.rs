@@ -6,6 +6,7 @@
 
 mod disk;
 mod encoder;
+mod error;
 mod folder;
 mod numbers;
 mod part;
@@ -38,6 +39,7 @@ use self::{
     target::{FileTarget, Restored},
 };
 pub use self::{
+    error::FileError,
     pattern::{Pattern, PatternError},
     settings::{Checkpoint, Compression, FileSettings, Rotation},
 };
@@ -216,10 +218,11 @@ impl FileSink {
         let whole = folder::whole(part.file()?, Form::of(&path), 0);
         let whole = whole.map_err(failed("read", &path))?;
         if whole == 0 {
-            return Err(SinkError::Changed {
+            return Err(FileError::Changed {
                 path,
                 why: "is not compressed as its name says",
-            });
+            }
+            .into());
         }
         let torn = part.mark.bytes - whole;
         if torn > 0 {

@@ -21,7 +21,10 @@ use super::{
     safe::PARTIAL,
     trail::Trail,
 };
-use crate::{event::FileMark, sink::SinkError};
+use crate::{
+    event::FileMark,
+    sink::{FileError, SinkError},
+};
 
 /// What stands before the length that a file had under its name.
 const BEFORE_LENGTH: &[u8] = b".+";
@@ -54,7 +57,7 @@ impl Part {
     pub(super) fn new(slot: Option<Slot>, path: PathBuf, file: File) -> Result<Self, SinkError> {
         let metadata = file.metadata().map_err(failed("read", &path))?;
         if !metadata.is_file() {
-            return Err(SinkError::NotAFile(path));
+            return Err(FileError::NotAFile(path).into());
         }
         Ok(Self {
             slot,
@@ -100,9 +103,10 @@ impl Part {
 
     /// Takes the lock that keeps other processes out.
     pub(super) fn lock(&self) -> Result<(), SinkError> {
-        self.file
-            .as_ref()
-            .map_or(Ok(()), |file| disk::lock(file, &self.mark.path))
+        if let Some(file) = &self.file {
+            disk::lock(file, &self.mark.path)?;
+        }
+        Ok(())
     }
 
     /// Writes what is pending, as one frame.
@@ -191,14 +195,14 @@ pub(super) fn sync(file: Option<&File>, mark: &FileMark, is_synced: bool) -> Res
     }
     let metadata = file.metadata().map_err(failed("read", &mark.path))?;
     if metadata.nlink() == 0 {
-        return Err(SinkError::Gone(mark.path.clone()));
+        return Err(FileError::Gone(mark.path.clone()).into());
     }
     Ok(())
 }
 
 /// Opens a file that was closed, which has to be the same.
 fn open_again(mark: &FileMark) -> Result<File, SinkError> {
-    let gone = || SinkError::Gone(mark.path.clone());
+    let gone = || FileError::Gone(mark.path.clone()).into();
     let file = match appending().open(&mark.path) {
         Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Err(gone()),
         opened => opened.map_err(failed("open", &mark.path))?,
@@ -250,10 +254,11 @@ pub(super) fn name_of(partial: &Path) -> Option<(PathBuf, Option<u64>)> {
 /// Gives an unfinished file its name. The folder is left to be synced.
 pub(super) fn give_name(partial: &Path, name: &Path) -> Result<(), SinkError> {
     if disk::inode(name)?.is_some() {
-        return Err(SinkError::NameTaken {
+        return Err(FileError::NameTaken {
             partial: partial.to_owned(),
             name: name.to_owned(),
-        });
+        }
+        .into());
     }
     fs::rename(partial, name).map_err(failed("rename", partial))
 }

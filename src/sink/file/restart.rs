@@ -10,14 +10,21 @@ use super::{
     part::{Part, give_name},
     trail::Trail,
 };
-use crate::{event::FileMark, log::STATE, sink::SinkError};
+use crate::{
+    event::FileMark,
+    log::STATE,
+    sink::{FileError, SinkError},
+};
 
 /// Cuts a file back to what the saved cursor counts.
 pub(super) fn cut_back(part: &mut Part, mark: &FileMark) -> Result<(), SinkError> {
     let path = &mark.path;
-    let changed = |why| SinkError::Changed {
-        path: path.clone(),
-        why,
+    let changed = |why| {
+        FileError::Changed {
+            path: path.clone(),
+            why,
+        }
+        .into()
     };
     if part.mark.inode != mark.inode {
         return Err(changed("is not the file that the cursor counts on"));
@@ -41,10 +48,11 @@ pub(super) fn cut_back(part: &mut Part, mark: &FileMark) -> Result<(), SinkError
 pub(super) fn reopen(mark: &FileMark) -> Result<Part, SinkError> {
     let path = &mark.path;
     if disk::inode(path)?.is_none() {
-        return Err(SinkError::Changed {
+        return Err(FileError::Changed {
             path: path.clone(),
             why: "is missing, and the cursor counts on it",
-        });
+        }
+        .into());
     }
     let mut part = Part::open(None, path.clone())?;
     part.lock()?;

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::ReusableBoxFuture;
 use tracing::warn;
 
-use super::IngestError;
+use super::{IngestError, IngestorFailed};
 use crate::{
     backoff::Backoff,
     event::Event,
@@ -148,11 +148,11 @@ impl Terms {
                 self.tell(events, &error, "it is in the dead-letter file");
             }
             Then::Stop if !error.is_unfit() => {
-                return Err(SinkError::Ingestor {
+                return Err(SinkError::other(IngestorFailed {
                     name: self.name.clone(),
                     event: address(events),
                     source: error.into_cause(),
-                });
+                }));
             }
             Then::Skip | Then::Stop => self.tell(events, &error, "it is left out"),
         }

@@ -51,6 +51,7 @@
 mod batches;
 mod concurrent;
 mod deliver;
+mod error;
 mod ingestor;
 mod route;
 
@@ -60,6 +61,7 @@ use tokio::{task::yield_now, time::Instant};
 
 pub use self::{
     batches::{BatchIngestor, Batches},
+    error::IngestorFailed,
     ingestor::{IngestError, Ingestor, Typed, typed},
     route::Route,
 };
@@ -69,6 +71,7 @@ use self::{
 };
 use super::{Ledger, Sink, SinkError};
 use crate::{
+    error::{BoxError, Caused, ErrorKind},
     event::{Batch, CollectionPattern, FileMark, Kind},
     filter::Filter,
 };
@@ -121,7 +124,7 @@ impl Ingest {
                     self.note_twice(pattern);
                 }
             }
-            Err(error) => self.note_misuse("a route of the ingestors", Some(error.into())),
+            Err(error) => self.note_misuse(Caused::new("a route of the ingestors", error)),
         }
         self
     }
@@ -181,15 +184,12 @@ impl Ingest {
     }
 
     fn note_twice(&mut self, place: &str) {
-        self.note_misuse(
-            &format!("two routes of the ingestors are for '{place}'"),
-            None,
-        );
+        self.note_misuse(format!("two routes of the ingestors are for '{place}'"));
     }
 
-    fn note_misuse(&mut self, what: &str, cause: Option<Box<dyn std::error::Error + Send + Sync>>) {
+    fn note_misuse(&mut self, error: impl Into<BoxError>) {
         self.misuse
-            .get_or_insert_with(|| SinkError::Other(what.to_owned(), cause));
+            .get_or_insert_with(|| SinkError::new(ErrorKind::Usage, error));
     }
 
     /// Has events ingested one after the other, as many as fit into a stretch of work, and takes those that are done.

@@ -1,9 +1,10 @@
-//! Why a stream cannot be written to as promised, and what to do about it.
+//! Why a stream cannot be written to as promised.
 
-use crate::error::ErrorKind;
+use crate::{error::ErrorKind, nats::NatsError, sink::SinkError};
 
 /// Why a stream cannot be written to, or not any more.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StreamError {
     /// Its configuration does not allow what is promised.
     #[error("the stream '{stream}' {why}")]
@@ -96,36 +97,16 @@ impl StreamError {
             | Self::Refused { .. } => ErrorKind::Failed,
         }
     }
+}
 
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Unfit { hint, .. } => hint.clone(),
-            Self::NotOurs { stream, .. } => format!(
-                "only one program may write to a stream: give rocketman one of its own, or look with nats stream view {stream}"
-            ),
-            Self::Gone { .. } => {
-                "say where to go on, with --cursor-file, --cursor-kv, --cursor or --since".to_owned()
-            }
-            Self::AnotherWriter { .. } => {
-                "let one process write to a stream, and give each other one a stream of its own"
-                    .to_owned()
-            }
-            Self::Shorter { .. } => {
-                "a server without power may lose what it has not synced (sync_interval); started again, it goes on from the stream's last message"
-                    .to_owned()
-            }
-            Self::Recreated { .. } => {
-                "started again, it goes on from the new stream's last message, or as without a cursor".to_owned()
-            }
-            Self::Full { stream, .. } => format!(
-                "raise its limits, or have it discard old messages: nats stream edit {stream} --discard old"
-            ),
-            Self::TooLarge { .. } => {
-                "raise max_payload of the server and max_msg_size of the stream, or leave such events out with --max-message-size"
-                    .to_owned()
-            }
-            Self::Refused { .. } => return None,
-        })
+impl From<StreamError> for SinkError {
+    fn from(error: StreamError) -> Self {
+        Self::new(error.kind(), error)
+    }
+}
+
+impl From<NatsError> for SinkError {
+    fn from(error: NatsError) -> Self {
+        Self::new(error.kind(), error)
     }
 }

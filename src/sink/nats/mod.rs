@@ -105,10 +105,7 @@ impl NatsSink {
 
 impl AsNats for SinkError {
     fn as_nats(&self) -> Option<&NatsError> {
-        match self {
-            Self::Nats(error) => Some(error),
-            _ => None,
-        }
+        self.downcast_ref()
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
     backoff::Backoff,
     event::{Batch, Identity, Origin},
     log::{STATE, chain, printable},
-    nats::{Connection, NatsError, Status},
+    nats::{AsNats, Connection, NatsError, Status},
     sink::{Ledger, SinkError},
 };
 
@@ -302,7 +302,7 @@ impl Writer {
         }
         let (info, tail) = match self.read_tail().await {
             Ok(found) => found,
-            Err(SinkError::Nats(error)) if may_pass(&error) => {
+            Err(error) if error.as_nats().is_some_and(may_pass) => {
                 let tries = self.backoff.tries();
                 if self.connection.is_over(tries) {
                     return Err(self.connection.unreachable(tries, error.into()).into());

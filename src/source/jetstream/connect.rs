@@ -15,7 +15,10 @@ use super::{
     handshake::HandshakeError,
     proxy::{Proxies, ProxyError},
 };
-use crate::source::SourceError;
+use crate::{
+    error::BoxError,
+    source::{ReadError, SourceError},
+};
 
 /// A connected socket, with or without TLS.
 pub(super) type Stream = MaybeTlsStream<TcpStream>;
@@ -82,7 +85,7 @@ impl Connector {
     pub(super) fn prepare(&mut self, endpoint: &Endpoint) -> Result<(), SourceError> {
         self.proxies
             .check([endpoint])
-            .map_err(|error| SourceError::Setup {
+            .map_err(|error| ReadError::Setup {
                 what: "the environment's proxy cannot be used",
                 source: error.into(),
             })?;
@@ -132,10 +135,8 @@ impl Connector {
 }
 
 /// TLS with the platform's own roots, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
-fn tls_config() -> Result<ClientConfig, SourceError> {
-    let setup = |what| {
-        move |source: Box<dyn std::error::Error + Send + Sync>| SourceError::Setup { what, source }
-    };
+fn tls_config() -> Result<ClientConfig, ReadError> {
+    let setup = |what| move |source: BoxError| ReadError::Setup { what, source };
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     let (usable, _) = roots.add_parsable_certificates(found.certs);

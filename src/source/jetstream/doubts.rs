@@ -9,7 +9,11 @@ use super::{
     reader::Question,
     resume::Doubt,
 };
-use crate::{event::show_time, log::STATE, source::SourceError};
+use crate::{
+    event::show_time,
+    log::STATE,
+    source::{ReadError, SourceError},
+};
 
 /// The number of the first event that a server ever had.
 const FIRST_SEQ: u64 = 1;
@@ -119,19 +123,21 @@ impl Jetstream {
                 info!(target: STATE, url, begins, "{url} begins at {begins}; nothing before that is known to be missing");
             }
             Verdict::Gap(from_us, to_us) if fails => {
-                return Err(SourceError::Gap {
+                return Err(ReadError::Gap {
                     url,
                     from_us,
                     to_us,
-                });
+                }
+                .into());
             }
             Verdict::NumberGap(from, to) if fails => {
-                return Err(SourceError::NumberGap {
+                return Err(ReadError::NumberGap {
                     stream: url,
                     from,
                     to,
                     why: "no longer has the events in between",
-                });
+                }
+                .into());
             }
             Verdict::Gap(..) | Verdict::NumberGap(..) | Verdict::Hole(..) | Verdict::Unknown => {
                 self.tell_gap(&url, &verdict, question);

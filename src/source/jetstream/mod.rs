@@ -8,6 +8,7 @@ mod clock;
 mod connect;
 mod doubts;
 mod endpoint;
+mod error;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod handshake;
@@ -53,6 +54,7 @@ use self::{
 };
 pub use self::{
     endpoint::{Endpoint, EndpointError},
+    error::JetstreamError,
     probe::{Compression, ProbeError, ProbeReport, probe},
     proxy::{Proxies, ProxyError},
     settings::{JetstreamSettings, OnGap},
@@ -64,6 +66,7 @@ use crate::{
     event::{Batch, Origin, Place, Point, Recollection, Trail, micros, now_us, show_time},
     log::STATE,
     pace::Pace,
+    source::ReadError,
     stats::Stats,
 };
 
@@ -226,11 +229,12 @@ impl Jetstream {
         let server_us = self.reader.stats.server_now_us();
         match self.reader.resume.first_us() {
             Some(time_us) if time_us > server_us.saturating_add(micros(AHEAD)) => {
-                Err(SourceError::Future {
+                Err(JetstreamError::Future {
                     url: endpoint.to_string(),
                     time_us,
                     server_us,
-                })
+                }
+                .into())
             }
             _ => Ok(()),
         }
@@ -282,10 +286,11 @@ impl Source for Jetstream {
         if let Some(origin) = place.origin()
             && origin.source != SOURCE
         {
-            return Err(SourceError::Foreign {
+            return Err(ReadError::Foreign {
                 found: origin.source.escape_debug().to_string(),
                 expected: SOURCE,
-            });
+            }
+            .into());
         }
         let resume = &mut self.reader.resume;
         if resume.was_asked() {
@@ -307,10 +312,11 @@ impl Source for Jetstream {
             Place::Time { time_us, .. } => resume.begin_at_time(*time_us),
             Place::Seq { seq, origin } => {
                 if !is_known {
-                    return Err(SourceError::Elsewhere {
+                    return Err(ReadError::Elsewhere {
                         seq: *seq,
                         host: origin.host.escape_debug().to_string(),
-                    });
+                    }
+                    .into());
                 }
                 self.rotation.hold();
                 resume.begin_at_seq(*seq);

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     log::{STATE, chain},
     metrics, pace,
-    source::{Flow, SourceError},
+    source::{Flow, ReadError, SourceError, jetstream::JetstreamError},
 };
 
 impl Jetstream {
@@ -60,11 +60,12 @@ impl Jetstream {
         let wait = self.backoff.next_wait().max(asked_wait);
         let tries = self.backoff.tries();
         if self.settings.max_retries.is_some_and(|max| tries > max) {
-            return Err(SourceError::Unreachable {
+            return Err(ReadError::Unreachable {
                 url: endpoint.to_string(),
                 tries,
                 source: error,
-            });
+            }
+            .into());
         }
         let due = Instant::now() + wait;
         self.next_try = Some(due);
@@ -113,18 +114,19 @@ impl Jetstream {
             Lost::Halted(Halt::Renumbered) => {
                 if let Some(seq) = self.reader.resume.first_seq() {
                     let url = endpoint.to_string();
-                    return Err(SourceError::NoSuchNumber { url, seq });
+                    return Err(JetstreamError::NoSuchNumber { url, seq }.into());
                 }
                 self.reader.resume.distrust_numbers();
                 warn!(target: STATE, %endpoint, "{endpoint} counts its events otherwise than before; resuming by time");
                 self.was_told = true;
                 Ok(Flow::More)
             }
-            Lost::Halted(Halt::Gap { from_us, to_us }) => Err(SourceError::Gap {
+            Lost::Halted(Halt::Gap { from_us, to_us }) => Err(ReadError::Gap {
                 url: endpoint.to_string(),
                 from_us,
                 to_us,
-            }),
+            }
+            .into()),
             Lost::Halted(Halt::Doubtful(question)) => {
                 let patience = self.settings.connect_timeout + PATIENCE;
                 self.reader.stats.set_alive_until(Instant::now() + patience);
@@ -137,12 +139,13 @@ impl Jetstream {
                 from_us,
                 to_us,
                 why,
-            }) => Err(SourceError::LeftOut {
+            }) => Err(JetstreamError::LeftOut {
                 url: endpoint.to_string(),
                 from_us,
                 to_us,
                 why,
-            }),
+            }
+            .into()),
             // The connection was good for what came after one message.
             Lost::Halted(Halt::Past) => {
                 self.was_told = false;

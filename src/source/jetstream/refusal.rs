@@ -1,7 +1,7 @@
 //! What an HTTP status other than the upgrade means: whether it would be the same again, and what to do about it.
 
 use super::{connect::ConnectError, endpoint::Endpoint};
-use crate::source::SourceError;
+use crate::source::{SourceError, jetstream::JetstreamError};
 
 /// Where the v2 wire and the firehoses of relays are.
 const XRPC: &str = "/xrpc/";
@@ -26,9 +26,10 @@ pub(super) fn refused(
         (404, _) => Some("there is no Jetstream at this address: its path is usually /subscribe".to_owned()),
         _ => None,
     };
-    SourceError::Refused {
+    JetstreamError::Refused {
         url: endpoint.to_string(),
         answer: error.to_string(),
         hint,
     }
+    .into()
 }

@@ -19,7 +19,7 @@ use crate::{
     log::{STATE, chain, printable},
     metrics,
     nats::{Connection, NatsError},
-    source::{Flow, SourceError},
+    source::{Flow, ReadError, SourceError, nats::NatsSourceError},
     stats::Stats,
 };
 
@@ -61,9 +61,12 @@ impl NatsSource {
         let info = connection.stream_info(stream).await?;
         let is_queue = info.config.retention == RetentionPolicy::WorkQueue;
         if is_queue && self.reader.takes_away() {
-            return Err(Failed::Final(SourceError::FilteredQueue {
-                stream: self.host.clone(),
-            }));
+            return Err(Failed::Final(
+                NatsSourceError::FilteredQueue {
+                    stream: self.host.clone(),
+                }
+                .into(),
+            ));
         }
         let state = state_of(&info);
         let (mut from, gap) = self.reader.track.begin(&self.host, &state);
@@ -167,11 +170,12 @@ impl NatsSource {
         let tries = self.backoff.tries();
         let max_retries = self.settings.connection.max_retries;
         if max_retries.is_some_and(|most| tries > most) {
-            return Err(SourceError::Unreachable {
+            return Err(ReadError::Unreachable {
                 url: self.host.clone(),
                 tries,
                 source: Box::new(error),
-            });
+            }
+            .into());
         }
         let due = Instant::now() + wait;
         self.next_try = Some(due);

@@ -7,6 +7,7 @@ mod acks;
 mod attempt;
 mod consumer;
 mod delivery;
+mod error;
 mod inbox;
 mod line;
 mod reader;
@@ -36,6 +37,7 @@ use self::{
     window::Room,
 };
 pub use self::{
+    error::NatsSourceError,
     line::{Enveloped, Enveloping},
     settings::NatsSourceSettings,
     undeliverable::OnUndeliverable,
@@ -47,6 +49,7 @@ use crate::{
     log::{STATE, printable},
     nats::Connection,
     pace::Pace,
+    source::ReadError,
     stats::Stats,
 };
 
@@ -144,10 +147,11 @@ impl Source for NatsSource {
         if let Some(origin) = place.origin()
             && origin.source != SOURCE
         {
-            return Err(SourceError::Foreign {
+            return Err(ReadError::Foreign {
                 found: printable(&origin.source),
                 expected: SOURCE,
-            });
+            }
+            .into());
         }
         if self.settings.durable.is_some() {
             info!(target: STATE, saved = %place, "a durable consumer keeps its own place: the saved cursor is not used");
@@ -160,10 +164,11 @@ impl Source for NatsSource {
         if let Place::Seq { seq, origin } = place
             && origin.host != self.host
         {
-            return Err(SourceError::Elsewhere {
+            return Err(ReadError::Elsewhere {
                 seq: *seq,
                 host: printable(&origin.host),
-            });
+            }
+            .into());
         }
         if !same_filter {
             info!(target: STATE, "the saved cursor was made with another filter: what only the new one keeps is read from here on");

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     event::{BadEvent, Batch, Envelope, LineRules, Origin, Span, show_time},
     log::STATE,
-    source::{BadEventFile, Flow, OnGap, SourceError},
+    source::{BadEventFile, Flow, OnGap, ReadError, SourceError, nats::NatsSourceError},
     stats::{EventClass, Stats},
 };
 
@@ -88,21 +88,23 @@ impl Reader {
                 counts.event_bytes += (batch.buffer().len() - start) as u64;
             }
             Err(_) if self.events_only && !self.met_event && is_message(message) => {
-                return Some(Err(SourceError::NoEvents {
+                return Some(Err(NatsSourceError::NoEvents {
                     stream: self.stream.clone(),
                     seq: delivery.seq,
                     subject: shown(&message.subject),
-                }));
+                }
+                .into()));
             }
             Err(bad) => {
                 counts.remedy = self.refuse(bad, message, delivery, batch);
                 if bad != BadEvent::Envelope && self.policy.as_ref().is_some_and(Policy::is_stop) {
-                    return Some(Err(SourceError::Undeliverable {
+                    return Some(Err(NatsSourceError::Undeliverable {
                         stream: self.stream.clone(),
                         seq: delivery.seq,
                         subject: shown(&message.subject),
                         why: bad,
-                    }));
+                    }
+                    .into()));
                 }
             }
         }
@@ -161,11 +163,12 @@ impl Reader {
                 self.stats.add_gaps(1);
                 if self.on_gap == OnGap::Fail {
                     let url = stream.clone();
-                    return Err(SourceError::Gap {
+                    return Err(ReadError::Gap {
                         url,
                         from_us,
                         to_us,
-                    });
+                    }
+                    .into());
                 }
                 let (from, to) = (show_time(from_us), show_time(to_us));
                 warn!(target: STATE, stream, from, to, "GAP from={from} to={to}: {stream} no longer has the messages in between");
@@ -175,12 +178,13 @@ impl Reader {
         self.stats.add_gaps(1);
         if self.on_gap == OnGap::Fail {
             let stream = stream.clone();
-            return Err(SourceError::NumberGap {
+            return Err(ReadError::NumberGap {
                 stream,
                 from,
                 to,
                 why,
-            });
+            }
+            .into());
         }
         warn!(target: STATE, stream, from, to, "GAP from={from} to={to}: {stream} {why}");
         Ok(())

@@ -331,7 +331,7 @@ impl Session {
             Remedy::Keep(letter) => {
                 letter.send().await.map_err(|error| {
                     let what = "a message that cannot be delivered is not kept".to_owned();
-                    SourceError::Other(what, Some(error.into()))
+                    SourceError::caused(what, error)
                 })?;
                 Word::Done
             }

@@ -13,7 +13,7 @@ use crate::{
     event::{BadEvent, Origin},
     log::{STATE, chain, printable},
     nats::Connection,
-    source::SourceError,
+    source::{ReadError, SourceError, nats::NatsSourceError},
 };
 
 /// So many losses at one place make it worth a look.
@@ -80,11 +80,12 @@ impl NatsSource {
         if max_retries.is_none_or(|most| tries <= most) {
             return Ok(());
         }
-        Err(SourceError::Unreachable {
+        Err(ReadError::Unreachable {
             url: self.host.clone(),
             tries,
             source: why.into(),
-        })
+        }
+        .into())
     }
 
     /// Steps over the message where connections were lost, if that is one that the client library cannot read; returns whether it was.
@@ -182,12 +183,15 @@ impl NatsSource {
             self.report_unreadable(single, why, origin, becomes);
         }
         if self.reader.policy.as_ref().is_some_and(Policy::is_stop) {
-            return Err(Failed::Final(SourceError::Undeliverable {
-                stream: self.host.clone(),
-                seq: single.seq,
-                subject: printable(&single.subject),
-                why: BadEvent::Unreadable,
-            }));
+            return Err(Failed::Final(
+                NatsSourceError::Undeliverable {
+                    stream: self.host.clone(),
+                    seq: single.seq,
+                    subject: printable(&single.subject),
+                    why: BadEvent::Unreadable,
+                }
+                .into(),
+            ));
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     log::{STATE, printable},
-    sink::SinkError,
+    sink::{ExecError, SinkError},
 };
 
 /// What a line begins with that does not accept its event.
@@ -237,7 +237,7 @@ impl<'a> Life<'a> {
         }
         if is_surplus {
             self.process.end().await;
-            return Some(End::Broken(SinkError::Surplus(self.terms.name())));
+            return Some(End::Broken(ExecError::Surplus(self.terms.name()).into()));
         }
         if self.heard.len() > LONGEST {
             self.process.end().await;

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     backoff::Backoff,
     log::STATE,
-    sink::{SinkError, lanes::Ticket},
+    sink::{ExecError, SinkError, lanes::Ticket},
 };
 
 /// Works until nothing more will come.
@@ -33,10 +33,11 @@ pub(super) async fn work(terms: &Terms, desk: &Desk, answers: &Answers) -> Resul
         let mut life = match Life::begin(terms, desk, answers) {
             Ok(life) => life,
             Err(source) if job.backoff.tries() >= terms.settings.retries => {
-                return Err(SinkError::Start {
+                return Err(ExecError::Start {
                     program: terms.name(),
                     source,
-                });
+                }
+                .into());
             }
             Err(error) => {
                 job.wait(&format!("cannot be started ({error})")).await;

@@ -10,7 +10,7 @@ use crate::{
     log::STATE,
     same_file::FileId,
     sink::{
-        Keeping, Ledger, SinkError,
+        FileError, Keeping, Ledger, SinkError,
         file::{
             disk::{self, failed},
             part::{Part, appending, name_of, partial},
@@ -167,7 +167,7 @@ impl FileTarget {
         let name = slot.name(number);
         let aside = partial(&name, None);
         if is_reserved(&name) || is_reserved(&aside) {
-            return Err(SinkError::Reserved(name));
+            return Err(FileError::Reserved(name).into());
         }
         // A file that was put aside is gone on with, as long as no saved cursor counts it as complete.
         let begins = name.as_os_str().as_encoded_bytes();
@@ -195,11 +195,7 @@ impl FileTarget {
         let create = || appending().create_new(true).open(&aside);
         let file = match self.disk.attempt("make", &aside, create) {
             // What nobody has open was put right already.
-            Err(SinkError::File { source, .. })
-                if source.kind() == io::ErrorKind::AlreadyExists =>
-            {
-                return Err(SinkError::InUse(aside));
-            }
+            Err(error) if is_there(&error) => return Err(FileError::InUse(aside).into()),
             made => made?,
         };
         disk::lock(&file, &aside)?;
@@ -230,7 +226,7 @@ impl FileTarget {
     fn go_on_with(&mut self, slot: Slot, name: &Path, keeping: Keeping) -> Result<Part, SinkError> {
         let metadata = fs::symlink_metadata(name).map_err(failed("open", name))?;
         if !metadata.is_file() {
-            return Err(SinkError::NotAFile(name.to_owned()));
+            return Err(FileError::NotAFile(name.to_owned()).into());
         }
         let path = partial(name, Some(metadata.len()));
         fs::rename(name, &path).map_err(failed("rename", name))?;
@@ -249,4 +245,10 @@ impl FileTarget {
 /// Whether two paths are the same to the byte, which is all that is wanted of paths that were made here.
 fn is_same(one: &Path, other: &Path) -> bool {
     one.as_os_str() == other.as_os_str()
+}
+
+/// Whether a file could not be made because there is one.
+fn is_there(error: &SinkError) -> bool {
+    matches!(error.downcast_ref(), Some(FileError::Io { source, .. })
+        if source.kind() == io::ErrorKind::AlreadyExists)
 }

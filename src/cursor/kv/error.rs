@@ -1,0 +1,63 @@
+//! Why a key in a bucket cannot be used as a cursor.
+
+use crate::{
+    cursor::{CursorError, CursorFileError},
+    error::ErrorKind,
+    nats::NatsError,
+};
+
+/// Why a key in a bucket cannot be used as a cursor.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KvCursorError {
+    /// There is no such bucket.
+    #[error("{servers} has no bucket '{bucket}'")]
+    NoBucket {
+        /// The servers.
+        servers: String,
+        /// The bucket.
+        bucket: String,
+    },
+    /// The bucket was deleted while it was used.
+    #[error("the bucket '{bucket}' of {servers} was deleted")]
+    BucketGone {
+        /// The servers.
+        servers: String,
+        /// The bucket.
+        bucket: String,
+    },
+    /// Another process has the key.
+    #[error("the cursor '{0}' is in use by another process")]
+    KeyTaken(String),
+    /// Another process has taken the key over meanwhile.
+    #[error("the cursor '{0}' was taken over by another process")]
+    Overtaken(String),
+    /// The key holds no cursor, or a part of one.
+    #[error("the cursor '{key}' cannot be used")]
+    DamagedKey {
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<CursorFileError>,
+    },
+}
+
+impl From<KvCursorError> for CursorError {
+    fn from(error: KvCursorError) -> Self {
+        let kind = match &error {
+            KvCursorError::NoBucket { .. } => ErrorKind::Usage,
+            KvCursorError::KeyTaken(_) | KvCursorError::Overtaken(_) => ErrorKind::CursorTaken,
+            KvCursorError::BucketGone { .. } | KvCursorError::DamagedKey { .. } => {
+                ErrorKind::Failed
+            }
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<NatsError> for CursorError {
+    fn from(error: NatsError) -> Self {
+        Self::new(error.kind(), error)
+    }
+}
