@@ -80,6 +80,7 @@ async fn deliver(terms: &Terms, mut parcel: Parcel) -> Outcome {
             Ok(()) => return Outcome::Done,
             // It has met the end of the pipe that it shares with us, and so would every other.
             Err(_) if terms.has_lost_reader() => return Outcome::Fatal(SinkError::closed()),
+            Err(failure) if parcel.is_met(&failure) => continue,
             Err(failure) => failure,
         };
         match terms.judge(&mut parcel, failure).await {

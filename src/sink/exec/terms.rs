@@ -2,12 +2,14 @@
 
 use std::{
     ffi::OsString,
-    io,
+    io, mem,
+    os::unix::process::ExitStatusExt,
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use rustix::process::Signal;
 use tokio::process::Command;
 use tracing::warn;
 
@@ -29,6 +31,9 @@ use crate::{
 
 /// The longest wait before a program is tried once more, as for connections.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// What a person, a shell or a service manager stops a whole process group with.
+const STOPS: [Signal; 3] = [Signal::HUP, Signal::INT, Signal::TERM];
 
 /// What holds for all programs of a run.
 #[derive(Debug)]
@@ -53,6 +58,8 @@ pub(super) struct Parcel {
     fate: Option<Fate>,
     /// How often it has failed.
     failures: u32,
+    /// A program for it was met by a signal that was not meant for it.
+    was_met: bool,
     backoff: Backoff,
 }
 
@@ -64,6 +71,8 @@ pub(super) struct Failure {
     pub(super) stderr: Option<String>,
     /// The program could not even be started, which is no fault of the event.
     pub(super) start: Option<io::Error>,
+    /// A signal that asks for a stop ended it, and it did not come from here.
+    pub(super) is_stray: bool,
 }
 
 /// What has become of an event.
@@ -92,6 +101,7 @@ impl Failure {
             status: None,
             stderr: None,
             start: None,
+            is_stray: false,
         }
     }
 
@@ -103,8 +113,10 @@ impl Failure {
     }
 
     pub(super) fn status(status: ExitStatus) -> Self {
+        let signal = status.signal().and_then(Signal::from_named_raw);
         Self {
             status: status.code(),
+            is_stray: signal.is_some_and(|signal| STOPS.contains(&signal)),
             ..Self::new(status.to_string())
         }
     }
@@ -126,6 +138,7 @@ impl Parcel {
             event: event.into_owned(),
             fate,
             failures: 0,
+            was_met: false,
             backoff: Backoff::new(LONGEST_WAIT),
         }
     }
@@ -133,6 +146,13 @@ impl Parcel {
     /// The event as messages name it.
     pub(super) fn name(&self) -> String {
         fate::name_of(&self.event.event())
+    }
+
+    /// Whether the failure is no fault of the program: a Ctrl-C at a terminal, or `timeout`, signals
+    /// our whole process group, and a program is in it until it has one of its own. Once for each
+    /// event, for whoever kills a program twice means it.
+    pub(super) fn is_met(&mut self, failure: &Failure) -> bool {
+        failure.is_stray && !mem::replace(&mut self.was_met, true)
     }
 
     /// Whether the delivery that has just succeeded is to fail all the same.

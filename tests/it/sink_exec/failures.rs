@@ -35,6 +35,27 @@ fn a_failed_event_is_tried_again_as_often_as_allowed() {
     );
 }
 
+/// A signal to our process group meets a program that is only just being started.
+#[test]
+fn a_program_that_a_stray_signal_ends_is_run_once_more() {
+    for signal in ["HUP", "INT", "TERM"] {
+        let server = Server::one(events((0..3).map(post)));
+        let text = format!(
+            "n=$ROCKETMAN_EVENT_CURSOR; echo $n >> log
+            [ $n != 2 ] || [ $(grep -c 2 log) = 2 ] || kill -{signal} $$"
+        );
+        let output = with_script(&server, &text, "-n 3 --on-exec-error skip").start();
+        output.message("3 events delivered");
+        assert_eq!(read(output.folder(), "log"), "1\n2\n2\n3\n");
+        assert_eq!(output.finish().code, Some(0));
+    }
+    let server = Server::one(events((0..3).map(post)));
+    let text = "echo $ROCKETMAN_EVENT_CURSOR; kill $$";
+    let output = with_script(&server, text, "").run();
+    assert_eq!(output.lines(), ["1", "1"]);
+    output.assert_says(1, &["'./each' failed on at://", ": signal: 15"]);
+}
+
 #[test]
 fn a_hanging_program_is_ended_with_all_it_started_and_has_failed() {
     let server = Server::one(events([post(0)]));

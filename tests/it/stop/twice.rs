@@ -75,10 +75,14 @@ fn sigterm_and_sighup_at_once_are_one_wish() {
 /// It signals its child, and then its group with the child in it.
 #[test]
 fn a_run_under_timeout_always_ends_cleanly() {
-    let rounds: Vec<_> = (0..8)
+    let rounds: Vec<_> = (0..16)
         .map(|round| {
-            let arguments = "-x sleep 1";
-            let server = Server::one(burst(1));
+            // A program that lives on, or one that is being started at nearly every moment.
+            let (arguments, n) = match round % 2 {
+                0 => ("-x sleep 1", 1),
+                _ => ("-x true", 20_000),
+            };
+            let server = Server::one(burst(n));
             let folder = tempfile::tempdir().unwrap();
             let child = Command::new("timeout")
                 .args(["--preserve-status", &format!("0.{}", 6 + round % 4)])
