@@ -5,6 +5,9 @@ use crate::log::printable;
 /// The most characters that are shown.
 const LONGEST: usize = 200;
 
+/// The same of what should have been a word or two.
+const SHORT: usize = 80;
+
 /// What was typed, shortened and escaped. What stands before an '@', or behind a '?' or a '#', is left out.
 pub(crate) fn without_secrets(text: &str) -> String {
     let is_scheme = |scheme: &str| {
@@ -41,6 +44,11 @@ pub(crate) fn without_address(text: &str) -> String {
         return without_secrets(text);
     }
     printable(text)
+}
+
+/// The same of what should have been a word or two.
+pub(crate) fn in_short(text: &str) -> String {
+    without_address(text).chars().take(SHORT).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 use std::{num::NonZeroU64, str::FromStr};
 
 use super::{block::Encoding, random::Random};
-use crate::wire::frame::{BINARY, TEXT};
+use crate::{
+    address::in_short,
+    wire::frame::{BINARY, TEXT},
+};
 
 /// What goes wrong, and when. Events are counted on each connection anew.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,7 +69,7 @@ impl Faults {
                 "refuse" => set(&mut parsed.refuse, "refuse", value, refusal)?,
                 "close" => set(&mut parsed.close, "close", value, close)?,
                 "seed" => set(&mut seed, "seed", value, |value| value.parse().ok())?,
-                _ => return Err(FaultError::Unknown(shown(fault))),
+                _ => return Err(FaultError::Unknown(in_short(fault))),
             }
         }
         parsed.seed = seed.unwrap_or_default();
@@ -156,7 +159,7 @@ fn set<T>(
     };
     let read = read(value).ok_or_else(|| FaultError::Value {
         name,
-        value: shown(value),
+        value: in_short(value),
         expected,
     })?;
     match place.replace(read) {
@@ -186,11 +189,6 @@ fn close(text: &str) -> Option<(u16, NonZeroU64)> {
         .ok()
         .filter(|code| matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999))?;
     Some((code, at.parse().ok()?))
-}
-
-/// At most 80 characters of what was typed, with control characters escaped.
-fn shown(text: &str) -> String {
-    text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 
 #[cfg(test)]

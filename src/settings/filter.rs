@@ -10,6 +10,7 @@ use std::{
 
 use super::{Environment, SettingsError};
 use crate::{
+    address::without_address,
     cli::{FilterArgs, KINDS, OPERATIONS},
     event::{CollectionPattern, Did, Kind, Operation},
     filter::Filter,
@@ -162,7 +163,7 @@ fn chosen<T: Copy>(
             .find(|member| allowed.contains(&wanted.as_str()) && name(**member) == wanted);
         member.copied().ok_or_else(|| SettingsError::Variable {
             variable,
-            value: wanted.escape_debug().to_string(),
+            value: without_address(wanted),
             allowed,
         })
     };

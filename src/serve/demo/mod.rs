@@ -14,7 +14,7 @@ use super::{
     block::BlockBuilder,
     feed::{Feed, FeedError, Pace, Place},
 };
-use crate::event::BadEvent;
+use crate::{address::in_short, event::BadEvent};
 
 /// Fewer than the public network has at most times, and enough for ten posts in a third of a second.
 const DEFAULT_RATE: u32 = 300;
@@ -78,7 +78,7 @@ impl Demo {
 
     /// Reads `demo:`, `demo:?rate=1000&seed=7` or `demo:?rate=max`.
     pub fn parse(text: &str) -> Result<Self, DemoError> {
-        let refused = || DemoError::NotADemo(shown(text));
+        let refused = || DemoError::NotADemo(in_short(text));
         let rest = text.strip_prefix("demo:").ok_or_else(refused)?;
         let query = match rest {
             "" => "",
@@ -89,10 +89,12 @@ impl Demo {
             let is_first = match &*name {
                 "rate" => rate.replace(parse_rate(&value)?).is_none(),
                 "seed" => {
-                    let number = value.parse().map_err(|_| DemoError::Seed(shown(&value)))?;
+                    let number = value
+                        .parse()
+                        .map_err(|_| DemoError::Seed(in_short(&value)))?;
                     seed.replace(number).is_none()
                 }
-                _ => return Err(DemoError::Unknown(shown(&name))),
+                _ => return Err(DemoError::Unknown(in_short(&name))),
             };
             if !is_first {
                 return Err(DemoError::Twice(if name == "rate" {
@@ -129,17 +131,12 @@ fn parse_rate(text: &str) -> Result<Rate, DemoError> {
     }
     match text.parse() {
         Ok(rate @ 1..=MOST_RATE) => Ok(Rate::PerSecond(rate)),
-        _ => Err(DemoError::Rate(shown(text))),
+        _ => Err(DemoError::Rate(in_short(text))),
     }
 }
 
 fn first_us(start_us: u64) -> u64 {
     EPOCH_US.min(start_us.saturating_sub(LEAST_US))
-}
-
-/// At most 80 characters of what was typed, with control characters escaped.
-fn shown(text: &str) -> String {
-    text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 
 impl fmt::Display for Demo {

@@ -1,5 +1,7 @@
 //! Secrets that were typed where they do not belong.
 
+use std::collections::BTreeSet;
+
 use crate::support::program::Rocketman;
 
 /// What must never come back.
@@ -103,4 +105,78 @@ fn the_help_shows_names_of_variables_and_not_their_values() {
         let call = names.fold(Rocketman::new(command), set);
         assert_eq!(help(call), plain);
     }
+}
+
+/// Variables that take several values, which the help does not show with a flag.
+const LISTS: [&str; 7] = [
+    "ROCKETMAN_SOURCE",
+    "ROCKETMAN_COLLECTION",
+    "ROCKETMAN_DID",
+    "ROCKETMAN_KIND",
+    "ROCKETMAN_OP",
+    "ROCKETMAN_ALLOW_HOST",
+    "ROCKETMAN_ALLOW_ORIGIN",
+];
+
+/// The names that come behind `mark` in a help text.
+fn names_in(help: &str, mark: &str) -> BTreeSet<String> {
+    let name = |rest: &str| {
+        let end = rest.find(|sign: char| !sign.is_ascii_alphanumeric() && !"-_".contains(sign))?;
+        Some(rest.get(..end)?.to_owned())
+    };
+    help.split(mark).skip(1).filter_map(name).collect()
+}
+
+#[test]
+fn no_flag_and_no_variable_repeats_a_secret() {
+    let address = "nats://me:hunter2@h/F?token=hunter2";
+    let nowhere = ["ws://127.0.0.1:1/subscribe", "--max-retries", "0"];
+    let nats = ["nats://127.0.0.1:1/S", "--max-retries", "0"];
+    let mut repeated = Vec::new();
+    let mut tried = 0;
+    for (command, base) in [
+        (&["tail"][..], &nowhere[..]),
+        (&["tail"], &nats),
+        (&["probe"], &["ws://127.0.0.1:1/subscribe"]),
+        (&["serve"], &["no-such-recording"]),
+        (&["check"], &["no-such-recording"]),
+        (&["cursor", "show"], &["no-such-cursor"]),
+        (&["cursor", "set"], &["no-such/cursor", "2h"]),
+        (&["cursor", "rewind"], &["no-such-cursor", "2h"]),
+        (&["man"], &["no-such-page"]),
+    ] {
+        let call = |more: Vec<String>| {
+            let base = command.iter().chain(base).map(ToString::to_string);
+            Rocketman::new(base.chain(more))
+        };
+        let help = Rocketman::new(command).arg("--help").succeed().stdout;
+        let flags = names_in(&help, " --").into_iter().filter(|flag| {
+            let takes_a_value = [" <", "=<", " [<", "[=<"].iter();
+            takes_a_value
+                .clone()
+                .any(|sign| help.contains(&format!("--{flag}{sign}")))
+        });
+        let calls = flags
+            .map(|flag| {
+                (
+                    flag.clone(),
+                    call(vec![format!("--{flag}"), address.to_owned()]),
+                )
+            })
+            .chain(
+                names_in(&help, "[env: ")
+                    .into_iter()
+                    .chain(LISTS.map(ToOwned::to_owned))
+                    .map(|name| (name.clone(), call(vec![]).env(&name, address))),
+            );
+        for (name, call) in calls {
+            tried += 1;
+            let output = call.run();
+            if format!("{}{}", output.stdout, output.stderr).contains(SECRET) {
+                repeated.push((command, name, output.stderr));
+            }
+        }
+    }
+    assert!(tried > 100, "{tried}");
+    assert!(repeated.is_empty(), "{repeated:#?}");
 }
