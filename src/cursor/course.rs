@@ -15,6 +15,8 @@ use crate::event::{
 pub(super) struct Course {
     /// Where the stream is done up to.
     position: Option<Position>,
+    /// Its origin as the source names it, so that texts need not be compared.
+    origin: Option<Arc<Origin>>,
     /// The same on the servers that were read before this one, the latest first.
     others: Vec<Position>,
     highest: Highest,
@@ -48,6 +50,7 @@ impl Course {
         let time_us = position.point.time_us;
         *self = Self {
             position: Some(position.clone()),
+            origin: None,
             others,
             highest: Highest::from(if highest_us > 0 { highest_us } else { time_us }),
             first_us,
@@ -97,8 +100,13 @@ impl Course {
             self.repeats_until_us = 0;
             self.known = Vec::new();
         }
+        let known = self.origin.as_ref();
+        let is_known = known.is_some_and(|known| Arc::ptr_eq(known, origin));
+        if !is_known {
+            self.origin = Some(Arc::clone(origin));
+        }
         match &mut self.position {
-            Some(position) if position.origin == **origin => position.point = *point,
+            Some(position) if is_known || position.origin == **origin => position.point = *point,
             position => {
                 let fresh = Position {
                     origin: Origin::clone(origin),

@@ -125,7 +125,22 @@ impl Highest {
 
     /// Notes the time of the next event, or of a place between events, which is by a clock. Ours is only looked at when the time of an
     /// event leaps.
+    #[inline]
     pub(crate) fn note(&mut self, point: &Point, now_us: impl FnOnce() -> u64) {
+        match self.us {
+            Some(highest_us)
+                if self.leap_us.is_none()
+                    && point.identity.is_some()
+                    && point.time_us <= highest_us.saturating_add(LEAP_US) =>
+            {
+                self.us = Some(highest_us.max(point.time_us));
+            }
+            _ => self.note_unusual(point, now_us),
+        }
+    }
+
+    #[inline(never)]
+    fn note_unusual(&mut self, point: &Point, now_us: impl FnOnce() -> u64) {
         let time_us = point.time_us;
         if point.identity.is_none() {
             self.us = self.us.max(Some(time_us));

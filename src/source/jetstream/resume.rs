@@ -50,6 +50,8 @@ pub(super) struct Resume {
     /// Up to this time there may be repeats at the next seam, because an earlier one was not passed.
     unfinished_us: Option<u64>,
     seam: Seam,
+    /// The present connection has brought no event yet, or something is still to be checked.
+    is_at_seam: bool,
 }
 
 /// How far one server was read.
@@ -77,6 +79,7 @@ impl Resume {
             recent: Recent::default(),
             unfinished_us: None,
             seam: Seam::default(),
+            is_at_seam: true,
         }
     }
 
@@ -170,13 +173,17 @@ impl Resume {
     /// Decides on one event, and remembers it when it is new.
     #[inline]
     pub(super) fn admit(&mut self, point: &Point) -> Admission {
-        if self.seam.is_open() {
+        if self.is_at_seam {
             return self.admit_at_seam(point);
         }
-        self.remember(point);
+        if let Some(identity) = point.identity {
+            self.recent.push(identity, point.time_us);
+        }
         Admission::New
     }
 
+    /// The first events of each connection: the first of all that are remembered is among them.
+    #[inline(never)]
     fn admit_at_seam(&mut self, point: &Point) -> Admission {
         let may_be_repeat = self.seam.may_be_repeat(point);
         let admission = match self.seam.admit(point) {
@@ -187,8 +194,17 @@ impl Resume {
             Admission::New if may_be_repeat => Admission::MayBeRepeat,
             admission => admission,
         };
-        if admission.is_new() {
-            self.remember(point);
+        self.is_at_seam = self.seam.is_open();
+        if admission.is_new()
+            && let Some(identity) = point.identity
+        {
+            if self.recent.is_empty() {
+                self.begin_first_run(point);
+            }
+            let is_first_run = !self.is_restored;
+            self.recent
+                .begin(if is_first_run { 0 } else { point.time_us });
+            self.recent.push(identity, point.time_us);
         }
         admission
     }
@@ -198,17 +214,6 @@ impl Resume {
         if !self.is_restored && self.first_run_us == 0 {
             self.first_run_us = point.time_us;
         }
-    }
-
-    fn remember(&mut self, point: &Point) {
-        let Some(identity) = point.identity else {
-            return;
-        };
-        if self.recent.is_empty() {
-            self.begin_first_run(point);
-        }
-        let since_us = if self.is_restored { point.time_us } else { 0 };
-        self.recent.push(identity, point.time_us, since_us);
     }
 
     /// The event that was admitted last is not delivered after all, and is wanted when it comes again.

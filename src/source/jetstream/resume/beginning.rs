@@ -43,6 +43,7 @@ impl Resume {
         // What another server was about to repeat when it was cut is still to come.
         self.unfinished_us = self.unfinished_us.max(self.repeats_until_us());
         self.seam = Seam::default();
+        self.is_at_seam = true;
         if let Some(start) = self.asked {
             return self.begin_as_asked(start);
         }

@@ -8,6 +8,9 @@ use crate::event::{Identity, Point, Recollection};
 /// and more than outputs are asked for at the start.
 pub(super) const REMEMBERED: usize = 131_072;
 
+/// How many are forgotten at once where there are more, so that nearly every event is only added.
+pub(super) const FORGOTTEN: usize = 4096;
+
 /// The latest events and their times: all there were since the first of them.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
@@ -58,15 +61,24 @@ impl Recent {
         }
     }
 
-    /// Adds the event that was read last. The first of all that are remembered has the time `since_us`, where none was before.
-    pub(super) fn push(&mut self, identity: Identity, time_us: u64, since_us: u64) {
+    /// Everything is remembered from this time on, where nothing was before.
+    pub(super) fn begin(&mut self, since_us: u64) {
+        self.since_us.get_or_insert(since_us);
+    }
+
+    /// Adds the event that was read last.
+    #[inline]
+    pub(super) fn push(&mut self, identity: Identity, time_us: u64) {
         if self.events.len() == REMEMBERED {
-            self.events.pop_front();
-            self.since_us = self.events.front().map(|(_, time_us)| *time_us);
-        } else if self.since_us.is_none() {
-            self.since_us = Some(since_us);
+            self.forget();
         }
         self.events.push_back((identity, time_us));
+    }
+
+    #[cold]
+    fn forget(&mut self) {
+        self.events.drain(..FORGOTTEN);
+        self.since_us = self.events.front().map(|(_, time_us)| *time_us);
     }
 
     /// Forgets the event that was added last.

@@ -8,7 +8,12 @@ mod numbers;
 mod repeats;
 mod times;
 
-use super::{beginning::EVERYTHING_US, recent::REMEMBERED, seam::ENOUGH_BEYOND, *};
+use super::{
+    beginning::EVERYTHING_US,
+    recent::{FORGOTTEN, REMEMBERED},
+    seam::ENOUGH_BEYOND,
+    *,
+};
 use crate::event::Identity;
 
 const REWIND: Duration = Duration::from_secs(10);

@@ -6,12 +6,22 @@ use super::*;
 fn the_memory_of_a_stream_is_bounded() {
     let mut resume = Resume::new(None, REWIND);
     resume.begin(&origin("a"));
-    for n in 0..REMEMBERED as u64 + 10 {
+    // As many as may be there before some are forgotten.
+    let last = (REMEMBERED + FORGOTTEN) as u64 - 1;
+    for n in 0..=last {
         resume.admit(&event(n, Some(n), n));
     }
     let remembered: Vec<_> = resume.recent.identities().collect();
     assert_eq!(remembered.len(), REMEMBERED);
-    assert_eq!(remembered.last(), Some(&identity(REMEMBERED as u64 + 9)));
+    assert_eq!(remembered.last(), Some(&identity(last)));
+    resume.admit(&event(last + 1, Some(last + 1), last + 1));
+    let remembered = resume.recent.identities().count();
+    assert_eq!(remembered, REMEMBERED - FORGOTTEN + 1);
+    let first = FORGOTTEN as u64 * 2;
+    assert_eq!(
+        resume.recent.since_us(),
+        Some(event(0, None, first).time_us)
+    );
 }
 
 /// What is not known is let through, for it may be new; and it is said that it may have been there before.
