@@ -68,7 +68,7 @@ pub struct CursorAtArgs {
     /// Who you are on NATS.
     #[cfg(feature = "nats")]
     #[command(flatten)]
-    pub nats: NatsArgs,
+    pub nats: Box<NatsArgs>,
 }
 
 /// All that can be typed after `rocketman cursor show`.

@@ -83,6 +83,32 @@ pub struct NatsArgs {
     /// How long a server may take for an answer [default: 5s]
     #[arg(long, value_name = "DURATION", env = "NATS_TIMEOUT", value_parser = interval, hide_short_help = true)]
     pub nats_timeout: Option<Duration>,
+    /// One of these flags that stands on the command line: their variables may be there for the nats command.
+    #[arg(skip)]
+    pub typed: Option<&'static str>,
+}
+
+impl NatsArgs {
+    /// Notes one of the flags that was typed.
+    pub(super) fn note(&mut self, is_typed: impl Fn(&str) -> bool) {
+        let flags = [
+            ("context", "--context"),
+            ("no_context", "--no-context"),
+            ("creds", "--creds"),
+            ("nkey", "--nkey"),
+            ("tlscert", "--tlscert"),
+            ("tlskey", "--tlskey"),
+            ("tlsca", "--tlsca"),
+            ("tlsfirst", "--tlsfirst"),
+            ("js_domain", "--js-domain"),
+            ("js_api_prefix", "--js-api-prefix"),
+            ("inbox_prefix", "--inbox-prefix"),
+            ("connection_name", "--connection-name"),
+            ("nats_timeout", "--nats-timeout"),
+        ];
+        let typed = flags.into_iter().find(|(id, _)| is_typed(id));
+        self.typed = typed.map(|(_, flag)| flag);
+    }
 }
 
 /// A cursor in a bucket of NATS

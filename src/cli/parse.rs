@@ -10,6 +10,8 @@ use clap::{
 };
 
 use super::Cli;
+#[cfg(feature = "nats")]
+use super::CursorCommand;
 use crate::address;
 
 /// Flags that contradict each other. Typed together they are refused; a variable gives way to what was typed.
@@ -63,7 +65,27 @@ pub fn parse() -> Cli {
     let command = adjust(Cli::command(), &keeps_variable);
     let matches = command.try_get_matches();
     let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    #[cfg(feature = "nats")]
+    let cli = cli.map(|mut cli| {
+        note_flags_of_nats(&mut cli, is_typed);
+        cli
+    });
     cli.unwrap_or_else(|error| without_secrets(with_hint(error)).exit())
+}
+
+/// Where flags of NATS were typed, one of them is remembered: it has to be of use.
+#[cfg(feature = "nats")]
+fn note_flags_of_nats(cli: &mut Cli, is_typed: impl Fn(&str, &str) -> bool) {
+    let (command, nats) = match &mut cli.command {
+        super::Command::Tail(args) => ("tail", &mut args.nats),
+        super::Command::Cursor { command } => match command {
+            CursorCommand::Show(args) => ("show", &mut *args.at.nats),
+            CursorCommand::Set(args) => ("set", &mut *args.at.nats),
+            CursorCommand::Rewind(args) => ("rewind", &mut *args.at.nats),
+        },
+        _ => return,
+    };
+    nats.note(|id| is_typed(command, id));
 }
 
 /// The error without the secrets of an address that was typed where none belongs.

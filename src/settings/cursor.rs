@@ -112,11 +112,15 @@ fn cursor_at(args: CursorAtArgs, environment: &Environment) -> Result<CursorAt, 
         #[cfg(feature = "nats")]
         {
             roles::of_key(&nats)?;
-            let settings = nats::key(address, nats, environment)?;
+            let settings = nats::key(address, *nats, environment)?;
             return Ok(CursorAt::Key(Box::new(settings)));
         }
         #[cfg(not(feature = "nats"))]
         return Err(SettingsError::WithoutNats(without_secrets(address)));
+    }
+    #[cfg(feature = "nats")]
+    if let Some(flag) = nats.typed {
+        return Err(SettingsError::ForKeys { flag, path: file });
     }
     let path = in_state_directory(file, environment);
     roles::of_cursor(&path)?;

@@ -71,6 +71,19 @@ pub(crate) enum SettingsError {
     #[error("{0} is for streams of NATS, and the source is none")]
     ForNats(&'static str),
     #[cfg(feature = "nats")]
+    #[error("{0} is for servers of NATS, and neither SOURCE, --output nor --cursor-kv names one")]
+    ForServers(&'static str),
+    #[cfg(feature = "nats")]
+    #[error("{flag} is for a cursor in a bucket of NATS, and '{}' is a file", path.display())]
+    ForKeys { flag: &'static str, path: PathBuf },
+    #[cfg(feature = "nats")]
+    #[error(
+        "--on-gap fail does not go with --durable: what limits remove before any worker had it is not missed"
+    )]
+    GapOfDurable,
+    #[error("--allow-host is for loopback addresses, and at {0} any host is answered")]
+    AnyHost(std::net::SocketAddr),
+    #[cfg(feature = "nats")]
     #[error("{0} is for Jetstream servers, and the source is a stream of NATS")]
     ForJetstream(&'static str),
     #[cfg(feature = "nats")]
@@ -221,6 +234,13 @@ impl SettingsError {
             Self::ForRecordings("--speed") => Some("say how fast it is with demo:?rate=1000".to_owned()),
             Self::ForRecordings(_) => Some("record it first: rocketman tail demo: -n 10000 -o FILE".to_owned()),
             Self::OnlyJetstream(_) => Some("nats stream info STREAM looks at one; rocketman tail SOURCE --cursor N begins at a message".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::ForServers(_) => Some("leave it off; streams are written nats://HOST/STREAM, and keys nats://HOST/BUCKET/KEY".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::ForKeys { .. } => Some("leave it off; a key is written nats://HOST/BUCKET/KEY".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::GapOfDurable => Some("leave one of the two off".to_owned()),
+            Self::AnyHost(_) => Some("listen at 127.0.0.1, or leave it off".to_owned()),
             Self::ForNats(_) => Some("name one as the SOURCE: nats://HOST/STREAM".to_owned()),
             #[cfg(feature = "nats")]
             Self::EnvelopeHides(_) => Some("choose messages by their subject instead: nats://HOST/STREAM?subject=FILTER".to_owned()),

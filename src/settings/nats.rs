@@ -26,6 +26,7 @@ pub(super) fn given(args: NatsArgs) -> Given {
         inbox_prefix,
         connection_name,
         nats_timeout,
+        typed: _,
     } = args;
     Given {
         context,

@@ -42,6 +42,7 @@ impl ServeSettings {
             exit_at_end,
             fault,
         } = args;
+        check_host_flag(&allow_host, listen)?;
         if let Some(server) = source.iter().find(|source| source.contains("://")) {
             return Err(SettingsError::ServesNoServers(without_secrets(server)));
         }
@@ -86,6 +87,14 @@ impl ServeSettings {
             },
         })
     }
+}
+
+/// Refuses hosts that were typed for a listener that answers any.
+pub(super) fn check_host_flag(typed: &[String], listen: SocketAddr) -> Result<(), SettingsError> {
+    if !typed.is_empty() && !listen.ip().to_canonical().is_loopback() {
+        return Err(SettingsError::AnyHost(listen));
+    }
+    Ok(())
 }
 
 /// The hosts that a listener on a loopback address answers.

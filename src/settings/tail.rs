@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    path::PathBuf,
     time::{Duration, SystemTime},
 };
 
@@ -12,14 +13,17 @@ use super::{
     in_state_directory,
     reading::Reading,
     roles::{self, is_stream},
-    serve::allowed_hosts,
+    serve::{allowed_hosts, check_host_flag},
 };
 #[cfg(feature = "nats")]
 use super::{
     nats::{self, Nats},
+    source::is_nats,
     stream::carried_subjects,
     stream_roles,
 };
+#[cfg(feature = "nats")]
+use crate::cli::OnGapArg;
 use crate::{
     cli::{FateArgs, OperationArgs, PositionArgs, StopArgs, TailArgs},
     event::{Start, show_time},
@@ -57,8 +61,7 @@ impl TailSettings {
         environment: &Environment,
         now: SystemTime,
     ) -> Result<Self, SettingsError> {
-        // Before any of them is opened, let alone made.
-        let reserved = roles::of_tail(&args, environment)?;
+        let reserved = check(&args, environment)?;
         let TailArgs {
             source,
             filter,
@@ -161,6 +164,30 @@ impl TailSettings {
     }
 }
 
+/// Refuses what does not go together, before any file is opened, let alone made. Returns files that no output file may be.
+fn check(args: &TailArgs, environment: &Environment) -> Result<Vec<PathBuf>, SettingsError> {
+    let reserved = roles::of_tail(args, environment)?;
+    #[cfg(feature = "nats")]
+    refuse_useless(args, environment)?;
+    Ok(reserved)
+}
+
+/// Refuses flags of NATS where nothing is of NATS, and where they exclude each other.
+#[cfg(feature = "nats")]
+fn refuse_useless(args: &TailArgs, environment: &Environment) -> Result<(), SettingsError> {
+    let sources = or_variable(args.source.clone(), "ROCKETMAN_SOURCE", environment);
+    let has_servers = args.kv_cursor.cursor_kv.is_some()
+        || args.output.output.as_deref().is_some_and(is_stream)
+        || sources.iter().any(|source| is_nats(source));
+    if let (Some(flag), false) = (args.nats.typed, has_servers) {
+        return Err(SettingsError::ForServers(flag));
+    }
+    if args.stream.durable.is_some() && args.position.on_gap == OnGapArg::Fail {
+        return Err(SettingsError::GapOfDurable);
+    }
+    Ok(())
+}
+
 /// When the run ends, and how long its end may take.
 fn limits(args: &StopArgs, until_us: Option<u64>) -> PipelineSettings {
     let &StopArgs {
@@ -193,6 +220,9 @@ fn watched(
         allow_host,
         lag_alert,
     } = args;
+    if let Some(address) = metrics_addr {
+        check_host_flag(&allow_host, address)?;
+    }
     let hosts = allowed_hosts(allow_host, environment)?;
     let metrics = metrics_addr.map(|address| MetricsSettings { address, hosts });
     Ok((metrics, lag_alert))

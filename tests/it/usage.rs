@@ -6,3 +6,4 @@ mod program;
 mod repeated;
 mod roles;
 mod secrets;
+mod useless;
