@@ -18,6 +18,7 @@ use crate::{
     listen::{Gate, Guest, Guests, Head, HostPattern, Refusal, read_head},
     progress::describe,
     stats::Stats,
+    wire::http,
 };
 
 /// The largest head of a request; Prometheus sends some 300 bytes.
@@ -177,17 +178,19 @@ async fn request(stream: &mut TcpStream, guest: &Guest, gate: &Gate) -> Option<R
         Head::Foreign | Head::TooLarge => return Some(Request::Foreign),
         Head::Whole(head, _) => head,
     };
-    let mut headers = [httparse::EMPTY_HEADER; 64];
-    let mut request = httparse::Request::new(&mut headers);
-    let (Ok(_), Some(method), Some(target)) = (request.parse(&head), request.method, request.path)
-    else {
+    let Ok(request) = http::Request::parse(&head) else {
         return Some(Request::Foreign);
     };
-    Some(match gate.check_host(target, request.headers) {
+    Some(match gate.check_host(request.target, &request.headers) {
         Err(refusal) => Request::Refused(refusal),
         Ok(()) => Request::Ask {
-            method: method.to_owned(),
-            path: target.split('?').next().unwrap_or_default().to_owned(),
+            method: request.method.to_owned(),
+            path: request
+                .target
+                .split('?')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
         },
     })
 }

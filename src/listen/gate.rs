@@ -9,7 +9,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use crate::address::without_secrets;
+use crate::{address::without_secrets, wire::http::Headers};
 
 /// Why what was to be allowed is no host or no origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -291,11 +291,7 @@ impl Gate {
 
     /// Looks at the host that a request asks for, in its header and in its target. What names none is no
     /// browser, and passes.
-    pub(crate) fn check_host(
-        &self,
-        target: &str,
-        headers: &[httparse::Header<'_>],
-    ) -> Result<(), Refusal> {
+    pub(crate) fn check_host(&self, target: &str, headers: &Headers<'_>) -> Result<(), Refusal> {
         let mut hosts = values(headers, "host");
         let header = hosts.next();
         if hosts.next().is_some() {
@@ -315,7 +311,7 @@ impl Gate {
     }
 
     /// Looks at whose page a request comes from. What names none is no browser, and passes.
-    pub(crate) fn check_origin(&self, headers: &[httparse::Header<'_>]) -> Result<(), Refusal> {
+    pub(crate) fn check_origin(&self, headers: &Headers<'_>) -> Result<(), Refusal> {
         let asked = values(headers, "host").next();
         let asked = asked.as_deref().and_then(Host::parse);
         for text in values(headers, "origin") {
@@ -345,11 +341,10 @@ fn authority(target: &str) -> Option<&str> {
 }
 
 /// The values of a header, whatever bytes they are of.
-fn values(headers: &[httparse::Header<'_>], name: &str) -> impl Iterator<Item = String> {
+fn values(headers: &Headers<'_>, name: &str) -> impl Iterator<Item = String> {
     headers
-        .iter()
-        .filter(move |header| header.name.eq_ignore_ascii_case(name))
-        .map(|header| String::from_utf8_lossy(header.value).trim().to_owned())
+        .values(name)
+        .map(|value| String::from_utf8_lossy(value).trim().to_owned())
 }
 
 #[cfg(test)]

@@ -13,7 +13,10 @@ use tokio::{
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{block::Encoding, deflate, options::Query};
-use crate::listen::{Gate, Refusal};
+use crate::{
+    listen::{Gate, Refusal},
+    wire::http::{self, Headers},
+};
 
 /// The largest head of a request: what Go's servers take (protocol reference, section 1.1).
 pub(super) const LARGEST_HEAD: usize = 1024 * 1024;
@@ -101,16 +104,18 @@ pub(super) struct Rules<'a> {
 
 /// Reads the head of a request, its last empty line included.
 pub(super) fn parse(head: &[u8], rules: &Rules<'_>) -> Request {
-    let mut headers = [httparse::EMPTY_HEADER; 100];
-    let mut request = httparse::Request::new(&mut headers);
-    let (Ok(_), Some(method), Some(target)) = (request.parse(head), request.method, request.path)
+    let Ok(http::Request {
+        method,
+        target,
+        headers,
+    }) = http::Request::parse(head)
     else {
         return Request::foreign();
     };
     let gate = rules.gate;
     let may_ask = gate
-        .check_host(target, request.headers)
-        .and_then(|()| gate.check_origin(request.headers));
+        .check_host(target, &headers)
+        .and_then(|()| gate.check_origin(&headers));
     if let Err(refusal) = may_ask {
         return Request::Refused(refusal);
     }
@@ -126,25 +131,22 @@ pub(super) fn parse(head: &[u8], rules: &Rules<'_>) -> Request {
         return Request::Other(Answer::text(405, "only GET"));
     }
     if path == "/" {
-        let host = value(request.headers, "host").find(|host| is_host(host));
+        let host = headers.texts("host").find(|host| is_host(host));
         return Request::Other(page(rules, host.unwrap_or("127.0.0.1:6008")));
     }
-    subscribe(request.headers, query, rules).map_or_else(Request::Other, |subscribe| {
+    subscribe(&headers, query, rules).map_or_else(Request::Other, |subscribe| {
         Request::Subscribe(Box::new(subscribe))
     })
 }
 
-fn subscribe(
-    headers: &[httparse::Header<'_>],
-    query: &str,
-    rules: &Rules<'_>,
-) -> Result<Subscribe, Answer> {
+fn subscribe(headers: &Headers<'_>, query: &str, rules: &Rules<'_>) -> Result<Subscribe, Answer> {
     let has = |name: &str, word: &str| {
-        value(headers, name)
+        headers
+            .texts(name)
             .flat_map(|value| value.split(','))
             .any(|part| part.trim().eq_ignore_ascii_case(word))
     };
-    let key = value(headers, "sec-websocket-key").next();
+    let key = headers.texts("sec-websocket-key").next();
     let Some(key) = key.filter(|_| has("connection", "upgrade") && has("upgrade", "websocket"))
     else {
         return Err(Answer::text(426, "this is a WebSocket: ask for an upgrade"));
@@ -154,9 +156,12 @@ fn subscribe(
     }
     let query =
         Query::parse(query, rules.legacy).map_err(|error| Answer::text(400, error.to_string()))?;
-    let wants_zstd =
-        query.compress || value(headers, "socket-encoding").any(|value| value.contains("zstd"));
-    let offers_deflate = value(headers, "sec-websocket-extensions")
+    let wants_zstd = query.compress
+        || headers
+            .texts("socket-encoding")
+            .any(|value| value.contains("zstd"));
+    let offers_deflate = headers
+        .texts("sec-websocket-extensions")
         .any(|value| value.contains("permessage-deflate"));
     if wants_zstd && offers_deflate && !rules.legacy {
         return Err(Answer::text(
@@ -173,14 +178,6 @@ fn subscribe(
         },
         accept: derive_accept_key(key.as_bytes()),
     })
-}
-
-/// The values of a header, as often as it is there.
-fn value<'a>(headers: &'a [httparse::Header<'a>], name: &'a str) -> impl Iterator<Item = &'a str> {
-    headers
-        .iter()
-        .filter(move |header| header.name.eq_ignore_ascii_case(name))
-        .filter_map(|header| str::from_utf8(header.value).ok())
 }
 
 /// Whether it can stand in a page and in a command as it is.

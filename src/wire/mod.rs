@@ -6,3 +6,4 @@
 #[cfg(feature = "zstd")]
 pub(crate) mod dictionary;
 pub(crate) mod frame;
+pub(crate) mod http;

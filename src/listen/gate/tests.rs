@@ -13,15 +13,8 @@ fn gate(listener: IpAddr, hosts: &[&str], origins: &[&str]) -> Gate {
     Gate::new(listener, hosts.collect(), origins.collect())
 }
 
-fn with_headers<T>(
-    headers: &[(&str, &[u8])],
-    use_them: impl Fn(&[httparse::Header<'_>]) -> T,
-) -> T {
-    let headers: Vec<_> = headers
-        .iter()
-        .map(|(name, value)| httparse::Header { name, value })
-        .collect();
-    use_them(&headers)
+fn with_headers<T>(headers: &[(&str, &[u8])], use_them: impl Fn(&Headers<'_>) -> T) -> T {
+    use_them(&headers.iter().copied().collect())
 }
 
 fn answers_host(gate: &Gate, host: &str) -> bool {

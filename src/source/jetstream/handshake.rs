@@ -16,13 +16,14 @@ use tokio::{
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
 use super::endpoint::Endpoint;
-use crate::{event::micros_since_1970, log::printable};
+use crate::{
+    event::micros_since_1970,
+    log::printable,
+    wire::http::{BadHead, Response, is_interim},
+};
 
 /// The largest head of an answer, with those of all answers before the last; Go's servers and common proxies stay far below.
 const LARGEST_HEAD: usize = 64 * 1024;
-
-/// The most lines of it; there is no answer with a tenth of that.
-const MOST_HEADERS: usize = 1024;
 
 /// How much of a body is read, and how long for.
 const BODY: (usize, Duration) = (2048, Duration::from_secs(1));
@@ -52,6 +53,15 @@ pub(super) enum HandshakeError {
         location: Option<String>,
         retry_after: Option<Duration>,
     },
+}
+
+impl From<BadHead> for HandshakeError {
+    fn from(bad: BadHead) -> Self {
+        match bad {
+            BadHead::NotHttp => Self::NotHttp,
+            BadHead::TooManyHeaders => Self::TooLong,
+        }
+    }
 }
 
 /// An open connection and when, by the server's clock, it began.
@@ -146,11 +156,6 @@ async fn ask(
     }
 }
 
-/// Whether another answer follows the one with this status. An upgrade is the last.
-pub(super) fn is_interim(status: u16) -> bool {
-    matches!(status, 100..=199) && status != 101
-}
-
 /// What counts of an answer's head.
 #[derive(Debug, Default)]
 struct Answer {
@@ -167,25 +172,20 @@ struct Answer {
 impl Answer {
     /// `None` while the head is incomplete.
     fn parse(received: &[u8]) -> Result<Option<Self>, HandshakeError> {
-        let mut headers = vec![httparse::EMPTY_HEADER; MOST_HEADERS];
-        let mut response = httparse::Response::new(&mut headers);
-        let head_bytes = match response.parse(received) {
-            Ok(httparse::Status::Complete(bytes)) => bytes,
-            Ok(httparse::Status::Partial) => return Ok(None),
-            Err(httparse::Error::TooManyHeaders) => return Err(HandshakeError::TooLong),
-            Err(_) => return Err(HandshakeError::NotHttp),
+        let Some(response) = Response::parse(received)? else {
+            return Ok(None);
         };
         let mut answer = Self {
-            head_bytes,
-            status: response.code.unwrap_or_default(),
+            head_bytes: response.bytes,
+            status: response.status,
             ..Self::default()
         };
-        for header in response.headers.iter() {
-            let Ok(value) = str::from_utf8(header.value) else {
+        for (name, value) in response.headers.iter() {
+            let Ok(value) = str::from_utf8(value) else {
                 continue;
             };
             let value = value.trim().to_owned();
-            match header.name.to_ascii_lowercase().as_str() {
+            match name.to_ascii_lowercase().as_str() {
                 "sec-websocket-accept" => answer.accept = Some(value),
                 "date" => answer.date = http_date(&value),
                 "location" => answer.location = Some(shown(value.as_bytes())),

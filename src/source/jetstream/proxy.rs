@@ -9,7 +9,8 @@ use tokio::{
 };
 use url::Url;
 
-use super::{endpoint::Endpoint, handshake::is_interim};
+use super::endpoint::Endpoint;
+use crate::wire::http;
 
 /// The largest answer to a CONNECT that is read, with those before the last.
 const LARGEST_ANSWER: usize = 16 * 1024;
@@ -279,16 +280,10 @@ struct Answer {
 
 impl Answer {
     fn parse(head: &[u8]) -> Option<Self> {
-        let mut headers = [];
-        let mut response = httparse::Response::new(&mut headers);
-        // There are headers, and nothing about them matters.
-        match response.parse(head) {
-            Ok(_) | Err(httparse::Error::TooManyHeaders) => {}
-            Err(_) => return None,
-        }
-        let reason = response.reason.unwrap_or_default().chars().take(100);
+        let (status, reason) = http::status(head)?;
+        let reason = reason.chars().take(100);
         Some(Self {
-            status: response.code?,
+            status,
             reason: reason.flat_map(char::escape_debug).collect(),
         })
     }
@@ -308,7 +303,7 @@ async fn read_answer(tcp: &mut TcpStream) -> Result<Answer, ProxyError> {
         n_read += head.len();
         let answer = Answer::parse(&head)
             .ok_or_else(|| ProxyError::Refused("something that is not HTTP".to_owned()))?;
-        if !is_interim(answer.status) {
+        if !http::is_interim(answer.status) {
             return Ok(answer);
         }
     }
