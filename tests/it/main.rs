@@ -22,6 +22,7 @@ mod faults;
 mod flags;
 mod generated;
 mod help;
+mod house;
 mod ingest;
 mod limits;
 mod messages;
