@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, builder::BoolishValueParser};
 
 #[cfg(feature = "nats")]
 use super::NatsArgs;
-use super::source::interval;
+use super::units::interval;
 
 /// No heading of its own: that of `NatsArgs` would go on to what follows.
 const OPTIONS: Option<&str> = None;

@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum, builder::BoolishValueParser};
 
-use super::source::interval;
+use super::units::interval;
 
 /// How programs are run
 #[derive(Debug, Args)]

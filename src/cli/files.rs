@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use clap::{Args, ValueEnum};
 
-use super::source::{duration, interval, size};
+use super::units::{duration, interval, is_size, size};
 
 /// Output files
 #[derive(Debug, Args)]
@@ -88,8 +88,7 @@ pub struct CheckpointArg {
 fn checkpoint(text: &str) -> Result<CheckpointArg, String> {
     let mut checkpoint = CheckpointArg::default();
     for part in text.split(',').map(str::trim) {
-        let is_new = if part.ends_with(|c: char| c.is_ascii_digit() || matches!(c, 'K' | 'M' | 'G'))
-        {
+        let is_new = if is_size(part) {
             checkpoint.bytes.replace(size(part)?).is_none()
         } else {
             checkpoint.every.replace(duration(part)?).is_none()
@@ -106,5 +105,31 @@ fn seconds(text: &str) -> Result<Duration, String> {
     match interval(text)? {
         interval if interval.as_secs() == 0 => Err("it has to be at least 1s".to_owned()),
         interval => Ok(interval),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_is_a_size_a_duration_or_one_of_each() {
+        let (size, minutes) = (Some(128 << 10), Some(Duration::from_secs(300)));
+        for (text, bytes, every) in [
+            ("128k", size, None),
+            ("131072", size, None),
+            ("5m", None, minutes),
+            ("128K,5m", size, minutes),
+            ("5m, 128k", size, minutes),
+        ] {
+            assert_eq!(
+                checkpoint(text),
+                Ok(CheckpointArg { bytes, every }),
+                "{text}"
+            );
+        }
+        for text in ["", "128k,1M", "5s,5m", "0", "0k", "k"] {
+            assert!(checkpoint(text).is_err(), "{text}");
+        }
     }
 }

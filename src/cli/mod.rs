@@ -25,6 +25,7 @@ mod probe;
 mod serve;
 mod source;
 mod stop;
+mod units;
 
 use std::path::PathBuf;
 

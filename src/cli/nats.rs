@@ -8,7 +8,7 @@ use std::{
 
 use clap::{Args, ValueEnum, builder::BoolishValueParser};
 
-use super::source::{duration, interval};
+use super::units::{duration, interval, size};
 
 /// NATS
 #[derive(Debug, Clone, Args)]
@@ -210,7 +210,7 @@ pub struct StreamSinkArgs {
         value_name = "BYTES",
         env = "ROCKETMAN_STREAM_MAX_BYTES",
         requires = "create_stream",
-        value_parser = amount,
+        value_parser = size,
         hide_short_help = true
     )]
     pub stream_max_bytes: Option<u64>,
@@ -239,19 +239,4 @@ pub struct StreamSinkArgs {
     /// Nothing that is promised rests on it.
     #[arg(long, value_name = "DURATION", env = "ROCKETMAN_STREAM_DUPE_WINDOW", requires = "create_stream", value_parser = interval, default_value = "5m", hide_short_help = true)]
     pub stream_dupe_window: Duration,
-}
-
-/// A number of bytes, with K, M, G or T for powers of 1024.
-fn amount(text: &str) -> Result<u64, String> {
-    let units = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
-    let unit = |(letter, shift): (char, u32)| {
-        let digits = text.strip_suffix([letter, letter.to_ascii_lowercase()])?;
-        Some((digits, 1_u64 << shift))
-    };
-    let (digits, unit) = units.into_iter().find_map(unit).unwrap_or((text, 1));
-    let number: Option<u64> = digits.parse().ok().filter(|number| *number > 0);
-    number
-        .and_then(|number| number.checked_mul(unit))
-        .filter(|bytes| i64::try_from(*bytes).is_ok())
-        .ok_or_else(|| "write it like 65536, 64M or 100G".to_owned())
 }

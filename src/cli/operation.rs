@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use clap::Args;
 
-use super::source::interval;
+use super::units::interval;
 
 /// How to watch over it
 #[derive(Debug, Clone, Args)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, builder::BoolishValueParser};
 
-use super::source::interval;
+use super::units::interval;
 
 /// All that can be typed after `rocketman probe`.
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum, builder::BoolishValueParser, value_parser};
 
+use super::units::{duration, interval, small_size};
 use crate::shard::Shard;
 
 /// Which events
@@ -47,7 +48,7 @@ pub struct FilterArgs {
     ///
     /// The server is asked to, which spares the network, and those that come all the same are left out here and counted. What is larger
     /// than --max-frame-size is not read at all.
-    #[arg(long, value_name = "BYTES", env = "ROCKETMAN_MAX_MESSAGE_SIZE", value_parser = bytes, hide_short_help = true)]
+    #[arg(long, value_name = "BYTES", env = "ROCKETMAN_MAX_MESSAGE_SIZE", value_parser = small_size, hide_short_help = true)]
     pub max_message_size: Option<u32>,
 }
 
@@ -247,7 +248,7 @@ pub struct ConnectionArgs {
     #[arg(long, value_name = "DURATION", env = "ROCKETMAN_QUIET_TIMEOUT", value_parser = interval, hide_short_help = true)]
     pub quiet_timeout: Option<Duration>,
     /// Refuse messages from the server that are larger than this
-    #[arg(long, value_name = "BYTES", env = "ROCKETMAN_MAX_FRAME_SIZE", value_parser = bytes, default_value = "8M", hide_short_help = true)]
+    #[arg(long, value_name = "BYTES", env = "ROCKETMAN_MAX_FRAME_SIZE", value_parser = small_size, default_value = "8M", hide_short_help = true)]
     pub max_frame_size: u32,
     /// Do not ask the server for compressed events
     #[arg(long, env = "ROCKETMAN_NO_COMPRESS", value_parser = BoolishValueParser::new(), hide_short_help = true)]
@@ -257,55 +258,4 @@ pub struct ConnectionArgs {
     /// A backlog of compressed events is read faster with 2, for a little more of the processor in all. Live, the second one sleeps.
     #[arg(long, value_name = "N", env = "ROCKETMAN_THREADS", value_parser = value_parser!(u8).range(1..=2), default_value = "1", hide_short_help = true)]
     pub threads: u8,
-}
-
-/// No clock can count as far as people can type.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
-
-/// A duration, none included.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; write it like 500ms, 30s or 1h 30m"))?;
-    if duration > LONGEST {
-        return Err("it has to be at most 100 years".to_owned());
-    }
-    Ok(duration)
-}
-
-/// A duration longer than none.
-pub(super) fn interval(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
-        Duration::ZERO => Err("it has to be longer than none".to_owned()),
-        duration => Ok(duration),
-    }
-}
-
-/// A number of bytes, with K, M or G for 1024, 1024² or 1024³ of them.
-pub(super) fn size(text: &str) -> Result<u64, String> {
-    let split = text.len() - usize::from(text.ends_with(['k', 'K', 'm', 'M', 'g', 'G']));
-    let (digits, unit) = text.split_at_checked(split).unwrap_or((text, ""));
-    let shift = match unit {
-        "" => 0,
-        "k" | "K" => 10,
-        "m" | "M" => 20,
-        _ => 30,
-    };
-    let number: Option<u64> = digits.parse().ok().filter(|number| *number > 0);
-    number
-        .and_then(|number| number.checked_mul(1 << shift))
-        .ok_or_else(|| "write it like 65536, 64K, 8M or 1G".to_owned())
-}
-
-/// A number of bytes, with K or M for 1024 or 1024 × 1024 of them.
-fn bytes(text: &str) -> Result<u32, String> {
-    let (digits, unit) = match text.strip_suffix(['k', 'K']) {
-        Some(digits) => (digits, 1 << 10),
-        None => text
-            .strip_suffix(['m', 'M'])
-            .map_or((text, 1), |digits| (digits, 1 << 20)),
-    };
-    let number: Option<u32> = digits.parse().ok().filter(|number| *number > 0);
-    number
-        .and_then(|number| number.checked_mul(unit))
-        .ok_or_else(|| "write it like 65536, 64K or 8M, below 4096M".to_owned())
 }

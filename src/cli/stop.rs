@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, builder::BoolishValueParser};
 
-use super::source::{duration, interval};
+use super::units::{duration, interval};
 
 /// Until when
 #[derive(Debug, Args)]
