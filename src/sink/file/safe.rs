@@ -1,5 +1,6 @@
 //! Names from the network as parts of file names: readable where they are honest, and harmless where they are not.
 
+use percent_encoding::percent_encode_byte;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// File systems take 255 bytes, and number, suffixes and the ending of unfinished files come behind.
@@ -26,7 +27,7 @@ pub(super) fn safe(name: &[u8]) -> Vec<u8> {
         if is_plain {
             safe.push(*byte);
         } else {
-            safe.extend_from_slice(format!("%{byte:02X}").as_bytes());
+            safe.extend_from_slice(percent_encode_byte(*byte).as_bytes());
         }
     }
     if safe.is_empty() {

@@ -5,6 +5,7 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use async_nats::{HeaderMap, HeaderName, HeaderValue, Subject};
 use bytes::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::NatsSinkSettings;
 use crate::{
@@ -36,7 +37,8 @@ const LONGEST_COLLECTION: usize = 320;
 /// The longest account that gets a header; atproto allows 2,048 bytes.
 const LONGEST_KEY: usize = 2048;
 
-const HEXADECIMAL: &[u8; 16] = b"0123456789ABCDEF";
+/// What is escaped in a word of a subject: all but letters, digits, hyphens and underscores.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
 /// What a message has to come after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -246,21 +248,7 @@ fn push_collection(subject: &mut String, collection: &str) {
         if word.is_empty() {
             subject.push('_');
         }
-        for byte in word.bytes() {
-            if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
-                subject.push(char::from(byte));
-            } else {
-                subject.push('%');
-                for digit in [byte >> 4, byte & 0xf] {
-                    subject.push(
-                        HEXADECIMAL
-                            .get(usize::from(digit))
-                            .copied()
-                            .map_or('0', char::from),
-                    );
-                }
-            }
-        }
+        subject.extend(utf8_percent_encode(word, ESCAPED));
     }
 }
 
