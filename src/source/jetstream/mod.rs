@@ -35,7 +35,6 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
 
-#[cfg(feature = "zstd")]
 use self::{
     ahead::Inflation,
     aside::Aside,
