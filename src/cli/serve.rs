@@ -14,7 +14,7 @@ pub struct ServeArgs {
     ///
     /// demo: makes up events in the mix and the sizes of the real stream; demo:?rate=1000&seed=7 says how many there are in
     /// a second (or max) and which. With the same rate and seed a number is the same event at the same time, counted from
-    /// 2026-01-01; with max, times count from the first consumer.
+    /// 2026-01-01; with max, at 1,000 events a second.
     #[arg(value_name = "SOURCE", default_value = "demo:")]
     pub source: Vec<String>,
     /// Listen at this address

@@ -9,10 +9,10 @@ use crate::serve::random::Random;
 
 const SECOND_US: u64 = 1_000_000;
 
-/// When a stream of a rate begins, 2026-01-01T00:00:00Z, and everything inside any events is dated from.
+/// When the stream begins, 2026-01-01T00:00:00Z.
 pub(super) const EPOCH_US: u64 = 1_767_225_600_000_000;
 
-/// How many events there are in a second of the dates inside of events, where there is no rate.
+/// How many events there are in a second of the stream's time, where they come as fast as they are taken.
 const USUAL_RATE: u64 = 1_000;
 
 /// How much older than its revision a record is.
@@ -81,7 +81,7 @@ impl What {
 }
 
 impl Events {
-    /// With a rate, events are made when they happen.
+    /// Without a rate they happen at the usual one, however fast they are taken.
     pub(super) fn new(seed: u64, rate: Option<u32>) -> Self {
         let rate = rate.map_or(USUAL_RATE, u64::from);
         Self { seed, rate }
@@ -91,6 +91,12 @@ impl Events {
     pub(super) fn since_us(&self, n: u64) -> u64 {
         let whole = (n / self.rate).saturating_mul(SECOND_US);
         whole.saturating_add(n % self.rate * SECOND_US / self.rate)
+    }
+
+    /// How many events are made in this time after the beginning, in microseconds.
+    pub(super) fn up_to(&self, since_us: u64) -> u64 {
+        let n = u128::from(since_us) * u128::from(self.rate) / u128::from(SECOND_US);
+        u64::try_from(n).unwrap_or(u64::MAX)
     }
 
     fn made_us(&self, n: u64) -> u64 {

@@ -40,8 +40,8 @@ enum Rate {
     PerSecond(u32),
 }
 
-/// Invented events. Everything in them is the same for the same seed and number; with a rate their `time_us` too, and without one
-/// times count from the moment they are first served.
+/// Invented events. Everything in them is the same for the same rate, seed and number, their `time_us` too, in every process: who
+/// was to go on after one of them recognises it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Demo {
     rate: Rate,
@@ -117,11 +117,7 @@ impl Demo {
 
     /// When event `n` happened.
     fn time_us(&self, n: u64, start_us: u64) -> u64 {
-        match self.rate {
-            // Nobody takes more than a million a second, so that times do not get ahead of the clock.
-            Rate::Max => start_us.saturating_add(n),
-            Rate::PerSecond(_) => first_us(start_us).saturating_add(self.events.since_us(n)),
-        }
+        first_us(start_us).saturating_add(self.events.since_us(n))
     }
 }
 
@@ -178,15 +174,11 @@ impl Feed for Demo {
         let n = match place {
             Place::Beginning => 0,
             Place::Seq(seq) => seq.saturating_sub(1),
-            Place::Time(time_us) => match self.rate {
-                Rate::Max => time_us.saturating_sub(start_us),
-                Rate::PerSecond(rate) => {
-                    let since = u128::from(time_us.saturating_sub(first_us(start_us)));
-                    let n = since * u128::from(rate) / u128::from(SECOND_US);
-                    // Times are rounded down, so that the event before may be the one.
-                    u64::try_from(n).unwrap_or(u64::MAX).saturating_sub(1)
-                }
-            },
+            Place::Time(time_us) => {
+                let since_us = time_us.saturating_sub(first_us(start_us));
+                // Times are rounded down, so that the event before may be the one.
+                self.events.up_to(since_us).saturating_sub(1)
+            }
         };
         n / EVENTS_PER_BLOCK
     }
