@@ -9,7 +9,7 @@ const LONGEST: usize = 200;
 const SHORT: usize = 80;
 
 /// What was typed, shortened and escaped. What stands before an '@', or behind a '?' or a '#', is left out.
-pub(crate) fn without_secrets(text: &str) -> String {
+pub fn without_secrets(text: &str) -> String {
     let is_scheme = |scheme: &str| {
         scheme
             .bytes()
@@ -39,7 +39,7 @@ pub(crate) fn without_secrets(text: &str) -> String {
 }
 
 /// The same for what is hardly ever an address: only where it looks like one is anything left out.
-pub(crate) fn without_address(text: &str) -> String {
+pub fn without_address(text: &str) -> String {
     if text.contains("://") {
         return without_secrets(text);
     }
@@ -47,7 +47,7 @@ pub(crate) fn without_address(text: &str) -> String {
 }
 
 /// The same of what should have been a word or two.
-pub(crate) fn in_short(text: &str) -> String {
+pub fn in_short(text: &str) -> String {
     without_address(text).chars().take(SHORT).collect()
 }
 

@@ -115,8 +115,8 @@ impl Filter {
     }
 
     /// Names this shard in the description: the source brings no other events.
-    #[cfg(feature = "cli")]
-    pub(crate) fn of_sharded_source(self, shard: Shard) -> Self {
+    #[must_use]
+    pub fn of_sharded_source(self, shard: Shard) -> Self {
         Self {
             shard: None,
             ..self.shard(shard)
@@ -169,6 +169,7 @@ impl Filter {
 
     /// Whether a server with this filter sends the event: a commit without a collection passes; kinds, operations, the shard and the
     /// size are not asked.
+    #[cfg(feature = "serve")]
     pub(crate) fn sends(&self, kind: Kind, did: &[u8], collection: &[u8]) -> bool {
         self.keeps_did(did)
             && (kind != Kind::Commit || collection.is_empty() || self.keeps_collection(collection))

@@ -10,15 +10,18 @@ const CHUNK: usize = 64 * 1024;
 
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub enum Form {
+    /// Not at all.
     Plain,
+    /// In members of gzip.
     Gzip,
+    /// In frames of zstd.
     Zstd,
 }
 
 impl Form {
     /// What the suffix says.
-    pub(crate) fn of(path: &Path) -> Self {
+    pub fn of(path: &Path) -> Self {
         match path.extension().and_then(|suffix| suffix.to_str()) {
             Some("gz") => Self::Gzip,
             Some("zst") => Self::Zstd,
@@ -27,7 +30,7 @@ impl Form {
     }
 
     /// A frame with nothing in it, for a file without a frame cannot be inflated.
-    pub(crate) fn empty(self) -> &'static [u8] {
+    pub fn empty(self) -> &'static [u8] {
         match self {
             Self::Plain => b"",
             Self::Gzip => b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x03\0\0\0\0\0\0\0\0\0",
@@ -36,8 +39,7 @@ impl Form {
     }
 
     /// What each frame begins with.
-    #[cfg(feature = "cli")]
-    pub(crate) fn magic(self) -> &'static [u8] {
+    pub fn magic(self) -> &'static [u8] {
         match self {
             Self::Plain => b"",
             Self::Gzip => &[0x1f, 0x8b, 8],
@@ -48,7 +50,7 @@ impl Form {
 
 /// The frames of a compressed file.
 #[derive(Debug)]
-pub(crate) struct Frames<R> {
+pub struct Frames<R> {
     form: Form,
     reader: Counted<R>,
     whole: u64,
@@ -56,7 +58,7 @@ pub(crate) struct Frames<R> {
 
 impl<R: BufRead> Frames<R> {
     /// The reader begins with a frame.
-    pub(crate) fn new(form: Form, reader: R) -> Self {
+    pub fn new(form: Form, reader: R) -> Self {
         Self {
             form,
             reader: Counted { reader, n: 0 },
@@ -65,12 +67,12 @@ impl<R: BufRead> Frames<R> {
     }
 
     /// So many bytes belong to frames that were read to their end.
-    pub(crate) fn whole(&self) -> u64 {
+    pub fn whole(&self) -> u64 {
         self.whole
     }
 
     /// Reads the next frame to its end, and gives away what is in it as it comes. Returns whether there was one.
-    pub(crate) fn read(&mut self, give: &mut impl FnMut(&[u8])) -> io::Result<bool> {
+    pub fn read(&mut self, give: &mut impl FnMut(&[u8])) -> io::Result<bool> {
         if self.reader.fill_buf()?.is_empty() {
             return Ok(false);
         }

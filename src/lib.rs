@@ -61,11 +61,8 @@
 //!
 //! # Features
 //!
-//! `zstd` (default) asks servers for compressed events, and writes files that end in `.zst`. `gzip` (default) reads and writes those that end in `.gz`. `nats` (default) is NATS JetStream. `cli` (default) is the program `rocketman`; leave it out in a library.
+//! `zstd` (default) asks servers for compressed events, and writes files that end in `.zst`. `gzip` (default) reads and writes those that end in `.gz`. `nats` (default) is NATS JetStream. `serve` is a Jetstream server in process. `cli` (default) is the program `rocketman`, and brings `serve`; leave it out in a library.
 
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod cli;
 pub mod cursor;
 pub mod event;
 pub mod filter;
@@ -73,63 +70,26 @@ pub mod log;
 pub mod metrics;
 #[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(feature = "serve")]
 pub mod serve;
 pub mod sink;
 pub mod source;
 
-mod address;
+pub mod address;
 mod backoff;
-#[cfg(feature = "cli")]
-mod check;
-#[cfg(feature = "cli")]
-mod console;
-#[cfg(feature = "cli")]
-mod cursor_at;
-#[cfg(feature = "cli")]
-mod cursor_move;
-#[cfg(feature = "cli")]
-mod cursor_show;
-#[cfg(feature = "cli")]
-mod demo;
 mod error;
-#[cfg(feature = "cli")]
-mod exporter;
-#[cfg(feature = "cli")]
-mod failure;
-mod frames;
+pub mod frames;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
-#[cfg(feature = "cli")]
-mod hints;
-mod listen;
-#[cfg(feature = "cli")]
-mod logging;
-#[cfg(feature = "cli")]
-mod monitor;
+#[cfg(feature = "serve")]
+pub mod listen;
 mod pace;
 mod pipeline;
-#[cfg(feature = "cli")]
-mod probe;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod program;
-#[cfg(feature = "cli")]
-mod progress;
 mod regular;
-mod same_file;
-#[cfg(feature = "cli")]
-mod service;
-#[cfg(feature = "cli")]
-mod serving;
-#[cfg(feature = "cli")]
-mod settings;
+pub mod same_file;
 mod shard;
-#[cfg(feature = "cli")]
-mod shutdown;
-mod stats;
-#[cfg(feature = "cli")]
-mod tail;
+pub mod stats;
 mod wire;
 
 pub use crate::{

@@ -35,8 +35,7 @@ pub fn printable(text: &str) -> String {
 }
 
 /// The same for what is JSON already, in which such characters can only stand within texts: it stays the same JSON.
-#[cfg(feature = "cli")]
-pub(crate) fn printable_json(json: &str) -> String {
+pub fn printable_json(json: &str) -> String {
     let escaped = |c: char| {
         let mut units = [0; 2];
         let units = c.encode_utf16(&mut units).iter();
@@ -53,7 +52,6 @@ mod tests {
     use super::*;
     use crate::sink::SinkError;
 
-    #[cfg(feature = "cli")]
     #[test]
     fn escaped_json_is_the_same_json() {
         let text = "a\u{9b}2J\u{202e}\u{e0001}é🚀\u{1b}\n";

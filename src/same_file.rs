@@ -11,7 +11,7 @@ const MOST_LINKS: usize = 40;
 
 /// What tells one file from another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum FileId {
+pub enum FileId {
     /// Its device and its inode.
     There(u64, u64),
     /// The name that it would be made under.
@@ -20,7 +20,7 @@ pub(crate) enum FileId {
 
 impl FileId {
     /// `None` where the name is that of something else, such as a device or a pipe, which any number may write to.
-    pub(crate) fn of(path: &Path) -> Option<Self> {
+    pub fn of(path: &Path) -> Option<Self> {
         if let Ok(found) = fs::metadata(path) {
             return found
                 .is_file()

@@ -216,7 +216,8 @@ macro_rules! counters {
                 self.$name.read()
             }
 
-            pub(crate) fn $add(&self, n: u64) {
+            /// Counts more of them; for a source or a pipeline of your own.
+            pub fn $add(&self, n: u64) {
                 self.$name.add(n);
             }
         )*
@@ -340,7 +341,7 @@ impl Stats {
     }
 
     /// Notes the time of an event from before the beginning; 0 where it is over with them.
-    pub(crate) fn set_early_us(&self, time_us: u64) {
+    pub fn set_early_us(&self, time_us: u64) {
         self.early_us.store(time_us, Relaxed);
     }
 
@@ -373,16 +374,19 @@ impl Stats {
         }
     }
 
-    pub(crate) fn set_connected(&self, is_connected: bool) {
+    /// Whether a connection stands; for a source of your own.
+    pub fn set_connected(&self, is_connected: bool) {
         self.connected.set(if is_connected { 1.0 } else { 0.0 });
         self.is_connected.store(is_connected, Relaxed);
     }
 
-    pub(crate) fn set_quiet(&self, is_quiet: bool) {
+    /// Whether a connection stands and brings nothing; for a source of your own.
+    pub fn set_quiet(&self, is_quiet: bool) {
         self.is_quiet.store(is_quiet, Relaxed);
     }
 
-    pub(crate) fn set_host(&self, host: &str) {
+    /// The server that is read, for the status line; for a source of your own.
+    pub fn set_host(&self, host: &str) {
         host.clone_into(&mut locked(&self.host));
     }
 
@@ -396,21 +400,23 @@ impl Stats {
     }
 
     /// Notes how far the server's clock is ahead of ours, in microseconds.
-    pub(crate) fn set_ahead_us(&self, ahead_us: i64) {
+    pub fn set_ahead_us(&self, ahead_us: i64) {
         self.ahead_us.store(ahead_us, Relaxed);
     }
 
     /// Notes that there is nothing more to read at this moment of the server's clock.
-    pub(crate) fn set_caught_up_us(&self, time_us: u64) {
+    pub fn set_caught_up_us(&self, time_us: u64) {
         self.read_up_to_us.store(time_us, Relaxed);
     }
 
-    pub(crate) fn set_accepted(&self, accepted: u64) {
+    /// How many events are accepted in all; for those who run without a pipeline.
+    pub fn set_accepted(&self, accepted: u64) {
         self.accepted.set(accepted);
     }
 
+    /// The newest event that was read; for a source of your own, once a batch.
     #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
-    pub(crate) fn set_last(&self, point: &Point) {
+    pub fn set_last(&self, point: &Point) {
         self.last_time_us.store(point.time_us, Relaxed);
         self.read_up_to_us.store(point.time_us, Relaxed);
         self.last_event.set(point.time_us as f64 / 1e6);

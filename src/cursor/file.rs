@@ -47,8 +47,7 @@ impl FileCursor {
     }
 
     /// All files of a cursor at this path: itself, its lock, and what a save writes before it is in place.
-    #[cfg(feature = "cli")]
-    pub(crate) fn files(path: &Path) -> io::Result<[PathBuf; 3]> {
+    pub fn files(path: &Path) -> io::Result<[PathBuf; 3]> {
         let path = lead(path)?;
         let [lock, fresh] = ["lock", "new"].map(|suffix| hold::beside(&path, suffix));
         Ok([path, lock, fresh])

@@ -3,7 +3,6 @@
 //! Each save names the revision it replaces, which keeps out whoever was overtaken. A second process is told before it begins:
 //! the owner listens at an address of its own, which stands beside the cursor, and a server knows at once when nobody does.
 
-#[cfg(feature = "cli")]
 mod error;
 mod look;
 

@@ -2,7 +2,7 @@
 
 use serde::de::IgnoredAny;
 
-use super::{Envelope, envelope, scan};
+use super::{Envelope, Point, envelope, scan};
 
 /// Why a message is no event. The class, not the text, decides what is counted and logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
@@ -107,6 +107,11 @@ pub(crate) fn has_control(line: &[u8]) -> bool {
 
 fn are_control(bytes: &[u8]) -> bool {
     bytes.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < b' '
+}
+
+/// The point of an event in its stream, from its line of JSON without a line end.
+pub fn line_point(line: &[u8], rules: LineRules) -> Result<Point, BadEvent> {
+    envelope(line, &mut Vec::new(), rules).map(|envelope| envelope.point)
 }
 
 /// Reads the envelope of a line that is already tidy.

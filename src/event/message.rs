@@ -24,7 +24,7 @@ struct Line {
 }
 
 /// The place of a message in its stream; `None` for a line that is not the envelope of one.
-pub(crate) fn message_point(line: &[u8]) -> Option<Point> {
+pub fn message_point(line: &[u8]) -> Option<Point> {
     if !line.starts_with(b"{\"seq\":") {
         return None;
     }

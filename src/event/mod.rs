@@ -22,21 +22,21 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
+pub(crate) use self::decode::envelope as read_envelope;
 #[cfg(feature = "nats")]
 pub(crate) use self::decode::tidy;
+pub(crate) use self::trail::Highest;
 pub use self::{
     batch::{Batch, Events},
     change::{Change, RecordError},
-    decode::{BadEvent, LineRules},
+    decode::{BadEvent, LineRules, line_point},
     identity::Identity,
+    message::message_point,
     name::{CollectionPattern, Did, NameError},
     owned::OwnedEvent,
     position::{FileMark, Origin, Place, Point, Position},
-    start::{Start, StartError, micros_since_1970, now_us, parse_time, show_time},
+    start::{Start, StartError, micros, micros_since_1970, now_us, parse_time, show_time},
     trail::{MAX_SERVERS, Recollection, Trail},
-};
-pub(crate) use self::{
-    decode::envelope as read_envelope, message::message_point, start::micros, trail::Highest,
 };
 
 /// The kind of an event, as its `kind` field says.
@@ -167,6 +167,7 @@ impl Span {
     }
 
     /// The same text where the line has been put behind `by` bytes of others.
+    #[cfg(any(feature = "nats", feature = "serve"))]
     pub(crate) fn shifted(self, by: usize) -> Self {
         if self.is_unescaped() {
             return self;

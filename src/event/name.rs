@@ -42,6 +42,7 @@ impl CollectionPattern {
     }
 
     /// Reads a pattern as servers do: of a prefix they only want that it ends in `.*`.
+    #[cfg(feature = "serve")]
     pub(crate) fn parse_as_server(text: &str) -> Result<Self, NameError> {
         if text.ends_with(".*") {
             Ok(Self(text.to_owned()))

@@ -153,7 +153,7 @@ pub fn show_time(time_us: u64) -> String {
 }
 
 /// A duration in whole microseconds.
-pub(crate) fn micros(duration: Duration) -> u64 {
+pub fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 

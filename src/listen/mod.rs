@@ -6,10 +6,14 @@
 mod gate;
 mod guests;
 mod head;
+mod pages;
 
-pub use self::gate::{GateError, HostPattern, OriginPattern};
 pub(crate) use self::{
     gate::{Gate, Refusal},
     guests::{Guest, Guests},
     head::{Head, read_head},
+};
+pub use self::{
+    gate::{GateError, HostPattern, OriginPattern},
+    pages::{Page, PageServer},
 };

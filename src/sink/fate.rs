@@ -83,8 +83,7 @@ impl<S> Fated<S> {
     }
 
     /// The sink itself.
-    #[cfg(feature = "cli")]
-    pub(crate) fn sink(&self) -> &S {
+    pub fn sink(&self) -> &S {
         &self.sink
     }
 }

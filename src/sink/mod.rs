@@ -16,12 +16,10 @@ mod writer;
 
 use std::{num::NonZeroUsize, time::Duration};
 
-#[cfg(feature = "cli")]
-pub(crate) use self::exec::name_in;
 pub use self::{
     dead_letter::{DeadLetter, DeadLetterFile},
     error::{Closed, OutputError, SinkError},
-    exec::{ExecError, ExecMode, ExecSettings, ExecSink, OnExecError},
+    exec::{ExecError, ExecMode, ExecSettings, ExecSink, OnExecError, name_in},
     fate::{Fate, FateError, Fated},
     file::{
         Checkpoint, Compression, FileError, FileSettings, FileSink, Pattern, PatternError, Reopen,
@@ -114,131 +112,5 @@ pub trait Sink: Send {
     /// A sink with work of its own can have it go on here. Cancel safety: dropped and asked again at any time.
     fn failed(&mut self) -> impl Future<Output = SinkError> + Send {
         std::future::pending()
-    }
-}
-
-/// The sinks of this crate, as one type.
-#[derive(Debug)]
-pub enum AnySink {
-    /// Standard output.
-    Stdout(StdoutSink),
-    /// A file.
-    File(FileSink),
-    /// Programs.
-    Exec(Box<ExecSink>),
-    /// A stream of NATS JetStream.
-    #[cfg(feature = "nats")]
-    Nats(Box<nats::NatsSink>),
-}
-
-impl Sink for AnySink {
-    fn name(&self) -> String {
-        match self {
-            Self::Stdout(sink) => sink.name(),
-            Self::File(sink) => sink.name(),
-            Self::Exec(sink) => sink.name(),
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.name(),
-        }
-    }
-
-    fn at_once(&self) -> Option<NonZeroUsize> {
-        match self {
-            Self::Stdout(sink) => sink.at_once(),
-            Self::File(sink) => sink.at_once(),
-            Self::Exec(sink) => sink.at_once(),
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.at_once(),
-        }
-    }
-
-    async fn reached(&mut self, saved: Option<&Place>) -> Result<Option<Position>, SinkError> {
-        match self {
-            Self::Stdout(sink) => sink.reached(saved).await,
-            Self::File(sink) => sink.reached(saved).await,
-            Self::Exec(sink) => sink.reached(saved).await,
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.reached(saved).await,
-        }
-    }
-
-    fn begin(&mut self, files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
-        match self {
-            Self::Stdout(sink) => sink.begin(files, ledger),
-            Self::File(sink) => sink.begin(files, ledger),
-            Self::Exec(sink) => sink.begin(files, ledger),
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.begin(files, ledger),
-        }
-    }
-
-    async fn recall(&mut self) -> Vec<Point> {
-        match self {
-            Self::Stdout(sink) => sink.recall().await,
-            Self::File(sink) => sink.recall().await,
-            Self::Exec(sink) => sink.recall().await,
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.recall().await,
-        }
-    }
-
-    async fn accept(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
-        match self {
-            Self::Stdout(sink) => sink.accept(batch, ledger).await,
-            Self::File(sink) => sink.accept(batch, ledger).await,
-            Self::Exec(sink) => sink.accept(batch, ledger).await,
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.accept(batch, ledger).await,
-        }
-    }
-
-    async fn checkpoint(&mut self) -> Result<(), SinkError> {
-        match self {
-            Self::Stdout(sink) => sink.checkpoint().await,
-            Self::File(sink) => sink.checkpoint().await,
-            Self::Exec(sink) => sink.checkpoint().await,
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.checkpoint().await,
-        }
-    }
-
-    fn saved(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
-        match self {
-            Self::Stdout(sink) => sink.saved(ledger),
-            Self::File(sink) => sink.saved(ledger),
-            Self::Exec(sink) => sink.saved(ledger),
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.saved(ledger),
-        }
-    }
-
-    async fn finish(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
-        match self {
-            Self::Stdout(sink) => sink.finish(ledger).await,
-            Self::File(sink) => sink.finish(ledger).await,
-            Self::Exec(sink) => sink.finish(ledger).await,
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.finish(ledger).await,
-        }
-    }
-
-    async fn abandon(&mut self) {
-        match self {
-            Self::Stdout(sink) => sink.abandon().await,
-            Self::File(sink) => sink.abandon().await,
-            Self::Exec(sink) => sink.abandon().await,
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.abandon().await,
-        }
-    }
-
-    async fn failed(&mut self) -> SinkError {
-        match self {
-            Self::Stdout(sink) => sink.failed().await,
-            Self::File(sink) => sink.failed().await,
-            Self::Exec(sink) => sink.failed().await,
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.failed().await,
-        }
     }
 }

@@ -117,6 +117,7 @@ pub(crate) fn usual(bytes: &[u8]) -> Option<(u8, usize, usize)> {
 }
 
 /// Begins a server's frame that is a whole message.
+#[cfg(feature = "serve")]
 pub(crate) fn push_header(out: &mut Vec<u8>, opcode: u8, payload_bytes: usize) {
     begin(out, opcode, 0, payload_bytes);
 }

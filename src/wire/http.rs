@@ -3,12 +3,14 @@
 //! How much of a head is received, and what a request may ask for, is for each end to know.
 
 /// The most header fields of a request; browsers send some twenty.
+#[cfg(feature = "serve")]
 const MAX_REQUEST_HEADERS: usize = 100;
 
 /// The most header fields of a response; there is no response with a tenth of that.
 const MAX_RESPONSE_HEADERS: usize = 1024;
 
 /// The head of a request.
+#[cfg(feature = "serve")]
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
     pub(crate) method: &'a str,
@@ -36,6 +38,7 @@ pub(crate) enum BadHead {
     TooManyHeaders,
 }
 
+#[cfg(feature = "serve")]
 impl<'a> Request<'a> {
     /// Reads a head that was received to its empty line.
     pub(crate) fn parse(head: &'a [u8]) -> Result<Self, BadHead> {
@@ -94,6 +97,7 @@ impl<'a> Headers<'a> {
     }
 
     /// The values of a field, as often as it is there.
+    #[cfg(feature = "serve")]
     pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.iter()
             .filter(move |(found, _)| found.eq_ignore_ascii_case(name))
@@ -101,6 +105,7 @@ impl<'a> Headers<'a> {
     }
 
     /// The values of a field that are UTF-8.
+    #[cfg(feature = "serve")]
     pub(crate) fn texts(&self, name: &str) -> impl Iterator<Item = &'a str> {
         self.values(name)
             .filter_map(|value| str::from_utf8(value).ok())

@@ -8,7 +8,7 @@ impl KvCursor {
     ///
     /// Nothing is written. An owner gets a question that it need not answer, as from a second
     /// process that wants the key.
-    pub(crate) async fn look(
+    pub async fn look(
         settings: &KvCursorSettings,
     ) -> Result<(Option<Saved>, Option<bool>), CursorError> {
         let KvCursorSettings { nats, address, .. } = settings;

@@ -87,8 +87,7 @@ impl Name {
 }
 
 /// The first name of an event that an argument holds.
-#[cfg(feature = "cli")]
-pub(crate) fn name_in(argument: &OsStr) -> Option<&'static str> {
+pub fn name_in(argument: &OsStr) -> Option<&'static str> {
     let named = Argument::parse(argument).0;
     NAMES
         .iter()
@@ -136,7 +135,6 @@ mod tests {
         assert_eq!(filled("<{rkey}>", &"x".repeat(200_000)), "<>");
     }
 
-    #[cfg(feature = "cli")]
     #[test]
     fn an_argument_that_names_something_is_known() {
         assert_eq!(name_in(OsStr::new("--key={rkey}")), Some("{rkey}"));

@@ -24,9 +24,8 @@ use std::{
 
 use tracing::info;
 
-#[cfg(feature = "cli")]
-pub(crate) use self::arguments::name_in;
 pub use self::{
+    arguments::name_in,
     error::ExecError,
     settings::{ExecMode, ExecSettings, OnExecError},
 };

@@ -99,8 +99,8 @@ impl Endpoint {
     }
 
     /// Has positions call it so, whatever its address: it serves the same stream under another one next time.
-    #[cfg(feature = "cli")]
-    pub(crate) fn named(self, name: String) -> Self {
+    #[must_use]
+    pub fn named(self, name: String) -> Self {
         Self {
             name: Some(name),
             ..self

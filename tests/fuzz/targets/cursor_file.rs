@@ -19,7 +19,7 @@ fuzz_target!(|text: &[u8]| {
             assert_eq!(written, cursor_contents(&again));
         }
         Err(error) => {
-            assert!(error.hint().is_some(), "{error}");
+            assert!(!error.to_string().is_empty());
         }
     }
 });

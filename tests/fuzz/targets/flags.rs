@@ -13,13 +13,30 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use clap::Parser;
 use libfuzzer_sys::fuzz_target;
 use rocketman::{
+    PipelineSettings,
     event::{CollectionPattern, Did, Start, micros_since_1970, parse_time, show_time},
-    fuzzing::{Resolved, resolve},
-    source::jetstream::{MAX_COLLECTIONS, MAX_DIDS},
+    filter::Filter,
+    log::chain,
+    source::jetstream::{Endpoint, JetstreamSettings, MAX_COLLECTIONS, MAX_DIDS},
 };
 use rocketman_fuzz::choice;
+
+#[allow(dead_code, unused_imports, reason = "the program uses the rest")]
+#[path = "../../../src/bin/rocketman/args/mod.rs"]
+mod args;
+#[allow(dead_code, unused_imports, reason = "the program uses the rest")]
+#[path = "../../../src/bin/rocketman/settings/mod.rs"]
+mod settings;
+
+use self::{
+    args::{Cli, Command},
+    settings::{
+        CursorSettings, ProbeSettings, ServeSettings, SourceSettings, TailSettings, Target,
+    },
+};
 
 /// The last time that RFC 3339 can show in every time zone: the end of 9999, less a day and two hours.
 const LAST_TIME_US: u64 = 253_402_207_200_000_000;
@@ -160,4 +177,74 @@ fn makes_sense(resolved: &Resolved) {
         }
         Resolved::Other => {}
     }
+}
+
+/// What a command would begin with.
+#[derive(Debug)]
+enum Resolved {
+    Tail {
+        source: Box<JetstreamSettings>,
+        filter: Box<Filter>,
+        pipeline: PipelineSettings,
+        introduction: String,
+        is_demo: bool,
+    },
+    Probe {
+        endpoints: Vec<Endpoint>,
+        timeout: Duration,
+    },
+    /// Where a cursor is to be set to, if that is what is asked for.
+    Cursor(Option<Start>),
+    Other,
+}
+
+/// Parses a command line and checks it; `None` where it cannot be parsed. It makes no file.
+fn resolve(
+    arguments: impl IntoIterator<Item = OsString>,
+    variables: impl IntoIterator<Item = (String, String)>,
+    now: SystemTime,
+) -> Option<Result<Resolved, String>> {
+    let command = Cli::try_parse_from(arguments).ok()?.command;
+    let environment = variables.into_iter().collect();
+    let resolved = match command {
+        Command::Tail(mut args) => {
+            args.output.bad_events = None;
+            args.exec.on_exec_error = None;
+            TailSettings::resolve(*args, &environment, now).map(|settings| {
+                let (source, is_demo) = match settings.source {
+                    SourceSettings::Jetstream(source) => (source, false),
+                    SourceSettings::Demo(_, source) => (source, true),
+                    #[cfg(feature = "nats")]
+                    SourceSettings::Nats(_) => return Resolved::Other,
+                };
+                Resolved::Tail {
+                    source: Box::new(source),
+                    filter: Box::new(settings.filter),
+                    pipeline: settings.pipeline,
+                    introduction: settings.introduction,
+                    is_demo,
+                }
+            })
+        }
+        Command::Probe(args) => {
+            ProbeSettings::resolve(args, &environment).map(|settings| Resolved::Probe {
+                endpoints: settings.endpoints,
+                timeout: settings.timeout,
+            })
+        }
+        Command::Cursor { command } => {
+            CursorSettings::resolve(command, &environment, now).map(|settings| match settings {
+                CursorSettings::Move {
+                    target: Target::Start(start, _),
+                    ..
+                } => Resolved::Cursor(Some(start)),
+                _ => Resolved::Cursor(None),
+            })
+        }
+        Command::Serve(args) => ServeSettings::resolve(args, &environment).map(|_| Resolved::Other),
+        Command::Check(_) | Command::Completions { .. } | Command::Man { .. } => {
+            Ok(Resolved::Other)
+        }
+    };
+    Some(resolved.map_err(|error| format!("{}\n{:?}", chain(&error), error.hint())))
 }

@@ -1,35 +1,10 @@
 //! What can be set in the environment, and what wins.
 
-use super::{flags, name_of};
 use crate::support::{
     events::{did, identity, post, unlike},
     jetstream::Server,
     program::Rocketman,
 };
-
-/// Flags that take a list, or that make no sense as a variable: `ROCKETMAN_SOURCE` is the list of servers of `tail`.
-const LISTS: [&str; 9] = [
-    "--allow-host",
-    "--allow-origin",
-    "--collection",
-    "--did",
-    "--kind",
-    "--op",
-    "--exec",
-    "--fault",
-    "--source",
-];
-
-/// Flags that have the variable of the `nats` command.
-const NATS: [(&str, &str); 7] = [
-    ("--context", "NATS_CONTEXT"),
-    ("--creds", "NATS_CREDS"),
-    ("--nkey", "NATS_NKEY"),
-    ("--tlscert", "NATS_CERT"),
-    ("--tlskey", "NATS_KEY"),
-    ("--tlsca", "NATS_CA"),
-    ("--nats-timeout", "NATS_TIMEOUT"),
-];
 
 /// Sends a bit of everything, and waits until the client is gone.
 fn server() -> Server {
@@ -38,23 +13,6 @@ fn server() -> Server {
         connection.send_all([unlike(0), identity(1), post(2), post(3).replace("🚀", "\n")]);
         connection.until_closed();
     })
-}
-
-#[test]
-fn every_flag_with_one_value_has_a_variable_of_its_name() {
-    for (command, flag) in flags() {
-        let name = name_of(&flag);
-        let Some(long) = name.strip_prefix("--").filter(|_| !LISTS.contains(&&*name)) else {
-            assert_eq!(flag.get_env(), None, "{command} {name}");
-            continue;
-        };
-        let expected = NATS.iter().find(|(flag, _)| *flag == name).map_or_else(
-            || format!("ROCKETMAN_{}", long.replace('-', "_").to_uppercase()),
-            |(_, variable)| (*variable).to_owned(),
-        );
-        let variable = flag.get_env().and_then(|variable| variable.to_str());
-        assert_eq!(variable, Some(&*expected), "{command} {name}");
-    }
 }
 
 #[test]

@@ -6,9 +6,6 @@ use std::{
     path::Path,
 };
 
-use clap::{Arg, CommandFactory};
-use rocketman::cli::Cli;
-
 use crate::support::{
     events::posts,
     jetstream::Server,
@@ -106,41 +103,6 @@ fn a_file_in_two_roles_is_refused_and_left_as_it_was() {
         output.assert_says(2, &roles);
         assert_eq!(contents(folder.path()), before, "{arguments}");
     }
-}
-
-/// A new flag that takes a file has to be looked at too.
-#[test]
-fn every_flag_of_a_file_is_known_to_have_a_role() {
-    let program = Cli::command();
-    let tail = program.find_subcommand("tail").unwrap();
-    let takes_file = |flag: &&Arg| {
-        let names = flag.get_value_names().unwrap_or_default();
-        let help = flag
-            .get_long_help()
-            .or(flag.get_help())
-            .map(ToString::to_string);
-        let takes_one = names.iter().any(|name| *name == "FILE");
-        takes_one || help.is_some_and(|help| help.contains("=FILE") || help.contains("@FILE"))
-    };
-    let mut flags: Vec<_> = tail
-        .get_arguments()
-        .filter(takes_file)
-        .filter_map(Arg::get_long)
-        .collect();
-    flags.sort_unstable();
-    let mut known = vec![
-        "bad-events",
-        "cursor-file",
-        "did",
-        "on-exec-error",
-        "on-undeliverable",
-        "output",
-    ];
-    if cfg!(feature = "nats") {
-        known.extend(["creds", "nkey", "tlsca", "tlscert", "tlskey"]);
-    }
-    known.sort_unstable();
-    assert_eq!(flags, known, "see settings/roles.rs");
 }
 
 #[test]

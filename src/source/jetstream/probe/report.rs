@@ -133,7 +133,7 @@ impl From<Lost> for ProbeError {
 
 impl ProbeReport {
     /// A report that knows nothing yet.
-    pub(crate) fn new(endpoint: Endpoint) -> Self {
+    pub fn new(endpoint: Endpoint) -> Self {
         Self {
             endpoint,
             error: None,

@@ -1,0 +1,135 @@
+//! How output files are named, compressed and begun anew.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use clap::{Args, ValueEnum};
+
+use super::units::{duration, interval, is_size, size};
+
+/// Output files
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output files")]
+pub(crate) struct FileArgs {
+    /// Begin a new file when one has this many bytes, such as 64M or 1G
+    ///
+    /// As they lie on the disk; a compressed file may have a checkpoint more. A number comes before the suffixes of the names,
+    /// as in events.000001.ndjson.zst, unless --output says with {n} where it is to be.
+    #[arg(long, value_name = "SIZE", env = "ROCKETMAN_ROTATE_SIZE", value_parser = size, hide_short_help = true)]
+    pub(crate) rotate_size: Option<u64>,
+    /// Begin a new file at each multiple of this, such as 15m, by the server's time of the events
+    ///
+    /// Counted from 1970 in UTC. With a number in the names, as for --rotate-size. A time in the name, as in
+    /// -o %Y-%m-%d-%H.ndjson, begins new files by itself, and needs no number.
+    #[arg(long, value_name = "DURATION", env = "ROCKETMAN_ROTATE_EVERY", value_parser = seconds, hide_short_help = true)]
+    pub(crate) rotate_every: Option<Duration>,
+    /// Begin a new file when one has this many events
+    ///
+    /// With a number in the names, as for --rotate-size.
+    #[arg(long, value_name = "N", env = "ROCKETMAN_ROTATE_COUNT", value_parser = clap::value_parser!(u64).range(1..), hide_short_help = true)]
+    pub(crate) rotate_count: Option<u64>,
+    /// Compress files that end in .zst (1 to 22) or .gz (1 to 9) this much
+    ///
+    /// By default 3 and 6.
+    #[arg(long, value_name = "LEVEL", env = "ROCKETMAN_COMPRESSION_LEVEL", value_parser = clap::value_parser!(u32).range(1..=22), hide_short_help = true)]
+    pub(crate) compression_level: Option<u32>,
+    /// Make compressed files durable after this much input, this long, or both: 1M, 5s or 1M,5s
+    ///
+    /// By default 128K,30s: whichever comes first, at the pace of the cursor. With one file for each collection, they have to
+    /// have the size on average. The cursor moves with it, and what was not durable comes again after a crash. Each checkpoint
+    /// ends a frame, so that all before it can be read by zstdcat or zcat. Other files are made durable at the pace of the cursor.
+    #[arg(long, value_name = "SIZE|DURATION", env = "ROCKETMAN_CHECKPOINT", value_parser = checkpoint, hide_short_help = true)]
+    pub(crate) checkpoint: Option<CheckpointArg>,
+    /// Give at most this many collections a file of their own at once
+    ///
+    /// By default 1000, and 10000 at most. Events of further ones go to one file that they share, with _others in its name where the
+    /// collection is in those of the others. With a time in the name each turn of it begins to count anew.
+    #[arg(long, value_name = "N", env = "ROCKETMAN_MAX_FILES", value_parser = clap::value_parser!(u16).range(1..=10_000), hide_short_help = true)]
+    pub(crate) max_files: Option<u16>,
+    /// Keep at most this many files open at once, one for each collection
+    ///
+    /// By default 100. Of more, the one that got no event for the longest time is closed, and opened again when its next one comes.
+    #[arg(
+        long,
+        value_name = "N",
+        env = "ROCKETMAN_MAX_OPEN_FILES",
+        hide_short_help = true
+    )]
+    pub(crate) max_open_files: Option<NonZeroUsize>,
+    /// What to do when the disk is full
+    ///
+    /// In both cases the cursor stays at what is on the disk.
+    #[arg(
+        long,
+        value_name = "HOW",
+        env = "ROCKETMAN_ON_DISK_FULL",
+        hide_short_help = true
+    )]
+    pub(crate) on_disk_full: Option<OnDiskFullArg>,
+}
+
+/// What to do when the disk is full
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnDiskFullArg {
+    /// End with exit code 1, as by default
+    Fail,
+    /// Say so, and try again until there is room
+    Wait,
+}
+
+/// A size, a duration, or both.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct CheckpointArg {
+    /// After so many bytes.
+    pub(crate) bytes: Option<u64>,
+    /// After so long.
+    pub(crate) every: Option<Duration>,
+}
+
+fn checkpoint(text: &str) -> Result<CheckpointArg, String> {
+    let mut checkpoint = CheckpointArg::default();
+    for part in text.split(',').map(str::trim) {
+        let is_new = if is_size(part) {
+            checkpoint.bytes.replace(size(part)?).is_none()
+        } else {
+            checkpoint.every.replace(duration(part)?).is_none()
+        };
+        if !is_new {
+            return Err("give one size, one duration, or one of each: 1M,5s".to_owned());
+        }
+    }
+    Ok(checkpoint)
+}
+
+/// Names and turns of files know no less than seconds.
+fn seconds(text: &str) -> Result<Duration, String> {
+    match interval(text)? {
+        interval if interval.as_secs() == 0 => Err("it has to be at least 1s".to_owned()),
+        interval => Ok(interval),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_is_a_size_a_duration_or_one_of_each() {
+        let (size, minutes) = (Some(128 << 10), Some(Duration::from_secs(300)));
+        for (text, bytes, every) in [
+            ("128k", size, None),
+            ("131072", size, None),
+            ("5m", None, minutes),
+            ("128K,5m", size, minutes),
+            ("5m, 128k", size, minutes),
+        ] {
+            assert_eq!(
+                checkpoint(text),
+                Ok(CheckpointArg { bytes, every }),
+                "{text}"
+            );
+        }
+        for text in ["", "128k,1M", "5s,5m", "0", "0k", "k"] {
+            assert!(checkpoint(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! What can be typed, and nothing else: plain types, no files opened, no defaults decided.
+//!
+//! The doc comments here are the help and the manual.
+
+#![allow(
+    clippy::doc_markdown,
+    rustdoc::bare_urls,
+    rustdoc::broken_intra_doc_links,
+    rustdoc::invalid_html_tags,
+    reason = "these doc comments are shown in a terminal, where Markdown would be noise"
+)]
+
+mod check;
+mod cursor;
+mod exec;
+mod fate;
+mod files;
+mod generate;
+#[cfg(feature = "nats")]
+mod nats;
+mod operation;
+mod output;
+mod parse;
+mod probe;
+mod serve;
+mod source;
+mod stop;
+mod units;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::BoolishValueParser};
+use clap_complete::Shell;
+
+#[cfg(feature = "nats")]
+pub(crate) use self::nats::{DiscardArg, KvCursorArgs, NatsArgs, StorageArg, StreamSinkArgs};
+#[cfg(feature = "nats")]
+pub(crate) use self::source::EnvelopeArg;
+pub(crate) use self::{
+    check::CheckArgs,
+    cursor::{CursorAtArgs, CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
+    exec::{ExecArgs, ExecModeArg, OnExecErrorArg},
+    fate::FateArgs,
+    files::{FileArgs, OnDiskFullArg},
+    generate::{completions, man_pages},
+    operation::OperationArgs,
+    output::OutputArgs,
+    parse::parse,
+    probe::ProbeArgs,
+    serve::{ServeArgs, Speed},
+    source::{
+        ConnectionArgs, FilterArgs, KINDS, OPERATIONS, OnGapArg, OnUndeliverableArg, PositionArgs,
+        StreamArgs,
+    },
+    stop::StopArgs,
+};
+
+/// Bring the Bluesky record stream to a pipe, a file or a program
+#[derive(Debug, Parser)]
+#[command(
+    name = "rocketman",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    before_help = "\
+Examples:
+  rocketman tail --collection app.bsky.feed.post | jq -r .commit.record.text
+  rocketman tail --since 2h --exit-at-end -o last-two-hours.ndjson
+  rocketman probe",
+    after_help = "Each command explains itself: rocketman tail --help"
+)]
+pub(crate) struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How much is said on stderr, and how
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Messages")]
+pub(crate) struct GlobalArgs {
+    /// Say nothing but errors on stderr
+    #[arg(short, long, global = true, env = "ROCKETMAN_QUIET", value_parser = BoolishValueParser::new(), conflicts_with = "verbose", display_order = 901)]
+    pub(crate) quiet: bool,
+    /// Say more on stderr (can be repeated)
+    ///
+    /// Once shows the course of things, twice what is asked of servers, three times everything the libraries have to say.
+    /// The variable RUST_LOG overrides both -v and -q.
+    #[arg(short, long, global = true, action = ArgAction::Count, env = "ROCKETMAN_VERBOSE", display_order = 902)]
+    pub(crate) verbose: u8,
+    /// Write messages as text or as JSON, one object a line
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        env = "ROCKETMAN_LOG_FORMAT",
+        default_value = "text",
+        hide_short_help = true,
+        display_order = 903
+    )]
+    pub(crate) log_format: LogFormat,
+    /// Show the status line on stderr
+    ///
+    /// By default it is shown on a terminal, unless events go to a terminal or into a pipe, or messages are quiet, verbose or JSON.
+    /// It is never written anywhere but to a terminal.
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        env = "ROCKETMAN_PROGRESS",
+        default_value = "auto",
+        hide_short_help = true,
+        display_order = 904
+    )]
+    pub(crate) progress: When,
+    /// Colour messages
+    ///
+    /// By default they are coloured on a terminal, unless NO_COLOR is set.
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        env = "ROCKETMAN_COLOR",
+        default_value = "auto",
+        hide_short_help = true,
+        display_order = 905
+    )]
+    pub(crate) color: When,
+}
+
+/// A choice that can be left to the program
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// Where it makes sense
+    Auto,
+    /// Wherever it is possible
+    Always,
+    /// In no case
+    Never,
+}
+
+/// How messages are written
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Stream events to stdout, a file or a program
+    #[command(
+        before_help = "\
+Examples:
+  rocketman tail -c app.bsky.feed.post | jq -r .commit.record.text
+  rocketman tail -c 'app.bsky.graph.*' --cursor-file graph.cursor >> graph.ndjson
+  rocketman tail --since 2h --exit-at-end -o last-two-hours.ndjson
+  rocketman tail -d @dids.txt --kind all
+  rocketman tail -c app.bsky.feed.post -n 100 -x ./reply.sh",
+        after_help = "All options, with what they mean: rocketman tail --help",
+        after_long_help = AFTER_TAIL
+    )]
+    Tail(Box<TailArgs>),
+    /// Look at servers: are they there, how far behind, how far back
+    ///
+    /// All servers are asked at the same time, each over three short connections: one reads a little of what is live, one
+    /// the first event for a cursor of long ago, and one looks for the v2 wire. Unusable ones show why.
+    #[command(
+        before_help = "\
+Examples:
+  rocketman probe
+  rocketman probe jetstream.us-east.bsky.network localhost:6008
+  rocketman probe --json | jq -r 'select(.usable) | [.ping_ms, .source] | @tsv' | sort -n",
+        after_help = "Columns, JSON keys and exit codes: rocketman probe --help",
+        after_long_help = probe::AFTER_PROBE
+    )]
+    Probe(ProbeArgs),
+    /// Look at a cursor, or move it
+    /// A cursor keeps the place of a rocketman tail, in a file (--cursor-file) or under a key of NATS (--cursor-kv).
+    Cursor {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: CursorCommand,
+    },
+    /// Serve recordings or invented events, as a Jetstream of your own
+    ///
+    /// For consumers that are being written or tested: without the public network, and the same again.
+    /// The wire is the one of public servers (v1), with cursors, filters, options_update and zstd.
+    #[command(
+        before_help = "\
+Examples:
+  rocketman serve
+  rocketman serve 'demo:?rate=1000&seed=7'
+  rocketman serve recorded.ndjson --speed max",
+        after_help = "All options, with what they mean: rocketman serve --help",
+        after_long_help = serve::AFTER_SERVE
+    )]
+    Serve(ServeArgs),
+    /// Check recordings: whole, how many events, in which order, any repeats
+    ///
+    /// Each file is read to its end, every line of it as JSON.
+    #[command(
+        before_help = "\
+Examples:
+  rocketman check events.ndjson
+  rocketman check archive/
+  rocketman check --json archive/ | jq -r 'select(.state != \"whole\") | .file'
+  rocketman check --repair left-behind.ndjson.zst",
+        after_help = "JSON keys and exit codes: rocketman check --help",
+        after_long_help = check::AFTER_CHECK
+    )]
+    Check(CheckArgs),
+    /// Print the completions for a shell
+    ///
+    /// For bash, for example: rocketman completions bash > ~/.local/share/bash-completion/completions/rocketman
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print a page of the manual, or write all of them
+    ///
+    /// To read a page at once: rocketman man tail | man -l -
+    Man {
+        /// The command whose page to print, such as tail or cursor show; without it, the page of the program
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+        /// Write all pages into this folder instead
+        #[arg(
+            long,
+            value_name = "FOLDER",
+            env = "ROCKETMAN_DIR",
+            conflicts_with = "command"
+        )]
+        dir: Option<PathBuf>,
+    },
+}
+
+impl Command {
+    /// Whether stdout is for events, so that a terminal is no place for a status line.
+    pub(crate) fn writes_events_to_stdout(&self) -> bool {
+        matches!(self, Self::Tail(args)
+            if args.output.output.as_deref().is_none_or(|path| path == "-"))
+    }
+}
+
+/// All that can be typed after `rocketman tail`.
+#[derive(Debug, Args)]
+pub(crate) struct TailArgs {
+    /// Servers to read from, in order of preference, or a stream of NATS, or demo:
+    ///
+    /// wss://HOST[:PORT]/subscribe is the Jetstream exactly there. https://HOST or HOST[:PORT] is the Jetstream of that
+    /// host; without a scheme, TLS is used except on loopback. The next server is tried when one cannot be
+    /// reached, falls silent, brings nothing, or is lost three times in a minute.
+    ///
+    /// demo: is a stream of invented events, served and read within this process, without a network. demo:?rate=1000&seed=7
+    /// says how many events there are in a second (or max) and which: the same seed gives the same events in the same order. It
+    /// stands alone.
+    ///
+    /// nats://HOST[:PORT][,HOST…]/STREAM?subject=FILTER is a stream of NATS JetStream, or what of it has this subject, or one of
+    /// several (&subject=FILTER); nats:STREAM is one of the servers that the nats command is set up for. It stands alone. It is read by message numbers: --cursor N begins
+    /// with message N, --cursor 0 with the first that there is, and without both and without a saved cursor with the next new one.
+    /// With --exit-at-end it ends with the message that was the last when it began. Names and secrets come from the variables and
+    /// contexts of the nats command, never from the address.
+    ///
+    /// Without any, the public instances of Bluesky are read. ROCKETMAN_SOURCE lists servers, separated by blanks.
+    #[arg(value_name = "SOURCE", hide_short_help = true)]
+    pub(crate) source: Vec<String>,
+    /// Which events.
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// From where on.
+    #[command(flatten)]
+    pub(crate) position: PositionArgs,
+    /// From a cursor in NATS.
+    #[cfg(feature = "nats")]
+    #[command(flatten)]
+    pub(crate) kv_cursor: KvCursorArgs,
+    /// Where to.
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Into which files.
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
+    /// How programs are run.
+    #[command(flatten)]
+    pub(crate) exec: ExecArgs,
+    /// Until when.
+    #[command(flatten)]
+    pub(crate) stop: StopArgs,
+    /// How to read a stream of NATS.
+    #[command(flatten)]
+    pub(crate) stream: StreamArgs,
+    /// How to stay connected.
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+    /// Who you are on NATS.
+    #[cfg(feature = "nats")]
+    #[command(flatten)]
+    pub(crate) nats: NatsArgs,
+    /// Which stream of NATS to write to.
+    #[cfg(feature = "nats")]
+    #[command(flatten)]
+    pub(crate) stream_sink: StreamSinkArgs,
+    /// How to watch over it.
+    #[command(flatten)]
+    pub(crate) operation: OperationArgs,
+    /// What goes wrong on purpose.
+    #[command(flatten)]
+    pub(crate) fate: FateArgs,
+}
+
+const AFTER_TAIL: &str = "\
+Environment:
+  Each flag that takes one value can be set as ROCKETMAN_<FLAG>, for example
+  ROCKETMAN_CURSOR_FILE. ROCKETMAN_SOURCE, ROCKETMAN_COLLECTION, ROCKETMAN_DID,
+  ROCKETMAN_KIND and ROCKETMAN_OP take lists separated by blanks. The command
+  line wins. HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY name proxies,
+  SSL_CERT_FILE and SSL_CERT_DIR root certificates. As a service of systemd, a
+  relative cursor file lies in STATE_DIRECTORY, and NOTIFY_SOCKET is told when
+  the stream is read and that it is alive.
+
+Exit codes:
+  0    finished, or asked to stop by SIGTERM or SIGHUP, or stdout was closed by
+       its reader
+  1    failed while running
+  2    wrong usage or configuration
+  3    no server could be reached within --max-retries
+  4    events are missing that the server no longer has, under --on-gap fail
+  5    nothing came for --idle-timeout, or the stream is further behind than
+       --max-lag
+  6    the server refused the request
+  7    another process uses the cursor, or writes to the same stream of NATS
+  130  interrupted by Ctrl-C, after everything read was delivered and the
+       cursor saved; or at once, by a second signal";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! What to serve, and how.
+
+use std::net::SocketAddr;
+
+use clap::{Args, builder::BoolishValueParser};
+
+/// All that can be typed after `rocketman serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// What to serve: recordings, in order, or demo: for invented events
+    ///
+    /// A recording is a file that rocketman tail -o wrote, or what it wrote to stdout: one event a line. Files that end in .zst
+    /// or .gz are inflated, and - is stdin. Recordings may be larger than memory. Lines that are no events are named and left out.
+    ///
+    /// demo: makes up events in the mix and the sizes of the real stream; demo:?rate=1000&seed=7 says how many there are in
+    /// a second (or max) and which. With the same rate and seed a number is the same event at the same time, counted from
+    /// 2026-01-01; with max, at 1,000 events a second.
+    #[arg(value_name = "SOURCE", default_value = "demo:")]
+    pub(crate) source: Vec<String>,
+    /// Listen at this address
+    ///
+    /// Whoever can reach it can read what is served; 127.0.0.1 is for this machine only. With port 0 any free one is taken. The
+    /// whole address is told on stderr.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "ROCKETMAN_LISTEN",
+        default_value = "127.0.0.1:6008"
+    )]
+    pub(crate) listen: SocketAddr,
+    /// Answer requests that name this host (can be repeated)
+    ///
+    /// At a loopback address only requests that name an address, localhost or *.localhost are answered, for any web page can
+    /// have a name of its own lead to this machine. NAME, NAME:PORT, *.NAME for all below it, or * for any. At other addresses
+    /// any name is answered.
+    #[arg(long, value_name = "HOST")]
+    pub(crate) allow_host: Vec<String>,
+    /// Let web pages of this origin connect (can be repeated)
+    ///
+    /// A browser lets any page open a WebSocket, and says whose it is. Pages of this machine and those of the host that is asked
+    /// are answered; others only where they are named: https://app.example, null for pages without an origin, or * for all.
+    /// What is no browser names no origin, and is always answered.
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) allow_origin: Vec<String>,
+    /// Speak as servers do that do not number their events
+    ///
+    /// Events carry no cursor, and every cursor that is asked for is a time in microseconds.
+    #[arg(long, env = "ROCKETMAN_LEGACY", value_parser = BoolishValueParser::new())]
+    pub(crate) legacy: bool,
+    /// Play recordings so many times as fast as they were made, or max for no waits
+    ///
+    /// The clock starts with the first consumer; who comes later is where the clock is, and can go back with a cursor. With
+    /// max there is no "now", and who names no cursor begins at the first event.
+    #[arg(
+        long,
+        value_name = "FACTOR",
+        env = "ROCKETMAN_SPEED",
+        value_parser = speed,
+        help_heading = "Recordings",
+    )]
+    pub(crate) speed: Option<Speed>,
+    /// Give recorded events the time at which they are sent
+    ///
+    /// With --speed max the last event gets the moment at which the first consumer came.
+    #[arg(long, env = "ROCKETMAN_REBASE", value_parser = BoolishValueParser::new(), help_heading = "Recordings")]
+    pub(crate) rebase: bool,
+    /// Begin anew at the end of recordings
+    ///
+    /// Numbers and times go on, so that consumers see one stream.
+    #[arg(long = "loop", env = "ROCKETMAN_LOOP", value_parser = BoolishValueParser::new(), conflicts_with = "exit_at_end", help_heading = "Recordings")]
+    pub(crate) repeat: bool,
+    /// End when consumers have everything, and none is left
+    ///
+    /// Each is taken leave of at the end. By default connections are held, as by a stream on which nothing happens.
+    #[arg(short, long, env = "ROCKETMAN_EXIT_AT_END", value_parser = BoolishValueParser::new(), help_heading = "Recordings")]
+    pub(crate) exit_at_end: bool,
+    /// Make this go wrong, so that you see how your consumer copes (can be repeated)
+    ///
+    /// cut-every=N, stall-after=N, garbage-every=N, duplicate-every=N, refuse=STATUS:TIMES, close=CODE@N: see below. Events
+    /// are counted on each connection anew, so that it is the same every time; seed=N decides which garbage comes.
+    #[arg(long, value_name = "FAULT", help_heading = "Rehearsal")]
+    pub(crate) fault: Vec<String>,
+}
+
+/// How fast recordings are played.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Speed {
+    /// So many seconds in one.
+    Factor(f64),
+    /// Without waits.
+    Max,
+}
+
+fn speed(text: &str) -> Result<Speed, String> {
+    if text == "max" {
+        return Ok(Speed::Max);
+    }
+    match text.parse() {
+        Ok(factor) if (0.001..=1_000_000.0).contains(&factor) => Ok(Speed::Factor(factor)),
+        _ => Err("write a number such as 1, 10 or 0.5, at most 1000000, or max".to_owned()),
+    }
+}
+
+pub(super) const AFTER_SERVE: &str = "\
+Faults, and what a good consumer does:
+  cut-every=N         the connection ends without a close frame behind each Nth
+                      event: connect again, go on at the last event, and know it
+                      when it comes again
+  stall-after=N       nothing comes any more behind the Nth event of a connection,
+                      not even the answer to a ping: give it up after a while of
+                      silence (75 s or so), and connect again
+  garbage-every=N     a message that is no event behind each Nth event: count it,
+                      step over it, and stay connected
+  duplicate-every=N   each Nth event comes twice: do the same thing twice without
+                      harm, or know it by its did, rev, collection, rkey and
+                      operation
+  refuse=STATUS:TIMES the first TIMES requests get this HTTP status: wait longer
+                      from try to try and honour Retry-After for 429 and 5xx; give
+                      up on other 4xx
+  close=CODE@N        the connection is closed with this code behind its Nth event:
+                      connect again, as after a cut
+
+Exit codes:
+  0    asked to stop by SIGTERM or SIGHUP, or everything was served, with
+       --exit-at-end
+  1    failed while running
+  2    wrong usage, a recording that cannot be read, or an address that cannot be
+       listened at
+  130  interrupted by Ctrl-C";

@@ -1,0 +1,296 @@
+//! Every flag has a test of what it does, a variable, and a role where it names a file.
+
+use std::{fs, path::Path};
+
+use clap::{Arg, Command, CommandFactory};
+
+use super::Cli;
+
+/// Command, flag (or name of a positional), and where in `tests/it` its behaviour is tested.
+#[rustfmt::skip]
+const TESTED: &[(&str, &str, &[&str])] = &[
+    ("rocketman", "--quiet", &["flags::behaviour::quiet_leaves_only_errors"]),
+    ("rocketman", "--verbose", &["flags::behaviour::each_v_says_more"]),
+    ("rocketman", "--log-format", &["flags::behaviour::json_messages_are_json_to_the_last_line"]),
+    ("rocketman", "--progress", &["flags::behaviour::the_status_line_is_shown_where_it_is_wanted", "flags::behaviour::the_status_line_stays_away_from_a_terminal_that_gets_the_events"]),
+    ("rocketman", "--color", &["flags::behaviour::messages_are_coloured_where_it_is_wanted"]),
+    ("probe", "source", &["probe::told::several_servers_are_looked_at_at_once_and_shown_in_their_order", "probe::unusable::what_cannot_be_begun_is_refused"]),
+    ("probe", "--timeout", &["probe::unusable::a_server_that_does_not_answer_is_given_up_after_the_timeout"]),
+    ("probe", "--json", &["probe::told::a_new_server_tells_what_it_is_and_how_far_it_goes_back"]),
+    ("cursor show", "file", &["cursor::command::shown::a_person_sees_server_time_age_number_filter_and_how_it_goes_on"]),
+    ("cursor show", "--json", &["cursor::command::shown::json_has_the_same_keys_for_every_place"]),
+    ("cursor set", "file", &["cursor::command::moved::a_missing_file_is_made_by_a_time_for_any_server"]),
+    ("cursor set", "value", &["cursor::command::moved::the_server_and_the_filter_of_the_file_are_kept_unless_another_server_is_named", "cursor::command::tailed::a_number_is_asked_for_exactly_and_its_event_comes_first"]),
+    ("cursor set", "--source", &["cursor::command::moved::a_missing_file_is_made_by_a_number_of_a_server_that_is_named", "cursor::command::refusals::a_number_without_a_server_is_refused"]),
+    ("cursor set", "--forget-files", &["cursor::command::tailed::a_forgotten_file_is_neither_cut_nor_lost_and_is_counted_on_again_from_there"]),
+    ("cursor rewind", "file", &["cursor::command::moved::rewind_moves_the_time_back_and_forgets_number_and_event"]),
+    ("cursor rewind", "duration", &["cursor::command::tailed::rewind_delivers_again_what_lies_in_between"]),
+    ("cursor rewind", "--forget-files", &["cursor::command::moved::output_files_are_not_forgotten_unasked"]),
+    ("check", "path", &["check::a_whole_archive_is_counted_file_by_file", "check::what_is_no_recording_is_told_and_left_alone"]),
+    ("check", "--repair", &["check::a_torn_end_is_told_and_cut_off_on_demand", "check::damage_before_the_end_is_told_and_never_cut"]),
+    ("check", "--json", &["check::a_whole_archive_is_counted_file_by_file"]),
+    ("completions", "shell", &["flags::behaviour::completions_are_those_of_the_shell"]),
+    ("man", "command", &["flags::behaviour::the_manual_has_a_page_for_each_command"]),
+    ("man", "--dir", &["flags::behaviour::the_manual_has_a_page_for_each_command"]),
+    ("serve", "source", &["serve::recordings::several_recordings_are_one_stream_and_stdin_is_one_of_them", "serve::invented_events_are_served_where_it_says"]),
+    ("serve", "--allow-host", &["serve::strangers::a_name_is_refused_unless_it_is_allowed"]),
+    ("serve", "--allow-origin", &["serve::strangers::a_page_is_refused_unless_its_origin_is_allowed"]),
+    ("serve", "--listen", &["serve::without_a_source_it_serves_a_demo_and_says_so_on_its_page", "serve::what_cannot_be_served_is_refused_with_the_way_out"]),
+    ("serve", "--legacy", &["serve::with_legacy_events_tell_no_numbers_and_a_cursor_is_a_time"]),
+    ("serve", "--speed", &["serve::recordings::speed_is_that_of_the_clock_or_another_or_none"]),
+    ("serve", "--rebase", &["serve::recordings::rebased_events_are_of_now"]),
+    ("serve", "--loop", &["serve::recordings::a_loop_goes_on_with_numbers_and_times"]),
+    ("serve", "--exit-at-end", &["serve::recordings::exit_at_end_ends_it_when_consumers_have_everything"]),
+    ("serve", "--fault", &["serve::rehearsal::a_cut_is_survived_without_loss_or_repeats", "serve::rehearsal::a_fault_that_cannot_be_is_refused"]),
+    ("tail", "source", &["demo::posts_come_at_once_and_it_is_said_that_they_are_invented", "connection::the_next_source_is_tried_when_one_refuses", "bad_input::a_typo_is_refused_with_the_flag_the_text_and_the_way_out"]),
+    ("tail", "--collection", &["flags::behaviour::each_part_of_the_filter_keeps_what_it_names", "connection::the_filter_goes_as_repeated_parameters_of_the_query"]),
+    ("tail", "--did", &["flags::behaviour::each_part_of_the_filter_keeps_what_it_names", "connection::a_long_list_of_accounts_goes_as_a_message"]),
+    ("tail", "--kind", &["flags::behaviour::each_part_of_the_filter_keeps_what_it_names"]),
+    ("tail", "--op", &["flags::behaviour::each_part_of_the_filter_keeps_what_it_names"]),
+    ("tail", "--shard", &["shard::shards_of_one_stream_share_its_accounts", "shard::a_copied_cursor_lets_one_process_become_several_without_loss_or_repeats"]),
+    ("tail", "--since", &["flags::behaviour::since_begins_at_a_time"]),
+    ("tail", "--cursor", &["flags::behaviour::a_cursor_is_sent_as_given"]),
+    ("tail", "--cursor-file", &["flags::behaviour::a_cursor_file_goes_on_where_it_was_and_rewinds_on_another_server"]),
+    ("tail", "--rewind", &["flags::behaviour::a_cursor_file_goes_on_where_it_was_and_rewinds_on_another_server"]),
+    ("tail", "--on-gap", &["reconnect::gaps::on_gap_fail_ends_with_exit_code_4_and_the_cursor_before_the_gap"]),
+    ("tail", "--save-interval", &["flags::behaviour::the_cursor_file_is_saved_at_its_pace"]),
+    ("tail", "--output", &["flags::behaviour::output_appends_to_a_file"]),
+    ("tail", "--rotate-size", &["sink_files::named::rotation_is_by_count_size_and_time"]),
+    ("tail", "--rotate-every", &["sink_files::named::rotation_by_time_is_by_the_time_of_the_events"]),
+    ("tail", "--rotate-count", &["sink_files::named::rotation_is_by_count_size_and_time"]),
+    ("tail", "--compression-level", &["sink_files::compressed::a_file_is_compressed_as_its_suffix_says_and_as_much_as_is_asked_for"]),
+    ("tail", "--checkpoint", &["sink_files::compressed::a_checkpoint_comes_after_so_much_input_or_so_long"]),
+    ("tail", "--max-files", &["sink_files::many::beyond_the_limit_collections_share_one_file", "sink_files::many::another_time_begins_to_count_anew"]),
+    ("tail", "--max-open-files", &["sink_files::named::few_open_files_are_enough_for_many_collections"]),
+    ("tail", "--on-disk-full", &["sink_files::refused::with_wait_a_full_disk_is_said_and_waited_for", "sink_files::refused::a_full_disk_ends_it_with_a_hint_and_nothing_is_lost_or_doubled"]),
+    ("tail", "--exec", &["flags::behaviour::exec_runs_a_program_for_each_event"]),
+    ("tail", "--jobs", &["sink_exec::jobs::events_of_one_account_never_overlap_nor_swap_and_others_run_beside_them"]),
+    ("tail", "--exec-mode", &["sink_exec::stream::each_line_that_comes_back_accepts_an_event_and_goes_to_stdout", "sink_exec::stream::what_makes_no_sense_for_it_is_refused"]),
+    ("tail", "--in-flight", &["sink_exec::stream::one_that_does_not_answer_is_ended_after_the_timeout_and_had_no_more_than_in_flight"]),
+    ("tail", "--exec-timeout", &["sink_exec::failures::a_hanging_program_is_ended_with_all_it_started_and_has_failed"]),
+    ("tail", "--exec-retries", &["sink_exec::failures::a_failed_event_is_tried_again_as_often_as_allowed"]),
+    ("tail", "--on-exec-error", &["sink_exec::failures::a_skipped_event_is_told_and_passed", "sink_exec::failures::a_dead_letter_holds_the_event_the_status_and_the_end_of_stderr"]),
+    ("tail", "--no-output", &["sink_exec::jobs::no_output_drops_what_programs_print"]),
+    ("tail", "--fate", &["fate::a_program_that_appends_without_regard_shows_repeats_and_an_idempotent_one_comes_out_right"]),
+    ("tail", "--fate-seed", &["fate::the_same_seed_fails_the_same_deliveries"]),
+    ("tail", "--raw", &["bad_input::a_raw_line_end_becomes_a_space_unless_raw_is_asked_for"]),
+    ("tail", "--print0", &["flags::behaviour::print0_ends_each_event_with_nul"]),
+    ("tail", "--validate", &["bad_input::what_is_inside_a_record_is_only_checked_on_demand"]),
+    ("tail", "--count", &["flags::behaviour::limits_end_the_stream_before_the_first_event_behind_them"]),
+    ("tail", "--until", &["flags::behaviour::limits_end_the_stream_before_the_first_event_behind_them"]),
+    ("tail", "--exit-at-end", &["flags::behaviour::limits_end_the_stream_before_the_first_event_behind_them"]),
+    ("tail", "--duration", &["flags::behaviour::limits_end_the_stream_before_the_first_event_behind_them"]),
+    ("tail", "--idle-timeout", &["limits::a_stream_without_events_ends_after_the_idle_timeout_with_exit_code_5"]),
+    ("tail", "--max-lag", &["limits::a_stream_that_falls_behind_max_lag_ends_with_exit_code_5_after_delivering_what_came"]),
+    ("tail", "--envelope", &["nats::source::events_go_through_as_they_are_and_are_filtered"]),
+    ("tail", "--durable", &["nats::workers::workers_of_one_durable_consumer_share_its_messages"]),
+    ("tail", "--on-undeliverable", &["nats::queue::nothing_is_taken_out_of_a_queue_that_was_not_delivered"]),
+    ("tail", "--lag", &["nats::source::messages_are_held_back_until_they_are_as_old_as_asked"]),
+    ("tail", "--lag-alert", &["limits::a_stream_that_falls_behind_is_told_of_once_and_again_when_it_is_near"]),
+    ("tail", "--metrics-addr", &["operation::metrics::the_page_counts_what_happened"]),
+    ("tail", "--allow-host", &["operation::metrics::a_name_is_refused_unless_it_is_allowed"]),
+    ("tail", "--bad-events", &["bad_events::each_bad_event_is_one_line_with_its_class_its_place_and_itself"]),
+    ("tail", "--grace", &["flags::behaviour::grace_bounds_the_wait_for_a_program_that_hangs"]),
+    ("tail", "--max-retries", &["flags::behaviour::retries_are_as_many_as_allowed_and_no_further_apart"]),
+    ("tail", "--max-backoff", &["flags::behaviour::retries_are_as_many_as_allowed_and_no_further_apart"]),
+    ("tail", "--connect-timeout", &["connection::a_server_that_says_nothing_is_given_up_after_the_connect_timeout"]),
+    ("tail", "--frame-timeout", &["flags::behaviour::a_silent_connection_is_lost_after_the_frame_timeout"]),
+    ("tail", "--quiet-timeout", &["reconnect::eventless::a_quiet_server_makes_room_for_the_next", "nats::source::what_cannot_be_read_is_refused_with_the_way_out"]),
+    ("tail", "--max-message-size", &["connection::the_filter_goes_as_repeated_parameters_of_the_query", "connection::what_is_above_the_size_limit_is_left_out_and_counted"]),
+    ("tail", "--max-frame-size", &["bad_input::messages_that_are_too_large_or_no_utf8_are_counted_and_stepped_over", "bad_input::bad_zstd_of_every_kind_is_counted_and_stepped_over"]),
+    ("tail", "--no-compress", &["connection::compression_is_asked_for_unless_it_is_not_wanted"]),
+    ("tail", "--threads", &["serve::recordings::a_backlog_is_the_same_on_two_threads", "bad_input::a_second_thread_without_compression_is_refused"]),
+    ("tail", "--context", &["nats::login::a_context_says_where_and_who"]),
+    ("tail", "--no-context", &["nats::login::a_context_says_where_and_who"]),
+    ("tail", "--creds", &["nats::login::an_nkey_and_credentials_are_read_from_their_files"]),
+    ("tail", "--nkey", &["nats::login::an_nkey_and_credentials_are_read_from_their_files"]),
+    ("tail", "--tlscert", &["nats::login::a_server_with_tls_is_trusted_by_the_file_that_is_named"]),
+    ("tail", "--tlskey", &["nats::login::a_server_with_tls_is_trusted_by_the_file_that_is_named"]),
+    ("tail", "--tlsca", &["nats::login::a_server_with_tls_is_trusted_by_the_file_that_is_named"]),
+    ("tail", "--tlsfirst", &["nats::login::a_server_that_begins_with_tls_is_spoken_to_so"]),
+    ("tail", "--js-domain", &["nats::login::domain_prefixes_and_name_are_those_that_are_given"]),
+    ("tail", "--js-api-prefix", &["nats::login::domain_prefixes_and_name_are_those_that_are_given"]),
+    ("tail", "--inbox-prefix", &["nats::login::domain_prefixes_and_name_are_those_that_are_given"]),
+    ("tail", "--connection-name", &["nats::login::domain_prefixes_and_name_are_those_that_are_given"]),
+    ("tail", "--nats-timeout", &["nats::login::domain_prefixes_and_name_are_those_that_are_given"]),
+    ("tail", "--create-stream", &["nats::sink::a_stream_is_made_as_it_is_wanted"]),
+    ("tail", "--partitions", &["nats::sink::partitions_keep_an_account_together"]),
+    ("tail", "--publish-window", &["nats::sink::a_stream_is_made_as_it_is_wanted"]),
+    ("tail", "--stream-storage", &["nats::sink::a_stream_is_made_as_it_is_wanted"]),
+    ("tail", "--stream-replicas", &["nats::sink::a_stream_is_made_as_it_is_wanted"]),
+    ("tail", "--stream-max-age", &["nats::sink::a_stream_is_made_as_it_is_wanted"]),
+    ("tail", "--stream-max-bytes", &["nats::sink::a_stream_is_made_as_it_is_wanted"]),
+    ("tail", "--stream-max-msgs", &["nats::sink::a_stream_is_made_as_it_is_wanted"]),
+    ("tail", "--stream-discard", &["nats::sink::a_stream_is_made_as_it_is_wanted"]),
+    ("tail", "--stream-dupe-window", &["nats::sink::a_stream_is_made_as_it_is_wanted"]),
+    ("tail", "--cursor-kv", &["nats::cursor::a_run_goes_on_where_the_key_says_whoever_wrote_it"]),
+    ("tail", "--create-bucket", &["nats::cursor::what_cannot_be_used_is_refused_with_the_way_out"]),
+    ("cursor show", "--context", &["nats::cursor_command::a_context_says_where_a_key_is_and_who_asks"]),
+    ("cursor show", "--no-context", &["nats::cursor_command::a_context_says_where_a_key_is_and_who_asks"]),
+    ("cursor show", "--creds", &["nats::cursor_command::a_key_is_asked_for_with_the_login_that_is_named"]),
+    ("cursor show", "--nkey", &["nats::cursor_command::a_key_is_asked_for_with_the_login_that_is_named"]),
+    ("cursor show", "--tlscert", &["nats::cursor_command::a_key_behind_tls_is_reached_with_certificates"]),
+    ("cursor show", "--tlskey", &["nats::cursor_command::a_key_behind_tls_is_reached_with_certificates"]),
+    ("cursor show", "--tlsca", &["nats::cursor_command::a_key_behind_tls_is_reached_with_certificates"]),
+    ("cursor show", "--tlsfirst", &["nats::cursor_command::a_key_behind_tls_is_reached_with_certificates"]),
+    ("cursor show", "--js-domain", &["nats::cursor_command::domain_prefixes_name_and_timeout_count_for_a_key"]),
+    ("cursor show", "--js-api-prefix", &["nats::cursor_command::domain_prefixes_name_and_timeout_count_for_a_key"]),
+    ("cursor show", "--inbox-prefix", &["nats::cursor_command::domain_prefixes_name_and_timeout_count_for_a_key"]),
+    ("cursor show", "--connection-name", &["nats::cursor_command::domain_prefixes_name_and_timeout_count_for_a_key"]),
+    ("cursor show", "--nats-timeout", &["nats::cursor_command::domain_prefixes_name_and_timeout_count_for_a_key"]),
+    ("cursor set", "--context", &["nats::cursor_command::a_context_says_where_a_key_is_and_who_asks"]),
+    ("cursor set", "--no-context", &["nats::cursor_command::a_context_says_where_a_key_is_and_who_asks"]),
+    ("cursor set", "--creds", &["nats::cursor_command::a_key_is_asked_for_with_the_login_that_is_named"]),
+    ("cursor set", "--nkey", &["nats::cursor_command::a_key_is_asked_for_with_the_login_that_is_named"]),
+    ("cursor set", "--tlscert", &["nats::cursor_command::a_key_behind_tls_is_reached_with_certificates"]),
+    ("cursor set", "--tlskey", &["nats::cursor_command::a_key_behind_tls_is_reached_with_certificates"]),
+    ("cursor set", "--tlsca", &["nats::cursor_command::a_key_behind_tls_is_reached_with_certificates"]),
+    ("cursor set", "--tlsfirst", &["nats::cursor_command::a_key_behind_tls_is_reached_with_certificates"]),
+    ("cursor set", "--js-domain", &["nats::cursor_command::domain_prefixes_name_and_timeout_count_for_a_key"]),
+    ("cursor set", "--js-api-prefix", &["nats::cursor_command::domain_prefixes_name_and_timeout_count_for_a_key"]),
+    ("cursor set", "--inbox-prefix", &["nats::cursor_command::domain_prefixes_name_and_timeout_count_for_a_key"]),
+    ("cursor set", "--connection-name", &["nats::cursor_command::domain_prefixes_name_and_timeout_count_for_a_key"]),
+    ("cursor set", "--nats-timeout", &["nats::cursor_command::domain_prefixes_name_and_timeout_count_for_a_key"]),
+    ("cursor rewind", "--context", &["nats::cursor_command::a_context_says_where_a_key_is_and_who_asks"]),
+    ("cursor rewind", "--no-context", &["nats::cursor_command::a_context_says_where_a_key_is_and_who_asks"]),
+    ("cursor rewind", "--creds", &["nats::cursor_command::a_key_is_asked_for_with_the_login_that_is_named"]),
+    ("cursor rewind", "--nkey", &["nats::cursor_command::a_key_is_asked_for_with_the_login_that_is_named"]),
+    ("cursor rewind", "--tlscert", &["nats::cursor_command::a_key_behind_tls_is_reached_with_certificates"]),
+    ("cursor rewind", "--tlskey", &["nats::cursor_command::a_key_behind_tls_is_reached_with_certificates"]),
+    ("cursor rewind", "--tlsca", &["nats::cursor_command::a_key_behind_tls_is_reached_with_certificates"]),
+    ("cursor rewind", "--tlsfirst", &["nats::cursor_command::a_key_behind_tls_is_reached_with_certificates"]),
+    ("cursor rewind", "--js-domain", &["nats::cursor_command::domain_prefixes_name_and_timeout_count_for_a_key"]),
+    ("cursor rewind", "--js-api-prefix", &["nats::cursor_command::domain_prefixes_name_and_timeout_count_for_a_key"]),
+    ("cursor rewind", "--inbox-prefix", &["nats::cursor_command::domain_prefixes_name_and_timeout_count_for_a_key"]),
+    ("cursor rewind", "--connection-name", &["nats::cursor_command::domain_prefixes_name_and_timeout_count_for_a_key"]),
+    ("cursor rewind", "--nats-timeout", &["nats::cursor_command::domain_prefixes_name_and_timeout_count_for_a_key"]),
+];
+
+/// Flags that take a list, or that make no sense as a variable: `ROCKETMAN_SOURCE` is the list of servers of `tail`.
+const LISTS: [&str; 9] = [
+    "--allow-host",
+    "--allow-origin",
+    "--collection",
+    "--did",
+    "--kind",
+    "--op",
+    "--exec",
+    "--fault",
+    "--source",
+];
+
+/// Flags that have the variable of the `nats` command.
+const NATS: [(&str, &str); 7] = [
+    ("--context", "NATS_CONTEXT"),
+    ("--creds", "NATS_CREDS"),
+    ("--nkey", "NATS_NKEY"),
+    ("--tlscert", "NATS_CERT"),
+    ("--tlskey", "NATS_KEY"),
+    ("--tlsca", "NATS_CA"),
+    ("--nats-timeout", "NATS_TIMEOUT"),
+];
+
+/// Every command with each of its flags, those of all commands under the program's own name.
+fn flags() -> Vec<(String, Arg)> {
+    let mut flags = Vec::new();
+    add_flags("rocketman", &Cli::command(), &mut flags);
+    flags
+}
+
+/// Adds the flags of a command, and of those below it: `set` of `cursor` is `cursor set`.
+fn add_flags(name: &str, command: &Command, flags: &mut Vec<(String, Arg)>) {
+    let arguments = command.get_arguments().cloned();
+    flags.extend(arguments.map(|argument| (name.to_owned(), argument)));
+    for sub in command.get_subcommands() {
+        let full = format!("{name} {}", sub.get_name());
+        add_flags(full.trim_start_matches("rocketman "), sub, flags);
+    }
+}
+
+fn name_of(argument: &Arg) -> String {
+    let long = argument.get_long().map(|long| format!("--{long}"));
+    long.unwrap_or_else(|| argument.get_id().to_string())
+}
+
+#[test]
+fn every_flag_is_tested_and_every_test_exists() {
+    let flags: Vec<_> = flags()
+        .iter()
+        .map(|(command, argument)| (command.clone(), name_of(argument)))
+        .collect();
+    assert!(flags.len() > 30, "{flags:?}");
+    let table: Vec<_> = TESTED
+        .iter()
+        .map(|(command, flag, _)| ((*command).to_owned(), (*flag).to_owned()))
+        .collect();
+    for flag in &flags {
+        assert!(table.contains(flag), "{flag:?} has no test in this table");
+    }
+    for flag in &table {
+        assert!(flags.contains(flag), "there is no {flag:?}");
+    }
+    for test in TESTED.iter().flat_map(|(_, _, tests)| *tests) {
+        assert!(exists(test), "there is no test {test}");
+    }
+}
+
+/// Whether there is a test of this name: a path of modules in `tests/it`, and a function.
+fn exists(test: &str) -> bool {
+    let (module, function) = test.rsplit_once("::").unwrap();
+    let file = format!("tests/it/{}.rs", module.replace("::", "/"));
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let source = fs::read_to_string(file).unwrap_or_default();
+    source.contains(&format!("#[test]\nfn {function}() {{"))
+}
+
+#[test]
+fn every_flag_with_one_value_has_a_variable_of_its_name() {
+    for (command, flag) in flags() {
+        let name = name_of(&flag);
+        let Some(long) = name.strip_prefix("--").filter(|_| !LISTS.contains(&&*name)) else {
+            assert_eq!(flag.get_env(), None, "{command} {name}");
+            continue;
+        };
+        let expected = NATS.iter().find(|(flag, _)| *flag == name).map_or_else(
+            || format!("ROCKETMAN_{}", long.replace('-', "_").to_uppercase()),
+            |(_, variable)| (*variable).to_owned(),
+        );
+        let variable = flag.get_env().and_then(|variable| variable.to_str());
+        assert_eq!(variable, Some(&*expected), "{command} {name}");
+    }
+}
+
+/// A new flag that takes a file has to be looked at too.
+#[test]
+fn every_flag_of_a_file_is_known_to_have_a_role() {
+    let program = Cli::command();
+    let tail = program.find_subcommand("tail").unwrap();
+    let takes_file = |flag: &&Arg| {
+        let names = flag.get_value_names().unwrap_or_default();
+        let help = flag
+            .get_long_help()
+            .or(flag.get_help())
+            .map(ToString::to_string);
+        let takes_one = names.iter().any(|name| *name == "FILE");
+        takes_one || help.is_some_and(|help| help.contains("=FILE") || help.contains("@FILE"))
+    };
+    let mut flags: Vec<_> = tail
+        .get_arguments()
+        .filter(takes_file)
+        .filter_map(Arg::get_long)
+        .collect();
+    flags.sort_unstable();
+    let mut known = vec![
+        "bad-events",
+        "cursor-file",
+        "did",
+        "on-exec-error",
+        "on-undeliverable",
+        "output",
+    ];
+    if cfg!(feature = "nats") {
+        known.extend(["creds", "nkey", "tlsca", "tlscert", "tlskey"]);
+    }
+    known.sort_unstable();
+    assert_eq!(flags, known, "see settings/roles.rs");
+}

@@ -1,0 +1,76 @@
+//! Reaching the cursor that `rocketman cursor` is about: a file, or a key in a bucket of NATS.
+
+#[cfg(feature = "nats")]
+use std::time::Duration;
+
+use crate::{command::tail::members::AnyCursorStore, failure::Failure, settings::CursorAt};
+use rocketman::cursor::{CursorError, FileCursor, Saved};
+#[cfg(feature = "nats")]
+use rocketman::{Error, cursor::KvCursor, nats::NatsError};
+
+/// A command that waits for a server in vain ends after this time, whatever it waits for.
+#[cfg(feature = "nats")]
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// What is there, as far as it can be seen without touching it.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) saved: Option<Saved>,
+    /// Whether a process has it; `None` where that cannot be seen.
+    pub(crate) in_use: Option<bool>,
+}
+
+impl CursorAt {
+    /// Reads it without claiming it. Nothing is made or changed, and a process that has it goes on
+    /// as if nothing were.
+    #[cfg_attr(
+        not(feature = "nats"),
+        expect(clippy::unused_async, reason = "only a server is waited for")
+    )]
+    pub(crate) async fn look(&self) -> Result<Found, CursorError> {
+        match self {
+            Self::File(path) => Ok(Found {
+                saved: FileCursor::read(path)?,
+                // Whoever has it may have written in between; what was read is true all the same.
+                in_use: FileCursor::is_held(path).ok(),
+            }),
+            #[cfg(feature = "nats")]
+            Self::Key(settings) => {
+                let (saved, in_use) = KvCursor::look(settings).await?;
+                Ok(Found { saved, in_use })
+            }
+        }
+    }
+
+    /// The store that is to be written to. It is ours from here on, or once it was loaded.
+    pub(crate) fn open(&self) -> Result<AnyCursorStore, CursorError> {
+        Ok(match self {
+            Self::File(path) => AnyCursorStore::File(FileCursor::open(path)?),
+            #[cfg(feature = "nats")]
+            Self::Key(settings) => {
+                AnyCursorStore::Kv(Box::new(KvCursor::new((**settings).clone())))
+            }
+        })
+    }
+
+    /// Has a command end, also where a server lets it wait.
+    pub(crate) async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        match self {
+            Self::File(_) => work.await,
+            #[cfg(feature = "nats")]
+            Self::Key(settings) => {
+                if let Ok(done) = tokio::time::timeout(LONGEST, work).await {
+                    return done;
+                }
+                let silent = NatsError::Silent {
+                    action: format!("use the cursor '{}'", settings.address),
+                    servers: settings.nats.shown(),
+                };
+                Err(Error::from(CursorError::from(silent)).into())
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! `rocketman serve`, from its settings to its last line.
+
+use std::{io, net::SocketAddr, path::Path, pin::pin, process::ExitCode};
+
+use indicatif::HumanCount;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::signals::{Signals, StopSignal};
+use crate::{
+    failure::{Failure, INTERRUPTED},
+    settings::{ServeSettings, Served},
+};
+use rocketman::{
+    ErrorKind,
+    log::STATE,
+    serve::{AnyFeed, Damaged, Feed, Recording, RecordingError, Server},
+};
+
+/// So many damaged lines are named; the others are counted.
+const NAMED: u64 = 10;
+
+/// Descriptors for what is not a consumer: requests under way, recordings, the runtime.
+const OTHER_DESCRIPTORS: u64 = 600;
+
+/// Why nothing is served.
+#[derive(Debug, thiserror::Error)]
+enum ServeError {
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+    #[error("--listen: cannot listen on {address}")]
+    Listen {
+        address: SocketAddr,
+        source: io::Error,
+    },
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        let hint = match error {
+            ServeError::Recording(_) => {
+                "a recording is what rocketman tail -o FILE writes: one event a line"
+            }
+            ServeError::Listen { .. } => {
+                "if another program uses it, choose another port, or 0 for any that is free"
+            }
+        };
+        Self::new(ErrorKind::Usage, error).hint(hint.to_owned())
+    }
+}
+
+/// Serves until an end that was asked for.
+pub(crate) async fn run(settings: ServeSettings) -> Result<ExitCode, Failure> {
+    let ServeSettings {
+        served,
+        listen,
+        mut server,
+    } = settings;
+    let mut signals = Signals::listen().map_err(Failure::system("listen for signals"))?;
+    let opened = spawn_blocking(move || open(served));
+    let feed = tokio::select! {
+        opened = opened => opened
+            .map_err(|error| Failure::system("read the recordings")(error.into()))?
+            .map_err(ServeError::from)?,
+        signal = signals.next() => return Ok(code_of(signal)),
+    };
+    server.max_consumers = server.max_consumers.min(room_for_consumers());
+    let failed = |source| ServeError::Listen {
+        address: listen,
+        source,
+    };
+    let description = feed.describe();
+    let server = Server::bind(listen, feed, server).await.map_err(failed)?;
+    let address = server.address().map_err(failed)?;
+    info!(target: STATE, %address, "serving {description} at ws://{address}/subscribe");
+    let stop = CancellationToken::new();
+    let mut run = pin!(server.run(stop.clone()));
+    let mut asked = None;
+    let served = loop {
+        tokio::select! {
+            served = &mut run => break served,
+            signal = signals.next() => {
+                if asked.is_some() {
+                    warn!(target: STATE, "stopped at once by a second signal");
+                    return Ok(ExitCode::from(INTERRUPTED));
+                }
+                asked = Some(signal);
+                signals.heed(signal);
+                stop.cancel();
+            }
+        }
+    };
+    let why = asked.map_or_else(
+        || "everything is served".to_owned(),
+        |signal| format!("stopped by {}", signal.name()),
+    );
+    let consumers = match served.consumers {
+        1 => "1 consumer".to_owned(),
+        n => format!("{} consumers", HumanCount(n)),
+    };
+    let over_budget = match served.over_budget {
+        0 => String::new(),
+        n => format!(", {} turned away for want of memory", HumanCount(n)),
+    };
+    info!(target: STATE, consumers = served.consumers, events = served.events, over_budget = served.over_budget, "{why}: {} events sent to {consumers}{over_budget}", HumanCount(served.events));
+    Ok(asked.map_or(ExitCode::SUCCESS, code_of))
+}
+
+fn code_of(signal: StopSignal) -> ExitCode {
+    match signal {
+        StopSignal::Interrupt => ExitCode::from(INTERRUPTED),
+        StopSignal::Terminate | StopSignal::HangUp => ExitCode::SUCCESS,
+    }
+}
+
+fn open(served: Served) -> Result<AnyFeed, RecordingError> {
+    match served {
+        Served::Demo(demo) => Ok(AnyFeed::Demo(demo)),
+        Served::Recordings(paths, playback) => {
+            let mut n_named = 0;
+            let tell = |path: &Path, damaged: Damaged| {
+                n_named += 1;
+                if n_named <= NAMED {
+                    let Damaged { line, why } = damaged;
+                    warn!(target: STATE, line, "line {line} of '{}' is left out: {why}", path.display());
+                }
+            };
+            let recording = Recording::open(&paths, playback, tell)?;
+            let n_damaged = recording.damaged();
+            if n_damaged > 0 {
+                let lines = if n_damaged == 1 {
+                    "line that is no event is"
+                } else {
+                    "lines that are no events are"
+                };
+                warn!(target: STATE, damaged = n_damaged, "{} {lines} left out of {}", HumanCount(n_damaged), recording.describe());
+            }
+            let messages = recording.messages();
+            if messages > 0 {
+                warn!(target: STATE, messages, "messages of NATS that are no events are left out of {}: {}", recording.describe(), HumanCount(messages));
+            }
+            Ok(AnyFeed::Recording(Box::new(recording)))
+        }
+    }
+}
+
+/// Raises the limit of open descriptors as far as it goes, and returns how many are left for consumers.
+fn room_for_consumers() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let most = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        // Then there are fewer.
+        Err(_) => limit.current,
+    };
+    let room = most.map_or(u64::MAX, |most| {
+        most.saturating_sub(OTHER_DESCRIPTORS).max(16)
+    });
+    usize::try_from(room).unwrap_or(usize::MAX)
+}

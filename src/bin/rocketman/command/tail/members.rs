@@ -1,0 +1,285 @@
+//! The source, the sink and the cursor store of a run, whichever the command line named.
+
+use std::{convert::Infallible, num::NonZeroUsize};
+
+#[cfg(feature = "nats")]
+use rocketman::{cursor::KvCursor, sink::nats::NatsSink, source::nats::NatsSource};
+use rocketman::{
+    cursor::{CursorError, CursorStore, FileCursor, NoCursor, Saved},
+    event::{Batch, FileMark, Place, Point, Position, Recollection, Trail},
+    sink::{ExecSink, FileSink, Ledger, Sink, SinkError, StdoutSink},
+    source::{Flow, Jetstream, Outlook, Source, SourceError},
+};
+use tokio::sync::watch;
+
+/// The sinks of this crate, as one type.
+#[derive(Debug)]
+pub(crate) enum AnySink {
+    /// Standard output.
+    Stdout(StdoutSink),
+    /// A file.
+    File(FileSink),
+    /// Programs.
+    Exec(Box<ExecSink>),
+    /// A stream of NATS JetStream.
+    #[cfg(feature = "nats")]
+    Nats(Box<NatsSink>),
+}
+
+impl Sink for AnySink {
+    fn name(&self) -> String {
+        match self {
+            Self::Stdout(sink) => sink.name(),
+            Self::File(sink) => sink.name(),
+            Self::Exec(sink) => sink.name(),
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.name(),
+        }
+    }
+
+    fn at_once(&self) -> Option<NonZeroUsize> {
+        match self {
+            Self::Stdout(sink) => sink.at_once(),
+            Self::File(sink) => sink.at_once(),
+            Self::Exec(sink) => sink.at_once(),
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.at_once(),
+        }
+    }
+
+    async fn reached(&mut self, saved: Option<&Place>) -> Result<Option<Position>, SinkError> {
+        match self {
+            Self::Stdout(sink) => sink.reached(saved).await,
+            Self::File(sink) => sink.reached(saved).await,
+            Self::Exec(sink) => sink.reached(saved).await,
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.reached(saved).await,
+        }
+    }
+
+    fn begin(&mut self, files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
+        match self {
+            Self::Stdout(sink) => sink.begin(files, ledger),
+            Self::File(sink) => sink.begin(files, ledger),
+            Self::Exec(sink) => sink.begin(files, ledger),
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.begin(files, ledger),
+        }
+    }
+
+    async fn recall(&mut self) -> Vec<Point> {
+        match self {
+            Self::Stdout(sink) => sink.recall().await,
+            Self::File(sink) => sink.recall().await,
+            Self::Exec(sink) => sink.recall().await,
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.recall().await,
+        }
+    }
+
+    async fn accept(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
+        match self {
+            Self::Stdout(sink) => sink.accept(batch, ledger).await,
+            Self::File(sink) => sink.accept(batch, ledger).await,
+            Self::Exec(sink) => sink.accept(batch, ledger).await,
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.accept(batch, ledger).await,
+        }
+    }
+
+    async fn checkpoint(&mut self) -> Result<(), SinkError> {
+        match self {
+            Self::Stdout(sink) => sink.checkpoint().await,
+            Self::File(sink) => sink.checkpoint().await,
+            Self::Exec(sink) => sink.checkpoint().await,
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.checkpoint().await,
+        }
+    }
+
+    fn saved(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+        match self {
+            Self::Stdout(sink) => sink.saved(ledger),
+            Self::File(sink) => sink.saved(ledger),
+            Self::Exec(sink) => sink.saved(ledger),
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.saved(ledger),
+        }
+    }
+
+    async fn finish(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+        match self {
+            Self::Stdout(sink) => sink.finish(ledger).await,
+            Self::File(sink) => sink.finish(ledger).await,
+            Self::Exec(sink) => sink.finish(ledger).await,
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.finish(ledger).await,
+        }
+    }
+
+    async fn abandon(&mut self) {
+        match self {
+            Self::Stdout(sink) => sink.abandon().await,
+            Self::File(sink) => sink.abandon().await,
+            Self::Exec(sink) => sink.abandon().await,
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.abandon().await,
+        }
+    }
+
+    async fn failed(&mut self) -> SinkError {
+        match self {
+            Self::Stdout(sink) => sink.failed().await,
+            Self::File(sink) => sink.failed().await,
+            Self::Exec(sink) => sink.failed().await,
+            #[cfg(feature = "nats")]
+            Self::Nats(sink) => sink.failed().await,
+        }
+    }
+}
+
+/// The sources of this crate, as one type.
+#[derive(Debug)]
+pub(crate) enum AnySource {
+    /// A Jetstream server.
+    Jetstream(Box<Jetstream>),
+    /// A stream of NATS.
+    #[cfg(feature = "nats")]
+    Nats(Box<NatsSource>),
+}
+
+impl Source for AnySource {
+    fn resume(
+        &mut self,
+        place: &Place,
+        trail: &Trail,
+        same_filter: bool,
+    ) -> Result<bool, SourceError> {
+        match self {
+            Self::Jetstream(source) => source.resume(place, trail, same_filter),
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.resume(place, trail, same_filter),
+        }
+    }
+
+    fn outlook(&self) -> Outlook {
+        match self {
+            Self::Jetstream(source) => source.outlook(),
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.outlook(),
+        }
+    }
+
+    fn recollect(&self, point: &Point, most: usize) -> Recollection {
+        match self {
+            Self::Jetstream(source) => source.recollect(point, most),
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.recollect(point, most),
+        }
+    }
+
+    fn may_repeat(&self) -> bool {
+        match self {
+            Self::Jetstream(source) => source.may_repeat(),
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.may_repeat(),
+        }
+    }
+
+    fn recall(&mut self, delivered: &mut dyn Iterator<Item = Point>) {
+        match self {
+            Self::Jetstream(source) => source.recall(delivered),
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.recall(delivered),
+        }
+    }
+
+    async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, SourceError> {
+        match self {
+            Self::Jetstream(source) => source.next_batch(batch).await,
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.next_batch(batch).await,
+        }
+    }
+
+    async fn idle(&mut self) -> Infallible {
+        match self {
+            Self::Jetstream(source) => source.idle().await,
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.idle().await,
+        }
+    }
+
+    fn hear(&mut self, accepted: watch::Receiver<Option<Point>>) {
+        match self {
+            Self::Jetstream(source) => source.hear(accepted),
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.hear(accepted),
+        }
+    }
+
+    fn hold_to(&mut self, at_once: NonZeroUsize, at_work: watch::Receiver<usize>) -> bool {
+        match self {
+            Self::Jetstream(source) => source.hold_to(at_once, at_work),
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.hold_to(at_once, at_work),
+        }
+    }
+
+    async fn settle(&mut self, is_clean: bool) {
+        match self {
+            Self::Jetstream(source) => source.settle(is_clean).await,
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.settle(is_clean).await,
+        }
+    }
+
+    async fn close(&mut self) {
+        match self {
+            Self::Jetstream(source) => source.close().await,
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.close().await,
+        }
+    }
+}
+
+/// The stores of this crate, as one type.
+#[derive(Debug)]
+pub(crate) enum AnyCursorStore {
+    /// Nothing is kept.
+    None(NoCursor),
+    /// A file.
+    File(FileCursor),
+    /// A key in a bucket of NATS.
+    #[cfg(feature = "nats")]
+    Kv(Box<KvCursor>),
+}
+
+impl CursorStore for AnyCursorStore {
+    async fn load(&mut self) -> Result<Option<Saved>, CursorError> {
+        match self {
+            Self::None(store) => store.load().await,
+            Self::File(store) => store.load().await,
+            #[cfg(feature = "nats")]
+            Self::Kv(store) => store.load().await,
+        }
+    }
+
+    fn keeps(&self) -> bool {
+        match self {
+            Self::None(store) => store.keeps(),
+            Self::File(store) => store.keeps(),
+            #[cfg(feature = "nats")]
+            Self::Kv(store) => store.keeps(),
+        }
+    }
+
+    async fn save(&mut self, saved: &Saved) -> Result<(), CursorError> {
+        match self {
+            Self::None(store) => store.save(saved).await,
+            Self::File(store) => store.save(saved).await,
+            #[cfg(feature = "nats")]
+            Self::Kv(store) => store.save(saved).await,
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! `rocketman tail`: puts the members together, runs them, and listens for signals meanwhile.
+
+mod demo_server;
+pub(crate) mod members;
+
+use std::{io, net::SocketAddr, pin::pin, process::ExitCode, sync::Arc, time::Duration};
+
+use indicatif::HumanCount;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::signals::{Signals, StopSignal};
+use crate::{
+    command::tail::{
+        demo_server::DemoServer,
+        members::{AnyCursorStore, AnySink, AnySource},
+    },
+    failure::{Failure, INTERRUPTED},
+    monitor::{Monitor, metrics_page::Exporter, systemd::Service},
+    settings::{Cursor, Environment, MetricsSettings, Output, SourceSettings, TailSettings},
+    terminal::status_line::{StatusLine, Ticker},
+};
+use rocketman::{
+    Ended, Error, ErrorKind, Pipeline, Stats, Summary,
+    cursor::{FileCursor, NoCursor},
+    event::show_time,
+    log::STATE,
+    sink::{ExecSink, Fate, Fated, FileSink, Sink, StdoutSink},
+    source::Jetstream,
+    stats::Undelivered,
+};
+#[cfg(feature = "nats")]
+use rocketman::{cursor::KvCursor, sink::nats::NatsSink, source::NatsSource};
+
+/// How far apart the ends of a pipeline may hear of the same Ctrl-C.
+const SAME_KEY: Duration = Duration::from_millis(50);
+
+/// Runs until an end that was asked for.
+pub(crate) async fn run(
+    settings: TailSettings,
+    environment: &Environment,
+    line: &StatusLine,
+) -> Result<ExitCode, Failure> {
+    let TailSettings {
+        source,
+        filter,
+        output,
+        cursor,
+        pipeline,
+        fate,
+        metrics,
+        introduction,
+    } = settings;
+    let mut signals = Signals::listen().map_err(Failure::system("listen for signals"))?;
+    let has_cursor = cursor != Cursor::Nowhere;
+    let cursor = match cursor {
+        Cursor::File(path) => AnyCursorStore::File(FileCursor::open(path).map_err(Error::from)?),
+        #[cfg(feature = "nats")]
+        Cursor::Kv(settings) => AnyCursorStore::Kv(Box::new(KvCursor::new(*settings))),
+        Cursor::Nowhere => AnyCursorStore::None(NoCursor),
+    };
+    let mut monitor = Monitor {
+        ticker: Ticker::new(line),
+        exporter: open_exporter(metrics).await?,
+        service: Service::from_env(environment.lookup()),
+    };
+    // Behind the metrics page: what is counted before there is one goes nowhere.
+    let stats = Arc::new(Stats::default());
+    let sink = open_sink(output, fate.map(tempt), &stats)?;
+    info!(target: STATE, "{introduction}");
+    if let (AnySink::File(_), false) = (sink.sink(), has_cursor) {
+        info!(
+            target: STATE,
+            "without --cursor-file, events may be in {} twice after a crash, or be missing",
+            sink.name()
+        );
+    }
+    let reopen = match sink.sink() {
+        AnySink::File(sink) => {
+            signals.reopen_on_hang_up();
+            Some(sink.reopen())
+        }
+        _ => None,
+    };
+    // The demo is held to the end: dropped, it serves no more.
+    let (source, _demo) = open_source(source, &stats)?;
+    let stop = CancellationToken::new();
+    let pipeline = Pipeline::new(source, sink)
+        .filter(filter)
+        .settings(pipeline)
+        .stats(Arc::clone(&stats))
+        .cursor(cursor);
+    let mut run = pin!(pipeline.run(stop.clone()));
+    let mut asked = None;
+    let result = loop {
+        tokio::select! {
+            result = &mut run => break result,
+            signal = signals.next() => {
+                if let (StopSignal::HangUp, Some(reopen)) = (signal, &reopen) {
+                    reopen.ask();
+                    continue;
+                }
+                if asked.is_some() {
+                    warn!(target: STATE, "stopped at once by a second signal; the cursor stays where it was last saved");
+                    return Ok(ExitCode::from(INTERRUPTED));
+                }
+                asked = Some(signal);
+                signals.heed(signal);
+                stop.cancel();
+                monitor.tell_stopping();
+                info!(target: STATE, "stopping on {}; once more to stop at once", signal.name());
+            }
+            never = monitor.attend(&stats) => match never {},
+        }
+    };
+    monitor.tell_stopping();
+    line.clear();
+    let summary = result?;
+    if asked.is_none() && summary.ended == Ended::OutputClosed {
+        // A Ctrl-C ends the reader of the pipe too, and its end may be seen first.
+        asked = timeout(SAME_KEY, signals.next()).await.ok();
+    }
+    tell(&summary, &stats, asked, has_cursor);
+    Ok(match asked {
+        Some(StopSignal::Interrupt)
+            if matches!(summary.ended, Ended::Stopped | Ended::OutputClosed) =>
+        {
+            ExitCode::from(INTERRUPTED)
+        }
+        _ => ExitCode::SUCCESS,
+    })
+}
+
+/// Opens what is read, and the server of a demo with it.
+fn open_source(
+    settings: SourceSettings,
+    stats: &Arc<Stats>,
+) -> Result<(AnySource, Option<DemoServer>), Failure> {
+    let (settings, demo) = match settings {
+        #[cfg(feature = "nats")]
+        SourceSettings::Nats(settings) => {
+            let source = NatsSource::new(*settings, Arc::clone(stats));
+            return Ok((AnySource::Nats(Box::new(source)), None));
+        }
+        SourceSettings::Jetstream(settings) => (settings, None),
+        SourceSettings::Demo(demo, mut settings) => {
+            let server = DemoServer::start(demo)
+                .map_err(Failure::system("serve the demo on this machine"))?;
+            settings.endpoints = vec![server.endpoint().clone()];
+            (settings, Some(server))
+        }
+    };
+    let source = Jetstream::new(settings, Arc::clone(stats));
+    Ok((AnySource::Jetstream(Box::new(source)), demo))
+}
+
+/// Opens what is written to. A program's failures on purpose are its own, and may be tried again.
+fn open_sink(
+    output: Output,
+    fate: Option<Fate>,
+    stats: &Arc<Stats>,
+) -> Result<Fated<AnySink>, Failure> {
+    Ok(match output {
+        Output::Stdout { print0 } => Fated::new(AnySink::Stdout(StdoutSink::new(print0)), fate),
+        Output::File(settings) => {
+            let file = FileSink::new(*settings)
+                .map_err(Error::from)?
+                .stats(Arc::clone(stats));
+            Fated::new(AnySink::File(file), fate)
+        }
+        Output::Exec {
+            program,
+            arguments,
+            settings,
+        } => {
+            let programs = ExecSink::new(program, arguments)
+                .settings(settings)
+                .stats(Arc::clone(stats));
+            Fated::new(AnySink::Exec(Box::new(programs.fate(fate))), None)
+        }
+        #[cfg(feature = "nats")]
+        Output::Nats(settings) => {
+            Fated::new(AnySink::Nats(Box::new(NatsSink::new(*settings))), fate)
+        }
+    })
+}
+
+/// Says loudly that deliveries will fail.
+fn tempt((probability, seed): (f64, u64)) -> Fate {
+    warn!(target: STATE, probability, seed, "deliveries fail on purpose: --fate {probability} --fate-seed {seed}");
+    Fate::new(probability, seed)
+}
+
+/// Why there is no metrics page.
+#[derive(Debug, thiserror::Error)]
+#[error("--metrics-addr: cannot listen on {address}")]
+struct MetricsError {
+    address: SocketAddr,
+    source: io::Error,
+}
+
+/// Opens the metrics page if there is to be one, and says where it is.
+async fn open_exporter(page: Option<MetricsSettings>) -> Result<Option<Exporter>, Failure> {
+    let Some(MetricsSettings { address, hosts }) = page else {
+        return Ok(None);
+    };
+    let failed = |source| {
+        let hint = "choose another port, or 0 for any that is free, and an address of this machine";
+        let error = MetricsError { address, source };
+        Failure::new(ErrorKind::Usage, error).hint(hint.to_owned())
+    };
+    let exporter = Exporter::open(address, hosts).await.map_err(failed)?;
+    let address = exporter.address().map_err(failed)?;
+    info!(target: STATE, %address, "metrics are at http://{address}/metrics, and whether it is alive at http://{address}/healthz");
+    Ok(Some(exporter))
+}
+
+/// The last line on stderr.
+fn tell(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_cursor: bool) {
+    let Summary {
+        ended,
+        accepted,
+        position: _,
+        highest_us,
+    } = summary;
+    let why = match (ended, asked) {
+        (Ended::Stopped, Some(signal)) => format!("stopped by {}", signal.name()),
+        (Ended::Stopped, None) => "stopped".to_owned(),
+        (Ended::Count, _) => "the count is reached".to_owned(),
+        (Ended::Duration, _) => "the time is over".to_owned(),
+        (Ended::Until, _) => "--until is reached".to_owned(),
+        (Ended::End, _) => "the end is reached".to_owned(),
+        (Ended::EndAssumed, _) => "the end is assumed, for nothing more came".to_owned(),
+        (Ended::OutputClosed, _) => "stdout was closed by its reader".to_owned(),
+    };
+    let until = highest_us.map_or(String::new(), |highest_us| {
+        let saved = if has_cursor {
+            "cursor saved at"
+        } else {
+            "read up to"
+        };
+        format!(", {saved} {}", show_time(highest_us))
+    });
+    let mut extras = Vec::new();
+    for (n, what) in [
+        (
+            stats.connects().saturating_sub(1),
+            ["reconnect", "reconnects"],
+        ),
+        (stats.repeats(), ["repeat dropped", "repeats dropped"]),
+        (
+            stats.repeats_let_through(),
+            [
+                "possible repeat let through",
+                "possible repeats let through",
+            ],
+        ),
+        (
+            stats.early(),
+            ["earlier event dropped", "earlier events dropped"],
+        ),
+        (
+            stats.oversized(),
+            [
+                "event above --max-message-size left out",
+                "events above --max-message-size left out",
+            ],
+        ),
+        (stats.given_up(), ["of them given up", "of them given up"]),
+        (
+            stats.in_others(),
+            ["of them in the shared file", "of them in the shared file"],
+        ),
+        (
+            stats.undelivered(Undelivered::Kept),
+            [
+                "time an undeliverable message was given back",
+                "times an undeliverable message was given back",
+            ],
+        ),
+        (
+            stats.undelivered(Undelivered::Skipped),
+            [
+                "undeliverable message terminated",
+                "undeliverable messages terminated",
+            ],
+        ),
+        (
+            stats.undelivered(Undelivered::DeadLettered),
+            [
+                "undeliverable message kept as a dead letter",
+                "undeliverable messages kept as dead letters",
+            ],
+        ),
+        (stats.gaps(), ["gap", "gaps"]),
+        (
+            stats.bad(),
+            ["message that was no event", "messages that were no events"],
+        ),
+    ] {
+        if n > 0 {
+            extras.push(format!(", {}", counted(n, what)));
+        }
+    }
+    let text = format!(
+        "{why}: {}{until}{}",
+        counted(*accepted, ["event delivered", "events delivered"]),
+        extras.concat()
+    );
+    // A reader that leaves is the most ordinary end of a pipe, and not worth a word.
+    if *ended == Ended::OutputClosed && asked.is_none() {
+        info!("{text}");
+    } else {
+        info!(target: STATE, accepted, ?ended, "{text}");
+    }
+}
+
+/// `1 event`, `1,240 events`.
+fn counted(n: u64, [one, many]: [&str; 2]) -> String {
+    format!("{} {}", HumanCount(n), if n == 1 { one } else { many })
+}

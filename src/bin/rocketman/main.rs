@@ -1,0 +1,51 @@
+//! The program, from its arguments to its exit code.
+
+mod args;
+mod command;
+mod failure;
+mod hints;
+mod monitor;
+mod settings;
+mod signals;
+mod terminal;
+
+use std::{process::ExitCode, time::SystemTime};
+
+use self::{
+    args::{Cli, Command},
+    command::{check, cursor, man, probe, serve, tail, with_runtime},
+    failure::Failure,
+    settings::{CursorSettings, Environment, ProbeSettings, ServeSettings, TailSettings},
+    terminal::{logging, print, status_line::StatusLine},
+};
+
+fn main() -> ExitCode {
+    let Cli { global, command } = args::parse();
+    let line = StatusLine::new(&global, command.writes_events_to_stdout());
+    logging::start(&global, &line);
+    let code =
+        run(command, &line).unwrap_or_else(|failure| failure::failed(&failure, &global, &line));
+    line.clear();
+    code
+}
+
+fn run(command: Command, line: &StatusLine) -> Result<ExitCode, Failure> {
+    let environment = &Environment::of_process();
+    let now = SystemTime::now();
+    match command {
+        Command::Tail(args) => {
+            let settings = TailSettings::resolve(*args, environment, now)?;
+            with_runtime(tail::run(settings, environment, line))
+        }
+        Command::Probe(args) => probe::run(ProbeSettings::resolve(args, environment)?, line),
+        Command::Cursor { command } => {
+            cursor::run(CursorSettings::resolve(command, environment, now)?)
+        }
+        Command::Serve(args) => {
+            with_runtime(serve::run(ServeSettings::resolve(args, environment)?))
+        }
+        Command::Check(args) => check::run(args),
+        Command::Completions { shell } => print(&args::completions(shell)),
+        Command::Man { command, dir } => man::run(&command, dir.as_deref()),
+    }
+}

@@ -1,0 +1,71 @@
+//! The metrics page: what the run counts, for Prometheus, and whether it lives, for a supervisor.
+//!
+//! Nothing that is asked here can hold up the stream.
+
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc};
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use rocketman::{
+    Stats,
+    listen::{HostPattern, Page, PageServer},
+};
+
+use crate::terminal::status_line::describe;
+
+/// The page and its listener.
+#[derive(Debug)]
+pub(crate) struct Exporter {
+    pages: PageServer,
+    handle: PrometheusHandle,
+}
+
+impl Exporter {
+    /// Listens, and from now on collects what is counted. Called once, before anything is. On a loopback address these
+    /// hosts are answered too.
+    pub(crate) async fn open(address: SocketAddr, hosts: Vec<HostPattern>) -> io::Result<Self> {
+        let pages = PageServer::bind(address, hosts).await?;
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        metrics::set_global_recorder(recorder).map_err(io::Error::other)?;
+        Ok(Self { pages, handle })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+        self.pages.address()
+    }
+
+    /// Answers requests, for ever.
+    ///
+    /// Cancel safety: requests that were accepted go on while the runtime runs.
+    pub(crate) async fn serve(&mut self, stats: &Arc<Stats>) -> Infallible {
+        let (handle, stats) = (self.handle.clone(), Arc::clone(stats));
+        let page = move |path: &str| page(path, &handle, &stats);
+        self.pages.run(page).await
+    }
+}
+
+fn page(path: &str, handle: &PrometheusHandle, stats: &Stats) -> Page {
+    match path {
+        "/metrics" => {
+            stats.refresh();
+            Page {
+                status: "200 OK",
+                kind: PROMETHEUS,
+                body: handle.render(),
+            }
+        }
+        "/healthz" => {
+            let how = describe(stats, None, stats.lag());
+            if stats.is_alive() {
+                Page::text("200 OK", format!("alive: {how}\n"))
+            } else {
+                Page::text("503 Service Unavailable", format!("dead: {how}\n"))
+            }
+        }
+        _ => Page::text("404 Not Found", "there are /metrics and /healthz\n"),
+    }
+}
+
+/// The text format's own type (Prometheus documentation, "Exposition formats").
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";

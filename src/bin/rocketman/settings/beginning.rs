@@ -1,0 +1,126 @@
+//! Where a stream is to begin and to end, from what was typed, and which of it cannot be meant.
+
+use std::time::{Duration, SystemTime};
+
+use tracing::warn;
+
+use super::SettingsError;
+use rocketman::{
+    event::{Start, micros, micros_since_1970, parse_time, show_time},
+    log::STATE,
+};
+
+/// How far a clock may be off.
+const TOLERANCE: Duration = Duration::from_secs(60);
+
+/// A number of seconds since 1970 is taken for what it is from so long before now to so long after.
+const RECENT: Duration = Duration::from_secs(5 * 365 * 86_400);
+const SOON: Duration = Duration::from_secs(365 * 86_400);
+
+/// A beginning, and the flag that it was typed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Beginning {
+    pub(super) start: Start,
+    pub(super) flag: &'static str,
+}
+
+/// Reads `--since` or `--cursor`, if either was given.
+pub(super) fn beginning(
+    since: Option<&str>,
+    cursor: Option<&str>,
+    now: SystemTime,
+) -> Result<Option<Beginning>, SettingsError> {
+    let (flag, start) = match (since, cursor) {
+        (Some(since), _) => ("--since", Start::Time(time("--since", since, now)?)),
+        (None, Some(cursor)) => ("--cursor", start("--cursor", cursor, now)?),
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(Beginning { start, flag }))
+}
+
+/// Reads where a cursor file is to be put: a place that a server can have something behind. No server is there to ask what time it is.
+pub(super) fn place(value: &str, now: SystemTime) -> Result<Start, SettingsError> {
+    let latest = micros_since_1970(now).map(|now_us| now_us + micros(TOLERANCE));
+    match start("VALUE", value, now)? {
+        Start::Seq(0) | Start::Time(0) => Err(SettingsError::Nothing(value.to_owned())),
+        Start::Time(time_us) if Some(time_us) > latest => {
+            Err(SettingsError::Future(show_time(time_us)))
+        }
+        start => Ok(start),
+    }
+}
+
+/// Reads the time before which the stream is to end. A beginning that was not typed is now, unless something `keeps` an earlier one.
+pub(super) fn end(
+    until: Option<&str>,
+    beginning: Option<Beginning>,
+    keeps: bool,
+    now: SystemTime,
+) -> Result<Option<u64>, SettingsError> {
+    let Some(until) = until else {
+        return Ok(None);
+    };
+    let until_us = time("--until", until, now)?;
+    match beginning {
+        Some(Beginning {
+            start: Start::Time(from_us),
+            flag,
+        }) if until_us <= from_us => Err(SettingsError::EndBeforeStart {
+            until: show_time(until_us),
+            flag,
+            from: show_time(from_us),
+        }),
+        None if !keeps && Some(until_us) <= micros_since_1970(now) => {
+            Err(SettingsError::EndBeforeNow(show_time(until_us)))
+        }
+        _ => Ok(Some(until_us)),
+    }
+}
+
+fn start(flag: &'static str, text: &str, now: SystemTime) -> Result<Start, SettingsError> {
+    let start = Start::parse(text, now).map_err(|source| SettingsError::Start { flag, source })?;
+    if let Start::Seq(number) = start
+        && is_like_seconds(number, now)
+    {
+        let time = show_time(number * 1_000_000);
+        warn!(target: STATE, number, "{flag}: {number} is taken for the number of an event; if it is seconds since 1970, write {time}");
+    }
+    Ok(start)
+}
+
+fn time(flag: &'static str, text: &str, now: SystemTime) -> Result<u64, SettingsError> {
+    parse_time(text, now).map_err(|source| SettingsError::Start { flag, source })
+}
+
+fn is_like_seconds(number: u64, now: SystemTime) -> bool {
+    let Some(now_us) = micros_since_1970(now) else {
+        return false;
+    };
+    let (first, last) = (now_us.saturating_sub(micros(RECENT)), now_us + micros(SOON));
+    (first..=last).contains(&number.saturating_mul(1_000_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    #[test]
+    fn ten_digits_near_today_are_like_seconds() {
+        let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        for (number, is_like) in [
+            (1_800_000_000, true),
+            (1_799_990_000, true),
+            (1_700_000_000, true),
+            (1_810_000_000, true),
+            (1_600_000_000, false),
+            (1_900_000_000, false),
+            (24_589_902_470, false),
+            (17, false),
+            (u64::MAX, false),
+        ] {
+            assert_eq!(is_like_seconds(number, now), is_like, "{number}");
+        }
+    }
+}

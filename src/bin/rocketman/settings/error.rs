@@ -1,0 +1,265 @@
+//! Why what was asked for makes no sense, and what to do about it.
+
+use std::{io, path::PathBuf};
+
+use rocketman::{
+    event::{NameError, StartError},
+    serve::{DemoError, FaultError, GateError},
+    sink::{PatternError, SinkError},
+    source::jetstream::{EndpointError, ProxyError},
+};
+
+/// What was asked for makes no sense.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsError {
+    #[error("{flag}")]
+    Name {
+        flag: &'static str,
+        #[source]
+        source: NameError,
+    },
+    #[error("{flag}: {given} are too many: a server takes at most {most}")]
+    TooMany {
+        flag: &'static str,
+        given: usize,
+        most: usize,
+    },
+    #[error("--did: cannot read '{}'", path.display())]
+    DidFile {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("--did: line {line} of '{}'", path.display())]
+    DidLine {
+        path: PathBuf,
+        line: usize,
+        #[source]
+        source: NameError,
+    },
+    #[error("--did: '{}' names no account", .0.display())]
+    NoDid(PathBuf),
+    #[error("{flag}")]
+    Start {
+        flag: &'static str,
+        #[source]
+        source: StartError,
+    },
+    #[error("VALUE: {0} lies in the future")]
+    Future(String),
+    #[error("VALUE: '{0}' is no place: servers count from 1, and there is nothing before 1970")]
+    Nothing(String),
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    #[error(transparent)]
+    Demo(#[from] DemoError),
+    #[error("--fault")]
+    Fault(#[from] FaultError),
+    #[error("{0}")]
+    Gate(&'static str, #[source] GateError),
+    #[error("demo: stands alone: '{0}' cannot be read with it")]
+    MixedDemo(String),
+    #[error("'{0}' is a server, and only recordings and demo: can be served")]
+    ServesNoServers(String),
+    #[cfg(feature = "nats")]
+    #[error("a stream of NATS stands alone: '{0}' cannot be read with it")]
+    MixedNats(String),
+    #[error("'{0}' is a stream of NATS, and only Jetstream servers are possible here")]
+    OnlyJetstream(String),
+    #[error("{0} is for streams of NATS, and the source is none")]
+    ForNats(&'static str),
+    #[cfg(feature = "nats")]
+    #[error("{0} is for servers of NATS, and neither SOURCE, --output nor --cursor-kv names one")]
+    ForServers(&'static str),
+    #[cfg(feature = "nats")]
+    #[error("{flag} is for a cursor in a bucket of NATS, and '{}' is a file", path.display())]
+    ForKeys { flag: &'static str, path: PathBuf },
+    #[cfg(feature = "nats")]
+    #[error(
+        "--on-gap fail does not go with --durable: what limits remove before any worker had it is not missed"
+    )]
+    GapOfDurable,
+    #[error("--allow-host is for loopback addresses, and at {0} any host is answered")]
+    AnyHost(std::net::SocketAddr),
+    #[cfg(feature = "nats")]
+    #[error("{0} is for Jetstream servers, and the source is a stream of NATS")]
+    ForJetstream(&'static str),
+    #[cfg(feature = "nats")]
+    #[error("the subject has '{{shard}}' in it, and no --shard says which")]
+    NoShard,
+    #[cfg(feature = "nats")]
+    #[error(
+        "--durable: '{0}' is not the name of a consumer: it has to be of printable characters, without blanks, dots, '*', '>' and slashes"
+    )]
+    Durable(String),
+    #[cfg(feature = "nats")]
+    #[error("--envelope always hides events, and {0} has to look into them")]
+    EnvelopeHides(&'static str),
+    #[cfg(not(feature = "nats"))]
+    #[error("'{0}' is an address of NATS, and this build has no NATS")]
+    WithoutNats(String),
+    #[cfg(feature = "nats")]
+    #[error(transparent)]
+    Nats(#[from] rocketman::nats::NatsError),
+    #[error("{0} is for recordings, and demo: is none")]
+    ForRecordings(&'static str),
+    #[error("the environment's proxy cannot be used")]
+    Proxy(#[from] ProxyError),
+    #[error("{variable}: '{value}' is none of {}", allowed.join(", "))]
+    Variable {
+        variable: &'static str,
+        value: String,
+        allowed: &'static [&'static str],
+    },
+    #[error("--threads 2 inflates on a second core, and --no-compress leaves nothing to inflate")]
+    NothingToInflate,
+    #[error("--op speaks of commits, and --kind leaves them out")]
+    OperationsWithoutCommits,
+    #[error("--until {until} is not after {flag} {from}")]
+    EndBeforeStart {
+        until: String,
+        flag: &'static str,
+        from: String,
+    },
+    #[error("--until {0} lies in the past, and the stream begins now")]
+    EndBeforeNow(String),
+    #[error("--print0 is for stdout; a file gets one line an event")]
+    Print0ToFile,
+    #[error("--output: '{}'", path.display())]
+    Pattern {
+        path: PathBuf,
+        #[source]
+        source: PatternError,
+    },
+    #[error("--output: '{}' ends in .{suffix}, which is not written here", path.display())]
+    Suffix { path: PathBuf, suffix: String },
+    #[error("{flag}: '{}' ends in .{suffix}, and what is written is plain lines", path.display())]
+    NotCompressed {
+        flag: &'static str,
+        path: PathBuf,
+        suffix: String,
+    },
+    #[error("{what}: '{text}' is an address, and no file")]
+    Address { what: &'static str, text: String },
+    #[error("'{}' cannot be both {} and {}", path.display(), roles[0], roles[1])]
+    SameFile {
+        path: PathBuf,
+        roles: [&'static str; 2],
+    },
+    #[cfg(feature = "nats")]
+    #[error("stream '{stream}' cannot be both {} and {}", roles[0], roles[1])]
+    SameStream {
+        stream: String,
+        roles: [&'static str; 2],
+    },
+    #[error("{0} is for output files")]
+    ForFiles(&'static str),
+    #[error("{0} is for files that end in .zst or .gz")]
+    ForCompressed(&'static str),
+    #[error("--compression-level: {0} is too much for .gz, which takes 1 to 9")]
+    GzipLevel(u32),
+    #[error("{0} is for names with {{collection}} in them")]
+    ForCollections(&'static str),
+    #[error("--in-flight is for --exec-mode stream; a program for each event has one")]
+    InFlight,
+    #[error("{0} is the name of one event, and with --exec-mode stream a program gets many")]
+    NameInStream(&'static str),
+    #[error("--exec: cannot start '{program}'")]
+    Program {
+        program: String,
+        /// Its first word is a program.
+        is_a_line: bool,
+        #[source]
+        source: io::Error,
+    },
+    #[cfg(feature = "nats")]
+    #[error("--on-undeliverable")]
+    UndeliverableLetter(#[source] SinkError),
+    #[error("--on-exec-error")]
+    DeadLetter(#[source] SinkError),
+    #[cfg(feature = "nats")]
+    #[error("--output: the subject '{0}' is a pattern, and events are written to subjects")]
+    Wildcard(String),
+    #[cfg(feature = "nats")]
+    #[error("--output: there is one subject that all others are written below")]
+    Prefixes,
+    #[cfg(feature = "nats")]
+    #[error(
+        "--partitions puts a number behind a prefix, and messages of a stream keep their subjects"
+    )]
+    NoPrefix,
+    #[cfg(feature = "nats")]
+    #[error("--create-stream: messages of a stream keep their subjects, and none is named")]
+    NoSubjects,
+    #[cfg(feature = "nats")]
+    #[error("{0} is for an output to a stream of NATS")]
+    NoStream(&'static str),
+    #[error("--bad-events: cannot open '{}'", path.display())]
+    BadEvents {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl SettingsError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::TooMany { flag: "--collection" | "ROCKETMAN_COLLECTION", .. } => Some("use prefixes such as 'app.bsky.*', or no --collection and a filter behind the pipe".to_owned()),
+            Self::TooMany { .. } => Some("run several processes, each with a part of the accounts".to_owned()),
+            Self::NoDid(_) => Some("write one DID a line; an empty list would mean every account".to_owned()),
+            Self::Proxy(_) => Some("set it to http://HOST:PORT, or name the server in NO_PROXY".to_owned()),
+            Self::Start { source, .. } => source.hint(),
+            Self::EndBeforeNow(_) => Some("say where to begin with --since, or go on from a --cursor-file".to_owned()),
+            Self::Future(_) => Some("to begin with what comes next, set it to 0s".to_owned()),
+            Self::Nothing(_) => Some("give a time or an age; for all that a server has, an age such as 30d".to_owned()),
+            Self::NothingToInflate => Some("leave one of the two off".to_owned()),
+            Self::OperationsWithoutCommits => Some("add --kind commit, or leave --op off".to_owned()),
+            Self::Program { is_a_line: true, .. } => Some("leave the quotes off: --exec takes a program and its arguments, and no line of a shell".to_owned()),
+            Self::Program { .. } => Some("give it a program on your PATH, or the path of one that may be executed".to_owned()),
+            Self::InFlight => Some("add --exec-mode stream, or run several with --jobs".to_owned()),
+            Self::NameInStream(_) => Some("leave it out, and have the program read it from the line".to_owned()),
+            Self::Demo(_) => Some("try demo: alone, or demo:?rate=1000&seed=7".to_owned()),
+            Self::ServesNoServers(_) => Some("record it first: rocketman tail SOURCE -o FILE".to_owned()),
+            Self::ForRecordings("--speed") => Some("say how fast it is with demo:?rate=1000".to_owned()),
+            Self::ForRecordings(_) => Some("record it first: rocketman tail demo: -n 10000 -o FILE".to_owned()),
+            Self::OnlyJetstream(_) => Some("nats stream info STREAM looks at one; rocketman tail SOURCE --cursor N begins at a message".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::ForServers(_) => Some("leave it off; streams are written nats://HOST/STREAM, and keys nats://HOST/BUCKET/KEY".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::ForKeys { .. } => Some("leave it off; a key is written nats://HOST/BUCKET/KEY".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::GapOfDurable => Some("leave one of the two off".to_owned()),
+            Self::AnyHost(_) => Some("listen at 127.0.0.1, or leave it off".to_owned()),
+            Self::ForNats(_) => Some("name one as the SOURCE: nats://HOST/STREAM".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::EnvelopeHides(_) => Some("choose messages by their subject instead: nats://HOST/STREAM?subject=FILTER".to_owned()),
+            #[cfg(not(feature = "nats"))]
+            Self::WithoutNats(_) => Some("build it with --features nats".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::MixedNats(_) => Some("run two processes, one for each".to_owned()),
+            Self::MixedDemo(_) => Some("run two processes, one for each".to_owned()),
+            Self::Pattern { .. } => Some("write %% for a percent sign".to_owned()),
+            Self::Suffix { .. } => Some("end it in .zst or .gz to have it compressed, in .ndjson for plain lines, or pipe stdout into the program that makes it".to_owned()),
+            Self::NotCompressed { suffix, .. } => Some(format!("leave .{suffix} off")),
+            Self::Address { what: "--output", .. } => Some("events go to stdout, to files, to programs, and to streams of NATS: nats://HOST/STREAM".to_owned()),
+            Self::Address { what: "--cursor-file", .. } => Some("a key of NATS is nats://HOST/BUCKET/KEY, and tail is given it with --cursor-kv; a file of such a name is written ./NAME".to_owned()),
+            Self::Address { .. } => Some("name a file; one of such a name is written ./NAME".to_owned()),
+            Self::SameFile { .. } => Some("give each a file of its own".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::SameStream { .. } => Some("read from one stream, and write to another".to_owned()),
+            Self::ForFiles(_) => Some("name one: --output FILE".to_owned()),
+            Self::ForCompressed("--checkpoint") => Some("other files are made durable at the pace of the cursor: --save-interval".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::Wildcard(_) => Some("name the words that all subjects are to begin with: ?subject=atproto".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::NoPrefix => Some("put one before them: --output 'nats:STREAM?subject=PREFIX'".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::NoSubjects => Some("name them in the SOURCE (nats:STREAM?subject=SUBJECT), or a prefix before them in --output".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::NoStream(_) => Some("write to one with --output nats://HOST/STREAM".to_owned()),
+            _ => None,
+        }
+    }
+}

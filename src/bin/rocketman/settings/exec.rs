@@ -1,0 +1,54 @@
+//! How programs are run, from what was typed.
+
+use std::ffi::OsString;
+
+use super::{SettingsError, suffix};
+use crate::args::{ExecArgs, ExecModeArg, OnExecErrorArg};
+use rocketman::sink::{DeadLetterFile, ExecMode, ExecSettings, OnExecError, name_in};
+
+/// Checks the flags of programs, and opens the file of dead letters.
+pub(super) fn resolve(
+    args: ExecArgs,
+    arguments: &[OsString],
+) -> Result<ExecSettings, SettingsError> {
+    let ExecArgs {
+        exec_mode,
+        in_flight,
+        jobs,
+        exec_timeout,
+        exec_retries,
+        on_exec_error,
+        no_output,
+    } = args;
+    let mode = match exec_mode {
+        Some(ExecModeArg::Stream) => ExecMode::Stream {
+            in_flight: in_flight.unwrap_or(ExecMode::IN_FLIGHT),
+        },
+        Some(ExecModeArg::Event) | None => ExecMode::Event,
+    };
+    if mode == ExecMode::Event && in_flight.is_some() {
+        return Err(SettingsError::InFlight);
+    }
+    if mode != ExecMode::Event
+        && let Some(name) = arguments.iter().find_map(|argument| name_in(argument))
+    {
+        return Err(SettingsError::NameInStream(name));
+    }
+    let usual = ExecSettings::default();
+    let on_error = match on_exec_error {
+        None | Some(OnExecErrorArg::Stop) => OnExecError::Stop,
+        Some(OnExecErrorArg::Skip) => OnExecError::Skip,
+        Some(OnExecErrorArg::DeadLetter(path)) => {
+            suffix::check_plain("--on-exec-error", &path)?;
+            OnExecError::DeadLetter(DeadLetterFile::open(path).map_err(SettingsError::DeadLetter)?)
+        }
+    };
+    Ok(ExecSettings {
+        mode,
+        jobs: jobs.unwrap_or(usual.jobs),
+        timeout: exec_timeout.unwrap_or(usual.timeout),
+        retries: exec_retries.unwrap_or(usual.retries),
+        on_error,
+        has_output: !no_output,
+    })
+}

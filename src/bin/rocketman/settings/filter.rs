@@ -1,0 +1,212 @@
+//! The filter, from what was typed: names checked, files read, lists bounded.
+
+use std::{
+    collections::HashSet,
+    fs::File,
+    hash::Hash,
+    io::{self, BufRead, BufReader},
+    path::Path,
+};
+
+use super::{Environment, SettingsError};
+use crate::args::{FilterArgs, KINDS, OPERATIONS};
+use rocketman::{
+    Shard,
+    address::without_address,
+    event::{CollectionPattern, Did, Kind, Operation},
+    filter::Filter,
+    source::jetstream::{MAX_COLLECTIONS, MAX_DIDS},
+};
+
+/// The longest line of a file of DIDs; a DID has at most 2048 bytes.
+const LONGEST_LINE: usize = 4096;
+
+/// The filter's parts, checked.
+pub(super) struct Wanted {
+    pub(super) collections: Vec<CollectionPattern>,
+    pub(super) dids: Vec<Did>,
+    pub(super) kinds: Vec<Kind>,
+    pub(super) operations: Vec<Operation>,
+    pub(super) shard: Option<Shard>,
+    pub(super) max_bytes: Option<u32>,
+    /// Kinds are left out that nobody spoke of.
+    pub(super) hides_kinds: bool,
+}
+
+impl Wanted {
+    pub(super) fn resolve(
+        args: FilterArgs,
+        environment: &Environment,
+    ) -> Result<Self, SettingsError> {
+        let FilterArgs {
+            collection,
+            did,
+            kind,
+            op,
+            shard,
+            max_message_size,
+        } = args;
+        let named = |flag| move |source| SettingsError::Name { flag, source };
+        let flag = spoken("--collection", &collection, "ROCKETMAN_COLLECTION");
+        let collections: HashSet<_> = or_variable(collection, "ROCKETMAN_COLLECTION", environment)
+            .iter()
+            .map(|text| CollectionPattern::parse(text))
+            .collect::<Result<_, _>>()
+            .map_err(named(flag))?;
+        let collections = at_most(MAX_COLLECTIONS, flag, collections)?;
+        let flag = spoken("--did", &did, "ROCKETMAN_DID");
+        let mut dids = HashSet::new();
+        for text in or_variable(did, "ROCKETMAN_DID", environment) {
+            match text.strip_prefix('@') {
+                Some(path) => read_dids(Path::new(path), &mut dids)?,
+                None => {
+                    dids.insert(Did::parse(&text).map_err(named(flag))?);
+                }
+            }
+        }
+        let dids = at_most(MAX_DIDS, flag, dids)?;
+        let op = or_variable(op, "ROCKETMAN_OP", environment);
+        let kind = or_variable(kind, "ROCKETMAN_KIND", environment);
+        let hides_kinds = kind.is_empty() && !(collections.is_empty() && op.is_empty());
+        let operations = chosen(
+            "ROCKETMAN_OP",
+            &op,
+            &OPERATIONS,
+            &Operation::ALL,
+            Operation::as_str,
+        )?;
+        let kinds = match () {
+            () if hides_kinds => vec![Kind::Commit],
+            () => {
+                let (all, named): (Vec<_>, Vec<_>) =
+                    kind.into_iter().partition(|kind| kind == "all");
+                // Checked beside "all" too, so that a typo never passes in silence.
+                let kinds = chosen("ROCKETMAN_KIND", &named, &KINDS, &Kind::ALL, Kind::as_str)?;
+                if all.is_empty() { kinds } else { Vec::new() }
+            }
+        };
+        if !operations.is_empty() && !kinds.is_empty() && !kinds.contains(&Kind::Commit) {
+            return Err(SettingsError::OperationsWithoutCommits);
+        }
+        Ok(Self {
+            collections,
+            dids,
+            kinds,
+            operations,
+            shard,
+            max_bytes: max_message_size,
+            hides_kinds,
+        })
+    }
+
+    /// The filter that keeps it. Where the source is asked for the shard alone, there is nothing left to do but to name it.
+    pub(super) fn filter(&self, is_shared_out: bool) -> Filter {
+        let mut filter = Filter::new(&self.collections, &self.dids, &self.kinds, &self.operations);
+        if let Some(max_bytes) = self.max_bytes {
+            filter = filter.max_bytes(max_bytes);
+        }
+        match self.shard {
+            Some(shard) if is_shared_out => filter.of_sharded_source(shard),
+            Some(shard) => filter.shard(shard),
+            None => filter,
+        }
+    }
+}
+
+/// What to call a list in an error: its flag, or its variable where nothing was typed.
+fn spoken(flag: &'static str, typed: &[String], variable: &'static str) -> &'static str {
+    if typed.is_empty() { variable } else { flag }
+}
+
+/// A list from the command line, or else from its variable, separated by blanks.
+pub(super) fn or_variable(list: Vec<String>, name: &str, environment: &Environment) -> Vec<String> {
+    if !list.is_empty() {
+        return list;
+    }
+    environment
+        .get(name)
+        .unwrap_or_default()
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The members in order.
+fn at_most<T: Ord + Hash>(
+    most: usize,
+    flag: &'static str,
+    set: HashSet<T>,
+) -> Result<Vec<T>, SettingsError> {
+    if set.len() > most {
+        return Err(SettingsError::TooMany {
+            flag,
+            given: set.len(),
+            most,
+        });
+    }
+    let mut members: Vec<_> = set.into_iter().collect();
+    members.sort_unstable();
+    Ok(members)
+}
+
+/// The members that were named. The command line was checked against `allowed` already; the variable was not.
+fn chosen<T: Copy>(
+    variable: &'static str,
+    names: &[String],
+    allowed: &'static [&'static str],
+    members: &[T],
+    name: impl Fn(T) -> &'static str,
+) -> Result<Vec<T>, SettingsError> {
+    let find = |wanted: &String| {
+        let member = members
+            .iter()
+            .find(|member| allowed.contains(&wanted.as_str()) && name(**member) == wanted);
+        member.copied().ok_or_else(|| SettingsError::Variable {
+            variable,
+            value: without_address(wanted),
+            allowed,
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+/// Reads one DID a line. Blank lines, and what follows a `#`, are ignored.
+fn read_dids(path: &Path, dids: &mut HashSet<Did>) -> Result<(), SettingsError> {
+    let failed = |source| SettingsError::DidFile {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = BufReader::new(File::open(path).map_err(failed)?);
+    let (mut line, mut number) = (Vec::new(), 0);
+    loop {
+        line.clear();
+        number += 1;
+        let read = io::Read::take(&mut file, LONGEST_LINE as u64)
+            .read_until(b'\n', &mut line)
+            .map_err(failed)?;
+        if read == 0 {
+            break;
+        }
+        if !line.ends_with(b"\n") {
+            // Longer than any DID: the rest, of a comment most likely, is no line of its own.
+            file.skip_until(b'\n').map_err(failed)?;
+        }
+        let text = String::from_utf8_lossy(&line);
+        let text = text
+            .split('#')
+            .next()
+            .unwrap_or_default()
+            .trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+        if !text.is_empty() {
+            dids.insert(Did::parse(text).map_err(|source| SettingsError::DidLine {
+                path: path.to_owned(),
+                line: number,
+                source,
+            })?);
+        }
+    }
+    if dids.is_empty() {
+        return Err(SettingsError::NoDid(path.to_owned()));
+    }
+    Ok(())
+}

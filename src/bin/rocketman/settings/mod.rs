@@ -1,0 +1,52 @@
+//! From what was typed, and the environment, to what is to be done: every check across flags, and every default.
+
+mod beginning;
+mod cursor;
+mod cursor_at;
+mod environment;
+mod error;
+mod exec;
+mod executable;
+mod files;
+mod filter;
+#[cfg(feature = "nats")]
+mod nats;
+mod output;
+mod probe;
+mod reading;
+mod roles;
+mod serve;
+mod source;
+#[cfg(feature = "nats")]
+mod stream;
+#[cfg(feature = "nats")]
+mod stream_roles;
+mod suffix;
+mod tail;
+
+use std::path::{Path, PathBuf};
+
+pub(crate) use self::{
+    cursor::{Cursor, CursorSettings, Target},
+    cursor_at::CursorAt,
+    environment::Environment,
+    error::SettingsError,
+    output::Output,
+    probe::ProbeSettings,
+    roles::{STDOUT, refuse_address},
+    serve::{ServeSettings, Served},
+    source::SourceSettings,
+    tail::{MetricsSettings, TailSettings},
+};
+
+/// Where a service manager has made a folder for the state of a service, a relative path lies in that folder (systemd.exec, `StateDirectory=`).
+fn in_state_directory(path: PathBuf, environment: &Environment) -> PathBuf {
+    match environment.get("STATE_DIRECTORY") {
+        // Several folders are separated by colons; the first is the service's own.
+        Some(folders) if !folders.is_empty() && path.is_relative() => {
+            let first = folders.split(':').next().unwrap_or_default();
+            Path::new(first).join(path)
+        }
+        _ => path,
+    }
+}

@@ -1,0 +1,142 @@
+//! Where events go, from what was typed.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs::{self, File, Metadata},
+    io,
+    os::{
+        fd::AsFd,
+        unix::fs::{FileTypeExt, MetadataExt},
+    },
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{SettingsError, exec, executable, files, roles::is_stream};
+use crate::args::{ExecArgs, FileArgs, OutputArgs};
+use rocketman::{
+    event::LineRules,
+    sink::{ExecSettings, FileSettings},
+};
+
+/// Where events go.
+#[derive(Debug, Clone)]
+pub(crate) enum Output {
+    Stdout {
+        print0: bool,
+    },
+    File(Box<FileSettings>),
+    Exec {
+        program: OsString,
+        arguments: Vec<OsString>,
+        settings: ExecSettings,
+    },
+    #[cfg(feature = "nats")]
+    Nats(Box<rocketman::sink::nats::NatsSinkSettings>),
+}
+
+impl Output {
+    /// What it holds is read back as far as a resume by time goes back.
+    pub(super) fn recalling(mut self, rewind: Duration) -> Self {
+        let recall = match &mut self {
+            Self::File(settings) => &mut settings.recall,
+            #[cfg(feature = "nats")]
+            Self::Nats(settings) => &mut settings.recall,
+            Self::Stdout { .. } | Self::Exec { .. } => return self,
+        };
+        *recall = rewind.max(*recall);
+        self
+    }
+}
+
+/// Takes the address of a stream of NATS away, where the output is one.
+pub(super) fn take_address(args: &mut OutputArgs) -> Result<Option<String>, SettingsError> {
+    let output = args.output.as_deref().filter(|output| is_stream(output));
+    let Some(address) = output.and_then(Path::to_str).map(str::to_owned) else {
+        return Ok(None);
+    };
+    if args.print0 {
+        return Err(SettingsError::Print0ToFile);
+    }
+    args.output = None;
+    Ok(Some(address))
+}
+
+impl Output {
+    /// Whether it is a stream, which knows where to go on.
+    pub(super) fn is_stream(&self) -> bool {
+        match self {
+            #[cfg(feature = "nats")]
+            Self::Nats(_) => true,
+            Self::Stdout { .. } | Self::File(_) | Self::Exec { .. } => false,
+        }
+    }
+
+    /// What is to be said where nobody gets what is written to stdout. One that was closed is `/dev/null` here too.
+    pub(super) fn remark(&self) -> &'static str {
+        match self {
+            Self::Stdout { .. } if is_discarded() => "; stdout is /dev/null, and no event is kept",
+            Self::Exec { settings, .. } if settings.has_output && is_discarded() => {
+                "; stdout is /dev/null, and what programs print is not kept"
+            }
+            _ => "",
+        }
+    }
+
+    /// Checks the flags of sinks against each other. No output file may be one of `reserved`. Nothing but a file of dead letters is opened.
+    pub(super) fn resolve(
+        args: OutputArgs,
+        file_args: &FileArgs,
+        exec_args: ExecArgs,
+        reserved: Vec<PathBuf>,
+    ) -> Result<(Self, LineRules), SettingsError> {
+        let OutputArgs {
+            output,
+            exec,
+            raw,
+            print0,
+            validate,
+            bad_events: _,
+        } = args;
+        let mut exec = exec.into_iter();
+        let output = match (exec.next(), output) {
+            (Some(program), _) => {
+                executable::check(&program, env::var_os("PATH").as_deref())?;
+                let arguments: Vec<_> = exec.collect();
+                Self::Exec {
+                    program,
+                    settings: exec::resolve(exec_args, &arguments)?,
+                    arguments,
+                }
+            }
+            (None, Some(path)) if path != Path::new("-") => {
+                let settings = files::resolve(path, file_args)?;
+                Self::File(Box::new(FileSettings {
+                    reserved,
+                    ..settings
+                }))
+            }
+            (None, _) => Self::Stdout { print0 },
+        };
+        if !matches!(output, Self::File(_)) {
+            files::refuse(file_args)?;
+        }
+        if print0 && matches!(output, Self::File(_)) {
+            return Err(SettingsError::Print0ToFile);
+        }
+        Ok((output, LineRules { raw, validate }))
+    }
+}
+
+/// Whether stdout is `/dev/null`.
+fn is_discarded() -> bool {
+    let device = |metadata: io::Result<Metadata>| {
+        let metadata = metadata.ok()?;
+        let is_device = metadata.file_type().is_char_device();
+        is_device.then(|| metadata.rdev())
+    };
+    let stdout = io::stdout().as_fd().try_clone_to_owned();
+    let stdout = device(stdout.and_then(|stdout| File::from(stdout).metadata()));
+    stdout.is_some() && stdout == device(fs::metadata("/dev/null"))
+}

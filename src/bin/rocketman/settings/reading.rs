@@ -1,0 +1,43 @@
+//! What flags say about a source, whatever kind of source it is.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use super::{SettingsError, suffix};
+use crate::args::OnGapArg;
+#[cfg(feature = "nats")]
+use rocketman::nats::Given;
+use rocketman::{
+    event::{LineRules, Start},
+    source::BadEventFile,
+};
+
+/// What stands for the partition in a subject: that of the shard, counted from 0 as servers and our sink count them.
+pub(super) const SHARD: &str = "{shard}";
+
+/// What flags say about a source besides its address and its connection.
+pub(super) struct Reading {
+    pub(super) start: Option<Start>,
+    pub(super) rewind: Duration,
+    pub(super) on_gap: OnGapArg,
+    pub(super) exit_at_end: bool,
+    pub(super) rules: LineRules,
+    pub(super) bad_events: Option<PathBuf>,
+    /// Who you are on NATS.
+    #[cfg(feature = "nats")]
+    pub(super) given: Given,
+    /// Messages of NATS go into another stream as they are.
+    #[cfg(feature = "nats")]
+    pub(super) is_carried: bool,
+}
+
+/// Whether the address of a stream names the partition of the shard.
+pub(super) fn is_of_shard(address: &str) -> bool {
+    address.contains(SHARD) || address.contains("%7Bshard%7D")
+}
+
+pub(super) fn open_bad_events(path: PathBuf) -> Result<Arc<BadEventFile>, SettingsError> {
+    suffix::check_plain("--bad-events", &path)?;
+    BadEventFile::open(&path)
+        .map(Arc::new)
+        .map_err(|source| SettingsError::BadEvents { path, source })
+}

@@ -1,0 +1,187 @@
+//! Files of one command line that something is written to: none has two roles, since one would overwrite the other.
+
+use std::path::{Path, PathBuf};
+
+use super::{Environment, SettingsError, in_state_directory};
+#[cfg(feature = "nats")]
+use crate::args::NatsArgs;
+use crate::args::{ExecArgs, FileArgs, OnExecErrorArg, OnUndeliverableArg, TailArgs};
+use rocketman::{address::without_secrets, cursor::FileCursor, same_file::FileId, sink::Pattern};
+
+/// Where stdout and stderr go, also where they were redirected to a file.
+pub(crate) const STDOUT: &str = "/dev/stdout";
+const STDERR: &str = "/dev/stderr";
+
+/// A file, and what it is on the command line.
+struct Role {
+    what: &'static str,
+    path: PathBuf,
+    is_written: bool,
+}
+
+impl Role {
+    fn written(what: &'static str, path: impl Into<PathBuf>) -> Self {
+        Self {
+            what,
+            path: path.into(),
+            is_written: true,
+        }
+    }
+
+    fn read(what: &'static str, path: impl Into<PathBuf>) -> Self {
+        Self {
+            is_written: false,
+            ..Self::written(what, path)
+        }
+    }
+}
+
+/// Refuses a file in two roles of `rocketman tail`, and returns those that no output file may be.
+pub(super) fn of_tail(
+    args: &TailArgs,
+    environment: &Environment,
+) -> Result<Vec<PathBuf>, SettingsError> {
+    let mut roles = standard();
+    if let Some(path) = &args.position.cursor_file {
+        add_cursor(&in_state_directory(path.clone(), environment), &mut roles);
+    }
+    if let Some(path) = &args.output.bad_events {
+        let mut aside = path.clone().into_os_string();
+        aside.push(".1");
+        roles.push(Role::written("--bad-events", path));
+        roles.push(Role::written("what --bad-events puts aside", aside));
+    }
+    let ExecArgs { on_exec_error, .. } = &args.exec;
+    if let Some(OnExecErrorArg::DeadLetter(path)) = on_exec_error {
+        roles.push(Role::written("the file of --on-exec-error", path));
+    }
+    if let Some(OnUndeliverableArg::DeadLetter(path)) = &args.stream.on_undeliverable {
+        roles.push(Role::written("the file of --on-undeliverable", path));
+    }
+    for list in &args.filter.did {
+        roles.extend(list.strip_prefix('@').map(|path| Role::read("--did", path)));
+    }
+    #[cfg(feature = "nats")]
+    add_credentials(&args.nats, &mut roles);
+    check(&roles)?;
+    let others = roles.iter().map(|role| role.path.clone()).collect();
+    if let Some(path) = fixed_output(args) {
+        roles.push(Role::written("--output", path));
+        check(&roles)?;
+    }
+    Ok(others)
+}
+
+/// Refuses what is printed of a cursor in the cursor itself.
+pub(super) fn of_cursor(path: &Path) -> Result<(), SettingsError> {
+    let mut roles = standard();
+    add_cursor(path, &mut roles);
+    check(&roles)
+}
+
+/// Refuses what is printed of a key in a file that says who you are.
+#[cfg(feature = "nats")]
+pub(super) fn of_key(args: &NatsArgs) -> Result<(), SettingsError> {
+    let mut roles = standard();
+    add_credentials(args, &mut roles);
+    check(&roles)
+}
+
+fn standard() -> Vec<Role> {
+    vec![
+        Role::written("stdout", STDOUT),
+        Role::written("stderr", STDERR),
+    ]
+}
+
+fn add_cursor(path: &Path, roles: &mut Vec<Role>) {
+    let names = [
+        "--cursor-file",
+        "the lock of --cursor-file",
+        "the next version of --cursor-file",
+    ];
+    // A path that leads nowhere is refused where it is opened.
+    let files = FileCursor::files(path).into_iter().flatten();
+    roles.extend(
+        names
+            .into_iter()
+            .zip(files)
+            .map(|(what, path)| Role::written(what, path)),
+    );
+}
+
+#[cfg(feature = "nats")]
+fn add_credentials(args: &NatsArgs, roles: &mut Vec<Role>) {
+    let files = [
+        ("--creds", &args.creds),
+        ("--nkey", &args.nkey),
+        ("--tlscert", &args.tlscert),
+        ("--tlskey", &args.tlskey),
+        ("--tlsca", &args.tlsca),
+    ];
+    for (what, path) in files {
+        roles.extend(path.as_ref().map(|path| Role::read(what, path)));
+    }
+}
+
+/// Whether an output is a stream of NATS; a path would hardly begin like that.
+pub(super) fn is_stream(output: &Path) -> bool {
+    let text = output.to_str().unwrap_or_default();
+    ["nats:", "nats+", "tls://", "ws://", "wss://"]
+        .iter()
+        .any(|start| text.starts_with(start))
+}
+
+/// The one file of `--output`, if it is one. The names of a pattern are looked at when they are made.
+fn fixed_output(args: &TailArgs) -> Option<PathBuf> {
+    let FileArgs {
+        rotate_size,
+        rotate_every,
+        rotate_count,
+        ..
+    } = args.files;
+    let rotates = rotate_size.is_some() || rotate_every.is_some() || rotate_count.is_some();
+    let path = args.output.output.as_deref();
+    let path = path.filter(|path| *path != Path::new("-") && !rotates)?;
+    if is_stream(path) {
+        return None;
+    }
+    Pattern::parse(path).ok()?.as_fixed()
+}
+
+/// Refuses an address in place of a file; one with a password in it would be shown by whatever fails on it.
+pub(crate) fn refuse_address(what: &'static str, path: &Path) -> Result<(), SettingsError> {
+    match path.to_str() {
+        Some(text) if text.contains("://") || text.starts_with("sqlite:") => {
+            Err(SettingsError::Address {
+                what,
+                text: without_secrets(text),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses two roles of which one is written to. What is only read may be the same, and stdout and stderr often are.
+fn check(roles: &[Role]) -> Result<(), SettingsError> {
+    for role in roles {
+        refuse_address(role.what, &role.path)?;
+    }
+    let known: Vec<_> = roles
+        .iter()
+        .map(|role| (role, FileId::of(&role.path)))
+        .collect();
+    for (at, (role, id)) in known.iter().enumerate() {
+        let before = known.iter().take(at).find(|(other, other_id)| {
+            let are_standard = other.what == "stdout" && role.what == "stderr";
+            id.is_some() && id == other_id && (role.is_written || other.is_written) && !are_standard
+        });
+        if let Some((other, _)) = before {
+            return Err(SettingsError::SameFile {
+                path: role.path.clone(),
+                roles: [other.what, role.what],
+            });
+        }
+    }
+    Ok(())
+}

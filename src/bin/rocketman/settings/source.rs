@@ -1,0 +1,199 @@
+//! Where events come from, and from which place on, from what was typed.
+
+#[cfg(feature = "nats")]
+use super::stream as nats_stream;
+use super::{
+    Environment, SettingsError,
+    filter::Wanted,
+    reading::{Reading, is_of_shard, open_bad_events},
+    serve,
+};
+use crate::args::{ConnectionArgs, OnGapArg, StreamArgs};
+#[cfg(feature = "nats")]
+use rocketman::source::nats::NatsSourceSettings;
+use rocketman::{
+    address::without_secrets,
+    serve::{Demo, Feed},
+    source::{
+        OnGap,
+        jetstream::{Endpoint, JetstreamSettings, Proxies},
+    },
+};
+
+/// What is read.
+#[derive(Debug)]
+pub(crate) enum SourceSettings {
+    /// Jetstream servers.
+    Jetstream(JetstreamSettings),
+    /// A stream to invent, and how to read it; its endpoint is known once it is served.
+    Demo(Demo, JetstreamSettings),
+    /// A stream of NATS.
+    #[cfg(feature = "nats")]
+    Nats(Box<NatsSourceSettings>),
+}
+
+impl SourceSettings {
+    /// Checks the sources, and what was said about them, against each other. Nothing is connected to.
+    pub(super) fn resolve(
+        sources: &[String],
+        reading: Reading,
+        stream: StreamArgs,
+        connection: ConnectionArgs,
+        wanted: Wanted,
+        environment: &Environment,
+    ) -> Result<Self, SettingsError> {
+        if let Some(address) = sources.iter().find(|source| is_nats(source)) {
+            #[cfg(feature = "nats")]
+            return nats_stream::resolve(
+                address,
+                sources,
+                reading,
+                stream,
+                connection,
+                &wanted,
+                environment,
+            )
+            .map(|settings| Self::Nats(Box::new(settings)));
+            #[cfg(not(feature = "nats"))]
+            return Err(SettingsError::WithoutNats(without_secrets(address)));
+        }
+        let StreamArgs {
+            envelope,
+            lag,
+            durable,
+            on_undeliverable: _,
+        } = stream;
+        for (flag, is_given) in [
+            ("--envelope", envelope.is_some()),
+            ("--lag", lag.is_some()),
+            ("--durable", durable.is_some()),
+        ] {
+            if is_given {
+                return Err(SettingsError::ForNats(flag));
+            }
+        }
+        let Reading {
+            start,
+            rewind,
+            on_gap,
+            exit_at_end,
+            rules,
+            bad_events,
+            #[cfg(feature = "nats")]
+                given: _,
+            #[cfg(feature = "nats")]
+                is_carried: _,
+        } = reading;
+        if connection.no_compress && connection.threads > 1 {
+            return Err(SettingsError::NothingToInflate);
+        }
+        let bad_events = bad_events.map(open_bad_events).transpose()?;
+        let demo = serve::demo(sources)?;
+        let endpoints = match demo {
+            Some(_) => Vec::new(),
+            None => endpoints(sources)?,
+        };
+        let proxies = Proxies::from_env(environment.lookup());
+        proxies.check(&endpoints)?;
+        let settings = JetstreamSettings {
+            endpoints,
+            start,
+            rewind,
+            on_gap: on_gap.into(),
+            exit_at_end,
+            rules,
+            proxies,
+            bad_events,
+            ..resolve_connection(connection, wanted)
+        };
+        Ok(match demo {
+            Some(demo) => Self::Demo(demo, settings),
+            None => Self::Jetstream(settings),
+        })
+    }
+
+    /// Whether the server of these sources is asked for nothing but our shard.
+    pub(super) fn is_shared_out(sources: &[String]) -> bool {
+        let mut sources = sources.iter();
+        sources.any(|source| is_nats(source) && is_of_shard(source))
+    }
+
+    /// What is read, in words.
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Self::Jetstream(settings) => servers(&settings.endpoints),
+            Self::Demo(demo, _) => demo.describe(),
+            #[cfg(feature = "nats")]
+            Self::Nats(settings) => nats_stream::describe(settings),
+        }
+    }
+}
+
+impl From<OnGapArg> for OnGap {
+    fn from(on_gap: OnGapArg) -> Self {
+        match on_gap {
+            OnGapArg::Warn => Self::Warn,
+            OnGapArg::Fail => Self::Fail,
+        }
+    }
+}
+
+/// Whether a source is meant to be a stream of NATS.
+pub(super) fn is_nats(source: &str) -> bool {
+    ["nats:", "nats+", "tls://"]
+        .iter()
+        .any(|start| source.starts_with(start))
+}
+
+fn resolve_connection(args: ConnectionArgs, wanted: Wanted) -> JetstreamSettings {
+    let ConnectionArgs {
+        max_retries,
+        max_backoff,
+        connect_timeout,
+        frame_timeout,
+        quiet_timeout,
+        max_frame_size,
+        no_compress,
+        threads,
+    } = args;
+    let defaults = JetstreamSettings::default();
+    JetstreamSettings {
+        collections: wanted.collections,
+        dids: wanted.dids,
+        max_message_bytes: wanted.max_bytes.unwrap_or_default(),
+        max_frame_bytes: max_frame_size as usize,
+        compress: !no_compress,
+        threads,
+        connect_timeout,
+        frame_timeout,
+        quiet_timeout: quiet_timeout.unwrap_or(defaults.quiet_timeout),
+        max_retries,
+        max_backoff,
+        ..defaults
+    }
+}
+
+pub(super) fn endpoints(sources: &[String]) -> Result<Vec<Endpoint>, SettingsError> {
+    if sources.is_empty() {
+        return Ok(Endpoint::public());
+    }
+    if let Some(address) = sources.iter().find(|source| is_nats(source)) {
+        return Err(SettingsError::OnlyJetstream(without_secrets(address)));
+    }
+    Ok(sources
+        .iter()
+        .map(|source| Endpoint::parse(source))
+        .collect::<Result<_, _>>()?)
+}
+
+fn servers(endpoints: &[Endpoint]) -> String {
+    let first = endpoints
+        .first()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    match endpoints.len() {
+        0 | 1 => first,
+        2 => format!("{first} (or 1 other)"),
+        n => format!("{first} (or {} others)", n - 1),
+    }
+}

@@ -1,0 +1,195 @@
+//! A stream of NATS as the source, from what was typed and from what the `nats` command is set up for.
+
+use std::time::Duration;
+
+use super::{
+    Environment, SettingsError,
+    filter::Wanted,
+    nats::Nats,
+    reading::{Reading, SHARD, open_bad_events},
+    suffix,
+};
+use crate::args::{ConnectionArgs, EnvelopeArg, OnUndeliverableArg, StreamArgs};
+use rocketman::{
+    Shard,
+    address::without_secrets,
+    nats::{NatsError, StreamAddress},
+    sink::DeadLetterFile,
+    source::nats::{Enveloping, NatsSourceSettings, OnUndeliverable},
+};
+
+/// The longest name of a consumer that a server takes.
+const LONGEST_NAME: usize = 255;
+
+/// Checks the address, and what was said about the source, against each other. Nothing is connected to.
+pub(super) fn resolve(
+    address: &str,
+    sources: &[String],
+    reading: Reading,
+    stream: StreamArgs,
+    connection: ConnectionArgs,
+    wanted: &Wanted,
+    environment: &Environment,
+) -> Result<NatsSourceSettings, SettingsError> {
+    if let Some(other) = sources.iter().find(|source| *source != address) {
+        return Err(SettingsError::MixedNats(without_secrets(other)));
+    }
+    if sources.len() > 1 {
+        return Err(SettingsError::MixedNats(without_secrets(address)));
+    }
+    let StreamArgs {
+        envelope,
+        lag,
+        durable,
+        on_undeliverable,
+    } = stream;
+    if let Some(name) = durable.as_deref().filter(|name| !is_name(name)) {
+        return Err(SettingsError::Durable(without_secrets(name)));
+    }
+    let enveloping = match envelope {
+        None if reading.is_carried => Enveloping::Carried,
+        None | Some(EnvelopeArg::Auto) => Enveloping::Auto,
+        Some(EnvelopeArg::Always) => Enveloping::Always,
+        Some(EnvelopeArg::Never) => Enveloping::Never,
+    };
+    let events_only = filter_flag(wanted);
+    if let (Some(flag), Enveloping::Always) = (events_only, enveloping) {
+        return Err(SettingsError::EnvelopeHides(flag));
+    }
+    let Reading {
+        start,
+        rewind,
+        on_gap,
+        exit_at_end,
+        rules,
+        bad_events,
+        given,
+        is_carried: _,
+    } = reading;
+    let nats = Nats::new(&given, &connection, environment);
+    let ConnectionArgs {
+        max_retries: _,
+        max_backoff: _,
+        connect_timeout: _,
+        frame_timeout,
+        quiet_timeout,
+        max_frame_size,
+        no_compress,
+        threads,
+    } = connection;
+    for (flag, is_given) in [
+        ("--max-message-size", wanted.max_bytes.is_some()),
+        ("--quiet-timeout", quiet_timeout.is_some()),
+        ("--no-compress", no_compress),
+        ("--threads", threads > 1),
+    ] {
+        if is_given {
+            return Err(SettingsError::ForJetstream(flag));
+        }
+    }
+    let StreamAddress {
+        servers,
+        stream,
+        subjects,
+        context,
+    } = StreamAddress::parse(address).map_err(NatsError::from)?;
+    let of_shard = |subject: &String| of_shard(subject, wanted.shard);
+    let subjects = subjects.iter().map(of_shard).collect::<Result<_, _>>()?;
+    let settings = nats.settings(&servers, context.as_deref())?;
+    Ok(NatsSourceSettings {
+        subjects,
+        start,
+        rewind,
+        exit_at_end,
+        on_gap: on_gap.into(),
+        enveloping,
+        rules,
+        events_only: events_only.is_some(),
+        durable,
+        on_undeliverable: undeliverable(on_undeliverable)?,
+        lag: lag.unwrap_or(Duration::ZERO),
+        max_message_bytes: max_frame_size as usize,
+        frame_timeout,
+        bad_events: bad_events.map(open_bad_events).transpose()?,
+        ..NatsSourceSettings::new(settings, stream)
+    })
+}
+
+fn undeliverable(
+    on_undeliverable: Option<OnUndeliverableArg>,
+) -> Result<OnUndeliverable, SettingsError> {
+    Ok(match on_undeliverable {
+        None | Some(OnUndeliverableArg::Keep) => OnUndeliverable::Keep,
+        Some(OnUndeliverableArg::Stop) => OnUndeliverable::Stop,
+        Some(OnUndeliverableArg::Skip) => OnUndeliverable::Skip,
+        Some(OnUndeliverableArg::DeadLetter(path)) => {
+            suffix::check_plain("--on-undeliverable", &path)?;
+            let file = DeadLetterFile::open(path);
+            OnUndeliverable::DeadLetter(file.map_err(SettingsError::UndeliverableLetter)?)
+        }
+    })
+}
+
+fn of_shard(subject: &str, shard: Option<Shard>) -> Result<String, SettingsError> {
+    match shard {
+        _ if !subject.contains(SHARD) => Ok(subject.to_owned()),
+        Some(shard) => Ok(subject.replace(SHARD, &(shard.number() - 1).to_string())),
+        None => Err(SettingsError::NoShard),
+    }
+}
+
+/// What a consumer may be called: it is a part of subjects.
+fn is_name(name: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&name.len())
+        && name
+            .chars()
+            .all(|c| !c.is_whitespace() && !c.is_control() && !"./\\*>".contains(c))
+}
+
+/// The subjects of the messages that are carried as they are into another stream; `None` where they are made into lines.
+pub(super) fn carried_subjects(sources: &[String], stream: &StreamArgs) -> Option<Vec<String>> {
+    let [address] = sources else { return None };
+    if stream.envelope.is_some() || !StreamAddress::is_meant(address) {
+        return None;
+    }
+    // What is wrong with it is told where the source is resolved.
+    let subjects = StreamAddress::parse(address).map_or_else(|_| Vec::new(), |of| of.subjects);
+    let subjects = subjects.iter().map(|subject| subject.replace(SHARD, "*"));
+    Some(subjects.collect())
+}
+
+/// What is read, in words.
+pub(super) fn describe(settings: &NatsSourceSettings) -> String {
+    let NatsSourceSettings {
+        connection,
+        stream,
+        subjects,
+        ..
+    } = settings;
+    let only = match subjects.as_slice() {
+        [] => String::new(),
+        subjects => format!(" (subject {})", subjects.join(", ")),
+    };
+    format!("{}/{stream}{only}", connection.shown())
+}
+
+/// A part of the filter that looks into events, if there is one.
+fn filter_flag(wanted: &Wanted) -> Option<&'static str> {
+    let Wanted {
+        collections,
+        dids,
+        kinds,
+        operations,
+        shard: _,
+        max_bytes: _,
+        hides_kinds: _,
+    } = wanted;
+    [
+        ("--collection", collections.is_empty()),
+        ("--did", dids.is_empty()),
+        ("--op", operations.is_empty()),
+        ("--kind", kinds.is_empty()),
+    ]
+    .into_iter()
+    .find_map(|(flag, is_empty)| (!is_empty).then_some(flag))
+}

@@ -1,0 +1,256 @@
+//! What `rocketman tail` needs, from what was typed.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
+
+use super::{
+    Cursor, Environment, Output, SettingsError, SourceSettings,
+    beginning::{beginning, end},
+    filter::{Wanted, or_variable},
+    in_state_directory,
+    reading::Reading,
+    roles::{self, is_stream},
+    serve::{allowed_hosts, check_host_flag},
+};
+#[cfg(feature = "nats")]
+use super::{
+    nats::{self, Nats},
+    source::is_nats,
+    stream::carried_subjects,
+    stream_roles,
+};
+#[cfg(feature = "nats")]
+use crate::args::OnGapArg;
+use crate::args::{FateArgs, OperationArgs, PositionArgs, StopArgs, TailArgs};
+use rocketman::{
+    PipelineSettings,
+    event::{Start, show_time},
+    filter::Filter,
+    serve::HostPattern,
+};
+
+/// Where the metrics page is, and which hosts it answers there.
+#[derive(Debug)]
+pub(crate) struct MetricsSettings {
+    pub(crate) address: SocketAddr,
+    pub(crate) hosts: Vec<HostPattern>,
+}
+
+/// All that `rocketman tail` needs to begin.
+#[derive(Debug)]
+pub(crate) struct TailSettings {
+    pub(crate) source: SourceSettings,
+    pub(crate) filter: Filter,
+    pub(crate) output: Output,
+    pub(crate) cursor: Cursor,
+    pub(crate) pipeline: PipelineSettings,
+    /// With which probability deliveries fail on purpose, and the seed of that.
+    pub(crate) fate: Option<(f64, u64)>,
+    pub(crate) metrics: Option<MetricsSettings>,
+    /// What is read, with which effective filter, from where: the first line on stderr.
+    pub(crate) introduction: String,
+}
+
+impl TailSettings {
+    /// Checks everything that can be checked without the network. `now` is what ages are counted from.
+    pub(crate) fn resolve(
+        args: TailArgs,
+        environment: &Environment,
+        now: SystemTime,
+    ) -> Result<Self, SettingsError> {
+        let reserved = check(&args, environment)?;
+        let TailArgs {
+            source,
+            filter,
+            position,
+            #[cfg(feature = "nats")]
+            kv_cursor,
+            mut output,
+            files,
+            exec,
+            stop,
+            stream,
+            connection,
+            #[cfg(feature = "nats")]
+            nats,
+            #[cfg(feature = "nats")]
+            stream_sink,
+            operation,
+            fate: FateArgs { fate, fate_seed },
+        } = args;
+        let PositionArgs {
+            since,
+            cursor_file,
+            cursor,
+            on_gap,
+            save_interval,
+            rewind,
+        } = position;
+        let kept = cursor_file.map_or(Cursor::Nowhere, |path| {
+            Cursor::File(in_state_directory(path, environment))
+        });
+        let (metrics, lag_alert) = watched(operation, environment)?;
+        let wanted = Wanted::resolve(filter, environment)?;
+        let typed = beginning(since.as_deref(), cursor.as_deref(), now)?;
+        let start = typed.map(|typed| typed.start);
+        let is_kept = kept != Cursor::Nowhere
+            || stream.durable.is_some()
+            || output.output.as_deref().is_some_and(is_stream);
+        #[cfg(feature = "nats")]
+        let is_kept = is_kept || kv_cursor.cursor_kv.is_some();
+        let until_us = end(stop.until.as_deref(), typed, is_kept, now)?;
+        let sources = or_variable(source, "ROCKETMAN_SOURCE", environment);
+        let filter = wanted.filter(SourceSettings::is_shared_out(&sources));
+        let hides_kinds = wanted.hides_kinds;
+        let bad_events = output.bad_events.take();
+        #[cfg(feature = "nats")]
+        let given = nats::given(nats);
+        let address = super::output::take_address(&mut output)?;
+        let (output, rules) = Output::resolve(output, &files, exec, reserved)?;
+        #[cfg(feature = "nats")]
+        let carried = carried_subjects(&sources, &stream).filter(|_| address.is_some());
+        #[cfg(feature = "nats")]
+        let is_carried = carried.is_some();
+        #[cfg(feature = "nats")]
+        let (output, kept) = {
+            let nats = Nats::new(&given, &connection, environment);
+            let output = nats.output(address, output, stream_sink, start.is_some(), carried)?;
+            let key = nats.cursor(kv_cursor)?;
+            (output, key.map_or(kept, |key| Cursor::Kv(Box::new(key))))
+        };
+        #[cfg(not(feature = "nats"))]
+        if let Some(address) = address {
+            return Err(SettingsError::WithoutNats(
+                rocketman::address::without_secrets(&address),
+            ));
+        }
+        let output = output.recalling(rewind);
+        let reading = Reading {
+            start,
+            rewind,
+            on_gap,
+            exit_at_end: stop.exit_at_end,
+            rules,
+            bad_events,
+            #[cfg(feature = "nats")]
+            given,
+            #[cfg(feature = "nats")]
+            is_carried,
+        };
+        let source =
+            SourceSettings::resolve(&sources, reading, stream, connection, wanted, environment)?;
+        #[cfg(feature = "nats")]
+        stream_roles::check(&source, &output, &kept)?;
+        let from = from(start, &kept, output.is_stream());
+        let introduction =
+            introduction(&source.describe(), &filter, hides_kinds, &from) + output.remark();
+        Ok(Self {
+            source,
+            filter,
+            output,
+            cursor: kept,
+            pipeline: PipelineSettings {
+                lag_alert,
+                save_every: save_interval,
+                ..limits(&stop, until_us)
+            },
+            fate: fate.map(|likely| (likely, fate_seed.unwrap_or_else(|| fastrand::u64(..)))),
+            metrics,
+            introduction,
+        })
+    }
+}
+
+/// Refuses what does not go together, before any file is opened, let alone made. Returns files that no output file may be.
+fn check(args: &TailArgs, environment: &Environment) -> Result<Vec<PathBuf>, SettingsError> {
+    let reserved = roles::of_tail(args, environment)?;
+    #[cfg(feature = "nats")]
+    refuse_useless(args, environment)?;
+    Ok(reserved)
+}
+
+/// Refuses flags of NATS where nothing is of NATS, and where they exclude each other.
+#[cfg(feature = "nats")]
+fn refuse_useless(args: &TailArgs, environment: &Environment) -> Result<(), SettingsError> {
+    let sources = or_variable(args.source.clone(), "ROCKETMAN_SOURCE", environment);
+    let has_servers = args.kv_cursor.cursor_kv.is_some()
+        || args.output.output.as_deref().is_some_and(is_stream)
+        || sources.iter().any(|source| is_nats(source));
+    if let (Some(flag), false) = (args.nats.typed, has_servers) {
+        return Err(SettingsError::ForServers(flag));
+    }
+    if args.stream.durable.is_some() && args.position.on_gap == OnGapArg::Fail {
+        return Err(SettingsError::GapOfDurable);
+    }
+    Ok(())
+}
+
+/// When the run ends, and how long its end may take.
+fn limits(args: &StopArgs, until_us: Option<u64>) -> PipelineSettings {
+    let &StopArgs {
+        count,
+        exit_at_end: _,
+        until: _,
+        duration,
+        idle_timeout,
+        max_lag,
+        grace,
+    } = args;
+    PipelineSettings {
+        count,
+        until_us,
+        duration,
+        idle_timeout,
+        max_lag,
+        grace,
+        ..PipelineSettings::default()
+    }
+}
+
+/// How it is watched over: the metrics page, and the lag that is told of.
+fn watched(
+    args: OperationArgs,
+    environment: &Environment,
+) -> Result<(Option<MetricsSettings>, Option<Duration>), SettingsError> {
+    let OperationArgs {
+        metrics_addr,
+        allow_host,
+        lag_alert,
+    } = args;
+    if let Some(address) = metrics_addr {
+        check_host_flag(&allow_host, address)?;
+    }
+    let hosts = allowed_hosts(allow_host, environment)?;
+    let metrics = metrics_addr.map(|address| MetricsSettings { address, hosts });
+    Ok((metrics, lag_alert))
+}
+
+fn from(start: Option<Start>, cursor: &Cursor, is_stream: bool) -> String {
+    match (start, cursor) {
+        (Some(Start::Time(time_us)), _) => format!("from {}", show_time(time_us)),
+        (Some(Start::Seq(seq)), _) => format!("from number {seq}"),
+        (None, Cursor::File(path)) if path.exists() => {
+            format!("from the cursor in '{}'", path.display())
+        }
+        #[cfg(feature = "nats")]
+        (None, Cursor::Kv(settings)) => {
+            format!("from the cursor '{}', or from now on", settings.address)
+        }
+        (None, _) if is_stream => {
+            "from where the stream to write to ends, or from now on".to_owned()
+        }
+        (None, Cursor::Nowhere | Cursor::File(_)) => "from now on".to_owned(),
+    }
+}
+
+fn introduction(what: &str, filter: &Filter, hides_kinds: bool, from: &str) -> String {
+    let hint = if hides_kinds {
+        "; add --kind all to keep account, identity and sync events"
+    } else {
+        ""
+    };
+    format!("reading {what}: {}, {from}{hint}", filter.description())
+}

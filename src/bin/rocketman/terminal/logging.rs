@@ -1,0 +1,170 @@
+//! Messages on stderr: sentences for people, or JSON for machines.
+//!
+//! What a terminal acts upon is escaped here, whoever said it. Lines about a change of state (target [`STATE`]), and those of programs ([`CHILD_STDERR`]), are whole sentences; their fields repeat the facts for JSON and are not shown as text.
+
+use std::{
+    fmt,
+    io::{self, IsTerminal},
+};
+
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    registry::LookupSpan,
+};
+
+use crate::{
+    args::{GlobalArgs, LogFormat, When},
+    terminal::status_line::StatusLine,
+};
+use rocketman::log::{CHILD_STDERR, STATE, chain, printable, printable_json};
+
+/// Starts writing messages, past the status line. Called once.
+pub(crate) fn start(args: &GlobalArgs, line: &StatusLine) {
+    let line = line.clone();
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter(args));
+    match args.log_format {
+        LogFormat::Json => subscriber
+            .with_writer(move || Json(line.clone()))
+            .json()
+            .flatten_event(true)
+            .init(),
+        LogFormat::Text => subscriber
+            .with_writer(move || line.clone())
+            .event_format(ForPeople {
+                has_colors: has_colors(args.color),
+            })
+            .init(),
+    }
+}
+
+/// What the NATS library has to say is told once already, in words of our own.
+const NATS: &str = "async_nats=off";
+
+fn filter(args: &GlobalArgs) -> EnvFilter {
+    if let Ok(filter) = EnvFilter::try_from_default_env() {
+        return filter;
+    }
+    let by_flag = match (args.quiet, args.verbose) {
+        // What a program of the user's has to say is not ours to leave out.
+        (true, _) => format!("error,{CHILD_STDERR}=info,{NATS}"),
+        (false, 0) => format!("warn,{STATE}=info,{CHILD_STDERR}=info,{NATS}"),
+        (false, 1) => format!("info,{NATS}"),
+        (false, 2) => "info,rocketman=debug".to_owned(),
+        (false, _) => "trace".to_owned(),
+    };
+    EnvFilter::new(by_flag)
+}
+
+/// Whether messages are coloured.
+pub(crate) fn has_colors(when: When) -> bool {
+    match when {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => {
+            io::stderr().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        }
+    }
+}
+
+/// The word before a message, in its colour.
+pub(crate) fn label(level: Level, has_colors: bool) -> String {
+    let (color, word) = match level {
+        Level::ERROR => ("31", "error: "),
+        Level::WARN => ("33", "warning: "),
+        Level::INFO => ("", ""),
+        Level::DEBUG => ("2", "debug: "),
+        Level::TRACE => ("2", "trace: "),
+    };
+    if has_colors && !word.is_empty() {
+        format!("\x1b[{color}m{word}\x1b[0m")
+    } else {
+        word.to_owned()
+    }
+}
+
+/// `rocketman: warning: the message key=value`.
+struct ForPeople {
+    has_colors: bool,
+}
+
+impl<S, N> FormatEvent<S, N> for ForPeople
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let metadata = event.metadata();
+        let mut parts = Parts::default();
+        event.record(&mut parts);
+        write!(
+            writer,
+            "rocketman: {}{}",
+            label(*metadata.level(), self.has_colors),
+            on_screen(&parts.message)
+        )?;
+        if ![STATE, CHILD_STDERR].contains(&metadata.target()) {
+            write!(writer, "{}", on_screen(&parts.fields))?;
+        }
+        writeln!(writer)
+    }
+}
+
+/// Without anything that a terminal acts upon but tabs, which programs print.
+fn on_screen(text: &str) -> String {
+    let parts: Vec<_> = text.split('\t').map(printable).collect();
+    parts.join("\t")
+}
+
+/// The way of lines of JSON.
+struct Json(StatusLine);
+
+impl io::Write for Json {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        let len = lines.len();
+        let lines = printable_json(&String::from_utf8_lossy(lines));
+        self.0.write_all(lines.as_bytes())?;
+        Ok(len)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// The message of an event, and its other fields in their order.
+#[derive(Default)]
+struct Parts {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Parts {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+
+    fn record_error(&mut self, field: &Field, error: &(dyn std::error::Error + 'static)) {
+        self.record_debug(field, &format_args!("{}", chain(error)));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let written = match field.name() {
+            "message" => fmt::write(&mut self.message, format_args!("{value:?}")),
+            // The log crate's own, repeated by its bridge.
+            name if name.starts_with("log.") => Ok(()),
+            name => fmt::write(&mut self.fields, format_args!(" {name}={value:?}")),
+        };
+        written.expect("writing to a String cannot fail");
+    }
+}

@@ -1,0 +1,78 @@
+//! What the fuzz targets reach, and nobody else: compiled only for them, under `cfg(fuzzing)`.
+//!
+//! It decides nothing: it only makes nameable what is private. What has to hold stands in the targets, `tests/fuzz/targets`.
+
+#![allow(missing_docs, reason = "nobody else sees it")]
+
+use std::path::Path;
+
+/// What `serve` reads.
+pub mod served {
+    pub use crate::serve::fuzzing::{Asked, messages, query, request, served, update};
+}
+pub use crate::source::jetstream::fuzzing::{
+    Answered, Begins, Came, Frames, Inflate, Known, Verdict, ask, request, route,
+};
+use crate::{
+    cursor::{CursorFileError, Saved, contents},
+    event::{Envelope, Kind, Operation, Point, envelope, scan},
+};
+
+/// An envelope with its names.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Read {
+    pub kind: Kind,
+    pub operation: Option<Operation>,
+    pub point: Point,
+    /// DID, collection, record key and revision.
+    pub names: [Vec<u8>; 4],
+}
+
+impl Read {
+    fn new(envelope: &Envelope, line: &[u8], side: &[u8]) -> Self {
+        let Envelope {
+            kind,
+            operation,
+            point,
+            did,
+            collection,
+            rkey,
+            rev,
+        } = *envelope;
+        Self {
+            kind,
+            operation,
+            point,
+            names: [did, collection, rkey, rev].map(|span| span.of(line, side).to_vec()),
+        }
+    }
+}
+
+/// The fast way into an envelope.
+pub fn scanned(line: &[u8]) -> Option<Read> {
+    scan::commit(line).map(|envelope| Read::new(&envelope, line, &[]))
+}
+
+/// As much of a line as the fast way looks at, closed.
+pub fn looked_at(line: &[u8]) -> Option<Vec<u8>> {
+    let envelope = scan::commit(line)?;
+    let names = line.get(..envelope.rkey.end())?;
+    Some([names, b"\"}}"].concat())
+}
+
+/// The checked way into an envelope.
+pub fn parsed(line: &[u8]) -> Option<Read> {
+    let mut side = b"of another event".to_vec();
+    let envelope = envelope::read(line, &mut side).ok()?;
+    Some(Read::new(&envelope, line, &side))
+}
+
+/// What a cursor file says.
+pub fn parse_cursor(text: &[u8]) -> Result<Saved, CursorFileError> {
+    contents::parse(Path::new("cursor"), text)
+}
+
+/// What is written into a cursor file.
+pub fn cursor_contents(saved: &Saved) -> Vec<u8> {
+    contents::text(saved)
+}
