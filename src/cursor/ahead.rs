@@ -3,12 +3,12 @@
 //!
 //! The next run begins there, and leaves out what was delivered. Knows no files.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 
 use tracing::warn;
 
 use crate::{
-    event::{Batch, Identity},
+    event::{Batch, Identities, Identity},
     log::STATE,
 };
 
@@ -24,7 +24,7 @@ pub(crate) struct Ahead {
     until_us: u64,
     /// Those of the run before, while they may come again, and which of them have not.
     earlier: Vec<Identity>,
-    awaited: HashSet<Identity>,
+    awaited: Identities,
     /// All of them have come, and their place is saved once the sink has accepted so many events.
     passed_at: Option<u64>,
     is_too_many: bool,

@@ -7,6 +7,7 @@ mod batch;
 mod change;
 mod decode;
 pub(crate) mod envelope;
+mod identities;
 mod identity;
 mod known;
 mod message;
@@ -25,7 +26,6 @@ use serde::de::DeserializeOwned;
 pub(crate) use self::decode::envelope as read_envelope;
 #[cfg(feature = "nats")]
 pub(crate) use self::decode::tidy;
-pub(crate) use self::trail::Highest;
 pub use self::{
     batch::{Batch, Events},
     change::{Change, RecordError},
@@ -38,6 +38,7 @@ pub use self::{
     start::{Start, StartError, micros, micros_since_1970, now_us, parse_time, show_time},
     trail::{MAX_SERVERS, Recollection, Trail},
 };
+pub(crate) use self::{identities::Identities, trail::Highest};
 
 /// The kind of an event, as its `kind` field says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

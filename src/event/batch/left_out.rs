@@ -1,8 +1,6 @@
 //! Events of a batch that are left out although a later run wants them, and those that may have come before.
 
-use std::collections::HashSet;
-
-use super::Batch;
+use super::{super::Identities, Batch};
 
 impl Batch {
     /// Says that the event behind the first `before` ones is going to be left out although it is still wanted, by a later run: how
@@ -32,7 +30,7 @@ impl Batch {
         if self.doubtful.is_empty() {
             return 0;
         }
-        let doubtful: HashSet<_> = self.doubtful.iter().collect();
+        let doubtful: Identities = self.doubtful.iter().copied().collect();
         let identities = self.events().filter_map(|event| event.point().identity);
         let doubted = identities.filter(|identity| doubtful.contains(identity));
         doubted.count() as u64

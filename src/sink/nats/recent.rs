@@ -1,8 +1,8 @@
 //! Which events were written lately, so that one that comes again is not written again.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 
-use crate::event::Identity;
+use crate::event::{Identities, Identity};
 
 /// How many events are known, some 4 MB of memory: two minutes of the public network at its busiest, and more than are read back.
 const MOST: usize = 131_072;
@@ -10,7 +10,7 @@ const MOST: usize = 131_072;
 /// The identities of the last events.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    known: HashSet<Identity>,
+    known: Identities,
     order: VecDeque<Identity>,
 }
 

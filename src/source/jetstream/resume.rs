@@ -186,7 +186,7 @@ impl Resume {
     #[inline(never)]
     fn admit_at_seam(&mut self, point: &Point) -> Admission {
         let may_be_repeat = self.seam.may_be_repeat(point);
-        let admission = match self.seam.admit(point) {
+        let admission = match self.seam.admit(point, &self.recent) {
             Admission::Doubtful(_) if self.is_cleared => Admission::New,
             admission => admission,
         };
@@ -270,12 +270,7 @@ impl Resume {
     }
 
     fn repeats(&self, highest_us: u64, until: Until) -> Repeats {
-        let last = self
-            .servers
-            .iter()
-            .filter_map(|server| server.last.identity);
         Repeats {
-            known: self.recent.identities().chain(last).collect(),
             since_us: self.recent.since_us().unwrap_or(u64::MAX),
             highest_us,
             until,

@@ -50,6 +50,9 @@ impl Resume {
         let Some(latest) = self.servers.first() else {
             return self.begin_before_all();
         };
+        let lasts = self.servers.iter();
+        self.recent
+            .learn(lasts.filter_map(|server| server.last.identity));
         let highest_us = self.highest.us().unwrap_or(latest.last.time_us);
         // The one that was read last is gone on with wherever it is: otherwise a run that ends early would never get on.
         let is_latest = !self.by_time && *latest.origin == *origin;

@@ -1,8 +1,8 @@
 //! The latest events that were read, by which repeats are recognised.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 
-use crate::event::{Identity, Point, Recollection};
+use crate::event::{Identities, Identity, Point, Recollection};
 
 /// How many of them are remembered: a minute of twice the whole network at its busiest (1,000 events/s),
 /// and more than outputs are asked for at the start.
@@ -11,10 +11,18 @@ pub(super) const REMEMBERED: usize = 131_072;
 /// How many are forgotten at once where there are more, so that nearly every event is only added.
 pub(super) const FORGOTTEN: usize = 4096;
 
+/// How many of them, and of some that are no longer remembered, are in the set by which they are recognised. Where all that are
+/// remembered have room, this many and a few more do.
+const MOST_KNOWN: usize = 229_000;
+
 /// The latest events and their times: all there were since the first of them.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     events: VecDeque<(Identity, u64)>,
+    /// What is recognised at the present seam.
+    known: Identities,
+    /// So many of the events, from the first on, are in there.
+    n_known: usize,
     /// Nothing that was read since this time is missing; `None` where nothing is known to be there.
     since_us: Option<u64>,
 }
@@ -28,6 +36,7 @@ impl Recent {
         Self {
             events: known.collect(),
             since_us,
+            ..Self::default()
         }
     }
 
@@ -40,8 +49,23 @@ impl Recent {
         self.since_us
     }
 
-    pub(super) fn identities(&self) -> impl Iterator<Item = Identity> {
-        self.events.iter().map(|(identity, _)| *identity)
+    /// Comes before each seam: from now on all that was read until now is recognised, and these too. What was read before the last
+    /// seam is so already, so that a connection that is soon lost costs no more than what it brought.
+    pub(super) fn learn(&mut self, others: impl Iterator<Item = Identity>) {
+        let n_new = self.events.len() - self.n_known;
+        if self.known.len() + n_new > MOST_KNOWN {
+            self.known.clear();
+            self.n_known = 0;
+        }
+        let new = self.events.range(self.n_known..);
+        self.known.extend(new.map(|(identity, _)| *identity));
+        self.known.extend(others);
+        self.n_known = self.events.len();
+    }
+
+    /// Whether this event was there before the seam.
+    pub(super) fn is_known(&self, identity: Identity) -> bool {
+        self.known.contains(&identity)
     }
 
     /// Adds events that were delivered before all of these. The latest stay where they are too many.
@@ -51,12 +75,13 @@ impl Recent {
         recalled.sort_unstable_by_key(|(_, time_us)| *time_us);
         let room = REMEMBERED - self.events.len();
         let too_many = recalled.len().saturating_sub(room);
-        let known: HashSet<_> = self.identities().collect();
+        self.learn(std::iter::empty());
         for (identity, time_us) in recalled.into_iter().skip(too_many).rev() {
             let since_us = self.since_us.unwrap_or(u64::MAX);
             self.since_us = Some(since_us.min(time_us));
-            if !known.contains(&identity) {
+            if self.known.insert(identity) {
                 self.events.push_front((identity, time_us));
+                self.n_known += 1;
             }
         }
     }
@@ -78,12 +103,14 @@ impl Recent {
     #[cold]
     fn forget(&mut self) {
         self.events.drain(..FORGOTTEN);
+        self.n_known = self.n_known.saturating_sub(FORGOTTEN);
         self.since_us = self.events.front().map(|(_, time_us)| *time_us);
     }
 
     /// Forgets the event that was added last.
     pub(super) fn pop(&mut self) {
         self.events.pop_back();
+        self.n_known = self.n_known.min(self.events.len());
     }
 
     /// What was read last up to this place, at most so much of it, and since when that is all.
@@ -106,5 +133,50 @@ impl Recent {
             known: known.map(|(identity, _)| *identity).collect(),
             since_us: since_us.filter(|_| end > 0),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(n: usize) -> Identity {
+        Identity::of_rest(&n.to_be_bytes())
+    }
+
+    #[test]
+    fn cuts_change_neither_what_is_recognised_nor_the_bound() {
+        for between_cuts in [1000, 40_000, 3 * REMEMBERED] {
+            let mut recent = Recent::default();
+            for n in 0..6 * REMEMBERED {
+                recent.push(identity(n), 0);
+                if (n + 1) % between_cuts != 0 {
+                    continue;
+                }
+                recent.learn(std::iter::empty());
+                assert!(recent.known.len() <= MOST_KNOWN);
+                let oldest = n + 1 - recent.events.len();
+                assert!(recent.is_known(identity(n)) && recent.is_known(identity(oldest)));
+                assert!(!recent.is_known(identity(n + 1)));
+            }
+            recent.learn(std::iter::empty());
+            let mut events = recent.events.iter();
+            assert!(events.all(|(identity, _)| recent.is_known(*identity)));
+        }
+    }
+
+    #[test]
+    fn what_was_read_since_the_seam_is_no_repeat() {
+        let mut recent = Recent::default();
+        recent.push(identity(1), 1);
+        recent.learn([identity(2)].into_iter());
+        recent.push(identity(3), 3);
+        assert!(recent.is_known(identity(1)) && recent.is_known(identity(2)));
+        assert!(!recent.is_known(identity(3)));
+        // What was taken back was not delivered.
+        recent.pop();
+        recent.push(identity(4), 4);
+        recent.learn(std::iter::empty());
+        assert!(!recent.is_known(identity(3)) && recent.is_known(identity(4)));
     }
 }

@@ -1,9 +1,9 @@
 //! What is still to be checked at the beginning of a connection, and which events may come again.
 
-use std::{cmp::Ordering, collections::HashSet};
+use std::cmp::Ordering;
 
-use super::{Admission, Doubt};
-use crate::event::{Identity, Point};
+use super::{Admission, Doubt, Recent};
+use crate::event::Point;
 
 /// The first event of a connection may be so much later than the time that was asked for; then events are missing.
 /// Identity and account events come several times a minute whatever the filter, so that silence alone is not taken for it.
@@ -31,10 +31,9 @@ pub(super) struct Seam {
     pub(super) repeats: Option<Repeats>,
 }
 
-/// Events that may come again, and when that is over.
+/// Which events may come again, and when that is over.
 #[derive(Debug)]
 pub(super) struct Repeats {
-    pub(super) known: HashSet<Identity>,
     /// Whatever happened since then, up to the last event, is known.
     pub(super) since_us: u64,
     pub(super) highest_us: u64,
@@ -69,8 +68,8 @@ impl Seam {
             || self.repeats.is_some()
     }
 
-    /// Decides on one event.
-    pub(super) fn admit(&mut self, point: &Point) -> Admission {
+    /// Decides on one event, where these were read before.
+    pub(super) fn admit(&mut self, point: &Point, recent: &Recent) -> Admission {
         if let Some(expected) = self.expected.take()
             && !is_again(&expected, point)
         {
@@ -104,7 +103,7 @@ impl Seam {
         }
         let gap = from_us.filter(|from_us| point.time_us.saturating_sub(*from_us) > GAP_US);
         match gap {
-            _ if self.is_repeat(point) => Admission::Repeat,
+            _ if self.is_repeat(point, recent) => Admission::Repeat,
             Some(from_us) if self.was_there => Admission::NewBehindGap(from_us),
             Some(from_us) => Admission::Doubtful(Doubt::Time(from_us)),
             None => doubt.map_or(Admission::New, |seq| {
@@ -123,13 +122,13 @@ impl Seam {
     }
 
     /// Whether the event was there before the seam; beyond the seam none was.
-    fn is_repeat(&mut self, point: &Point) -> bool {
+    fn is_repeat(&mut self, point: &Point, recent: &Recent) -> bool {
         let Some(repeats) = &mut self.repeats else {
             return false;
         };
         let is_repeat = point
             .identity
-            .is_some_and(|identity| repeats.known.contains(&identity));
+            .is_some_and(|identity| recent.is_known(identity));
         let (is_beyond, enough) = match repeats.until {
             Until::Seq(last) => (point.seq.is_none_or(|seq| seq > last), 1),
             Until::Time(last_us) => (point.time_us > last_us, ENOUGH_BEYOND),
