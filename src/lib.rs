@@ -63,38 +63,33 @@
 //!
 //! `zstd` (default) asks servers for compressed events, and writes files that end in `.zst`. `gzip` (default) reads and writes those that end in `.gz`. `nats` (default) is NATS JetStream. `serve` is a Jetstream server in process. `cli` (default) is the program `rocketman`, and brings `serve`; leave it out in a library.
 
+pub mod address;
+pub mod compressed;
 pub mod cursor;
 pub mod event;
 pub mod filter;
 pub mod log;
-pub mod metrics;
 #[cfg(feature = "nats")]
 pub mod nats;
+pub mod paths;
 #[cfg(feature = "serve")]
 pub mod serve;
 pub mod sink;
 pub mod source;
+pub mod stats;
 
-pub mod address;
 mod backoff;
 mod error;
-pub mod frames;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
-#[cfg(feature = "serve")]
-pub mod listen;
-mod pace;
 mod pipeline;
-mod regular;
-pub mod same_file;
-mod shard;
-pub mod stats;
+mod throttle;
 mod wire;
 
 pub use crate::{
     error::{BoxError, ErrorKind},
+    filter::{Shard, ShardError},
     pipeline::{Ended, Error, Pipeline, PipelineSettings, Summary},
-    shard::{Shard, ShardError},
     stats::Stats,
 };

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use self::hold::Hold;
 use super::{CursorError, CursorStore, Saved, contents};
-use crate::{regular, same_file::lead};
+use crate::paths::{lead, regular};
 
 /// Far above any cursor (some 400 bytes, and 200 more per unfinished file, of which there are 20,000 at most); a larger file is
 /// something else.

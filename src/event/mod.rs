@@ -13,6 +13,7 @@ mod known;
 mod message;
 mod name;
 mod owned;
+mod partition;
 mod path;
 mod position;
 pub(crate) mod scan;
@@ -38,7 +39,7 @@ pub use self::{
     start::{Start, StartError, micros, micros_since_1970, now_us, parse_time, show_time},
     trail::{MAX_SERVERS, Recollection, Trail},
 };
-pub(crate) use self::{identities::Identities, trail::Highest};
+pub(crate) use self::{identities::Identities, partition::partition, trail::Highest};
 
 /// The kind of an event, as its `kind` field says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     backoff::Backoff,
     log::{STATE, chain, printable},
-    pace::Pace,
+    throttle::Throttle,
 };
 
 /// The longest wait between two tries to get a lost connection back.
@@ -264,7 +264,7 @@ struct Lost {
     since: Option<Instant>,
     said: Option<Instant>,
     /// How often it is said that a connection was lost.
-    pace: Option<Pace>,
+    pace: Option<Throttle>,
     /// Whether this loss was said, so that its end is said too.
     was_said: bool,
     /// The login, without a secret, and why it could not be put together.
@@ -315,7 +315,7 @@ fn note(event: &Event, status: &watch::Sender<Status>, servers: &str, lost: &Mut
             let now = Instant::now();
             lost.since.get_or_insert(now);
             lost.said = Some(now);
-            let allowed = lost.pace.get_or_insert_with(Pace::new).allow();
+            let allowed = lost.pace.get_or_insert_with(Throttle::new).allow();
             lost.was_said |= allowed.is_some();
             if let Some(left_out) = allowed {
                 let more = more(left_out);

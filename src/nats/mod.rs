@@ -1,4 +1,5 @@
-//! NATS JetStream: the connection that its source, its sink and its cursor store share, and those three under one roof.
+//! NATS JetStream: the connection that its source ([`NatsSource`](crate::source::nats::NatsSource)), its sink
+//! ([`NatsSink`](crate::sink::nats::NatsSink)) and its cursor store ([`KvCursor`](crate::cursor::KvCursor)) share.
 //!
 //! [`StreamAddress`] and [`KeyAddress`] are what a user types, [`NatsSettings`] adds who that user is, from the variables and
 //! contexts of the `nats` command, and [`Connection`] is the result, which gets itself back when it is lost.
@@ -30,11 +31,4 @@ pub(crate) use self::{
     insist::{AsNats, insist},
     request::RequestFailed,
     stored::{Stored, StoredMessage},
-};
-pub use crate::{
-    cursor::{KvCursor as CursorStore, KvCursorSettings as CursorSettings},
-    sink::nats::{NatsSink as Sink, NatsSinkSettings as SinkSettings},
-    source::nats::{
-        Enveloped, NatsSource as Source, NatsSourceSettings as SourceSettings, OnUndeliverable,
-    },
 };

@@ -2,16 +2,16 @@
 //!
 //! | rjet, reflex | here |
 //! | --- | --- |
-//! | `WithDefaultStream(…)` | [`StreamPlan`](crate::sink::nats::StreamPlan) in [`SinkSettings::create`](super::SinkSettings::create) |
-//! | `Stream.Insert`, `js.Publish` | [`nats::Sink`](super::Sink), which takes the events of any [source](crate::source) |
-//! | `rjet.NewStream(js, name)`, `Stream.Stream` | [`nats::Source`](super::Source): our own ordered reader, which survives restarts by itself |
+//! | `WithDefaultStream(…)` | [`StreamPlan`](crate::sink::nats::StreamPlan) in [`SinkSettings::create`](crate::sink::nats::NatsSinkSettings::create) |
+//! | `Stream.Insert`, `js.Publish` | [`NatsSink`](crate::sink::nats::NatsSink), which takes the events of any [source](crate::source) |
+//! | `rjet.NewStream(js, name)`, `Stream.Stream` | [`NatsSource`](crate::source::nats::NatsSource): our own ordered reader, which survives restarts by itself |
 //! | `reflex.NewSpec(stream, cursors, consumer)`, `reflex.Run` | [`Pipeline::new(source, sink).cursor(store)`](crate::Pipeline), [`run`](crate::Pipeline::run) |
 //! | the cursor after which to begin | a saved cursor goes on behind its message; [`Start::Seq`](crate::event::Start) begins with it, 0 with the first there is |
 //! | `StreamFromHead` | no start and no saved cursor |
-//! | `StreamToHead`, `ErrHeadReached` | [`exit_at_end`](super::SourceSettings::exit_at_end), [`Ended::End`](crate::Ended) |
-//! | `WithStreamLag` | [`lag`](super::SourceSettings::lag) |
-//! | `WithSubjectFilter` | [`subjects`](super::SourceSettings::subjects) |
-//! | `ForeignID`, `Type`, `MetaData`, `Timestamp` | `key`, `type`, `data`, `time` of [`Enveloped`](super::Enveloped); [`Event::key`](crate::event::Event::key) |
+//! | `StreamToHead`, `ErrHeadReached` | [`exit_at_end`](crate::source::nats::NatsSourceSettings::exit_at_end), [`Ended::End`](crate::Ended) |
+//! | `WithStreamLag` | [`lag`](crate::source::nats::NatsSourceSettings::lag) |
+//! | `WithSubjectFilter` | [`subjects`](crate::source::nats::NatsSourceSettings::subjects) |
+//! | `ForeignID`, `Type`, `MetaData`, `Timestamp` | `key`, `type`, `data`, `time` of [`Enveloped`](crate::source::nats::Enveloped); [`Event::key`](crate::event::Event::key) |
 //! | `reflex_type`, `SetTypeHeader` | the same header; no number in it is `None` here, and an error there |
 //! | `ErrDroppedMsg`, run again by hand | read again behind the last message; what limits took away is a gap, [`OnGap`](crate::source::OnGap) |
 //! | event filters, which move the cursor | [`Filter`](crate::filter::Filter), or an ingestor that returns `Ok` |
@@ -20,12 +20,12 @@
 //! | `rpatterns.BatchConsumer` | [`Batches`](crate::sink::ingest::Batches) |
 //! | `rpatterns.AckConsumer` | a [`Sink`](crate::sink::Sink) of your own, which accepts when it likes |
 //! | `rpatterns.Parallel`, `ConsumerShards` | [`Shard`](crate::Shard); with partitions in the subjects each worker reads its share alone |
-//! | `rjet.NewCursorStore(js, namespace)` | [`nats::CursorStore`](super::CursorStore), fenced, a key in a bucket |
+//! | `rjet.NewCursorStore(js, namespace)` | [`KvCursor`](crate::cursor::KvCursor), fenced, a key in a bucket |
 //! | `CursorStore`, `MemCursorStore` | [`CursorStore`](crate::cursor::CursorStore), [`FileCursor`](crate::cursor::FileCursor), [`NoCursor`](crate::cursor::NoCursor) |
 //! | `RunForever` | not needed: an error of [`run`](crate::Pipeline::run) is final |
 //! | `WithConsumerLagAlert`, `WithConsumerActivityTTL` | [`lag_alert`](crate::PipelineSettings::lag_alert), [`idle_timeout`](crate::PipelineSettings::idle_timeout) |
 //! | `fate.Tempt` | [`Fated`](crate::sink::Fated) around a sink |
-//! | `reflex_consumer_lag_seconds`, `_skipped_events_count`, … | [`metrics`](crate::metrics), [`Stats`](crate::Stats) |
+//! | `reflex_consumer_lag_seconds`, `_skipped_events_count`, … | [`metrics`](crate::stats::names), [`Stats`](crate::Stats) |
 //!
 //! # Spec and Run
 //!
@@ -34,7 +34,8 @@
 //! ```no_run
 //! use std::sync::Arc;
 //! use rocketman::{Pipeline, cursor::FileCursor, event::OwnedEvent, sink::ingest::{Ingest, IngestError, Route}};
-//! use rocketman::nats::{Enveloped, Given, NatsSettings, Source, SourceSettings, StreamAddress};
+//! use rocketman::nats::{Given, NatsSettings, StreamAddress};
+//! use rocketman::source::nats::{Enveloped, NatsSource, NatsSourceSettings};
 //!
 //! #[derive(serde::Deserialize)]
 //! struct Order { id: u64 }
@@ -44,14 +45,14 @@
 //!     let address = StreamAddress::parse("nats://localhost/ORDERS")?;
 //!     let variable = |name: &str| std::env::var(name).ok();
 //!     let connection = NatsSettings::resolve(&address.servers, None, &Given::default(), &variable)?;
-//!     let source = SourceSettings::new(connection, address.stream);
+//!     let source = NatsSourceSettings::new(connection, address.stream);
 //!
 //!     let orders = Ingest::new().otherwise(Route::new(|event: OwnedEvent| async move {
 //!         let order: Enveloped<Order> = event.event().parse().map_err(IngestError::lasting)?;
 //!         println!("{} is order {} of type {:?}", order.key, order.data.id, order.event_type);
 //!         Ok(())
 //!     }));
-//!     let source = Source::new(source, Arc::default());
+//!     let source = NatsSource::new(source, Arc::default());
 //!     let pipeline = Pipeline::new(source, orders).cursor(FileCursor::open("orders.cursor")?);
 //!     pipeline.run(Default::default()).await?;
 //!     Ok(())
@@ -62,16 +63,16 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use rocketman::{event::Start, nats::{NatsSettings, SourceSettings}, source::OnGap};
+//! use rocketman::{event::Start, nats::NatsSettings, source::{OnGap, nats::NatsSourceSettings}};
 //!
-//! let orders = || SourceSettings::new(NatsSettings::default(), "ORDERS");
+//! let orders = || NatsSourceSettings::new(NatsSettings::default(), "ORDERS");
 //! let from_head = orders();
-//! let everything = SourceSettings { start: Some(Start::Seq(0)), ..orders() };
-//! let behind_4711 = SourceSettings { start: Some(Start::Seq(4712)), ..orders() };
-//! let to_head = SourceSettings { exit_at_end: true, ..everything.clone() };
-//! let five_seconds_late = SourceSettings { lag: Duration::from_secs(5), ..orders() };
-//! let only_paid = SourceSettings { subjects: vec!["orders.*.paid".to_owned()], ..orders() };
-//! let complete_or_not_at_all = SourceSettings { on_gap: OnGap::Fail, ..everything };
+//! let everything = NatsSourceSettings { start: Some(Start::Seq(0)), ..orders() };
+//! let behind_4711 = NatsSourceSettings { start: Some(Start::Seq(4712)), ..orders() };
+//! let to_head = NatsSourceSettings { exit_at_end: true, ..everything.clone() };
+//! let five_seconds_late = NatsSourceSettings { lag: Duration::from_secs(5), ..orders() };
+//! let only_paid = NatsSourceSettings { subjects: vec!["orders.*.paid".to_owned()], ..orders() };
+//! let complete_or_not_at_all = NatsSourceSettings { on_gap: OnGap::Fail, ..everything };
 //! ```
 //!
 //! # Filters, retries, dead letters, concurrency
@@ -103,17 +104,17 @@
 //! that with a partition in the subjects the server sends each worker its share alone. Each shard has a cursor of its own.
 //!
 //! ```
-//! use rocketman::{Shard, filter::Filter, nats::{NatsSettings, SourceSettings}};
+//! use rocketman::{Shard, filter::Filter, nats::NatsSettings, source::nats::NatsSourceSettings};
 //!
 //! let second_of_four = Shard::new(2, 4).unwrap();
 //! // By reading everything and dropping what is not ours:
 //! let filter = Filter::default().shard(second_of_four);
 //! // Or by partition, counted from 0: orders.{{partition(4,1)}}.{{wildcard(1)}}
 //! let subject = format!("orders.{}.*", second_of_four.number() - 1);
-//! let source = SourceSettings { subjects: vec![subject], ..SourceSettings::new(NatsSettings::default(), "ORDERS") };
+//! let source = NatsSourceSettings { subjects: vec![subject], ..NatsSourceSettings::new(NatsSettings::default(), "ORDERS") };
 //! ```
 //!
-//! Where order does not matter, [`durable`](super::SourceSettings::durable) has any number of workers empty the stream as a queue.
+//! Where order does not matter, [`durable`](crate::source::nats::NatsSourceSettings::durable) has any number of workers empty the stream as a queue.
 //!
 //! # Insert
 //!
@@ -122,19 +123,19 @@
 //!
 //! ```no_run
 //! use std::sync::Arc;
-//! use rocketman::{Pipeline, nats, sink::nats::StreamPlan, source::{Jetstream, jetstream::JetstreamSettings}};
+//! use rocketman::{Pipeline, nats, sink::nats::{NatsSink, NatsSinkSettings, StreamPlan}, source::{Jetstream, jetstream::JetstreamSettings}};
 //!
 //! # async fn insert() -> Result<(), Box<dyn std::error::Error>> {
 //! let address = nats::StreamAddress::parse("nats://localhost/FIREHOSE")?;
 //! let variable = |name: &str| std::env::var(name).ok();
 //! let connection = nats::NatsSettings::resolve(&address.servers, None, &nats::Given::default(), &variable)?;
-//! let settings = nats::SinkSettings {
+//! let settings = NatsSinkSettings {
 //!     prefix: "atproto".to_owned(),
 //!     create: Some(StreamPlan::default()),
-//!     ..nats::SinkSettings::new(connection, address.stream)
+//!     ..NatsSinkSettings::new(connection, address.stream)
 //! };
 //! let source = Jetstream::new(JetstreamSettings::default(), Arc::default());
-//! let pipeline = Pipeline::new(source, nats::Sink::new(settings));
+//! let pipeline = Pipeline::new(source, NatsSink::new(settings));
 //! println!("{:?}", pipeline.run(Default::default()).await?);
 //! # Ok(())
 //! # }
@@ -150,13 +151,13 @@
 //!
 //! ```no_run
 //! use std::sync::Arc;
-//! use rocketman::{Pipeline, nats, sink::StdoutSink, source::{Jetstream, jetstream::JetstreamSettings}};
+//! use rocketman::{Pipeline, cursor::{KvCursor, KvCursorSettings}, nats, sink::StdoutSink, source::{Jetstream, jetstream::JetstreamSettings}};
 //!
 //! # async fn keep() -> Result<(), Box<dyn std::error::Error>> {
 //! let address = nats::KeyAddress::parse("nats://localhost/cursors/posts")?;
 //! let variable = |name: &str| std::env::var(name).ok();
 //! let connection = nats::NatsSettings::resolve(&address.servers, None, &nats::Given::default(), &variable)?;
-//! let cursor = nats::CursorStore::new(nats::CursorSettings { nats: connection, address, create_bucket: true });
+//! let cursor = KvCursor::new(KvCursorSettings { nats: connection, address, create_bucket: true });
 //! let source = Jetstream::new(JetstreamSettings::default(), Arc::default());
 //! let pipeline = Pipeline::new(source, StdoutSink::new(false)).cursor(cursor);
 //! pipeline.run(Default::default()).await?;
@@ -178,7 +179,8 @@
 //!
 //! ```no_run
 //! use std::{sync::Arc, time::Duration};
-//! use rocketman::{Pipeline, PipelineSettings, Stats, nats::{NatsSettings, Source, SourceSettings}, sink::ingest::Ingest};
+//! use rocketman::{Pipeline, PipelineSettings, Stats, nats::NatsSettings, sink::ingest::Ingest};
+//! use rocketman::source::nats::{NatsSource, NatsSourceSettings};
 //!
 //! let settings = PipelineSettings {
 //!     lag_alert: Some(Duration::from_secs(30 * 60)),
@@ -186,7 +188,7 @@
 //!     ..PipelineSettings::default()
 //! };
 //! let stats = Arc::new(Stats::default());
-//! let source = Source::new(SourceSettings::new(NatsSettings::default(), "ORDERS"), Arc::clone(&stats));
+//! let source = NatsSource::new(NatsSourceSettings::new(NatsSettings::default(), "ORDERS"), Arc::clone(&stats));
 //! let pipeline = Pipeline::new(source, Ingest::new()).settings(settings).stats(Arc::clone(&stats));
 //! println!("{:?} behind, {} events done", stats.lag(), stats.accepted());
 //! # drop(pipeline);

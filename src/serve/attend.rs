@@ -21,8 +21,8 @@ use super::{
     request::{self, Answer, LARGEST_HEAD, Request, Subscribe},
 };
 use crate::{
-    listen::{Guest, Head, Refusal, read_head},
     log::{STATE, chain},
+    serve::listen::{Guest, Head, Refusal, read_head},
 };
 
 /// A connection that has to say what it wants.

@@ -10,7 +10,7 @@ use super::{
     options::{Cursor, Options, Query, Update},
     request::{self, Answer, Request, Rules},
 };
-use crate::listen::Gate;
+use crate::serve::listen::Gate;
 
 /// What a consumer asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

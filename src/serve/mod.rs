@@ -28,6 +28,7 @@ mod feed;
 pub(crate) mod fuzzing;
 mod incoming;
 mod line;
+pub mod listen;
 mod names;
 mod options;
 mod outbox;
@@ -54,6 +55,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+pub use self::listen::{GateError, HostPattern, OriginPattern};
 pub use self::{
     any::AnyFeed,
     block::BlockBuilder,
@@ -69,10 +71,9 @@ use self::{
     consumer::Left,
     request::Rules,
 };
-pub use crate::listen::{GateError, HostPattern, OriginPattern};
 use crate::{
-    listen::{Gate, Guests},
-    pace,
+    serve::listen::{Gate, Guests},
+    throttle,
 };
 
 /// How much memory heads of requests may take that are larger than most, all of them together.
@@ -182,7 +183,7 @@ struct Shared<F> {
     consumers: AtomicU64,
     sent: AtomicU64,
     /// How often it is told that a consumer was cut off, or not let in.
-    cuts: Mutex<pace::Pace>,
+    cuts: Mutex<throttle::Throttle>,
     gate: Gate,
     budget: Arc<Budget>,
     over_budget: AtomicU64,
@@ -302,7 +303,7 @@ impl<F: Feed> Server<F> {
                 clock: OnceLock::new(),
                 consumers: AtomicU64::new(0),
                 sent: AtomicU64::new(0),
-                cuts: Mutex::new(pace::Pace::new()),
+                cuts: Mutex::new(throttle::Throttle::new()),
                 refused: AtomicU64::new(0),
                 over: CancellationToken::new(),
             }),

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{block::Encoding, deflate, options::Query};
 use crate::{
-    listen::{Gate, Refusal},
+    serve::listen::{Gate, Refusal},
     wire::http::{self, Headers},
 };
 

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use super::{OutputError, SinkError};
 use crate::{
     event::{now_us, show_time},
-    regular,
+    paths::regular,
 };
 
 /// An event that could not be delivered, and why.

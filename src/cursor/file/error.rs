@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{cursor::CursorError, error::ErrorKind, regular};
+use crate::{cursor::CursorError, error::ErrorKind, paths::regular};
 
 /// Why a cursor file cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -18,8 +18,8 @@ use super::failed;
 use crate::{
     cursor::{CursorError, CursorFileError},
     log::STATE,
-    regular,
-    same_file::folder,
+    paths::folder,
+    paths::regular,
 };
 
 /// How often a lock is tried for that others only look at, a millisecond apart.

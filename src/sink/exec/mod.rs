@@ -43,8 +43,8 @@ use super::{
 use crate::{
     event::{Batch, FileMark},
     log::STATE,
-    pace::Pace,
     stats::Stats,
+    throttle::Throttle,
 };
 
 /// Gives events to programs.
@@ -252,7 +252,7 @@ impl Sink for ExecSink {
             ledger: ledger.clone(),
             stats: Arc::clone(&self.stats),
             basket: self.outlet.as_ref().map(Outlet::basket),
-            pace: Mutex::new(Pace::new()),
+            pace: Mutex::new(Throttle::new()),
         }));
         Ok(())
     }

@@ -24,9 +24,9 @@ use crate::{
     backoff::Backoff,
     event::{Event, OwnedEvent},
     log::{STATE, printable},
-    pace::Pace,
     sink::{DeadLetter, ExecError, Fate, Ledger, SinkError, fate, lanes::lane_of, stdout},
     stats::Stats,
+    throttle::Throttle,
 };
 
 /// The longest wait before a program is tried once more, as for connections.
@@ -46,7 +46,7 @@ pub(super) struct Terms {
     pub(super) stats: Arc<Stats>,
     /// Where what programs print goes; without it they have our own stdout, or none.
     pub(super) basket: Option<Basket>,
-    pub(super) pace: Mutex<Pace>,
+    pub(super) pace: Mutex<Throttle>,
 }
 
 /// An event on its way to a program.

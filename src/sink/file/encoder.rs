@@ -3,7 +3,7 @@
 use std::{fmt, io};
 
 use super::Compression;
-use crate::frames::Form;
+use crate::compressed::Form;
 
 /// Compresses one piece after the other, for any number of files.
 pub(super) enum Encoder {

@@ -15,7 +15,7 @@ use super::{
     pattern::Pattern,
 };
 use crate::{
-    frames::{Form, Frames},
+    compressed::{Form, Frames},
     log::STATE,
     sink::{Keeping, SinkError},
 };

@@ -48,8 +48,8 @@ use super::{
     writer::{BEGUN, Writer},
 };
 use crate::{
+    compressed::Form,
     event::{Batch, FileMark, Point, micros},
-    frames::Form,
     log::STATE,
     stats::Stats,
 };

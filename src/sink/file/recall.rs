@@ -11,8 +11,8 @@ use tracing::info;
 
 use super::{disk, folder::files, part::name_of};
 use crate::{
+    compressed::{Form, Frames},
     event::{FileMark, LineRules, Point, now_us, read_envelope},
-    frames::{Form, Frames},
     log::STATE,
 };
 

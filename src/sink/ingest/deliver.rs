@@ -16,8 +16,8 @@ use crate::{
     backoff::Backoff,
     event::Event,
     log::{STATE, printable},
-    pace::Pace,
     sink::{DeadLetter, DeadLetterFile, SinkError},
+    throttle::Throttle,
 };
 
 /// Retries of an ingestor of which nothing else is said. They take about a second: what is a hiccup passes, and what is not is told soon.
@@ -41,7 +41,7 @@ pub(super) struct Terms {
     pub(super) then: Then,
     pub(super) slow_after: Duration,
     /// The pace of what is said of it.
-    pace: Mutex<Pace>,
+    pace: Mutex<Throttle>,
 }
 
 /// What becomes of events that cannot be ingested.
@@ -59,7 +59,7 @@ impl Terms {
             retries: RETRIES,
             then: Then::Stop,
             slow_after: SLOW,
-            pace: Mutex::new(Pace::new()),
+            pace: Mutex::new(Throttle::new()),
         }
     }
 

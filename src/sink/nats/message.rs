@@ -9,9 +9,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::NatsSinkSettings;
 use crate::{
-    event::{Event, Identity, Kind, Origin, Point, Position},
+    event::{Event, Identity, Kind, Origin, Point, Position, partition},
     nats::{Carried, StoredMessage, add_headers},
-    shard,
 };
 
 /// Which event it is; the server drops another one of the same within its window of duplicates.
@@ -151,7 +150,7 @@ impl Form {
         subject.push_str(&self.prefix);
         if let Some(partitions) = self.partitions {
             subject.push('.');
-            subject.push_str(&shard::partition(key, partitions).to_string());
+            subject.push_str(&partition(key.as_bytes(), partitions).to_string());
         }
         subject.push('.');
         subject
@@ -407,7 +406,11 @@ mod tests {
             r#"{"did":"did:plc:a","time_us":5,"kind":"identity"}"#,
             |event| {
                 let subject = form.subject(event);
-                let has = |number| shard::Shard::new(number, 4).unwrap().has(event.did());
+                let has = |number| {
+                    crate::filter::Shard::new(number, 4)
+                        .unwrap()
+                        .has(event.did())
+                };
                 let partition = (0..4).find(|partition| has(partition + 1)).unwrap();
                 assert_eq!(subject.as_str(), format!("at.{partition}.identity"));
             },

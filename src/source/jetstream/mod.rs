@@ -64,9 +64,9 @@ use crate::{
     backoff::Backoff,
     event::{Batch, Origin, Place, Point, Recollection, Trail, micros, now_us, show_time},
     log::STATE,
-    pace::Pace,
     source::ReadError,
     stats::Stats,
+    throttle::Throttle,
 };
 
 /// The kind of source in origins and cursor files.
@@ -102,7 +102,7 @@ pub struct Jetstream {
     /// Whether the present connection brought a new event.
     brought_events: bool,
     /// How often losses and failed tries are told.
-    pace: Pace,
+    pace: Throttle,
     /// Whether the latest of them was.
     was_told: bool,
 }
@@ -140,7 +140,7 @@ impl Jetstream {
             aside: Aside::default(),
             is_doubtful: false,
             brought_events: false,
-            pace: Pace::new(),
+            pace: Throttle::new(),
             was_told: false,
             settings,
         }

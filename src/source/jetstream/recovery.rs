@@ -12,8 +12,9 @@ use super::{
 };
 use crate::{
     log::{STATE, chain},
-    metrics, pace,
     source::{Flow, ReadError, SourceError, jetstream::JetstreamError},
+    stats::names,
+    throttle,
 };
 
 impl Jetstream {
@@ -23,7 +24,7 @@ impl Jetstream {
         endpoint: &Endpoint,
         error: ConnectError,
     ) -> Result<(), SourceError> {
-        metrics::count_reconnect(error.cause());
+        names::count_reconnect(error.cause());
         let mut asked_wait = Duration::ZERO;
         let mut is_refused = false;
         if let ConnectError::Handshake(HandshakeError::Status {
@@ -70,7 +71,7 @@ impl Jetstream {
         let due = Instant::now() + wait;
         self.next_try = Some(due);
         self.reader.stats.set_alive_until(due + PATIENCE);
-        let left_out = if wait < pace::EVERY {
+        let left_out = if wait < throttle::EVERY {
             self.pace.allow()
         } else {
             // What is said before a longer wait stands for a while, so it has to be true.
@@ -108,7 +109,7 @@ impl Jetstream {
     pub(super) fn lost(&mut self, lost: Lost) -> Result<Flow, SourceError> {
         let slow = self.session.take().and_then(|session| session.slow_for());
         self.reader.stats.set_connected(false);
-        metrics::count_reconnect(lost.cause());
+        names::count_reconnect(lost.cause());
         let endpoint = self.rotation.current().clone();
         match lost {
             Lost::Halted(Halt::Renumbered) => {

@@ -17,10 +17,9 @@ use super::{
 use crate::{
     event::{Origin, Start, show_time},
     log::{STATE, chain, printable},
-    metrics,
     nats::{Connection, NatsError},
     source::{Flow, ReadError, SourceError, nats::NatsSourceError},
-    stats::Stats,
+    stats::{Stats, names},
 };
 
 /// How long a stream that was there may be gone before that counts as final: somebody may be making it anew.
@@ -162,7 +161,7 @@ impl NatsSource {
 
     /// Decides what a failed try means: another one after a wait, or the end.
     fn failed(&mut self, error: NatsError) -> Result<(), SourceError> {
-        metrics::count_reconnect("refused");
+        names::count_reconnect("refused");
         if self.is_final(&error) {
             return Err(error.into());
         }
@@ -214,7 +213,7 @@ impl NatsSource {
             self.left_behind = session.as_ref().map(|session| session.consumer().delete());
         }
         self.reader.stats.set_connected(false);
-        metrics::count_reconnect(lost.cause());
+        names::count_reconnect(lost.cause());
         let lost = match lost {
             Lost::Fatal(error) => {
                 self.acks = session.and_then(Session::into_acks);

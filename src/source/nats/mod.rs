@@ -48,9 +48,9 @@ use crate::{
     event::{Batch, Place, Point, Trail},
     log::{STATE, printable},
     nats::Connection,
-    pace::Pace,
     source::ReadError,
     stats::Stats,
+    throttle::Throttle,
 };
 
 /// The kind of source in origins and cursor files.
@@ -81,7 +81,7 @@ pub struct NatsSource {
     was_open: bool,
     /// Whether the present consumer brought a message.
     brought: bool,
-    pace: Pace,
+    pace: Throttle,
     stumble: Stumble,
     /// Where a consumer of ours is deleted that is of no more use.
     left_behind: Option<String>,
@@ -126,7 +126,7 @@ impl NatsSource {
             gone_since: None,
             was_open: false,
             brought: false,
-            pace: Pace::new(),
+            pace: Throttle::new(),
             stumble: Stumble::default(),
             left_behind: None,
             accepted: watch::channel(None).1,

@@ -7,7 +7,7 @@ use std::{convert::Infallible, io, net::SocketAddr, sync::Arc};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rocketman::{
     Stats,
-    listen::{HostPattern, Page, PageServer},
+    serve::listen::{HostPattern, Page, PageServer},
 };
 
 use crate::terminal::status_line::describe;

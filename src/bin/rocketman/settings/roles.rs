@@ -6,7 +6,7 @@ use super::{Environment, SettingsError, in_state_directory};
 #[cfg(feature = "nats")]
 use crate::args::NatsArgs;
 use crate::args::{ExecArgs, FileArgs, OnExecErrorArg, OnUndeliverableArg, TailArgs};
-use rocketman::{address::without_secrets, cursor::FileCursor, same_file::FileId, sink::Pattern};
+use rocketman::{address::without_secrets, cursor::FileCursor, paths::FileId, sink::Pattern};
 
 /// Where stdout and stderr go, also where they were redirected to a file.
 pub(crate) const STDOUT: &str = "/dev/stdout";

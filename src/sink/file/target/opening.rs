@@ -8,7 +8,7 @@ use super::{Complete, FileTarget};
 use crate::{
     event::FileMark,
     log::STATE,
-    same_file::FileId,
+    paths::FileId,
     sink::{
         FileError, Keeping, Ledger, SinkError,
         file::{

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::tally::{Lines, Repeats, Tally};
-use rocketman::frames::{Form, Frames};
+use rocketman::compressed::{Form, Frames};
 
 /// How a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use crate::{
     settings::{STDOUT, refuse_address},
     terminal::print,
 };
-use rocketman::{ErrorKind, same_file::FileId};
+use rocketman::{ErrorKind, paths::FileId};
 
 /// Why recordings are not as they should be.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use super::{
     CheckError,
     examine::{Found, State, is_unfinished},
 };
-use rocketman::{event::show_time, frames::Form};
+use rocketman::{compressed::Form, event::show_time};
 
 /// All that is told of a file. The names are the keys of `--json`, which scripts rely on.
 #[derive(Serialize)]

@@ -4,6 +4,8 @@
 
 use std::{fmt, num::NonZeroU32, str::FromStr};
 
+use crate::event::partition;
+
 /// One of N parts of all accounts: those whose DID's FNV-1a hash of 32 bits has a certain remainder by N.
 ///
 /// Every account is in exactly one of the N, on every source and for ever, so all events of an account reach the same
@@ -44,7 +46,7 @@ impl Shard {
     }
 
     pub(crate) fn has_bytes(self, did: &[u8]) -> bool {
-        hash(did) % self.of == self.number.get() - 1
+        partition(did, self.of) == self.number.get() - 1
     }
 }
 
@@ -88,38 +90,9 @@ fn digits(text: &str) -> Option<u32> {
         .then(|| text.parse().ok())?
 }
 
-/// FNV-1a of 32 bits.
-/// Which of so many partitions an account is in, counted from 0: that of the shard with the next number.
-#[cfg(feature = "nats")]
-pub(crate) fn partition(did: &str, of: NonZeroU32) -> u32 {
-    hash(did.as_bytes()) % of
-}
-
-fn hash(bytes: &[u8]) -> u32 {
-    const BASIS: u32 = 0x811c_9dc5;
-    const PRIME: u32 = 0x0100_0193;
-    bytes.iter().fold(BASIS, |hash, byte| {
-        (hash ^ u32::from(*byte)).wrapping_mul(PRIME)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The values of the hash's own definition, and of DIDs. A change would take events from a saved cursor's shard.
-    #[test]
-    fn the_hash_never_changes() {
-        for (text, expected) in [
-            ("", 0x811c_9dc5),
-            ("a", 0xe40c_292c),
-            ("foobar", 0xbf9c_f968),
-            ("did:plc:z72i7hdynmk6r22z27h6tvur", 0xd0c7_5587),
-            ("did:web:localhost%3A3000", 0xa0de_fb9b),
-        ] {
-            assert_eq!(hash(text.as_bytes()), expected, "{text}");
-        }
-    }
 
     /// What a server of NATS 2.15 made of these DIDs with the mapping `at.*` to `p.{{partition(7,1)}}`.
     #[test]

@@ -90,7 +90,7 @@ mod tests {
     use tokio::io::{AsyncWriteExt, duplex};
 
     use super::*;
-    use crate::listen::Guests;
+    use crate::serve::listen::Guests;
 
     const MOST: usize = 100_000;
 

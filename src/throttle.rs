@@ -10,15 +10,15 @@ const BURST: u32 = 20;
 /// Behind a burst, one message of its class for each time this long.
 pub(crate) const EVERY: Duration = Duration::from_secs(3);
 
-/// The pace of one class of messages.
+/// How often messages of one class are said.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct Throttle {
     left: u32,
     filled: Instant,
     left_out: u64,
 }
 
-impl Pace {
+impl Throttle {
     pub(crate) fn new() -> Self {
         Self {
             left: BURST,
@@ -59,7 +59,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_burst_is_said_in_full_and_a_flood_is_counted() {
-        let mut pace = Pace::new();
+        let mut pace = Throttle::new();
         for _ in 0..BURST {
             assert_eq!(pace.allow(), Some(0));
         }
@@ -72,7 +72,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_happens_now_and_then_is_always_said() {
-        let mut pace = Pace::new();
+        let mut pace = Throttle::new();
         for _ in 0..100 {
             assert_eq!(pace.allow(), Some(0));
             advance(EVERY).await;

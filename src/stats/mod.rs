@@ -1,6 +1,8 @@
 //! What happened, in numbers: written by source and pipeline, read by the status line, the summary and the metrics page.
 //!
-//! Counters are added to once per batch, never per event. Each is also a counter of the `metrics` facade (see [`metrics`](crate::metrics)).
+//! Counters are added to once per batch, never per event. Each is also a counter of the `metrics` facade (see [`names`]).
+
+pub mod names;
 
 use std::{
     sync::{
@@ -13,10 +15,7 @@ use std::{
 use metrics::{Gauge, counter, gauge};
 use tokio::time::Instant;
 
-use crate::{
-    event::{BadEvent, Kind, Operation, Point, micros, now_us},
-    metrics as names,
-};
+use crate::event::{BadEvent, Kind, Operation, Point, micros, now_us};
 
 /// One number that only grows, here and in whatever recorder is installed.
 #[derive(Debug)]

@@ -3,16 +3,16 @@
 //! Servers filter too, by collection and DID; everything is applied again here, so that what comes out never depends on them.
 
 mod names;
+mod shard;
+
+pub use self::shard::{Shard, ShardError};
 
 use std::fmt::Write as _;
 
 use xxhash_rust::xxh3::Xxh3Default;
 
 use self::names::Names;
-use crate::{
-    event::{CollectionPattern, Did, Event, Kind, Operation},
-    shard::Shard,
-};
+use crate::event::{CollectionPattern, Did, Event, Kind, Operation};
 
 /// Keeps the events that were asked for. Each part that is empty keeps everything.
 ///

@@ -11,7 +11,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{log::STATE, pace::Pace};
+use crate::{log::STATE, throttle::Throttle};
 
 /// All that wait at one listener.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ struct Waiting {
     guests: BTreeMap<u64, Held>,
     next_id: u64,
     bytes: usize,
-    pace: Pace,
+    pace: Throttle,
 }
 
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Guests {
                 guests: BTreeMap::new(),
                 next_id: 0,
                 bytes: 0,
-                pace: Pace::new(),
+                pace: Throttle::new(),
             }),
         })
     }
