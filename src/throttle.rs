@@ -13,6 +13,7 @@ pub(crate) const EVERY: Duration = Duration::from_secs(3);
 /// How often messages of one class are said.
 #[derive(Debug)]
 pub(crate) struct Throttle {
+    burst: u32,
     left: u32,
     filled: Instant,
     left_out: u64,
@@ -20,8 +21,18 @@ pub(crate) struct Throttle {
 
 impl Throttle {
     pub(crate) fn new() -> Self {
+        Self::of(BURST)
+    }
+
+    /// For a message that says the same each time, and too much to be read twice: no burst.
+    pub(crate) fn sparse() -> Self {
+        Self::of(1)
+    }
+
+    fn of(burst: u32) -> Self {
         Self {
-            left: BURST,
+            burst,
+            left: burst,
             filled: Instant::now(),
             left_out: 0,
         }
@@ -30,11 +41,11 @@ impl Throttle {
     /// Whether one more may be said now; then how many were left out since the last that was.
     pub(crate) fn allow(&mut self) -> Option<u64> {
         let now = Instant::now();
-        while self.left < BURST && now.duration_since(self.filled) >= EVERY {
+        while self.left < self.burst && now.duration_since(self.filled) >= EVERY {
             self.left += 1;
             self.filled += EVERY;
         }
-        if self.left == BURST {
+        if self.left == self.burst {
             self.filled = now;
         }
         if self.left == 0 {
@@ -68,6 +79,14 @@ mod tests {
         assert_eq!([pace.allow(), pace.allow()], [Some(2), None]);
         assert_eq!(pace.insist(), 1);
         assert_eq!(pace.allow(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sparse_message_has_no_burst() {
+        let mut pace = Throttle::sparse();
+        assert_eq!([pace.allow(), pace.allow()], [Some(0), None]);
+        advance(EVERY).await;
+        assert_eq!([pace.allow(), pace.allow()], [Some(1), None]);
     }
 
     #[tokio::test(start_paused = true)]

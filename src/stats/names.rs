@@ -28,7 +28,7 @@ pub const OVERSIZED: &str = "rocketman_oversized_events_total";
 pub const GAPS: &str = "rocketman_gaps_total";
 /// Messages that were no events; label `class`.
 pub const BAD: &str = "rocketman_bad_events_total";
-/// Connections that were established.
+/// Connections that were established; one that is only opened anew to ask otherwise is no other.
 pub const CONNECTS: &str = "rocketman_connects_total";
 /// Connections that were lost and tries that failed; label `cause`.
 pub const RECONNECTS: &str = "rocketman_reconnects_total";

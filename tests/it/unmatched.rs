@@ -80,7 +80,7 @@ fn a_mistyped_collection_is_told_with_the_nearest_name() {
         let seen = [common[0], common[1], "com.example.invented2"];
         let said = said(&[typed], &[], None, &seen);
         let expected = format!(
-            "no event of {typed} came in 300ms, nor among 2000 of all collections: is {meant} meant?"
+            "no event of {typed} came in 300ms, nor among 2000 events of all collections: is {meant} meant?"
         );
         assert_eq!(said, [expected]);
     }
@@ -118,7 +118,7 @@ fn nothing_is_said_of_a_collection_that_is_seen_or_common() {
 fn a_name_that_nothing_is_near_is_rare_or_mistyped() {
     let typed = "org.example.very.own.thing";
     let expected = format!(
-        "no event of {typed} came in 300ms, nor among 2000 of all collections: it is rare, or mistyped"
+        "no event of {typed} came in 300ms, nor among 2000 events of all collections: it is rare, or mistyped"
     );
     assert_eq!(
         said(&[typed], &[], None, &["app.bsky.feed.post"]),

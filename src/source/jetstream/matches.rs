@@ -95,14 +95,19 @@ impl Jetstream {
             .filter(|pattern| !pattern.is_known() && !seen().any(|name| pattern.matches(name)));
         for collection in missing.take(TOLD) {
             let events = sight.events;
+            let among = match events {
+                0 => String::new(),
+                1 => ", nor among 1 event of all collections".to_owned(),
+                n => format!(", nor among {n} events of all collections"),
+            };
             match collection.nearest(seen()) {
                 Some(nearest) => {
-                    warn!(target: STATE, %collection, nearest, events, "no event of {collection} came in {after}, nor among {events} of all collections: is {nearest} meant?");
+                    warn!(target: STATE, %collection, nearest, events, "no event of {collection} came in {after}{among}: is {nearest} meant?");
                 }
                 // Where only some accounts are read, or nothing is seen, that says nothing.
                 None if self.reader.may_pause || events == 0 => {}
                 None => {
-                    warn!(target: STATE, %collection, events, "no event of {collection} came in {after}, nor among {events} of all collections: it is rare, or mistyped");
+                    warn!(target: STATE, %collection, events, "no event of {collection} came in {after}{among}: it is rare, or mistyped");
                 }
             }
         }

@@ -30,7 +30,7 @@ mod socket;
 mod stranger;
 mod v1;
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info};
@@ -103,8 +103,12 @@ pub struct Jetstream {
     brought_events: bool,
     /// How often losses and failed tries are told.
     pace: Throttle,
+    /// The same of servers that speak another wire, by their addresses: long lines that say the same each time.
+    strange: HashMap<String, Throttle>,
     /// Whether the latest of them was.
     was_told: bool,
+    /// The connection was closed to be opened otherwise, which is no reconnect.
+    asks_anew: bool,
 }
 
 impl Jetstream {
@@ -141,7 +145,9 @@ impl Jetstream {
             is_doubtful: false,
             brought_events: false,
             pace: Throttle::new(),
+            strange: HashMap::new(),
             was_told: false,
+            asks_anew: false,
             settings,
         }
     }
@@ -253,10 +259,13 @@ impl Jetstream {
         }
     }
 
-    fn announce(&self, endpoint: &Endpoint, beginning: Beginning) {
+    fn announce(&mut self, endpoint: &Endpoint, beginning: Beginning) {
         let stats = &self.reader.stats;
         stats.set_host(&endpoint.to_string());
-        stats.add_connects(1);
+        let asks_anew = std::mem::take(&mut self.asks_anew);
+        if !asks_anew {
+            stats.add_connects(1);
+        }
         stats.set_connected(true);
         let from = match beginning {
             Beginning::Live => "now".to_owned(),
@@ -264,7 +273,7 @@ impl Jetstream {
             Beginning::Seq(seq) => format!("cursor {seq}"),
             Beginning::Asked(start) => format!("cursor {}", start.as_number()),
         };
-        if stats.connects() > 1 || self.backoff.tries() > 0 {
+        if asks_anew || stats.connects() > 1 || self.backoff.tries() > 0 {
             if !self.was_told {
                 return;
             }

@@ -14,7 +14,7 @@ use crate::{
     log::{STATE, chain},
     source::{Flow, ReadError, SourceError, jetstream::JetstreamError},
     stats::names,
-    throttle,
+    throttle::{self, Throttle},
 };
 
 impl Jetstream {
@@ -25,6 +25,7 @@ impl Jetstream {
         error: ConnectError,
     ) -> Result<(), SourceError> {
         names::count_reconnect(error.cause());
+        self.asks_anew = false;
         let mut asked_wait = Duration::ZERO;
         let mut is_refused = false;
         if let ConnectError::Handshake(HandshakeError::Status {
@@ -71,11 +72,17 @@ impl Jetstream {
         let due = Instant::now() + wait;
         self.next_try = Some(due);
         self.reader.stats.set_alive_until(due + PATIENCE);
+        let pace = if let Some(Lost::Strange(_)) = error.downcast_ref() {
+            let host = endpoint.to_string();
+            self.strange.entry(host).or_insert_with(Throttle::sparse)
+        } else {
+            &mut self.pace
+        };
         let left_out = if wait < throttle::EVERY {
-            self.pace.allow()
+            pace.allow()
         } else {
             // What is said before a longer wait stands for a while, so it has to be true.
-            Some(self.pace.insist())
+            Some(pace.insist())
         };
         self.was_told = left_out.is_some();
         let Some(left_out) = left_out else {
@@ -109,7 +116,10 @@ impl Jetstream {
     pub(super) fn lost(&mut self, lost: Lost) -> Result<Flow, SourceError> {
         let slow = self.session.take().and_then(|session| session.slow_for());
         self.reader.stats.set_connected(false);
-        names::count_reconnect(lost.cause());
+        match lost.cause() {
+            Some(cause) => names::count_reconnect(cause),
+            None => self.asks_anew = true,
+        }
         let endpoint = self.rotation.current().clone();
         match lost {
             Lost::Halted(Halt::Renumbered) => {

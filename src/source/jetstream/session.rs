@@ -67,9 +67,9 @@ pub(super) enum Lost {
 }
 
 impl Lost {
-    /// One word for it, for machines.
-    pub(super) fn cause(&self) -> &'static str {
-        match self {
+    /// One word for it, for machines; `None` where we let go of the connection ourselves, to ask otherwise or to end.
+    pub(super) fn cause(&self) -> Option<&'static str> {
+        Some(match self {
             Self::Closed(_) => "closed",
             Self::Socket(SocketError::Io(_)) => "broken",
             Self::Socket(SocketError::Eof) => "ended",
@@ -78,11 +78,8 @@ impl Lost {
             Self::Slow { .. } => "slow",
             Self::Quiet { .. } => "quiet",
             Self::Strange(_) => "no_events",
-            Self::Halted(Halt::Renumbered) => "renumbered",
-            Self::Halted(Halt::Past) => "left_out",
-            Self::Halted(Halt::Gap { .. } | Halt::LeftOut { .. }) => "gap",
-            Self::Halted(Halt::Doubtful(_)) => "doubt",
-        }
+            Self::Halted(_) => return None,
+        })
     }
 }
 

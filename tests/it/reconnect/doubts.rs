@@ -86,6 +86,8 @@ fn a_hole_in_the_numbers_is_no_gap() {
             .succeed();
         assert_eq!(output.lines(), [124, 125, 126].map(post), "{flags}");
         assert_eq!(count(&output, "GAP"), 0, "{}", output.stderr);
+        // To ask how far back a server goes is no reconnect, also where the stream waits for it.
+        assert_eq!(count(&output, "reconnect"), 0, "{}", output.stderr);
     }
 }
 

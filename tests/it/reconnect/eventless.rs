@@ -305,6 +305,34 @@ fn a_single_server_of_another_wire_fails_like_one_that_is_lost() {
 }
 
 #[test]
+fn a_single_server_of_another_wire_is_named_at_a_pace() {
+    let server = Server::every(strange(V2, 100));
+    let begin = Instant::now();
+    let output = Rocketman::tail(&server.url())
+        .with("--max-retries 12 --max-backoff 200ms")
+        .run();
+    assert_eq!(output.code, Some(3), "{output:#?}");
+    let times = count(&output, "lost ws://") as u64;
+    let most = 1 + begin.elapsed().as_secs() / 3;
+    assert!((1..=most).contains(&times), "{}", output.stderr);
+}
+
+/// Each of two is worth its line.
+#[test]
+fn each_server_of_another_wire_is_named_once_at_first() {
+    let servers = [V2, FIREHOSE].map(|message| Server::every(strange(message, 100)));
+    let running = Rocketman::tail(&servers[0].url())
+        .arg(servers[1].url())
+        .start();
+    servers[1].wait_for_requests(2);
+    running.signal(rustix::process::Signal::TERM);
+    let output = running.finish();
+    for like in ["the v2 wire", "the CBOR firehose"] {
+        assert!(count(&output, like) >= 1, "{like}: {}", output.stderr);
+    }
+}
+
+#[test]
 fn messages_that_are_no_events_do_not_end_a_silence() {
     let tries = AtomicUsize::new(0);
     let server = Server::every(move |request| match tries.fetch_add(1, Ordering::SeqCst) {

@@ -48,6 +48,8 @@ fn renumbered(first: String, seq: u64) {
     let said = "counts its events otherwise than before; resuming by time";
     assert_eq!(count(&output, said), 1, "{}", output.stderr);
     assert_eq!(count(&output, "3 repeats dropped"), 1, "{}", output.stderr);
+    // The cut; that it is asked by time then is our own doing.
+    assert_eq!(count(&output, ", 1 reconnect,"), 1, "{}", output.stderr);
     assert_eq!(
         count(&output, "1 earlier event dropped"),
         1,

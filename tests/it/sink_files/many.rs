@@ -47,7 +47,7 @@ fn beyond_the_limit_collections_share_one_file() {
         let said = "5 collections have files of their own: events of further ones go to '";
         assert_eq!(output.stderr.matches(said).count(), 1, "{output:#?}");
         let summary = "200 events delivered, read up to";
-        output.assert_says(0, &[summary, ", 150 of them in the shared file", "_others"]);
+        output.assert_says(0, &[summary, ", 150 events in the shared file", "_others"]);
         let out = folder.path().join("out");
         assert_eq!(assert_each_once(&out, 200), 6);
         let shared = out.join(name.replace("{collection}", "_others"));

@@ -267,10 +267,10 @@ fn tell(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_cursor:
                 "events above --max-message-size left out",
             ],
         ),
-        (stats.given_up(), ["of them given up", "of them given up"]),
+        (stats.given_up(), ["event given up", "events given up"]),
         (
             stats.in_others(),
-            ["of them in the shared file", "of them in the shared file"],
+            ["event in the shared file", "events in the shared file"],
         ),
         (
             stats.undelivered(Undelivered::Kept),
