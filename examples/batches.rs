@@ -13,7 +13,7 @@ use std::{
     env,
     error::Error,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -124,7 +124,7 @@ pub async fn run(server: Option<String>, folder: &Path) -> Result<(), Box<dyn Er
     if let Some(server) = server {
         source.endpoints = vec![Endpoint::parse(&server)?];
     }
-    let source = Jetstream::new(source, Arc::default());
+    let source = Jetstream::new(source);
     let mirror = Mirror::open(&folder.join("mirror.db"))?;
     let batches = Batches::new(mirror)
         .at_most(500)

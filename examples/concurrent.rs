@@ -10,17 +10,14 @@
 
 #![allow(clippy::print_stdout, reason = "it is an example")]
 
-use std::{env, error::Error, path::Path, sync::Arc, time::Duration};
+use std::{env, error::Error, path::Path, time::Duration};
 
 use rocketman::{
     Pipeline,
     cursor::FileCursor,
     event::Event,
     sink::ingest::{Ingest, IngestError, Ingestor, Route},
-    source::{
-        Jetstream,
-        jetstream::{Endpoint, JetstreamSettings},
-    },
+    source::jetstream::{Endpoint, JetstreamSettings},
 };
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -62,17 +59,11 @@ pub async fn run(server: Option<String>, folder: &Path) -> Result<(), Box<dyn Er
             Route::new(Thumbnails).retries(5).or_skip(),
         )
         .jobs(JOBS);
-    let filter = ingest.filter();
-    let mut source = JetstreamSettings {
-        collections: ingest.collections().to_vec(),
-        ..JetstreamSettings::default()
-    };
+    let mut source = JetstreamSettings::default();
     if let Some(server) = server {
         source.endpoints = vec![Endpoint::parse(&server)?];
     }
-    let source = Jetstream::new(source, Arc::default());
-    Pipeline::new(source, ingest)
-        .filter(filter)
+    Pipeline::ingest(source, ingest)
         .cursor(FileCursor::open(folder.join("concurrent.cursor"))?)
         .run(CancellationToken::new())
         .await?;

@@ -9,16 +9,13 @@
 
 #![allow(clippy::print_stdout, reason = "it is an example")]
 
-use std::{env, error::Error, sync::Arc};
+use std::{env, error::Error};
 
 use rocketman::{
     Pipeline,
     event::{Change, OwnedEvent},
     sink::ingest::{Ingest, IngestError, typed},
-    source::{
-        Jetstream,
-        jetstream::{Endpoint, JetstreamSettings},
-    },
+    source::jetstream::{Endpoint, JetstreamSettings},
 };
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
@@ -47,16 +44,11 @@ async fn show(change: Change<Post>, event: OwnedEvent) -> Result<(), IngestError
 /// Reads from this server, or from the public ones.
 pub async fn run(server: Option<String>) -> Result<(), Box<dyn Error>> {
     let ingest = Ingest::new().on("app.bsky.feed.post", typed(show));
-    let filter = ingest.filter();
-    let mut source = JetstreamSettings {
-        collections: ingest.collections().to_vec(),
-        ..JetstreamSettings::default()
-    };
+    let mut source = JetstreamSettings::default();
     if let Some(server) = server {
         source.endpoints = vec![Endpoint::parse(&server)?];
     }
-    let source = Jetstream::new(source, Arc::default());
-    let pipeline = Pipeline::new(source, ingest).filter(filter);
+    let pipeline = Pipeline::ingest(source, ingest);
     pipeline.run(CancellationToken::new()).await?;
     Ok(())
 }

@@ -27,10 +27,7 @@ use rocketman::{
         DeadLetterFile,
         ingest::{Ingest, IngestError, Ingestor, Route, typed},
     },
-    source::{
-        Jetstream,
-        jetstream::{Endpoint, JetstreamSettings},
-    },
+    source::jetstream::{Endpoint, JetstreamSettings},
 };
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
@@ -133,17 +130,11 @@ pub async fn run(
             Route::new(follows).or_dead_letter(dead_letters),
         )
         .on_account(Route::new(Accounts(popularity)).slow_after(Duration::from_millis(20)));
-    let filter = ingest.filter();
-    let mut source = JetstreamSettings {
-        collections: ingest.collections().to_vec(),
-        ..JetstreamSettings::default()
-    };
+    let mut source = JetstreamSettings::default();
     if let Some(server) = server {
         source.endpoints = vec![Endpoint::parse(&server)?];
     }
-    let source = Jetstream::new(source, Arc::default());
-    let summary = Pipeline::new(source, ingest)
-        .filter(filter)
+    let summary = Pipeline::ingest(source, ingest)
         .cursor(FileCursor::open(folder.join("several.cursor"))?)
         .run(stop)
         .await?;

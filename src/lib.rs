@@ -13,7 +13,6 @@
 //! One collection, a sink of your own, and a cursor that survives restarts:
 //!
 //! ```no_run
-//! use std::sync::Arc;
 //! use rocketman::{Pipeline, cursor::FileCursor, event::{Batch, CollectionPattern}, filter::Filter};
 //! use rocketman::{sink::{Ledger, Sink, SinkError}, source::{Jetstream, jetstream::JetstreamSettings}};
 //!
@@ -35,7 +34,7 @@
 //!     let likes = vec![CollectionPattern::parse("app.bsky.feed.like")?];
 //!     let filter = Filter::new(&likes, &[], &[rocketman::event::Kind::Commit], &[]);
 //!     let source = JetstreamSettings { collections: likes, ..JetstreamSettings::default() };
-//!     let source = Jetstream::new(source, Arc::default());
+//!     let source = Jetstream::new(source);
 //!     let pipeline = Pipeline::new(source, Likes(0)).filter(filter).cursor(FileCursor::open("likes.cursor")?);
 //!     println!("{:?}", pipeline.run(Default::default()).await?);
 //!     Ok(())

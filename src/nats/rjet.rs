@@ -32,7 +32,6 @@
 //! Everything of a stream to a function, at least once and in order, from a cursor in a file:
 //!
 //! ```no_run
-//! use std::sync::Arc;
 //! use rocketman::{Pipeline, cursor::FileCursor, event::OwnedEvent, sink::ingest::{Ingest, IngestError, Route}};
 //! use rocketman::nats::{Given, NatsSettings, StreamAddress};
 //! use rocketman::source::nats::{Enveloped, NatsSource, NatsSourceSettings};
@@ -52,7 +51,7 @@
 //!         println!("{} is order {} of type {:?}", order.key, order.data.id, order.event_type);
 //!         Ok(())
 //!     }));
-//!     let source = NatsSource::new(source, Arc::default());
+//!     let source = NatsSource::new(source);
 //!     let pipeline = Pipeline::new(source, orders).cursor(FileCursor::open("orders.cursor")?);
 //!     pipeline.run(Default::default()).await?;
 //!     Ok(())
@@ -122,7 +121,6 @@
 //! is there exactly once, in order; the stream itself says where to go on, so that the pipeline has no cursor.
 //!
 //! ```no_run
-//! use std::sync::Arc;
 //! use rocketman::{Pipeline, nats, sink::nats::{NatsSink, NatsSinkSettings, StreamPlan}, source::{Jetstream, jetstream::JetstreamSettings}};
 //!
 //! # async fn insert() -> Result<(), Box<dyn std::error::Error>> {
@@ -134,7 +132,7 @@
 //!     create: Some(StreamPlan::default()),
 //!     ..NatsSinkSettings::new(connection, address.stream)
 //! };
-//! let source = Jetstream::new(JetstreamSettings::default(), Arc::default());
+//! let source = Jetstream::new(JetstreamSettings::default());
 //! let pipeline = Pipeline::new(source, NatsSink::new(settings));
 //! println!("{:?}", pipeline.run(Default::default()).await?);
 //! # Ok(())
@@ -150,7 +148,6 @@
 //! stopping. Each save names the revision it replaces, and a second process with the same key is refused before it begins.
 //!
 //! ```no_run
-//! use std::sync::Arc;
 //! use rocketman::{Pipeline, cursor::{KvCursor, KvCursorSettings}, nats, sink::StdoutSink, source::{Jetstream, jetstream::JetstreamSettings}};
 //!
 //! # async fn keep() -> Result<(), Box<dyn std::error::Error>> {
@@ -158,7 +155,7 @@
 //! let variable = |name: &str| std::env::var(name).ok();
 //! let connection = nats::NatsSettings::resolve(&address.servers, None, &nats::Given::default(), &variable)?;
 //! let cursor = KvCursor::new(KvCursorSettings { nats: connection, address, create_bucket: true });
-//! let source = Jetstream::new(JetstreamSettings::default(), Arc::default());
+//! let source = Jetstream::new(JetstreamSettings::default());
 //! let pipeline = Pipeline::new(source, StdoutSink::new(false)).cursor(cursor);
 //! pipeline.run(Default::default()).await?;
 //! # Ok(())
@@ -188,7 +185,7 @@
 //!     ..PipelineSettings::default()
 //! };
 //! let stats = Arc::new(Stats::default());
-//! let source = NatsSource::new(NatsSourceSettings::new(NatsSettings::default(), "ORDERS"), Arc::clone(&stats));
+//! let source = NatsSource::new(NatsSourceSettings::new(NatsSettings::default(), "ORDERS"));
 //! let pipeline = Pipeline::new(source, Ingest::new()).settings(settings).stats(Arc::clone(&stats));
 //! println!("{:?} behind, {} events done", stats.lag(), stats.accepted());
 //! # drop(pipeline);

@@ -6,6 +6,7 @@
 mod clock;
 mod ending;
 mod error;
+mod ingest;
 mod limit;
 mod settings;
 mod watch;
@@ -32,7 +33,7 @@ use crate::{
     filter::Filter,
     log::{STATE, chain},
     sink::{Keeping, Ledger, Sink, SinkError},
-    source::{Flow, Outlook, Source},
+    source::{Flow, Outlook, RunContext, Source},
     stats::Stats,
 };
 
@@ -117,7 +118,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         Self { settings, ..self }
     }
 
-    /// Counts into these stats; give the source the same.
+    /// Counts into these stats, and gives the source the same.
     #[must_use]
     pub fn stats(self, stats: Arc<Stats>) -> Self {
         Self { stats, ..self }
@@ -206,7 +207,9 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
 
     async fn begin(&mut self) -> Result<(), Error> {
         self.stats.set_sink(self.sink.name());
-        self.source.hear(self.keeper.accepted());
+        let mut context = RunContext::new(Arc::clone(&self.stats));
+        context.accepted = self.keeper.accepted();
+        self.source.attach(&context);
         if let Some(at_once) = self.sink.at_once()
             && self.source.hold_to(at_once, self.ledger.at_work())
         {

@@ -6,7 +6,7 @@ pub mod jetstream;
 #[cfg(feature = "nats")]
 pub mod nats;
 
-use std::{convert::Infallible, num::NonZeroUsize};
+use std::{convert::Infallible, num::NonZeroUsize, sync::Arc};
 
 use tokio::sync::watch;
 
@@ -17,7 +17,10 @@ pub use self::{
     error::{ReadError, SourceError},
     jetstream::{Jetstream, OnGap},
 };
-use crate::event::{Batch, Place, Point, Recollection, Trail};
+use crate::{
+    event::{Batch, Place, Point, Recollection, Trail},
+    stats::Stats,
+};
 
 /// What a source has to say besides its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,11 +42,36 @@ pub struct Outlook {
     pub repeats_until_us: Option<u64>,
 }
 
+/// What a run has for its source.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RunContext {
+    /// Where the run is counted.
+    pub stats: Arc<Stats>,
+    /// Tells the place up to which every event is accepted; for sources whose other side wants to know.
+    pub accepted: watch::Receiver<Option<Point>>,
+}
+
+impl RunContext {
+    /// For a source that is read without a pipeline: nothing is ever accepted, unless [`RunContext::accepted`] is replaced.
+    pub fn new(stats: Arc<Stats>) -> Self {
+        Self {
+            stats,
+            accepted: watch::channel(None).1,
+        }
+    }
+}
+
 /// Yields the events of one stream, in its order, in batches that the pipeline asks for.
 ///
 /// A source survives what it can (cuts, restarts, refusals that pass) on its own: an error from [`Source::next_batch`] is the end.
 /// Within one run it yields no event twice and, as long as the other side still has them, leaves none out.
 pub trait Source: Send {
+    /// Is given what the run has for it: where to count, and what will tell how far its events are accepted. Called once, before
+    /// everything else. A source that counts nothing has no lag for
+    /// [`PipelineSettings::max_lag`](crate::PipelineSettings::max_lag) to act on.
+    fn attach(&mut self, _run: &RunContext) {}
+
     /// Goes on from a saved place. Called at most once, before the first batch. The trail says how far back that may go and what is
     /// known there. `same_filter` is false when the place was reached with another filter, so that the event at it may not be met
     /// again.
@@ -96,10 +124,6 @@ pub trait Source: Send {
     fn idle(&mut self) -> impl Future<Output = Infallible> + Send {
         std::future::pending()
     }
-
-    /// Is given what will tell the place up to which every event is accepted. Called at most once, before the first batch; for
-    /// sources whose other side wants to know.
-    fn hear(&mut self, _accepted: watch::Receiver<Option<Point>>) {}
 
     /// Is told how many events the sink works on at the same time (see [`Sink::at_once`](crate::sink::Sink::at_once)), and what will
     /// tell how many those are at each moment. Called at most once, before the first batch, where the sink knows. Returns whether it

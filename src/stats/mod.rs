@@ -2,6 +2,7 @@
 //!
 //! Counters are added to once per batch, never per event. Each is also a counter of the `metrics` facade (see [`names`]).
 
+mod exports;
 pub mod names;
 
 use std::{
@@ -12,9 +13,10 @@ use std::{
     time::Duration,
 };
 
-use metrics::{Gauge, counter, gauge};
+use metrics::Gauge;
 use tokio::time::Instant;
 
+use self::exports::Exports;
 use crate::event::{BadEvent, Kind, Operation, Point, micros, now_us};
 
 /// One number that only grows, here and in whatever recorder is installed.
@@ -25,17 +27,6 @@ struct Counter {
 }
 
 impl Counter {
-    fn new(exported: metrics::Counter) -> Self {
-        Self {
-            value: AtomicU64::new(0),
-            exported,
-        }
-    }
-
-    fn named(name: &'static str) -> Self {
-        Self::new(counter!(name))
-    }
-
     /// Adds, and returns what it was before.
     fn add(&self, n: u64) -> u64 {
         if n == 0 {
@@ -149,39 +140,51 @@ impl Undelivered {
 
 impl Default for Stats {
     fn default() -> Self {
+        Self::registered(&Exports::Plain)
+    }
+}
+
+impl Stats {
+    /// Counts that no recorder sees: for a source whose run has not begun.
+    pub(crate) fn unexported() -> Self {
+        Self::registered(&Exports::Nowhere)
+    }
+
+    fn registered(exports: &Exports) -> Self {
         names::describe();
-        let repeats =
-            |outcome: &'static str| Counter::new(counter!(names::REPEATS, "outcome" => outcome));
+        let counter = |name| exports.counter(name, &[]);
+        let gauge = |name| exports.gauge(name);
+        let repeats = |outcome| exports.counter(names::REPEATS, &[("outcome", outcome)]);
         Self {
-            messages: Counter::named(names::MESSAGES),
-            events: std::array::from_fn(event_counter),
-            wire_bytes: Counter::named(names::WIRE_BYTES),
-            event_bytes: Counter::named(names::EVENT_BYTES),
-            kept: Counter::named(names::KEPT),
-            accepted: Counter::named(names::ACCEPTED),
+            messages: counter(names::MESSAGES),
+            events: std::array::from_fn(|index| event_counter(exports, index)),
+            wire_bytes: counter(names::WIRE_BYTES),
+            event_bytes: counter(names::EVENT_BYTES),
+            kept: counter(names::KEPT),
+            accepted: counter(names::ACCEPTED),
             repeats: repeats("dropped"),
             repeats_let_through: repeats("let_through"),
-            early: Counter::named(names::EARLY),
-            oversized: Counter::named(names::OVERSIZED),
-            gaps: Counter::named(names::GAPS),
+            early: counter(names::EARLY),
+            oversized: counter(names::OVERSIZED),
+            gaps: counter(names::GAPS),
             bad: BadEvent::ALL
-                .map(|class| Counter::new(counter!(names::BAD, "class" => class.as_str()))),
-            connects: Counter::named(names::CONNECTS),
-            cursor_saves: Counter::named(names::CURSOR_SAVES),
-            cursor_save_failures: Counter::named(names::CURSOR_SAVE_FAILURES),
-            delivery_failures: Counter::named(names::DELIVERY_FAILURES),
-            given_up: Counter::named(names::GIVEN_UP),
-            in_others: Counter::named(names::IN_OTHERS),
+                .map(|class| exports.counter(names::BAD, &[("class", class.as_str())])),
+            connects: counter(names::CONNECTS),
+            cursor_saves: counter(names::CURSOR_SAVES),
+            cursor_save_failures: counter(names::CURSOR_SAVE_FAILURES),
+            delivery_failures: counter(names::DELIVERY_FAILURES),
+            given_up: counter(names::GIVEN_UP),
+            in_others: counter(names::IN_OTHERS),
             undelivered: Undelivered::ALL.map(|outcome| {
-                Counter::new(counter!(names::UNDELIVERABLE, "outcome" => outcome.as_str()))
+                exports.counter(names::UNDELIVERABLE, &[("outcome", outcome.as_str())])
             }),
-            sink_waits: Counter::named(names::SINK_WAITS),
-            sink_wait_micros: Counter::named(names::SINK_WAIT_MICROS),
-            last_event: gauge!(names::LAST_EVENT),
-            last_seq: gauge!(names::SEQ),
-            connected: gauge!(names::CONNECTED),
-            cursor: gauge!(names::CURSOR),
-            lag: gauge!(names::LAG),
+            sink_waits: counter(names::SINK_WAITS),
+            sink_wait_micros: counter(names::SINK_WAIT_MICROS),
+            last_event: gauge(names::LAST_EVENT),
+            last_seq: gauge(names::SEQ),
+            connected: gauge(names::CONNECTED),
+            cursor: gauge(names::CURSOR),
+            lag: gauge(names::LAG),
             last_time_us: AtomicU64::new(0),
             read_up_to_us: AtomicU64::new(0),
             ahead_us: AtomicI64::new(0),
@@ -197,14 +200,14 @@ impl Default for Stats {
     }
 }
 
-fn event_counter(index: usize) -> Counter {
+fn event_counter(exports: &Exports, index: usize) -> Counter {
     if let Some(operation) = Operation::ALL.get(index) {
-        return Counter::new(
-            counter!(names::EVENTS, "kind" => "commit", "operation" => operation.as_str()),
-        );
+        let labels = [("kind", "commit"), ("operation", operation.as_str())];
+        return exports.counter(names::EVENTS, &labels);
     }
     let kind = Kind::ALL.get(index + 1 - Operation::ALL.len());
-    Counter::new(counter!(names::EVENTS, "kind" => kind.map_or("other", |kind| kind.as_str())))
+    let kind = kind.map_or("other", |kind| kind.as_str());
+    exports.counter(names::EVENTS, &[("kind", kind)])
 }
 
 macro_rules! counters {

@@ -1,7 +1,5 @@
 //! A library user's program: ingestors that do nothing.
 
-use std::sync::Arc;
-
 use rocketman::{
     Pipeline, PipelineSettings,
     event::Event,
@@ -63,7 +61,7 @@ async fn read(source: JetstreamSettings, n_events: u64, sink: impl Sink) {
         count: Some(n_events),
         ..PipelineSettings::default()
     };
-    let pipeline = Pipeline::new(Jetstream::new(source, Arc::default()), sink).settings(settings);
+    let pipeline = Pipeline::new(Jetstream::new(source), sink).settings(settings);
     let summary = pipeline.run(CancellationToken::new()).await.unwrap();
     assert_eq!(summary.accepted, n_events);
 }

@@ -2,6 +2,7 @@
 
 mod examples;
 mod kill;
+mod wired;
 
 use std::{
     env,

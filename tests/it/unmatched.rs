@@ -1,7 +1,7 @@
 //! Collections of which nothing comes: a mistyped name is told from a rare one by a look at the
 //! whole stream.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use rocketman::{
     Pipeline,
@@ -54,7 +54,7 @@ fn said(collections: &[&str], dids: &[Did], matching: Option<&str>, seen: &[&str
         unmatched_after: Duration::from_millis(300),
         ..JetstreamSettings::default()
     };
-    let source = Jetstream::new(settings, Arc::default());
+    let source = Jetstream::new(settings);
     let pipeline = Pipeline::new(source, Ingest::new());
     let said = Said::default();
     let runtime = tokio::runtime::Builder::new_current_thread()

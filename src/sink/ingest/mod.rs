@@ -4,10 +4,9 @@
 //! after a crash nothing is missing, and the last events may come again: see [`Ingestor`] for what that asks of you.
 //!
 //! ```no_run
-//! use std::sync::Arc;
 //! use rocketman::{Pipeline, cursor::FileCursor, event::{Change, OwnedEvent}};
 //! use rocketman::sink::ingest::{Ingest, Route, typed};
-//! use rocketman::source::{Jetstream, jetstream::JetstreamSettings};
+//! use rocketman::source::jetstream::JetstreamSettings;
 //!
 //! #[derive(serde::Deserialize)]
 //! struct Post { text: String }
@@ -29,10 +28,7 @@
 //!             println!("forget what was stored of {} if it is gone", event.did());
 //!             Ok(())
 //!         });
-//!     let filter = ingest.filter();
-//!     let source = JetstreamSettings { collections: ingest.collections().to_vec(), ..JetstreamSettings::default() };
-//!     let source = Jetstream::new(source, Arc::default());
-//!     let pipeline = Pipeline::new(source, ingest).filter(filter).cursor(FileCursor::open("posts.cursor")?);
+//!     let pipeline = Pipeline::ingest(JetstreamSettings::default(), ingest).cursor(FileCursor::open("posts.cursor")?);
 //!     pipeline.run(Default::default()).await?;
 //!     Ok(())
 //! }
@@ -73,7 +69,6 @@ use super::{Ledger, Sink, SinkError};
 use crate::{
     error::{BoxError, Caused, ErrorKind},
     event::{Batch, CollectionPattern, FileMark, Kind},
-    filter::Filter,
 };
 
 /// How long ingestors are at work before the pipeline looks at stops and at the cursor. Short beside the cursor's pace, long beside
@@ -165,9 +160,9 @@ impl Ingest {
         self
     }
 
-    /// The filter that keeps just what has a route.
-    pub fn filter(&self) -> Filter {
-        Filter::new(self.collections(), &[], &self.routes.kinds(), &[])
+    /// The kinds of events that have a route: what a [filter](crate::filter::Filter) is to keep. Empty for all.
+    pub fn kinds(&self) -> Vec<Kind> {
+        self.routes.kinds()
     }
 
     /// The collections to ask the server for: those of the routes; none, which means all, with [`Ingest::otherwise`] or without a route

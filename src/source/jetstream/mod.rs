@@ -59,7 +59,7 @@ pub use self::{
     settings::{JetstreamSettings, OnGap},
     v1::{MAX_COLLECTIONS, MAX_DIDS, MAX_HELLO_BYTES},
 };
-use super::{Flow, Outlook, Source, SourceError};
+use super::{Flow, Outlook, RunContext, Source, SourceError};
 use crate::{
     backoff::Backoff,
     event::{Batch, Origin, Place, Point, Recollection, Trail, micros, now_us, show_time},
@@ -112,16 +112,16 @@ pub struct Jetstream {
 }
 
 impl Jetstream {
-    /// A source that connects when it is first asked for a batch, and counts into `stats`.
+    /// A source that connects when it is first asked for a batch, and counts where its [pipeline](crate::Pipeline) does.
     ///
     /// # Panics
     /// Without an endpoint.
-    pub fn new(settings: JetstreamSettings, stats: Arc<Stats>) -> Self {
+    pub fn new(settings: JetstreamSettings) -> Self {
         let reader = Reader {
             resume: Resume::new(settings.start, settings.rewind),
             inflation: Inflation::new(settings.max_frame_bytes, settings.threads),
             rules: settings.rules,
-            stats,
+            stats: Arc::new(Stats::unexported()),
             end_us: None,
             end_silence: settings.end_silence,
             on_gap: settings.on_gap,
@@ -285,6 +285,10 @@ impl Jetstream {
 }
 
 impl Source for Jetstream {
+    fn attach(&mut self, run: &RunContext) {
+        self.reader.stats = Arc::clone(&run.stats);
+    }
+
     fn resume(
         &mut self,
         place: &Place,

@@ -42,7 +42,7 @@ pub use self::{
     settings::NatsSourceSettings,
     undeliverable::OnUndeliverable,
 };
-use super::{Flow, Source, SourceError};
+use super::{Flow, RunContext, Source, SourceError};
 use crate::{
     backoff::Backoff,
     event::{Batch, Place, Point, Trail},
@@ -94,8 +94,8 @@ pub struct NatsSource {
 }
 
 impl NatsSource {
-    /// A source that connects when it is first asked for a batch, and counts into `stats`.
-    pub fn new(settings: NatsSourceSettings, stats: Arc<Stats>) -> Self {
+    /// A source that connects when it is first asked for a batch, and counts where its [pipeline](crate::Pipeline) does.
+    pub fn new(settings: NatsSourceSettings) -> Self {
         let host = format!("{}/{}", settings.connection.shown(), settings.stream);
         let reader = Reader {
             track: Track::new(settings.start, settings.rewind),
@@ -107,7 +107,7 @@ impl NatsSource {
             lag: settings.lag,
             on_gap: settings.on_gap,
             is_part: !settings.subjects.is_empty(),
-            stats,
+            stats: Arc::new(Stats::unexported()),
             bad_file: settings.bad_events.clone(),
             exit_at_end: settings.exit_at_end,
             end: None,
@@ -138,6 +138,11 @@ impl NatsSource {
 }
 
 impl Source for NatsSource {
+    fn attach(&mut self, run: &RunContext) {
+        self.reader.stats = Arc::clone(&run.stats);
+        self.accepted = run.accepted.clone();
+    }
+
     fn resume(
         &mut self,
         place: &Place,
@@ -226,10 +231,6 @@ impl Source for NatsSource {
         }
         self.room = Some(Room { at_once, at_work });
         true
-    }
-
-    fn hear(&mut self, accepted: watch::Receiver<Option<Point>>) {
-        self.accepted = accepted;
     }
 
     async fn settle(&mut self, is_clean: bool) {

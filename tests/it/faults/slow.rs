@@ -131,7 +131,7 @@ fn run(servers: &[&Server], count: u64, on_gap: OnGap, folder: &Path) -> Outcome
         ..JetstreamSettings::default()
     };
     let (stats, lines) = (Arc::<Stats>::default(), Arc::<Mutex<Vec<_>>>::default());
-    let source = Jetstream::new(settings, Arc::clone(&stats));
+    let source = Jetstream::new(settings);
     let kept = Arc::clone(&lines);
     let ingest = Ingest::new().otherwise(move |event: OwnedEvent| {
         let line = String::from_utf8(event.line().to_vec()).unwrap();

@@ -1,11 +1,6 @@
 //! kill -9 of programs whose ingestors write to SQLite.
 
-use std::{
-    fs,
-    path::Path,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{fs, path::Path, sync::Mutex, time::Duration};
 
 use rocketman::{
     Pipeline, PipelineSettings,
@@ -63,7 +58,7 @@ pub(super) async fn ingest(server: &str, folder: &Path, jobs: usize) {
         endpoints: vec![Endpoint::parse(server).unwrap()],
         ..JetstreamSettings::default()
     };
-    let source = Jetstream::new(source, Arc::default());
+    let source = Jetstream::new(source);
     Pipeline::new(source, ingest)
         .cursor(FileCursor::open(folder.join("cursor")).unwrap())
         .settings(PipelineSettings {

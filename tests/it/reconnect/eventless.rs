@@ -239,7 +239,7 @@ fn the_end_of_some_accounts_is_assumed_after_one_silence() {
         quiet_timeout: Duration::from_millis(1),
         ..JetstreamSettings::default()
     };
-    let source = Jetstream::new(settings, Arc::default());
+    let source = Jetstream::new(settings);
     let pipeline = Pipeline::new(source, Ingest::new());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let summary = runtime

@@ -77,34 +77,31 @@ async fn one_ingestor_may_have_several_routes() {
 }
 
 #[test]
-fn the_filter_keeps_what_has_a_route() {
+fn collections_and_kinds_are_those_of_the_routes() {
     let ingestor = || |_event: OwnedEvent| async { Ok(()) };
-    let described = |ingest: &Ingest| {
+    let of = |ingest: &Ingest| {
         let collections = ingest.collections().iter().map(ToString::to_string);
-        (
-            ingest.filter().description().to_owned(),
-            collections.collect::<Vec<_>>(),
-        )
+        (ingest.kinds(), collections.collect::<Vec<_>>())
     };
     let ingest = Ingest::new()
         .on("app.bsky.feed.post", ingestor())
         .on("app.bsky.graph.*", ingestor());
-    let collections = ["app.bsky.feed.post", "app.bsky.graph.*"].map(str::to_owned);
-    assert_eq!(
-        described(&ingest),
-        (
-            "commit events, collections app.bsky.feed.post, app.bsky.graph.*".to_owned(),
-            collections.to_vec()
-        )
-    );
+    let collections = vec![
+        "app.bsky.feed.post".to_owned(),
+        "app.bsky.graph.*".to_owned(),
+    ];
+    assert_eq!(of(&ingest), (vec![Kind::Commit], collections.clone()));
     let with_account = ingest.on_account(ingestor());
-    let (described_filter, asked) = described(&with_account);
-    assert!(described_filter.starts_with("account, commit events"));
-    assert_eq!(asked.len(), 2);
+    let (mut kinds, asked) = of(&with_account);
+    kinds.sort_by_key(|kind| kind.as_str());
+    assert_eq!(
+        (kinds, asked),
+        (vec![Kind::Account, Kind::Commit], collections)
+    );
     let all = with_account.otherwise(ingestor());
-    assert_eq!(described(&all), ("all kinds of events".to_owned(), vec![]));
+    assert_eq!(of(&all), (vec![], vec![]));
     let accounts = Ingest::new().on_account(ingestor());
-    assert_eq!(described(&accounts), ("account events".to_owned(), vec![]));
+    assert_eq!(of(&accounts), (vec![Kind::Account], vec![]));
 }
 
 #[tokio::test]

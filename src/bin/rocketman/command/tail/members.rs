@@ -8,7 +8,7 @@ use rocketman::{
     cursor::{CursorError, CursorStore, FileCursor, NoCursor, Saved},
     event::{Batch, FileMark, Place, Point, Position, Recollection, Trail},
     sink::{ExecSink, FileSink, Ledger, Sink, SinkError, StdoutSink},
-    source::{Flow, Jetstream, Outlook, Source, SourceError},
+    source::{Flow, Jetstream, Outlook, RunContext, Source, SourceError},
 };
 use tokio::sync::watch;
 
@@ -149,6 +149,14 @@ pub(crate) enum AnySource {
 }
 
 impl Source for AnySource {
+    fn attach(&mut self, run: &RunContext) {
+        match self {
+            Self::Jetstream(source) => source.attach(run),
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.attach(run),
+        }
+    }
+
     fn resume(
         &mut self,
         place: &Place,
@@ -207,14 +215,6 @@ impl Source for AnySource {
             Self::Jetstream(source) => source.idle().await,
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.idle().await,
-        }
-    }
-
-    fn hear(&mut self, accepted: watch::Receiver<Option<Point>>) {
-        match self {
-            Self::Jetstream(source) => source.hear(accepted),
-            #[cfg(feature = "nats")]
-            Self::Nats(source) => source.hear(accepted),
         }
     }
 

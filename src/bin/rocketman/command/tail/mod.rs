@@ -84,7 +84,7 @@ pub(crate) async fn run(
         _ => None,
     };
     // The demo is held to the end: dropped, it serves no more.
-    let (source, _demo) = open_source(source, &stats)?;
+    let (source, _demo) = open_source(source)?;
     let stop = CancellationToken::new();
     let pipeline = Pipeline::new(source, sink)
         .filter(filter)
@@ -133,14 +133,11 @@ pub(crate) async fn run(
 }
 
 /// Opens what is read, and the server of a demo with it.
-fn open_source(
-    settings: SourceSettings,
-    stats: &Arc<Stats>,
-) -> Result<(AnySource, Option<DemoServer>), Failure> {
+fn open_source(settings: SourceSettings) -> Result<(AnySource, Option<DemoServer>), Failure> {
     let (settings, demo) = match settings {
         #[cfg(feature = "nats")]
         SourceSettings::Nats(settings) => {
-            let source = NatsSource::new(*settings, Arc::clone(stats));
+            let source = NatsSource::new(*settings);
             return Ok((AnySource::Nats(Box::new(source)), None));
         }
         SourceSettings::Jetstream(settings) => (settings, None),
@@ -151,7 +148,7 @@ fn open_source(
             (settings, Some(server))
         }
     };
-    let source = Jetstream::new(settings, Arc::clone(stats));
+    let source = Jetstream::new(settings);
     Ok((AnySource::Jetstream(Box::new(source)), demo))
 }
 
