@@ -66,24 +66,34 @@ pub(crate) fn commit(line: &[u8]) -> Option<Envelope> {
     })
 }
 
-/// The number and the time of an event of which only the beginning is there, in the expected order.
+/// The number and the time of an event of which only the beginning is there, in the expected order. It has nothing of [`Scan`], which
+/// is inlined as long as one place uses it.
 pub(crate) fn beginning(bytes: &[u8]) -> Option<Point> {
-    let mut scan = Scan {
-        rest: bytes,
-        len: bytes.len(),
-    };
-    let (_, time_us) = scan.head()?;
-    let seq = match scan.skip(b",\"cursor\":") {
-        Some(()) => Some(scan.number()?),
-        None => None,
+    let did = bytes.strip_prefix(b"{\"did\":\"")?;
+    let end = memchr::memchr(b'"', did)?;
+    let rest = did.get(end..)?.strip_prefix(b"\",\"time_us\":")?;
+    let (time_us, rest) = first_number(rest)?;
+    let (seq, rest) = match rest.strip_prefix(b",\"cursor\":") {
+        Some(rest) => first_number(rest).map(|(seq, rest)| (Some(seq), rest))?,
+        None => (None, rest),
     };
     // A number is whole when something follows it.
-    scan.skip(b",\"kind\":")?;
-    Some(Point {
+    rest.starts_with(b",\"kind\":").then_some(Point {
         seq,
         time_us,
         identity: None,
     })
+}
+
+/// The number that bytes begin with, if servers count that far, and what follows it.
+fn first_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let digits = bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let (number, rest) = bytes.split_at_checked(digits)?;
+    let number: i64 = str::from_utf8(number).ok()?.parse().ok()?;
+    Some((number.unsigned_abs(), rest))
 }
 
 struct Scan<'a> {

@@ -16,7 +16,7 @@ use super::{
     stranger::Stranger,
 };
 use crate::{
-    event::{BadEvent, Batch, LineRules, Origin, Point, micros, show_time},
+    event::{BadEvent, Batch, Envelope, LineRules, Origin, Point, micros, show_time},
     log::STATE,
     source::BadEventFile,
     stats::{EventClass, Stats},
@@ -100,6 +100,13 @@ pub(super) struct Counts {
     events: [u32; EventClass::COUNT],
 }
 
+impl Counts {
+    fn add(&mut self, envelope: &Envelope) {
+        let class = EventClass::of(envelope.kind, envelope.operation);
+        self.events[class.index()] += 1;
+    }
+}
+
 impl Reader {
     /// Reads what stands behind `start` and keeps it if it is new. What is returned ends the connection.
     pub(super) fn admit(
@@ -117,12 +124,31 @@ impl Reader {
                 return None;
             }
         };
+        let admission = self.resume.admit(&envelope.point);
+        if admission == Admission::New && self.stepping.is_none() {
+            counts.add(&envelope);
+            batch.keep(start, envelope);
+            return None;
+        }
+        self.admit_at_seam(batch, start, envelope, admission, counts)
+    }
+
+    /// The same for an event about which there is something to say.
+    #[cold]
+    fn admit_at_seam(
+        &mut self,
+        batch: &mut Batch,
+        start: usize,
+        envelope: Envelope,
+        admission: Admission,
+        counts: &mut Counts,
+    ) -> Option<Halt> {
         let time_us = envelope.point.time_us;
         let question = |doubt| Question {
             doubt,
             first: envelope.point,
         };
-        let outcome = match self.resume.admit(&envelope.point) {
+        let outcome = match admission {
             Admission::Doubtful(doubt) if self.on_gap == OnGap::Fail && !self.may_pause => {
                 self.resume.take_back();
                 Some(Halt::Doubtful(question(doubt)))
@@ -135,10 +161,10 @@ impl Reader {
                     to_us: time_us,
                 })
             }
-            admission @ (Admission::New
+            Admission::New
             | Admission::MayBeRepeat
             | Admission::NewBehindGap(_)
-            | Admission::Doubtful(_)) => {
+            | Admission::Doubtful(_) => {
                 let doubt = match admission {
                     Admission::Doubtful(doubt) => Some(doubt),
                     Admission::NewBehindGap(from_us) if self.may_pause => {
@@ -157,8 +183,7 @@ impl Reader {
                     batch.cut(start);
                     return Some(halt);
                 }
-                let class = EventClass::of(envelope.kind, envelope.operation);
-                counts.events[class.index()] += 1;
+                counts.add(&envelope);
                 batch.keep(start, envelope);
                 if admission == Admission::MayBeRepeat {
                     batch.doubt();
