@@ -47,17 +47,6 @@ struct Follow {
     subject: String,
 }
 
-#[derive(Debug, Deserialize)]
-struct Account {
-    account: Status,
-}
-
-#[derive(Debug, Deserialize)]
-struct Status {
-    active: bool,
-    status: Option<String>,
-}
-
 /// How popular accounts are. A program that keeps such numbers would store who liked what, so that a like that comes again after a
 /// crash counts once.
 #[derive(Debug, Default)]
@@ -80,7 +69,9 @@ struct Accounts(Arc<Popularity>);
 
 impl Ingestor for Accounts {
     async fn ingest(&self, event: Event<'_>) -> Result<(), IngestError> {
-        let Account { account } = event.parse()?;
+        let Some(account) = event.account()? else {
+            return Ok(());
+        };
         if !account.active && account.status.as_deref() == Some("deleted") {
             self.0.forget(event.did());
             println!("{} is gone", event.did());

@@ -33,6 +33,9 @@ pub enum RecordError {
     /// The record is of another shape.
     #[error("the record is not of the expected shape")]
     Shape(#[source] serde_json::Error),
+    /// What an account or identity event carries is of another shape.
+    #[error("the event's payload is not of the expected shape")]
+    Payload(#[source] serde_json::Error),
     /// The commit should have a record, and has none.
     #[error("the commit has no record")]
     Missing,

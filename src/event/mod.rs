@@ -15,12 +15,16 @@ mod name;
 mod owned;
 mod partition;
 mod path;
+mod payload;
 mod position;
 pub(crate) mod scan;
 mod start;
 mod trail;
 
-use std::fmt;
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use serde::de::DeserializeOwned;
 
@@ -35,6 +39,7 @@ pub use self::{
     message::message_point,
     name::{CollectionPattern, Did, NameError},
     owned::OwnedEvent,
+    payload::{AccountPayload, IdentityPayload},
     position::{FileMark, Origin, Place, Point, Position},
     start::{Start, StartError, micros, micros_since_1970, now_us, parse_time, show_time},
     trail::{MAX_SERVERS, Recollection, Trail},
@@ -237,6 +242,12 @@ impl<'a> Event<'a> {
         self.line
     }
 
+    /// The same as text: every line was checked to be UTF-8 when it was read. Checked once more here.
+    #[inline]
+    pub fn line_str(&self) -> &'a str {
+        simdutf8::basic::from_utf8(self.line).unwrap_or_default()
+    }
+
     /// The kind of the event.
     pub fn kind(&self) -> Kind {
         self.envelope.kind
@@ -277,6 +288,11 @@ impl<'a> Event<'a> {
     /// Neither unique nor strictly increasing: use [`Event::point`] to resume, not this.
     pub fn time_us(&self) -> u64 {
         self.envelope.point.time_us
+    }
+
+    /// The server's own time of the event. See [`Event::time_us`].
+    pub fn time(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_micros(self.time_us())
     }
 
     /// The event's number on servers that count, in their own numbering.
@@ -358,6 +374,13 @@ impl<'a> Event<'a> {
 
     fn text(&self, span: Span) -> &'a str {
         str::from_utf8(span.of(self.line, self.side)).unwrap_or_default()
+    }
+}
+
+/// The line.
+impl fmt::Display for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.line_str())
     }
 }
 

@@ -1,10 +1,12 @@
 //! An event that outlives its batch.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, str::FromStr, sync::Arc, time::SystemTime};
 
 use serde::de::DeserializeOwned;
 
-use super::{Change, Envelope, Event, Kind, Operation, Point, RecordError};
+use super::{
+    BadEvent, Batch, Change, Envelope, Event, Kind, LineRules, Operation, Point, RecordError,
+};
 
 /// One event with a copy of its line, to be kept, sent to another task, or worked on while the stream goes on.
 ///
@@ -33,6 +35,22 @@ impl OwnedEvent {
         }
     }
 
+    /// Reads an event from its line of JSON, as a source does: for tests of what is done with events, and for lines that were kept.
+    ///
+    /// ```
+    /// use rocketman::event::{Kind, OwnedEvent};
+    ///
+    /// let event = OwnedEvent::from_line(r#"{"did":"did:plc:a","time_us":1,"kind":"account","account":{"active":false}}"#)?;
+    /// assert_eq!((event.kind(), event.did()), (Kind::Account, "did:plc:a"));
+    /// # Ok::<(), rocketman::event::BadEvent>(())
+    /// ```
+    pub fn from_line(line: impl AsRef<[u8]>) -> Result<Self, BadEvent> {
+        let mut batch = Batch::new();
+        batch.push(line.as_ref(), LineRules::default())?;
+        let event = batch.events().next().ok_or(BadEvent::Envelope)?;
+        Ok(event.into_owned())
+    }
+
     /// The event as one borrows it from a batch.
     pub fn event(&self) -> Event<'_> {
         let (line, side) = self.text.split_at(self.line_len);
@@ -46,6 +64,12 @@ impl OwnedEvent {
     /// See [`Event::line`].
     pub fn line(&self) -> &[u8] {
         self.event().line()
+    }
+
+    /// See [`Event::line_str`].
+    #[inline]
+    pub fn line_str(&self) -> &str {
+        self.event().line_str()
     }
 
     /// See [`Event::kind`].
@@ -88,6 +112,11 @@ impl OwnedEvent {
         self.envelope.point.time_us
     }
 
+    /// See [`Event::time`].
+    pub fn time(&self) -> SystemTime {
+        self.event().time()
+    }
+
     /// See [`Event::seq`].
     pub fn seq(&self) -> Option<u64> {
         self.envelope.point.seq
@@ -119,9 +148,25 @@ impl OwnedEvent {
     }
 }
 
+/// See [`OwnedEvent::from_line`].
+impl FromStr for OwnedEvent {
+    type Err = BadEvent;
+
+    fn from_str(line: &str) -> Result<Self, BadEvent> {
+        Self::from_line(line)
+    }
+}
+
+/// The line.
+impl fmt::Display for OwnedEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.event(), f)
+    }
+}
+
 impl fmt::Debug for OwnedEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.event().fmt(f)
+        fmt::Debug::fmt(&self.event(), f)
     }
 }
 
@@ -164,5 +209,32 @@ mod tests {
         );
         assert_eq!(owned[2].did(), "did:plc:c");
         assert_eq!(format!("{:?}", owned[0]), format!("{:?}", owned[0].event()));
+    }
+
+    #[test]
+    fn an_event_is_made_of_a_line_and_shown_as_that_line() {
+        let line = r#"{"did":"did:plc:a","time_us":1500000,"kind":"identity","identity":{"handle":"é.example"}}"#;
+        let event: OwnedEvent = line.parse().unwrap();
+        assert_eq!((event.line_str(), event.did()), (line, "did:plc:a"));
+        assert_eq!(
+            (event.to_string(), event.event().to_string()),
+            (line.into(), line.into())
+        );
+        let since_1970 = event.time().duration_since(SystemTime::UNIX_EPOCH);
+        assert_eq!(since_1970.unwrap().as_millis(), 1500);
+        // The line end of a recording is no part of it.
+        assert_eq!(
+            OwnedEvent::from_line(format!("{line}\n"))
+                .unwrap()
+                .line_str(),
+            line
+        );
+        let bad = [
+            (&b"{}"[..], BadEvent::Envelope),
+            (b"{\"did\":\"\xff\"}", BadEvent::NotUtf8),
+        ];
+        for (bytes, why) in bad {
+            assert_eq!(OwnedEvent::from_line(bytes).unwrap_err(), why);
+        }
     }
 }
