@@ -4,7 +4,10 @@ use std::{error::Error, fmt, marker::PhantomData, sync::Arc};
 
 use serde::de::DeserializeOwned;
 
-use crate::event::{Change, Event, OwnedEvent, RecordError};
+use crate::{
+    error::BoxError,
+    event::{Change, Event, OwnedEvent, RecordError},
+};
 
 /// Does something with an event. Given to [`Ingest`](super::Ingest) for the collections or kinds it is about.
 ///
@@ -116,16 +119,35 @@ where
     }
 }
 
-/// Why an event could not be ingested. Any error becomes one by `?`.
+/// Why an event could not be ingested.
+///
+/// `?` makes one of whatever becomes a [`BoxError`]: an error of any type, a `Box<dyn Error + Send + Sync>`, a text, and also
+/// `anyhow::Error` and `eyre::Report`. It is one that may pass. A [`RecordError`] means that the author of the record was wrong; it is
+/// only recognised as it is, and not within another error.
+///
+/// ```
+/// use rocketman::{BoxError, event::OwnedEvent, sink::ingest::Ingest};
+///
+/// async fn store(event: &OwnedEvent) -> Result<(), BoxError> {
+///     println!("{event}");
+///     Ok(())
+/// }
+///
+/// let ingest = Ingest::new().on("app.bsky.feed.post", |event: OwnedEvent| async move {
+///     store(&event).await?;
+///     Ok(())
+/// });
+/// # drop(ingest);
+/// ```
 #[derive(Debug)]
 pub struct IngestError {
-    cause: Box<dyn Error + Send + Sync>,
+    cause: BoxError,
     is_lasting: bool,
 }
 
 impl IngestError {
     /// An error that may pass: it is tried again as often as the route says.
-    pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub fn new(cause: impl Into<BoxError>) -> Self {
         Self {
             cause: cause.into(),
             is_lasting: false,
@@ -133,16 +155,21 @@ impl IngestError {
     }
 
     /// An error that the next try would meet again: what the route says of failures is done at once.
-    pub fn lasting(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub fn lasting(cause: impl Into<BoxError>) -> Self {
         Self {
             cause: cause.into(),
             is_lasting: true,
         }
     }
 
-    /// Whether another try makes no sense.
-    pub(super) fn is_lasting(&self) -> bool {
+    /// Whether another try makes no sense; one that may pass is tried again.
+    pub fn is_lasting(&self) -> bool {
         self.is_lasting || self.is_unfit()
+    }
+
+    /// What went wrong; `downcast_ref` finds its own type again.
+    pub fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.cause
     }
 
     /// Whether it is the author of the record who was wrong.
@@ -150,7 +177,8 @@ impl IngestError {
         self.cause.is::<RecordError>()
     }
 
-    pub(super) fn into_cause(self) -> Box<dyn Error + Send + Sync> {
+    /// What went wrong, to be kept.
+    pub fn into_cause(self) -> BoxError {
         self.cause
     }
 
@@ -166,7 +194,8 @@ impl fmt::Display for IngestError {
     }
 }
 
-impl<E: Error + Send + Sync + 'static> From<E> for IngestError {
+// No `Error` itself, or this would be in the way of `From<Self>`.
+impl<E: Into<BoxError>> From<E> for IngestError {
     fn from(error: E) -> Self {
         Self::new(error)
     }

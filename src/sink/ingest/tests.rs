@@ -2,6 +2,7 @@
 
 mod batches;
 mod concurrent;
+mod errors;
 mod failing;
 mod routing;
 mod told;
