@@ -29,20 +29,8 @@ use rocketman::{
     },
 };
 use rusqlite::{Connection, Statement, params};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
-
-#[derive(Deserialize)]
-struct Account {
-    account: Status,
-}
-
-#[derive(Deserialize)]
-struct Status {
-    active: bool,
-    status: Option<String>,
-}
 
 /// The mirror.
 struct Mirror(Mutex<Connection>);
@@ -104,7 +92,10 @@ fn store(upsert: &mut Statement<'_>, event: &Event<'_>) -> Result<(), IngestErro
 
 /// Whoever stores records has to honour that their account is gone.
 fn forget(remove: &mut Statement<'_>, event: &Event<'_>) -> Result<(), IngestError> {
-    let Account { account } = event.parse()?;
+    // One of another shape says nothing of the account, and must not keep the whole batch out.
+    let Ok(Some(account)) = event.account() else {
+        return Ok(());
+    };
     if !account.active && matches!(account.status.as_deref(), Some("deleted" | "takendown")) {
         remove.execute([event.did()])?;
     }
@@ -116,7 +107,9 @@ pub async fn run(server: Option<String>, folder: &Path) -> Result<(), Box<dyn Er
     let collections = ["app.bsky.feed.post", "app.bsky.actor.profile"];
     let collections = collections.map(CollectionPattern::parse);
     let collections = collections.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let filter = Filter::new(&collections, &[], &[Kind::Commit, Kind::Account], &[]);
+    let filter = Filter::new()
+        .collections(collections.clone())
+        .kinds([Kind::Commit, Kind::Account]);
     let mut source = JetstreamSettings {
         collections,
         ..JetstreamSettings::default()

@@ -31,8 +31,8 @@
 //!
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let likes = vec![CollectionPattern::parse("app.bsky.feed.like")?];
-//!     let filter = Filter::new(&likes, &[], &[rocketman::event::Kind::Commit], &[]);
+//!     let likes: Vec<CollectionPattern> = vec!["app.bsky.feed.like".parse()?];
+//!     let filter = Filter::new().collections(likes.clone()).kinds([rocketman::event::Kind::Commit]);
 //!     let source = JetstreamSettings { collections: likes, ..JetstreamSettings::default() };
 //!     let source = Jetstream::new(source);
 //!     let pipeline = Pipeline::new(source, Likes(0)).filter(filter).cursor(FileCursor::open("likes.cursor")?);

@@ -2,7 +2,7 @@
 //!
 //! The rules are those of the servers (protocol reference, section 1.1), checked here so that a typo is met before the network is.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Serialize, Serializer};
 
@@ -62,6 +62,15 @@ impl CollectionPattern {
     }
 }
 
+/// See [`CollectionPattern::parse`].
+impl FromStr for CollectionPattern {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Self::parse(text)
+    }
+}
+
 impl Serialize for CollectionPattern {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
@@ -96,6 +105,15 @@ impl Did {
     /// Its bytes, shared.
     pub(crate) fn to_bytes(&self) -> Arc<[u8]> {
         Arc::clone(&self.0).into()
+    }
+}
+
+/// See [`Did::parse`].
+impl FromStr for Did {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Self::parse(text)
     }
 }
 
@@ -206,6 +224,19 @@ mod tests {
             assert!(CollectionPattern::parse(bad).is_err(), "{bad:?} passed");
         }
         assert!(CollectionPattern::parse(&format!("app.{}.post", "a".repeat(64))).is_err());
+    }
+
+    #[test]
+    fn names_are_parsed_as_any_other_text() {
+        let pattern: Result<CollectionPattern, _> = "app.bsky.feed.*".parse();
+        assert_eq!(pattern, CollectionPattern::parse("app.bsky.feed.*"));
+        let did: Result<Did, _> = "did:web:example.com".parse();
+        assert_eq!(did, Did::parse("did:web:example.com"));
+        assert_eq!(
+            "posts".parse::<CollectionPattern>(),
+            CollectionPattern::parse("posts")
+        );
+        assert!("alice.example".parse::<Did>().is_err());
     }
 
     #[test]

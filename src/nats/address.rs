@@ -1,6 +1,6 @@
 //! The address of a stream or of a key, as a user may write it.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use url::{Url, form_urlencoded};
 
@@ -187,12 +187,30 @@ impl KeyAddress {
     }
 }
 
+/// See [`StreamAddress::parse`].
+impl FromStr for StreamAddress {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        Self::parse(text)
+    }
+}
+
 impl fmt::Display for StreamAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.servers {
             Servers::Named(_) => write!(f, "{}/{}", self.servers, self.stream),
             Servers::Selected => write!(f, "nats:{}", self.stream),
         }
+    }
+}
+
+/// See [`KeyAddress::parse`].
+impl FromStr for KeyAddress {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        Self::parse(text)
     }
 }
 

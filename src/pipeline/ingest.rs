@@ -17,7 +17,10 @@ impl Pipeline<Jetstream, Ingest> {
     /// Without an endpoint.
     pub fn ingest(settings: JetstreamSettings, ingest: Ingest) -> Self {
         let collections = ingest.collections();
-        let mut filter = Filter::new(collections, &settings.dids, &ingest.kinds(), &[]);
+        let mut filter = Filter::new()
+            .collections(collections.iter().cloned())
+            .dids(settings.dids.iter().cloned())
+            .kinds(ingest.kinds());
         if settings.max_message_bytes > 0 {
             filter = filter.max_bytes(settings.max_message_bytes);
         }

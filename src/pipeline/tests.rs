@@ -73,7 +73,7 @@ impl Setup {
 
 /// Leaves out every tenth event.
 fn identities_only() -> Filter {
-    Filter::new(&[], &[], &[Kind::Identity], &[])
+    Filter::new().kinds([Kind::Identity])
 }
 
 #[tokio::test(start_paused = true)]

@@ -229,7 +229,7 @@ mod tests {
                 .map(|text| CollectionPattern::parse_as_server(text).unwrap())
                 .collect();
             let dids: Vec<_> = dids.iter().map(|text| Did::parse(text).unwrap()).collect();
-            let filter = Filter::new(&collections, &dids, &[], &[]);
+            let filter = Filter::new().collections(collections).dids(dids);
             (0..3)
                 .filter(|idx| block.is_wanted(*idx, &filter))
                 .collect()

@@ -60,7 +60,7 @@ impl Options {
         let texts = collections.iter().map(CollectionPattern::as_str);
         let texts = texts.chain(dids.iter().map(Did::as_str));
         let names_bytes: usize = texts.map(|text| text.len() + NAME_BYTES).sum();
-        let filter = Filter::new(&collections, &dids, &[], &[]);
+        let filter = Filter::new().collections(collections).dids(dids);
         Ok(Self {
             held_bytes: names_bytes + filter.description().len(),
             filter,

@@ -6,7 +6,7 @@ fn stream(text: &str) -> Result<String, AddressError> {
         stream,
         subjects,
         context,
-    } = StreamAddress::parse(text)?;
+    } = text.parse()?;
     Ok(format!("{servers} {stream} {subjects:?} {context:?}"))
 }
 
@@ -90,7 +90,9 @@ fn a_secret_is_refused_and_never_shown() {
 
 #[test]
 fn a_key_is_a_bucket_and_a_name_in_it() {
-    let address = KeyAddress::parse("nats://h/cursors/feed.1_of_4").unwrap();
+    let address = "nats://h/cursors/feed.1_of_4"
+        .parse::<KeyAddress>()
+        .unwrap();
     assert_eq!(
         (&*address.bucket, &*address.key),
         ("cursors", "feed.1_of_4")

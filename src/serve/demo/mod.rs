@@ -5,7 +5,7 @@
 mod event;
 mod text;
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use url::form_urlencoded;
 
@@ -135,6 +135,15 @@ fn first_us(start_us: u64) -> u64 {
     EPOCH_US.min(start_us.saturating_sub(LEAST_US))
 }
 
+/// See [`Demo::parse`].
+impl FromStr for Demo {
+    type Err = DemoError;
+
+    fn from_str(text: &str) -> Result<Self, DemoError> {
+        Self::parse(text)
+    }
+}
+
 impl fmt::Display for Demo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.rate {
@@ -213,6 +222,7 @@ mod tests {
             ("demo:?seed=1&rate=max", "demo:?rate=max&seed=1"),
         ] {
             assert_eq!(Demo::parse(text).unwrap().to_string(), shown);
+            assert_eq!(text.parse(), Demo::parse(text));
         }
     }
 

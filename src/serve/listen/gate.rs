@@ -7,6 +7,7 @@
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    str::FromStr,
 };
 
 use crate::{address::without_secrets, wire::http::Headers};
@@ -67,6 +68,15 @@ impl HostPattern {
     }
 }
 
+/// See [`HostPattern::parse`].
+impl FromStr for HostPattern {
+    type Err = GateError;
+
+    fn from_str(text: &str) -> Result<Self, GateError> {
+        Self::parse(text)
+    }
+}
+
 /// Origins whose pages a listener answers, beside those of this machine and its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OriginPattern(AllowedOrigin);
@@ -95,6 +105,15 @@ impl OriginPattern {
             AllowedOrigin::Any => true,
             AllowedOrigin::Exactly(allowed) => Some(allowed) == origin,
         }
+    }
+}
+
+/// See [`OriginPattern::parse`].
+impl FromStr for OriginPattern {
+    type Err = GateError;
+
+    fn from_str(text: &str) -> Result<Self, GateError> {
+        Self::parse(text)
     }
 }
 

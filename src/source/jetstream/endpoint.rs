@@ -1,6 +1,6 @@
 //! The address of a server, as a user may write it.
 
-use std::{fmt, net::IpAddr};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 use url::{Host, Url};
 
@@ -160,6 +160,15 @@ impl Endpoint {
     }
 }
 
+/// See [`Endpoint::parse`].
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        Self::parse(text)
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.secure { "wss" } else { "ws" };
@@ -201,7 +210,8 @@ mod tests {
     use super::*;
 
     fn parsed(text: &str) -> Result<String, EndpointError> {
-        Endpoint::parse(text).map(|endpoint| endpoint.to_string())
+        text.parse::<Endpoint>()
+            .map(|endpoint| endpoint.to_string())
     }
 
     #[test]

@@ -63,7 +63,9 @@ fn query(bytes: &[u8], legacy: bool) {
     if collections.len() > 100 || dids.len() > 10_000 {
         return;
     }
-    let filter = rocketman::filter::Filter::new(&collections, &dids, &[], &[]);
+    let filter = rocketman::filter::Filter::new()
+        .collections(collections.clone())
+        .dids(dids.clone());
     let (query, hello, same) = fuzzing::request(collections, dids, 77, true, Some(5));
     let asked = served::query(&query, false).expect("our own request is a good one");
     assert_eq!((asked.seq, asked.is_compressed), (Some(5), true));

@@ -13,7 +13,11 @@ struct Asked {
 
 impl Asked {
     fn filter(&self) -> Filter {
-        Filter::new(&self.collections, &self.dids, &self.kinds, &self.operations)
+        Filter::new()
+            .collections(self.collections.iter().cloned())
+            .dids(self.dids.iter().cloned())
+            .kinds(self.kinds.iter().copied())
+            .operations(self.operations.iter().copied())
     }
 
     /// Whether a server sends the event (protocol reference, section 1.2).

@@ -101,7 +101,11 @@ impl Wanted {
 
     /// The filter that keeps it. Where the source is asked for the shard alone, there is nothing left to do but to name it.
     pub(super) fn filter(&self, is_shared_out: bool) -> Filter {
-        let mut filter = Filter::new(&self.collections, &self.dids, &self.kinds, &self.operations);
+        let mut filter = Filter::new()
+            .collections(self.collections.iter().cloned())
+            .dids(self.dids.iter().cloned())
+            .kinds(self.kinds.iter().copied())
+            .operations(self.operations.iter().copied());
         if let Some(max_bytes) = self.max_bytes {
             filter = filter.max_bytes(max_bytes);
         }

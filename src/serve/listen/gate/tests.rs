@@ -6,10 +6,12 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const ANYWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 fn gate(listener: IpAddr, hosts: &[&str], origins: &[&str]) -> Gate {
-    let hosts = hosts.iter().map(|text| HostPattern::parse(text).unwrap());
+    let hosts = hosts
+        .iter()
+        .map(|text| text.parse::<HostPattern>().unwrap());
     let origins = origins
         .iter()
-        .map(|text| OriginPattern::parse(text).unwrap());
+        .map(|text| text.parse::<OriginPattern>().unwrap());
     Gate::new(listener, hosts.collect(), origins.collect())
 }
 
