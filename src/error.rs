@@ -1,7 +1,7 @@
 //! The kinds of failure that callers can act on, and the shape of the errors of a pipeline's members. Nothing here names a member of
 //! the library.
 
-use std::fmt;
+use std::{fmt, io};
 
 /// The kinds of failure that callers can act on: one for each exit code of the program, and no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,6 +20,21 @@ pub enum ErrorKind {
     Stalled,
     /// Another process owns the cursor, or writes to the output file.
     CursorTaken,
+}
+
+impl ErrorKind {
+    /// What a refusal of a file means that was only just to be opened: with another name, or once the folder is made, it is none.
+    pub(crate) fn of_refusal(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::InvalidFilename => Self::Usage,
+            _ => Self::Failed,
+        }
+    }
 }
 
 /// Any error of a member.

@@ -16,7 +16,10 @@ use tokio::task::JoinHandle;
 
 use self::hold::Hold;
 use super::{CursorError, CursorStore, Saved, contents};
-use crate::paths::{lead, regular};
+use crate::{
+    error::ErrorKind,
+    paths::{lead, regular},
+};
 
 /// Far above any cursor (some 400 bytes, and 200 more per unfinished file, of which there are 20,000 at most); a larger file is
 /// something else.
@@ -37,7 +40,7 @@ impl FileCursor {
     /// Takes the lock. The cursor file itself need not exist yet; its folder has to, and must be writable.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CursorError> {
         let asked = path.as_ref();
-        let path = lead(asked).map_err(failed("open", asked))?;
+        let path = lead(asked).map_err(refused("open", asked))?;
         let hold = Hold::take(&path, asked)?;
         Ok(Self {
             path,
@@ -107,6 +110,23 @@ impl CursorStore for FileCursor {
             let lost = io::Error::other(lost);
             Err(failed("save", &self.path)(lost))
         })
+    }
+}
+
+/// A refusal before anything is read, with what was tried: most often the file was named wrongly.
+fn refused(action: &'static str, path: &Path) -> impl Fn(io::Error) -> CursorError + use<> {
+    let path = path.to_owned();
+    move |source| {
+        let kind = match ErrorKind::of_refusal(&source) {
+            _ if regular::is_refusal(&source) => ErrorKind::Usage,
+            kind => kind,
+        };
+        let error = CursorFileError::Io {
+            action,
+            path: path.clone(),
+            source,
+        };
+        CursorError::new(kind, error)
     }
 }
 

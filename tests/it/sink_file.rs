@@ -241,9 +241,10 @@ fn a_path_that_cannot_be_a_file_is_refused_before_anything_is_read() {
             .arg(path)
             .inside(folder.path())
             .run();
-        assert_eq!(output.code, Some(1), "{output:#?}");
+        assert_eq!(output.code, Some(2), "{output:#?}");
         let first = output.stderr.lines().next();
         assert_eq!(first, Some(format!("rocketman: error: {said}").as_str()));
+        assert!(output.stderr.contains("\nhint: "), "{output:#?}");
         assert!(!output.stderr.contains("cursor"), "{output:#?}");
     }
 }

@@ -14,7 +14,7 @@ use std::{
 
 use tracing::warn;
 
-use super::failed;
+use super::{failed, refused};
 use crate::{
     cursor::{CursorError, CursorFileError},
     log::STATE,
@@ -41,10 +41,10 @@ impl Hold {
     /// Takes a cursor file, which need not exist yet. `asked` is what the user calls it.
     pub(super) fn take(path: &Path, asked: &Path) -> Result<Self, CursorError> {
         let fresh = beside(path, "new");
-        leftover(&fresh).map_err(failed("write", asked))?;
+        leftover(&fresh).map_err(refused("write", asked))?;
         // Before a lock is made beside what is no cursor file.
-        open_existing(path).map_err(failed("open", asked))?;
-        let lock = open_lock(path).map_err(failed("lock", asked))?;
+        open_existing(path).map_err(refused("open", asked))?;
+        let lock = open_lock(path).map_err(refused("lock", asked))?;
         own(&lock, asked)?;
         Ok(Self {
             path: path.to_owned(),

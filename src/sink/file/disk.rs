@@ -17,7 +17,7 @@ use std::{
 use tracing::{info, warn};
 
 use super::FileError;
-use crate::{log::STATE, sink::SinkError};
+use crate::{error::ErrorKind, log::STATE, sink::SinkError};
 
 /// Waits for room begin with this and double up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -167,6 +167,23 @@ pub(super) fn inode(path: &Path) -> Result<Option<u64>, SinkError> {
         Ok(metadata) => Ok(Some(metadata.ino())),
         Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(refused) => Err(failed("look at", path)(refused)),
+    }
+}
+
+/// A refusal of a file that is to be written to, before anything is read: most often it was named wrongly.
+pub(super) fn refused(
+    action: &'static str,
+    path: &Path,
+) -> impl FnOnce(io::Error) -> SinkError + use<> {
+    let path = path.to_owned();
+    move |source| {
+        let kind = ErrorKind::of_refusal(&source);
+        let error = FileError::Io {
+            action,
+            path,
+            source,
+        };
+        SinkError::new(kind, error)
     }
 }
 

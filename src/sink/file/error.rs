@@ -52,7 +52,7 @@ pub enum FileError {
 impl From<FileError> for SinkError {
     fn from(error: FileError) -> Self {
         let kind = match error {
-            FileError::Reserved(_) => ErrorKind::Usage,
+            FileError::Reserved(_) | FileError::NotAFile(_) => ErrorKind::Usage,
             FileError::InUse(_) => ErrorKind::CursorTaken,
             _ => ErrorKind::Failed,
         };

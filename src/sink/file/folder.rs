@@ -7,16 +7,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tracing::info;
-
 use super::{
+    amends::{Amend, Amends},
     disk::{self, Disk, failed},
     part::{appending, give_name, name_of},
     pattern::Pattern,
 };
 use crate::{
     compressed::{Form, Frames},
-    log::STATE,
     sink::{Keeping, SinkError},
 };
 
@@ -30,6 +28,7 @@ pub(super) struct Folders {
     swept: HashSet<PathBuf>,
     /// Those in which names have changed since the last [`Folders::sync`].
     changed: BTreeSet<PathBuf>,
+    amends: Amends,
 }
 
 impl Folders {
@@ -45,7 +44,7 @@ impl Folders {
         let folder = disk::folder_of(name);
         if !self.swept.contains(folder) {
             self.make(folder, disk)?;
-            if sweep(folder, pattern, keeping, is_ours)? {
+            if sweep(folder, pattern, keeping, is_ours, &mut self.amends)? {
                 self.changed.insert(folder.to_owned());
             }
             if self.swept.len() >= REMEMBERED {
@@ -84,6 +83,7 @@ impl Folders {
         let changed: Vec<_> = self.changed.iter().collect();
         disk::for_each(&changed, |folder| disk::sync_folder(folder))?;
         self.changed.clear();
+        self.amends.tell_rest();
         Ok(())
     }
 }
@@ -94,6 +94,7 @@ fn sweep(
     pattern: &Pattern,
     keeping: Keeping,
     is_ours: impl Fn(&Path) -> bool,
+    amends: &mut Amends,
 ) -> Result<bool, SinkError> {
     let mut has_changed = false;
     let mut unfinished = BTreeMap::new();
@@ -112,9 +113,9 @@ fn sweep(
             continue;
         }
         if keeping == Keeping::GoesOn {
-            undo(&path, &name, &file, length)?;
+            undo(&path, &name, &file, length, amends)?;
         } else {
-            keep(&path, &name, &file, length)?;
+            keep(&path, &name, &file, length, amends)?;
         }
         has_changed = true;
     }
@@ -122,21 +123,32 @@ fn sweep(
 }
 
 /// The saved cursor does not count what is in it, so that it comes again.
-fn undo(path: &Path, name: &Path, file: &File, length: Option<u64>) -> Result<(), SinkError> {
-    let shown = path.display();
+fn undo(
+    path: &Path,
+    name: &Path,
+    file: &File,
+    length: Option<u64>,
+    amends: &mut Amends,
+) -> Result<(), SinkError> {
     if let Some(length) = length {
         cut(file, path, length)?;
         give_name(path, name)?;
-        info!(target: STATE, file = %shown, "put '{}' back to the {length} bytes that count; what was behind them comes again", name.display());
+        amends.note(name, Amend::PutBack(length));
     } else {
         fs::remove_file(path).map_err(failed("remove", path))?;
-        info!(target: STATE, file = %shown, "removed '{shown}', which the cursor does not count; those events come again");
+        amends.note(path, Amend::Removed);
     }
     Ok(())
 }
 
 /// There is no cursor to go on from, so that what is in it is kept, as far as it is whole.
-fn keep(path: &Path, name: &Path, file: &File, length: Option<u64>) -> Result<(), SinkError> {
+fn keep(
+    path: &Path,
+    name: &Path,
+    file: &File,
+    length: Option<u64>,
+    amends: &mut Amends,
+) -> Result<(), SinkError> {
     let bytes = file.metadata().map_err(failed("read", path))?.len();
     let whole = whole(file, Form::of(name), length.unwrap_or(0)).map_err(failed("read", path))?;
     if whole < bytes {
@@ -146,7 +158,7 @@ fn keep(path: &Path, name: &Path, file: &File, length: Option<u64>) -> Result<()
         return fs::remove_file(path).map_err(failed("remove", path));
     }
     give_name(path, name)?;
-    info!(target: STATE, file = %name.display(), "'{}' was left unfinished, and is complete now", name.display());
+    amends.note(name, Amend::Completed);
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! The ledger says how long the unfinished files are; after a crash the next run cuts them back to that, so that each event is in them
 //! exactly once.
 
+mod amends;
 mod disk;
 mod encoder;
 mod error;
@@ -33,6 +34,7 @@ use tokio::{sync::Notify, task::spawn_blocking};
 use tracing::info;
 
 use self::{
+    amends::Amends,
     disk::{Disk, failed},
     encoder::Encoder,
     part::{Part, name_of},
@@ -148,13 +150,14 @@ impl FileSink {
             mut complete,
             mut finished,
         } = Restored::default();
+        let mut amends = Amends::default();
         if let Some(mut part) = self.fixed.take() {
             let path = part.mark.path.clone();
             match files
                 .iter()
                 .find(|mark| mark.path == path && !mark.complete)
             {
-                Some(mark) => restart::cut_back(&mut part, mark)?,
+                Some(mark) => restart::cut_back(&mut part, mark, &mut amends)?,
                 None => self.mend_end(&mut part)?,
             }
             if self.settings.compression == Compression::Plain {
@@ -175,7 +178,7 @@ impl FileSink {
                 continue;
             };
             if mark.complete {
-                restart::complete(mark, &name)?;
+                restart::complete(mark, &name, &mut amends)?;
                 renamed.insert(disk::folder_of(&name).to_owned());
                 finished.push(FileMark {
                     path: name,
@@ -183,7 +186,7 @@ impl FileSink {
                 });
                 continue;
             }
-            let mut part = restart::reopen(mark)?;
+            let mut part = restart::reopen(mark, &mut amends)?;
             let slot = self.settings.pattern.slot_of(&name);
             let has_room = parts.len() <= self.settings.max_files.get();
             match slot {

@@ -6,7 +6,7 @@
 use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, Read, Seek, SeekFrom},
     os::unix::{
         ffi::{OsStrExt, OsStringExt},
         fs::MetadataExt,
@@ -154,26 +154,21 @@ impl Part {
         sync(self.opened(), &self.mark, self.is_synced)
     }
 
-    /// A last line that was torn by a crash gets its line end, so that it does not spoil the next one.
+    /// A last line that was torn by a crash gets its line end with what is written next, so that it does not spoil that.
     pub(super) fn finish_last_line(&mut self) -> Result<(), SinkError> {
         if self.mark.bytes == 0 {
             return Ok(());
         }
         let failed = failed("read the end of", &self.mark.path);
         let mut file = self.file()?;
-        let mut finish = || {
+        let mut is_torn = || {
             let mut last = [0];
             file.seek(SeekFrom::End(-1))?;
             file.read_exact(&mut last)?;
-            let is_torn = last != *b"\n";
-            if is_torn {
-                file.write_all(b"\n")?;
-            }
-            Ok(is_torn)
+            Ok(last != *b"\n")
         };
-        if finish().map_err(failed)? {
-            self.mark.bytes += 1;
-            self.is_synced = false;
+        if is_torn().map_err(failed)? {
+            self.pending.push(b'\n');
         }
         Ok(())
     }

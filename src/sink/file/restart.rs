@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use tracing::info;
-
 use super::{
+    amends::{Amend, Amends},
     disk,
     folder::cut,
     part::{Part, give_name},
@@ -12,12 +11,15 @@ use super::{
 };
 use crate::{
     event::FileMark,
-    log::STATE,
     sink::{FileError, SinkError},
 };
 
 /// Cuts a file back to what the saved cursor counts.
-pub(super) fn cut_back(part: &mut Part, mark: &FileMark) -> Result<(), SinkError> {
+pub(super) fn cut_back(
+    part: &mut Part,
+    mark: &FileMark,
+    amends: &mut Amends,
+) -> Result<(), SinkError> {
     let path = &mark.path;
     let changed = |why| {
         FileError::Changed {
@@ -36,8 +38,7 @@ pub(super) fn cut_back(part: &mut Part, mark: &FileMark) -> Result<(), SinkError
         .ok_or_else(|| changed("is shorter than the cursor counts on"))?;
     if surplus > 0 {
         cut(part.file()?, path, mark.bytes)?;
-        let file = path.display();
-        info!(target: STATE, %file, bytes = surplus, "cut {surplus} bytes off '{file}' that the cursor does not count; those events come again");
+        amends.note(path, Amend::Cut(surplus));
     }
     part.mark = mark.clone();
     part.trail = Trail::new(mark.recent_from.unwrap_or(0));
@@ -45,7 +46,7 @@ pub(super) fn cut_back(part: &mut Part, mark: &FileMark) -> Result<(), SinkError
 }
 
 /// Opens an unfinished file that the saved cursor counts, and cuts it back. It has no slot yet.
-pub(super) fn reopen(mark: &FileMark) -> Result<Part, SinkError> {
+pub(super) fn reopen(mark: &FileMark, amends: &mut Amends) -> Result<Part, SinkError> {
     let path = &mark.path;
     if disk::inode(path)?.is_none() {
         return Err(FileError::Changed {
@@ -56,20 +57,20 @@ pub(super) fn reopen(mark: &FileMark) -> Result<Part, SinkError> {
     }
     let mut part = Part::open(None, path.clone())?;
     part.lock()?;
-    cut_back(&mut part, mark)?;
+    cut_back(&mut part, mark, amends)?;
     Ok(part)
 }
 
 /// Gives a complete file its name, where a crash came before that. It may have it already, and whoever waited for it may have taken it.
 /// The folder is left to be synced.
-pub(super) fn complete(mark: &FileMark, name: &Path) -> Result<(), SinkError> {
+pub(super) fn complete(mark: &FileMark, name: &Path, amends: &mut Amends) -> Result<(), SinkError> {
     let path = &mark.path;
     if disk::inode(path)? != Some(mark.inode) {
         return Ok(());
     }
     let mut part = Part::open(None, path.clone())?;
     part.lock()?;
-    cut_back(&mut part, mark)?;
+    cut_back(&mut part, mark, amends)?;
     give_name(path, name)
 }
 
@@ -80,7 +81,7 @@ pub(super) fn open_fixed(path: &Path) -> Result<Part, SinkError> {
     let file = super::part::appending()
         .create(true)
         .open(path)
-        .map_err(disk::failed("open", path))?;
+        .map_err(disk::refused("open", path))?;
     // A device is told apart before its name is looked at.
     let mut part = Part::new(None, path.to_owned(), file)?;
     part.mark.path = std::fs::canonicalize(path).map_err(disk::failed("open", path))?;

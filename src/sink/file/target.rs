@@ -185,6 +185,8 @@ impl FileTarget {
             return Ok(());
         };
         if self.encoder.is_plain() {
+            // The line end of a torn last line.
+            part.flush(&mut self.encoder, &self.disk)?;
             part.append(&buffer.lines, &self.disk)?;
             self.note_time(0);
             return Ok(());

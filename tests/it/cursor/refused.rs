@@ -109,7 +109,7 @@ fn a_refused_cursor_leaves_the_output_file_alone() {
 #[test]
 fn a_folder_that_is_missing_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let output = refused_in(folder.path(), "nowhere/cursor.json", 1);
+    let output = refused_in(folder.path(), "nowhere/cursor.json", 2);
     assert_eq!(count(&output, "'nowhere/cursor.json'"), 1, "{output:#?}");
 }
 
@@ -126,7 +126,7 @@ fn a_folder_in_place_of_the_file_is_refused() {
 #[cfg(target_os = "linux")]
 fn a_folder_that_cannot_be_written_to_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let output = refused_in(folder.path(), "/proc/cursor.json", 1);
+    let output = refused_in(folder.path(), "/proc/cursor.json", 2);
     assert_eq!(count(&output, "'/proc/cursor.json'"), 1, "{output:#?}");
 }
 
@@ -143,4 +143,12 @@ fn a_file_that_another_process_has_is_refused_with_exit_code_7() {
     first.kill();
     let output = tail(&server, folder.path()).with("--duration 10ms").run();
     assert_eq!(output.code, Some(0), "{output:#?}");
+}
+
+#[test]
+fn a_cursor_file_without_a_folder_is_wrong_usage() {
+    let call = Rocketman::tail("ws://127.0.0.1:1/subscribe").with("--cursor-file no/such/dir/c");
+    let hint = "hint: make the folder of --cursor-file";
+    call.run()
+        .assert_says(2, &["cannot lock cursor file 'no/such/dir/c'", hint]);
 }

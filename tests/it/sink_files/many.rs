@@ -1,6 +1,15 @@
 //! Far more collections than files: strangers invent them, and decide neither how many files there are nor for how long a run stops.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use rustix::process::Signal;
 
@@ -141,4 +150,47 @@ fn with_thousands_of_files_a_stop_stays_within_its_grace() {
         assert_eq!(running.finish().code, Some(0));
         assert_eq!(assert_each_once(&out, ALL), 1001);
     }
+}
+
+#[test]
+fn what_a_kill_left_in_many_files_is_told_in_a_few_lines() {
+    let end = Arc::new(AtomicU64::new(40));
+    let seen = Arc::clone(&end);
+    let server = Server::every(move |request: Request| {
+        let from = request.cursor().map_or(0, |seq| seq - 1);
+        let mut connection = request.accept();
+        let post = |i| {
+            post_in(
+                i,
+                &format!("com.example.n{}", i % if i < 40 { 20 } else { 30 }),
+            )
+        };
+        connection.send_all((from..seen.load(Ordering::SeqCst)).map(post));
+        connection.until_closed();
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let flags = "--cursor-file cursor --save-interval 10ms -o out/{collection}";
+    let running = tail(&server, folder.path(), flags).start();
+    let cursor = folder.path().join("cursor");
+    wait_until("all is saved", || {
+        let text = fs::read_to_string(&cursor).unwrap_or_default();
+        text.contains("\"seq\": 40,")
+    });
+    running.kill();
+    let out = folder.path().join("out");
+    for path in files_below(&out) {
+        let mut file = fs::File::options().append(true).open(path).unwrap();
+        file.write_all(b"torn").unwrap();
+    }
+    for n in 0..30 {
+        fs::write(out.join(format!("org.example.n{n}.partial")), "torn").unwrap();
+    }
+    end.store(60, Ordering::SeqCst);
+    let output = tail(&server, folder.path(), &format!("{flags} -n 20")).succeed();
+    let count = |text: &str| output.stderr.matches(text).count();
+    assert_eq!(count("cut 4 bytes off '"), 3, "{output:#?}");
+    assert_eq!(count("cut 68 bytes off 17 more files"), 1, "{output:#?}");
+    assert_eq!(count("removed '"), 3, "{output:#?}");
+    assert_eq!(count("removed 27 more files"), 1, "{output:#?}");
+    assert_each_once(&out, 60);
 }

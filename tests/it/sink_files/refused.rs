@@ -86,6 +86,32 @@ fn with_wait_a_full_disk_is_said_and_waited_for() {
 }
 
 #[test]
+fn with_wait_a_torn_last_line_waits_for_room_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = folder.path().join("small");
+    fs::create_dir(&small).unwrap();
+    let Some(_disk) = SmallDisk::mount(&small) else {
+        return;
+    };
+    // To the byte a whole number of pages, so that a line end needs one more.
+    let torn = small.join("x.ndjson");
+    fs::write(&torn, vec![b'x'; 64 * 1024]).unwrap();
+    let ballast = small.join("ballast");
+    fill(&ballast);
+    let server = Server::every(posts(3));
+    let running = Rocketman::tail(&server.url())
+        .with("-n 3 --on-disk-full wait -o small/x.ndjson")
+        .inside(folder.path())
+        .start();
+    running.message("the disk is full, waiting for room to write to");
+    fs::remove_file(&ballast).unwrap();
+    assert_eq!(running.finish().code, Some(0));
+    let text = fs::read_to_string(&torn).unwrap();
+    let lines: Vec<_> = text.lines().skip(1).collect();
+    assert_eq!(lines, [0, 1, 2].map(post));
+}
+
+#[test]
 fn a_full_disk_ends_it_with_a_hint_and_nothing_is_lost_or_doubled() {
     const ALL: u64 = 650;
     let folder = tempfile::tempdir().unwrap();

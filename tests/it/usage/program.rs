@@ -12,7 +12,6 @@ fn a_program_that_cannot_start_is_refused_before_anything() {
         ("./folder", "directory"),
         ("./locked.sh", "Permission denied"),
         ("locked.sh", "Permission denied"),
-        ("", "not found"),
     ] {
         // Nobody is there: what comes to the server says so.
         let call = Rocketman::tail("ws://127.0.0.1:1/subscribe");
@@ -29,6 +28,15 @@ fn a_program_that_cannot_start_is_refused_before_anything() {
         output.assert_says(2, &[&error, why, "on your PATH"]);
         assert!(!output.stderr.contains("reading"), "{output:#?}");
         assert!(!folder.path().join("dead").exists());
+    }
+}
+
+#[test]
+fn a_program_without_a_name_is_refused() {
+    for mode in ["event", "stream"] {
+        let call = Rocketman::tail("ws://127.0.0.1:1/subscribe").with("--exec-mode");
+        let output = call.arg(mode).arg("-x").arg("").run();
+        output.assert_says(2, &["--exec: the name of the program is empty", "hint: "]);
     }
 }
 

@@ -1,5 +1,7 @@
 //! What to do when a cursor cannot be used.
 
+use std::io;
+
 #[cfg(feature = "nats")]
 use rocketman::cursor::KvCursorError;
 use rocketman::{
@@ -25,6 +27,17 @@ pub(super) fn hint(error: &CursorError) -> Option<String> {
 
 fn hint_of_file(error: &CursorFileError, kind: ErrorKind) -> Option<String> {
     let hint = match error {
+        CursorFileError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            "make the folder of --cursor-file, or put it back"
+        }
+        CursorFileError::Io { source, .. }
+            if matches!(
+                source.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            "give --cursor-file a place that this user may write to"
+        }
         CursorFileError::Io { .. } if kind == ErrorKind::Usage => {
             "move it away, or name another --cursor-file"
         }

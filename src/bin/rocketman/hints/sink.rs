@@ -69,6 +69,10 @@ fn of_refusal(refusal: io::ErrorKind) -> Option<&'static str> {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             Some("give --output a place that this user may write to")
         }
+        io::ErrorKind::IsADirectory => Some("name a file in that folder"),
+        io::ErrorKind::NotADirectory => {
+            Some("what stands before the last / of --output has to be a folder")
+        }
         io::ErrorKind::NotFound => Some("make the folder of --output, or put it back"),
         _ => None,
     }

@@ -164,6 +164,8 @@ pub(crate) enum SettingsError {
     InFlight,
     #[error("{0} is the name of one event, and with --exec-mode stream a program gets many")]
     NameInStream(&'static str),
+    #[error("--exec: the name of the program is empty")]
+    NoProgram,
     #[error("--exec: cannot start '{program}'")]
     Program {
         program: String,
@@ -216,6 +218,7 @@ impl SettingsError {
             Self::Nothing(_) => Some("give a time or an age; for all that a server has, an age such as 30d".to_owned()),
             Self::NothingToInflate => Some("leave one of the two off".to_owned()),
             Self::OperationsWithoutCommits => Some("add --kind commit, or leave --op off".to_owned()),
+            Self::NoProgram => Some("name a program; if its name comes out of a variable, that one is not set".to_owned()),
             Self::Program { is_a_line: true, .. } => Some("leave the quotes off: --exec takes a program and its arguments, and no line of a shell".to_owned()),
             Self::Program { .. } => Some("give it a program on your PATH, or the path of one that may be executed".to_owned()),
             Self::InFlight => Some("add --exec-mode stream, or run several with --jobs".to_owned()),

@@ -101,7 +101,7 @@ fn a_file_that_cannot_be_made_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for file in ["nowhere/cursor.json", "/proc/cursor.json"] {
         let output = cursor(folder.path(), &format!("set {file} 2h")).run();
-        output.assert_says(1, &[&format!("cursor file '{file}'"), "(os error "]);
+        output.assert_says(2, &[&format!("cursor file '{file}'"), "(os error "]);
     }
     assert!(names(folder.path()).is_empty());
 }
