@@ -188,6 +188,9 @@ impl<C: CursorStore> Keeper<C> {
     /// Begins to save what changed; what becomes of it, [`Keeper::finished`] says. Returns whether what was saved last still stands
     /// for all that is accepted, so that there is nothing to do. While a save is under way, or waits to be tried again, none is begun.
     pub(crate) fn begin_save(&mut self, accepted: u64, files: Vec<FileMark>) -> bool {
+        if accepted > self.kept() {
+            return false;
+        }
         self.settle(accepted);
         let now = Instant::now();
         if self.saving.is_some() || self.next_try.is_some_and(|next| now < next) {

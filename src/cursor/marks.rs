@@ -47,6 +47,8 @@ impl Marks {
     /// Notes the places of a batch that went through the filter: those before the first event that was left out, where one was.
     pub(crate) fn add(&mut self, batch: &Batch) {
         let Some(origin) = batch.origin() else {
+            // It has no place that could be saved.
+            self.kept += batch.all().len() as u64;
             return;
         };
         let origin = self.intern(origin);

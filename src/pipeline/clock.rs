@@ -149,7 +149,7 @@ pub(super) async fn save_beginning<C: CursorStore>(
 /// Begins to save the cursor up to what is accepted. Returns whether that is saved already.
 fn begin_save<C: CursorStore>(keeper: &mut Keeper<C>, ledger: &Ledger, stats: &Stats) -> bool {
     let (accepted, files) = ledger.read();
-    stats.set_accepted(accepted);
+    stats.add_accepted(ledger.uncounted());
     let is_saved = keeper.begin_save(accepted, files);
     if is_saved {
         ledger.note_saved(keeper.saved_files());

@@ -33,6 +33,21 @@ pub enum Error {
         /// How far it may be.
         most: Duration,
     },
+    /// The source does not say of which stream its events are, so that no cursor can be saved.
+    #[error(
+        "the source named no origin for its events: set the origin of each batch, or run without a cursor"
+    )]
+    NoOrigin,
+    /// The sink accepted events that it did not take. The cursor stays where it was before.
+    #[error("{sink} accepted {accepted} events, of {taken} that it took")]
+    Overrun {
+        /// The sink.
+        sink: String,
+        /// How many events it accepted.
+        accepted: u64,
+        /// How many it took.
+        taken: u64,
+    },
     /// A stop was asked for, and the sink did not come to an end.
     #[error("{sink} did not take the rest within {}; the cursor stays at what it took", humantime::format_duration(*grace))]
     Hung {
@@ -51,7 +66,7 @@ impl Error {
             Self::Sink(error) => error.kind(),
             Self::Cursor(error) => error.kind(),
             Self::Idle { .. } | Self::Behind { .. } => ErrorKind::Stalled,
-            Self::Hung { .. } => ErrorKind::Failed,
+            Self::NoOrigin | Self::Overrun { .. } | Self::Hung { .. } => ErrorKind::Failed,
         }
     }
 }

@@ -157,17 +157,25 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             }
             _ => self.finish(&mut ending).await,
         };
+        let finished = finished.and_then(|()| self.check_accepted(0));
         if let Err(Error::Hung { .. }) = &finished {
             self.sink.abandon().await;
         }
         let deadline = ending.deadline(self.settings.grace);
         let (accepted, files) = self.ledger.read();
-        self.keeper.settle(accepted);
-        if let Some(point) = self.keeper.point() {
-            let known = self.source.recollect(point, MAX_KNOWN);
-            self.keeper.remember(known);
-        }
-        let saved = self.keeper.save_last(accepted, files, deadline).await;
+        let is_overrun = |error: &Error| matches!(error, Error::Overrun { .. });
+        let saved =
+            if flowed.as_ref().is_err_and(is_overrun) || finished.as_ref().is_err_and(is_overrun) {
+                // Up to where anything is done is not known.
+                Ok(None)
+            } else {
+                self.keeper.settle(accepted);
+                if let Some(point) = self.keeper.point() {
+                    let known = self.source.recollect(point, MAX_KNOWN);
+                    self.keeper.remember(known);
+                }
+                self.keeper.save_last(accepted, files, deadline).await
+            };
         count_save(&saved, &self.stats);
         let finished = match (&saved, finished) {
             (Ok(_), Ok(()))
@@ -178,7 +186,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             }
             (_, finished) => finished,
         };
-        self.stats.set_accepted(accepted);
+        self.stats.add_accepted(self.ledger.uncounted());
         self.source.settle(flowed.is_ok() && finished.is_ok()).await;
         let ended = match (flowed, finished) {
             (Err(Error::Sink(error)), _) | (Ok(_), Err(Error::Sink(error)))
@@ -258,6 +266,9 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             batch.clear();
             let pulled = self.pull(&mut batch, ending, &mut clock, &mut watch).await;
             let came = !batch.is_empty();
+            if came && batch.origin().is_none() && self.keeper.keeps() {
+                return Err(Error::NoOrigin);
+            }
             let limit = self.sift(&mut batch);
             let had_news = self.keeper.has_news();
             let is_beginning = self.keeper.add(&batch, self.limit.passed_us());
@@ -273,7 +284,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             let n_doubtful = n_doubtful - batch.n_doubtful();
             self.stats.add_repeats_let_through(n_doubtful);
             let accepted = self.ledger.accepted();
-            self.stats.set_accepted(accepted);
+            self.stats.add_accepted(self.ledger.uncounted());
             self.keeper.settle(accepted);
             let now = Instant::now();
             watch.begin_wait(came, now);
@@ -405,6 +416,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         while !batch.is_empty() {
             let given = batch.len();
             self.offer(batch, ending, clock, watch).await?;
+            self.check_accepted(batch.len() as u64)?;
             if batch.len() == given {
                 return Err(SinkError::other(format!(
                     "{} took no event although it was ready",
@@ -422,6 +434,20 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         }
         clock.catch_up();
         Ok(())
+    }
+
+    /// Fails where the sink accepted more than it has taken, when it was not given these `left` events.
+    fn check_accepted(&self, left: u64) -> Result<(), Error> {
+        let accepted = self.ledger.accepted();
+        let taken = self.keeper.kept() - left;
+        if accepted <= taken {
+            return Ok(());
+        }
+        Err(Error::Overrun {
+            sink: self.sink.name(),
+            accepted,
+            taken,
+        })
     }
 
     /// Waits until the sink has taken something, and does what comes up meanwhile.

@@ -19,6 +19,8 @@ pub struct Ledger(Arc<Entries>);
 #[derive(Debug, Default)]
 struct Entries {
     accepted: AtomicU64,
+    /// How many of them are counted.
+    counted: AtomicU64,
     files: Mutex<Vec<FileMark>>,
     /// The complete files of the cursor that was saved last.
     saved: Mutex<Vec<FileMark>>,
@@ -68,6 +70,13 @@ impl Ledger {
     /// How many events are accepted.
     pub fn accepted(&self) -> u64 {
         self.0.accepted.load(Ordering::Acquire)
+    }
+
+    /// How many events are accepted and were not counted yet; they are from here on.
+    pub(crate) fn uncounted(&self) -> u64 {
+        let accepted = self.accepted();
+        let counted = self.0.counted.fetch_max(accepted, Ordering::Relaxed);
+        accepted.saturating_sub(counted)
     }
 
     /// Says how many events the sink works on at this moment: what it has taken and is not done with, whether that is accepted yet or not.

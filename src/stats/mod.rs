@@ -36,17 +36,15 @@ impl Counter {
         self.value.fetch_add(n, Relaxed)
     }
 
-    fn set(&self, value: u64) {
-        self.exported.absolute(value);
-        self.value.store(value, Relaxed);
-    }
-
     fn read(&self) -> u64 {
         self.value.load(Relaxed)
     }
 }
 
-/// The counters of one run. Shared, cheap to read at any time.
+/// The counters of one run, or of several that share them. Shared, cheap to read at any time.
+///
+/// Runs of one process add up under the same names. Where each of several pipelines is to be seen, give each
+/// [numbers of its own](Stats::named).
 ///
 /// They are registered with the recorder of the `metrics` facade that is installed when this is made.
 #[derive(Debug)]
@@ -93,6 +91,7 @@ pub struct Stats {
     early_us: AtomicU64,
     /// Until when there is no doubt that the run lives, in milliseconds after `since`.
     alive_until_ms: AtomicU64,
+    exports: Exports,
 }
 
 /// The kind of an event and, for commits, the operation, as one index.
@@ -140,24 +139,29 @@ impl Undelivered {
 
 impl Default for Stats {
     fn default() -> Self {
-        Self::registered(&Exports::Plain)
+        Self::registered(Exports::Plain)
     }
 }
 
 impl Stats {
-    /// Counts that no recorder sees: for a source whose run has not begun.
-    pub(crate) fn unexported() -> Self {
-        Self::registered(&Exports::Nowhere)
+    /// Exported with the label `pipeline`, so that those of several pipelines in one process are told apart.
+    pub fn named(pipeline: impl Into<String>) -> Self {
+        Self::registered(Exports::Named(pipeline.into().into()))
     }
 
-    fn registered(exports: &Exports) -> Self {
+    /// Counts that no recorder sees: for a source whose run has not begun.
+    pub(crate) fn unexported() -> Self {
+        Self::registered(Exports::Nowhere)
+    }
+
+    fn registered(exports: Exports) -> Self {
         names::describe();
         let counter = |name| exports.counter(name, &[]);
         let gauge = |name| exports.gauge(name);
         let repeats = |outcome| exports.counter(names::REPEATS, &[("outcome", outcome)]);
         Self {
             messages: counter(names::MESSAGES),
-            events: std::array::from_fn(|index| event_counter(exports, index)),
+            events: std::array::from_fn(|index| event_counter(&exports, index)),
             wire_bytes: counter(names::WIRE_BYTES),
             event_bytes: counter(names::EVENT_BYTES),
             kept: counter(names::KEPT),
@@ -196,6 +200,7 @@ impl Stats {
             last_came_ms: AtomicU64::new(0),
             early_us: AtomicU64::new(0),
             alive_until_ms: AtomicU64::new(0),
+            exports,
         }
     }
 }
@@ -236,6 +241,8 @@ impl Stats {
         event_bytes, add_event_bytes;
         /// Events that passed the filter.
         kept, add_kept;
+        /// Events that the sink has accepted.
+        accepted, add_accepted;
         /// Events that came again after a reconnect and were dropped.
         repeats, add_repeats;
         /// Events that may have come again, and were delivered because nothing could tell: loss is worse than a repeat.
@@ -258,11 +265,6 @@ impl Stats {
         given_up, add_given_up;
         /// Events that went to the file that collections share which have none of their own.
         in_others, add_in_others;
-    }
-
-    /// Events that the sink has accepted.
-    pub fn accepted(&self) -> u64 {
-        self.accepted.read()
     }
 
     /// New events, wanted or not.
@@ -411,9 +413,11 @@ impl Stats {
         self.read_up_to_us.store(time_us, Relaxed);
     }
 
-    /// How many events are accepted in all; for those who run without a pipeline.
-    pub fn set_accepted(&self, accepted: u64) {
-        self.accepted.set(accepted);
+    /// Counts a loss or a failed try.
+    pub(crate) fn count_reconnect(&self, cause: &'static str) {
+        self.exports
+            .counter(names::RECONNECTS, &[("cause", cause)])
+            .add(1);
     }
 
     /// The newest event that was read; for a source of your own, once a batch.

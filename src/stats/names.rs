@@ -1,9 +1,10 @@
 //! The names under which a run is counted, for whoever exports them.
 //!
 //! The library counts through the `metrics` facade and exports nothing itself. Install a recorder before a
-//! [`Stats`](crate::Stats) is made, for that is when its counters are registered.
+//! [`Stats`](crate::Stats) is made, for that is when its counters are registered. All have the label `pipeline` where the stats
+//! are [named](crate::Stats::named).
 
-use metrics::{counter, describe_counter, describe_gauge};
+use metrics::{describe_counter, describe_gauge};
 
 /// Messages read from the source, whether they were events or not.
 pub const MESSAGES: &str = "rocketman_messages_total";
@@ -59,11 +60,6 @@ pub const SEQ: &str = "rocketman_last_event_seq";
 pub const CURSOR: &str = "rocketman_cursor_timestamp_seconds";
 /// How far behind the stream is read by the server's clock, as of the latest [`Stats::refresh`](crate::Stats::refresh).
 pub const LAG: &str = "rocketman_lag_seconds";
-
-/// Counts a loss or a failed try.
-pub(crate) fn count_reconnect(cause: &'static str) {
-    counter!(RECONNECTS, "cause" => cause).increment(1);
-}
 
 /// Tells the recorder what each name means.
 pub(crate) fn describe() {

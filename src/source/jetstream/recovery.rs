@@ -13,7 +13,6 @@ use super::{
 use crate::{
     log::{STATE, chain},
     source::{Flow, ReadError, SourceError, jetstream::JetstreamError},
-    stats::names,
     throttle::{self, Throttle},
 };
 
@@ -24,7 +23,7 @@ impl Jetstream {
         endpoint: &Endpoint,
         error: ConnectError,
     ) -> Result<(), SourceError> {
-        names::count_reconnect(error.cause());
+        self.reader.stats.count_reconnect(error.cause());
         self.asks_anew = false;
         let mut asked_wait = Duration::ZERO;
         let mut is_refused = false;
@@ -117,7 +116,7 @@ impl Jetstream {
         let slow = self.session.take().and_then(|session| session.slow_for());
         self.reader.stats.set_connected(false);
         match lost.cause() {
-            Some(cause) => names::count_reconnect(cause),
+            Some(cause) => self.reader.stats.count_reconnect(cause),
             None => self.asks_anew = true,
         }
         let endpoint = self.rotation.current().clone();

@@ -19,7 +19,7 @@ use crate::{
     log::{STATE, chain, printable},
     nats::{Connection, NatsError},
     source::{Flow, ReadError, SourceError, nats::NatsSourceError},
-    stats::{Stats, names},
+    stats::Stats,
 };
 
 /// How long a stream that was there may be gone before that counts as final: somebody may be making it anew.
@@ -161,7 +161,7 @@ impl NatsSource {
 
     /// Decides what a failed try means: another one after a wait, or the end.
     fn failed(&mut self, error: NatsError) -> Result<(), SourceError> {
-        names::count_reconnect("refused");
+        self.reader.stats.count_reconnect("refused");
         if self.is_final(&error) {
             return Err(error.into());
         }
@@ -213,7 +213,7 @@ impl NatsSource {
             self.left_behind = session.as_ref().map(|session| session.consumer().delete());
         }
         self.reader.stats.set_connected(false);
-        names::count_reconnect(lost.cause());
+        self.reader.stats.count_reconnect(lost.cause());
         let lost = match lost {
             Lost::Fatal(error) => {
                 self.acks = session.and_then(Session::into_acks);

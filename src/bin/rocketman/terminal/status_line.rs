@@ -221,7 +221,7 @@ mod tests {
             "not connected, trying again  0 delivered  wss://a.example/subscribe"
         );
         stats.set_connected(true);
-        stats.set_accepted(12_345);
+        stats.add_accepted(12_345);
         assert_eq!(
             describe(&stats, Some(0.0), None),
             "0/s read  12,345 delivered  no event yet  wss://a.example/subscribe"

@@ -1,0 +1,101 @@
+//! Members that do not keep to what they promise.
+
+use super::*;
+use crate::{
+    event::{LineRules, Trail},
+    source::SourceError,
+};
+
+/// A source that says of no event where it is from.
+struct Nameless(u64);
+
+impl Source for Nameless {
+    fn resume(&mut self, _: &Place, _: &Trail, _: bool) -> Result<bool, SourceError> {
+        Ok(true)
+    }
+
+    async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, SourceError> {
+        for n in 1..=self.0 {
+            let line = members::line(n);
+            batch.push(line.as_bytes(), LineRules::default()).unwrap();
+        }
+        Ok(Flow::End)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_without_an_origin_is_refused_where_a_cursor_is_kept() {
+    let Setup {
+        sink,
+        store,
+        record,
+        stop,
+        ..
+    } = setup([]);
+    let result = Pipeline::new(Nameless(3), sink).cursor(store).run(stop);
+    let result = result.await;
+    assert!(matches!(result, Err(Error::NoOrigin)), "{result:?}");
+    assert_eq!((record.taken(), record.saved()), (vec![], vec![]));
+    // Without a cursor nothing is missing.
+    let Setup { sink, stop, .. } = setup([]);
+    let summary = Pipeline::new(Nameless(3), sink).run(stop).await.unwrap();
+    assert_eq!(summary.accepted, 3);
+}
+
+/// Takes ten events of each batch and says that they are more.
+struct Boastful {
+    says: u64,
+}
+
+impl Sink for Boastful {
+    fn name(&self) -> String {
+        "boastful".to_owned()
+    }
+
+    async fn accept(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
+        let n = batch.len().min(10);
+        batch.take(n);
+        let is_second = ledger.accepted() > 0;
+        ledger.accept(if is_second { self.says } else { n as u64 });
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_accepts_more_than_it_took_fails_and_moves_no_cursor() {
+    // Within the batch that it was given, and far beyond.
+    for says in [11, 1000] {
+        let Setup {
+            source,
+            store,
+            record,
+            stop,
+            ..
+        } = setup([
+            Step::Events(1..11),
+            Step::Wait(3 * SECOND),
+            Step::Events(11..31),
+            Step::Events(31..41),
+        ]);
+        let pipeline = Pipeline::new(source, Boastful { says }).cursor(store);
+        let result = pipeline.run(stop).await;
+        assert!(
+            matches!(&result, Err(Error::Overrun { sink, taken: 20, .. }) if sink == "boastful"),
+            "{result:?}"
+        );
+        assert_eq!(record.saved(), [1, 10], "{says}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_several_runs_accept_adds_up() {
+    let stats = Arc::new(Stats::default());
+    for (events, in_all) in [(1..8, 7), (1..4, 10)] {
+        let Setup {
+            source, sink, stop, ..
+        } = setup([Step::Events(events), Step::End]);
+        let pipeline = Pipeline::new(source, sink).stats(Arc::clone(&stats));
+        pipeline.run(stop).await.unwrap();
+        assert_eq!((stats.accepted(), stats.kept()), (in_all, in_all));
+    }
+}
