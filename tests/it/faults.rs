@@ -1,4 +1,4 @@
-//! Everything that goes wrong on the wire, and what comes of it: one table, which is also the one in README.md.
+//! Everything that goes wrong on the wire, and what comes of it: one table, which is also the one in docs/promises.md.
 
 mod clock;
 mod cuts;
@@ -335,10 +335,10 @@ fn every_test_of_the_table_exists() {
 }
 
 #[test]
-fn the_readme_has_the_same_table() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let readme = fs::read_to_string(readme).unwrap();
-    let (_, section) = readme.split_once("\n## Reliability\n").unwrap();
+fn the_promises_have_the_same_table() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/promises.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, section) = page.split_once("\n## What it survives\n").unwrap();
     let section = section.split("\n## ").next().unwrap();
     let rows = section.lines().filter(|line| line.starts_with('|'));
     let found: Vec<_> = rows.skip(2).collect();
@@ -347,7 +347,7 @@ fn the_readme_has_the_same_table() {
         .map(|(fault, noticed, outcome, _)| format!("| {fault} | {noticed} | {outcome} |"))
         .collect();
     let missing = expected.iter().find(|row| !found.contains(&row.as_str()));
-    assert_eq!(missing, None, "the README lacks this row");
+    assert_eq!(missing, None, "docs/promises.md lacks this row");
     assert_eq!(found, expected);
 }
 

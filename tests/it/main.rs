@@ -17,6 +17,7 @@ mod check;
 mod connection;
 mod cursor;
 mod demo;
+mod docs;
 mod fate;
 mod faults;
 mod flags;

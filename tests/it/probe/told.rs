@@ -156,9 +156,9 @@ fn several_servers_are_looked_at_at_once_and_shown_in_their_order() {
     );
     assert!(ends[2].ends_with(" s legacy no 24 h no"), "{ends:?}");
     let heads = output.stdout.lines().next().unwrap();
-    let readme = include_str!("../../../README.md");
+    let guide = include_str!("../../../docs/guide.md");
     assert!(
-        readme.contains(heads.trim_start_matches("SOURCE").trim_start()),
+        guide.contains(heads.trim_start_matches("SOURCE").trim_start()),
         "{heads}"
     );
     assert_eq!(output.stderr, "");

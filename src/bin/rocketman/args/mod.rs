@@ -64,7 +64,7 @@ pub(crate) use self::{
     max_term_width = 100,
     before_help = "\
 Examples:
-  rocketman tail --collection app.bsky.feed.post | jq -r .commit.record.text
+  rocketman tail --collection app.bsky.feed.post --op create | jq -r .commit.record.text
   rocketman tail --since 2h --exit-at-end -o last-two-hours.ndjson
   rocketman probe",
     after_help = "Each command explains itself: rocketman tail --help"
@@ -158,8 +158,8 @@ pub(crate) enum Command {
     #[command(
         before_help = "\
 Examples:
-  rocketman tail -c app.bsky.feed.post | jq -r .commit.record.text
-  rocketman tail -c 'app.bsky.graph.*' --cursor-file graph.cursor >> graph.ndjson
+  rocketman tail -c app.bsky.feed.post --op create | jq -r .commit.record.text
+  rocketman tail -c 'app.bsky.graph.*' --cursor-file graph.cursor -o 'graph/%Y-%m-%d.ndjson.zst'
   rocketman tail --since 2h --exit-at-end -o last-two-hours.ndjson
   rocketman tail -d @dids.txt --kind all
   rocketman tail -c app.bsky.feed.post -n 100 -x ./reply.sh",

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_in_the_readme_is_how_it_looks() {
+    fn the_table_in_the_guide_is_how_it_looks() {
         let ms = |ms: f64| Some(Duration::from_secs_f64(ms / 1000.0));
         let mut good = report("one.example", None);
         good.sends_cursor = Some(true);
@@ -186,8 +186,11 @@ mod tests {
         let busy = report("busy.example", Some(refused(503, "service not ready")));
         let reports = [good, old, quiet, gone, busy];
         let table = table(&reports);
-        let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
-        assert!(readme.contains(&table), "the README shows not:\n{table}");
+        let guide = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/guide.md"));
+        assert!(
+            guide.contains(&table),
+            "docs/guide.md does not show:\n{table}"
+        );
     }
 
     #[test]
