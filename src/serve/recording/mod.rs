@@ -18,7 +18,7 @@ use super::{
     block::BlockBuilder,
     feed::{Feed, FeedError, Pace, Place},
 };
-use crate::event::{LineRules, read_envelope};
+use crate::event::{BadEvent, LineRules, read_envelope};
 
 /// How recordings are played.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,6 +43,7 @@ impl Default for Playback {
 
 /// Why recordings cannot be served.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RecordingError {
     /// A file cannot be opened or read.
     #[error("cannot read the recording '{}'", path.display())]
@@ -52,6 +53,15 @@ pub enum RecordingError {
         /// Why not.
         #[source]
         source: io::Error,
+    },
+    /// A line that was given is no event.
+    #[error("line {line} is no event")]
+    NoEvent {
+        /// Its number, from 1 on.
+        line: u64,
+        /// Why it is none.
+        #[source]
+        why: BadEvent,
     },
     /// There is no event in them.
     #[error("there is no event in '{}'", .0.display())]
@@ -108,6 +118,45 @@ impl Recording {
             index,
             playback,
         })
+    }
+
+    /// The same of lines in memory, an event each: for tests of what is done with particular events. Blocks the thread.
+    ///
+    /// They are copied to a temporary file that has no name. A line that is no event is an error.
+    pub fn from_lines<L: AsRef<[u8]>>(
+        lines: impl IntoIterator<Item = L>,
+        playback: Playback,
+    ) -> Result<Self, RecordingError> {
+        let path = PathBuf::from("lines in memory");
+        let mut text = Vec::new();
+        for line in lines {
+            text.extend_from_slice(line.as_ref());
+            text.push(b'\n');
+        }
+        let failed = |source| RecordingError::Read {
+            path: path.clone(),
+            source,
+        };
+        let mut file = spool::copy(&mut text.as_slice()).map_err(failed)?;
+        let mut index = Index::default();
+        let mut first_damaged = None;
+        index
+            .read(0, &mut file, |damaged| {
+                first_damaged.get_or_insert(damaged);
+            })
+            .map_err(failed)?;
+        match first_damaged {
+            Some(Damaged { line, why }) => Err(RecordingError::NoEvent { line, why }),
+            None if index.is_empty() && index.n_messages > 0 => {
+                Err(RecordingError::OnlyMessages(path))
+            }
+            None if index.is_empty() => Err(RecordingError::Empty(path)),
+            None => Ok(Self {
+                files: vec![(path, file)],
+                index,
+                playback,
+            }),
+        }
     }
 
     /// How many events there are.

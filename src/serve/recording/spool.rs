@@ -51,7 +51,7 @@ fn inflate(_: File) -> io::Result<File> {
 }
 
 /// Copies to a file without a name.
-fn copy(from: &mut impl Read) -> io::Result<File> {
+pub(super) fn copy(from: &mut impl Read) -> io::Result<File> {
     let name = format!("rocketman-{}-{:x}", process::id(), fastrand::u64(..));
     let path = env::temp_dir().join(name);
     let mut spool = OpenOptions::new()

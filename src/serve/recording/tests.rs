@@ -3,7 +3,6 @@ use std::{fs, io::Write};
 use serde_json::Value;
 
 use super::*;
-use crate::event::BadEvent;
 
 const BEGIN_US: u64 = 1_790_000_000_000_000;
 const START_US: u64 = 1_800_000_000_000_000;
@@ -164,6 +163,27 @@ fn damaged_lines_are_told_by_their_number_and_left_out() {
     assert_eq!(told[3].why, BadEvent::TooLarge);
     assert_eq!((recording.len(), recording.damaged()), (3, 5));
     assert_eq!(numbers(&all(&recording)), [1, 2, 3]);
+}
+
+#[test]
+fn lines_in_memory_are_served_as_those_of_a_file() {
+    let lines = [7, 9].map(|n| line(n, Some(n)));
+    let recording = Recording::from_lines(&lines, Playback::default()).unwrap();
+    assert_eq!(
+        (recording.len(), numbers(&all(&recording))),
+        (2, vec![7, 9])
+    );
+    assert_eq!(
+        recording.describe(),
+        "2 recorded events of 'lines in memory'"
+    );
+    let refused = |lines: &[&str]| {
+        let error = Recording::from_lines(lines, Playback::default()).unwrap_err();
+        crate::log::chain(&error)
+    };
+    let bad = refused(&[&lines[0], "{}"]);
+    assert_eq!(bad, "line 2 is no event: its envelope cannot be read");
+    assert_eq!(refused(&[]), "there is no event in 'lines in memory'");
 }
 
 #[test]
