@@ -18,7 +18,7 @@ use std::{
 };
 
 use rocketman::{
-    Pipeline, PipelineSettings,
+    CancellationToken, Pipeline, PipelineSettings,
     cursor::FileCursor,
     event::{CollectionPattern, Event, Kind, Operation},
     filter::Filter,
@@ -30,7 +30,6 @@ use rocketman::{
 };
 use rusqlite::{Connection, Statement, params};
 use serde_json::value::RawValue;
-use tokio_util::sync::CancellationToken;
 
 /// The mirror.
 struct Mirror(Mutex<Connection>);

@@ -13,14 +13,13 @@
 use std::{env, error::Error, path::Path, time::Duration};
 
 use rocketman::{
-    Pipeline,
+    CancellationToken, Pipeline,
     cursor::FileCursor,
     event::Event,
     sink::ingest::{Ingest, IngestError, Ingestor, Route},
     source::jetstream::{Endpoint, JetstreamSettings},
 };
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 
 /// So many at the same time.
 const JOBS: usize = 8;

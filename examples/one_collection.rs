@@ -12,13 +12,12 @@
 use std::{env, error::Error};
 
 use rocketman::{
-    Pipeline,
+    CancellationToken, Pipeline,
     event::{Change, OwnedEvent},
     sink::ingest::{Ingest, IngestError, typed},
     source::jetstream::{Endpoint, JetstreamSettings},
 };
 use serde::Deserialize;
-use tokio_util::sync::CancellationToken;
 
 /// What is wanted of a post; whatever else is in it is not looked at.
 #[derive(Debug, Deserialize)]

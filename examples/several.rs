@@ -20,7 +20,7 @@ use std::{
 };
 
 use rocketman::{
-    Pipeline,
+    CancellationToken, Pipeline,
     cursor::FileCursor,
     event::{Change, Event, OwnedEvent},
     sink::{
@@ -30,7 +30,6 @@ use rocketman::{
     source::jetstream::{Endpoint, JetstreamSettings},
 };
 use serde::Deserialize;
-use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, Deserialize)]
 struct Like {

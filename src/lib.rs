@@ -13,7 +13,7 @@
 //! One collection, a sink of your own, and a cursor that survives restarts:
 //!
 //! ```no_run
-//! use rocketman::{Pipeline, cursor::FileCursor, event::{Batch, CollectionPattern}, filter::Filter};
+//! use rocketman::{CancellationToken, Pipeline, cursor::FileCursor, event::{Batch, CollectionPattern}, filter::Filter};
 //! use rocketman::{sink::{Ledger, Sink, SinkError}, source::{Jetstream, jetstream::JetstreamSettings}};
 //!
 //! struct Likes(u64);
@@ -35,8 +35,10 @@
 //!     let filter = Filter::new().collections(likes.clone()).kinds([rocketman::event::Kind::Commit]);
 //!     let source = JetstreamSettings { collections: likes, ..JetstreamSettings::default() };
 //!     let source = Jetstream::new(source);
-//!     let pipeline = Pipeline::new(source, Likes(0)).filter(filter).cursor(FileCursor::open("likes.cursor")?);
-//!     println!("{:?}", pipeline.run(Default::default()).await?);
+//!     let mut likes = Likes(0);
+//!     let pipeline = Pipeline::new(source, &mut likes).filter(filter).cursor(FileCursor::open("likes.cursor")?);
+//!     let summary = pipeline.run(CancellationToken::new()).await?;
+//!     println!("{} likes, up to {:?}", likes.0, summary.position);
 //!     Ok(())
 //! }
 //! ```
@@ -50,7 +52,8 @@
 //! accepted, so that after a crash the next run begins at or before the first event that is missing. What a sink makes of an
 //! event that comes again is its own promise: [`sink::FileSink`], for one, has each event exactly once in its file.
 //!
-//! Within one run a source yields no event twice. It survives lost connections by itself; an error from
+//! What a source asks for again after a lost connection does not come twice within one run; what a server sends twice by itself does.
+//! A source survives lost connections by itself; an error from
 //! [`Pipeline::run`] is final, and tells by its [`ErrorKind`] what kind of end it is.
 //!
 //! # How to stop
@@ -92,3 +95,5 @@ pub use crate::{
     pipeline::{Ended, Error, Pipeline, PipelineSettings, Summary},
     stats::Stats,
 };
+/// Stops a run; see [`Pipeline::run`].
+pub use tokio_util::sync::CancellationToken;

@@ -96,6 +96,9 @@ impl Saved {
 /// The pipeline loads once, before anything is read, and then saves at its own pace and on every way of stopping. What it saves never
 /// falls behind the highest time that was saved before, and is never empty. It saves beside delivery, one save
 /// after the other, and drops one that takes longer than ten seconds.
+///
+/// The place itself may lie before the one that was saved last: a run that was told where to begin saves its beginning first, and a
+/// server may send an earlier time after a later one. So replace what is there, whatever it is, and compare nothing.
 pub trait CursorStore: Send + 'static {
     /// Returns what was saved last; `None` when nothing ever was.
     ///
@@ -111,6 +114,22 @@ pub trait CursorStore: Send + 'static {
     ///
     /// Cancel safety: a save that was dropped halfway may or may not have happened; it is never torn.
     fn save(&mut self, saved: &Saved) -> impl Future<Output = Result<(), CursorError>> + Send;
+}
+
+/// A store in a box.
+#[deny(clippy::missing_trait_methods)]
+impl<C: CursorStore> CursorStore for Box<C> {
+    fn load(&mut self) -> impl Future<Output = Result<Option<Saved>, CursorError>> + Send {
+        (**self).load()
+    }
+
+    fn keeps(&self) -> bool {
+        (**self).keeps()
+    }
+
+    fn save(&mut self, saved: &Saved) -> impl Future<Output = Result<(), CursorError>> + Send {
+        (**self).save(saved)
+    }
 }
 
 /// No cursor: every run starts where its source says, and nothing is kept.

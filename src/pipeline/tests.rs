@@ -375,3 +375,31 @@ async fn a_sink_that_takes_nothing_is_a_failure_and_not_a_loop() {
     let error = result.unwrap_err().to_string();
     assert_eq!(error, "idle took no event although it was ready");
 }
+
+#[tokio::test(start_paused = true)]
+async fn members_that_are_lent_or_boxed_do_what_they_do_themselves() {
+    for is_boxed in [false, true] {
+        let mut setup = setup([Step::Events(1..9), Step::Wait(2 * SECOND), Step::End]);
+        setup.sink.lag = 2;
+        let Setup {
+            mut source,
+            mut sink,
+            store,
+            record,
+            stop,
+            ..
+        } = setup;
+        let summary = if is_boxed {
+            let pipeline = Pipeline::new(Box::new(source), Box::new(sink));
+            pipeline.cursor(Box::new(store)).run(stop).await
+        } else {
+            let pipeline = Pipeline::new(&mut source, &mut sink);
+            pipeline.cursor(store).run(stop).await
+        };
+        assert_eq!(record.taken(), (1..9).collect::<Vec<_>>());
+        assert_eq!(
+            (summary.unwrap().accepted, record.saved().last()),
+            (8, Some(&8))
+        );
+    }
+}

@@ -5,6 +5,7 @@ mod error;
 mod exec;
 mod fate;
 mod file;
+mod forward;
 pub mod ingest;
 mod lanes;
 mod ledger;
@@ -38,6 +39,8 @@ const RECALL: Duration = Duration::from_secs(60);
 ///
 /// What *accepted* means is the sink's promise: from then on the event is its business, and after a crash it is not delivered again.
 /// A position is saved only when every kept event up to it is accepted, so a sink must accept late rather than early.
+///
+/// A pipeline takes a sink by value, in a box, or lent as `&mut`: then it is there again after the run.
 pub trait Sink: Send {
     /// What it is, for messages: `stdout` or `file 'x'`.
     fn name(&self) -> String;

@@ -2,6 +2,7 @@
 
 mod bad_file;
 mod error;
+mod forward;
 pub mod jetstream;
 #[cfg(feature = "nats")]
 pub mod nats;
@@ -24,6 +25,7 @@ use crate::{
 
 /// What a source has to say besides its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Flow {
     /// Ask again: there may be more.
     More,
@@ -65,7 +67,10 @@ impl RunContext {
 /// Yields the events of one stream, in its order, in batches that the pipeline asks for.
 ///
 /// A source survives what it can (cuts, restarts, refusals that pass) on its own: an error from [`Source::next_batch`] is the end.
-/// Within one run it yields no event twice and, as long as the other side still has them, leaves none out.
+/// What it asks for again after a cut it does not yield a second time within the run, and, as long as the other side still has them,
+/// it leaves no event out. An event that the other side sends twice by itself may come twice.
+///
+/// A pipeline takes a source by value, in a box, or lent as `&mut`.
 pub trait Source: Send {
     /// Is given what the run has for it: where to count, and what will tell how far its events are accepted. Called once, before
     /// everything else. A source that counts nothing has no lag for
