@@ -5,6 +5,7 @@ use std::{fmt, io};
 
 /// The kinds of failure that callers can act on: one for each exit code of the program, and no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ErrorKind {
     /// Something failed while running.
     Failed,

@@ -29,6 +29,7 @@ impl<T> Change<T> {
 ///
 /// That is no fault of whoever reads it: a record is its author's word, and anybody may write anything into any collection.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RecordError {
     /// The record is of another shape.
     #[error("the record is not of the expected shape")]

@@ -6,6 +6,7 @@ use super::{Envelope, Point, envelope, scan};
 
 /// Why a message is no event. The class, not the text, decides what is counted and logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum BadEvent {
     /// The envelope cannot be read, or the message does not end where an object ends.
     #[error("its envelope cannot be read")]

@@ -48,6 +48,7 @@ pub(crate) use self::{identities::Identities, partition::partition, trail::Highe
 
 /// The kind of an event, as its `kind` field says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Kind {
     /// A record was created, updated or deleted.
     Commit,
@@ -96,6 +97,7 @@ impl Kind {
 
 /// What a commit did to its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Operation {
     /// The record is new.
     Create,

@@ -10,6 +10,7 @@ use crate::address::without_address;
 
 /// Why a name was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NameError {
     /// Not an NSID, nor a prefix pattern.
     #[error(

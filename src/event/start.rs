@@ -20,6 +20,7 @@ pub enum Start {
 
 /// A beginning that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum StartError {
     /// Neither a number nor a time.
     #[error(

@@ -58,6 +58,7 @@ impl fmt::Display for Shard {
 
 /// Why a shard was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ShardError {
     /// Not two numbers with a slash in between.
     #[error("write it like 1/4 for the first of four, up to 4/4")]

@@ -25,6 +25,7 @@ const LONGEST_SUBJECT: usize = 1024;
 
 /// Why an address was refused. No text of it shows what may be secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum AddressError {
     /// Not an address of NATS.
     #[error("'{text}' is not {what}: write {example}")]

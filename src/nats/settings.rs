@@ -33,6 +33,7 @@ impl fmt::Debug for Secret {
 
 /// How a user shows to be one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Login {
     /// Not at all.
     #[default]

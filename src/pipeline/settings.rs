@@ -45,6 +45,7 @@ impl Default for PipelineSettings {
 
 /// Why a run that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Ended {
     /// A stop was asked for.
     Stopped,

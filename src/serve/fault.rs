@@ -25,6 +25,7 @@ pub struct Faults {
 
 /// Why a fault was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FaultError {
     /// There is no such fault.
     #[error(

@@ -34,6 +34,7 @@ struct Entries {
 
 /// What becomes of the places that a sink accepts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Keeping {
     /// There is no cursor store.
     #[default]

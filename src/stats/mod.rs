@@ -115,6 +115,7 @@ impl EventClass {
 
 /// What became of a message of a durable consumer that could not be delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Undelivered {
     /// It was given back, to come again.
     Kept,

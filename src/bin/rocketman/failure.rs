@@ -55,13 +55,14 @@ impl Failure {
 
     fn exit_code(&self) -> u8 {
         match self.kind {
-            ErrorKind::Failed => 1,
             ErrorKind::Usage => 2,
             ErrorKind::Unreachable => 3,
             ErrorKind::Gap => 4,
             ErrorKind::Stalled => 5,
             ErrorKind::Refused => 6,
             ErrorKind::CursorTaken => 7,
+            // `Failed`, and what has no code of its own.
+            _ => 1,
         }
     }
 }

@@ -50,6 +50,7 @@ pub struct Demo {
 
 /// Why a `demo:` was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DemoError {
     /// Something follows that is no query.
     #[error("'{0}' is not a demo: write demo: or demo:?rate=1000&seed=7")]

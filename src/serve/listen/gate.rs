@@ -14,6 +14,7 @@ use crate::{address::without_secrets, wire::http::Headers};
 
 /// Why what was to be allowed is no host or no origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum GateError {
     /// Not a host.
     #[error("'{0}' is not a host: write NAME, NAME:PORT, *.NAME, or * for any")]

@@ -83,6 +83,7 @@ impl Default for ExecSettings {
 
 /// Whether a program takes one event or many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ExecMode {
     /// One program for each event, which accepts it with exit status 0.
     Event,
@@ -101,6 +102,7 @@ impl ExecMode {
 
 /// What becomes of an event that no program takes.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum OnExecError {
     /// It ends the run, and the next one begins with it.
     Stop,

@@ -38,6 +38,7 @@ enum Piece {
 
 /// A pattern that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PatternError {
     /// A directive that is none.
     #[error("'{0}' is no part of a time; there are %Y %y %m %d %j %H %M %S %s %G %V %u %F %R %T")]

@@ -51,6 +51,7 @@ impl FileSettings {
 
 /// How files are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Compression {
     /// Not at all.
     Plain,

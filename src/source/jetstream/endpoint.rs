@@ -18,6 +18,7 @@ const PUBLIC: [&str; 4] = [
 
 /// Why an address was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum EndpointError {
     /// Not an address of a Jetstream server.
     #[error("'{0}' is not a source: write wss://HOST/subscribe, https://HOST, or HOST[:PORT]")]

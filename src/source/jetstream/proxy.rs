@@ -17,6 +17,7 @@ const LARGEST_ANSWER: usize = 16 * 1024;
 
 /// Why a proxy made no tunnel.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProxyError {
     /// The proxy's socket failed.
     #[error("it did not answer")]

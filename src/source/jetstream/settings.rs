@@ -13,6 +13,7 @@ pub(super) const MAX_FRAME_BYTES: usize = 8 * 1024 * 1024;
 
 /// What a gap means: events that a server no longer has, so that they cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnGap {
     /// It is told, and reading goes on behind it.
     Warn,

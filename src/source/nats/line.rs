@@ -21,6 +21,7 @@ pub(super) const TYPE_HEADER: &str = "reflex_type";
 
 /// What is put into an envelope.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Enveloping {
     /// Every message.
     Always,

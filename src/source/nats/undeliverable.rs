@@ -25,6 +25,7 @@ const MOST_KNOWN: usize = 10_000;
 
 /// What becomes of a message of a durable consumer that cannot be delivered.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub enum OnUndeliverable {
     /// It stays in the stream and comes again, to anybody, after waits that grow to ten minutes.
     #[default]

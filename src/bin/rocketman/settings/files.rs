@@ -42,14 +42,13 @@ pub(super) fn resolve(path: PathBuf, args: &FileArgs) -> Result<FileSettings, Se
     let defaults = FileSettings::new(pattern);
     let compression = match (defaults.compression, compression_level) {
         (compression, None) => compression,
-        (Compression::Plain, Some(_)) => {
-            return Err(SettingsError::ForCompressed("--compression-level"));
-        }
         (Compression::Gzip(_), Some(level @ 10..)) => {
             return Err(SettingsError::GzipLevel(level));
         }
         (Compression::Gzip(_), Some(level)) => Compression::Gzip(level),
         (Compression::Zstd(_), Some(level)) => Compression::Zstd(level.cast_signed()),
+        // Not compressed, or in a way that has no levels.
+        (_, Some(_)) => return Err(SettingsError::ForCompressed("--compression-level")),
     };
     if checkpoint.is_some() && compression == Compression::Plain {
         return Err(SettingsError::ForCompressed("--checkpoint"));

@@ -41,6 +41,7 @@ pub struct ProbeReport {
 
 /// What a server sends when it is asked for compressed events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Compression {
     /// Plain text.
     Plain,
@@ -69,6 +70,7 @@ impl Compression {
 
 /// Why a server cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProbeError {
     /// Its name has no address, or nobody to ask for one answers.
     #[error("cannot look up the name")]

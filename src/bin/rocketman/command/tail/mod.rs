@@ -230,6 +230,7 @@ fn tell(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_cursor:
         (Ended::End, _) => "the end is reached".to_owned(),
         (Ended::EndAssumed, _) => "the end is assumed, for nothing more came".to_owned(),
         (Ended::OutputClosed, _) => "stdout was closed by its reader".to_owned(),
+        _ => "the run has ended".to_owned(),
     };
     let until = highest_us.map_or(String::new(), |highest_us| {
         let saved = if has_cursor {
