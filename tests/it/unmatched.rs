@@ -13,7 +13,6 @@ use rocketman::{
     },
 };
 use tokio_util::sync::CancellationToken;
-use tracing::subscriber::with_default;
 
 use crate::support::{
     DEADLINE,
@@ -61,7 +60,7 @@ fn said(collections: &[&str], dids: &[Did], matching: Option<&str>, seen: &[&str
         .enable_all()
         .build()
         .unwrap();
-    with_default(said.clone(), || {
+    said.during(|| {
         let run = async { tokio::time::timeout(DEADLINE, pipeline.run(stop)).await };
         runtime.block_on(run).expect("the look comes").unwrap();
     });

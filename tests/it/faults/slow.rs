@@ -21,7 +21,6 @@ use rocketman::{
     },
 };
 use tokio_util::sync::CancellationToken;
-use tracing::subscriber::with_default;
 
 use crate::support::{
     DEADLINE,
@@ -150,7 +149,7 @@ fn run(servers: &[&Server], count: u64, on_gap: OnGap, folder: &Path) -> Outcome
         .build()
         .unwrap();
     let said = Said::default();
-    let result = with_default(said.clone(), || {
+    let result = said.during(|| {
         let run = pipeline.run(CancellationToken::new());
         runtime.block_on(async { tokio::time::timeout(DEADLINE, run).await })
     });

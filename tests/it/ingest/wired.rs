@@ -15,7 +15,6 @@ use rocketman::{
     },
 };
 use tokio_util::sync::CancellationToken;
-use tracing::subscriber::with_default;
 
 use crate::support::{
     DEADLINE,
@@ -60,9 +59,7 @@ fn a_slow_sink_meets_the_limits_on_lag_without_a_word_of_stats() {
         .enable_all()
         .build()
         .unwrap();
-    let result = with_default(said.clone(), || {
-        runtime.block_on(pipeline.run(CancellationToken::new()))
-    });
+    let result = said.during(|| runtime.block_on(pipeline.run(CancellationToken::new())));
     assert!(matches!(result, Err(Error::Behind { .. })), "{result:?}");
     let said = said.lines();
     assert!(

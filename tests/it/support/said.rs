@@ -10,6 +10,7 @@ use tracing::{
     Event, Metadata, Subscriber,
     field::{Field, Visit},
     span,
+    subscriber::{set_global_default, with_default},
 };
 
 /// Keeps what is said about a change of state.
@@ -17,6 +18,13 @@ use tracing::{
 pub struct Said(Arc<Mutex<Vec<String>>>);
 
 impl Said {
+    /// Does something, and keeps what this thread says meanwhile. While one thread of all listens, what another one says first is
+    /// said to nobody for ever, unless somebody listens everywhere.
+    pub fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        set_global_default(Self::default()).ok();
+        with_default(self.clone(), work)
+    }
+
     /// What was said, line by line.
     pub fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()

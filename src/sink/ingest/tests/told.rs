@@ -7,7 +7,7 @@ use tracing::{
     Event as Message, Metadata, Subscriber,
     field::{Field, Visit},
     span,
-    subscriber::set_default,
+    subscriber::{DefaultGuard, set_default, set_global_default},
 };
 
 use super::*;
@@ -45,10 +45,17 @@ impl Subscriber for Warnings {
     fn exit(&self, _span: &span::Id) {}
 }
 
+/// Keeps the warnings of this thread. While one thread of all listens, what another one says first is said to nobody for ever,
+/// unless somebody listens everywhere.
+fn listen(log: &Log) -> DefaultGuard {
+    set_global_default(Warnings(Log::default())).ok();
+    set_default(Warnings(log.clone()))
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_ingestor_that_waits_too_long_is_named_at_once_and_once_for_an_event() {
     let log = Log::default();
-    let _guard = set_default(Warnings(log.clone()));
+    let _guard = listen(&log);
     let ingestor = |event: OwnedEvent| async move {
         let millis = if event.rkey() == "1" { 5000 } else { 99 };
         sleep(Duration::from_millis(millis)).await;
@@ -69,7 +76,7 @@ async fn an_ingestor_that_waits_too_long_is_named_at_once_and_once_for_an_event(
 #[tokio::test]
 async fn one_that_blocks_too_long_is_named_when_it_returns() {
     let log = Log::default();
-    let _guard = set_default(Warnings(log.clone()));
+    let _guard = listen(&log);
     let ingestor = |_event: OwnedEvent| async {
         thread::sleep(Duration::from_millis(30));
         Ok(())
@@ -88,7 +95,7 @@ async fn one_that_blocks_too_long_is_named_when_it_returns() {
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_failures_is_told_at_a_readable_pace() {
     let log = Log::default();
-    let _guard = set_default(Warnings(log.clone()));
+    let _guard = listen(&log);
     let ingestor = |_event: OwnedEvent| async { Err(IngestError::new("no\u{1b}[2J")) };
     let route = Route::new(ingestor).retries(0).or_skip();
     let mut ingest = Ingest::new().on("app.bsky.feed.post", route);
