@@ -10,6 +10,7 @@ mod hostile;
 mod login;
 mod queue;
 mod recordings;
+mod remote;
 mod rotation;
 mod sink;
 pub(crate) mod source;

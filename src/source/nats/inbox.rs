@@ -25,6 +25,17 @@ use crate::{
     source::{Flow, SourceError},
 };
 
+/// The waits before messages are asked for again where nobody answers for a consumer that was just made. Through a cluster the news
+/// of it may travel on another connection than the answer to who made it.
+const RETRY_WAITS: [Duration; 6] = [
+    Duration::from_millis(10),
+    Duration::from_millis(25),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+];
+
 /// Why a consumer is of no more use.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Lost {
@@ -73,6 +84,10 @@ pub(super) struct Inbox {
     pub(super) highest: u64,
     /// What came while nobody read.
     unread: VecDeque<Message>,
+    /// The waits that are left while the consumer has not been heard of.
+    retry_waits: Option<std::slice::Iter<'static, Duration>>,
+    /// Nothing is asked for before that, where nobody answered for the consumer.
+    pub(super) retry_at: Option<Instant>,
 }
 
 /// A message that waits.
@@ -111,11 +126,16 @@ impl Inbox {
             acks,
             highest: 0,
             unread: VecDeque::new(),
+            retry_waits: Some(RETRY_WAITS.iter()),
+            retry_at: None,
         }
     }
 
     /// How many more messages it is time to ask for; 0 for none.
     pub(super) fn wanting(&self, batch: &Batch) -> u64 {
+        if self.retry_at.is_some() {
+            return 0;
+        }
         let at_work = self.room.as_ref().map_or(0, |room| *room.at_work.borrow());
         self.window.wanting(at_work + batch.len())
     }
@@ -169,6 +189,7 @@ impl Inbox {
                     None => continue,
                 }
             };
+            self.retry_waits = None;
             self.window.came(message.length);
             self.highest = self.highest.max(delivery.seq);
             if let (Some(acks), Some(reply)) = (&mut self.acks, &message.reply) {
@@ -268,9 +289,13 @@ impl Inbox {
     /// What the server says instead of a message.
     fn status(&mut self, message: &Message) -> Option<Drained> {
         let said = message.description.as_deref().unwrap_or_default();
-        match message.status? {
+        let status = message.status?;
+        if status == StatusCode::NO_RESPONDERS {
+            return Some(self.unanswered());
+        }
+        self.retry_waits = None;
+        match status {
             StatusCode::IDLE_HEARTBEAT => return Some(Drained::Heartbeat),
-            StatusCode::NO_RESPONDERS => return Some(Drained::Lost(Lost::Forgotten)),
             // Nothing came in time, or the request is fulfilled as far as its limits allow.
             StatusCode::NOT_FOUND | StatusCode::TIMEOUT => {
                 self.window.over(message.headers.as_ref(), false);
@@ -287,6 +312,16 @@ impl Inbox {
             }
         }
         None
+    }
+
+    /// Nobody answers for the consumer: it is gone, or so new that this server does not know of it yet.
+    fn unanswered(&mut self) -> Drained {
+        let Some(wait) = self.retry_waits.as_mut().and_then(Iterator::next) else {
+            return Drained::Lost(Lost::Forgotten);
+        };
+        self.window.over(None, false);
+        self.retry_at = Some(Instant::now() + *wait);
+        Drained::Low
     }
 }
 

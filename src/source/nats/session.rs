@@ -279,6 +279,7 @@ impl Session {
             let mut room = inbox.room.as_ref().map(|room| room.at_work.clone());
             room.iter_mut().for_each(watch::Receiver::mark_unchanged);
             let quiet_until = *last_frame + *silence;
+            let retry_at = inbox.retry_at;
             let drained = poll_fn(|cx| inbox.poll_drain(cx, reader, batch, *next_look, last_frame));
             tokio::select! {
                 biased;
@@ -296,6 +297,10 @@ impl Session {
                     }
                 }
                 () = changed(&mut room) => return Drained::Low,
+                () = until(retry_at) => {
+                    self.inbox.retry_at = None;
+                    return Drained::Low;
+                }
                 () = sleep_until(quiet_until), if is_asked => {}
             }
             if is_asked && self.last_frame.elapsed() >= self.silence {
@@ -474,6 +479,14 @@ async fn changed(at_work: &mut Option<watch::Receiver<usize>>) {
         return;
     }
     std::future::pending::<()>().await;
+}
+
+/// Resolves at this time, and never without one.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Resolves when the server is to be told something; never where nothing is owed.
