@@ -94,9 +94,33 @@ fn counts(out: &Path) -> BTreeMap<u64, usize> {
     counts
 }
 
-/// Plays all lives, `before` each restart doing what may happen to the files, and returns how often which event is in the files, and
-/// how the last run ended.
-fn play(arguments: &str, before: impl Fn(&Path)) -> (BTreeMap<u64, usize>, Output) {
+/// What there is when a run is killed: the output folder, what the cursor counts, and what the server has.
+struct Moment<'a> {
+    out: &'a Path,
+    saved: usize,
+    last: usize,
+}
+
+fn is_almost_over(moment: &Moment<'_>) -> bool {
+    moment.saved >= moment.last - 200
+}
+
+/// Everything is counted, and all files but the newest have their names.
+fn is_named(moment: &Moment<'_>) -> bool {
+    let n_partial = files_below(moment.out)
+        .iter()
+        .filter(|file| file.extension().is_some_and(|end| end == "partial"))
+        .count();
+    moment.saved == moment.last && n_partial <= 1
+}
+
+/// Plays all lives: each run is killed in its moment, and `before` each restart something happens to the files. Returns how often which
+/// event is in the files, and how the last run ended.
+fn play(
+    arguments: &str,
+    is_moment: impl Fn(&Moment<'_>) -> bool,
+    before: impl Fn(&Path),
+) -> (BTreeMap<u64, usize>, Output) {
     let (mut log, mut next) = (Log::default(), 0);
     log.grow(&mut next);
     let shared = Arc::new(Mutex::new(log));
@@ -121,7 +145,10 @@ fn play(arguments: &str, before: impl Fn(&Path)) -> (BTreeMap<u64, usize>, Outpu
     for _ in 1..LIVES {
         let running = start();
         let last = shared.lock().unwrap().0.len();
-        wait_until("most of it is saved", || saved(&cursor) >= last - 200);
+        wait_until("the moment of the kill", || {
+            let (out, saved) = (out.as_path(), saved(&cursor));
+            is_moment(&Moment { out, saved, last })
+        });
         running.kill();
         before(&out);
         let mut log = shared.lock().unwrap();
@@ -141,7 +168,7 @@ fn play(arguments: &str, before: impl Fn(&Path)) -> (BTreeMap<u64, usize>, Outpu
 
 /// Plays, and wants each event once.
 fn assert_once(arguments: &str) {
-    let (counts, output) = play(arguments, |_| {});
+    let (counts, output) = play(arguments, is_almost_over, |_| {});
     let n_twice = counts.values().filter(|n| **n > 1).count();
     assert_eq!(n_twice, 0, "{output:#?}");
     output.assert_says(0, &["counts its events otherwise", "repeats dropped"]);
@@ -173,7 +200,7 @@ fn in_a_file_for_each_collection_each_event_is_there_once() {
 
 #[test]
 fn what_was_taken_away_cannot_be_recalled_and_that_is_said() {
-    let (counts, output) = play("-o out/x.ndjson --rotate-count 100", |out| {
+    let take_away = |out: &Path| {
         // Out of their folder, where they count all the same.
         let taken = out.join(fastrand::u64(..).to_string());
         fs::create_dir(&taken).unwrap();
@@ -183,7 +210,9 @@ fn what_was_taken_away_cannot_be_recalled_and_that_is_said() {
                 fs::rename(out.join(&name), taken.join(&name)).unwrap();
             }
         }
-    });
+    };
+    let rotated = "-o out/x.ndjson --rotate-count 100";
+    let (counts, output) = play(rotated, is_named, take_away);
     assert!(counts.values().any(|n| *n > 1), "{output:#?}");
     output.assert_says(0, &["cannot be read back", "may come again"]);
 }
