@@ -14,16 +14,16 @@
 //!
 //! ```no_run
 //! use rocketman::{CancellationToken, Pipeline, cursor::FileCursor, event::{Batch, CollectionPattern}, filter::Filter};
-//! use rocketman::{sink::{Ledger, Sink, SinkError}, source::{Jetstream, jetstream::JetstreamSettings}};
+//! use rocketman::{sink::{SinkContext, Sink, SinkError}, source::{Jetstream, jetstream::JetstreamSettings}};
 //!
 //! struct Likes(u64);
 //!
 //! impl Sink for Likes {
 //!     fn name(&self) -> String { "likes".to_owned() }
 //!
-//!     async fn accept(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
+//!     async fn accept(&mut self, batch: &mut Batch, context: &SinkContext) -> Result<(), SinkError> {
 //!         self.0 += batch.len() as u64; // or store them, one by one: for event in batch.events() { … }
-//!         ledger.accept(batch.len() as u64);
+//!         context.accept(batch.len() as u64);
 //!         batch.take(batch.len());
 //!         Ok(())
 //!     }

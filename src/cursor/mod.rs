@@ -7,10 +7,10 @@ pub(crate) mod contents;
 mod course;
 mod error;
 mod file;
-mod keeper;
 #[cfg(feature = "nats")]
 mod kv;
-mod marks;
+mod pending;
+mod writer;
 
 #[cfg(feature = "nats")]
 pub use self::kv::{KvCursor, KvCursorError, KvCursorSettings};
@@ -20,7 +20,7 @@ pub use self::{
 };
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::{keeper::Keeper, marks::Marks};
+pub(crate) use self::{pending::PendingPositions, writer::CursorWriter};
 use crate::event::{FileMark, MAX_SERVERS, Place, Position, Trail};
 
 /// What a store keeps. A store of your own may keep it in whatever form serde writes.

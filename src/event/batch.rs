@@ -21,7 +21,7 @@ const LONG: usize = 64 * 1024;
 const KEEP: usize = FULL + LONG;
 
 /// How finely the middle of a large batch can be told apart: one part is about what fits into a page of memory.
-const STOPS: usize = 64;
+const MAX_SAMPLES: usize = 64;
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -272,15 +272,15 @@ impl Batch {
         Events { batch: self, at: 0 }
     }
 
-    /// Some events, evenly spread and the last among them, taken or not: every one of a small batch, at most [`STOPS`] of a large one.
-    pub(crate) fn stops(&self) -> impl Iterator<Item = Stop<'_>> {
-        let every = self.entries.len().div_ceil(STOPS).max(1);
+    /// Some events, evenly spread and the last among them, taken or not: every one of a small batch, at most [`MAX_SAMPLES`] of a large one.
+    pub(crate) fn sample_positions(&self) -> impl Iterator<Item = Sample<'_>> {
+        let every = self.entries.len().div_ceil(MAX_SAMPLES).max(1);
         self.entries
             .chunks(every)
             .zip(1..)
             .filter_map(move |(chunk, n)| {
                 let entry = chunk.last()?;
-                Some(Stop {
+                Some(Sample {
                     events: ((n - 1) * every + chunk.len()) as u64,
                     end: (entry.start + entry.len) as usize + 1,
                     point: &entry.envelope.point,
@@ -364,7 +364,7 @@ impl Batch {
 
 /// An event in the course of a batch.
 #[derive(Debug)]
-pub(crate) struct Stop<'a> {
+pub(crate) struct Sample<'a> {
     /// So many events of the batch lie at or before it.
     pub(crate) events: u64,
     /// The offset just behind its line.

@@ -8,8 +8,8 @@ use std::{future::pending, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
-    cursor::{CursorError, CursorStore, Keeper},
-    sink::{Ledger, Sink, SinkError},
+    cursor::{CursorError, CursorStore, CursorWriter},
+    sink::{Sink, SinkContext, SinkError},
     stats::Stats,
 };
 
@@ -71,17 +71,17 @@ impl SaveClock {
     pub(super) async fn tick<K: Sink, C: CursorStore>(
         &mut self,
         sink: &mut K,
-        keeper: &mut Keeper<C>,
-        ledger: &Ledger,
+        cursor: &mut CursorWriter<C>,
+        context: &SinkContext,
         stats: &Stats,
     ) -> Result<(), SinkError> {
         if !self.is_second {
-            keeper.pin();
+            cursor.pin();
             sink.checkpoint().await?;
         }
-        self.is_unheard |= begin_save(keeper, ledger, stats);
-        self.tell(sink, ledger)?;
-        self.is_second = !self.is_second && ledger.accepted() < keeper.kept();
+        self.is_unheard |= begin_save(cursor, context, stats);
+        self.tell(sink, context)?;
+        self.is_second = !self.is_second && context.accepted() < cursor.kept();
         let wait = if self.is_second {
             self.every / SOON
         } else {
@@ -94,11 +94,11 @@ impl SaveClock {
     /// Begins to save the cursor while the sink is busy and cannot be asked.
     pub(super) fn tick_busy<C: CursorStore>(
         &mut self,
-        keeper: &mut Keeper<C>,
-        ledger: &Ledger,
+        cursor: &mut CursorWriter<C>,
+        context: &SinkContext,
         stats: &Stats,
     ) {
-        self.is_unheard |= begin_save(keeper, ledger, stats);
+        self.is_unheard |= begin_save(cursor, context, stats);
         self.next = Instant::now() + self.every;
         self.is_overdue = true;
     }
@@ -107,18 +107,22 @@ impl SaveClock {
     pub(super) fn note<C: CursorStore>(
         &mut self,
         saved: Result<u64, CursorError>,
-        keeper: &Keeper<C>,
-        ledger: &Ledger,
+        cursor: &CursorWriter<C>,
+        context: &SinkContext,
         stats: &Stats,
     ) -> Result<(), CursorError> {
-        self.is_unheard |= note_save(saved, keeper, ledger, stats)?;
+        self.is_unheard |= note_save(saved, cursor, context, stats)?;
         Ok(())
     }
 
     /// Tells the sink that the cursor was saved, if it has not heard yet.
-    pub(super) fn tell<K: Sink>(&mut self, sink: &mut K, ledger: &Ledger) -> Result<(), SinkError> {
+    pub(super) fn tell<K: Sink>(
+        &mut self,
+        sink: &mut K,
+        context: &SinkContext,
+    ) -> Result<(), SinkError> {
         if std::mem::take(&mut self.is_unheard) {
-            sink.saved(ledger)?;
+            sink.on_cursor_saved(context)?;
         }
         Ok(())
     }
@@ -128,31 +132,35 @@ impl SaveClock {
 ///
 /// Cancel safety: dropped and asked again at any time.
 pub(super) async fn save_beginning<C: CursorStore>(
-    keeper: &mut Keeper<C>,
-    ledger: &Ledger,
+    cursor: &mut CursorWriter<C>,
+    context: &SinkContext,
     stats: &Stats,
 ) -> Result<(), CursorError> {
     loop {
-        if let Some(next) = keeper.next_try() {
+        if let Some(next) = cursor.next_try() {
             sleep_until(next).await;
         }
-        if begin_save(keeper, ledger, stats) || !keeper.keeps() {
+        if begin_save(cursor, context, stats) || !cursor.keeps() {
             return Ok(());
         }
-        let saved = keeper.finished().await;
-        if note_save(saved, keeper, ledger, stats)? {
+        let saved = cursor.finished().await;
+        if note_save(saved, cursor, context, stats)? {
             return Ok(());
         }
     }
 }
 
 /// Begins to save the cursor up to what is accepted. Returns whether that is saved already.
-fn begin_save<C: CursorStore>(keeper: &mut Keeper<C>, ledger: &Ledger, stats: &Stats) -> bool {
-    let (accepted, files) = ledger.read();
-    stats.add_accepted(ledger.uncounted());
-    let is_saved = keeper.begin_save(accepted, files);
+fn begin_save<C: CursorStore>(
+    cursor: &mut CursorWriter<C>,
+    context: &SinkContext,
+    stats: &Stats,
+) -> bool {
+    let (accepted, files) = context.read();
+    stats.add_accepted(context.uncounted());
+    let is_saved = cursor.begin_save(accepted, files);
     if is_saved {
-        ledger.note_saved(keeper.saved_files());
+        context.note_saved(cursor.saved_files());
     }
     is_saved
 }
@@ -161,15 +169,15 @@ fn begin_save<C: CursorStore>(keeper: &mut Keeper<C>, ledger: &Ledger, stats: &S
 /// try again.
 pub(super) fn note_save<C: CursorStore>(
     saved: Result<u64, CursorError>,
-    keeper: &Keeper<C>,
-    ledger: &Ledger,
+    cursor: &CursorWriter<C>,
+    context: &SinkContext,
     stats: &Stats,
 ) -> Result<bool, CursorError> {
     let saved = saved.map(Some);
     count_save(&saved, stats);
     match saved {
         Ok(_) => {
-            ledger.note_saved(keeper.saved_files());
+            context.note_saved(cursor.saved_files());
             Ok(true)
         }
         Err(error) if error.is_final() => Err(error),

@@ -28,11 +28,11 @@ pub use self::{
     settings::{Ended, PipelineSettings, Summary},
 };
 use crate::{
-    cursor::{CursorStore, Keeper, NoCursor, Saved},
+    cursor::{CursorStore, CursorWriter, NoCursor, Saved},
     event::{Batch, Place},
     filter::Filter,
     log::{STATE, chain},
-    sink::{Keeping, Ledger, Sink, SinkError},
+    sink::{CursorMode, Sink, SinkContext, SinkError},
     source::{Flow, Outlook, RunContext, Source},
     stats::Stats,
 };
@@ -52,10 +52,10 @@ pub struct Pipeline<S, K, C = NoCursor> {
     source: S,
     filter: Filter,
     sink: K,
-    keeper: Keeper<C>,
+    cursor: CursorWriter<C>,
     settings: PipelineSettings,
     stats: Arc<Stats>,
-    ledger: Ledger,
+    context: SinkContext,
     /// The source yields no more than the sink works on at once, which is this much.
     held_to: Option<usize>,
     limit: Limit,
@@ -68,10 +68,10 @@ impl<S: Source, K: Sink> Pipeline<S, K> {
             source,
             filter: Filter::default(),
             sink,
-            keeper: Keeper::new(NoCursor),
+            cursor: CursorWriter::new(NoCursor),
             settings: PipelineSettings::default(),
             stats: Arc::default(),
-            ledger: Ledger::default(),
+            context: SinkContext::default(),
             held_to: None,
             limit: Limit::default(),
         }
@@ -92,10 +92,10 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             source,
             filter,
             sink,
-            keeper: _,
+            cursor: _,
             settings,
             stats,
-            ledger,
+            context,
             held_to,
             limit,
         } = self;
@@ -103,10 +103,10 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             source,
             filter,
             sink,
-            keeper: Keeper::new(store),
+            cursor: CursorWriter::new(store),
             settings,
             stats,
-            ledger,
+            context,
             held_to,
             limit,
         }
@@ -162,32 +162,36 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             self.sink.abandon().await;
         }
         let deadline = ending.deadline(self.settings.grace);
-        let (accepted, files) = self.ledger.read();
+        let (accepted, files) = self.context.read();
         let is_overrun = |error: &Error| matches!(error, Error::Overrun { .. });
         let saved =
             if flowed.as_ref().is_err_and(is_overrun) || finished.as_ref().is_err_and(is_overrun) {
                 // Up to where anything is done is not known.
                 Ok(None)
             } else {
-                self.keeper.settle(accepted);
-                if let Some(point) = self.keeper.point() {
+                self.cursor.settle(accepted);
+                if let Some(point) = self.cursor.point() {
                     let known = self.source.recollect(point, MAX_KNOWN);
-                    self.keeper.remember(known);
+                    self.cursor.remember(known);
                 }
-                self.keeper.save_last(accepted, files, deadline).await
+                self.cursor.save_last(accepted, files, deadline).await
             };
         count_save(&saved, &self.stats);
         let finished = match (&saved, finished) {
             (Ok(_), Ok(()))
-                if self.keeper.keeps() && !matches!(flowed, Err(Error::Hung { .. })) =>
+                if self.cursor.keeps() && !matches!(flowed, Err(Error::Hung { .. })) =>
             {
-                self.ledger.note_saved(self.keeper.saved_files());
-                self.sink.saved(&self.ledger).map_err(Error::Sink)
+                self.context.note_saved(self.cursor.saved_files());
+                self.sink
+                    .on_cursor_saved(&self.context)
+                    .map_err(Error::Sink)
             }
             (_, finished) => finished,
         };
-        self.stats.add_accepted(self.ledger.uncounted());
-        self.source.settle(flowed.is_ok() && finished.is_ok()).await;
+        self.stats.add_accepted(self.context.uncounted());
+        self.source
+            .ack_rest(flowed.is_ok() && finished.is_ok())
+            .await;
         let ended = match (flowed, finished) {
             (Err(Error::Sink(error)), _) | (Ok(_), Err(Error::Sink(error)))
                 if error.is_closed() =>
@@ -208,29 +212,31 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         Ok(Summary {
             ended,
             accepted,
-            position: self.keeper.position().cloned(),
-            highest_us: self.keeper.highest_us(),
+            position: self.cursor.position().cloned(),
+            highest_us: self.cursor.highest_us(),
         })
     }
 
     async fn begin(&mut self) -> Result<(), Error> {
         self.stats.set_sink(self.sink.name());
         let mut context = RunContext::new(Arc::clone(&self.stats));
-        context.accepted = self.keeper.accepted();
+        context.accepted = self.cursor.accepted();
         self.source.attach(&context);
         if let Some(at_once) = self.sink.at_once()
-            && self.source.hold_to(at_once, self.ledger.at_work())
+            && self.source.hold_to(at_once, self.context.at_work())
         {
             self.held_to = Some(at_once.get());
         }
         let mut files = Vec::new();
-        let mut keeping = if self.keeper.keeps() {
-            Keeping::Anew
+        let mut cursor_mode = if self.cursor.keeps() {
+            CursorMode::Fresh
         } else {
-            Keeping::Nothing
+            CursorMode::Off
         };
-        let saved = self.keeper.load(self.filter.description()).await?;
-        let reached = self.sink.reached(saved.as_ref().map(|saved| &saved.place));
+        let saved = self.cursor.load(self.filter.description()).await?;
+        let reached = self
+            .sink
+            .last_position(saved.as_ref().map(|saved| &saved.place));
         let reached = reached.await?;
         if let Some(saved) = Saved::newest(saved, reached) {
             let filter = self.filter.description();
@@ -243,14 +249,14 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 files.clone_from(&saved.files);
                 // Where somebody set a place, what was written up to then stays, whoever counts it.
                 if let Place::Reached(_) = saved.place {
-                    keeping = Keeping::GoesOn;
+                    cursor_mode = CursorMode::Resumed;
                 }
-                self.keeper.go_on_from(saved);
+                self.cursor.go_on_from(saved);
             }
         }
-        self.ledger.set_keeping(keeping);
-        self.sink.begin(&files, &self.ledger)?;
-        if keeping == Keeping::GoesOn && self.source.may_repeat() {
+        self.context.set_cursor_mode(cursor_mode);
+        self.sink.begin(&files, &self.context)?;
+        if cursor_mode == CursorMode::Resumed && self.source.may_repeat() {
             let delivered = self.sink.recall().await;
             self.source.recall(&mut delivered.into_iter());
         }
@@ -266,13 +272,13 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             batch.clear();
             let pulled = self.pull(&mut batch, ending, &mut clock, &mut watch).await;
             let came = !batch.is_empty();
-            if came && batch.origin().is_none() && self.keeper.keeps() {
+            if came && batch.origin().is_none() && self.cursor.keeps() {
                 return Err(Error::NoOrigin);
             }
             let limit = self.sift(&mut batch);
-            let had_news = self.keeper.has_news();
-            let is_beginning = self.keeper.add(&batch, self.limit.passed_us());
-            if !had_news && self.keeper.has_news() {
+            let had_news = self.cursor.has_news();
+            let is_beginning = self.cursor.add(&batch, self.limit.passed_us());
+            if !had_news && self.cursor.has_news() {
                 clock.begin_anew();
             }
             if is_beginning && !self.save_beginning(ending).await? {
@@ -283,9 +289,9 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 .await?;
             let n_doubtful = n_doubtful - batch.n_doubtful();
             self.stats.add_repeats_let_through(n_doubtful);
-            let accepted = self.ledger.accepted();
-            self.stats.add_accepted(self.ledger.uncounted());
-            self.keeper.settle(accepted);
+            let accepted = self.context.accepted();
+            self.stats.add_accepted(self.context.uncounted());
+            self.cursor.settle(accepted);
             let now = Instant::now();
             watch.begin_wait(came, now);
             let pulled = pulled?;
@@ -297,13 +303,13 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 return Ok(ended);
             }
             watch.look(&self.stats)?;
-            if let Some(saved) = self.keeper.finished_now() {
-                clock.note(saved, &self.keeper, &self.ledger, &self.stats)?;
+            if let Some(saved) = self.cursor.finished_now() {
+                clock.note(saved, &self.cursor, &self.context, &self.stats)?;
             }
-            clock.tell(&mut self.sink, &self.ledger)?;
+            clock.tell(&mut self.sink, &self.context)?;
             if clock.is_due(now) {
-                let (sink, keeper) = (&mut self.sink, &mut self.keeper);
-                clock.tick(sink, keeper, &self.ledger, &self.stats).await?;
+                let (sink, cursor) = (&mut self.sink, &mut self.cursor);
+                clock.tick(sink, cursor, &self.context, &self.stats).await?;
             }
         }
     }
@@ -312,12 +318,12 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
     async fn save_beginning(&mut self, ending: &Ending) -> Result<bool, Error> {
         tokio::select! {
             biased;
-            saved = save_beginning(&mut self.keeper, &self.ledger, &self.stats) => {
+            saved = save_beginning(&mut self.cursor, &self.context, &self.stats) => {
                 saved?;
                 Ok(true)
             }
             () = ending.pressed() => Ok(false),
-            error = self.sink.failed() => Err(error.into()),
+            error = self.sink.drive() => Err(error.into()),
             never = self.source.idle() => match never {},
         }
     }
@@ -330,13 +336,13 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         clock: &mut SaveClock,
         watch: &mut Watch,
     ) -> Result<Option<Ended>, Error> {
-        let mut at_work = self.ledger.at_work();
+        let mut at_work = self.context.at_work();
         // One future across saves: a connect in progress is not begun anew.
         let mut next = pin!(self.source.next_batch(batch));
         let end_silence = self.settings.end_silence;
         let mut silence = pin!(self.limit.silence(&self.stats, end_silence));
         loop {
-            let has_news = self.keeper.has_news();
+            let has_news = self.cursor.has_news();
             let n_at_work = *at_work.borrow_and_update();
             let is_full = self.held_to.is_some_and(|at_once| n_at_work >= at_once);
             if is_full {
@@ -351,18 +357,18 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                     Flow::EndAssumed => Some(self.limit.assumed()),
                 }),
                 ended = &mut silence => return Ok(Some(ended)),
-                error = self.sink.failed() => return Err(error.into()),
+                error = self.sink.drive() => return Err(error.into()),
                 Ok(()) = at_work.changed(), if self.held_to.is_some() => {
-                    self.keeper.settle(self.ledger.accepted());
+                    self.cursor.settle(self.context.accepted());
                     watch.begin_wait(true, Instant::now());
                 }
-                saved = self.keeper.finished() => {
-                    clock.note(saved, &self.keeper, &self.ledger, &self.stats)?;
-                    clock.tell(&mut self.sink, &self.ledger)?;
+                saved = self.cursor.finished() => {
+                    clock.note(saved, &self.cursor, &self.context, &self.stats)?;
+                    clock.tell(&mut self.sink, &self.context)?;
                 }
                 () = clock.due(has_news) => {
-                    let (sink, keeper) = (&mut self.sink, &mut self.keeper);
-                    clock.tick(sink, keeper, &self.ledger, &self.stats).await?;
+                    let (sink, cursor) = (&mut self.sink, &mut self.cursor);
+                    clock.tick(sink, cursor, &self.context, &self.stats).await?;
                 }
                 error = watch.standstill(&self.stats, is_full) => return Err(error),
             }
@@ -375,9 +381,9 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             end_us,
             repeats_until_us,
         } = self.source.outlook();
-        self.keeper.note_repeats(repeats_until_us);
+        self.cursor.note_repeats(repeats_until_us);
         let mut ended = self.limit.leave_out(batch, end_us);
-        let n_repeats = self.keeper.drop_ahead(batch);
+        let n_repeats = self.cursor.drop_ahead(batch);
         self.stats.add_repeats(n_repeats);
         if !self.filter.is_everything() {
             let mut oversized = 0;
@@ -392,7 +398,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             self.stats.add_oversized(oversized);
         }
         if let Some(count) = self.settings.count {
-            let left = count.saturating_sub(self.keeper.kept());
+            let left = count.saturating_sub(self.cursor.kept());
             if batch.len() as u64 >= left {
                 batch.truncate(usize::try_from(left).unwrap_or(usize::MAX));
                 ended = Some(Ended::Count);
@@ -425,7 +431,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 .into());
             }
             if !batch.is_empty() && !is_taken_apart {
-                self.keeper.note_each(batch);
+                self.cursor.note_each(batch);
                 is_taken_apart = true;
             }
             if ending.is_wanted() {
@@ -438,8 +444,8 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
 
     /// Fails where the sink accepted more than it has taken, when it was not given these `left` events.
     fn check_accepted(&self, left: u64) -> Result<(), Error> {
-        let accepted = self.ledger.accepted();
-        let taken = self.keeper.kept() - left;
+        let accepted = self.context.accepted();
+        let taken = self.cursor.kept() - left;
         if accepted <= taken {
             return Ok(());
         }
@@ -459,18 +465,18 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         watch: &mut Watch,
     ) -> Result<(), Error> {
         let mut waits_since = None;
-        let mut accept = pin!(self.sink.accept(batch, &self.ledger));
+        let mut accept = pin!(self.sink.accept(batch, &self.context));
         let taken = loop {
-            let has_news = self.keeper.has_news();
+            let has_news = self.cursor.has_news();
             tokio::select! {
                 biased;
                 result = &mut accept => break result,
-                saved = self.keeper.finished() => {
-                    clock.note(saved, &self.keeper, &self.ledger, &self.stats)?;
+                saved = self.cursor.finished() => {
+                    clock.note(saved, &self.cursor, &self.context, &self.stats)?;
                 }
                 _ = ending.wanted(), if ending.deadline.is_none() => {
                     ending.deadline(self.settings.grace);
-                    self.ledger.stop();
+                    self.context.stop();
                 }
                 () = ending.expired() => {
                     return Err(Error::Hung {
@@ -479,7 +485,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                     });
                 }
                 () = clock.due(has_news) => {
-                    clock.tick_busy(&mut self.keeper, &self.ledger, &self.stats);
+                    clock.tick_busy(&mut self.cursor, &self.context, &self.stats);
                 }
                 error = watch.behind(&self.stats) => return Err(error),
                 never = since(&mut waits_since, self.source.idle()) => match never {},
@@ -498,19 +504,19 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         let sink_name = self.sink.name();
         let grace = self.settings.grace;
         if ending.is_wanted() {
-            self.ledger.stop();
+            self.context.stop();
         }
-        let mut finish = pin!(self.sink.finish(&self.ledger));
+        let mut finish = pin!(self.sink.finish(&self.context));
         loop {
             tokio::select! {
                 biased;
                 result = &mut finish => return result.map_err(Error::Sink),
-                saved = self.keeper.finished() => {
-                    note_save(saved, &self.keeper, &self.ledger, &self.stats)?;
+                saved = self.cursor.finished() => {
+                    note_save(saved, &self.cursor, &self.context, &self.stats)?;
                 }
                 _ = ending.wanted(), if ending.deadline.is_none() => {
                     ending.deadline(grace);
-                    self.ledger.stop();
+                    self.context.stop();
                 }
                 () = ending.expired() => return Err(Error::Hung { sink: sink_name, grace }),
             }

@@ -364,7 +364,7 @@ async fn a_sink_that_takes_nothing_is_a_failure_and_not_a_loop() {
         fn name(&self) -> String {
             "idle".to_owned()
         }
-        async fn accept(&mut self, _: &mut Batch, _: &Ledger) -> Result<(), SinkError> {
+        async fn accept(&mut self, _: &mut Batch, _: &SinkContext) -> Result<(), SinkError> {
             Ok(())
         }
     }

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 
 use fastrand::Rng;
 
-use super::{Ledger, Sink, SinkError};
+use super::{Sink, SinkContext, SinkError};
 use crate::{
     event::{Batch, Event, FileMark, Place, Point, Position},
     log::printable,
@@ -109,7 +109,7 @@ impl<S: Sink> Fated<S> {
         &mut self,
         n: usize,
         batch: &mut Batch,
-        ledger: &Ledger,
+        context: &SinkContext,
     ) -> Result<(), SinkError> {
         let mut part = Batch::new();
         if let Some(origin) = batch.origin() {
@@ -118,7 +118,7 @@ impl<S: Sink> Fated<S> {
         for event in batch.events().take(n) {
             part.push_event(&event);
         }
-        self.sink.accept(&mut part, ledger).await?;
+        self.sink.accept(&mut part, context).await?;
         let taken = n - part.len();
         self.taken += taken as u64;
         batch.take(taken);
@@ -135,12 +135,15 @@ impl<S: Sink> Sink for Fated<S> {
         self.sink.at_once()
     }
 
-    async fn reached(&mut self, saved: Option<&Place>) -> Result<Option<Position>, SinkError> {
-        self.sink.reached(saved).await
+    async fn last_position(
+        &mut self,
+        saved: Option<&Place>,
+    ) -> Result<Option<Position>, SinkError> {
+        self.sink.last_position(saved).await
     }
 
-    fn begin(&mut self, files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
-        self.sink.begin(files, ledger)
+    fn begin(&mut self, files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
+        self.sink.begin(files, context)
     }
 
     async fn recall(&mut self) -> Vec<Point> {
@@ -149,24 +152,24 @@ impl<S: Sink> Sink for Fated<S> {
 
     /// Up to an event that fails, the sink takes what comes before it; only the next call is about that event, so that its place is
     /// noted as one where the sink has stopped.
-    async fn accept(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
+    async fn accept(&mut self, batch: &mut Batch, context: &SinkContext) -> Result<(), SinkError> {
         let n_before = self.decide(batch);
         if !self.is_struck {
             let given = batch.len();
-            self.sink.accept(batch, ledger).await?;
+            self.sink.accept(batch, context).await?;
             let taken = (given - batch.len()) as u64;
             self.taken += taken;
             self.spared = self.spared.max(self.taken);
             return Ok(());
         }
         if n_before > 0 {
-            return self.take(n_before, batch, ledger).await;
+            return self.take(n_before, batch, context).await;
         }
         let event = batch.events().next();
         let event = event.map(|event| name_of(&event)).unwrap_or_default();
         self.sink.checkpoint().await?;
-        ledger.refuse_from(self.taken + 1);
-        self.take(1, batch, ledger).await?;
+        context.refuse_from(self.taken + 1);
+        self.take(1, batch, context).await?;
         Err(SinkError::other(FateError { event }))
     }
 
@@ -174,20 +177,20 @@ impl<S: Sink> Sink for Fated<S> {
         self.sink.checkpoint().await
     }
 
-    fn saved(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
-        self.sink.saved(ledger)
+    fn on_cursor_saved(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+        self.sink.on_cursor_saved(context)
     }
 
-    async fn finish(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
-        self.sink.finish(ledger).await
+    async fn finish(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+        self.sink.finish(context).await
     }
 
     async fn abandon(&mut self) {
         self.sink.abandon().await;
     }
 
-    async fn failed(&mut self) -> SinkError {
-        self.sink.failed().await
+    async fn drive(&mut self) -> SinkError {
+        self.sink.drive().await
     }
 }
 
@@ -205,12 +208,16 @@ mod tests {
             "few".to_owned()
         }
 
-        async fn accept(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
+        async fn accept(
+            &mut self,
+            batch: &mut Batch,
+            context: &SinkContext,
+        ) -> Result<(), SinkError> {
             let n = batch.len().min(3);
             self.0
                 .extend(batch.events().take(n).map(|event| event.time_us()));
             batch.take(n);
-            ledger.accept(n as u64);
+            context.accept(n as u64);
             Ok(())
         }
     }
@@ -228,13 +235,13 @@ mod tests {
     async fn the_sink_takes_all_up_to_the_event_that_fails_and_counts_all_before_it() {
         let mut places = Vec::new();
         for seed in 0..200 {
-            let ledger = Ledger::default();
+            let context = SinkContext::default();
             let mut sink = Fated::new(Few::default(), Some(Fate::new(0.1, seed)));
             let struck = 'run: {
                 for n in 0..50 {
                     let mut batch = batch(n * 7..n * 7 + 7);
                     while !batch.is_empty() {
-                        if let Err(error) = sink.accept(&mut batch, &ledger).await {
+                        if let Err(error) = sink.accept(&mut batch, &context).await {
                             assert!(error.downcast_ref::<FateError>().is_some());
                             break 'run batch.events().next().map_or(n * 7 + 7, |e| e.time_us());
                         }
@@ -243,9 +250,9 @@ mod tests {
                 panic!("350 deliveries at one in ten, and none failed");
             };
             assert_eq!(sink.sink.0, (0..struck).collect::<Vec<_>>());
-            assert_eq!(ledger.accepted(), struck - 1);
-            ledger.accept(1000);
-            assert_eq!(ledger.accepted(), struck - 1);
+            assert_eq!(context.accepted(), struck - 1);
+            context.accept(1000);
+            assert_eq!(context.accepted(), struck - 1);
             places.push(struck);
         }
         places.sort_unstable();
@@ -255,12 +262,12 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_fate_it_is_the_sink_itself() {
-        let ledger = Ledger::default();
+        let context = SinkContext::default();
         let mut sink = Fated::new(Few::default(), None);
         let mut batch = batch(0..7);
         while !batch.is_empty() {
-            sink.accept(&mut batch, &ledger).await.unwrap();
+            sink.accept(&mut batch, &context).await.unwrap();
         }
-        assert_eq!((sink.sink.0.len(), ledger.accepted()), (7, 7));
+        assert_eq!((sink.sink.0.len(), context.accepted()), (7, 7));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use super::{Ledger, Sink, SinkError};
+use super::{Sink, SinkContext, SinkError};
 use crate::event::{Batch, FileMark, Place, Point, Position};
 
 macro_rules! forward {
@@ -15,15 +15,19 @@ macro_rules! forward {
                 (**self).name()
             }
 
-            fn reached(
+            fn last_position(
                 &mut self,
                 saved: Option<&Place>,
             ) -> impl Future<Output = Result<Option<Position>, SinkError>> + Send {
-                (**self).reached(saved)
+                (**self).last_position(saved)
             }
 
-            fn begin(&mut self, files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
-                (**self).begin(files, ledger)
+            fn begin(
+                &mut self,
+                files: &[FileMark],
+                context: &SinkContext,
+            ) -> Result<(), SinkError> {
+                (**self).begin(files, context)
             }
 
             fn at_once(&self) -> Option<NonZeroUsize> {
@@ -37,32 +41,32 @@ macro_rules! forward {
             fn accept(
                 &mut self,
                 batch: &mut Batch,
-                ledger: &Ledger,
+                context: &SinkContext,
             ) -> impl Future<Output = Result<(), SinkError>> + Send {
-                (**self).accept(batch, ledger)
+                (**self).accept(batch, context)
             }
 
             fn checkpoint(&mut self) -> impl Future<Output = Result<(), SinkError>> + Send {
                 (**self).checkpoint()
             }
 
-            fn saved(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
-                (**self).saved(ledger)
+            fn on_cursor_saved(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+                (**self).on_cursor_saved(context)
             }
 
             fn finish(
                 &mut self,
-                ledger: &Ledger,
+                context: &SinkContext,
             ) -> impl Future<Output = Result<(), SinkError>> + Send {
-                (**self).finish(ledger)
+                (**self).finish(context)
             }
 
             fn abandon(&mut self) -> impl Future<Output = ()> + Send {
                 (**self).abandon()
             }
 
-            fn failed(&mut self) -> impl Future<Output = SinkError> + Send {
-                (**self).failed()
+            fn drive(&mut self) -> impl Future<Output = SinkError> + Send {
+                (**self).drive()
             }
         }
     };

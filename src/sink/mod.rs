@@ -1,5 +1,6 @@
 //! Where events go.
 
+mod context;
 mod dead_letter;
 mod error;
 mod exec;
@@ -18,6 +19,7 @@ mod writer;
 use std::{num::NonZeroUsize, time::Duration};
 
 pub use self::{
+    context::{CursorMode, SinkContext},
     dead_letter::{DeadLetter, DeadLetterFile},
     error::{Closed, OutputError, SinkError},
     exec::{ExecError, ExecMode, ExecSettings, ExecSink, OnExecError, name_in},
@@ -26,7 +28,6 @@ pub use self::{
         Checkpoint, Compression, FileError, FileSettings, FileSink, Pattern, PatternError, Reopen,
         Rotation,
     },
-    ledger::{Keeping, Ledger},
     stdout::StdoutSink,
 };
 use crate::event::{Batch, FileMark, Place, Point, Position};
@@ -35,7 +36,7 @@ use crate::event::{Batch, FileMark, Place, Point, Position};
 /// seconds later when it was tried.
 const RECALL: Duration = Duration::from_secs(60);
 
-/// Takes events, in order, and says in a [`Ledger`] which of them it has accepted.
+/// Takes events, in order, and says in a [`SinkContext`] which of them it has accepted.
 ///
 /// What *accepted* means is the sink's promise: from then on the event is its business, and after a crash it is not delivered again.
 /// A position is saved only when every kept event up to it is accepted, so a sink must accept late rather than early.
@@ -49,7 +50,7 @@ pub trait Sink: Send {
     /// cursor store has. The run goes on from there if it is further along the same stream.
     ///
     /// Cancel safety: dropped when a stop is asked for meanwhile; the sink is then not used.
-    fn reached(
+    fn last_position(
         &mut self,
         _saved: Option<&Place>,
     ) -> impl Future<Output = Result<Option<Position>, SinkError>> + Send {
@@ -57,14 +58,14 @@ pub trait Sink: Send {
     }
 
     /// Gets ready. Called once, before the first batch. `files` is what the saved cursor counts, and empty without one: a sink that
-    /// writes files cuts them back to that, and notes in the ledger how long they now are.
-    fn begin(&mut self, _files: &[FileMark], _ledger: &Ledger) -> Result<(), SinkError> {
+    /// writes files cuts them back to that, and notes in the context how long they now are.
+    fn begin(&mut self, _files: &[FileMark], _context: &SinkContext) -> Result<(), SinkError> {
         Ok(())
     }
 
     /// How many events it works on at the same time, where each takes its time: one more would only wait. `None` where it takes
     /// whatever is ready. A source that others read too yields no more than that, less what the sink says to
-    /// [work on](Ledger::set_at_work).
+    /// [work on](SinkContext::set_at_work).
     fn at_once(&self) -> Option<NonZeroUsize> {
         None
     }
@@ -81,11 +82,11 @@ pub trait Sink: Send {
     ///
     /// Waits when it has no room; that is what slows the source down. The pipeline calls again for the events that were
     /// left, or stops in between. Acceptance may come later, in the order of the events. A wait that depends on others ends early
-    /// once [`Ledger::stopped`] does.
+    /// once [`SinkContext::stopped`] does.
     fn accept(
         &mut self,
         batch: &mut Batch,
-        ledger: &Ledger,
+        context: &SinkContext,
     ) -> impl Future<Output = Result<(), SinkError>> + Send;
 
     /// Starts to make durable what was taken. Called at the cursor's pace; it need not wait for the outcome.
@@ -93,19 +94,22 @@ pub trait Sink: Send {
         std::future::ready(Ok(()))
     }
 
-    /// The cursor was saved; what it says of files is in the ledger (see [`Ledger::is_saved`]). Called at any time while the sink is not
+    /// The cursor was saved; what it says of files is in the context (see [`SinkContext::is_saved`]). Called at any time while the sink is not
     /// busy, and once after `finish`.
-    fn saved(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+    fn on_cursor_saved(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
         Ok(())
     }
 
-    /// Makes all that was taken accepted, as far as can be. Nothing but `saved` is called afterwards.
-    fn finish(&mut self, _ledger: &Ledger) -> impl Future<Output = Result<(), SinkError>> + Send {
+    /// Makes all that was taken accepted, as far as can be. Nothing but `on_cursor_saved` is called afterwards.
+    fn finish(
+        &mut self,
+        _context: &SinkContext,
+    ) -> impl Future<Output = Result<(), SinkError>> + Send {
         std::future::ready(Ok(()))
     }
 
     /// Ends at once what is still under way: [`Sink::accept`] or [`Sink::finish`] took longer than there is patience for, and was
-    /// dropped. Nothing but `saved` is called afterwards.
+    /// dropped. Nothing but `on_cursor_saved` is called afterwards.
     fn abandon(&mut self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
@@ -113,7 +117,7 @@ pub trait Sink: Send {
     /// Resolves when the sink fails while nothing is given to it. Awaited while the source is quiet.
     ///
     /// A sink with work of its own can have it go on here. Cancel safety: dropped and asked again at any time.
-    fn failed(&mut self) -> impl Future<Output = SinkError> + Send {
+    fn drive(&mut self) -> impl Future<Output = SinkError> + Send {
         std::future::pending()
     }
 }

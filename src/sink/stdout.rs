@@ -16,7 +16,7 @@ use rustix::{
 use tokio::sync::oneshot;
 
 use super::{
-    Ledger, OutputError, Sink, SinkError, terminal,
+    OutputError, Sink, SinkContext, SinkError, terminal,
     writer::{BEGUN, Buffer, Target, Writer},
 };
 use crate::event::{Batch, FileMark};
@@ -50,13 +50,13 @@ impl Sink for StdoutSink {
         NAME.to_owned()
     }
 
-    fn begin(&mut self, _files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
-        self.writer = Some(open(ledger, |out| StdoutTarget::of_lines(out, self.end))?);
+    fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
+        self.writer = Some(open(context, |out| StdoutTarget::of_lines(out, self.end))?);
         self.watch = Some(Watch::new());
         Ok(())
     }
 
-    async fn accept(&mut self, batch: &mut Batch, _ledger: &Ledger) -> Result<(), SinkError> {
+    async fn accept(&mut self, batch: &mut Batch, _context: &SinkContext) -> Result<(), SinkError> {
         if self.end != b'\n' {
             batch.end_lines_with(self.end);
         }
@@ -67,11 +67,11 @@ impl Sink for StdoutSink {
         self.writer.as_mut().expect(BEGUN).sync().await
     }
 
-    async fn finish(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+    async fn finish(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
         self.writer.as_mut().expect(BEGUN).finish().await
     }
 
-    async fn failed(&mut self) -> SinkError {
+    async fn drive(&mut self) -> SinkError {
         let (writer, watch) = (
             self.writer.as_mut().expect(BEGUN),
             self.watch.as_mut().expect(BEGUN),
@@ -84,18 +84,18 @@ impl Sink for StdoutSink {
 }
 
 /// Starts a thread that writes to standard output what programs print, as they print it.
-pub(super) fn writer(ledger: &Ledger) -> Result<Writer, SinkError> {
-    open(ledger, StdoutTarget::new)
+pub(super) fn writer(context: &SinkContext) -> Result<Writer, SinkError> {
+    open(context, StdoutTarget::new)
 }
 
 fn open(
-    ledger: &Ledger,
+    context: &SinkContext,
     target: impl FnOnce(OwnedFd) -> StdoutTarget,
 ) -> Result<Writer, SinkError> {
     let out = rustix::stdio::stdout()
         .try_clone_to_owned()
         .map_err(|source| failure(source, "open"))?;
-    Writer::start(NAME, target(out), ledger.clone())
+    Writer::start(NAME, target(out), context.clone())
 }
 
 /// Notices that the reader of a pipe went away while there is nothing to write.
@@ -196,25 +196,25 @@ impl StdoutTarget {
     }
 
     /// Counts what was written, and accepts what the reader has certainly read.
-    fn count(&mut self, written: usize, ledger: &Ledger) {
+    fn count(&mut self, written: usize, context: &SinkContext) {
         self.written += written as u64;
-        self.accept(self.written.saturating_sub(self.unread as u64), ledger);
+        self.accept(self.written.saturating_sub(self.unread as u64), context);
     }
 
-    fn accept(&mut self, certain: u64, ledger: &Ledger) {
+    fn accept(&mut self, certain: u64, context: &SinkContext) {
         let mut total = None;
         while let Some((_, events)) = self.marks.front().filter(|(end, _)| *end <= certain) {
             total = Some(*events);
             self.marks.pop_front();
         }
         if let Some(total) = total {
-            ledger.accept_up_to(total, Vec::new());
+            context.accept_up_to(total, Vec::new());
         }
     }
 }
 
 impl Target for StdoutTarget {
-    fn write(&mut self, buffer: &Buffer, ledger: &Ledger) -> Result<(), SinkError> {
+    fn write(&mut self, buffer: &Buffer, context: &SinkContext) -> Result<(), SinkError> {
         if buffer.written == 0 {
             self.note(&buffer.marks);
         }
@@ -223,23 +223,23 @@ impl Target for StdoutTarget {
             let mut shown = Vec::with_capacity(rest.len());
             terminal::show(rest, end, &mut shown);
             write_fully(&self.out, &shown).map_err(|source| failure(source, "write to"))?;
-            self.count(rest.len(), ledger);
+            self.count(rest.len(), context);
             return Ok(());
         }
         for chunk in rest.chunks(self.chunk) {
             write_fully(&self.out, chunk).map_err(|source| failure(source, "write to"))?;
-            self.count(chunk.len(), ledger);
+            self.count(chunk.len(), context);
         }
         if rest.is_empty() {
             // There may be events without a line.
-            self.count(0, ledger);
+            self.count(0, context);
         }
         Ok(())
     }
 
     /// Possible on pipes, sockets and devices such as `/dev/null`. Where it is not, on a file or a terminal, and where something is wrong, the
     /// write that waits shows what is.
-    fn write_now(&mut self, lines: &[u8], marks: &[(usize, u64)], ledger: &Ledger) -> usize {
+    fn write_now(&mut self, lines: &[u8], marks: &[(usize, u64)], context: &SinkContext) -> usize {
         if !self.may_refuse {
             return 0;
         }
@@ -247,7 +247,7 @@ impl Target for StdoutTarget {
             Ok(0) | Err(Errno::AGAIN | Errno::INTR) => 0,
             Ok(written) => {
                 self.note(marks);
-                self.count(written, ledger);
+                self.count(written, context);
                 written
             }
             Err(_) => {
@@ -259,9 +259,9 @@ impl Target for StdoutTarget {
 
     /// On a quiet stream the last lines would stay within the pipe's capacity for ever: what was read out of the pipe by
     /// the time of the checkpoint before counts too.
-    fn sync(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+    fn sync(&mut self, context: &SinkContext) -> Result<(), SinkError> {
         if self.unread > 0 {
-            self.accept(self.read, ledger);
+            self.accept(self.read, context);
             let waiting = rustix::io::ioctl_fionread(&self.out).unwrap_or(self.unread as u64);
             self.read = self.written.saturating_sub(waiting);
         }
@@ -269,11 +269,11 @@ impl Target for StdoutTarget {
     }
 
     /// What is still in the pipe counts as read, as long as there is somebody to read it.
-    fn finish(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+    fn finish(&mut self, context: &SinkContext) -> Result<(), SinkError> {
         if self.unread > 0 && has_no_reader(&self.out) {
             return Err(SinkError::closed());
         }
-        self.accept(self.written, ledger);
+        self.accept(self.written, context);
         Ok(())
     }
 }
@@ -378,23 +378,23 @@ mod tests {
     fn what_a_pipe_does_not_take_at_once_follows() {
         let (mut reader, writer) = pipe().unwrap();
         let mut target = StdoutTarget::new(writer.into());
-        let ledger = Ledger::default();
+        let context = SinkContext::default();
         let mut buffer = lines(20_000);
         assert!(buffer.lines.len() > 2 * target.unread);
-        buffer.written = target.write_now(&buffer.lines, &buffer.marks, &ledger);
+        buffer.written = target.write_now(&buffer.lines, &buffer.marks, &context);
         // Older kernels refuse, and then the rest is all of it.
         assert!(buffer.written <= target.unread, "{}", buffer.written);
-        assert_eq!(target.write_now(b"more\n", &[(5, 1)], &ledger), 0);
-        assert_eq!(ledger.accepted(), 0, "nothing is certainly read yet");
+        assert_eq!(target.write_now(b"more\n", &[(5, 1)], &context), 0);
+        assert_eq!(context.accepted(), 0, "nothing is certainly read yet");
         let expected = buffer.lines.clone();
         let read = thread::spawn(move || {
             let mut read = Vec::new();
             reader.read_to_end(&mut read).map(|_| read)
         });
-        target.write(&buffer, &ledger).unwrap();
-        assert!((1..20_000).contains(&ledger.accepted()));
-        target.finish(&ledger).unwrap();
-        assert_eq!(ledger.accepted(), 20_000);
+        target.write(&buffer, &context).unwrap();
+        assert!((1..20_000).contains(&context.accepted()));
+        target.finish(&context).unwrap();
+        assert_eq!(context.accepted(), 20_000);
         drop(target);
         assert!(read.join().unwrap().unwrap() == expected);
     }
@@ -402,15 +402,15 @@ mod tests {
     #[test]
     fn a_file_is_asked_once_and_a_device_takes_all_at_once() {
         let buffer = lines(100);
-        let ledger = Ledger::default();
+        let context = SinkContext::default();
         let mut file = StdoutTarget::new(tempfile::tempfile().unwrap().into());
-        let written = file.write_now(&buffer.lines, &buffer.marks, &ledger);
+        let written = file.write_now(&buffer.lines, &buffer.marks, &context);
         assert!(written == buffer.lines.len() || !file.may_refuse);
-        let ledger = Ledger::default();
+        let context = SinkContext::default();
         let device = File::options().write(true).open("/dev/null").unwrap();
         let mut device = StdoutTarget::new(device.into());
-        let written = device.write_now(&buffer.lines, &buffer.marks, &ledger);
+        let written = device.write_now(&buffer.lines, &buffer.marks, &context);
         assert!(written == buffer.lines.len() || !device.may_refuse);
-        assert_eq!(ledger.accepted() == 100, written > 0);
+        assert_eq!(context.accepted() == 100, written > 0);
     }
 }

@@ -15,7 +15,7 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Ledger, OutputError, SinkError};
+use super::{OutputError, SinkContext, SinkError};
 use crate::event::Batch;
 
 /// Buffers on their way to the thread. With a batch's size this bounds the memory between source and target.
@@ -80,10 +80,15 @@ impl Buffer {
 
 /// What a writer writes to. Every method but `write_now` may block.
 pub(super) trait Target: Send + 'static {
-    /// Writes all that is not written yet, and accepts in the ledger what that makes accepted.
-    fn write(&mut self, buffer: &Buffer, ledger: &Ledger) -> Result<(), SinkError>;
+    /// Writes all that is not written yet, and accepts in the context what that makes accepted.
+    fn write(&mut self, buffer: &Buffer, context: &SinkContext) -> Result<(), SinkError>;
     /// Writes what can be written without waiting, accepts likewise, and returns how much that is.
-    fn write_now(&mut self, _lines: &[u8], _marks: &[(usize, u64)], _ledger: &Ledger) -> usize {
+    fn write_now(
+        &mut self,
+        _lines: &[u8],
+        _marks: &[(usize, u64)],
+        _context: &SinkContext,
+    ) -> usize {
         0
     }
     /// Whether it is told of every event, and not only of the lines.
@@ -91,17 +96,17 @@ pub(super) trait Target: Send + 'static {
         false
     }
     /// A cursor was saved that counts what was accepted.
-    fn saved(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+    fn saved(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
         Ok(())
     }
     /// Closes what it writes to, and opens it anew.
-    fn reopen(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+    fn reopen(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
         Ok(())
     }
     /// Makes durable what was written, and accepts it.
-    fn sync(&mut self, ledger: &Ledger) -> Result<(), SinkError>;
+    fn sync(&mut self, context: &SinkContext) -> Result<(), SinkError>;
     /// Ends, and accepts what can be.
-    fn finish(&mut self, ledger: &Ledger) -> Result<(), SinkError>;
+    fn finish(&mut self, context: &SinkContext) -> Result<(), SinkError>;
 }
 
 enum Job {
@@ -137,7 +142,7 @@ pub(super) struct Writer {
     jobs_given: u64,
     /// Events that were written or handed over.
     given: u64,
-    ledger: Ledger,
+    context: SinkContext,
     takes_apart: bool,
     /// For the marks of a batch that is written at once.
     spare: Buffer,
@@ -148,7 +153,7 @@ impl Writer {
     pub(super) fn start(
         name: &str,
         target: impl Target,
-        ledger: Ledger,
+        context: SinkContext,
     ) -> Result<Self, SinkError> {
         // One more for a sync: were it passed over while the thread is behind, nothing would become durable in a long backlog.
         let (jobs, mut inbox) = mpsc::channel(QUEUED + 1);
@@ -160,24 +165,24 @@ impl Writer {
             done: AtomicU64::new(0),
             target: Mutex::new(target),
         });
-        let (near, seen) = (Arc::clone(&shared), ledger.clone());
+        let (near, seen) = (Arc::clone(&shared), context.clone());
         let work = move || {
             let mut run = || {
                 while let Some(job) = inbox.blocking_recv() {
                     let mut target = shared.target();
                     match job {
                         Job::Write(mut buffer) => {
-                            target.write(&buffer, &ledger)?;
+                            target.write(&buffer, &context)?;
                             if buffer.lines.capacity() > LARGE {
                                 buffer.lines = Vec::new();
                             }
                             // Full only if the near side stopped taking buffers back; then it is freed.
                             outbox.try_send(buffer).ok();
                         }
-                        Job::Sync => target.sync(&ledger)?,
-                        Job::Saved => target.saved(&ledger)?,
-                        Job::Reopen => target.reopen(&ledger)?,
-                        Job::Finish => return target.finish(&ledger),
+                        Job::Sync => target.sync(&context)?,
+                        Job::Saved => target.saved(&context)?,
+                        Job::Reopen => target.reopen(&context)?,
+                        Job::Finish => return target.finish(&context),
                     }
                     drop(target);
                     shared.done.fetch_add(1, Ordering::Release);
@@ -203,7 +208,7 @@ impl Writer {
             shared: near,
             jobs_given: 0,
             given: 0,
-            ledger: seen,
+            context: seen,
             takes_apart,
             spare: Buffer::default(),
         })
@@ -215,9 +220,9 @@ impl Writer {
         buffer.marks.clear();
         let before = self.given;
         buffer.latest_us = 0;
-        for stop in batch.stops() {
-            buffer.marks.push((stop.end, before + stop.events));
-            buffer.latest_us = buffer.latest_us.max(stop.point.time_us);
+        for sample in batch.sample_positions() {
+            buffer.marks.push((sample.end, before + sample.events));
+            buffer.latest_us = buffer.latest_us.max(sample.point.time_us);
         }
         self.given += batch.len() as u64;
         if self.takes_apart {
@@ -225,7 +230,7 @@ impl Writer {
         }
         buffer.written = if self.is_idle() {
             let mut target = self.shared.target();
-            target.write_now(batch.lines(), &buffer.marks, &self.ledger)
+            target.write_now(batch.lines(), &buffer.marks, &self.context)
         } else {
             0
         };
@@ -264,7 +269,7 @@ impl Writer {
         self.given = total;
         if self.shared.done.load(Ordering::Acquire) == self.jobs_given {
             let mut target = self.shared.target();
-            buffer.written = target.write_now(lines, &buffer.marks, &self.ledger);
+            buffer.written = target.write_now(lines, &buffer.marks, &self.context);
         }
         if buffer.written > 0 && buffer.written == lines.len() {
             lines.clear();
@@ -296,7 +301,7 @@ impl Writer {
 
     /// Asks for what was handed over to be made durable, without waiting for it.
     pub(super) async fn sync(&mut self) -> Result<(), SinkError> {
-        if self.given == self.ledger.accepted() {
+        if self.given == self.context.accepted() {
             return Ok(());
         }
         match self.jobs.try_send(Job::Sync) {
@@ -314,7 +319,7 @@ impl Writer {
     pub(super) fn saved(&mut self) -> Result<(), SinkError> {
         if self.outcome.is_none() {
             // It has ended, and nobody else does it.
-            return self.shared.target().saved(&self.ledger);
+            return self.shared.target().saved(&self.context);
         }
         if self.jobs.try_send(Job::Saved).is_ok() {
             self.jobs_given += 1;

@@ -61,8 +61,8 @@ macro_rules! forward {
                 (**self).close()
             }
 
-            fn settle(&mut self, is_clean: bool) -> impl Future<Output = ()> + Send {
-                (**self).settle(is_clean)
+            fn ack_rest(&mut self, is_clean: bool) -> impl Future<Output = ()> + Send {
+                (**self).ack_rest(is_clean)
             }
         }
     };

@@ -144,7 +144,7 @@ pub trait Source: Send {
 
     /// Tells the other side what was accepted since: the sink has come to its end. What it has not accepted it never will; unless
     /// something failed (`is_clean`), nothing of that was begun. Quick too, and the very last that is asked.
-    fn settle(&mut self, _is_clean: bool) -> impl Future<Output = ()> + Send {
+    fn ack_rest(&mut self, _is_clean: bool) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
 }

@@ -138,17 +138,26 @@ fn a_full_batch_fits_into_the_buffer_of_a_cleared_one() {
 
 #[test]
 fn the_stops_of_a_batch_are_few_and_the_last_event_is_one() {
-    for len in [0, 1, 2, STOPS - 1, STOPS, STOPS + 1, 3 * STOPS, 1000] {
+    for len in [
+        0,
+        1,
+        2,
+        MAX_SAMPLES - 1,
+        MAX_SAMPLES,
+        MAX_SAMPLES + 1,
+        3 * MAX_SAMPLES,
+        1000,
+    ] {
         let lines: Vec<_> = (1..=len as u64).map(at).collect();
         let batch = batch(&lines.iter().map(String::as_str).collect::<Vec<_>>());
-        let stops: Vec<_> = batch.stops().collect();
-        assert!(stops.len() <= STOPS && stops.len() >= len.min(STOPS / 2));
-        assert_eq!(stops.last().map_or(0, |stop| stop.events), len as u64);
+        let samples: Vec<_> = batch.sample_positions().collect();
+        assert!(samples.len() <= MAX_SAMPLES && samples.len() >= len.min(MAX_SAMPLES / 2));
+        assert_eq!(samples.last().map_or(0, |sample| sample.events), len as u64);
         let mut before = 0;
-        for stop in stops {
-            assert!(stop.events > before && stop.point.time_us == stop.events);
-            before = stop.events;
-            let upto = &batch.lines()[..stop.end];
+        for sample in samples {
+            assert!(sample.events > before && sample.point.time_us == sample.events);
+            before = sample.events;
+            let upto = &batch.lines()[..sample.end];
             assert_eq!(memchr::memchr_iter(b'\n', upto).count() as u64, before);
             assert_eq!(upto.last(), Some(&b'\n'));
         }

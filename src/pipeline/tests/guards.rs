@@ -52,11 +52,11 @@ impl Sink for Boastful {
         "boastful".to_owned()
     }
 
-    async fn accept(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
+    async fn accept(&mut self, batch: &mut Batch, context: &SinkContext) -> Result<(), SinkError> {
         let n = batch.len().min(10);
         batch.take(n);
-        let is_second = ledger.accepted() > 0;
-        ledger.accept(if is_second { self.says } else { n as u64 });
+        let is_second = context.accepted() > 0;
+        context.accept(if is_second { self.says } else { n as u64 });
         Ok(())
     }
 }

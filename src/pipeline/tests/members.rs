@@ -238,7 +238,7 @@ pub(super) struct Keep {
     /// That file is complete each time.
     pub(super) completes: bool,
     /// For an acceptance outside of `accept`.
-    pub(super) ledger: Option<Ledger>,
+    pub(super) context: Option<SinkContext>,
 }
 
 impl Keep {
@@ -255,15 +255,15 @@ impl Keep {
             finish_takes: Duration::ZERO,
             has_file: false,
             completes: false,
-            ledger: None,
+            context: None,
         }
     }
 
-    fn accept_all_but(&self, lag: u64, ledger: &Ledger) {
+    fn accept_all_but(&self, lag: u64, context: &SinkContext) {
         let accepted = (self.record.taken().len() as u64).saturating_sub(lag);
         let mark = if self.completes { complete } else { mark };
         let files = self.has_file.then(|| mark(accepted));
-        ledger.accept_up_to(accepted, files.into_iter().collect());
+        context.accept_up_to(accepted, files.into_iter().collect());
     }
 }
 
@@ -272,9 +272,9 @@ impl Sink for Keep {
         "the sink".to_owned()
     }
 
-    fn begin(&mut self, files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
+    fn begin(&mut self, files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
         if self.has_file || !files.is_empty() {
-            ledger.accept_up_to(
+            context.accept_up_to(
                 0,
                 files
                     .first()
@@ -287,7 +287,7 @@ impl Sink for Keep {
         Ok(())
     }
 
-    async fn accept(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
+    async fn accept(&mut self, batch: &mut Batch, context: &SinkContext) -> Result<(), SinkError> {
         let mut numbers: Vec<_> = batch.events().map(|event| event.seq().unwrap()).collect();
         match self.one_takes {
             Some(time) => {
@@ -305,32 +305,32 @@ impl Sink for Keep {
         batch.take(numbers.len());
         self.record.note(Asked::Took(*numbers.last().unwrap()));
         self.record.with(|entries| entries.taken.extend(numbers));
-        self.ledger = Some(ledger.clone());
+        self.context = Some(context.clone());
         if !self.at_checkpoint {
-            self.accept_all_but(self.lag, ledger);
+            self.accept_all_but(self.lag, context);
         }
         Ok(())
     }
 
     async fn checkpoint(&mut self) -> Result<(), SinkError> {
         self.record.note(Asked::Checkpoint);
-        if let (true, Some(ledger)) = (self.at_checkpoint, &self.ledger) {
-            self.accept_all_but(0, ledger);
+        if let (true, Some(context)) = (self.at_checkpoint, &self.context) {
+            self.accept_all_but(0, context);
         }
         Ok(())
     }
 
-    fn saved(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+    fn on_cursor_saved(&mut self, context: &SinkContext) -> Result<(), SinkError> {
         let taken = self.record.taken().len() as u64;
-        let named = (1..=taken).filter(|events| ledger.is_saved(&complete(*events)));
+        let named = (1..=taken).filter(|events| context.is_saved(&complete(*events)));
         self.record.with(|entries| entries.named.extend(named));
         Ok(())
     }
 
-    async fn finish(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+    async fn finish(&mut self, context: &SinkContext) -> Result<(), SinkError> {
         tokio::time::sleep(self.finish_takes).await;
         self.record.note(Asked::SinkFinished);
-        self.accept_all_but(0, ledger);
+        self.accept_all_but(0, context);
         Ok(())
     }
 }

@@ -87,7 +87,7 @@ async fn deliver(terms: &Terms, mut parcel: Parcel) -> Outcome {
             Verdict::Final(outcome) => return outcome,
             Verdict::Again(wait) => tokio::select! {
                 () = sleep(wait) => {}
-                () = terms.ledger.stopped() => return Outcome::Left,
+                () = terms.context.stopped() => return Outcome::Left,
             },
         }
     }

@@ -36,7 +36,7 @@ use self::{
     terms::{Outcome, Parcel, Terms},
 };
 use super::{
-    Fate, Ledger, Sink, SinkError,
+    Fate, Sink, SinkContext, SinkError,
     lanes::{Lanes, Ticket},
     writer::BEGUN,
 };
@@ -57,7 +57,7 @@ pub struct ExecSink {
     stats: Arc<Stats>,
     lanes: Lanes<Parcel>,
     groups: Groups,
-    ledger: Ledger,
+    context: SinkContext,
     outlet: Option<Outlet>,
     runner: Option<Runner>,
     /// Something ended the run.
@@ -77,7 +77,7 @@ impl ExecSink {
             fate: None,
             stats: Arc::default(),
             groups: Groups::default(),
-            ledger: Ledger::default(),
+            context: SinkContext::default(),
             outlet: None,
             runner: None,
             is_over: false,
@@ -154,7 +154,7 @@ impl ExecSink {
         for (ticket, outcome) in through {
             result = result.and(self.settle(ticket, outcome));
         }
-        self.ledger.set_at_work(self.lanes.n_open());
+        self.context.set_at_work(self.lanes.n_open());
         // Told before anything is waited for: who waits may be dropped.
         result?;
         self.flush().await
@@ -165,9 +165,9 @@ impl ExecSink {
             Outcome::Done => {
                 let n_done = self.lanes.end(ticket);
                 if self.outlet.is_none() {
-                    self.ledger.accept(n_done);
+                    self.context.accept(n_done);
                 }
-                if !self.is_over && !self.ledger.is_stopped() {
+                if !self.is_over && !self.context.is_stopped() {
                     self.begin_ready();
                 }
                 Ok(())
@@ -199,10 +199,10 @@ impl ExecSink {
 
     /// Lets end what has begun, and if nothing is wrong also what was taken.
     async fn drain(&mut self) -> Result<(), SinkError> {
-        let ledger = self.ledger.clone();
+        let context = self.context.clone();
         let mut result = Ok(());
         loop {
-            if self.is_over || ledger.is_stopped() {
+            if self.is_over || context.is_stopped() {
                 self.lanes.leave_rest();
             }
             if !self.is_over {
@@ -218,10 +218,10 @@ impl ExecSink {
                     return result;
                 }
             }
-            let was_stopped = ledger.is_stopped();
+            let was_stopped = context.is_stopped();
             let stepped = tokio::select! {
                 stepped = self.step() => stepped,
-                () = ledger.stopped(), if !was_stopped => Ok(()),
+                () = context.stopped(), if !was_stopped => Ok(()),
             };
             if result.is_ok() {
                 result = stepped;
@@ -239,17 +239,17 @@ impl Sink for ExecSink {
         Some(self.settings.at_once())
     }
 
-    fn begin(&mut self, _files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
-        self.ledger = ledger.clone();
+    fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
+        self.context = context.clone();
         if self.settings.has_output && !self.settings.prints_alone() {
-            self.outlet = Some(Outlet::open(ledger)?);
+            self.outlet = Some(Outlet::open(context)?);
         }
         self.runner = Some(Runner::new(Terms {
             program: self.program.clone(),
             arguments: self.arguments.clone(),
             settings: self.settings.clone(),
             groups: self.groups.clone(),
-            ledger: ledger.clone(),
+            context: context.clone(),
             stats: Arc::clone(&self.stats),
             basket: self.outlet.as_ref().map(Outlet::basket),
             pace: Mutex::new(Throttle::new()),
@@ -259,18 +259,18 @@ impl Sink for ExecSink {
 
     /// Takes events as long as there are free jobs, and returns once there is one again: a stop waits for programs that run, and not for
     /// a batch of them. Programs that live on get more once half of what they may have is answered, so that much changes hands at once.
-    async fn accept(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
+    async fn accept(&mut self, batch: &mut Batch, context: &SinkContext) -> Result<(), SinkError> {
         while !batch.is_empty() && self.lanes.has_room() && self.lanes.has_free_job() {
             self.take(batch);
             self.begin_ready();
         }
-        ledger.set_at_work(self.lanes.n_open());
+        context.set_at_work(self.lanes.n_open());
         // There is a copy of it.
         batch.give_back();
         while !self.is_ready() {
             tokio::select! {
                 stepped = self.step() => stepped?,
-                () = ledger.stopped() => break,
+                () = context.stopped() => break,
             }
         }
         Ok(())
@@ -283,7 +283,7 @@ impl Sink for ExecSink {
         }
     }
 
-    async fn finish(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+    async fn finish(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
         let drained = self.drain().await;
         if !self.is_over && !self.lanes.is_empty() {
             info!(target: STATE, "events that would be tried again are left to the next run");
@@ -296,7 +296,7 @@ impl Sink for ExecSink {
         self.groups.end().await;
     }
 
-    async fn failed(&mut self) -> SinkError {
+    async fn drive(&mut self) -> SinkError {
         loop {
             if let Err(error) = self.step().await {
                 return error;

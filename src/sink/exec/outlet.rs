@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::super::{Ledger, SinkError, stdout, writer::Writer};
+use super::super::{SinkContext, SinkError, stdout, writer::Writer};
 
 /// So much may wait for a stdout that is slow; then the programs do.
 const FULL: usize = 256 * 1024;
@@ -82,10 +82,10 @@ pub(super) struct Outlet {
 
 impl Outlet {
     /// Opens stdout.
-    pub(super) fn open(ledger: &Ledger) -> Result<Self, SinkError> {
+    pub(super) fn open(context: &SinkContext) -> Result<Self, SinkError> {
         Ok(Self {
             basket: Basket::default(),
-            writer: stdout::writer(ledger)?,
+            writer: stdout::writer(context)?,
             lines: Vec::new(),
             total: 0,
             is_broken: false,

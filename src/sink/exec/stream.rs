@@ -154,7 +154,7 @@ async fn decide(terms: &Terms, mut item: Item, failure: Failure) -> Decided {
         Verdict::Final(outcome) => Decided::Through(item.ticket, outcome),
         Verdict::Again(wait) => tokio::select! {
             () = sleep(wait) => Decided::Again(item),
-            () = terms.ledger.stopped() => Decided::Through(item.ticket, Outcome::Left),
+            () = terms.context.stopped() => Decided::Through(item.ticket, Outcome::Left),
         },
     }
 }

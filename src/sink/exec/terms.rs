@@ -24,7 +24,7 @@ use crate::{
     backoff::Backoff,
     event::{Event, OwnedEvent},
     log::{STATE, printable},
-    sink::{DeadLetter, ExecError, Fate, Ledger, SinkError, fate, lanes::lane_of, stdout},
+    sink::{DeadLetter, ExecError, Fate, SinkContext, SinkError, fate, lanes::lane_of, stdout},
     stats::Stats,
     throttle::Throttle,
 };
@@ -42,7 +42,7 @@ pub(super) struct Terms {
     pub(super) arguments: Vec<OsString>,
     pub(super) settings: ExecSettings,
     pub(super) groups: Groups,
-    pub(super) ledger: Ledger,
+    pub(super) context: SinkContext,
     pub(super) stats: Arc<Stats>,
     /// Where what programs print goes; without it they have our own stdout, or none.
     pub(super) basket: Option<Basket>,
@@ -202,7 +202,7 @@ impl Terms {
         parcel.failures += 1;
         self.stats.add_delivery_failures(1);
         if parcel.failures <= self.settings.retries {
-            if self.ledger.is_stopped() {
+            if self.context.is_stopped() {
                 return Verdict::Final(Outcome::Left);
             }
             let wait = parcel.backoff.next_wait();

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     compressed::{Form, Frames},
-    sink::{Keeping, SinkError},
+    sink::{CursorMode, SinkError},
 };
 
 /// So many folders are remembered; looking through one again does no harm.
@@ -37,14 +37,14 @@ impl Folders {
         &mut self,
         name: &Path,
         pattern: &Pattern,
-        keeping: Keeping,
+        cursor_mode: CursorMode,
         disk: &Disk,
         is_ours: impl Fn(&Path) -> bool,
     ) -> Result<(), SinkError> {
         let folder = disk::folder_of(name);
         if !self.swept.contains(folder) {
             self.make(folder, disk)?;
-            if sweep(folder, pattern, keeping, is_ours, &mut self.amends)? {
+            if sweep(folder, pattern, cursor_mode, is_ours, &mut self.amends)? {
                 self.changed.insert(folder.to_owned());
             }
             if self.swept.len() >= REMEMBERED {
@@ -92,7 +92,7 @@ impl Folders {
 fn sweep(
     folder: &Path,
     pattern: &Pattern,
-    keeping: Keeping,
+    cursor_mode: CursorMode,
     is_ours: impl Fn(&Path) -> bool,
     amends: &mut Amends,
 ) -> Result<bool, SinkError> {
@@ -112,7 +112,7 @@ fn sweep(
         if disk::lock(&file, &path).is_err() {
             continue;
         }
-        if keeping == Keeping::GoesOn {
+        if cursor_mode == CursorMode::Resumed {
             undo(&path, &name, &file, length, amends)?;
         } else {
             keep(&path, &name, &file, length, amends)?;

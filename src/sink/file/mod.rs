@@ -1,7 +1,7 @@
 //! Files that lines are written to, plain or compressed. An event is accepted once it is on the disk.
 //!
 //! A fixed path is appended to for ever. The names of a pattern are given to files that are complete: until then they end in `.partial`.
-//! The ledger says how long the unfinished files are; after a crash the next run cuts them back to that, so that each event is in them
+//! The context says how long the unfinished files are; after a crash the next run cuts them back to that, so that each event is in them
 //! exactly once.
 
 mod amends;
@@ -46,7 +46,7 @@ pub use self::{
     settings::{Checkpoint, Compression, FileSettings, Rotation},
 };
 use super::{
-    Ledger, Sink, SinkError,
+    Sink, SinkContext, SinkError,
     writer::{BEGUN, Writer},
 };
 use crate::{
@@ -243,7 +243,7 @@ impl Sink for FileSink {
         self.name.clone()
     }
 
-    fn begin(&mut self, files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
+    fn begin(&mut self, files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
         let restored = self.restore(files)?;
         let encoder = self.encoder.take().expect("a sink begins once");
         let disk = Disk::new(self.settings.waits_for_room, Arc::clone(&self.is_ending));
@@ -252,8 +252,8 @@ impl Sink for FileSink {
         let target = FileTarget::new(settings, encoder, disk, stats, restored);
         // From now on a crash cuts back to here, even before anything is accepted.
         self.counted = target.marks();
-        ledger.accept_up_to(0, self.counted.clone());
-        self.writer = Some(Writer::start(&self.name, target, ledger.clone())?);
+        context.accept_up_to(0, self.counted.clone());
+        self.writer = Some(Writer::start(&self.name, target, context.clone())?);
         Ok(())
     }
 
@@ -264,7 +264,7 @@ impl Sink for FileSink {
         reading.await.unwrap_or_default()
     }
 
-    async fn accept(&mut self, batch: &mut Batch, _ledger: &Ledger) -> Result<(), SinkError> {
+    async fn accept(&mut self, batch: &mut Batch, _context: &SinkContext) -> Result<(), SinkError> {
         let writer = self.writer.as_mut().expect(BEGUN);
         if self.reopen.is_asked() {
             writer.reopen(&self.reopen.0.is_asked).await?;
@@ -276,16 +276,16 @@ impl Sink for FileSink {
         self.writer.as_mut().expect(BEGUN).sync().await
     }
 
-    fn saved(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+    fn on_cursor_saved(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
         self.writer.as_mut().expect(BEGUN).saved()
     }
 
-    async fn finish(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+    async fn finish(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
         self.is_ending.store(true, Ordering::Release);
         self.writer.as_mut().expect(BEGUN).finish().await
     }
 
-    async fn failed(&mut self) -> SinkError {
+    async fn drive(&mut self) -> SinkError {
         let writer = self.writer.as_mut().expect(BEGUN);
         loop {
             tokio::select! {

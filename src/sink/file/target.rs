@@ -27,7 +27,7 @@ use crate::{
     event::{FileMark, micros},
     log::STATE,
     sink::{
-        Keeping, Ledger, SinkError,
+        CursorMode, SinkContext, SinkError,
         writer::{Buffer, Target},
     },
     stats::Stats,
@@ -148,7 +148,7 @@ impl FileTarget {
     }
 
     /// Distributes lines that go into different files, or into one after the other.
-    fn distribute(&mut self, buffer: &Buffer, ledger: &Ledger) -> Result<(), SinkError> {
+    fn distribute(&mut self, buffer: &Buffer, context: &SinkContext) -> Result<(), SinkError> {
         if self.time.begin_batch() {
             self.time_text = self.time_text();
         }
@@ -157,12 +157,12 @@ impl FileTarget {
         for piece in &buffer.pieces {
             let line = buffer.lines.get(start..piece.end).unwrap_or_default();
             start = piece.end;
-            self.move_on(piece.time_us, ledger)?;
+            self.move_on(piece.time_us, context)?;
             let name = match buffer.names.get(piece.name.clone()) {
                 Some(name) if has_collection => name,
                 _ => &[],
             };
-            let at = self.route(name, line.len() as u64, ledger)?;
+            let at = self.route(name, line.len() as u64, context)?;
             self.events += 1;
             if let Some(part) = self.parts.get_mut(at) {
                 part.pending.extend_from_slice(line);
@@ -231,7 +231,7 @@ impl FileTarget {
     }
 
     /// Completes all files when their time is over.
-    fn move_on(&mut self, time_us: u64, ledger: &Ledger) -> Result<(), SinkError> {
+    fn move_on(&mut self, time_us: u64, context: &SinkContext) -> Result<(), SinkError> {
         let before_us = self.time.latest_us();
         if !self.time.take(time_us) {
             return Ok(());
@@ -245,7 +245,7 @@ impl FileTarget {
         let text = self.time_text();
         if text != self.time_text {
             self.time_text = text;
-            self.complete_all(ledger)?;
+            self.complete_all(context)?;
         }
         Ok(())
     }
@@ -293,52 +293,52 @@ impl Target for FileTarget {
         !self.is_fixed()
     }
 
-    fn write(&mut self, buffer: &Buffer, ledger: &Ledger) -> Result<(), SinkError> {
-        self.wait_for_saves(ledger)?;
+    fn write(&mut self, buffer: &Buffer, context: &SinkContext) -> Result<(), SinkError> {
+        self.wait_for_saves(context)?;
         self.fresh_bytes += buffer.lines.len() as u64;
         self.fresh_since.get_or_insert_with(Instant::now);
         if self.is_fixed() {
             return self.append(buffer);
         }
-        self.distribute(buffer, ledger)?;
+        self.distribute(buffer, context)?;
         if self.encoder.is_plain() {
             self.flush_all()?;
         }
         Ok(())
     }
 
-    fn sync(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+    fn sync(&mut self, context: &SinkContext) -> Result<(), SinkError> {
         if self.durable < self.events && self.is_due() {
-            self.checkpoint(ledger)?;
+            self.checkpoint(context)?;
         }
-        self.saved(ledger)
+        self.saved(context)
     }
 
-    fn saved(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
-        self.name_all(|mark| ledger.is_saved(mark))
+    fn saved(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+        self.name_all(|mark| context.is_saved(mark))
     }
 
-    fn reopen(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+    fn reopen(&mut self, context: &SinkContext) -> Result<(), SinkError> {
         if self.is_fixed() {
             self.reopen_fixed()?;
         } else {
-            self.complete_all(ledger)?;
+            self.complete_all(context)?;
         }
         // Otherwise the next checkpoint tells of it: the cursor's place has to be one that it was asked for.
         if self.durable == self.events {
-            self.checkpoint(ledger)?;
+            self.checkpoint(context)?;
         }
         info!(target: STATE, "the output was closed, and is opened anew");
         Ok(())
     }
 
-    fn finish(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
-        if ledger.keeping() == Keeping::Nothing && !self.is_fixed() {
-            self.complete_all(ledger)?;
+    fn finish(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+        if context.cursor_mode() == CursorMode::Off && !self.is_fixed() {
+            self.complete_all(context)?;
         }
         if let (true, Some(part)) = (self.is_fixed(), self.parts.get_mut(0)) {
             part.end(&mut self.encoder, &self.disk)?;
         }
-        self.checkpoint(ledger)
+        self.checkpoint(context)
     }
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     event::{Batch, Event, FileMark, OwnedEvent},
-    sink::{DeadLetterFile, Ledger, Sink, SinkError},
+    sink::{DeadLetterFile, Sink, SinkContext, SinkError},
 };
 
 /// Events given at once, at most, where nothing else is said: enough that the cost of a transaction is spread thin.
@@ -72,7 +72,7 @@ pub struct Batches<I> {
     /// When the collected ones have waited long enough for others.
     due: Instant,
     running: JoinSet<(u64, Result<(), SinkError>)>,
-    ledger: Ledger,
+    context: SinkContext,
     has_failed: bool,
 }
 
@@ -89,7 +89,7 @@ impl<I: BatchIngestor + 'static> Batches<I> {
             bytes: 0,
             due: Instant::now(),
             running: JoinSet::new(),
-            ledger: Ledger::default(),
+            context: SinkContext::default(),
             has_failed: false,
         }
     }
@@ -198,7 +198,7 @@ impl<I: BatchIngestor + 'static> Batches<I> {
         });
         self.has_failed |= result.is_err();
         result?;
-        self.ledger.accept(n_events);
+        self.context.accept(n_events);
         if self.is_full() || Instant::now() >= self.due {
             self.begin_next();
         }
@@ -211,12 +211,12 @@ impl<I: BatchIngestor + 'static> Sink for Batches<I> {
         "batches".to_owned()
     }
 
-    fn begin(&mut self, _files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
-        self.ledger = ledger.clone();
+    fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
+        self.context = context.clone();
         Ok(())
     }
 
-    async fn accept(&mut self, batch: &mut Batch, _ledger: &Ledger) -> Result<(), SinkError> {
+    async fn accept(&mut self, batch: &mut Batch, _context: &SinkContext) -> Result<(), SinkError> {
         if let Some(done) = self.running.try_join_next() {
             self.note(done)?;
         }
@@ -245,7 +245,7 @@ impl<I: BatchIngestor + 'static> Sink for Batches<I> {
         Ok(())
     }
 
-    async fn finish(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+    async fn finish(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
         loop {
             self.begin_next();
             if !self.next_done().await? {
@@ -254,7 +254,7 @@ impl<I: BatchIngestor + 'static> Sink for Batches<I> {
         }
     }
 
-    async fn failed(&mut self) -> SinkError {
+    async fn drive(&mut self) -> SinkError {
         loop {
             if !self.running.is_empty() {
                 if let Err(error) = self.next_done().await {

@@ -13,7 +13,7 @@ use super::route::{Route, Routes};
 use crate::{
     event::{Batch, OwnedEvent},
     sink::{
-        Ledger, SinkError,
+        SinkContext, SinkError,
         lanes::{LaneLimits, Lanes, Ticket, lane_of},
     },
 };
@@ -33,13 +33,13 @@ type Item = Option<(Arc<Route>, OwnedEvent)>;
 pub(super) struct Concurrent {
     lanes: Lanes<Item>,
     running: JoinSet<(Ticket, Result<(), SinkError>)>,
-    ledger: Ledger,
+    context: SinkContext,
     /// Nothing more is begun.
     has_failed: bool,
 }
 
 impl Concurrent {
-    pub(super) fn new(jobs: usize, ledger: Ledger) -> Self {
+    pub(super) fn new(jobs: usize, context: SinkContext) -> Self {
         Self {
             lanes: Lanes::new(LaneLimits {
                 jobs,
@@ -47,7 +47,7 @@ impl Concurrent {
                 bytes: MOST_BYTES,
             }),
             running: JoinSet::new(),
-            ledger,
+            context,
             has_failed: false,
         }
     }
@@ -83,7 +83,7 @@ impl Concurrent {
             taken += 1;
         }
         batch.take(taken);
-        self.ledger.set_at_work(self.lanes.n_open());
+        self.context.set_at_work(self.lanes.n_open());
         Ok(())
     }
 
@@ -115,7 +115,7 @@ impl Concurrent {
         }
         while let Some((ticket, item)) = self.lanes.begin() {
             match item {
-                None => self.ledger.accept(self.lanes.end(ticket)),
+                None => self.context.accept(self.lanes.end(ticket)),
                 Some((route, event)) => {
                     self.running.spawn(async move {
                         let events = [event.event()];
@@ -143,9 +143,9 @@ impl Concurrent {
             self.lanes.leave_rest();
             return Err(error);
         }
-        self.ledger.accept(self.lanes.end(ticket));
+        self.context.accept(self.lanes.end(ticket));
         self.begin_ready();
-        self.ledger.set_at_work(self.lanes.n_open());
+        self.context.set_at_work(self.lanes.n_open());
         Ok(())
     }
 }

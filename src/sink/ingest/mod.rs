@@ -65,7 +65,7 @@ use self::{
     concurrent::Concurrent,
     route::{Place, Routes},
 };
-use super::{Ledger, Sink, SinkError};
+use super::{Sink, SinkContext, SinkError};
 use crate::{
     error::{BoxError, Caused, ErrorKind},
     event::{Batch, CollectionPattern, FileMark, Kind},
@@ -188,7 +188,11 @@ impl Ingest {
     }
 
     /// Has events ingested one after the other, as many as fit into a stretch of work, and takes those that are done.
-    async fn one_by_one(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
+    async fn one_by_one(
+        &mut self,
+        batch: &mut Batch,
+        context: &SinkContext,
+    ) -> Result<(), SinkError> {
         let began = Instant::now();
         let mut now = began;
         let mut taken = 0;
@@ -211,7 +215,7 @@ impl Ingest {
                         }
                     }
                 }
-                ledger.accept(1);
+                context.accept(1);
                 taken += 1;
                 if now - began > STRETCH {
                     break;
@@ -237,24 +241,24 @@ impl Sink for Ingest {
         NonZeroUsize::new(self.jobs)
     }
 
-    fn begin(&mut self, _files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
+    fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
         if let Some(misuse) = self.misuse.take() {
             return Err(misuse);
         }
         if self.jobs > 1 {
-            self.concurrent = Some(Concurrent::new(self.jobs, ledger.clone()));
+            self.concurrent = Some(Concurrent::new(self.jobs, context.clone()));
         }
         Ok(())
     }
 
-    async fn accept(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
+    async fn accept(&mut self, batch: &mut Batch, context: &SinkContext) -> Result<(), SinkError> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
         if let Some(concurrent) = &mut self.concurrent {
             return concurrent.take(batch, &self.routes).await;
         }
-        self.one_by_one(batch, ledger).await?;
+        self.one_by_one(batch, context).await?;
         if !batch.is_empty() {
             // Ingestors that never wait would otherwise keep stops, timers and saves from being looked at.
             yield_now().await;
@@ -262,7 +266,7 @@ impl Sink for Ingest {
         Ok(())
     }
 
-    async fn finish(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+    async fn finish(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
@@ -272,7 +276,7 @@ impl Sink for Ingest {
         }
     }
 
-    async fn failed(&mut self) -> SinkError {
+    async fn drive(&mut self) -> SinkError {
         if let Some(failure) = self.failure.take() {
             return failure;
         }

@@ -44,22 +44,22 @@ async fn run(
     sink: &mut impl Sink,
     lines: impl IntoIterator<Item = String>,
 ) -> (u64, Option<String>) {
-    let ledger = Ledger::default();
+    let context = SinkContext::default();
     let mut batch = batch(lines);
     let given = async {
-        sink.begin(&[], &ledger)?;
+        sink.begin(&[], &context)?;
         while !batch.is_empty() {
             let before = batch.len();
-            sink.accept(&mut batch, &ledger).await?;
+            sink.accept(&mut batch, &context).await?;
             assert!(batch.len() < before, "it took nothing");
         }
         Ok(())
     }
     .await;
-    let finished = sink.finish(&ledger).await;
+    let finished = sink.finish(&context).await;
     let error = given.and(finished).err();
     let told = error.map(|error: SinkError| crate::log::chain(&error));
-    (ledger.accepted(), told)
+    (context.accepted(), told)
 }
 
 /// What ingestors were given, in the order in which they were done with it.

@@ -20,7 +20,7 @@ use tracing::info;
 
 pub use self::{error::StreamError, stream::StreamPlan};
 use self::{message::Form, writer::Writer};
-use super::{Ledger, RECALL, Sink, SinkError};
+use super::{RECALL, Sink, SinkContext, SinkError};
 use crate::{
     event::{Batch, FileMark, Place, Position, show_time},
     log::{STATE, printable},
@@ -115,7 +115,10 @@ impl Sink for NatsSink {
         format!("stream '{}' of {}", printable(stream), nats.shown())
     }
 
-    async fn reached(&mut self, saved: Option<&Place>) -> Result<Option<Position>, SinkError> {
+    async fn last_position(
+        &mut self,
+        saved: Option<&Place>,
+    ) -> Result<Option<Position>, SinkError> {
         let NatsSinkSettings {
             nats,
             stream: name,
@@ -158,17 +161,17 @@ impl Sink for NatsSink {
         Ok(tail.position)
     }
 
-    fn begin(&mut self, _files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
-        self.writer().count_in(ledger.clone());
+    fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
+        self.writer().count_in(context.clone());
         Ok(())
     }
 
-    async fn accept(&mut self, batch: &mut Batch, _ledger: &Ledger) -> Result<(), SinkError> {
+    async fn accept(&mut self, batch: &mut Batch, _context: &SinkContext) -> Result<(), SinkError> {
         let result = self.writer().take(batch).await;
         self.note(result)
     }
 
-    async fn finish(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+    async fn finish(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
         while !self.has_failed && !self.writer().is_done() {
             let result = self.writer().turn().await;
             self.note(result)?;
@@ -180,7 +183,7 @@ impl Sink for NatsSink {
         Ok(())
     }
 
-    async fn failed(&mut self) -> SinkError {
+    async fn drive(&mut self) -> SinkError {
         loop {
             if let Err(error) = self.writer().turn().await {
                 self.has_failed = true;

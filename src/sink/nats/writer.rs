@@ -25,7 +25,7 @@ use crate::{
     event::{Batch, Identity, Origin},
     log::{STATE, chain, printable},
     nats::{AsNats, Connection, NatsError, Status},
-    sink::{Ledger, SinkError},
+    sink::{SinkContext, SinkError},
 };
 
 /// The longest wait between two looks at a stream that does not get on.
@@ -58,7 +58,7 @@ pub(super) struct Writer {
     losses: u64,
     forbidden: Option<(u64, String)>,
     backoff: Backoff,
-    ledger: Ledger,
+    context: SinkContext,
     repeats: u64,
 }
 
@@ -103,7 +103,7 @@ impl Writer {
             losses,
             forbidden,
             backoff: Backoff::new(MAX_BACKOFF),
-            ledger: Ledger::default(),
+            context: SinkContext::default(),
             repeats: 0,
         })
     }
@@ -116,8 +116,8 @@ impl Writer {
     }
 
     /// Counts what is accepted here from now on.
-    pub(super) fn count_in(&mut self, ledger: Ledger) {
-        self.ledger = ledger;
+    pub(super) fn count_in(&mut self, context: SinkContext) {
+        self.context = context;
     }
 
     /// Events that came again, and were not written again.
@@ -157,7 +157,7 @@ impl Writer {
                 if !self.recent.note(id) {
                     self.repeats += 1;
                     let accepted = self.chain.push_repeat();
-                    self.ledger.accept(accepted);
+                    self.context.accept(accepted);
                     continue;
                 }
                 let outgoing = self.form.outgoing(&event, line, &self.source);
@@ -331,7 +331,7 @@ impl Writer {
                 },
             })?;
         info!(target: "rocketman::sink", accepted, seq = tail.seq, "went on behind the last message of the stream");
-        self.ledger.accept(accepted);
+        self.context.accept(accepted);
         Ok(())
     }
 

@@ -10,18 +10,18 @@ struct Slow {
 }
 
 impl Target for Slow {
-    fn write(&mut self, buffer: &Buffer, _ledger: &Ledger) -> Result<(), SinkError> {
+    fn write(&mut self, buffer: &Buffer, _context: &SinkContext) -> Result<(), SinkError> {
         self.go_on.recv().ok();
         self.written = buffer.marks.last().map_or(self.written, |mark| mark.1);
         Ok(())
     }
 
-    fn sync(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
-        ledger.accept_up_to(self.written, Vec::new());
+    fn sync(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+        context.accept_up_to(self.written, Vec::new());
         Ok(())
     }
 
-    fn finish(&mut self, _ledger: &Ledger) -> Result<(), SinkError> {
+    fn finish(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
         Ok(())
     }
 }
@@ -56,7 +56,7 @@ impl Moody {
 }
 
 impl Target for Moody {
-    fn write(&mut self, buffer: &Buffer, _ledger: &Ledger) -> Result<(), SinkError> {
+    fn write(&mut self, buffer: &Buffer, _context: &SinkContext) -> Result<(), SinkError> {
         if buffer.written == 0 {
             self.note(&buffer.marks);
         }
@@ -64,7 +64,7 @@ impl Target for Moody {
         Ok(())
     }
 
-    fn write_now(&mut self, lines: &[u8], marks: &[(usize, u64)], _ledger: &Ledger) -> usize {
+    fn write_now(&mut self, lines: &[u8], marks: &[(usize, u64)], _context: &SinkContext) -> usize {
         let written = match self.random.u8(..3) {
             0 => return 0,
             1 => self.random.usize(1..=lines.len()),
@@ -76,28 +76,28 @@ impl Target for Moody {
         written
     }
 
-    fn sync(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
-        ledger.accept_up_to(self.noted, Vec::new());
+    fn sync(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+        context.accept_up_to(self.noted, Vec::new());
         Ok(())
     }
 
-    fn finish(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+    fn finish(&mut self, context: &SinkContext) -> Result<(), SinkError> {
         assert!(self.n_at_once > 100, "nothing was written at once");
-        self.sync(ledger)
+        self.sync(context)
     }
 }
 
 #[tokio::test]
 async fn what_is_written_at_once_and_what_is_handed_over_come_in_order() {
     let mut random = fastrand::Rng::with_seed(6);
-    let (out, ledger) = (Arc::default(), Ledger::default());
+    let (out, context) = (Arc::default(), SinkContext::default());
     let target = Moody {
         random: random.fork(),
         out: Arc::clone(&out),
         n_at_once: 0,
         noted: 0,
     };
-    let mut writer = Writer::start("moody", target, ledger.clone()).unwrap();
+    let mut writer = Writer::start("moody", target, context.clone()).unwrap();
     let (mut batch, mut expected, mut given) = (Batch::new(), Vec::new(), 0);
     for _ in 0..2000 {
         batch.clear();
@@ -121,16 +121,16 @@ async fn what_is_written_at_once_and_what_is_handed_over_come_in_order() {
         }
     }
     writer.finish().await.unwrap();
-    assert_eq!(ledger.accepted(), given);
+    assert_eq!(context.accepted(), given);
     assert!(*out.lock().unwrap() == expected);
 }
 
 #[tokio::test]
 async fn a_checkpoint_is_not_passed_over_while_the_target_is_behind() {
     let (tell, go_on) = std_mpsc::channel();
-    let ledger = Ledger::default();
+    let context = SinkContext::default();
     let target = Slow { go_on, written: 0 };
-    let mut writer = Writer::start("slow", target, ledger.clone()).unwrap();
+    let mut writer = Writer::start("slow", target, context.clone()).unwrap();
     let mut given = 0;
     // As many as it takes without anything being written.
     while let Ok(result) = tokio::time::timeout(
@@ -147,5 +147,5 @@ async fn a_checkpoint_is_not_passed_over_while_the_target_is_behind() {
         tell.send(()).unwrap();
     }
     writer.finish().await.unwrap();
-    assert_eq!(ledger.accepted(), given);
+    assert_eq!(context.accepted(), given);
 }

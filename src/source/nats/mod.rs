@@ -233,7 +233,7 @@ impl Source for NatsSource {
         true
     }
 
-    async fn settle(&mut self, is_clean: bool) {
+    async fn ack_rest(&mut self, is_clean: bool) {
         let (Some(acks), Some(connection)) = (&mut self.acks, &self.connection) else {
             return;
         };

@@ -79,7 +79,7 @@ impl Job<'_> {
             }
             self.desk.news().await;
         }
-        let is_stopped = self.backoff.tries() > 0 && self.terms.ledger.is_stopped();
+        let is_stopped = self.backoff.tries() > 0 && self.terms.context.is_stopped();
         let is_left = is_stopped || self.desk.is_left();
         if is_left {
             let rest = self.desk.leave();
@@ -128,7 +128,7 @@ impl Job<'_> {
         }
         tokio::select! {
             () = sleep(wait) => {}
-            () = self.terms.ledger.stopped() => {}
+            () = self.terms.context.stopped() => {}
             () = left(self.desk) => {}
         }
     }

@@ -8,7 +8,7 @@ use super::{Complete, FileTarget};
 use crate::{
     event::{FileMark, micros},
     sink::{
-        Keeping, Ledger, SinkError,
+        CursorMode, SinkContext, SinkError,
         file::{
             disk,
             part::{self, Part, give_name, name_of},
@@ -26,20 +26,24 @@ const MOST_FINISHED: usize = 2000;
 const GLANCE: Duration = Duration::from_millis(5);
 
 impl FileTarget {
-    pub(super) fn complete_all(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+    pub(super) fn complete_all(&mut self, context: &SinkContext) -> Result<(), SinkError> {
         self.flush_all()?;
         while let Some(part) = self.parts.pop() {
             self.add_complete(part);
         }
-        self.name_unasked(ledger)
+        self.name_unasked(context)
     }
 
     /// Writes a file to its end and closes it.
-    pub(super) fn complete_one(&mut self, at: usize, ledger: &Ledger) -> Result<(), SinkError> {
+    pub(super) fn complete_one(
+        &mut self,
+        at: usize,
+        context: &SinkContext,
+    ) -> Result<(), SinkError> {
         self.flush(at)?;
         let part = self.parts.take(at);
         self.add_complete(part);
-        self.name_unasked(ledger)
+        self.name_unasked(context)
     }
 
     pub(super) fn add_complete(&mut self, part: Part) {
@@ -77,8 +81,8 @@ impl FileTarget {
     }
 
     /// Where no cursor is waited for, complete files get their names at once.
-    pub(super) fn name_unasked(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
-        if ledger.keeping() != Keeping::Nothing {
+    pub(super) fn name_unasked(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+        if context.cursor_mode() != CursorMode::Off {
             return Ok(());
         }
         self.sync_files(false)?;
@@ -86,13 +90,13 @@ impl FileTarget {
     }
 
     /// Where saves of the cursor do not keep up, waits for them. What no checkpoint has told of comes with the next one.
-    pub(super) fn wait_for_saves(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+    pub(super) fn wait_for_saves(&mut self, context: &SinkContext) -> Result<(), SinkError> {
         while self.complete.len() >= MOST_COMPLETE
             && self.complete.iter().any(|complete| complete.is_listed)
             && !self.disk.is_ending()
         {
             self.disk.pause(GLANCE);
-            self.name_all(|mark| ledger.is_saved(mark))?;
+            self.name_all(|mark| context.is_saved(mark))?;
         }
         Ok(())
     }
@@ -133,7 +137,7 @@ impl FileTarget {
     }
 
     /// One cut through all files: everything up to here is durable, and accepted.
-    pub(super) fn checkpoint(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+    pub(super) fn checkpoint(&mut self, context: &SinkContext) -> Result<(), SinkError> {
         self.flush_all()?;
         self.sync_files(true)?;
         self.folders.sync()?;
@@ -144,7 +148,7 @@ impl FileTarget {
             complete.is_listed = true;
         }
         self.forget_finished();
-        ledger.accept_up_to(self.events, self.marks());
+        context.accept_up_to(self.events, self.marks());
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use crate::{
     log::STATE,
     paths::FileId,
     sink::{
-        FileError, Keeping, Ledger, SinkError,
+        CursorMode, FileError, SinkContext, SinkError,
         file::{
             disk::{self, failed},
             part::{Part, appending, name_of, partial},
@@ -31,7 +31,7 @@ impl FileTarget {
         &mut self,
         name: &[u8],
         bytes: u64,
-        ledger: &Ledger,
+        context: &SinkContext,
     ) -> Result<usize, SinkError> {
         if let Some(at) = self.parts.of_collection(name)
             && self.takes(at, bytes)
@@ -52,10 +52,10 @@ impl FileTarget {
             Some(at) if self.has_room(at, bytes) => at,
             Some(at) => {
                 let number = self.number_of(at) + 1;
-                self.complete_one(at, ledger)?;
-                self.begin(slot, Some(number), ledger)?
+                self.complete_one(at, context)?;
+                self.begin(slot, Some(number), context)?
             }
-            None => self.begin(slot, None, ledger)?,
+            None => self.begin(slot, None, context)?,
         };
         if has_own {
             self.parts.remember(name, at);
@@ -137,9 +137,9 @@ impl FileTarget {
         &mut self,
         slot: Slot,
         number: Option<u64>,
-        ledger: &Ledger,
+        context: &SinkContext,
     ) -> Result<usize, SinkError> {
-        let part = self.open_slot(slot, number, ledger.keeping())?;
+        let part = self.open_slot(slot, number, context.cursor_mode())?;
         Ok(self.parts.push(part))
     }
 
@@ -147,7 +147,7 @@ impl FileTarget {
         &mut self,
         slot: Slot,
         number: Option<u64>,
-        keeping: Keeping,
+        cursor_mode: CursorMode,
     ) -> Result<Part, SinkError> {
         let pattern = &self.settings.pattern;
         let (parts, complete) = (&self.parts, &self.complete);
@@ -162,7 +162,7 @@ impl FileTarget {
         };
         let first = slot.name(1);
         self.folders
-            .prepare(&first, pattern, keeping, &self.disk, is_ours)?;
+            .prepare(&first, pattern, cursor_mode, &self.disk, is_ours)?;
         let number = self.next_number(&slot, number)?;
         let name = slot.name(number);
         let aside = partial(&name, None);
@@ -190,7 +190,7 @@ impl FileTarget {
             return Ok(part);
         }
         if !slot.is_numbered() && disk::inode(&name)?.is_some() {
-            return self.go_on_with(slot, &name, keeping);
+            return self.go_on_with(slot, &name, cursor_mode);
         }
         let create = || appending().create_new(true).open(&aside);
         let file = match self.disk.attempt("make", &aside, create) {
@@ -223,7 +223,12 @@ impl FileTarget {
     }
 
     /// Appends to a file that was complete. Its length goes into its name before anything is written.
-    fn go_on_with(&mut self, slot: Slot, name: &Path, keeping: Keeping) -> Result<Part, SinkError> {
+    fn go_on_with(
+        &mut self,
+        slot: Slot,
+        name: &Path,
+        cursor_mode: CursorMode,
+    ) -> Result<Part, SinkError> {
         let metadata = fs::symlink_metadata(name).map_err(failed("open", name))?;
         if !metadata.is_file() {
             return Err(FileError::NotAFile(name.to_owned()).into());
@@ -237,7 +242,7 @@ impl FileTarget {
             part.finish_last_line()?;
         }
         // Without a cursor nothing goes back to that length.
-        part.awaits_name = keeping != Keeping::Nothing;
+        part.awaits_name = cursor_mode != CursorMode::Off;
         Ok(part)
     }
 }

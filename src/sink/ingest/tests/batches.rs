@@ -44,27 +44,27 @@ async fn the_first_waits_for_others_so_long_and_no_longer() {
     let slices = Slices::default();
     let log = slices.log.clone();
     let mut sink = Batches::new(slices).within(Duration::from_secs(2));
-    let ledger = Ledger::default();
-    sink.begin(&[], &ledger).unwrap();
+    let context = SinkContext::default();
+    sink.begin(&[], &context).unwrap();
     for n in 0..4 {
-        sink.accept(&mut batch([post("a", n)]), &ledger)
+        sink.accept(&mut batch([post("a", n)]), &context)
             .await
             .unwrap();
         // The pipeline asks while the source is quiet, and gives up whenever it is not.
-        timeout(Duration::from_millis(900), sink.failed())
+        timeout(Duration::from_millis(900), sink.drive())
             .await
             .unwrap_err();
     }
     assert_eq!(
-        (log.entries(), ledger.accepted()),
+        (log.entries(), context.accepted()),
         (vec!["0 1 2".to_owned()], 3)
     );
     sink.checkpoint().await.unwrap();
-    timeout(Duration::from_millis(1), sink.failed())
+    timeout(Duration::from_millis(1), sink.drive())
         .await
         .unwrap_err();
     assert_eq!(log.entries().last().unwrap(), "3");
-    assert_eq!(ledger.accepted(), 4);
+    assert_eq!(context.accepted(), 4);
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,19 +75,22 @@ async fn what_comes_meanwhile_is_collected_and_no_more_than_that_is_taken() {
     };
     let log = slices.log.clone();
     let mut sink = Batches::new(slices).at_most(2).within(Duration::ZERO);
-    let ledger = Ledger::default();
-    sink.begin(&[], &ledger).unwrap();
+    let context = SinkContext::default();
+    sink.begin(&[], &context).unwrap();
     let mut batch = batch(posts(5));
-    sink.accept(&mut batch, &ledger).await.unwrap();
-    sink.accept(&mut batch, &ledger).await.unwrap();
+    sink.accept(&mut batch, &context).await.unwrap();
+    sink.accept(&mut batch, &context).await.unwrap();
     assert_eq!(batch.len(), 1);
-    let full = timeout(Duration::from_millis(500), sink.accept(&mut batch, &ledger));
+    let full = timeout(
+        Duration::from_millis(500),
+        sink.accept(&mut batch, &context),
+    );
     full.await.unwrap_err();
-    sink.accept(&mut batch, &ledger).await.unwrap();
-    assert_eq!((batch.len(), ledger.accepted()), (0, 2));
-    sink.finish(&ledger).await.unwrap();
+    sink.accept(&mut batch, &context).await.unwrap();
+    assert_eq!((batch.len(), context.accepted()), (0, 2));
+    sink.finish(&context).await.unwrap();
     assert_eq!(log.entries(), ["0 1", "2 3", "4"]);
-    assert_eq!(ledger.accepted(), 5);
+    assert_eq!(context.accepted(), 5);
 }
 
 #[tokio::test(start_paused = true)]

@@ -66,25 +66,25 @@ async fn nothing_is_accepted_behind_an_event_that_is_not_done() {
         }
     };
     let mut ingest = Ingest::new().on("app.bsky.feed.post", ingestor).jobs(2);
-    let ledger = Ledger::default();
+    let context = SinkContext::default();
     let mut batch = batch((0..100).map(|n| post(&n.to_string(), n)));
-    ingest.begin(&[], &ledger).unwrap();
+    ingest.begin(&[], &context).unwrap();
     // As many as may be in hand; what lies behind the event that is held is done, and does not count.
     let stuck = async {
         while !batch.is_empty() {
-            ingest.accept(&mut batch, &ledger).await.unwrap();
+            ingest.accept(&mut batch, &context).await.unwrap();
         }
     };
     tokio::time::timeout(Duration::from_secs(60), stuck)
         .await
         .unwrap_err();
-    assert_eq!((ledger.accepted(), 100 - batch.len()), (3, 3 + 32));
+    assert_eq!((context.accepted(), 100 - batch.len()), (3, 3 + 32));
     held.add_permits(1);
     while !batch.is_empty() {
-        ingest.accept(&mut batch, &ledger).await.unwrap();
+        ingest.accept(&mut batch, &context).await.unwrap();
     }
-    ingest.finish(&ledger).await.unwrap();
-    assert_eq!(ledger.accepted(), 100);
+    ingest.finish(&context).await.unwrap();
+    assert_eq!(context.accepted(), 100);
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,18 +118,18 @@ async fn a_failure_is_told_while_the_stream_is_quiet() {
         Err(IngestError::lasting("no"))
     };
     let mut ingest = Ingest::new().on("app.bsky.feed.post", ingestor).jobs(4);
-    let ledger = Ledger::default();
-    ingest.begin(&[], &ledger).unwrap();
-    let quiet = tokio::time::timeout(Duration::from_secs(1), ingest.failed());
+    let context = SinkContext::default();
+    ingest.begin(&[], &context).unwrap();
+    let quiet = tokio::time::timeout(Duration::from_secs(1), ingest.drive());
     quiet.await.unwrap_err();
     ingest
-        .accept(&mut batch([post("a", 0)]), &ledger)
+        .accept(&mut batch([post("a", 0)]), &context)
         .await
         .unwrap();
-    let told = ingest.failed().await.to_string();
+    let told = ingest.drive().await.to_string();
     assert!(told.ends_with("feed.post/0"), "{told}");
-    ingest.finish(&ledger).await.unwrap();
-    assert_eq!(ledger.accepted(), 0);
+    ingest.finish(&context).await.unwrap();
+    assert_eq!(context.accepted(), 0);
 }
 
 #[tokio::test]

@@ -94,13 +94,13 @@ async fn one_that_does_not_pass_ends_the_run_before_its_event() {
 async fn what_was_done_before_a_failure_is_told_before_it() {
     let log = Log::default();
     let mut ingest = Ingest::new().on("app.bsky.feed.post", Fails::times(9, &log));
-    let ledger = Ledger::default();
+    let context = SinkContext::default();
     let mut batch = batch(posts());
-    ingest.begin(&[], &ledger).unwrap();
-    ingest.accept(&mut batch, &ledger).await.unwrap();
-    assert_eq!((batch.len(), ledger.accepted()), (3, 2));
-    ingest.accept(&mut batch, &ledger).await.unwrap_err();
-    ingest.finish(&ledger).await.unwrap();
+    ingest.begin(&[], &context).unwrap();
+    ingest.accept(&mut batch, &context).await.unwrap();
+    assert_eq!((batch.len(), context.accepted()), (3, 2));
+    ingest.accept(&mut batch, &context).await.unwrap_err();
+    ingest.finish(&context).await.unwrap();
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ impl Writer {
             self.backoff.reset();
         }
         let accepted = self.chain.answer(reply, answer);
-        self.ledger.accept(accepted);
+        self.context.accept(accepted);
         Ok(())
     }
 

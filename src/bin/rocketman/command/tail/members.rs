@@ -7,7 +7,7 @@ use rocketman::{cursor::KvCursor, sink::nats::NatsSink, source::nats::NatsSource
 use rocketman::{
     cursor::{CursorError, CursorStore, FileCursor, NoCursor, Saved},
     event::{Batch, FileMark, Place, Point, Position, Recollection, Trail},
-    sink::{ExecSink, FileSink, Ledger, Sink, SinkError, StdoutSink},
+    sink::{ExecSink, FileSink, Sink, SinkContext, SinkError, StdoutSink},
     source::{Flow, Jetstream, Outlook, RunContext, Source, SourceError},
 };
 use tokio::sync::watch;
@@ -47,23 +47,26 @@ impl Sink for AnySink {
         }
     }
 
-    async fn reached(&mut self, saved: Option<&Place>) -> Result<Option<Position>, SinkError> {
+    async fn last_position(
+        &mut self,
+        saved: Option<&Place>,
+    ) -> Result<Option<Position>, SinkError> {
         match self {
-            Self::Stdout(sink) => sink.reached(saved).await,
-            Self::File(sink) => sink.reached(saved).await,
-            Self::Exec(sink) => sink.reached(saved).await,
+            Self::Stdout(sink) => sink.last_position(saved).await,
+            Self::File(sink) => sink.last_position(saved).await,
+            Self::Exec(sink) => sink.last_position(saved).await,
             #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.reached(saved).await,
+            Self::Nats(sink) => sink.last_position(saved).await,
         }
     }
 
-    fn begin(&mut self, files: &[FileMark], ledger: &Ledger) -> Result<(), SinkError> {
+    fn begin(&mut self, files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
         match self {
-            Self::Stdout(sink) => sink.begin(files, ledger),
-            Self::File(sink) => sink.begin(files, ledger),
-            Self::Exec(sink) => sink.begin(files, ledger),
+            Self::Stdout(sink) => sink.begin(files, context),
+            Self::File(sink) => sink.begin(files, context),
+            Self::Exec(sink) => sink.begin(files, context),
             #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.begin(files, ledger),
+            Self::Nats(sink) => sink.begin(files, context),
         }
     }
 
@@ -77,13 +80,13 @@ impl Sink for AnySink {
         }
     }
 
-    async fn accept(&mut self, batch: &mut Batch, ledger: &Ledger) -> Result<(), SinkError> {
+    async fn accept(&mut self, batch: &mut Batch, context: &SinkContext) -> Result<(), SinkError> {
         match self {
-            Self::Stdout(sink) => sink.accept(batch, ledger).await,
-            Self::File(sink) => sink.accept(batch, ledger).await,
-            Self::Exec(sink) => sink.accept(batch, ledger).await,
+            Self::Stdout(sink) => sink.accept(batch, context).await,
+            Self::File(sink) => sink.accept(batch, context).await,
+            Self::Exec(sink) => sink.accept(batch, context).await,
             #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.accept(batch, ledger).await,
+            Self::Nats(sink) => sink.accept(batch, context).await,
         }
     }
 
@@ -97,23 +100,23 @@ impl Sink for AnySink {
         }
     }
 
-    fn saved(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+    fn on_cursor_saved(&mut self, context: &SinkContext) -> Result<(), SinkError> {
         match self {
-            Self::Stdout(sink) => sink.saved(ledger),
-            Self::File(sink) => sink.saved(ledger),
-            Self::Exec(sink) => sink.saved(ledger),
+            Self::Stdout(sink) => sink.on_cursor_saved(context),
+            Self::File(sink) => sink.on_cursor_saved(context),
+            Self::Exec(sink) => sink.on_cursor_saved(context),
             #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.saved(ledger),
+            Self::Nats(sink) => sink.on_cursor_saved(context),
         }
     }
 
-    async fn finish(&mut self, ledger: &Ledger) -> Result<(), SinkError> {
+    async fn finish(&mut self, context: &SinkContext) -> Result<(), SinkError> {
         match self {
-            Self::Stdout(sink) => sink.finish(ledger).await,
-            Self::File(sink) => sink.finish(ledger).await,
-            Self::Exec(sink) => sink.finish(ledger).await,
+            Self::Stdout(sink) => sink.finish(context).await,
+            Self::File(sink) => sink.finish(context).await,
+            Self::Exec(sink) => sink.finish(context).await,
             #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.finish(ledger).await,
+            Self::Nats(sink) => sink.finish(context).await,
         }
     }
 
@@ -127,13 +130,13 @@ impl Sink for AnySink {
         }
     }
 
-    async fn failed(&mut self) -> SinkError {
+    async fn drive(&mut self) -> SinkError {
         match self {
-            Self::Stdout(sink) => sink.failed().await,
-            Self::File(sink) => sink.failed().await,
-            Self::Exec(sink) => sink.failed().await,
+            Self::Stdout(sink) => sink.drive().await,
+            Self::File(sink) => sink.drive().await,
+            Self::Exec(sink) => sink.drive().await,
             #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.failed().await,
+            Self::Nats(sink) => sink.drive().await,
         }
     }
 }
@@ -226,11 +229,11 @@ impl Source for AnySource {
         }
     }
 
-    async fn settle(&mut self, is_clean: bool) {
+    async fn ack_rest(&mut self, is_clean: bool) {
         match self {
-            Self::Jetstream(source) => source.settle(is_clean).await,
+            Self::Jetstream(source) => source.ack_rest(is_clean).await,
             #[cfg(feature = "nats")]
-            Self::Nats(source) => source.settle(is_clean).await,
+            Self::Nats(source) => source.ack_rest(is_clean).await,
         }
     }
 

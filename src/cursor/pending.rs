@@ -23,7 +23,7 @@ struct Mark {
 
 /// The places of the stream that the sink has not caught up with yet.
 #[derive(Debug)]
-pub(crate) struct Marks {
+pub(crate) struct PendingPositions {
     waiting: VecDeque<Mark>,
     /// So many kept events lie between two places at least, besides the newest and the pinned ones.
     stride: u64,
@@ -32,7 +32,7 @@ pub(crate) struct Marks {
     kept: u64,
 }
 
-impl Default for Marks {
+impl Default for PendingPositions {
     fn default() -> Self {
         Self {
             waiting: VecDeque::new(),
@@ -43,7 +43,7 @@ impl Default for Marks {
     }
 }
 
-impl Marks {
+impl PendingPositions {
     /// Notes the places of a batch that went through the filter: those before the first event that was left out, where one was.
     pub(crate) fn add(&mut self, batch: &Batch) {
         let Some(origin) = batch.origin() else {
@@ -55,9 +55,12 @@ impl Marks {
         let before = self.kept;
         let n_events = batch.all().len();
         let n_before = batch.held().unwrap_or(n_events) as u64;
-        for stop in batch.stops().take_while(|stop| stop.events <= n_before) {
-            self.kept = before + stop.events;
-            self.push(*stop.point, origin);
+        for sample in batch
+            .sample_positions()
+            .take_while(|sample| sample.events <= n_before)
+        {
+            self.kept = before + sample.events;
+            self.push(*sample.point, origin);
         }
         self.kept = before + n_before;
         if let Some(reached) = batch.reached() {
@@ -207,9 +210,9 @@ mod tests {
         batch
     }
 
-    fn settled(marks: &mut Marks, accepted: u64) -> Option<(String, u64)> {
+    fn settled(pending: &mut PendingPositions, accepted: u64) -> Option<(String, u64)> {
         let mut furthest = None;
-        marks.settle(accepted, |origin, point| {
+        pending.settle(accepted, |origin, point| {
             furthest = Some((origin.host.clone(), point.time_us));
         });
         furthest
@@ -217,74 +220,74 @@ mod tests {
 
     #[test]
     fn a_place_is_settled_when_every_kept_event_up_to_it_is_accepted() {
-        let mut marks = Marks::default();
-        marks.add(&batch("a", 1..4));
-        assert_eq!(settled(&mut marks, 0), None);
-        assert_eq!(settled(&mut marks, 2), Some(("a".to_owned(), 2)));
-        assert_eq!(settled(&mut marks, 2), None);
-        assert_eq!(settled(&mut marks, 3), Some(("a".to_owned(), 3)));
+        let mut pending = PendingPositions::default();
+        pending.add(&batch("a", 1..4));
+        assert_eq!(settled(&mut pending, 0), None);
+        assert_eq!(settled(&mut pending, 2), Some(("a".to_owned(), 2)));
+        assert_eq!(settled(&mut pending, 2), None);
+        assert_eq!(settled(&mut pending, 3), Some(("a".to_owned(), 3)));
     }
 
     #[test]
     fn dropped_events_advance_the_position_with_the_last_kept_one() {
-        let mut marks = Marks::default();
+        let mut pending = PendingPositions::default();
         let mut first = batch("a", 1..6);
         first.retain(|event| event.time_us() <= 2);
-        marks.add(&first);
-        assert_eq!(marks.kept(), 2);
-        assert_eq!(settled(&mut marks, 1), Some(("a".to_owned(), 1)));
-        assert_eq!(settled(&mut marks, 2), Some(("a".to_owned(), 5)));
+        pending.add(&first);
+        assert_eq!(pending.kept(), 2);
+        assert_eq!(settled(&mut pending, 1), Some(("a".to_owned(), 1)));
+        assert_eq!(settled(&mut pending, 2), Some(("a".to_owned(), 5)));
         let mut none = batch("b", 6..9);
         none.retain(|_| false);
-        marks.add(&none);
-        assert_eq!(settled(&mut marks, 2), Some(("b".to_owned(), 8)));
+        pending.add(&none);
+        assert_eq!(settled(&mut pending, 2), Some(("b".to_owned(), 8)));
     }
 
     #[test]
     fn of_a_large_batch_only_some_places_are_noted_unless_its_sink_takes_it_apart() {
-        let mut marks = Marks::default();
+        let mut pending = PendingPositions::default();
         let large = batch("a", 1..1001);
-        marks.add(&large);
-        assert!(marks.waiting.len() <= 64, "{}", marks.waiting.len());
-        let (_, time_us) = settled(&mut marks, 500).unwrap();
+        pending.add(&large);
+        assert!(pending.waiting.len() <= 64, "{}", pending.waiting.len());
+        let (_, time_us) = settled(&mut pending, 500).unwrap();
         assert!((485..=500).contains(&time_us), "{time_us}");
         let mut filtered = batch("a", 1001..2001);
         filtered.retain(|event| event.time_us() % 2 == 0 && event.time_us() < 1900);
-        marks.add(&filtered);
-        marks.note_each(&filtered);
+        pending.add(&filtered);
+        pending.note_each(&filtered);
         for kept in 1..449 {
             let expected = Some(("a".to_owned(), 1000 + 2 * kept));
-            assert_eq!(settled(&mut marks, 1000 + kept), expected);
+            assert_eq!(settled(&mut pending, 1000 + kept), expected);
         }
-        assert_eq!(marks.kept(), 1449);
+        assert_eq!(pending.kept(), 1449);
         // With the last kept event those that were dropped behind it are done.
-        assert_eq!(settled(&mut marks, 1449), Some(("a".to_owned(), 2000)));
-        marks.note_each(&filtered);
-        assert_eq!(settled(&mut marks, 1449), None);
+        assert_eq!(settled(&mut pending, 1449), Some(("a".to_owned(), 2000)));
+        pending.note_each(&filtered);
+        assert_eq!(settled(&mut pending, 1449), None);
     }
 
     #[test]
     fn a_sink_that_is_far_behind_costs_no_memory_and_still_gets_a_true_position() {
-        let mut marks = Marks::default();
+        let mut pending = PendingPositions::default();
         for start in 0..100 {
-            marks.add(&batch("a", start * 1000..(start + 1) * 1000));
-            assert!(marks.waiting.len() <= REMEMBERED);
+            pending.add(&batch("a", start * 1000..(start + 1) * 1000));
+            assert!(pending.waiting.len() <= REMEMBERED);
         }
-        marks.pin();
+        pending.pin();
         for start in 100..200 {
-            marks.add(&batch("a", start * 1000..(start + 1) * 1000));
+            pending.add(&batch("a", start * 1000..(start + 1) * 1000));
         }
-        let (_, time_us) = settled(&mut marks, 50_000).unwrap();
+        let (_, time_us) = settled(&mut pending, 50_000).unwrap();
         assert!((49_800..50_000).contains(&time_us), "{time_us}");
         assert_eq!(
-            settled(&mut marks, 100_000),
+            settled(&mut pending, 100_000),
             Some(("a".to_owned(), 99_999)),
             "pinned"
         );
         assert_eq!(
-            settled(&mut marks, 200_000),
+            settled(&mut pending, 200_000),
             Some(("a".to_owned(), 199_999))
         );
-        assert_eq!(marks.stride, 1);
+        assert_eq!(pending.stride, 1);
     }
 }

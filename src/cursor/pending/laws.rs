@@ -1,4 +1,5 @@
-//! Marks beside a model that forgets nothing: whatever happens, they never run ahead of it, and agree with it where they were pinned.
+//! Pending positions beside a model that forgets nothing: whatever happens, they never run ahead of it, and agree with it where they
+//! were pinned.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +11,7 @@ use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 use super::*;
 use crate::event::{Envelope, Kind, Span};
 
-/// What happens to marks.
+/// What happens to pending positions.
 #[derive(Debug, Clone)]
 enum Step {
     /// A batch of so many events of one of two servers, of which every so-manieth is kept.
@@ -37,7 +38,7 @@ fn step() -> impl Strategy<Value = Step> {
 type Place = (u64, usize);
 
 struct Model {
-    marks: Marks,
+    pending: PendingPositions,
     origins: [Arc<Origin>; 2],
     /// For each number of kept events, the furthest place at which so many are kept.
     places: BTreeMap<u64, Place>,
@@ -58,7 +59,7 @@ impl Model {
             })
         };
         Self {
-            marks: Marks::default(),
+            pending: PendingPositions::default(),
             origins: [origin("a"), origin("b")],
             places: BTreeMap::new(),
             pinned: BTreeSet::new(),
@@ -73,7 +74,7 @@ impl Model {
             Step::Add(n_events, host, every) => self.add(*n_events, *host, *every),
             Step::Pin => self.pin(),
             Step::Settle(part) => {
-                let waiting = self.marks.kept() - self.accepted;
+                let waiting = self.pending.kept() - self.accepted;
                 self.settle(self.accepted + waiting * part / 1000);
             }
             Step::SettlePinned => {
@@ -81,28 +82,28 @@ impl Model {
                 self.settle(next.copied().unwrap_or(self.accepted));
             }
         }
-        assert!(self.marks.waiting.len() <= REMEMBERED + self.pinned.len());
+        assert!(self.pending.waiting.len() <= REMEMBERED + self.pinned.len());
     }
 
     fn add(&mut self, n_events: u64, host: usize, every: u64) {
         let numbers = self.n_events..self.n_events + n_events;
         let batch = batch(&self.origins[host], numbers, every);
-        let kept = self.marks.kept();
-        self.marks.add(&batch);
+        let kept = self.pending.kept();
+        self.pending.add(&batch);
         for (kept, event) in (kept + 1..).zip(batch.events()) {
             self.places.insert(kept, (event.time_us(), host));
         }
         self.n_events += n_events;
         if let Some(reached) = batch.reached() {
             let place = (reached.time_us, host);
-            self.places.insert(self.marks.kept(), place);
+            self.places.insert(self.pending.kept(), place);
         }
     }
 
     fn pin(&mut self) {
-        if !self.marks.waiting.is_empty() {
-            self.marks.pin();
-            self.pinned.insert(self.marks.kept());
+        if !self.pending.waiting.is_empty() {
+            self.pending.pin();
+            self.pinned.insert(self.pending.kept());
         }
     }
 
@@ -111,7 +112,7 @@ impl Model {
         let furthest = self.places.range(..=accepted).next_back();
         let furthest = furthest.map(|(_, place)| *place);
         let mut settled = Vec::new();
-        self.marks.settle(accepted, |origin, point| {
+        self.pending.settle(accepted, |origin, point| {
             settled.push((point.time_us, usize::from(origin.host == "b")));
         });
         for place in settled {
@@ -160,14 +161,14 @@ proptest! {
     })]
 
     #[test]
-    fn marks_never_settle_beyond_what_is_accepted_and_exactly_where_pinned(
+    fn pending_positions_settle_only_up_to_what_is_accepted(
         steps in vec(step(), 1..40),
     ) {
         let mut model = Model::new();
         for step in &steps {
             model.apply(step);
         }
-        model.settle(model.marks.kept());
-        prop_assert!(model.marks.waiting.is_empty());
+        model.settle(model.pending.kept());
+        prop_assert!(model.pending.waiting.is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! When a position is saved, and which.
 //!
 //! Between the pipeline, which knows what was read and what is accepted, and the store, which keeps what it is told. A save runs
-//! beside delivery: it is begun here, and makes progress while [`Keeper::finished`] is awaited.
+//! beside delivery: it is begun here, and makes progress while [`CursorWriter::finished`] is awaited.
 
 mod saving;
 
@@ -15,7 +15,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use self::saving::{Done, Saving};
-use super::{CursorError, CursorStore, Marks, Saved, course::Course};
+use super::{CursorError, CursorStore, PendingPositions, Saved, course::Course};
 use crate::{
     backoff::Backoff,
     cursor::SaveError,
@@ -34,13 +34,13 @@ const AT_HAND: &str = "the store is at hand while nothing is saved";
 
 /// The cursor of a run.
 #[derive(Debug)]
-pub(crate) struct Keeper<C> {
+pub(crate) struct CursorWriter<C> {
     /// Away while a save is under way.
     store: Option<C>,
     saving: Option<Saving<C>>,
     keeps: bool,
     filter: String,
-    marks: Marks,
+    pending: PendingPositions,
     course: Course,
     /// The place up to which every event is accepted, for a source that wants to know.
     accepted: watch::Sender<Option<Point>>,
@@ -53,14 +53,14 @@ pub(crate) struct Keeper<C> {
     has_news: bool,
 }
 
-impl<C: CursorStore> Keeper<C> {
+impl<C: CursorStore> CursorWriter<C> {
     pub(crate) fn new(store: C) -> Self {
         Self {
             keeps: store.keeps(),
             store: Some(store),
             saving: None,
             filter: String::new(),
-            marks: Marks::default(),
+            pending: PendingPositions::default(),
             course: Course::default(),
             accepted: watch::channel(None).0,
             saved: None,
@@ -100,9 +100,9 @@ impl<C: CursorStore> Keeper<C> {
     /// crash has to come back to it, and not to a later live tip.
     pub(crate) fn add(&mut self, batch: &Batch, ahead_until_us: u64) -> bool {
         let is_beginning = self.course.begin_with(batch);
-        let n_given = self.marks.kept();
+        let n_given = self.pending.kept();
         self.course.ahead().add(batch, n_given, ahead_until_us);
-        self.marks.add(batch);
+        self.pending.add(batch);
         self.has_news |= batch.reached().is_some() || !batch.is_empty();
         is_beginning
     }
@@ -114,7 +114,7 @@ impl<C: CursorStore> Keeper<C> {
 
     /// The sink takes the batch that was added last apart, so that every event of it can be the last one accepted.
     pub(crate) fn note_each(&mut self, batch: &Batch) {
-        self.marks.note_each(batch);
+        self.pending.note_each(batch);
     }
 
     /// What will tell the place up to which every event is accepted.
@@ -124,9 +124,11 @@ impl<C: CursorStore> Keeper<C> {
 
     /// The sink has accepted so many events.
     pub(crate) fn settle(&mut self, accepted: u64) {
-        let Self { marks, course, .. } = self;
+        let Self {
+            pending, course, ..
+        } = self;
         let mut settled = None;
-        marks.settle(accepted, |origin, point| {
+        pending.settle(accepted, |origin, point| {
             course.reach(origin, point);
             settled = Some(*point);
         });
@@ -148,7 +150,7 @@ impl<C: CursorStore> Keeper<C> {
 
     /// The sink is about to make durable what it was given so far.
     pub(crate) fn pin(&mut self) {
-        self.marks.pin();
+        self.pending.pin();
     }
 
     /// Whether there is anything to save, or to ask the sink about.
@@ -168,7 +170,7 @@ impl<C: CursorStore> Keeper<C> {
 
     /// Events given to the sink so far.
     pub(crate) fn kept(&self) -> u64 {
-        self.marks.kept()
+        self.pending.kept()
     }
 
     /// The highest time of all events that are accepted, over all runs.
@@ -182,10 +184,10 @@ impl<C: CursorStore> Keeper<C> {
     }
 
     fn is_waiting(&self) -> bool {
-        self.marks.are_waiting() || self.course.is_waiting()
+        self.pending.are_waiting() || self.course.is_waiting()
     }
 
-    /// Begins to save what changed; what becomes of it, [`Keeper::finished`] says. Returns whether what was saved last still stands
+    /// Begins to save what changed; what becomes of it, [`CursorWriter::finished`] says. Returns whether what was saved last still stands
     /// for all that is accepted, so that there is nothing to do. While a save is under way, or waits to be tried again, none is begun.
     pub(crate) fn begin_save(&mut self, accepted: u64, files: Vec<FileMark>) -> bool {
         if accepted > self.kept() {

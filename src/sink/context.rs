@@ -1,0 +1,155 @@
+//! What a run and its sink share: the count of what is accepted, the files that the cursor counts, and the wish to stop.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::ledger::{Ledger, held};
+use crate::event::FileMark;
+
+/// What a run has for its sink. The sink counts here which events it has accepted, and reads here whether a stop was asked for and which
+/// of its files the saved cursor counts.
+///
+/// A clone is the same context, for a thread or task of the sink's own.
+#[derive(Debug, Clone, Default)]
+pub struct SinkContext(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    ledger: Ledger,
+    /// The complete files of the cursor that was saved last.
+    saved: Mutex<Vec<FileMark>>,
+    cursor_mode: Mutex<CursorMode>,
+    stop: CancellationToken,
+    /// How many events the sink works on.
+    at_work: watch::Sender<usize>,
+}
+
+/// What becomes of the positions that a sink accepts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CursorMode {
+    /// There is no cursor store.
+    #[default]
+    Off,
+    /// They are saved, and the run does not go on from what an earlier one saved.
+    Fresh,
+    /// They are saved, and the run goes on where an earlier one came to: what that wrote and did not count comes again.
+    Resumed,
+}
+
+impl SinkContext {
+    /// Accepts the next `n` events.
+    pub fn accept(&self, n: u64) {
+        self.0.ledger.accept(n);
+    }
+
+    /// Accepts everything up to the `total`th event, together with the files that hold it.
+    pub fn accept_up_to(&self, total: u64, files: Vec<FileMark>) {
+        self.0.ledger.accept_up_to(total, files);
+    }
+
+    /// How many events are accepted.
+    pub fn accepted(&self) -> u64 {
+        self.0.ledger.accepted()
+    }
+
+    /// How many events are accepted and were not counted yet; they are from here on.
+    pub(crate) fn uncounted(&self) -> u64 {
+        self.0.ledger.uncounted()
+    }
+
+    /// Says how many events the sink works on at this moment: what it has taken and is not done with, whether that is accepted yet or not.
+    /// For a sink that says how many it works on [at once](super::Sink::at_once).
+    pub fn set_at_work(&self, n: usize) {
+        let change = |at_work: &mut usize| std::mem::replace(at_work, n) != n;
+        self.0.at_work.send_if_modified(change);
+    }
+
+    /// How many events the sink works on, and when that changes.
+    pub(crate) fn at_work(&self) -> watch::Receiver<usize> {
+        self.0.at_work.subscribe()
+    }
+
+    /// Whether positions are saved, and whether the run goes on from a saved one.
+    pub fn cursor_mode(&self) -> CursorMode {
+        *held(&self.0.cursor_mode)
+    }
+
+    /// Whether the cursor that was saved last counts this file, just so, as complete.
+    pub fn is_saved(&self, file: &FileMark) -> bool {
+        held(&self.0.saved).contains(file)
+    }
+
+    pub(crate) fn set_cursor_mode(&self, cursor_mode: CursorMode) {
+        *held(&self.0.cursor_mode) = cursor_mode;
+    }
+
+    /// A cursor with these files was saved.
+    pub(crate) fn note_saved(&self, files: &[FileMark]) {
+        let mut saved = held(&self.0.saved);
+        saved.clear();
+        saved.extend(files.iter().filter(|file| file.complete).cloned());
+    }
+
+    /// How many events are accepted, and the files that go with exactly that number.
+    pub fn read(&self) -> (u64, Vec<FileMark>) {
+        self.0.ledger.read()
+    }
+
+    /// Accepts nothing any more from this event on, counted from 1, whatever the sink says.
+    pub(super) fn refuse_from(&self, number: u64) {
+        self.0.ledger.refuse_from(number);
+    }
+
+    /// Says that a stop was asked for.
+    pub(crate) fn stop(&self) {
+        self.0.stop.cancel();
+    }
+
+    /// Whether a stop was asked for. What a sink has begun comes to its end; what it has taken and not begun may stay undone, and
+    /// then the next run begins with it.
+    pub fn is_stopped(&self) -> bool {
+        self.0.stop.is_cancelled()
+    }
+
+    /// Resolves once a stop was asked for.
+    ///
+    /// Cancel safety: dropped and asked again at any time.
+    pub async fn stopped(&self) {
+        self.0.stop.cancelled().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_saved_only_as_complete_and_just_so_long() {
+        let context = SinkContext::default();
+        let mut file = FileMark::new("/x".into(), 3, 4);
+        context.note_saved(std::slice::from_ref(&file));
+        assert!(!context.is_saved(&file), "it is still written to");
+        file.complete = true;
+        assert!(!context.is_saved(&file));
+        context.note_saved(std::slice::from_ref(&file));
+        assert!(context.is_saved(&file));
+        file.bytes = 5;
+        assert!(!context.is_saved(&file));
+        file.bytes = 4;
+        context.note_saved(&[]);
+        assert!(!context.is_saved(&file), "that cursor is gone");
+    }
+
+    #[tokio::test]
+    async fn a_stop_is_told_to_every_clone() {
+        let context = SinkContext::default();
+        let clone = context.clone();
+        assert!(!clone.is_stopped());
+        context.stop();
+        clone.stopped().await;
+        assert!(clone.is_stopped());
+    }
+}
