@@ -15,7 +15,7 @@ use std::{
 use tokio::task::JoinHandle;
 
 use self::hold::Hold;
-use super::{CursorError, CursorStore, Saved, contents};
+use super::{CursorError, CursorStore, Glimpse, Saved, contents};
 use crate::{
     error::ErrorKind,
     paths::{lead, regular},
@@ -56,15 +56,25 @@ impl FileCursor {
         Ok([path, lock, fresh])
     }
 
-    /// Whether somebody holds the lock of a cursor file. Nothing is made or changed, and whoever holds it does not notice.
-    pub fn is_held(path: &Path) -> Result<bool, CursorError> {
+    /// Whether somebody holds the lock of a cursor file.
+    fn is_held(path: &Path) -> Result<bool, CursorError> {
         lead(path)
             .and_then(|path| hold::is_held(&path))
             .map_err(failed("look at the lock of", path))
     }
 
+    /// What a cursor file holds, and whether a process has it. Nothing is made or changed, and whoever has it does not notice.
+    pub fn look(path: impl AsRef<Path>) -> Result<Glimpse, CursorError> {
+        let path = path.as_ref();
+        Ok(Glimpse {
+            saved: Self::read(path)?,
+            // Whoever has it may have written in between; what was read is true all the same.
+            in_use: Self::is_held(path).ok(),
+        })
+    }
+
     /// Reads a cursor file without taking its lock; `None` when there is no file.
-    pub fn read(path: &Path) -> Result<Option<Saved>, CursorError> {
+    fn read(path: &Path) -> Result<Option<Saved>, CursorError> {
         let error = failed("read", path);
         let file = match regular::open(File::options().read(true), path) {
             Ok(file) => file,

@@ -21,7 +21,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tracing::{debug, warn};
 
-use super::{CursorError, CursorStore, Saved, contents};
+use super::{CursorError, CursorStore, Glimpse, Saved, contents};
 use crate::{
     log::STATE,
     nats::{
@@ -88,6 +88,16 @@ struct Value {
     text: Vec<u8>,
 }
 
+impl Value {
+    /// What was saved; `None` where nothing was yet.
+    fn saved(&self, address: &KeyAddress) -> Result<Option<Saved>, CursorError> {
+        match &self.text[..] {
+            [] => Ok(None),
+            text => parse(address, text).map(Some),
+        }
+    }
+}
+
 /// What comes back for a message.
 #[derive(Debug, Deserialize)]
 struct Ack {
@@ -139,10 +149,7 @@ impl KvCursor {
                 }
             }
         }
-        let saved = match &value.text[..] {
-            [] => None,
-            text => Some(parse(address, text)?),
-        };
+        let saved = value.saved(address)?;
         let owner = key.listen().await?;
         let mut held = Held {
             key,
@@ -192,7 +199,7 @@ impl Held {
                     self.revision = revision;
                     return Ok(());
                 }
-                Err(NotPut::Replaced) => self.adopt().await?,
+                Err(NotPut::Replaced) => drop(self.adopt().await?),
                 Err(NotPut::NobodyThere) => self.find_bucket(address, create_bucket).await?,
                 Err(NotPut::Failed(error)) => return Err(error.into()),
             }
@@ -202,7 +209,7 @@ impl Held {
 
     /// What to go on from where somebody has replaced the value: an earlier save of our own whose answer was lost, or nobody at all,
     /// where the key was deleted.
-    async fn adopt(&mut self) -> Result<(), CursorError> {
+    async fn adopt(&mut self) -> Result<Value, CursorError> {
         let value = self.key.get().await?;
         let name = &self.key.name;
         if value.owner.as_deref() == Some(&self.owner.inbox) {
@@ -214,7 +221,13 @@ impl Held {
             return Err(KvCursorError::Overtaken(name.clone()).into());
         }
         self.revision = value.revision;
-        Ok(())
+        Ok(value)
+    }
+
+    /// What the key holds, which is ours already.
+    async fn load(&mut self, address: &KeyAddress) -> Result<Option<Saved>, CursorError> {
+        let value = self.adopt().await?;
+        value.saved(address)
     }
 
     /// Looks at the bucket where nobody takes a save; makes it anew if that is wanted.
@@ -253,6 +266,15 @@ fn parse(address: &KeyAddress, text: &[u8]) -> Result<Saved, CursorError> {
 
 impl CursorStore for KvCursor {
     async fn load(&mut self) -> Result<Option<Saved>, CursorError> {
+        let address = &self.settings.address;
+        if let Some(held) = &mut self.held {
+            let connection = held.key.connection.clone();
+            return tokio::select! {
+                biased;
+                error = connection.abandoned() => Err(error.into()),
+                saved = held.load(address) => saved,
+            };
+        }
         let (held, saved) = self.hold().await?;
         self.held = Some(held);
         Ok(saved)

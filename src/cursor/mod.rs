@@ -37,6 +37,15 @@ pub struct Saved {
     pub files: Vec<FileMark>,
 }
 
+/// What a store holds, as far as that can be seen without taking it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Glimpse {
+    /// What was saved last; `None` when nothing ever was.
+    pub saved: Option<Saved>,
+    /// Whether a process has it; `None` where that cannot be seen.
+    pub in_use: Option<bool>,
+}
+
 impl Saved {
     /// Of what was saved and what the sink holds already, what lies further along the same stream.
     pub(crate) fn newest(saved: Option<Self>, reached: Option<Position>) -> Option<Self> {
@@ -100,7 +109,7 @@ impl Saved {
 /// The place itself may lie before the one that was saved last: a run that was told where to begin saves its beginning first, and a
 /// server may send an earlier time after a later one. So replace what is there, whatever it is, and compare nothing.
 pub trait CursorStore: Send + 'static {
-    /// Returns what was saved last; `None` when nothing ever was.
+    /// Returns what was saved last; `None` when nothing ever was. The store is ours from then on, and may be asked again.
     ///
     /// What exists but cannot be understood is an error, never `None`: starting at the live tip instead would lose events silently.
     fn load(&mut self) -> impl Future<Output = Result<Option<Saved>, CursorError>> + Send;

@@ -12,7 +12,7 @@ const FIRST_TIME: u64 = 1_000_000_000_000_000;
 /// A beginning that was asked for, in place of a saved one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// At the event with this number, in the numbering of the server that is asked.
+    /// At the event with this number, in the numbering of the server that is asked; with 0 at the oldest that it has.
     Seq(u64),
     /// At the first event of this time or later, in microseconds since 1970.
     Time(u64),
@@ -74,6 +74,9 @@ fn time_of_digits(digits: &str) -> Option<u64> {
 }
 
 impl Start {
+    /// The oldest event that there is.
+    pub const OLDEST: Self = Self::Seq(0);
+
     /// Reads a number (a seq, or microseconds), an RFC 3339 time, or an age before `now`.
     pub fn parse(text: &str, now: SystemTime) -> Result<Self, StartError> {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {

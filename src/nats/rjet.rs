@@ -6,7 +6,7 @@
 //! | `Stream.Insert`, `js.Publish` | [`NatsSink`](crate::sink::nats::NatsSink), which takes the events of any [source](crate::source) |
 //! | `rjet.NewStream(js, name)`, `Stream.Stream` | [`NatsSource`](crate::source::nats::NatsSource): our own ordered reader, which survives restarts by itself |
 //! | `reflex.NewSpec(stream, cursors, consumer)`, `reflex.Run` | [`Pipeline::new(source, sink).cursor(store)`](crate::Pipeline), [`run`](crate::Pipeline::run) |
-//! | the cursor after which to begin | a saved cursor goes on behind its message; [`Start::Seq`](crate::event::Start) begins with it, 0 with the first there is |
+//! | the cursor after which to begin | a saved cursor goes on behind its message; [`Start::Seq`](crate::event::Start) begins with it, 0 with the first there is; [`start_if_new`](crate::source::nats::NatsSourceSettings::start_if_new) only where nothing was saved |
 //! | `StreamFromHead` | no start and no saved cursor |
 //! | `StreamToHead`, `ErrHeadReached` | [`exit_at_end`](crate::source::nats::NatsSourceSettings::exit_at_end), [`Ended::End`](crate::Ended) |
 //! | `WithStreamLag` | [`lag`](crate::source::nats::NatsSourceSettings::lag) |
@@ -66,6 +66,7 @@
 //!
 //! let orders = || NatsSourceSettings::new(NatsSettings::default(), "ORDERS");
 //! let from_head = orders();
+//! let everything_then_on = NatsSourceSettings { start_if_new: Some(Start::OLDEST), ..orders() };
 //! let everything = NatsSourceSettings { start: Some(Start::Seq(0)), ..orders() };
 //! let behind_4711 = NatsSourceSettings { start: Some(Start::Seq(4712)), ..orders() };
 //! let to_head = NatsSourceSettings { exit_at_end: true, ..everything.clone() };

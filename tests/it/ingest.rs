@@ -1,5 +1,6 @@
 //! Ingestors in whole programs: the examples, and ones that are killed.
 
+mod begin;
 mod examples;
 mod kill;
 mod wired;

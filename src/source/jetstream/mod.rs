@@ -118,7 +118,7 @@ impl Jetstream {
     /// Without an endpoint.
     pub fn new(settings: JetstreamSettings) -> Self {
         let reader = Reader {
-            resume: Resume::new(settings.start, settings.rewind),
+            resume: Resume::new(settings.start.or(settings.start_if_new), settings.rewind),
             inflation: Inflation::new(settings.max_frame_bytes, settings.threads),
             rules: settings.rules,
             stats: Arc::new(Stats::unexported()),
@@ -305,10 +305,11 @@ impl Source for Jetstream {
             .into());
         }
         let resume = &mut self.reader.resume;
-        if resume.was_asked() {
+        if self.settings.start.is_some() {
             info!(target: STATE, saved = %place, "--cursor or --since is given: the saved cursor is not used");
             return Ok(false);
         }
+        resume.forget_beginning();
         let is_known = place
             .origin()
             .is_some_and(|origin| self.rotation.begin_with(&origin.host));

@@ -83,9 +83,9 @@ impl Resume {
         }
     }
 
-    /// Whether the user said where to begin.
-    pub(super) fn was_asked(&self) -> bool {
-        self.asked.is_some()
+    /// Something was saved: a beginning that was meant for a new cursor is none.
+    pub(super) fn forget_beginning(&mut self) {
+        self.asked = None;
     }
 
     /// Begins at this time, whichever server is read.

@@ -41,6 +41,8 @@ pub struct JetstreamSettings {
     pub threads: u8,
     /// Where to begin, whatever was saved.
     pub start: Option<Start>,
+    /// Where to begin when nothing was saved yet; a run that goes on from a saved place does not look at it, nor does one with a `start`.
+    pub start_if_new: Option<Start>,
     /// How far a resume by time goes back from the highest time that was read.
     pub rewind: Duration,
     /// Whether to end at the moment the run began, by the first server's clock.
@@ -84,6 +86,7 @@ impl Default for JetstreamSettings {
             compress: true,
             threads: 1,
             start: None,
+            start_if_new: None,
             rewind: Duration::from_secs(60),
             exit_at_end: false,
             end_silence: Duration::from_secs(60),

@@ -83,7 +83,11 @@ impl NatsSource {
             prefix: self.settings.api_prefix(),
             silence: self.settings.frame_timeout.min(SILENCE),
             durable: self.settings.durable.clone(),
-            is_queue: is_queue && matches!(self.settings.start, None | Some(Start::Seq(0))),
+            is_queue: is_queue
+                && matches!(
+                    self.settings.start.or(self.settings.start_if_new),
+                    None | Some(Start::Seq(0))
+                ),
         };
         let origin = Origin {
             source: SOURCE.into(),

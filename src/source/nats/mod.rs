@@ -98,7 +98,7 @@ impl NatsSource {
     pub fn new(settings: NatsSourceSettings) -> Self {
         let host = format!("{}/{}", settings.connection.shown(), settings.stream);
         let reader = Reader {
-            track: Track::new(settings.start, settings.rewind),
+            track: Track::new(settings.start.or(settings.start_if_new), settings.rewind),
             stream: host.clone(),
             enveloping: settings.enveloping,
             rules: settings.rules,
@@ -162,7 +162,7 @@ impl Source for NatsSource {
             info!(target: STATE, saved = %place, "a durable consumer keeps its own place: the saved cursor is not used");
             return Ok(false);
         }
-        if self.reader.track.was_asked() {
+        if self.settings.start.is_some() {
             info!(target: STATE, saved = %place, "--cursor or --since is given: the saved cursor is not used");
             return Ok(false);
         }

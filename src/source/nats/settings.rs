@@ -26,6 +26,8 @@ pub struct NatsSourceSettings {
     pub subjects: Vec<String>,
     /// Where to begin, whatever was saved; with the number 0 at the first message that there is. `None` begins behind the last one.
     pub start: Option<Start>,
+    /// Where to begin when nothing was saved yet; a run that goes on from a saved place does not look at it, nor does one with a `start`.
+    pub start_if_new: Option<Start>,
     /// How far a resume goes back that has to be by time, for the cursor is of another stream.
     pub rewind: Duration,
     /// Whether to end at the message that is the last when the run begins.
@@ -62,6 +64,7 @@ impl NatsSourceSettings {
             stream: stream.into(),
             subjects: Vec::new(),
             start: None,
+            start_if_new: None,
             rewind: Duration::from_secs(60),
             exit_at_end: false,
             on_gap: OnGap::Warn,

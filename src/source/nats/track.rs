@@ -65,7 +65,6 @@ pub(super) struct Track {
     rewind: Duration,
     /// Where a resume in another stream begins.
     earliest_us: u64,
-    was_asked: bool,
 }
 
 impl Track {
@@ -81,13 +80,7 @@ impl Track {
             instance: None,
             rewind,
             earliest_us: 0,
-            was_asked: start.is_some(),
         }
-    }
-
-    /// Whether the beginning was given, so that a saved place does not count.
-    pub(super) fn was_asked(&self) -> bool {
-        self.was_asked
     }
 
     /// Goes on from a saved place in the stream of this name, or from the last message of it that was read since.

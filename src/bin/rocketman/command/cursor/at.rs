@@ -4,21 +4,13 @@
 use std::time::Duration;
 
 use crate::{command::tail::members::AnyCursorStore, failure::Failure, settings::CursorAt};
-use rocketman::cursor::{CursorError, FileCursor, Saved};
+use rocketman::cursor::{CursorError, FileCursor, Glimpse};
 #[cfg(feature = "nats")]
 use rocketman::{Error, cursor::KvCursor, nats::NatsError};
 
 /// A command that waits for a server in vain ends after this time, whatever it waits for.
 #[cfg(feature = "nats")]
 const LONGEST: Duration = Duration::from_secs(60);
-
-/// What is there, as far as it can be seen without touching it.
-#[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) saved: Option<Saved>,
-    /// Whether a process has it; `None` where that cannot be seen.
-    pub(crate) in_use: Option<bool>,
-}
 
 impl CursorAt {
     /// Reads it without claiming it. Nothing is made or changed, and a process that has it goes on
@@ -27,18 +19,11 @@ impl CursorAt {
         not(feature = "nats"),
         expect(clippy::unused_async, reason = "only a server is waited for")
     )]
-    pub(crate) async fn look(&self) -> Result<Found, CursorError> {
+    pub(crate) async fn look(&self) -> Result<Glimpse, CursorError> {
         match self {
-            Self::File(path) => Ok(Found {
-                saved: FileCursor::read(path)?,
-                // Whoever has it may have written in between; what was read is true all the same.
-                in_use: FileCursor::is_held(path).ok(),
-            }),
+            Self::File(path) => FileCursor::look(path),
             #[cfg(feature = "nats")]
-            Self::Key(settings) => {
-                let (saved, in_use) = KvCursor::look(settings).await?;
-                Ok(Found { saved, in_use })
-            }
+            Self::Key(settings) => KvCursor::look(settings).await,
         }
     }
 

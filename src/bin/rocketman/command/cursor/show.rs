@@ -7,17 +7,14 @@ use std::{fmt::Write as _, fs, io, os::unix::fs::MetadataExt};
 use serde::Serialize;
 
 use crate::{
-    command::cursor::{
-        at::Found,
-        set::{MoveError, shown},
-    },
+    command::cursor::set::{MoveError, shown},
     failure::Failure,
     settings::CursorAt,
     terminal::status_line::ago,
 };
 use rocketman::{
     Error,
-    cursor::Saved,
+    cursor::{Glimpse, Saved},
     event::{FileMark, Identity, Place, Position, now_us, show_time},
 };
 
@@ -79,7 +76,7 @@ enum FileState {
 /// What stdout is to get.
 pub(crate) async fn run(at: &CursorAt, json: bool) -> Result<Vec<u8>, Failure> {
     let look = async { Ok(at.look().await.map_err(Error::from)?) };
-    let Found { saved, in_use } = at.in_time(look).await?;
+    let Glimpse { saved, in_use } = at.in_time(look).await?;
     let saved = saved.ok_or_else(|| MoveError::Missing(at.clone()))?;
     let report = Report::new(at, &saved, in_use, now_us());
     let mut text = if json {
