@@ -59,6 +59,7 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l max-message
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l since -d 'Begin at this time or age: 2026-11-23T10:00:00Z, or 2h' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l cursor-file -d 'Go on from this file, and keep it up to date' -r -F
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l cursor -d 'Begin at this cursor: a server\'s number, microseconds since 1970, a time, or an age' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l begin -d 'Begin here where nothing was saved yet: what --cursor takes, or \'oldest\'' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l on-gap -d 'What to do when the server no longer has what was asked for' -r -f -a "warn\t'Say it and go on'
 fail\t'Say it and end with exit code 4'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l save-interval -d 'Save the cursor file this often while it changes' -r

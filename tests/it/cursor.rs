@@ -2,6 +2,7 @@
 
 mod around;
 mod asked;
+mod begin;
 mod command;
 mod ends;
 mod neighbours;

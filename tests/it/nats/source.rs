@@ -134,6 +134,42 @@ fn a_cursor_goes_on_behind_the_last_message_and_without_one_only_new_messages_co
 }
 
 #[test]
+fn a_new_cursor_of_each_sort_begins_with_the_oldest_message() {
+    let Some(nats) = Nats::start("a_new_cursor_of_each_sort_begins_with_the_oldest_message") else {
+        return;
+    };
+    make(&nats, "S", stream::Config::default());
+    publish(&nats, "s.a", numbers(1..7));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cursor");
+    let key = nats.address("cursors/s");
+    let cursors = [
+        ("--cursor-file", file.to_str().unwrap()),
+        ("--cursor-kv", key.as_str()),
+        ("--durable", "work"),
+    ];
+    for (flag, cursor) in cursors {
+        let read = |begin: &str| {
+            let call = Rocketman::tail(&nats.address("S"))
+                .with("-n 3 --begin")
+                .arg(begin);
+            let call = call.arg(flag).arg(cursor);
+            let call = if flag == "--cursor-kv" {
+                call.arg("--create-bucket")
+            } else {
+                call
+            };
+            let mut numbers = numbers_of(&call.succeed());
+            // What a worker did not finish comes again after what nobody had.
+            numbers.sort_unstable();
+            numbers
+        };
+        assert_eq!(read("oldest"), [1, 2, 3], "{flag}");
+        assert_eq!(read("1"), [4, 5, 6], "{flag}");
+    }
+}
+
+#[test]
 fn events_go_through_as_they_are_and_are_filtered() {
     let Some(nats) = Nats::start("events_go_through_as_they_are_and_are_filtered") else {
         return;

@@ -15,9 +15,11 @@ use super::CursorCommand;
 use rocketman::address;
 
 /// Flags that contradict each other. Typed together they are refused; a variable gives way to what was typed.
-const OPPONENTS: [(&str, &str); 13] = [
+const OPPONENTS: [(&str, &str); 15] = [
     ("quiet", "verbose"),
     ("since", "cursor"),
+    ("since", "begin"),
+    ("cursor", "begin"),
     ("output", "exec"),
     ("print0", "exec"),
     ("durable", "cursor_file"),

@@ -78,13 +78,13 @@ pub(crate) struct PositionArgs {
         long,
         value_name = "TIME",
         env = "ROCKETMAN_SINCE",
-        conflicts_with = "cursor"
+        conflicts_with_all = ["cursor", "begin"]
     )]
     pub(crate) since: Option<String>,
     /// Go on from this file, and keep it up to date
     ///
-    /// It is made when it is missing; then the stream begins at the live tip, or where --since or --cursor say. It is saved
-    /// every second while it changes, and on every way of stopping, and it never gets ahead of what was delivered.
+    /// It is made when it is missing; then the stream begins at the live tip, or where --begin, --since or --cursor say. It is
+    /// saved every second while it changes, and on every way of stopping, and it never gets ahead of what was delivered.
     /// A lock beside it (FILE.lock) keeps a second process out. To look at it or to move it: rocketman cursor --help
     #[arg(long, value_name = "FILE", env = "ROCKETMAN_CURSOR_FILE")]
     pub(crate) cursor_file: Option<PathBuf>,
@@ -100,6 +100,19 @@ pub(crate) struct PositionArgs {
         hide_short_help = true
     )]
     pub(crate) cursor: Option<String>,
+    /// Begin here where nothing was saved yet: what --cursor takes, or 'oldest'
+    ///
+    /// A run that finds a cursor goes on from it and does not look at this, so the same command is right for the first run and
+    /// for each one after it. With 'oldest' the first run begins with the oldest event that the server still has. The cursor may
+    /// be a file, a key of NATS, a durable consumer, or the place that the stream of the output holds.
+    #[arg(
+        long,
+        value_name = "CURSOR",
+        env = "ROCKETMAN_BEGIN",
+        conflicts_with = "cursor",
+        hide_short_help = true
+    )]
+    pub(crate) begin: Option<String>,
     /// What to do when the server no longer has what was asked for
     ///
     /// A GAP line on stderr names the times from and to which events are missing. With fail, that ends the run with exit
@@ -164,7 +177,7 @@ pub(crate) struct StreamArgs {
     /// Each message goes to one of them, and is acknowledged once the output has accepted it: any number of workers, on any machine,
     /// empty one stream. What a worker had and did not finish comes again, to anybody, 30s after it was heard of last. So a message
     /// may come more than once, and out of order; to read in order, or each event of an account on the same worker, use --shard.
-    /// The server keeps the place: a consumer that is not there is made, and begins where --cursor or --since say, else with what
+    /// The server keeps the place: a consumer that is not there is made, and begins where --begin, --cursor or --since say, else with what
     /// comes next. Messages that limits remove before anybody had them are not missed.
     #[arg(
         long,

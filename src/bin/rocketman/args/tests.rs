@@ -50,6 +50,7 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("tail", "--shard", &["shard::shards_of_one_stream_share_its_accounts", "shard::a_copied_cursor_lets_one_process_become_several_without_loss_or_repeats"]),
     ("tail", "--since", &["flags::behaviour::since_begins_at_a_time"]),
     ("tail", "--cursor", &["flags::behaviour::a_cursor_is_sent_as_given"]),
+    ("tail", "--begin", &["cursor::begin::a_new_cursor_begins_there_and_a_known_one_goes_on", "nats::source::a_new_cursor_of_each_sort_begins_with_the_oldest_message"]),
     ("tail", "--cursor-file", &["flags::behaviour::a_cursor_file_goes_on_where_it_was_and_rewinds_on_another_server"]),
     ("tail", "--rewind", &["flags::behaviour::a_cursor_file_goes_on_where_it_was_and_rewinds_on_another_server"]),
     ("tail", "--on-gap", &["reconnect::gaps::on_gap_fail_ends_with_exit_code_4_and_the_cursor_before_the_gap"]),

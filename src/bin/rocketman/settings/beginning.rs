@@ -38,6 +38,20 @@ pub(super) fn beginning(
     Ok(Some(Beginning { start, flag }))
 }
 
+/// Reads `--begin`: where a cursor that nothing was saved in yet begins. Something has to keep one.
+pub(super) fn beginning_if_new(
+    begin: Option<&str>,
+    keeps: bool,
+    now: SystemTime,
+) -> Result<Option<Start>, SettingsError> {
+    match begin {
+        None => Ok(None),
+        Some(_) if !keeps => Err(SettingsError::BeginWithoutCursor),
+        Some("oldest") => Ok(Some(Start::OLDEST)),
+        Some(begin) => start("--begin", begin, now).map(Some),
+    }
+}
+
 /// Reads where a cursor file is to be put: a place that a server can have something behind. No server is there to ask what time it is.
 pub(super) fn place(value: &str, now: SystemTime) -> Result<Start, SettingsError> {
     let latest = micros_since_1970(now).map(|now_us| now_us + micros(TOLERANCE));

@@ -45,6 +45,8 @@ pub(crate) enum SettingsError {
         #[source]
         source: StartError,
     },
+    #[error("--begin is for a cursor that is kept, and none is")]
+    BeginWithoutCursor,
     #[error("VALUE: {0} lies in the future")]
     Future(String),
     #[error("VALUE: '{0}' is no place: servers count from 1, and there is nothing before 1970")]
@@ -214,6 +216,7 @@ impl SettingsError {
             Self::Proxy(_) => Some("set it to http://HOST:PORT, or name the server in NO_PROXY".to_owned()),
             Self::Start { source, .. } => source.hint(),
             Self::EndBeforeNow(_) => Some("say where to begin with --since, or go on from a --cursor-file".to_owned()),
+            Self::BeginWithoutCursor => Some("keep one with --cursor-file, or begin every run there with --cursor or --since".to_owned()),
             Self::Future(_) => Some("to begin with what comes next, set it to 0s".to_owned()),
             Self::Nothing(_) => Some("give a time or an age; for all that a server has, an age such as 30d".to_owned()),
             Self::NothingToInflate => Some("leave one of the two off".to_owned()),

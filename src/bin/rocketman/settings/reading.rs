@@ -17,6 +17,8 @@ pub(super) const SHARD: &str = "{shard}";
 /// What flags say about a source besides its address and its connection.
 pub(super) struct Reading {
     pub(super) start: Option<Start>,
+    /// Where to begin when nothing was saved yet.
+    pub(super) start_if_new: Option<Start>,
     pub(super) rewind: Duration,
     pub(super) on_gap: OnGapArg,
     pub(super) exit_at_end: bool,

@@ -74,6 +74,7 @@ impl SourceSettings {
         }
         let Reading {
             start,
+            start_if_new,
             rewind,
             on_gap,
             exit_at_end,
@@ -98,6 +99,7 @@ impl SourceSettings {
         let settings = JetstreamSettings {
             endpoints,
             start,
+            start_if_new,
             rewind,
             on_gap: on_gap.into(),
             exit_at_end,

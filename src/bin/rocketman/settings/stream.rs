@@ -58,6 +58,7 @@ pub(super) fn resolve(
     }
     let Reading {
         start,
+        start_if_new,
         rewind,
         on_gap,
         exit_at_end,
@@ -99,6 +100,7 @@ pub(super) fn resolve(
     Ok(NatsSourceSettings {
         subjects,
         start,
+        start_if_new,
         rewind,
         exit_at_end,
         on_gap: on_gap.into(),

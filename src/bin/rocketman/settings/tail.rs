@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Cursor, Environment, Output, SettingsError, SourceSettings,
-    beginning::{beginning, end},
+    beginning::{beginning, beginning_if_new, end},
     filter::{Wanted, or_variable},
     in_state_directory,
     reading::Reading,
@@ -62,6 +62,7 @@ impl TailSettings {
         now: SystemTime,
     ) -> Result<Self, SettingsError> {
         let reserved = check(&args, environment)?;
+        let is_kept = keeps_cursor(&args);
         let TailArgs {
             source,
             filter,
@@ -85,6 +86,7 @@ impl TailSettings {
             since,
             cursor_file,
             cursor,
+            begin,
             on_gap,
             save_interval,
             rewind,
@@ -96,11 +98,7 @@ impl TailSettings {
         let wanted = Wanted::resolve(filter, environment)?;
         let typed = beginning(since.as_deref(), cursor.as_deref(), now)?;
         let start = typed.map(|typed| typed.start);
-        let is_kept = kept != Cursor::Nowhere
-            || stream.durable.is_some()
-            || output.output.as_deref().is_some_and(is_stream);
-        #[cfg(feature = "nats")]
-        let is_kept = is_kept || kv_cursor.cursor_kv.is_some();
+        let start_if_new = beginning_if_new(begin.as_deref(), is_kept, now)?;
         let until_us = end(stop.until.as_deref(), typed, is_kept, now)?;
         let sources = or_variable(source, "ROCKETMAN_SOURCE", environment);
         let filter = wanted.filter(SourceSettings::is_shared_out(&sources));
@@ -130,6 +128,7 @@ impl TailSettings {
         let output = output.recalling(rewind);
         let reading = Reading {
             start,
+            start_if_new,
             rewind,
             on_gap,
             exit_at_end: stop.exit_at_end,
@@ -144,7 +143,7 @@ impl TailSettings {
             SourceSettings::resolve(&sources, reading, stream, connection, wanted, environment)?;
         #[cfg(feature = "nats")]
         stream_roles::check(&source, &output, &kept)?;
-        let from = from(start, &kept, output.is_stream());
+        let from = from(start, start_if_new, &kept, output.is_stream());
         let introduction =
             introduction(&source.describe(), &filter, hides_kinds, &from) + output.remark();
         Ok(Self {
@@ -170,6 +169,18 @@ fn check(args: &TailArgs, environment: &Environment) -> Result<Vec<PathBuf>, Set
     #[cfg(feature = "nats")]
     refuse_useless(args, environment)?;
     Ok(reserved)
+}
+
+/// Whether something keeps the place between two runs.
+fn keeps_cursor(args: &TailArgs) -> bool {
+    #[cfg(feature = "nats")]
+    let has_key = args.kv_cursor.cursor_kv.is_some();
+    #[cfg(not(feature = "nats"))]
+    let has_key = false;
+    has_key
+        || args.position.cursor_file.is_some()
+        || args.stream.durable.is_some()
+        || args.output.output.as_deref().is_some_and(is_stream)
 }
 
 /// Refuses flags of NATS where nothing is of NATS, and where they exclude each other.
@@ -228,21 +239,25 @@ fn watched(
     Ok((metrics, lag_alert))
 }
 
-fn from(start: Option<Start>, cursor: &Cursor, is_stream: bool) -> String {
-    match (start, cursor) {
-        (Some(Start::Time(time_us)), _) => format!("from {}", show_time(time_us)),
-        (Some(Start::Seq(seq)), _) => format!("from number {seq}"),
-        (None, Cursor::File(path)) if path.exists() => {
-            format!("from the cursor in '{}'", path.display())
-        }
+fn from(start: Option<Start>, if_new: Option<Start>, cursor: &Cursor, is_stream: bool) -> String {
+    if let Some(start) = start {
+        return from_start(start);
+    }
+    let if_new = if_new.map_or_else(|| "from now on".to_owned(), from_start);
+    match cursor {
+        Cursor::File(path) if path.exists() => format!("from the cursor in '{}'", path.display()),
         #[cfg(feature = "nats")]
-        (None, Cursor::Kv(settings)) => {
-            format!("from the cursor '{}', or from now on", settings.address)
-        }
-        (None, _) if is_stream => {
-            "from where the stream to write to ends, or from now on".to_owned()
-        }
-        (None, Cursor::Nowhere | Cursor::File(_)) => "from now on".to_owned(),
+        Cursor::Kv(settings) => format!("from the cursor '{}', or {if_new}", settings.address),
+        _ if is_stream => format!("from where the stream to write to ends, or {if_new}"),
+        Cursor::Nowhere | Cursor::File(_) => if_new,
+    }
+}
+
+fn from_start(start: Start) -> String {
+    match start {
+        Start::OLDEST => "from the oldest event on".to_owned(),
+        Start::Time(time_us) => format!("from {}", show_time(time_us)),
+        Start::Seq(seq) => format!("from number {seq}"),
     }
 }
 
