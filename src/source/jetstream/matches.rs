@@ -9,7 +9,8 @@ use tracing::warn;
 
 use super::Jetstream;
 use crate::{
-    event::{Batch, CollectionPattern},
+    event::{Batch, CollectionPattern, Kind},
+    filter::Filter,
     log::STATE,
 };
 
@@ -20,6 +21,8 @@ const TOLD: usize = 5;
 #[derive(Debug)]
 pub(super) struct Unmatched {
     patterns: Vec<CollectionPattern>,
+    /// Keeps the commits of these.
+    filter: Filter,
     after: Duration,
     live_since: Option<Instant>,
     is_over: bool,
@@ -36,6 +39,7 @@ impl Unmatched {
     pub(super) fn new(patterns: Vec<CollectionPattern>, after: Duration) -> Self {
         Self {
             is_over: patterns.is_empty(),
+            filter: commits_of(&patterns),
             patterns,
             after,
             live_since: None,
@@ -50,12 +54,15 @@ impl Unmatched {
     /// Looks at events of a live connection.
     pub(super) fn look_at(&mut self, batch: &Batch) {
         self.live_since.get_or_insert_with(Instant::now);
-        if !batch.is_empty() {
-            self.patterns.retain(|pattern| {
-                !batch
-                    .events()
-                    .any(|event| pattern.matches(event.collection()))
-            });
+        for event in batch.events() {
+            if self.filter.keeps(&event) {
+                let collection = event.collection();
+                self.patterns.retain(|pattern| !pattern.matches(collection));
+                self.filter = commits_of(&self.patterns);
+                if self.patterns.is_empty() {
+                    break;
+                }
+            }
         }
         self.is_over = self.patterns.is_empty();
     }
@@ -70,6 +77,11 @@ impl Unmatched {
     pub(super) fn end(&mut self) {
         self.is_over = true;
     }
+}
+
+fn commits_of(patterns: &[CollectionPattern]) -> Filter {
+    let commits = Filter::new().kinds([Kind::Commit]);
+    commits.collections(patterns.iter().cloned())
 }
 
 impl Jetstream {
