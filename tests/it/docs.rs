@@ -4,6 +4,7 @@ mod blocks;
 mod commands;
 mod links;
 mod names;
+mod schema;
 
 use std::{
     fs,
