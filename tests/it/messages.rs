@@ -224,6 +224,26 @@ fn verbose_says_more_step_by_step() {
 }
 
 #[test]
+fn the_variable_of_levels_overrides_flags_and_is_said_where_it_is_wrong() {
+    let said = |levels: &str, flag: &str| {
+        let server = Server::one(posts(3));
+        let run = Rocketman::tail(&server.url()).with("-n 3").with(flag);
+        run.env("RUST_LOG", levels).succeed().stderr
+    };
+    let debug = said("warn,rocketman=debug", "-q");
+    assert!(debug.contains("rocketman: debug: connecting "), "{debug}");
+    assert_eq!(said("off", "-v"), "");
+    assert_eq!(said("", "").lines().count(), 2);
+    let wrong = said("rocketman=loud", "");
+    let first = wrong.lines().next().unwrap();
+    assert!(
+        first.starts_with("rocketman: warning: RUST_LOG is ignored: "),
+        "{wrong}"
+    );
+    assert_eq!(wrong.lines().count(), 3, "{wrong}");
+}
+
+#[test]
 fn json_messages_are_one_object_a_line_to_the_last_error() {
     let server = with_a_cut();
     let output = Rocketman::tail(&server.url())

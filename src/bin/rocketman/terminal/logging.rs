@@ -10,11 +10,14 @@ use std::{
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
+    warn,
 };
 use tracing_subscriber::{
-    EnvFilter,
-    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    filter::Targets,
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer, layer},
+    layer::SubscriberExt,
     registry::LookupSpan,
+    util::SubscriberInitExt,
 };
 
 use crate::{
@@ -26,29 +29,42 @@ use rocketman::log::{CHILD_STDERR, STATE, chain, printable, printable_json};
 /// Starts writing messages, past the status line. Called once.
 pub(crate) fn start(args: &GlobalArgs, line: &StatusLine) {
     let line = line.clone();
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter(args));
+    let typed = std::env::var(VARIABLE).unwrap_or_default();
+    let (targets, refused) = targets(args, &typed);
+    let subscriber = tracing_subscriber::registry().with(targets);
     match args.log_format {
-        LogFormat::Json => subscriber
-            .with_writer(move || Json(line.clone()))
-            .json()
-            .flatten_event(true)
-            .init(),
-        LogFormat::Text => subscriber
-            .with_writer(move || line.clone())
-            .event_format(ForPeople {
-                has_colors: has_colors(args.color),
-            })
-            .init(),
+        LogFormat::Json => {
+            let lines = layer().with_writer(move || Json(line.clone()));
+            subscriber.with(lines.json().flatten_event(true)).init();
+        }
+        LogFormat::Text => {
+            let lines = layer().with_writer(move || line.clone());
+            let has_colors = has_colors(args.color);
+            let lines = lines.event_format(ForPeople { has_colors });
+            subscriber.with(lines).init();
+        }
+    }
+    if let Some(why) = refused {
+        warn!(
+            "{VARIABLE} is ignored: {why}; it takes levels of targets, such as warn,rocketman=debug"
+        );
     }
 }
+
+/// Says what is logged, where it is set.
+const VARIABLE: &str = "RUST_LOG";
 
 /// What the NATS library has to say is told once already, in words of our own.
 const NATS: &str = "async_nats=off";
 
-fn filter(args: &GlobalArgs) -> EnvFilter {
-    if let Ok(filter) = EnvFilter::try_from_default_env() {
-        return filter;
-    }
+/// What is logged, and what is wrong with the variable.
+fn targets(args: &GlobalArgs, typed: &str) -> (Targets, Option<String>) {
+    let refused = match typed.parse::<Targets>() {
+        Ok(targets) if !typed.is_empty() => return (targets, None),
+        Ok(_) => None,
+        Err(_) if typed.is_empty() => None,
+        Err(error) => Some(error.to_string()),
+    };
     let by_flag = match (args.quiet, args.verbose) {
         // What a program of the user's has to say is not ours to leave out.
         (true, _) => format!("error,{CHILD_STDERR}=info,{NATS}"),
@@ -57,7 +73,11 @@ fn filter(args: &GlobalArgs) -> EnvFilter {
         (false, 2) => "info,rocketman=debug".to_owned(),
         (false, _) => "trace".to_owned(),
     };
-    EnvFilter::new(by_flag)
+    let targets = by_flag.parse();
+    (
+        targets.expect("the levels of the flags are written well"),
+        refused,
+    )
 }
 
 /// Whether messages are coloured.
