@@ -118,7 +118,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         Self { settings, ..self }
     }
 
-    /// Counts into these stats, and gives the source the same.
+    /// Counts into these stats, and gives source and sink the same.
     #[must_use]
     pub fn stats(self, stats: Arc<Stats>) -> Self {
         Self { stats, ..self }
@@ -219,6 +219,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
 
     async fn begin(&mut self) -> Result<(), Error> {
         self.stats.set_sink(self.sink.name());
+        self.context.set_stats(Arc::clone(&self.stats));
         let mut context = RunContext::new(Arc::clone(&self.stats));
         context.accepted = self.cursor.accepted();
         self.source.attach(&context);

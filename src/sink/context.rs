@@ -1,12 +1,12 @@
 //! What a run and its sink share: the count of what is accepted, the files that the cursor counts, and the wish to stop.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::ledger::{Ledger, held};
-use crate::event::FileMark;
+use crate::{event::FileMark, stats::Stats};
 
 /// What a run has for its sink. The sink counts here which events it has accepted, and reads here whether a stop was asked for and which
 /// of its files the saved cursor counts.
@@ -18,6 +18,7 @@ pub struct SinkContext(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     ledger: Ledger,
+    stats: OnceLock<Arc<Stats>>,
     /// The complete files of the cursor that was saved last.
     saved: Mutex<Vec<FileMark>>,
     cursor_mode: Mutex<CursorMode>,
@@ -58,6 +59,16 @@ impl SinkContext {
     /// How many events are accepted and were not counted yet; they are from here on.
     pub(crate) fn uncounted(&self) -> u64 {
         self.0.ledger.uncounted()
+    }
+
+    /// Where the run is counted.
+    pub fn stats(&self) -> &Arc<Stats> {
+        self.0.stats.get_or_init(Arc::default)
+    }
+
+    /// Says where the run is counted, before the sink begins.
+    pub(crate) fn set_stats(&self, stats: Arc<Stats>) {
+        self.0.stats.set(stats).ok();
     }
 
     /// Says how many events the sink works on at this moment: what it has taken and is not done with, whether that is accepted yet or not.

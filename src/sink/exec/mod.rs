@@ -43,7 +43,6 @@ use super::{
 use crate::{
     event::{Batch, FileMark},
     log::STATE,
-    stats::Stats,
     throttle::Throttle,
 };
 
@@ -54,7 +53,6 @@ pub struct ExecSink {
     arguments: Vec<OsString>,
     settings: ExecSettings,
     fate: Option<Fate>,
-    stats: Arc<Stats>,
     lanes: Lanes<Parcel>,
     groups: Groups,
     context: SinkContext,
@@ -75,7 +73,6 @@ impl ExecSink {
             lanes: Lanes::new(settings.limits()),
             settings,
             fate: None,
-            stats: Arc::default(),
             groups: Groups::default(),
             context: SinkContext::default(),
             outlet: None,
@@ -89,13 +86,6 @@ impl ExecSink {
     pub fn settings(mut self, settings: ExecSettings) -> Self {
         self.lanes = Lanes::new(settings.limits());
         self.settings = settings;
-        self
-    }
-
-    /// Counts failures into these stats.
-    #[must_use]
-    pub fn stats(mut self, stats: Arc<Stats>) -> Self {
-        self.stats = stats;
         self
     }
 
@@ -250,7 +240,7 @@ impl Sink for ExecSink {
             settings: self.settings.clone(),
             groups: self.groups.clone(),
             context: context.clone(),
-            stats: Arc::clone(&self.stats),
+            stats: Arc::clone(context.stats()),
             basket: self.outlet.as_ref().map(Outlet::basket),
             pace: Mutex::new(Throttle::new()),
         }));

@@ -53,7 +53,6 @@ use crate::{
     compressed::Form,
     event::{Batch, FileMark, Point, micros},
     log::STATE,
-    stats::Stats,
 };
 
 /// Writes each event as one line to a file, or to one of many.
@@ -67,7 +66,6 @@ pub struct FileSink {
     writer: Option<Writer>,
     /// What the cursor counts at the beginning, until it was read back.
     counted: Vec<FileMark>,
-    stats: Arc<Stats>,
     is_ending: Arc<AtomicBool>,
     reopen: Reopen,
 }
@@ -125,17 +123,9 @@ impl FileSink {
             fixed: fixed.map(Box::new),
             writer: None,
             counted: Vec::new(),
-            stats: Arc::default(),
             is_ending: Arc::default(),
             reopen: Reopen::default(),
         })
-    }
-
-    /// Counts into these stats, and learns from them what the server's clock shows; give the source the same.
-    #[must_use]
-    pub fn stats(mut self, stats: Arc<Stats>) -> Self {
-        self.stats = stats;
-        self
     }
 
     /// A way to ask for a reopening while it runs.
@@ -248,7 +238,7 @@ impl Sink for FileSink {
         let encoder = self.encoder.take().expect("a sink begins once");
         let disk = Disk::new(self.settings.waits_for_room, Arc::clone(&self.is_ending));
         let settings = (*self.settings).clone();
-        let stats = Arc::clone(&self.stats);
+        let stats = Arc::clone(context.stats());
         let target = FileTarget::new(settings, encoder, disk, stats, restored);
         // From now on a crash cuts back to here, even before anything is accepted.
         self.counted = target.marks();

@@ -8,11 +8,12 @@ use std::{
 use rocketman::{
     Error, Pipeline, PipelineSettings,
     event::{Did, OwnedEvent},
-    sink::ingest::Ingest,
+    sink::{ExecSettings, ExecSink, OnExecError, ingest::Ingest},
     source::{
         Jetstream,
         jetstream::{Endpoint, JetstreamSettings},
     },
+    stats::Stats,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -109,4 +110,27 @@ async fn ingestors_are_given_what_they_have_routes_for_and_no_more() {
     let asked = &server.requests()[0];
     assert!(asked.contains(collections[0]), "{asked}");
     assert!(!asked.contains(collections[1]), "{asked}");
+}
+
+#[tokio::test]
+async fn programs_that_fail_are_counted_in_the_runs_stats() {
+    let server = Server::one(|request| {
+        let mut connection = request.accept();
+        connection.send_all([post(0), post(1), post(2)]);
+        connection.until_closed();
+    });
+    let stats = Arc::new(Stats::default());
+    let settings = ExecSettings {
+        on_error: OnExecError::Skip,
+        ..ExecSettings::default()
+    };
+    let programs = ExecSink::new("false".into(), Vec::new()).settings(settings);
+    let pipeline = Pipeline::new(Jetstream::new(reading(&server)), programs)
+        .stats(Arc::clone(&stats))
+        .settings(PipelineSettings {
+            count: Some(3),
+            ..PipelineSettings::default()
+        });
+    pipeline.run(CancellationToken::new()).await.unwrap();
+    assert_eq!((stats.delivery_failures(), stats.given_up()), (3, 3));
 }

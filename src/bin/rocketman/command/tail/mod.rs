@@ -67,7 +67,7 @@ pub(crate) async fn run(
     };
     // Behind the metrics page: what is counted before there is one goes nowhere.
     let stats = Arc::new(Stats::default());
-    let sink = open_sink(output, fate.map(tempt), &stats)?;
+    let sink = open_sink(output, fate.map(tempt))?;
     info!(target: STATE, "{introduction}");
     if let (AnySink::File(_), false) = (sink.sink(), has_cursor) {
         info!(
@@ -153,17 +153,11 @@ fn open_source(settings: SourceSettings) -> Result<(AnySource, Option<DemoServer
 }
 
 /// Opens what is written to. A program's failures on purpose are its own, and may be tried again.
-fn open_sink(
-    output: Output,
-    fate: Option<Fate>,
-    stats: &Arc<Stats>,
-) -> Result<Fated<AnySink>, Failure> {
+fn open_sink(output: Output, fate: Option<Fate>) -> Result<Fated<AnySink>, Failure> {
     Ok(match output {
         Output::Stdout { print0 } => Fated::new(AnySink::Stdout(StdoutSink::new(print0)), fate),
         Output::File(settings) => {
-            let file = FileSink::new(*settings)
-                .map_err(Error::from)?
-                .stats(Arc::clone(stats));
+            let file = FileSink::new(*settings).map_err(Error::from)?;
             Fated::new(AnySink::File(file), fate)
         }
         Output::Exec {
@@ -173,8 +167,8 @@ fn open_sink(
         } => {
             let programs = ExecSink::new(program, arguments)
                 .settings(settings)
-                .stats(Arc::clone(stats));
-            Fated::new(AnySink::Exec(Box::new(programs.fate(fate))), None)
+                .fate(fate);
+            Fated::new(AnySink::Exec(Box::new(programs)), None)
         }
         #[cfg(feature = "nats")]
         Output::Nats(settings) => {
