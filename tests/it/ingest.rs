@@ -3,6 +3,7 @@
 mod begin;
 mod examples;
 mod kill;
+mod user_agent;
 mod wired;
 
 use std::{

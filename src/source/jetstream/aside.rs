@@ -181,7 +181,9 @@ impl Look {
         let open = async {
             let stream = self.connector.open(&self.endpoint).await?;
             let query = Wanted::default().request(cursor).query;
-            let upgraded = handshake::upgrade(stream, &self.endpoint, &query).await?;
+            let upgraded =
+                handshake::upgrade(stream, &self.endpoint, &query, self.connector.user_agent())
+                    .await?;
             Ok::<_, ConnectError>(Wire::new(upgraded, None))
         };
         match timeout_at(self.deadline, open).await.ok()? {

@@ -14,6 +14,7 @@ use super::{
     endpoint::Endpoint,
     handshake::HandshakeError,
     proxy::{Proxies, ProxyError},
+    user_agent::UserAgent,
 };
 use crate::{
     error::BoxError,
@@ -74,11 +75,21 @@ impl ConnectError {
 pub(super) struct Connector {
     tls: Option<Arc<ClientConfig>>,
     proxies: Proxies,
+    user_agent: UserAgent,
 }
 
 impl Connector {
-    pub(super) fn new(proxies: Proxies) -> Self {
-        Self { tls: None, proxies }
+    pub(super) fn new(proxies: Proxies, user_agent: UserAgent) -> Self {
+        Self {
+            tls: None,
+            proxies,
+            user_agent,
+        }
+    }
+
+    /// What servers are told of who asks.
+    pub(super) fn user_agent(&self) -> &UserAgent {
+        &self.user_agent
     }
 
     /// Wants the way to the endpoint to be known, and loads the platform's roots if it is secure; later calls cost nothing.

@@ -17,6 +17,7 @@ use super::{
     proxy::Proxies,
     resume::{Admission, Beginning, Resume},
     socket::{Incoming, Socket, SocketError},
+    user_agent::UserAgent,
     v1::Wanted,
 };
 use crate::event::{BadEvent, CollectionPattern, Did, Origin, Point, Position, Start, Trail};
@@ -125,7 +126,7 @@ pub enum Answered {
 /// Asks for an upgrade over any stream.
 pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, query: &str) -> Answered {
     let endpoint = Endpoint::parse("ws://x.example/subscribe").expect("a valid address");
-    match upgrade(stream, &endpoint, query).await {
+    match upgrade(stream, &endpoint, query, &UserAgent::default()).await {
         Ok(upgraded) => Answered::Upgraded {
             received: upgraded.received,
             date_us: upgraded.date_us,

@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
-use super::endpoint::Endpoint;
+use super::{endpoint::Endpoint, user_agent::UserAgent};
 use crate::{
     event::micros_since_1970,
     log::printable,
@@ -30,8 +30,6 @@ const BODY: (usize, Duration) = (2048, Duration::from_secs(1));
 
 /// The longest `Retry-After` that is believed.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
-
-const USER_AGENT: &str = concat!("rocketman/", env!("CARGO_PKG_VERSION"));
 
 /// Why an upgrade failed.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +83,7 @@ pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     endpoint: &Endpoint,
     query: &str,
+    user_agent: &UserAgent,
 ) -> Result<Upgraded<S>, HandshakeError> {
     let key = generate_key();
     let target = if query.is_empty() {
@@ -93,7 +92,7 @@ pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
         format!("{}?{query}", endpoint.path())
     };
     let headers = format!(
-        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\nUser-Agent: {user_agent}\r\n"
     );
     let (answer, mut received) = ask(&mut stream, endpoint, &target, &headers).await?;
     if answer.status != 101 {
@@ -115,8 +114,10 @@ pub(super) async fn get(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     endpoint: &Endpoint,
     target: &str,
+    user_agent: &UserAgent,
 ) -> Result<Document, HandshakeError> {
-    let (answer, received) = ask(&mut stream, endpoint, target, "Connection: close\r\n").await?;
+    let headers = format!("Connection: close\r\nUser-Agent: {user_agent}\r\n");
+    let (answer, received) = ask(&mut stream, endpoint, target, &headers).await?;
     Ok(Document {
         status: answer.status,
         body: body(stream, &answer, received).await,
@@ -132,7 +133,7 @@ async fn ask(
     headers: &str,
 ) -> Result<(Answer, Vec<u8>), HandshakeError> {
     let request = format!(
-        "GET {target} HTTP/1.1\r\nHost: {}\r\n{headers}User-Agent: {USER_AGENT}\r\n\r\n",
+        "GET {target} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n",
         endpoint.authority()
     );
     stream.write_all(request.as_bytes()).await?;

@@ -28,6 +28,7 @@ mod signs;
 mod slow;
 mod socket;
 mod stranger;
+mod user_agent;
 mod v1;
 
 use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
@@ -57,6 +58,7 @@ pub use self::{
     probe::{Compression, ProbeError, ProbeReport, probe},
     proxy::{Proxies, ProxyError},
     settings::{JetstreamSettings, OnGap},
+    user_agent::{UserAgent, UserAgentError},
     v1::{MAX_COLLECTIONS, MAX_DIDS, MAX_HELLO_BYTES},
 };
 use super::{Flow, Outlook, RunContext, Source, SourceError};
@@ -133,7 +135,7 @@ impl Jetstream {
             unmatched: Unmatched::new(settings.collections.clone(), settings.unmatched_after),
         };
         Self {
-            connector: Connector::new(settings.proxies.clone()),
+            connector: Connector::new(settings.proxies.clone(), settings.user_agent.clone()),
             reader,
             session: None,
             backoff: Backoff::new(settings.max_backoff),
@@ -199,7 +201,13 @@ impl Jetstream {
         let request = wanted.request(beginning.cursor());
         debug!(%endpoint, query = request.query, "connecting");
         let stream = self.connector.open(endpoint).await?;
-        let upgraded = handshake::upgrade(stream, endpoint, &request.query).await?;
+        let upgraded = handshake::upgrade(
+            stream,
+            endpoint,
+            &request.query,
+            self.connector.user_agent(),
+        )
+        .await?;
         let began_us = upgraded.date_us.unwrap_or_else(now_us);
         self.reader
             .stats

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Endpoint, Proxies};
+use super::{Endpoint, Proxies, UserAgent};
 use crate::{
     event::{CollectionPattern, Did, LineRules, Start},
     source::BadEventFile,
@@ -69,6 +69,8 @@ pub struct JetstreamSettings {
     pub max_retries: Option<u32>,
     /// The longest wait between two tries.
     pub max_backoff: Duration,
+    /// What servers are told of who asks.
+    pub user_agent: UserAgent,
     /// The proxies between us and the servers.
     pub proxies: Proxies,
     /// Where messages that are no events are kept, if anywhere.
@@ -100,6 +102,7 @@ impl Default for JetstreamSettings {
             unmatched_after: Duration::from_secs(60),
             max_retries: None,
             max_backoff: Duration::from_secs(30),
+            user_agent: UserAgent::default(),
             proxies: Proxies::default(),
             bad_events: None,
         }

@@ -24,6 +24,7 @@ use super::{
     inflate::Inflater,
     proxy::Proxies,
     settings::MAX_FRAME_BYTES,
+    user_agent::UserAgent,
     v1::Wanted,
 };
 use crate::{
@@ -52,10 +53,11 @@ const CLOCKS_AGREE_US: i64 = 2_000_000;
 pub async fn probe(
     endpoints: &[Endpoint],
     proxies: Proxies,
+    user_agent: UserAgent,
     timeout: Duration,
     mut answered: impl FnMut(usize),
 ) -> Result<Vec<ProbeReport>, SourceError> {
-    let mut connector = Connector::new(proxies);
+    let mut connector = Connector::new(proxies, user_agent);
     for endpoint in endpoints {
         connector.prepare(endpoint)?;
     }
@@ -131,7 +133,8 @@ impl Probe<'_> {
         };
         let query = wanted.request(None).query;
         let (began, began_us) = (Instant::now(), now_us());
-        let upgraded = handshake::upgrade(stream, self.endpoint, &query).await?;
+        let upgraded =
+            handshake::upgrade(stream, self.endpoint, &query, self.connector.user_agent()).await?;
         report.upgrade = Some(began.elapsed());
         report.clock_ahead_us = upgraded
             .date_us
@@ -155,14 +158,22 @@ impl Probe<'_> {
     async fn open_long_ago(&self) -> Result<Upgraded<Stream>, ConnectError> {
         let stream = self.connector.open(self.endpoint).await?;
         let query = Wanted::default().request(Some(LONG_AGO)).query;
-        Ok(handshake::upgrade(stream, self.endpoint, &query).await?)
+        Ok(handshake::upgrade(stream, self.endpoint, &query, self.connector.user_agent()).await?)
     }
 
     /// Whether the server has the v2 wire; `None` where its answer does not tell.
     async fn has_v2(&self) -> Option<bool> {
         let answer = async {
             let stream = self.connector.open(self.endpoint).await?;
-            Ok::<_, ConnectError>(handshake::get(stream, self.endpoint, ARCHIVE_LIST).await?)
+            Ok::<_, ConnectError>(
+                handshake::get(
+                    stream,
+                    self.endpoint,
+                    ARCHIVE_LIST,
+                    self.connector.user_agent(),
+                )
+                .await?,
+            )
         };
         match answer.await {
             Ok(answer) => is_archive_list(answer.status, &answer.body),
@@ -249,7 +260,13 @@ mod tests {
     #[test]
     fn a_look_can_be_sent_to_another_thread() {
         fn assert_send(_: impl Send) {}
-        assert_send(probe(&[], Proxies::default(), Duration::ZERO, drop));
+        assert_send(probe(
+            &[],
+            Proxies::default(),
+            UserAgent::default(),
+            Duration::ZERO,
+            drop,
+        ));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::{
 use rocketman::{
     Error, ErrorKind,
     log::STATE,
-    source::jetstream::{self, ProbeReport},
+    source::jetstream::{self, ProbeReport, UserAgent},
 };
 
 /// Why there is no server to choose.
@@ -78,7 +78,13 @@ async fn look(
     let n = endpoints.len();
     let answered = |done: usize| line.show(format!("asking servers: {done} of {n} done"));
     answered(0);
-    let mut probe = pin!(jetstream::probe(&endpoints, proxies, timeout, answered));
+    let mut probe = pin!(jetstream::probe(
+        &endpoints,
+        proxies,
+        UserAgent::default(),
+        timeout,
+        answered
+    ));
     let reports = tokio::select! {
         reports = &mut probe => reports.map_err(Error::from)?,
         signal = signals.next() => return match signal {
