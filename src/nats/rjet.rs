@@ -25,7 +25,7 @@
 //! | `RunForever` | not needed: an error of [`run`](crate::Pipeline::run) is final |
 //! | `WithConsumerLagAlert`, `WithConsumerActivityTTL` | [`lag_alert`](crate::PipelineSettings::lag_alert), [`idle_timeout`](crate::PipelineSettings::idle_timeout) |
 //! | `fate.Tempt` | [`Fated`](crate::sink::Fated) around a sink |
-//! | `reflex_consumer_lag_seconds`, `_skipped_events_count`, … | [`metrics`](crate::stats::names), [`Stats`](crate::Stats) |
+//! | `reflex_consumer_lag_seconds`, `_skipped_events_count`, … | metrics (docs/operation.md), [`Stats`](crate::Stats) |
 //!
 //! # Spec and Run
 //!

@@ -1,9 +1,10 @@
 //! What happened, in numbers: written by source and pipeline, read by the status line, the summary and the metrics page.
 //!
-//! Counters are added to once per batch, never per event. Each is also a counter of the `metrics` facade (see [`names`]).
+//! Counters are added to once per batch, never per event. Each is also a counter of the `metrics` facade;
+//! the names are in docs/operation.md.
 
 mod exports;
-pub mod names;
+mod names;
 
 use std::{
     sync::{
@@ -46,7 +47,8 @@ impl Counter {
 /// Runs of one process add up under the same names. Where each of several pipelines is to be seen, give each
 /// [numbers of its own](Stats::named).
 ///
-/// They are registered with the recorder of the `metrics` facade that is installed when this is made.
+/// They are registered with the recorder of the `metrics` facade that is installed when this is made; the library exports
+/// nothing itself. The names are in `docs/operation.md`.
 #[derive(Debug)]
 pub struct Stats {
     messages: Counter,
