@@ -18,7 +18,7 @@ use std::{
 };
 
 use rocketman::{
-    CancellationToken, Pipeline, PipelineSettings,
+    Pipeline, PipelineSettings,
     cursor::FileCursor,
     event::{CollectionPattern, Event, Kind, Operation},
     filter::Filter,
@@ -128,7 +128,7 @@ pub async fn run(server: Option<String>, folder: &Path) -> Result<(), Box<dyn Er
             save_every: Duration::from_millis(200),
             ..PipelineSettings::default()
         })
-        .run(CancellationToken::new())
+        .run(std::future::pending())
         .await?;
     Ok(())
 }

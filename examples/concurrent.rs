@@ -13,7 +13,7 @@
 use std::{env, error::Error, path::Path, time::Duration};
 
 use rocketman::{
-    CancellationToken, Pipeline,
+    Pipeline,
     cursor::FileCursor,
     event::Event,
     sink::ingest::{Ingest, IngestError, Ingestor, Route},
@@ -64,7 +64,7 @@ pub async fn run(server: Option<String>, folder: &Path) -> Result<(), Box<dyn Er
     }
     Pipeline::ingest(source, ingest)
         .cursor(FileCursor::open(folder.join("concurrent.cursor"))?)
-        .run(CancellationToken::new())
+        .run(std::future::pending())
         .await?;
     Ok(())
 }

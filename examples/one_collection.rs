@@ -12,7 +12,7 @@
 use std::{env, error::Error};
 
 use rocketman::{
-    CancellationToken, Pipeline,
+    Pipeline,
     event::{Change, OwnedEvent},
     sink::ingest::{Ingest, IngestError, typed},
     source::jetstream::{Endpoint, JetstreamSettings},
@@ -48,7 +48,7 @@ pub async fn run(server: Option<String>) -> Result<(), Box<dyn Error>> {
         source.endpoints = vec![Endpoint::parse(&server)?];
     }
     let pipeline = Pipeline::ingest(source, ingest);
-    pipeline.run(CancellationToken::new()).await?;
+    pipeline.run(std::future::pending()).await?;
     Ok(())
 }
 

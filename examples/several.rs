@@ -20,7 +20,7 @@ use std::{
 };
 
 use rocketman::{
-    CancellationToken, Pipeline,
+    Pipeline,
     cursor::FileCursor,
     event::{Change, Event, OwnedEvent},
     sink::{
@@ -83,7 +83,7 @@ impl Ingestor for Accounts {
 pub async fn run(
     server: Option<String>,
     folder: &Path,
-    stop: CancellationToken,
+    stop: impl Future<Output = ()>,
 ) -> Result<(), Box<dyn Error>> {
     let popularity = Arc::new(Popularity::default());
     let (liked, followed) = (Arc::clone(&popularity), Arc::clone(&popularity));
@@ -134,13 +134,6 @@ pub async fn run(
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let stop = CancellationToken::new();
-    let mut run = std::pin::pin!(run(env::args().nth(1), Path::new("."), stop.clone()));
-    tokio::select! {
-        result = &mut run => return result,
-        pressed = tokio::signal::ctrl_c() => pressed?,
-    }
-    // What was read is still ingested, and the cursor saved.
-    stop.cancel();
-    run.await
+    let interrupted = async { drop(tokio::signal::ctrl_c().await) };
+    run(env::args().nth(1), Path::new("."), interrupted).await
 }

@@ -13,7 +13,7 @@
 //! One collection, a sink of your own, and a cursor that survives restarts:
 //!
 //! ```no_run
-//! use rocketman::{CancellationToken, Pipeline, cursor::FileCursor, event::{Batch, CollectionPattern}, filter::Filter};
+//! use rocketman::{Pipeline, cursor::FileCursor, event::{Batch, CollectionPattern}, filter::Filter};
 //! use rocketman::{sink::{SinkContext, Sink, SinkError}, source::{Jetstream, jetstream::JetstreamSettings}};
 //!
 //! struct Likes(u64);
@@ -37,7 +37,7 @@
 //!     let source = Jetstream::new(source);
 //!     let mut likes = Likes(0);
 //!     let pipeline = Pipeline::new(source, &mut likes).filter(filter).cursor(FileCursor::open("likes.cursor")?);
-//!     let summary = pipeline.run(CancellationToken::new()).await?;
+//!     let summary = pipeline.run(std::future::pending()).await?;
 //!     println!("{} likes, up to {:?}", likes.0, summary.position);
 //!     Ok(())
 //! }
@@ -58,7 +58,7 @@
 //!
 //! # How to stop
 //!
-//! Cancel the token that [`Pipeline::run`] was given. The source stops, what was read goes through the sink, the sink finishes, the
+//! Have the future resolve that [`Pipeline::run`] was given. The source stops, what was read goes through the sink, the sink finishes, the
 //! cursor is saved; [`PipelineSettings::grace`] bounds how long that may take.
 //!
 //! # Features
@@ -95,5 +95,5 @@ pub use crate::{
     pipeline::{Ended, Error, Pipeline, PipelineSettings, Summary},
     stats::Stats,
 };
-/// Stops a run; see [`Pipeline::run`].
+/// Stops several runs and servers at once; see [`Pipeline::run`].
 pub use tokio_util::sync::CancellationToken;

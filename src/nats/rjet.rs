@@ -53,7 +53,7 @@
 //!     }));
 //!     let source = NatsSource::new(source);
 //!     let pipeline = Pipeline::new(source, orders).cursor(FileCursor::open("orders.cursor")?);
-//!     pipeline.run(Default::default()).await?;
+//!     pipeline.run(std::future::pending()).await?;
 //!     Ok(())
 //! }
 //! ```
@@ -135,7 +135,7 @@
 //! };
 //! let source = Jetstream::new(JetstreamSettings::default());
 //! let pipeline = Pipeline::new(source, NatsSink::new(settings));
-//! println!("{:?}", pipeline.run(Default::default()).await?);
+//! println!("{:?}", pipeline.run(std::future::pending()).await?);
 //! # Ok(())
 //! # }
 //! ```
@@ -158,7 +158,7 @@
 //! let cursor = KvCursor::new(KvCursorSettings { nats: connection, address, create_bucket: true });
 //! let source = Jetstream::new(JetstreamSettings::default());
 //! let pipeline = Pipeline::new(source, StdoutSink::new(false)).cursor(cursor);
-//! pipeline.run(Default::default()).await?;
+//! pipeline.run(std::future::pending()).await?;
 //! # Ok(())
 //! # }
 //! ```

@@ -12,7 +12,6 @@ use rocketman::{
         jetstream::{Endpoint, JetstreamSettings},
     },
 };
-use tokio_util::sync::CancellationToken;
 
 struct Nothing;
 
@@ -62,6 +61,6 @@ async fn read(source: JetstreamSettings, n_events: u64, sink: impl Sink) {
         ..PipelineSettings::default()
     };
     let pipeline = Pipeline::new(Jetstream::new(source), sink).settings(settings);
-    let summary = pipeline.run(CancellationToken::new()).await.unwrap();
+    let summary = pipeline.run(std::future::pending()).await.unwrap();
     assert_eq!(summary.accepted, n_events);
 }

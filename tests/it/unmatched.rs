@@ -61,7 +61,8 @@ fn said(collections: &[&str], dids: &[Did], matching: Option<&str>, seen: &[&str
         .build()
         .unwrap();
     said.during(|| {
-        let run = async { tokio::time::timeout(DEADLINE, pipeline.run(stop)).await };
+        let run =
+            async { tokio::time::timeout(DEADLINE, pipeline.run(stop.cancelled_owned())).await };
         runtime.block_on(run).expect("the look comes").unwrap();
     });
     assert_eq!(server.requests().len(), 2, "one look");

@@ -32,13 +32,18 @@ async fn a_source_without_an_origin_is_refused_where_a_cursor_is_kept() {
         stop,
         ..
     } = setup([]);
-    let result = Pipeline::new(Nameless(3), sink).cursor(store).run(stop);
+    let result = Pipeline::new(Nameless(3), sink)
+        .cursor(store)
+        .run(stop.cancelled_owned());
     let result = result.await;
     assert!(matches!(result, Err(Error::NoOrigin)), "{result:?}");
     assert_eq!((record.taken(), record.saved()), (vec![], vec![]));
     // Without a cursor nothing is missing.
     let Setup { sink, stop, .. } = setup([]);
-    let summary = Pipeline::new(Nameless(3), sink).run(stop).await.unwrap();
+    let summary = Pipeline::new(Nameless(3), sink)
+        .run(stop.cancelled_owned())
+        .await
+        .unwrap();
     assert_eq!(summary.accepted, 3);
 }
 
@@ -78,7 +83,7 @@ async fn a_sink_that_accepts_more_than_it_took_fails_and_moves_no_cursor() {
             Step::Events(31..41),
         ]);
         let pipeline = Pipeline::new(source, Boastful { says }).cursor(store);
-        let result = pipeline.run(stop).await;
+        let result = pipeline.run(stop.cancelled_owned()).await;
         assert!(
             matches!(&result, Err(Error::Overrun { sink, taken: 20, .. }) if sink == "boastful"),
             "{result:?}"
@@ -95,7 +100,57 @@ async fn what_several_runs_accept_adds_up() {
             source, sink, stop, ..
         } = setup([Step::Events(events), Step::End]);
         let pipeline = Pipeline::new(source, sink).stats(Arc::clone(&stats));
-        pipeline.run(stop).await.unwrap();
+        pipeline.run(stop.cancelled_owned()).await.unwrap();
         assert_eq!((stats.accepted(), stats.kept()), (in_all, in_all));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_takes_nothing_is_a_failure_and_not_a_loop() {
+    struct Idle;
+    impl Sink for Idle {
+        fn name(&self) -> String {
+            "idle".to_owned()
+        }
+        async fn accept(&mut self, _: &mut Batch, _: &SinkContext) -> Result<(), SinkError> {
+            Ok(())
+        }
+    }
+    let source = setup([Step::Events(1..4), Step::Silence]).source;
+    let result = Pipeline::new(source, Idle)
+        .run(std::future::pending())
+        .await;
+    let error = result.unwrap_err().to_string();
+    assert_eq!(error, "idle took no event although it was ready");
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_that_are_lent_or_boxed_do_what_they_do_themselves() {
+    for is_boxed in [false, true] {
+        let mut setup = setup([Step::Events(1..9), Step::Wait(2 * SECOND), Step::End]);
+        setup.sink.lag = 2;
+        let Setup {
+            mut source,
+            mut sink,
+            store,
+            record,
+            stop,
+            ..
+        } = setup;
+        let summary = if is_boxed {
+            let pipeline = Pipeline::new(Box::new(source), Box::new(sink));
+            pipeline
+                .cursor(Box::new(store))
+                .run(stop.cancelled_owned())
+                .await
+        } else {
+            let pipeline = Pipeline::new(&mut source, &mut sink);
+            pipeline.cursor(store).run(stop.cancelled_owned()).await
+        };
+        assert_eq!(record.taken(), (1..9).collect::<Vec<_>>());
+        assert_eq!(
+            (summary.unwrap().accepted, record.saved().last()),
+            (8, Some(&8))
+        );
     }
 }

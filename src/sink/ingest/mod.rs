@@ -29,7 +29,7 @@
 //!             Ok(())
 //!         });
 //!     let pipeline = Pipeline::ingest(JetstreamSettings::default(), ingest).cursor(FileCursor::open("posts.cursor")?);
-//!     pipeline.run(Default::default()).await?;
+//!     pipeline.run(std::future::pending()).await?;
 //!     Ok(())
 //! }
 //! ```

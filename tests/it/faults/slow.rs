@@ -20,7 +20,6 @@ use rocketman::{
         jetstream::{Endpoint, JetstreamSettings},
     },
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::support::{
     DEADLINE,
@@ -150,7 +149,7 @@ fn run(servers: &[&Server], count: u64, on_gap: OnGap, folder: &Path) -> Outcome
         .unwrap();
     let said = Said::default();
     let result = said.during(|| {
-        let run = pipeline.run(CancellationToken::new());
+        let run = pipeline.run(std::future::pending());
         runtime.block_on(async { tokio::time::timeout(DEADLINE, run).await })
     });
     let summary = result.unwrap_or_else(|_| panic!("it does not end: {:#?}", said.lines()));

@@ -15,7 +15,6 @@ use rocketman::{
         jetstream::{Endpoint, JetstreamSettings},
     },
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::support::{DEADLINE, events::posts, jetstream::Server};
 
@@ -35,7 +34,7 @@ async fn read<C: CursorStore>(source: impl Source, cursor: C, count: u64) -> Vec
     let run = Pipeline::new(source, ingest)
         .cursor(cursor)
         .settings(settings)
-        .run(CancellationToken::new());
+        .run(std::future::pending());
     tokio::time::timeout(DEADLINE, run).await.unwrap().unwrap();
     std::mem::take(&mut *lines.lock().unwrap())
 }

@@ -84,7 +84,7 @@ async fn several_keeps_its_place_and_its_dead_letters_and_ends_cleanly() {
         post(5),
     ]);
     let stop = CancellationToken::new();
-    let run = several::run(Some(server.url()), folder.path(), stop.clone());
+    let run = several::run(Some(server.url()), folder.path(), stop.cancelled());
     let watch = async {
         until_saved(folder.path(), "several.cursor", 6).await;
         stop.cancel();

@@ -65,7 +65,7 @@ pub(super) async fn ingest(server: &str, folder: &Path, jobs: usize) {
             save_every: Duration::from_millis(5),
             ..PipelineSettings::default()
         })
-        .run(tokio_util::sync::CancellationToken::new())
+        .run(std::future::pending())
         .await
         .unwrap();
 }

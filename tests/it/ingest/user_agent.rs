@@ -14,7 +14,6 @@ use rocketman::{
         jetstream::{Endpoint, JetstreamSettings, Proxies, UserAgent, probe},
     },
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::support::{DEADLINE, events::post, jetstream::Server};
 
@@ -55,7 +54,7 @@ async fn servers_are_told_the_user_agent_of_the_settings() {
         count: Some(3),
         ..PipelineSettings::default()
     });
-    let run = pipeline.run(CancellationToken::new());
+    let run = pipeline.run(std::future::pending());
     tokio::time::timeout(DEADLINE, run).await.unwrap().unwrap();
     server.wait_for_requests(2);
     let heard = heard.lock().unwrap();

@@ -19,7 +19,6 @@ use rocketman::{
         jetstream::{Endpoint, JetstreamSettings},
     },
 };
-use tokio_util::sync::CancellationToken;
 
 use super::count;
 use crate::support::{
@@ -243,7 +242,7 @@ fn the_end_of_some_accounts_is_assumed_after_one_silence() {
     let pipeline = Pipeline::new(source, Ingest::new());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let summary = runtime
-        .block_on(pipeline.run(CancellationToken::new()))
+        .block_on(pipeline.run(std::future::pending()))
         .unwrap();
     assert_eq!(summary.ended, Ended::EndAssumed);
 }

@@ -91,7 +91,7 @@ pub(crate) async fn run(
         .settings(pipeline)
         .stats(Arc::clone(&stats))
         .cursor(cursor);
-    let mut run = pin!(pipeline.run(stop.clone()));
+    let mut run = pin!(pipeline.run(stop.clone().cancelled_owned()));
     let mut asked = None;
     let result = loop {
         tokio::select! {
