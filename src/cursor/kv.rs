@@ -233,7 +233,7 @@ impl Held {
     /// Looks at the bucket where nobody takes a save; makes it anew if that is wanted.
     async fn find_bucket(&self, address: &KeyAddress, create: bool) -> Result<(), CursorError> {
         let KeyAddress { bucket, .. } = address;
-        match self.key.connection.stream_info(&self.key.stream).await {
+        match self.key.connection.look_at(&self.key.stream).await {
             Ok(_) => Err(self.key.without_leader().into()),
             Err(NatsError::NoStream { servers, .. }) => {
                 if !create {
@@ -334,7 +334,7 @@ impl Key {
             subject,
             name: address.to_string(),
         };
-        match this.connection.stream_info(&this.stream).await {
+        match this.connection.look_at(&this.stream).await {
             Err(NatsError::NoStream { .. }) if create_bucket => this.create(bucket).await?,
             Err(NatsError::NoStream { servers, .. }) => {
                 return Err(KvCursorError::NoBucket {

@@ -104,7 +104,7 @@ pub enum NatsError {
         servers: String,
         /// Why.
         #[source]
-        source: async_nats::ConnectError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The server is of a version that lacks what is needed.
     #[error("{servers} is a NATS server {version}, and 2.10 or newer is needed")]
@@ -168,6 +168,26 @@ pub enum NatsError {
         /// What the server said, and its number of that error.
         answer: String,
     },
+    /// An event cannot be put where it was to go.
+    #[error("cannot insert '{subject}' into the stream '{stream}': {why}")]
+    Misplaced {
+        /// The stream.
+        stream: String,
+        /// The subject.
+        subject: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// An event is larger than the stream or the server takes.
+    #[error("cannot insert {bytes} bytes into the stream '{stream}': {why}")]
+    TooLarge {
+        /// The stream.
+        stream: String,
+        /// The size of its payload.
+        bytes: usize,
+        /// Which limit it met.
+        why: String,
+    },
     /// The server cannot do it just now: a cluster has no leader, or there is too much to do.
     #[error("cannot {action} just now at {servers}: {answer}")]
     Unavailable {
@@ -213,6 +233,8 @@ impl NatsError {
             | Self::NoJetStream { .. }
             | Self::NoStream { .. }
             | Self::Queue { .. }
+            | Self::Misplaced { .. }
+            | Self::TooLarge { .. }
             | Self::Tls { .. } => ErrorKind::Usage,
             Self::Unreachable { .. } => ErrorKind::Unreachable,
             Self::LockedOut { .. } | Self::Forbidden { .. } => ErrorKind::Refused,

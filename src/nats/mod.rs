@@ -12,23 +12,33 @@ mod carried;
 mod connect;
 mod context;
 mod error;
+mod events;
+mod insert;
 mod insist;
 mod login;
 mod options;
+mod plan;
 mod request;
 pub mod rjet;
 mod settings;
 mod stored;
+mod subject;
 
 pub use self::{
     address::{AddressError, KeyAddress, Servers, StreamAddress},
-    connect::{Connection, Status},
+    connect::Connection,
     error::NatsError,
+    events::Status,
+    insert::EventStream,
+    plan::StreamPlan,
+    request::StreamInfo,
     settings::{ContextLogin, Given, Login, NatsSettings, Secret},
 };
 pub(crate) use self::{
     carried::{Carried, add_headers},
+    insert::TYPE_HEADER,
     insist::{AsNats, insist},
     request::RequestFailed,
     stored::{Stored, StoredMessage},
+    subject::{covers, excerpt, takes},
 };

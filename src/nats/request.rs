@@ -1,14 +1,31 @@
 //! Requests to JetStream over the connection, and what becomes of those that fail.
 
-use async_nats::jetstream::{context::RequestErrorKind, response::Response, stream};
+use async_nats::{
+    Request,
+    client::RequestErrorKind,
+    jetstream::{response::Response, stream},
+};
+use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Connection, NatsError, Status};
 use crate::log::printable;
 
 impl Connection {
+    /// What a stream is like.
+    pub async fn stream_info(&self, stream: &str) -> Result<StreamInfo, NatsError> {
+        let stream::Info { config, state, .. } = self.look_at(stream).await?;
+        Ok(StreamInfo {
+            name: config.name,
+            subjects: config.subjects,
+            first_seq: state.first_sequence,
+            last_seq: state.last_sequence,
+            messages: state.messages,
+        })
+    }
+
     /// Everything about a stream.
-    pub async fn stream_info(&self, stream: &str) -> Result<stream::Info, NatsError> {
+    pub(crate) async fn look_at(&self, stream: &str) -> Result<stream::Info, NatsError> {
         let action = format!("look at the stream '{stream}'");
         let subject = format!("STREAM.INFO.{stream}");
         match self.request(&subject, &()).await {
@@ -23,7 +40,7 @@ impl Connection {
         }
     }
 
-    /// Asks JetStream for something, and waits for the answer. A refusal by permissions is told at once, not after the wait.
+    /// Asks JetStream for something, and waits for the answer.
     ///
     /// Cancel safety: dropped at any time; the request may be carried out all the same.
     pub(crate) async fn request<T: DeserializeOwned>(
@@ -31,21 +48,39 @@ impl Connection {
         subject: &str,
         payload: &impl Serialize,
     ) -> Result<T, RequestFailed> {
+        let client_failed = |error: serde_json::Error| RequestFailed::Client(error.into());
+        let payload = serde_json::to_vec(payload).map_err(client_failed)?;
+        let request = Request::new().payload(payload.into());
+        let answer = self.ask(self.api_subject(subject), subject, request);
+        match serde_json::from_slice(&answer.await?).map_err(client_failed)? {
+            Response::Ok(value) => Ok(value),
+            Response::Err { error } => Err(RequestFailed::Answer(error)),
+        }
+    }
+
+    /// Sends a request, and waits for the answer. A refusal by permissions, which names what is `forbidden`, is known at once, and not
+    /// after the wait.
+    ///
+    /// Cancel safety: dropped at any time; the request may be carried out all the same.
+    pub(crate) async fn ask(
+        &self,
+        subject: String,
+        forbidden: &str,
+        request: Request,
+    ) -> Result<Bytes, RequestFailed> {
         let mut status = self.status.clone();
         let forbidden_before = status.borrow().forbidden.clone();
-        // Who may not listen to answers gets none, whenever that was said.
+        // Without permission to listen to answers none comes, whenever that was said.
         let deaf = format!("Subscription to \"{}.", self.inbox);
         let is_new = |status: &Status| {
             status.forbidden.as_ref().is_some_and(|(_, answer)| {
                 answer.contains(&deaf)
-                    || (status.forbidden != forbidden_before && answer.contains(subject))
+                    || (status.forbidden != forbidden_before && answer.contains(forbidden))
             })
         };
-        let answer = self.jetstream.request(subject.to_owned(), payload);
         tokio::select! {
-            answer = answer => match answer {
-                Ok(Response::Ok(value)) => Ok(value),
-                Ok(Response::Err { error }) => Err(RequestFailed::Answer(error)),
+            answer = self.client.send_request(subject, request) => match answer {
+                Ok(message) => Ok(message.payload),
                 Err(error) => Err(match error.kind() {
                     RequestErrorKind::NoResponders => RequestFailed::NobodyThere,
                     RequestErrorKind::TimedOut => RequestFailed::Silent,
@@ -111,6 +146,22 @@ impl Connection {
             }
         }
     }
+}
+
+/// What a stream is like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StreamInfo {
+    /// Its name.
+    pub name: String,
+    /// The subjects whose messages it takes.
+    pub subjects: Vec<String>,
+    /// The number of its first message.
+    pub first_seq: u64,
+    /// The number of its last message; 0 when there never was one.
+    pub last_seq: u64,
+    /// How many messages it has.
+    pub messages: u64,
 }
 
 /// Why a request to JetStream brought nothing.

@@ -2,8 +2,8 @@
 //!
 //! | rjet, reflex | here |
 //! | --- | --- |
-//! | `WithDefaultStream(…)` | [`StreamPlan`](crate::sink::nats::StreamPlan) in [`SinkSettings::create`](crate::sink::nats::NatsSinkSettings::create) |
-//! | `Stream.Insert`, `js.Publish` | [`NatsSink`](crate::sink::nats::NatsSink), which takes the events of any [source](crate::source) |
+//! | `WithDefaultStream(…)` | [`StreamPlan`](crate::nats::StreamPlan) in the [source's](crate::source::nats::NatsSourceSettings::create) or the [sink's](crate::sink::nats::NatsSinkSettings::create) settings |
+//! | `Stream.Insert`, `js.Publish` | [`EventStream::insert`](crate::nats::EventStream::insert); for all events of a [source](crate::source) [`NatsSink`](crate::sink::nats::NatsSink) |
 //! | `rjet.NewStream(js, name)`, `Stream.Stream` | [`NatsSource`](crate::source::nats::NatsSource): our own ordered reader, which survives restarts by itself |
 //! | `reflex.NewSpec(stream, cursors, consumer)`, `reflex.Run` | [`Pipeline::new(source, sink).cursor(store)`](crate::Pipeline), [`run`](crate::Pipeline::run) |
 //! | the cursor after which to begin | a saved cursor goes on behind its message; [`Start::Seq`](crate::event::Start) begins with it, 0 with the first there is; [`start_if_new`](crate::source::nats::NatsSourceSettings::start_if_new) only where nothing was saved |
@@ -118,11 +118,29 @@
 //!
 //! # Insert
 //!
+//! One event, from any number of writers, with the number that it got:
+//!
+//! ```no_run
+//! use rocketman::nats::{Connection, EventStream, NatsSettings, StreamPlan};
+//!
+//! # async fn insert() -> Result<(), Box<dyn std::error::Error>> {
+//! let connection = Connection::open(&NatsSettings::default()).await?;
+//! let plan = StreamPlan { subjects: vec!["orders.>".to_owned()], ..StreamPlan::default() };
+//! let orders = EventStream::open(&connection, "ORDERS", Some(&plan)).await?;
+//! let seq = orders.insert("orders.17.created", 3, r#"{"id":17}"#).await?;
+//! // With an ID it may be inserted again after an error, and is there once.
+//! let again = orders.insert_once("order-18", "orders.18.created", 3, r#"{"id":18}"#).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # All events of a source
+//!
 //! Whatever a source yields goes into a stream: the line as the payload, its names in the subject, its place in the headers. Each event
 //! is there exactly once, in order; the stream itself says where to go on, so that the pipeline has no cursor.
 //!
 //! ```no_run
-//! use rocketman::{Pipeline, nats, sink::nats::{NatsSink, NatsSinkSettings, StreamPlan}, source::{Jetstream, jetstream::JetstreamSettings}};
+//! use rocketman::{Pipeline, nats, sink::nats::{NatsSink, NatsSinkSettings}, source::{Jetstream, jetstream::JetstreamSettings}};
 //!
 //! # async fn insert() -> Result<(), Box<dyn std::error::Error>> {
 //! let address = nats::StreamAddress::parse("nats://localhost/FIREHOSE")?;
@@ -130,7 +148,7 @@
 //! let connection = nats::NatsSettings::resolve(&address.servers, None, &nats::Given::default(), &variable)?;
 //! let settings = NatsSinkSettings {
 //!     prefix: "atproto".to_owned(),
-//!     create: Some(StreamPlan::default()),
+//!     create: Some(nats::StreamPlan::default()),
 //!     ..NatsSinkSettings::new(connection, address.stream)
 //! };
 //! let source = Jetstream::new(JetstreamSettings::default());
@@ -139,9 +157,6 @@
 //! # Ok(())
 //! # }
 //! ```
-//!
-//! An event of your own is a line like any other: give the pipeline a [source](crate::source::Source) that
-//! [pushes](crate::event::Batch::push) it. Its `did` is the key, its `kind` and its collection the type, its `time_us` the time.
 //!
 //! # A cursor store
 //!

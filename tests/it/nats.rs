@@ -7,6 +7,7 @@ mod cursor;
 mod cursor_command;
 mod given_up;
 mod hostile;
+mod insert;
 mod login;
 mod queue;
 mod recordings;

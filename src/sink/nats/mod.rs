@@ -18,13 +18,13 @@ use std::{
 
 use tracing::info;
 
-pub use self::{error::StreamError, stream::StreamPlan};
+pub use self::error::StreamError;
 use self::{message::Form, writer::Writer};
 use super::{RECALL, Sink, SinkContext, SinkError};
 use crate::{
     event::{Batch, FileMark, Place, Position, show_time},
     log::{STATE, printable},
-    nats::{AsNats, Connection, NatsError, NatsSettings, insist},
+    nats::{AsNats, Connection, NatsError, NatsSettings, StreamPlan, insist},
 };
 
 /// The subject that events are written below when nothing else is said.

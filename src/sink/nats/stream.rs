@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
+use async_nats::jetstream::stream::{Config, Info};
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -17,89 +17,12 @@ use super::{
 use crate::{
     event::{Identity, Origin, micros},
     log::printable,
-    nats::{Connection, NatsError, RequestFailed, Stored},
+    nats::{Connection, NatsError, RequestFailed, Stored, StreamPlan, covers},
     sink::SinkError,
 };
 
 /// The server's number of "no message found".
 const NO_SUCH_MESSAGE: u64 = 10_037;
-
-const DAY: Duration = Duration::from_secs(24 * 3600);
-
-/// How a stream is made that is not there. The defaults are those of rjet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StreamPlan {
-    /// Which subjects it takes; all below the sink's prefix where none is named.
-    pub subjects: Vec<String>,
-    /// In memory, and not in files.
-    pub in_memory: bool,
-    /// On how many servers of a cluster it is kept.
-    pub replicas: usize,
-    /// How long messages are kept; none for ever.
-    pub max_age: Duration,
-    /// How many bytes are kept; `None` for all.
-    pub max_bytes: Option<u64>,
-    /// How many messages are kept; `None` for all.
-    pub max_messages: Option<u64>,
-    /// Refuse new messages at a limit instead of discarding old ones.
-    pub discard_new: bool,
-    /// For how long the server remembers which events it has stored.
-    pub duplicate_window: Duration,
-}
-
-impl Default for StreamPlan {
-    fn default() -> Self {
-        Self {
-            subjects: Vec::new(),
-            in_memory: false,
-            replicas: 1,
-            max_age: 180 * DAY,
-            max_bytes: None,
-            max_messages: None,
-            discard_new: false,
-            duplicate_window: Duration::from_secs(5 * 60),
-        }
-    }
-}
-
-impl StreamPlan {
-    fn config(&self, stream: &str, prefix: &str) -> Config {
-        let limit =
-            |limit: Option<u64>| limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
-        Config {
-            name: stream.to_owned(),
-            description: Some(
-                "Events of the atproto record stream, written by rocketman".to_owned(),
-            ),
-            subjects: match &self.subjects[..] {
-                [] => vec![format!("{prefix}.>")],
-                subjects => subjects.to_vec(),
-            },
-            storage: if self.in_memory {
-                StorageType::Memory
-            } else {
-                StorageType::File
-            },
-            num_replicas: self.replicas,
-            max_age: self.max_age,
-            max_bytes: limit(self.max_bytes),
-            max_messages: limit(self.max_messages),
-            discard: if self.discard_new {
-                DiscardPolicy::New
-            } else {
-                DiscardPolicy::Old
-            },
-            duplicate_window: if self.max_age.is_zero() {
-                self.duplicate_window
-            } else {
-                // The server wants it no longer than messages are kept.
-                self.duplicate_window.min(self.max_age)
-            },
-            allow_direct: true,
-            ..Config::default()
-        }
-    }
-}
 
 /// Looks at the stream, makes it if that is wanted, and refuses it if it cannot keep what is promised.
 pub(super) async fn open(
@@ -108,19 +31,10 @@ pub(super) async fn open(
     form: &Form,
     plan: Option<&StreamPlan>,
 ) -> Result<Info, SinkError> {
-    let info = match (connection.stream_info(stream).await, plan) {
-        (Err(NatsError::NoStream { .. }), Some(plan)) => {
-            let action = format!("make the stream '{stream}'");
-            connection
-                .request::<Info>(
-                    &format!("STREAM.CREATE.{stream}"),
-                    &plan.config(stream, form.prefix()),
-                )
-                .await
-                .map_err(|failed| connection.failed(failed, &action))?
-        }
-        (info, _) => info?,
-    };
+    let subjects = || vec![format!("{}.>", form.prefix())];
+    let about = "Events of the atproto record stream, written by rocketman";
+    let info = connection.look_at_or_make(stream, plan, subjects, about);
+    let info = info.await?;
     check(&info.config, form)?;
     Ok(info)
 }
@@ -171,32 +85,6 @@ fn check(config: &Config, form: &Form) -> Result<(), StreamError> {
         });
     }
     Ok(())
-}
-
-/// Whether a stream's subject takes everything below the prefix.
-fn covers(subject: &str, prefix: &str) -> bool {
-    let mut words = subject.split('.');
-    for word in prefix.split('.') {
-        match words.next() {
-            Some(">") => return true,
-            Some(own) if own == "*" || own == word => {}
-            _ => return false,
-        }
-    }
-    words.next() == Some(">") && words.next().is_none()
-}
-
-/// Whether a stream's subject takes this one.
-pub(super) fn takes(pattern: &str, subject: &str) -> bool {
-    let mut words = subject.split('.');
-    for word in pattern.split('.') {
-        match words.next() {
-            Some(_) if word == ">" => return true,
-            Some(own) if word == "*" || own == word => {}
-            _ => return false,
-        }
-    }
-    words.next().is_none()
 }
 
 /// Whether it is this stream that events come from.
@@ -376,42 +264,8 @@ mod tests {
     use crate::{nats::NatsSettings, sink::nats::NatsSinkSettings};
 
     #[test]
-    fn a_subject_covers_a_prefix_when_it_takes_everything_below_it() {
-        for (subject, prefix, expected) in [
-            ("at.>", "at", true),
-            (">", "at", true),
-            ("at.>", "at.x", true),
-            ("*.>", "at", true),
-            ("*.x.>", "at.x", true),
-            ("at", "at", false),
-            ("at.*", "at", false),
-            ("at.commit.>", "at", false),
-            ("other.>", "at", false),
-            ("at.>", "atproto", false),
-        ] {
-            assert_eq!(covers(subject, prefix), expected, "{subject} {prefix}");
-        }
-    }
-
-    #[test]
-    fn a_subject_takes_what_servers_take_by_it() {
-        for (pattern, subject, expected) in [
-            ("a.b", "a.b", true),
-            ("a.b", "a.b.c", false),
-            ("a.*", "a.b", true),
-            ("a.*", "a", false),
-            ("a.>", "a.b.c", true),
-            ("a.>", "a", false),
-            (">", "a", true),
-            ("*.b", "a.c", false),
-        ] {
-            assert_eq!(takes(pattern, subject), expected, "{pattern} {subject}");
-        }
-    }
-
-    #[test]
     fn a_stream_that_cannot_keep_the_promise_is_refused_in_words() {
-        let fit = StreamPlan::default().config("S", "at");
+        let fit = StreamPlan::default().config("S", vec!["at.>".to_owned()], "");
         let form = |prefix: &str, carried| {
             let settings = NatsSinkSettings {
                 prefix: prefix.to_owned(),

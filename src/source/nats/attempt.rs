@@ -57,7 +57,14 @@ impl NatsSource {
     /// One try: the stream as it is now, where to begin in it, and a consumer that begins there.
     async fn look(&mut self, connection: &Connection) -> Result<Option<Flow>, Failed> {
         let stream = &self.settings.stream;
-        let info = connection.stream_info(stream).await?;
+        let subjects = || match &self.settings.subjects[..] {
+            [] => vec![stream.clone()],
+            subjects => subjects.to_vec(),
+        };
+        // One that is gone later on is not made again: that it had messages is not to be forgotten.
+        let plan = self.settings.create.as_ref().filter(|_| !self.was_open);
+        let info = connection.look_at_or_make(stream, plan, subjects, "Made by rocketman");
+        let info = info.await?;
         let is_queue = info.config.retention == RetentionPolicy::WorkQueue;
         if is_queue && self.reader.takes_away() {
             return Err(Failed::Final(

@@ -13,11 +13,8 @@ use serde::{Deserialize, de::IgnoredAny};
 use super::delivery::Delivery;
 use crate::{
     event::{BadEvent, Batch, Envelope, Identity, Kind, LineRules, Point, Span, tidy},
-    nats::Carried,
+    nats::{Carried, TYPE_HEADER},
 };
-
-/// The header that holds the type of an event, as a number.
-pub(super) const TYPE_HEADER: &str = "reflex_type";
 
 /// What is put into an envelope.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     event::{BadEvent, Batch, Envelope, LineRules, Origin, Span, show_time},
     log::STATE,
+    nats::excerpt,
     source::{BadEventFile, Flow, OnGap, ReadError, SourceError, nats::NatsSourceError},
     stats::{EventClass, Stats},
 };
@@ -91,7 +92,7 @@ impl Reader {
                 return Some(Err(NatsSourceError::NoEvents {
                     stream: self.stream.clone(),
                     seq: delivery.seq,
-                    subject: shown(&message.subject),
+                    subject: excerpt(&message.subject),
                 }
                 .into()));
             }
@@ -101,7 +102,7 @@ impl Reader {
                     return Some(Err(NatsSourceError::Undeliverable {
                         stream: self.stream.clone(),
                         seq: delivery.seq,
-                        subject: shown(&message.subject),
+                        subject: excerpt(&message.subject),
                         why: bad,
                     }
                     .into()));
@@ -271,9 +272,4 @@ impl Reader {
 /// Whether it is a message that somebody meant, and not a mark that a key was deleted.
 fn is_message(message: &async_nats::Message) -> bool {
     !message.payload.is_empty()
-}
-
-/// A subject of the network, escaped and bounded.
-fn shown(subject: &str) -> String {
-    crate::log::printable(&subject.chars().take(200).collect::<String>())
 }

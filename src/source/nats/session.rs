@@ -396,7 +396,7 @@ impl Session {
         let Some(left_out) = reader.left_out else {
             return Ok(());
         };
-        let info = self.connection.stream_info(&self.consumer.stream).await;
+        let info = self.connection.look_at(&self.consumer.stream).await;
         let every = if reader.is_part {
             LOOK_AT_PART_EVERY
         } else {

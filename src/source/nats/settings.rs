@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{Enveloping, OnUndeliverable};
 use crate::{
     event::{LineRules, Start},
-    nats::NatsSettings,
+    nats::{NatsSettings, StreamPlan},
     source::{BadEventFile, OnGap},
 };
 
@@ -24,6 +24,8 @@ pub struct NatsSourceSettings {
     pub stream: String,
     /// Only messages of these subjects, wildcards included; empty for all.
     pub subjects: Vec<String>,
+    /// Make the stream like this if it is not there; it then takes the `subjects` that are read, or its own name, unless the plan has others.
+    pub create: Option<StreamPlan>,
     /// Where to begin, whatever was saved; with the number 0 at the first message that there is. `None` begins behind the last one.
     pub start: Option<Start>,
     /// Where to begin when nothing was saved yet; a run that goes on from a saved place does not look at it, nor does one with a `start`.
@@ -63,6 +65,7 @@ impl NatsSourceSettings {
             connection,
             stream: stream.into(),
             subjects: Vec::new(),
+            create: None,
             start: None,
             start_if_new: None,
             rewind: Duration::from_secs(60),

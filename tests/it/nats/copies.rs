@@ -20,16 +20,16 @@ use crate::support::{
 
 /// A message as rjet reads it: the foreign ID is the subject, the type a number in a header, the metadata the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Reflex {
-    foreign_id: String,
-    event_type: i64,
-    meta_data: Vec<u8>,
+pub(super) struct Reflex {
+    pub(super) foreign_id: String,
+    pub(super) event_type: i64,
+    pub(super) meta_data: Vec<u8>,
     /// All headers but those of the stream itself, sorted.
     headers: Vec<String>,
 }
 
 /// Everything in a stream, in its order.
-fn read(nats: &Nats, stream: &str) -> Vec<Reflex> {
+pub(super) fn read(nats: &Nats, stream: &str) -> Vec<Reflex> {
     nats.with(async |jetstream| {
         let stream = jetstream.get_stream(stream).await.unwrap();
         let count = usize::try_from(stream.cached_info().state.messages).unwrap();

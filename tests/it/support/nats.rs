@@ -15,7 +15,7 @@ use async_nats::jetstream::{
     stream,
 };
 use futures_util::StreamExt;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
@@ -103,7 +103,10 @@ impl Nats {
 
     /// Stops it as a machine that hangs: connections stay open, and nothing is answered.
     pub fn freeze(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::STOP).unwrap();
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::STOP).unwrap();
+        // The signal alone leaves it time for an answer.
+        waitpid(Some(pid), WaitOptions::UNTRACED).unwrap();
     }
 
     /// Has it go on.

@@ -6,8 +6,8 @@ use super::{Environment, Output, SettingsError};
 use crate::args::{ConnectionArgs, DiscardArg, KvCursorArgs, NatsArgs, StorageArg, StreamSinkArgs};
 use rocketman::{
     cursor::KvCursorSettings,
-    nats::{Given, KeyAddress, NatsError, NatsSettings, Servers, StreamAddress},
-    sink::nats::{DEFAULT_PREFIX, NatsSinkSettings, StreamPlan},
+    nats::{Given, KeyAddress, NatsError, NatsSettings, Servers, StreamAddress, StreamPlan},
+    sink::nats::{DEFAULT_PREFIX, NatsSinkSettings},
 };
 
 /// Who you are, without what is secret.

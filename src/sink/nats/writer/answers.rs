@@ -4,10 +4,10 @@ use async_nats::StatusCode;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::{Answer, Outgoing, StreamError, Writer, stream};
+use super::{Answer, Outgoing, StreamError, Writer};
 use crate::{
     log::printable,
-    nats::{NatsError, RequestFailed},
+    nats::{NatsError, RequestFailed, takes},
     sink::SinkError,
 };
 
@@ -105,10 +105,7 @@ impl Writer {
             return Ok(());
         };
         let subjects = &self.info.config.subjects;
-        if subjects
-            .iter()
-            .any(|pattern| stream::takes(pattern, subject))
-        {
+        if subjects.iter().any(|pattern| takes(pattern, subject)) {
             return Ok(());
         }
         let (name, subject) = (printable(&self.stream), printable(subject));
