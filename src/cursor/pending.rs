@@ -27,8 +27,11 @@ pub(crate) struct PendingPositions {
     waiting: VecDeque<Mark>,
     /// So many kept events lie between two places at least, besides the newest and the pinned ones.
     stride: u64,
-    /// The origins met so far: one per server, not one per connection.
-    origins: Vec<Arc<Origin>>,
+    /// The origins met so far, and what was asked for there: one per server, not one per connection.
+    origins: Vec<(Arc<Origin>, Arc<str>)>,
+    /// With which filter the next batch is read, and the last place that was settled was reached.
+    filter: Arc<str>,
+    settled_filter: Arc<str>,
     kept: u64,
 }
 
@@ -38,12 +41,35 @@ impl Default for PendingPositions {
             waiting: VecDeque::new(),
             stride: 1,
             origins: Vec::new(),
+            filter: "".into(),
+            settled_filter: "".into(),
             kept: 0,
         }
     }
 }
 
 impl PendingPositions {
+    /// Reads with this filter from now on.
+    pub(crate) fn change_filter(&mut self, filter: &str) {
+        self.filter = filter.into();
+        // What no place waits with is of no more use.
+        let mut used = Vec::new();
+        for mark in &mut self.waiting {
+            let known = used.iter().position(|(old, _)| *old == mark.origin);
+            let origin = self.origins.get(mark.origin);
+            mark.origin = known.unwrap_or_else(|| {
+                used.extend(origin.map(|origin| (mark.origin, origin.clone())));
+                used.len().saturating_sub(1)
+            });
+        }
+        self.origins = used.into_iter().map(|(_, origin)| origin).collect();
+    }
+
+    /// With which filter the place was reached that was settled last.
+    pub(crate) fn settled_filter(&self) -> &str {
+        &self.settled_filter
+    }
+
     /// Notes the places of a batch that went through the filter: those before the first event that was left out, where one was.
     pub(crate) fn add(&mut self, batch: &Batch) {
         let Some(origin) = batch.origin() else {
@@ -124,8 +150,11 @@ impl PendingPositions {
         while let Some(mark) = self.waiting.front()
             && mark.kept <= accepted
         {
-            if let Some(origin) = self.origins.get(mark.origin) {
+            if let Some((origin, filter)) = self.origins.get(mark.origin) {
                 settled(origin, &mark.point);
+                if !Arc::ptr_eq(filter, &self.settled_filter) {
+                    self.settled_filter = Arc::clone(filter);
+                }
             }
             self.waiting.pop_front();
         }
@@ -175,12 +204,12 @@ impl PendingPositions {
     }
 
     fn intern(&mut self, origin: &Arc<Origin>) -> usize {
-        let known = self
-            .origins
-            .iter()
-            .rposition(|known| Arc::ptr_eq(known, origin) || known == origin);
+        let known = self.origins.iter().rposition(|(known, filter)| {
+            Arc::ptr_eq(filter, &self.filter) && (Arc::ptr_eq(known, origin) || known == origin)
+        });
         known.unwrap_or_else(|| {
-            self.origins.push(Arc::clone(origin));
+            let filter = Arc::clone(&self.filter);
+            self.origins.push((Arc::clone(origin), filter));
             self.origins.len() - 1
         })
     }
@@ -241,6 +270,37 @@ mod tests {
         none.retain(|_| false);
         pending.add(&none);
         assert_eq!(settled(&mut pending, 2), Some(("b".to_owned(), 8)));
+    }
+
+    #[test]
+    fn a_place_keeps_the_filter_that_it_was_reached_with() {
+        let mut pending = PendingPositions::default();
+        pending.change_filter("one");
+        pending.add(&batch("a", 1..4));
+        pending.add(&batch("b", 4..6));
+        pending.change_filter("two");
+        pending.add(&batch("a", 6..8));
+        // Nothing of it is kept, and the place moves on all the same.
+        let mut none = batch("a", 8..9);
+        none.retain(|_| false);
+        pending.change_filter("three");
+        pending.add(&none);
+        for (accepted, host, time_us, filter) in [
+            (3, "a", 3, "one"),
+            (5, "b", 5, "one"),
+            (6, "a", 6, "two"),
+            (7, "a", 8, "three"),
+        ] {
+            let expected = Some((host.to_owned(), time_us));
+            assert_eq!(settled(&mut pending, accepted), expected);
+            assert_eq!(pending.settled_filter(), filter);
+        }
+        for n in 0..1000 {
+            pending.change_filter(&format!("{n}"));
+            pending.add(&batch("a", 10 + n..11 + n));
+            settled(&mut pending, 8 + n);
+        }
+        assert!(pending.origins.len() < 10, "{}", pending.origins.len());
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub(crate) struct CursorWriter<C> {
     store: Option<C>,
     saving: Option<Saving<C>>,
     keeps: bool,
+    /// With which filter the place was reached that was settled last.
     filter: String,
     pending: PendingPositions,
     course: Course,
@@ -74,7 +75,16 @@ impl<C: CursorStore> CursorWriter<C> {
     /// Returns what an earlier run saved. From now on saves are made with this filter.
     pub(crate) async fn load(&mut self, filter: &str) -> Result<Option<Saved>, CursorError> {
         filter.clone_into(&mut self.filter);
+        self.pending.change_filter(filter);
         self.store.as_mut().expect(AT_HAND).load().await
+    }
+
+    /// What is added from now on is read with this filter.
+    pub(crate) fn change_filter(&mut self, filter: &str) {
+        self.pending.change_filter(filter);
+        if self.course.position().is_none() {
+            filter.clone_into(&mut self.filter);
+        }
     }
 
     /// The source goes on from what was saved, so it stands until something further is accepted. A place that was set
@@ -133,6 +143,9 @@ impl<C: CursorStore> CursorWriter<C> {
             settled = Some(*point);
         });
         if settled.is_some() {
+            if self.filter != self.pending.settled_filter() {
+                self.pending.settled_filter().clone_into(&mut self.filter);
+            }
             self.accepted.send_replace(settled);
         }
         self.course.accept(accepted);

@@ -355,6 +355,11 @@ impl Batch {
         self.lines.get(start..).unwrap_or_default()
     }
 
+    /// The account of the line behind `start`, as it was read just now.
+    pub(crate) fn did(&self, start: usize, envelope: &Envelope) -> &[u8] {
+        envelope.did.of(self.tail(start), &self.side)
+    }
+
     /// Drops what was written behind `start` and read just now, with the names that had to be unescaped.
     pub(crate) fn cut(&mut self, start: usize) {
         self.lines.truncate(start);

@@ -33,6 +33,10 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             if came && batch.origin().is_none() && self.cursor.keeps() {
                 return Err(Error::NoOrigin);
             }
+            if let Some(accounts) = self.source.changed_accounts() {
+                self.filter = std::mem::take(&mut self.filter).dids(accounts);
+                self.cursor.change_filter(self.filter.description());
+            }
             let limit = self.sift(&mut batch);
             let had_news = self.cursor.has_news();
             let is_beginning = self.cursor.add(&batch, self.limit.passed_us());

@@ -4,7 +4,10 @@ use super::Pipeline;
 use crate::{
     filter::Filter,
     sink::ingest::Ingest,
-    source::{Jetstream, jetstream::JetstreamSettings},
+    source::{
+        Jetstream,
+        jetstream::{JetstreamSettings, WantedAccounts},
+    },
 };
 
 impl Pipeline<Jetstream, Ingest> {
@@ -29,5 +32,12 @@ impl Pipeline<Jetstream, Ingest> {
             ..settings
         };
         Self::new(Jetstream::new(settings), ingest).filter(filter)
+    }
+}
+
+impl<K, C> Pipeline<Jetstream, K, C> {
+    /// Which accounts are read, and a handle to change that while it runs.
+    pub fn wanted_accounts(&self) -> WantedAccounts {
+        self.source.wanted_accounts()
     }
 }

@@ -5,7 +5,7 @@ use std::{convert::Infallible, num::NonZeroUsize};
 use tokio::sync::watch;
 
 use super::{Flow, Outlook, RunContext, Source, SourceError};
-use crate::event::{Batch, Place, Point, Recollection, Trail};
+use crate::event::{Batch, Did, Place, Point, Recollection, Trail};
 
 macro_rules! forward {
     ($type:ty, $doc:literal) => {
@@ -36,6 +36,10 @@ macro_rules! forward {
 
             fn outlook(&self) -> Outlook {
                 (**self).outlook()
+            }
+
+            fn changed_accounts(&mut self) -> Option<Vec<Did>> {
+                (**self).changed_accounts()
             }
 
             fn recollect(&self, point: &Point, most: usize) -> Recollection {

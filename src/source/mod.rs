@@ -19,7 +19,7 @@ pub use self::{
     jetstream::{Jetstream, OnGap},
 };
 use crate::{
-    event::{Batch, Place, Point, Recollection, Trail},
+    event::{Batch, Did, Place, Point, Recollection, Trail},
     stats::Stats,
 };
 
@@ -104,6 +104,12 @@ pub trait Source: Send {
     /// What is known of the stream that is still to come. Asked for after each batch, so it has to cost nothing.
     fn outlook(&self) -> Outlook {
         Outlook::default()
+    }
+
+    /// The accounts that are read from the present batch on, where they were changed since the batch before; none means all. The
+    /// pipeline's filter keeps these in place of those that it kept. Asked for before each batch is looked at.
+    fn changed_accounts(&mut self) -> Option<Vec<Did>> {
+        None
     }
 
     /// What was read up to this point, the latest `most` events of it, so that a later run recognises what a resume brings again.

@@ -1,5 +1,6 @@
 //! Ingestors in whole programs: the examples, and ones that are killed.
 
+mod accounts;
 mod begin;
 mod examples;
 mod kill;

@@ -2,6 +2,7 @@
 //!
 //! `session` is one connection, and `socket` its frames. Here connections are opened; `recovery` decides what comes after one: how long to wait, which server is next, and when to give up.
 
+mod accounts;
 mod ahead;
 mod aside;
 mod clock;
@@ -33,26 +34,14 @@ mod v1;
 
 use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until, timeout},
+};
 use tracing::{debug, info};
 
-use self::{
-    ahead::Inflation,
-    aside::Aside,
-    clock::{ahead_us, end_moment},
-    connect::{ConnectError, Connector},
-    handshake::HandshakeError,
-    matches::Unmatched,
-    quiet::Quiet,
-    reader::Reader,
-    resume::{Beginning, Resume},
-    rotation::Rotation,
-    session::{Limits, Session},
-    slow::{Slow, Step},
-    socket::Socket,
-    v1::Wanted,
-};
 pub use self::{
+    accounts::{AccountsError, WantedAccounts},
     endpoint::{Endpoint, EndpointError},
     error::JetstreamError,
     probe::{Compression, ProbeError, ProbeReport, probe},
@@ -61,10 +50,26 @@ pub use self::{
     user_agent::{UserAgent, UserAgentError},
     v1::{MAX_COLLECTIONS, MAX_DIDS, MAX_HELLO_BYTES},
 };
+use self::{
+    ahead::Inflation,
+    aside::Aside,
+    clock::{ahead_us, end_moment},
+    connect::{ConnectError, Connector},
+    handshake::HandshakeError,
+    matches::Unmatched,
+    quiet::Quiet,
+    reader::{Checks, Reader},
+    resume::{Beginning, Resume},
+    rotation::Rotation,
+    session::{Limits, Session},
+    slow::{Slow, Step},
+    socket::Socket,
+    v1::Wanted,
+};
 use super::{Flow, Outlook, RunContext, Source, SourceError};
 use crate::{
     backoff::Backoff,
-    event::{Batch, Origin, Place, Point, Recollection, Trail, micros, now_us, show_time},
+    event::{Batch, Did, Origin, Place, Point, Recollection, Trail, micros, now_us, show_time},
     log::STATE,
     source::ReadError,
     stats::Stats,
@@ -111,6 +116,10 @@ pub struct Jetstream {
     was_told: bool,
     /// The connection was closed to be opened otherwise, which is no reconnect.
     asks_anew: bool,
+    accounts: WantedAccounts,
+    changes: watch::Receiver<Vec<Did>>,
+    /// The accounts that are read since the batch before, for the filter.
+    changed_accounts: Option<Vec<Did>>,
 }
 
 impl Jetstream {
@@ -130,10 +139,11 @@ impl Jetstream {
             may_pause: !settings.dids.is_empty(),
             bad_file: settings.bad_events.clone(),
             question: None,
-            stepping: None,
+            checks: Checks::default(),
             message_timeout: settings.message_timeout,
             unmatched: Unmatched::new(settings.collections.clone(), settings.unmatched_after),
         };
+        let accounts = WantedAccounts::new(settings.dids.clone());
         Self {
             connector: Connector::new(settings.proxies.clone(), settings.user_agent.clone()),
             reader,
@@ -150,6 +160,9 @@ impl Jetstream {
             strange: HashMap::new(),
             was_told: false,
             asks_anew: false,
+            changes: accounts.changes(),
+            accounts,
+            changed_accounts: None,
             settings,
         }
     }
@@ -168,7 +181,7 @@ impl Jetstream {
             Some(Step::Past(past)) => resume.begin_past(&origin, past),
             _ => resume.begin(&origin),
         };
-        self.reader.stepping = self.slow.stepping();
+        self.reader.checks = Checks::of(self.slow.stepping());
         let limit = self.settings.connect_timeout;
         self.reader
             .stats
@@ -373,6 +386,9 @@ impl Source for Jetstream {
             if self.is_doubtful {
                 self.end_doubts().await?;
             }
+            if self.changes.has_changed().unwrap_or_default() {
+                self.change_accounts().await;
+            }
             let Some(session) = &mut self.session else {
                 self.connect().await?;
                 continue;
@@ -382,6 +398,10 @@ impl Source for Jetstream {
                 biased;
                 Some(found) = self.aside.next(), if !self.aside.is_empty() => {
                     self.conclude(found)?;
+                    continue;
+                }
+                Ok(()) = self.changes.changed(), if self.accounts.is_shared() => {
+                    self.change_accounts().await;
                     continue;
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
@@ -410,6 +430,10 @@ impl Source for Jetstream {
                 }
             }
         }
+    }
+
+    fn changed_accounts(&mut self) -> Option<Vec<Did>> {
+        self.changed_accounts.take()
     }
 
     async fn idle(&mut self) -> Infallible {

@@ -9,6 +9,7 @@ use tracing::warn;
 
 use super::{
     OnGap,
+    accounts::Accounts,
     ahead::Inflation,
     matches::Unmatched,
     resume::{Admission, Doubt, Resume},
@@ -48,10 +49,36 @@ pub(super) struct Reader {
     pub(super) bad_file: Option<Arc<BadEventFile>>,
     /// What the first event of the present connection leaves open.
     pub(super) question: Option<Question>,
-    /// What the present connection steps over, until its first new event.
-    pub(super) stepping: Option<Stepping>,
+    /// What is looked at on the present connection besides whether an event is new.
+    pub(super) checks: Checks,
     pub(super) message_timeout: Duration,
     pub(super) unmatched: Unmatched,
+}
+
+/// What is looked at besides whether an event is new. On most connections that is nothing, which is seen at a glance.
+#[derive(Debug, Default)]
+pub(super) struct Checks {
+    is_any: bool,
+    /// What is stepped over, until the first new event.
+    stepping: Option<Stepping>,
+    /// Events of other accounts are dropped as if they had not come: they were asked for before the list was changed.
+    accounts: Option<Accounts>,
+}
+
+impl Checks {
+    /// Those of a new connection.
+    pub(super) fn of(stepping: Option<Stepping>) -> Self {
+        Self {
+            is_any: stepping.is_some(),
+            stepping,
+            accounts: None,
+        }
+    }
+
+    fn take_stepping(&mut self) -> Option<Stepping> {
+        self.is_any = self.accounts.is_some();
+        self.stepping.take()
+    }
 }
 
 /// What the first event of a connection left open.
@@ -125,7 +152,7 @@ impl Reader {
             }
         };
         let admission = self.resume.admit(&envelope.point);
-        if admission == Admission::New && self.stepping.is_none() {
+        if admission == Admission::New && !self.checks.is_any {
             counts.add(&envelope);
             batch.keep(start, envelope);
             return None;
@@ -150,7 +177,7 @@ impl Reader {
         };
         let outcome = match admission {
             Admission::Doubtful(doubt) if self.on_gap == OnGap::Fail && !self.may_pause => {
-                self.resume.take_back();
+                self.resume.take_back(&envelope.point);
                 Some(Halt::Doubtful(question(doubt)))
             }
             Admission::NewBehindGap(from_us)
@@ -175,20 +202,31 @@ impl Reader {
                 if let Some(doubt) = doubt {
                     self.question = Some(question(doubt));
                 }
-                let stepping = self.stepping.take();
+                let stepping = self.checks.take_stepping();
                 if let Some(stepping) = &stepping
                     && let Some(halt) = self.stepped_over(stepping, time_us, batch)
                 {
-                    self.resume.take_back();
+                    self.resume.take_back(&envelope.point);
                     batch.cut(start);
                     return Some(halt);
+                }
+                let is_over = stepping.is_some_and(|stepping| stepping.by_size);
+                let did = batch.did(start, &envelope);
+                if self
+                    .checks
+                    .accounts
+                    .as_ref()
+                    .is_some_and(|accounts| !accounts.contains(did))
+                {
+                    self.resume.take_back(&envelope.point);
+                    batch.cut(start);
+                    return is_over.then_some(Halt::Past);
                 }
                 counts.add(&envelope);
                 batch.keep(start, envelope);
                 if admission == Admission::MayBeRepeat {
                     batch.doubt();
                 }
-                let is_over = stepping.is_some_and(|stepping| stepping.by_size);
                 return is_over.then_some(Halt::Past);
             }
             Admission::Repeat => {
@@ -204,6 +242,12 @@ impl Reader {
         };
         batch.cut(start);
         outcome
+    }
+
+    /// Keeps to these accounts until the next connection, which is asked for nothing else.
+    pub(super) fn keep_to(&mut self, accounts: Option<Accounts>) {
+        self.checks.is_any = self.checks.stepping.is_some() || accounts.is_some();
+        self.checks.accounts = accounts;
     }
 
     /// Tells of a gap, and returns whether it is to end the run.

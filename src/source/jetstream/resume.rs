@@ -217,8 +217,17 @@ impl Resume {
     }
 
     /// The event that was admitted last is not delivered after all, and is wanted when it comes again.
-    pub(super) fn take_back(&mut self) {
-        self.recent.pop();
+    pub(super) fn take_back(&mut self, point: &Point) {
+        if point.identity.is_some() {
+            self.recent.pop();
+        }
+    }
+
+    /// What is asked for has changed, so that the last events of all servers may not be met again.
+    pub(super) fn read_otherwise(&mut self) {
+        for server in &mut self.servers {
+            server.other_filter = true;
+        }
     }
 
     /// What was read last up to this place, at most so much of it, and since when that is all.

@@ -162,6 +162,15 @@ impl Session {
         poll_fn(|cx| self.socket.poll_flush(cx)).await
     }
 
+    /// Sends one message beside what is read, with the next read. Returns false where nothing leaves any more.
+    pub(super) fn update(&mut self, message: &str) -> bool {
+        let leaves = !self.socket.is_stuck();
+        if leaves {
+            self.socket.text(message);
+        }
+        leaves
+    }
+
     /// Adds all events that are ready, and waits only while there is none.
     ///
     /// Cancel safety: events that were added stay in the batch, and no event is lost.

@@ -428,6 +428,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         }
     }
 
+    /// Whether much is queued that has not left.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.waiting.len() - self.written > MAX_WAITING
+    }
+
     /// Queues a text message.
     pub(super) fn text(&mut self, text: &str) {
         self.queue(TEXT, text.as_bytes());

@@ -68,6 +68,6 @@ fn a_first_event_that_is_taken_back_is_wanted_again() {
         changed.begin(&origin("a"));
         let late = changed.admit(&event(3, None, 900));
         assert!(matches!(late, Doubtful(_)), "{late:?}");
-        changed.take_back();
+        changed.take_back(&event(3, None, 900));
     }
 }
