@@ -72,8 +72,10 @@ const RULES: [Rule; 7] = [
     },
 ];
 
-/// What a rule forbids and is right all the same: messages that cannot be delivered go into a file of the sinks'.
-const ALLOWED: [(&str, &str); 2] = [
+/// What a rule forbids and is right all the same: messages that cannot be delivered go into a file of the sinks', and whether a
+/// collection that was asked for ever comes is found by the filter's own set of names, which costs least.
+const ALLOWED: [(&str, &str); 3] = [
+    ("src/source/jetstream/matches.rs", "filter"),
     ("src/source/nats/acks.rs", "sink"),
     ("src/source/nats/undeliverable.rs", "sink"),
 ];

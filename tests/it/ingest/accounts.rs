@@ -65,7 +65,9 @@ fn read(
         .enable_all()
         .build()
         .unwrap();
-    let run = async { tokio::time::timeout(DEADLINE, pipeline.run(stop.clone().cancelled_owned())).await };
+    let run = async {
+        tokio::time::timeout(DEADLINE, pipeline.run(stop.clone().cancelled_owned())).await
+    };
     said.during(|| runtime.block_on(run).unwrap().unwrap());
     let came = std::mem::take(&mut *came.lock().unwrap());
     (came, said.lines())
