@@ -100,13 +100,16 @@ fn with_wait_a_torn_last_line_waits_for_room_too() {
     fill(&ballast);
     let server = Server::every(posts(3));
     let running = Rocketman::tail(&server.url())
-        .with("-n 3 --on-disk-full wait -o small/x.ndjson")
+        .with("--on-disk-full wait -o small/x.ndjson")
         .inside(folder.path())
         .start();
     running.message("the disk is full, waiting for room to write to");
     fs::remove_file(&ballast).unwrap();
+    let text = || fs::read_to_string(&torn).unwrap();
+    wait_until("the events", || text().lines().count() == 4);
+    running.signal(Signal::TERM);
     assert_eq!(running.finish().code, Some(0));
-    let text = fs::read_to_string(&torn).unwrap();
+    let text = text();
     let lines: Vec<_> = text.lines().skip(1).collect();
     assert_eq!(lines, [0, 1, 2].map(post));
 }
