@@ -215,7 +215,10 @@ impl Writer {
     }
 
     /// Writes the lines of the batch as far as they can leave at once, and hands the rest over; waits while the thread has enough to do.
+    ///
+    /// Cancel safety: either nothing of the batch is taken, or all.
     pub(super) async fn write(&mut self, batch: &mut Batch) -> Result<(), SinkError> {
+        self.has_room(batch.lines().len()).await?;
         let mut buffer = std::mem::take(&mut self.spare);
         buffer.marks.clear();
         let before = self.given;
@@ -228,27 +231,12 @@ impl Writer {
         if self.takes_apart {
             buffer.note_pieces(batch);
         }
-        buffer.written = if self.is_idle() {
-            let mut target = self.shared.target();
-            target.write_now(batch.lines(), &buffer.marks, &self.context)
-        } else {
-            0
-        };
-        if buffer.written == batch.lines().len() {
+        if self.write_now(batch.lines(), &mut buffer) {
             batch.take(batch.len());
             self.spare = buffer;
             return Ok(());
         }
-        // There is room whenever the thread has nothing to do, so that nobody who cancels this can come between two parts of a line.
-        let Some(permit) = room(&self.jobs, batch.lines().len()).await else {
-            return Err(end_of(&mut self.outcome).await);
-        };
-        self.spare = self.written.try_recv().unwrap_or_default();
-        self.spare.lines.clear();
-        buffer.lines = batch.take_lines(std::mem::take(&mut self.spare.lines));
-        permit.send(Job::Write(buffer));
-        self.jobs_given += 1;
-        Ok(())
+        self.send(buffer, |spare| batch.take_lines(spare)).await
     }
 
     /// Writes lines that are not those of a batch; with the last of them `total` events since the beginning are written.
@@ -259,36 +247,57 @@ impl Writer {
         lines: &mut Vec<u8>,
         total: u64,
     ) -> Result<(), SinkError> {
-        let Some(permit) = room(&self.jobs, lines.len()).await else {
-            return Err(end_of(&mut self.outcome).await);
-        };
+        self.has_room(lines.len()).await?;
         let mut buffer = std::mem::take(&mut self.spare);
         buffer.marks.clear();
         buffer.marks.push((lines.len(), total));
-        buffer.written = 0;
         self.given = total;
-        if self.shared.done.load(Ordering::Acquire) == self.jobs_given {
-            let mut target = self.shared.target();
-            buffer.written = target.write_now(lines, &buffer.marks, &self.context);
-        }
-        if buffer.written > 0 && buffer.written == lines.len() {
+        // Events without a line are the target's to accept.
+        if self.write_now(lines, &mut buffer) && !lines.is_empty() {
             lines.clear();
             self.spare = buffer;
             return Ok(());
         }
+        self.send(buffer, |spare| std::mem::replace(lines, spare))
+            .await
+    }
+
+    /// Writes what can leave at once, unless the thread is at work on the target. Returns whether that was all.
+    fn write_now(&self, lines: &[u8], buffer: &mut Buffer) -> bool {
+        buffer.written = if self.is_idle() {
+            let mut target = self.shared.target();
+            target.write_now(lines, &buffer.marks, &self.context)
+        } else {
+            0
+        };
+        buffer.written == lines.len()
+    }
+
+    /// Hands over the lines that `exchange` gives for an empty buffer. There has to be room for them: what waits could be cancelled
+    /// between two parts of a line.
+    async fn send(
+        &mut self,
+        mut buffer: Buffer,
+        exchange: impl FnOnce(Vec<u8>) -> Vec<u8>,
+    ) -> Result<(), SinkError> {
         self.spare = self.written.try_recv().unwrap_or_default();
-        buffer.lines = std::mem::replace(lines, std::mem::take(&mut self.spare.lines));
-        lines.clear();
-        permit.send(Job::Write(buffer));
-        self.jobs_given += 1;
-        Ok(())
+        self.spare.lines.clear();
+        buffer.lines = exchange(std::mem::take(&mut self.spare.lines));
+        match self.jobs.try_send(Job::Write(buffer)) {
+            Ok(()) => {
+                self.jobs_given += 1;
+                Ok(())
+            }
+            Err(mpsc::error::TrySendError::Full(_)) => unreachable!("there was room"),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(end_of(&mut self.outcome).await),
+        }
     }
 
     /// Waits until so many bytes can be handed over without a wait.
     ///
     /// Cancel safety: it only waits.
     pub(super) async fn has_room(&mut self, bytes: usize) -> Result<(), SinkError> {
-        if room(&self.jobs, bytes).await.is_some() {
+        if self.is_idle() || room(&self.jobs, bytes).await.is_some() {
             return Ok(());
         }
         Err(end_of(&mut self.outcome).await)
