@@ -62,6 +62,14 @@ impl Throttle {
     }
 }
 
+/// How a message ends that others were left out before.
+pub(crate) fn more(left_out: u64) -> String {
+    match left_out {
+        0 => String::new(),
+        n => format!(" (and {n} times more since the last such line)"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::time::advance;

@@ -51,10 +51,7 @@ pub enum RecordError {
 impl Event<'_> {
     /// What the commit did, with the record parsed into a type of your own.
     pub fn change<T: DeserializeOwned>(&self) -> Result<Change<T>, RecordError> {
-        let record = || match self.record() {
-            Ok(record) => record.ok_or(RecordError::Missing),
-            Err(error) => Err(RecordError::Shape(error)),
-        };
+        let record = || self.record()?.ok_or(RecordError::Missing);
         match self.operation() {
             Some(Operation::Create) => record().map(Change::Create),
             Some(Operation::Update) => record().map(Change::Update),

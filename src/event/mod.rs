@@ -343,10 +343,11 @@ impl<'a> Event<'a> {
         serde_json::from_slice(self.line)
     }
 
-    /// Parses the record of a commit into a type of your own; `None` where the event carries no record.
-    pub fn record<T: DeserializeOwned>(&self) -> Result<Option<T>, serde_json::Error> {
+    /// Parses the record of a commit into a type of your own; `None` where the event carries no record. One of another shape is a
+    /// [`RecordError::Shape`].
+    pub fn record<T: DeserializeOwned>(&self) -> Result<Option<T>, RecordError> {
         match self.kind() {
-            Kind::Commit => envelope::record(self.line),
+            Kind::Commit => envelope::record(self.line).map_err(RecordError::Shape),
             _ => Ok(None),
         }
     }

@@ -138,7 +138,7 @@ impl OwnedEvent {
     }
 
     /// See [`Event::record`].
-    pub fn record<T: DeserializeOwned>(&self) -> Result<Option<T>, serde_json::Error> {
+    pub fn record<T: DeserializeOwned>(&self) -> Result<Option<T>, RecordError> {
         self.event().record()
     }
 

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::{NatsSettings, options::Refusal};
 use crate::{
     log::{STATE, printable},
-    throttle::Throttle,
+    throttle::{self, Throttle},
 };
 
 /// The longest wait between two tries to get a lost connection back.
@@ -141,7 +141,7 @@ fn note(event: &Event, status: &watch::Sender<Status>, servers: &str, lost: &Mut
             let allowed = lost.pace.get_or_insert_with(Throttle::new).allow();
             lost.was_said |= allowed.is_some();
             if let Some(left_out) = allowed {
-                let more = more(left_out);
+                let more = throttle::more(left_out);
                 warn!(target: STATE, servers, left_out, "lost the connection to {servers}; trying again{more}");
             }
             status.send_modify(|status| {
@@ -186,13 +186,6 @@ fn note(event: &Event, status: &watch::Sender<Status>, servers: &str, lost: &Mut
             info!(target: STATE, servers, "a server of {servers} is about to stop; another one is used");
         }
         Event::SlowConsumer(_) | Event::Draining | Event::Closed | Event::ClientError(_) => {}
-    }
-}
-
-fn more(left_out: u64) -> String {
-    match left_out {
-        0 => String::new(),
-        n => format!(" (and {n} times more since the last such line)"),
     }
 }
 

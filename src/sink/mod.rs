@@ -2,6 +2,7 @@
 
 mod context;
 mod dead_letter;
+mod delivery;
 mod error;
 mod exec;
 mod fate;
@@ -21,8 +22,9 @@ use std::{num::NonZeroUsize, time::Duration};
 pub use self::{
     context::{CursorMode, SinkContext},
     dead_letter::{DeadLetter, DeadLetterFile},
+    delivery::OnFailure,
     error::{Closed, OutputError, SinkError},
-    exec::{ExecError, ExecMode, ExecSettings, ExecSink, OnExecError, name_in},
+    exec::{ExecError, ExecMode, ExecSettings, ExecSink, name_in},
     fate::{Fate, FateError, Fated},
     file::{
         Checkpoint, Compression, FileError, FileSettings, FileSink, Pattern, PatternError, Reopen,

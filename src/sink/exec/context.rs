@@ -5,62 +5,56 @@ use std::{
     io, mem,
     os::unix::process::ExitStatusExt,
     process::{ExitStatus, Stdio},
-    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use rustix::process::Signal;
 use tokio::process::Command;
-use tracing::warn;
 
 use super::{
-    ExecSettings, OnExecError,
+    ExecSettings,
     arguments::Argument,
     outlet::Basket,
     process::Groups,
     variables::{NAMES, variables},
 };
 use crate::{
-    backoff::Backoff,
     event::{Event, OwnedEvent},
-    log::{STATE, printable},
-    sink::{DeadLetter, ExecError, Fate, SinkContext, SinkError, fate, lanes::lane_of, stdout},
-    stats::Stats,
-    throttle::Throttle,
+    log::printable,
+    sink::{
+        ExecError, Fate, SinkContext, SinkError,
+        delivery::{DeliveryPolicy, FailedTries, FailedTry, GivenUp, name_of},
+        lanes::lane_of,
+        stdout,
+    },
 };
 
-/// The longest wait before a program is tried once more, as for connections.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(30);
-
 /// What a person, a shell or a service manager stops a whole process group with.
-const STOPS: [Signal; 3] = [Signal::HUP, Signal::INT, Signal::TERM];
+const STOP_SIGNALS: [Signal; 3] = [Signal::HUP, Signal::INT, Signal::TERM];
 
 /// What holds for all programs of a run.
 #[derive(Debug)]
-pub(super) struct Terms {
+pub(super) struct ExecContext {
     pub(super) program: OsString,
     pub(super) arguments: Vec<OsString>,
     pub(super) settings: ExecSettings,
     pub(super) groups: Groups,
-    pub(super) context: SinkContext,
-    pub(super) stats: Arc<Stats>,
+    pub(super) run: SinkContext,
+    pub(super) policy: DeliveryPolicy,
     /// Where what programs print goes; without it they have our own stdout, or none.
     pub(super) basket: Option<Basket>,
-    pub(super) pace: Mutex<Throttle>,
 }
 
 /// An event on its way to a program.
 #[derive(Debug)]
-pub(super) struct Parcel {
+pub(super) struct Delivery {
     pub(super) event: OwnedEvent,
     /// Which events it has to keep its order with.
     pub(super) lane: u64,
     fate: Option<Fate>,
-    /// How often it has failed.
-    failures: u32,
-    /// A program for it was met by a signal that was not meant for it.
-    was_met: bool,
-    backoff: Backoff,
+    failed_tries: FailedTries,
+    /// A signal that was not meant for it has ended a program that had it.
+    met_stray_signal: bool,
 }
 
 /// Why a program did not take an event.
@@ -88,10 +82,10 @@ pub(super) enum Outcome {
 
 /// What follows from a failure.
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub(super) enum NextStep {
     /// It is tried again after this time.
-    Again(Duration),
-    Final(Outcome),
+    Retry(Duration),
+    End(Outcome),
 }
 
 impl Failure {
@@ -116,7 +110,7 @@ impl Failure {
         let signal = status.signal().and_then(Signal::from_named_raw);
         Self {
             status: status.code(),
-            is_stray: signal.is_some_and(|signal| STOPS.contains(&signal)),
+            is_stray: signal.is_some_and(|signal| STOP_SIGNALS.contains(&signal)),
             ..Self::new(status.to_string())
         }
     }
@@ -129,30 +123,32 @@ impl Failure {
     pub(super) fn fate() -> Self {
         Self::new("on purpose, by --fate")
     }
+
+    /// What went wrong, with its cause.
+    fn text(&self) -> String {
+        match &self.start {
+            Some(error) => format!("{}: {error}", self.why),
+            None => self.why.clone(),
+        }
+    }
 }
 
-impl Parcel {
+impl Delivery {
     pub(super) fn new(event: Event<'_>, fate: Option<Fate>) -> Self {
         Self {
             lane: lane_of(event.key()),
             event: event.into_owned(),
             fate,
-            failures: 0,
-            was_met: false,
-            backoff: Backoff::new(LONGEST_WAIT),
+            failed_tries: FailedTries::default(),
+            met_stray_signal: false,
         }
-    }
-
-    /// The event as messages name it.
-    pub(super) fn name(&self) -> String {
-        fate::name_of(&self.event.event())
     }
 
     /// Whether the failure is no fault of the program: a Ctrl-C at a terminal, or `timeout`, signals
     /// our whole process group, and a program is in it until it has one of its own. Once for each
-    /// event, for whoever kills a program twice means it.
-    pub(super) fn is_met(&mut self, failure: &Failure) -> bool {
-        failure.is_stray && !mem::replace(&mut self.was_met, true)
+    /// event, since a program that is killed twice is meant.
+    pub(super) fn excuses(&mut self, failure: &Failure) -> bool {
+        failure.is_stray && !mem::replace(&mut self.met_stray_signal, true)
     }
 
     /// Whether the delivery that has just succeeded is to fail all the same.
@@ -161,13 +157,13 @@ impl Parcel {
     }
 }
 
-impl Terms {
+impl ExecContext {
     /// The program's name, for people.
     pub(super) fn name(&self) -> String {
-        printable(&self.program.to_string_lossy())
+        name_for_people(&self.program)
     }
 
-    /// The program, with what it is told of the event, if it is for one event.
+    /// The program, with what it is given of the event, if it is for one event.
     pub(super) fn command(&self, event: Option<&Event<'_>>, stdout: Stdio) -> Command {
         let mut command = Command::new(&self.program);
         if let Some(event) = event {
@@ -198,87 +194,48 @@ impl Terms {
     }
 
     /// Counts a failure, and decides what follows from it.
-    pub(super) async fn judge(&self, parcel: &mut Parcel, failure: Failure) -> Verdict {
-        parcel.failures += 1;
-        self.stats.add_delivery_failures(1);
-        if parcel.failures <= self.settings.retries {
-            if self.context.is_stopped() {
-                return Verdict::Final(Outcome::Left);
+    pub(super) async fn on_failure(&self, delivery: &mut Delivery, failure: Failure) -> NextStep {
+        let error = failure.text();
+        let events = [delivery.event.event()];
+        let failed = FailedTry {
+            stderr: failure.stderr.as_deref(),
+            status: failure.status,
+            ..FailedTry::new(&events, &error)
+        };
+        if let Some(wait) = self.policy.next_wait(&mut delivery.failed_tries, true) {
+            if self.run.is_stopped() {
+                return NextStep::End(Outcome::Left);
             }
-            let wait = parcel.backoff.next_wait();
-            self.tell(
-                parcel,
-                &failure,
-                &format!("trying again in {:.1} s", wait.as_secs_f64()),
-            );
-            return Verdict::Again(wait);
+            self.policy.log_retry(failed, wait);
+            return NextStep::Retry(wait);
         }
-        Verdict::Final(self.give_up(parcel, failure).await)
-    }
-
-    async fn give_up(&self, parcel: &Parcel, failure: Failure) -> Outcome {
         if let Some(source) = failure.start {
-            return Outcome::Fatal(
-                ExecError::Start {
-                    program: self.name(),
-                    source,
-                }
-                .into(),
-            );
+            return NextStep::End(Outcome::Fatal(self.start_error(source)));
         }
-        match &self.settings.on_error {
-            OnExecError::Stop => Outcome::Fatal(
-                ExecError::Program {
-                    program: self.name(),
-                    event: parcel.name(),
-                    why: failure.why,
+        NextStep::End(
+            match self.policy.give_up(failed, &delivery.failed_tries).await {
+                Ok(GivenUp::Accepted) => Outcome::Done,
+                Ok(GivenUp::Stops) => {
+                    let error = ExecError::Program {
+                        program: self.name(),
+                        event: name_of(&events),
+                        why: failure.why,
+                    };
+                    Outcome::Fatal(error.into())
                 }
-                .into(),
-            ),
-            OnExecError::Skip => {
-                self.stats.add_given_up(1);
-                self.tell(parcel, &failure, "it is skipped");
-                Outcome::Done
-            }
-            OnExecError::DeadLetter(file) => {
-                let letter = DeadLetter {
-                    event: parcel.event.line(),
-                    error: &failure.why,
-                    status: failure.status,
-                    stderr: failure.stderr.as_deref(),
-                    tries: parcel.failures,
-                };
-                if let Err(error) = file.append(letter).await {
-                    return Outcome::Fatal(error);
-                }
-                self.stats.add_given_up(1);
-                let path = file.path().display();
-                self.tell(parcel, &failure, &format!("it is kept in '{path}'"));
-                Outcome::Done
-            }
-        }
+                Err(error) => Outcome::Fatal(error),
+            },
+        )
     }
 
-    /// Whether there is room for one more message about failures, and how many were left out before it.
-    pub(super) fn may_tell(&self) -> Option<u64> {
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        pace.allow()
+    /// Why the run ends where its program cannot be started.
+    pub(super) fn start_error(&self, source: io::Error) -> SinkError {
+        let program = self.name();
+        ExecError::Start { program, source }.into()
     }
+}
 
-    /// Tells a failure, at a readable pace.
-    fn tell(&self, parcel: &Parcel, failure: &Failure, what_follows: &str) {
-        let Some(left_out) = self.may_tell() else {
-            return;
-        };
-        let (program, event) = (self.name(), parcel.name());
-        let why = match &failure.start {
-            Some(error) => format!("{}: {error}", failure.why),
-            None => failure.why.clone(),
-        };
-        let others = match left_out {
-            0 => String::new(),
-            n => format!(" ({n} more messages were left out)"),
-        };
-        warn!(target: STATE, program, event, why, "'{program}' failed on {event}: {why}; {what_follows}{others}");
-    }
+/// A program in messages.
+pub(super) fn name_for_people(program: &OsString) -> String {
+    printable(&program.to_string_lossy())
 }

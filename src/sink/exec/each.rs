@@ -18,9 +18,9 @@ use tokio::{
 };
 
 use super::{
+    context::{Delivery, ExecContext, Failure, NextStep, Outcome},
     outlet::{Basket, Printed},
     process::Process,
-    terms::{Failure, Outcome, Parcel, Terms, Verdict},
     voice::Voice,
 };
 use crate::{
@@ -37,24 +37,24 @@ const AT_ONCE: usize = 64 * 1024;
 /// The programs that run, one for each event that has begun.
 #[derive(Debug)]
 pub(super) struct Each {
-    terms: Arc<Terms>,
+    context: Arc<ExecContext>,
     running: FuturesUnordered<BoxFuture<'static, (Ticket, Outcome)>>,
 }
 
 impl Each {
-    pub(super) fn new(terms: Arc<Terms>) -> Self {
+    pub(super) fn new(context: Arc<ExecContext>) -> Self {
         Self {
-            terms,
+            context,
             running: FuturesUnordered::new(),
         }
     }
 
     /// Begins with an event.
-    pub(super) fn begin(&mut self, ticket: Ticket, parcel: Parcel) {
-        let terms = Arc::clone(&self.terms);
-        self.running.push(Box::pin(
-            async move { (ticket, deliver(&terms, parcel).await) },
-        ));
+    pub(super) fn begin(&mut self, ticket: Ticket, delivery: Delivery) {
+        let context = Arc::clone(&self.context);
+        self.running.push(Box::pin(async move {
+            (ticket, deliver(&context, delivery).await)
+        }));
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -73,33 +73,33 @@ impl Each {
 }
 
 /// Gives an event to as many programs as it takes.
-async fn deliver(terms: &Terms, mut parcel: Parcel) -> Outcome {
+async fn deliver(context: &ExecContext, mut delivery: Delivery) -> Outcome {
     loop {
-        let failure = match attempt(terms, &parcel).await {
-            Ok(()) if parcel.is_struck() => Failure::fate(),
+        let failure = match attempt(context, &delivery).await {
+            Ok(()) if delivery.is_struck() => Failure::fate(),
             Ok(()) => return Outcome::Done,
             // It has met the end of the pipe that it shares with us, and so would every other.
-            Err(_) if terms.has_lost_reader() => return Outcome::Fatal(SinkError::closed()),
-            Err(failure) if parcel.is_met(&failure) => continue,
+            Err(_) if context.has_lost_reader() => return Outcome::Fatal(SinkError::closed()),
+            Err(failure) if delivery.excuses(&failure) => continue,
             Err(failure) => failure,
         };
-        match terms.judge(&mut parcel, failure).await {
-            Verdict::Final(outcome) => return outcome,
-            Verdict::Again(wait) => tokio::select! {
+        match context.on_failure(&mut delivery, failure).await {
+            NextStep::End(outcome) => return outcome,
+            NextStep::Retry(wait) => tokio::select! {
                 () = sleep(wait) => {}
-                () = terms.context.stopped() => return Outcome::Left,
+                () = context.run.stopped() => return Outcome::Left,
             },
         }
     }
 }
 
 /// Gives an event to one program. Whoever that has left behind, holding its pipes, is not waited for.
-async fn attempt(terms: &Terms, parcel: &Parcel) -> Result<(), Failure> {
-    let event = parcel.event.event();
-    let mut process = start(terms, Some(&event)).map_err(Failure::start)?;
+async fn attempt(context: &ExecContext, delivery: &Delivery) -> Result<(), Failure> {
+    let event = delivery.event.event();
+    let mut process = start(context, Some(&event)).map_err(Failure::start)?;
     let (stdin, mut stdout, mut stderr) = process.pipes();
-    let (mut printed, mut voice) = (Printed::default(), Voice::new(terms.name()));
-    let basket = terms.basket.as_ref();
+    let (mut printed, mut voice) = (Printed::default(), Voice::new(context.name()));
+    let basket = context.basket.as_ref();
     let exchange = async {
         let feed = feed(stdin, event.line());
         let pass = pass(stdout.as_mut(), &mut printed, basket);
@@ -110,7 +110,7 @@ async fn attempt(terms: &Terms, parcel: &Parcel) -> Result<(), Failure> {
             Err(failure) => failure,
         }
     };
-    let ended = end_of(&mut process, exchange, terms.settings.timeout).await;
+    let ended = end_of(&mut process, exchange, context.settings.timeout).await;
     if let (Some(stdout), Some(basket)) = (&stdout, basket) {
         printed.add(&left_in(stdout));
         printed.finish();
@@ -131,14 +131,14 @@ async fn attempt(terms: &Terms, parcel: &Parcel) -> Result<(), Failure> {
     })
 }
 
-fn start(terms: &Terms, event: Option<&Event<'_>>) -> io::Result<Process> {
-    let stdout = match (&terms.basket, terms.settings.has_output) {
+fn start(context: &ExecContext, event: Option<&Event<'_>>) -> io::Result<Process> {
+    let stdout = match (&context.basket, context.settings.has_output) {
         (Some(_), _) => Stdio::piped(),
         // One program at a time cannot tear another's lines.
         (None, true) => Stdio::inherit(),
         (None, false) => Stdio::null(),
     };
-    terms.groups.spawn(&mut terms.command(event, stdout))
+    context.groups.spawn(&mut context.command(event, stdout))
 }
 
 /// Waits for the end of a program, and brings it about when that takes too long or the exchange with it fails.

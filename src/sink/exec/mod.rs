@@ -5,6 +5,7 @@
 //! up in the way that was chosen.
 
 mod arguments;
+mod context;
 mod each;
 mod error;
 mod outlet;
@@ -12,38 +13,33 @@ mod process;
 mod runner;
 mod settings;
 mod stream;
-mod terms;
 mod variables;
 mod voice;
 
-use std::{
-    ffi::OsString,
-    num::NonZeroUsize,
-    sync::{Arc, Mutex},
-};
+use std::{ffi::OsString, num::NonZeroUsize};
 
 use tracing::info;
 
 pub use self::{
     arguments::name_in,
     error::ExecError,
-    settings::{ExecMode, ExecSettings, OnExecError},
+    settings::{ExecMode, ExecSettings},
 };
 use self::{
+    context::{Delivery, ExecContext, Outcome, name_for_people},
     outlet::Outlet,
     process::Groups,
     runner::Runner,
-    terms::{Outcome, Parcel, Terms},
 };
 use super::{
     Fate, Sink, SinkContext, SinkError,
+    delivery::{DeliveryPolicy, Recipient},
     lanes::{Lanes, Ticket},
     writer::BEGUN,
 };
 use crate::{
     event::{Batch, FileMark},
     log::STATE,
-    throttle::Throttle,
 };
 
 /// Gives events to programs.
@@ -53,7 +49,7 @@ pub struct ExecSink {
     arguments: Vec<OsString>,
     settings: ExecSettings,
     fate: Option<Fate>,
-    lanes: Lanes<Parcel>,
+    lanes: Lanes<Delivery>,
     groups: Groups,
     context: SinkContext,
     outlet: Option<Outlet>,
@@ -100,11 +96,11 @@ impl ExecSink {
     fn take(&mut self, batch: &mut Batch) {
         if let Some(event) = batch.events().next() {
             let fate = self.fate.as_mut().map(Fate::of_next);
-            let parcel = Parcel::new(event, fate);
+            let delivery = Delivery::new(event, fate);
             // A program that lives on keeps the order by itself, unless an event is tried again later.
             let is_free = self.settings.lives_on() && self.settings.retries == 0;
-            let lane = (!is_free).then_some(parcel.lane);
-            self.lanes.push(lane, parcel.event.line().len(), parcel);
+            let lane = (!is_free).then_some(delivery.lane);
+            self.lanes.push(lane, delivery.event.line().len(), delivery);
             batch.take(1);
         }
     }
@@ -121,8 +117,8 @@ impl ExecSink {
     /// Begins with all that may begin.
     fn begin_ready(&mut self) {
         let runner = self.runner.as_mut().expect(BEGUN);
-        while let Some((ticket, parcel)) = self.lanes.begin() {
-            runner.begin(ticket, parcel);
+        while let Some((ticket, delivery)) = self.lanes.begin() {
+            runner.begin(ticket, delivery);
         }
     }
 
@@ -234,15 +230,20 @@ impl Sink for ExecSink {
         if self.settings.has_output && !self.settings.prints_alone() {
             self.outlet = Some(Outlet::open(context)?);
         }
-        self.runner = Some(Runner::new(Terms {
+        let policy = DeliveryPolicy::new(
+            Recipient::Program(name_for_people(&self.program)),
+            self.settings.retries,
+            self.settings.on_error.clone(),
+        );
+        policy.set_stats(context.stats());
+        self.runner = Some(Runner::new(ExecContext {
             program: self.program.clone(),
             arguments: self.arguments.clone(),
             settings: self.settings.clone(),
             groups: self.groups.clone(),
-            context: context.clone(),
-            stats: Arc::clone(context.stats()),
+            run: context.clone(),
+            policy,
             basket: self.outlet.as_ref().map(Outlet::basket),
-            pace: Mutex::new(Throttle::new()),
         }));
         Ok(())
     }

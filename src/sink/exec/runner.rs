@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::{
     ExecMode,
+    context::{Delivery, ExecContext, Outcome},
     each::Each,
     stream::Stream,
-    terms::{Outcome, Parcel, Terms},
 };
 use crate::sink::{SinkError, lanes::Ticket};
 
@@ -18,21 +18,21 @@ pub(super) enum Runner {
 }
 
 impl Runner {
-    pub(super) fn new(terms: Terms) -> Self {
-        let terms = Arc::new(terms);
-        match terms.settings.mode {
-            ExecMode::Event => Self::Each(Each::new(terms)),
+    pub(super) fn new(context: ExecContext) -> Self {
+        let context = Arc::new(context);
+        match context.settings.mode {
+            ExecMode::Event => Self::Each(Each::new(context)),
             ExecMode::Stream { in_flight } => {
-                Self::Stream(Box::new(Stream::new(&terms, in_flight.get())))
+                Self::Stream(Box::new(Stream::new(&context, in_flight.get())))
             }
         }
     }
 
     /// Begins with an event.
-    pub(super) fn begin(&mut self, ticket: Ticket, parcel: Parcel) {
+    pub(super) fn begin(&mut self, ticket: Ticket, delivery: Delivery) {
         match self {
-            Self::Each(each) => each.begin(ticket, parcel),
-            Self::Stream(stream) => stream.begin(ticket, parcel),
+            Self::Each(each) => each.begin(ticket, delivery),
+            Self::Stream(stream) => stream.begin(ticket, delivery),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, time::Duration};
 
-use crate::sink::{DeadLetterFile, lanes::LaneLimits};
+use crate::sink::{OnFailure, lanes::LaneLimits};
 
 /// How far one may look ahead of an event that is not done. So many places are also remembered for the cursor.
 const AHEAD: usize = 4096;
@@ -26,7 +26,7 @@ pub struct ExecSettings {
     /// How often an event that failed is tried again.
     pub retries: u32,
     /// What becomes of an event that failed as often as it may.
-    pub on_error: OnExecError,
+    pub on_error: OnFailure,
     /// Whether what programs print goes to our stdout.
     pub has_output: bool,
 }
@@ -75,7 +75,7 @@ impl Default for ExecSettings {
             jobs: NonZeroUsize::MIN,
             timeout: Duration::from_secs(60),
             retries: 0,
-            on_error: OnExecError::Stop,
+            on_error: OnFailure::Stop,
             has_output: true,
         }
     }
@@ -98,16 +98,4 @@ pub enum ExecMode {
 impl ExecMode {
     /// How many events a program may have by default. A guess: enough that none waits for the next.
     pub const IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(256).expect("it is not zero");
-}
-
-/// What becomes of an event that no program takes.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum OnExecError {
-    /// It ends the run, and the next one begins with it.
-    Stop,
-    /// It is told, and counts as accepted.
-    Skip,
-    /// It is kept in this file, and counts as accepted.
-    DeadLetter(DeadLetterFile),
 }

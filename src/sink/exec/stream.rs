@@ -16,13 +16,13 @@ use self::{
     desk::{Answer, Answers, Desk, Item},
     work::work,
 };
-use super::terms::{Failure, Outcome, Parcel, Terms, Verdict};
+use super::context::{Delivery, ExecContext, Failure, NextStep, Outcome};
 use crate::sink::{SinkError, lanes::Ticket};
 
 /// All programs, and the events that they have.
 #[derive(Debug)]
 pub(super) struct Stream {
-    terms: Arc<Terms>,
+    context: Arc<ExecContext>,
     desks: Vec<Arc<Desk>>,
     answers: Arc<Answers>,
     workers: FuturesUnordered<BoxFuture<'static, Result<(), SinkError>>>,
@@ -40,21 +40,21 @@ enum Decided {
 
 impl Stream {
     /// No program is started before it gets an event.
-    pub(super) fn new(terms: &Arc<Terms>, in_flight: usize) -> Self {
+    pub(super) fn new(context: &Arc<ExecContext>, in_flight: usize) -> Self {
         let answers = Arc::new(Answers::default());
-        let desks: Vec<_> = (0..terms.settings.jobs.get())
+        let desks: Vec<_> = (0..context.settings.jobs.get())
             .map(|_| Arc::new(Desk::new(in_flight)))
             .collect();
         let workers = FuturesUnordered::new();
         for desk in &desks {
-            let (terms, desk) = (Arc::clone(terms), Arc::clone(desk));
+            let (context, desk) = (Arc::clone(context), Arc::clone(desk));
             let answers = Arc::clone(&answers);
             let worker: BoxFuture<'static, _> =
-                Box::pin(async move { work(&terms, &desk, &answers).await });
+                Box::pin(async move { work(&context, &desk, &answers).await });
             workers.push(worker);
         }
         Self {
-            terms: Arc::clone(terms),
+            context: Arc::clone(context),
             desks,
             answers,
             workers,
@@ -64,9 +64,9 @@ impl Stream {
     }
 
     /// Hands an event out.
-    pub(super) fn begin(&mut self, ticket: Ticket, parcel: Parcel) {
+    pub(super) fn begin(&mut self, ticket: Ticket, delivery: Delivery) {
         self.n_open += 1;
-        self.hand_out(Item { ticket, parcel });
+        self.hand_out(Item { ticket, delivery });
     }
 
     /// Whether every event that has begun is through.
@@ -115,7 +115,7 @@ impl Stream {
         for answer in self.answers.take() {
             match answer {
                 Answer::Taken(mut item) => {
-                    if item.parcel.is_struck() {
+                    if item.delivery.is_struck() {
                         self.fail(item, Failure::fate());
                     } else {
                         self.end(item.ticket, Outcome::Done, through);
@@ -133,14 +133,15 @@ impl Stream {
     }
 
     fn fail(&mut self, item: Item, failure: Failure) {
-        let terms = Arc::clone(&self.terms);
-        self.failed
-            .push(Box::pin(async move { decide(&terms, item, failure).await }));
+        let context = Arc::clone(&self.context);
+        self.failed.push(Box::pin(
+            async move { decide(&context, item, failure).await },
+        ));
     }
 
     fn hand_out(&mut self, item: Item) {
         let n_desks = self.desks.len() as u64;
-        let at = usize::try_from(item.parcel.lane % n_desks).unwrap_or_default();
+        let at = usize::try_from(item.delivery.lane % n_desks).unwrap_or_default();
         if let Some(desk) = self.desks.get(at)
             && let Some(item) = desk.put(item)
         {
@@ -149,12 +150,12 @@ impl Stream {
     }
 }
 
-async fn decide(terms: &Terms, mut item: Item, failure: Failure) -> Decided {
-    match terms.judge(&mut item.parcel, failure).await {
-        Verdict::Final(outcome) => Decided::Through(item.ticket, outcome),
-        Verdict::Again(wait) => tokio::select! {
+async fn decide(context: &ExecContext, mut item: Item, failure: Failure) -> Decided {
+    match context.on_failure(&mut item.delivery, failure).await {
+        NextStep::End(outcome) => Decided::Through(item.ticket, outcome),
+        NextStep::Retry(wait) => tokio::select! {
             () = sleep(wait) => Decided::Again(item),
-            () = terms.context.stopped() => Decided::Through(item.ticket, Outcome::Left),
+            () = context.run.stopped() => Decided::Through(item.ticket, Outcome::Left),
         },
     }
 }

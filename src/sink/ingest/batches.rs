@@ -9,11 +9,11 @@ use tokio::{
 
 use super::{
     IngestError,
-    deliver::{Terms, Then, Work},
+    deliver::{IngestPolicy, Work},
 };
 use crate::{
     event::{Batch, Event, FileMark, OwnedEvent},
-    sink::{DeadLetterFile, Sink, SinkContext, SinkError},
+    sink::{DeadLetterFile, OnFailure, Sink, SinkContext, SinkError},
 };
 
 /// Events given at once, at most, where nothing else is said: enough that the cost of a transaction is spread thin.
@@ -30,6 +30,12 @@ const MOST_BYTES: usize = 8 * 1024 * 1024;
 ///
 /// `Ok` means that all of them are done with for good, as for an [`Ingestor`](super::Ingestor). The slice is never empty, its events are
 /// in the stream's order, and the next slice comes when this one is done.
+///
+/// An error that is not to end the run is the fault of one event, or of a few. The slice is then divided, and its halves are given once
+/// more, until each event at fault is alone: only those are skipped or kept as dead letters. That is so for a
+/// [`RecordError`](crate::event::RecordError), which never ends the run, and for any error with [`Batches::or_skip`] and
+/// [`Batches::or_dead_letter`]. So `Err` should mean that nothing of the slice was done, or that it may be done twice. Where records of
+/// another shape are usual, pass over them in your own code: each costs some ten further calls.
 ///
 /// Cancel safety: as for an [`Ingestor`](super::Ingestor); all the slice's events come again with the next run.
 ///
@@ -64,7 +70,7 @@ pub trait BatchIngestor: Send + Sync {
 pub struct Batches<I> {
     ingestor: Arc<I>,
     /// Not shared before the pipeline begins.
-    terms: Arc<Terms>,
+    policy: Arc<IngestPolicy>,
     at_most: usize,
     within: Duration,
     collected: Vec<OwnedEvent>,
@@ -82,7 +88,7 @@ impl<I: BatchIngestor + 'static> Batches<I> {
     pub fn new(ingestor: I) -> Self {
         Self {
             ingestor: Arc::new(ingestor),
-            terms: Arc::new(Terms::new("batches")),
+            policy: Arc::new(IngestPolicy::new("batches")),
             at_most: AT_MOST,
             within: WITHIN,
             collected: Vec::new(),
@@ -111,40 +117,40 @@ impl<I: BatchIngestor + 'static> Batches<I> {
     /// As [`Route::retries`](super::Route::retries), with all of the events.
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
-        self.terms().retries = retries;
+        self.policy().delivery.retries = retries;
         self
     }
 
     /// As [`Route::or_stop`](super::Route::or_stop): the cursor stays before the first of the events. This is the default.
     #[must_use]
     pub fn or_stop(mut self) -> Self {
-        self.terms().then = Then::Stop;
+        self.policy().delivery.on_failure = OnFailure::Stop;
         self
     }
 
-    /// As [`Route::or_skip`](super::Route::or_skip), all of the events.
+    /// As [`Route::or_skip`](super::Route::or_skip), only the events at fault (see [`BatchIngestor`]).
     #[must_use]
     pub fn or_skip(mut self) -> Self {
-        self.terms().then = Then::Skip;
+        self.policy().delivery.on_failure = OnFailure::Skip;
         self
     }
 
-    /// As [`Route::or_dead_letter`](super::Route::or_dead_letter), all of the events.
+    /// As [`Route::or_dead_letter`](super::Route::or_dead_letter), only the events at fault (see [`BatchIngestor`]).
     #[must_use]
     pub fn or_dead_letter(mut self, file: DeadLetterFile) -> Self {
-        self.terms().then = Then::DeadLetter(file);
+        self.policy().delivery.on_failure = OnFailure::DeadLetter(file);
         self
     }
 
     /// As [`Route::slow_after`](super::Route::slow_after).
     #[must_use]
     pub fn slow_after(mut self, slow_after: Duration) -> Self {
-        self.terms().slow_after = slow_after;
+        self.policy().slow_after = slow_after;
         self
     }
 
-    fn terms(&mut self) -> &mut Terms {
-        Arc::get_mut(&mut self.terms).expect("it is shared only once events come")
+    fn policy(&mut self) -> &mut IngestPolicy {
+        Arc::get_mut(&mut self.policy).expect("it is shared only once events come")
     }
 
     fn is_full(&self) -> bool {
@@ -167,13 +173,11 @@ impl<I: BatchIngestor + 'static> Batches<I> {
         }
         let collected = std::mem::take(&mut self.collected);
         self.bytes = 0;
-        let (ingestor, terms) = (Arc::clone(&self.ingestor), Arc::clone(&self.terms));
+        let (ingestor, policy) = (Arc::clone(&self.ingestor), Arc::clone(&self.policy));
         self.running.spawn(async move {
             let events: Vec<_> = collected.iter().map(OwnedEvent::event).collect();
-            let begin = |work: &mut _| *work = Some(Work::new(ingestor.ingest(&events)));
-            let now = Instant::now();
-            let done = terms.deliver(&events, begin, &mut None, now).await;
-            (events.len() as u64, done.map(|_| ()))
+            let done = deliver(&*ingestor, &policy, &events).await;
+            (events.len() as u64, done)
         });
     }
 
@@ -206,12 +210,42 @@ impl<I: BatchIngestor + 'static> Batches<I> {
     }
 }
 
+/// Has events ingested together; where that fails for good and is not to end the run, half of them, and so on down to the events at
+/// fault.
+async fn deliver(
+    ingestor: &impl BatchIngestor,
+    policy: &IngestPolicy,
+    events: &[Event<'_>],
+) -> Result<(), SinkError> {
+    // The slices that are to be ingested, the next one last, and whether each may be tried more than once.
+    let mut slices = vec![(events, true)];
+    while let Some((slice, may_retry)) = slices.pop() {
+        let begin = |work: &mut _| *work = Some(Work::new(ingestor.ingest(slice)));
+        let now = Instant::now();
+        let mut work = None;
+        let tried = policy.attempt_all(slice, begin, &mut work, now, may_retry);
+        let Err(failed) = tried.await else {
+            continue;
+        };
+        if slice.len() == 1 || policy.stops_at(&failed) {
+            policy.give_up(slice, failed).await?;
+            continue;
+        }
+        // What may pass was waited for already.
+        let may_retry = may_retry && failed.is_lasting();
+        let (first, second) = slice.split_at(slice.len() / 2);
+        slices.extend([(second, may_retry), (first, may_retry)]);
+    }
+    Ok(())
+}
+
 impl<I: BatchIngestor + 'static> Sink for Batches<I> {
     fn name(&self) -> String {
         "batches".to_owned()
     }
 
     fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
+        self.policy.delivery.set_stats(context.stats());
         self.context = context.clone();
         Ok(())
     }
@@ -273,7 +307,7 @@ impl<I: BatchIngestor + 'static> Sink for Batches<I> {
 impl<I> fmt::Debug for Batches<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Batches")
-            .field("terms", &self.terms)
+            .field("policy", &self.policy)
             .field("collected", &self.collected.len())
             .finish_non_exhaustive()
     }

@@ -120,8 +120,8 @@ impl Concurrent {
                     self.running.spawn(async move {
                         let events = [event.event()];
                         let begin = |work: &mut _| route.ingestor.begin(events[0], work);
-                        let (terms, mut work) = (&route.terms, None);
-                        let done = terms.deliver(&events, begin, &mut work, Instant::now());
+                        let (policy, mut work) = (&route.policy, None);
+                        let done = policy.deliver(&events, begin, &mut work, Instant::now());
                         (ticket, done.await.map(|_| ()))
                     });
                 }

@@ -1,11 +1,6 @@
-//! Events and their ingestor: tries, waits, warnings, and what becomes of events that are not taken.
+//! Events and their ingestor: one try after the other, what follows from the last, and a word when it is slow.
 
-use std::{
-    future::poll_fn,
-    sync::{Mutex, PoisonError},
-    task::Poll,
-    time::Duration,
-};
+use std::{future::poll_fn, task::Poll, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::ReusableBoxFuture;
@@ -13,53 +8,52 @@ use tracing::warn;
 
 use super::{IngestError, IngestorFailed};
 use crate::{
-    backoff::Backoff,
     event::Event,
-    log::{STATE, printable},
-    sink::{DeadLetter, DeadLetterFile, SinkError},
-    throttle::Throttle,
+    log::STATE,
+    sink::{
+        OnFailure, SinkError,
+        delivery::{DeliveryPolicy, FailedTries, FailedTry, GivenUp, Recipient, name_of},
+    },
+    throttle,
 };
 
-/// Retries of an ingestor of which nothing else is said. They take about a second: what is a hiccup passes, and what is not is told soon.
-const RETRIES: u32 = 3;
-
-/// The longest wait between two tries: that of connections.
-const MAX_BACKOFF: Duration = Duration::from_secs(30);
+/// Retries of an ingestor of which nothing else is said. They take about a second: what is a hiccup passes, and what is not is soon
+/// known.
+const DEFAULT_RETRIES: u32 = 3;
 
 /// An ingestor that takes longer than this is named. The design's number: ten a second are far fewer than the stream has.
-const SLOW: Duration = Duration::from_millis(100);
+const DEFAULT_SLOW_AFTER: Duration = Duration::from_millis(100);
 
 /// The future of an ingestor at work, in memory that the next one takes over.
 pub(super) type Work<'a> = ReusableBoxFuture<'a, Result<(), IngestError>>;
 
 /// How an ingestor is dealt with when it fails or is slow.
 #[derive(Debug)]
-pub(super) struct Terms {
-    /// What it is called in messages.
-    pub(super) name: String,
-    pub(super) retries: u32,
-    pub(super) then: Then,
+pub(super) struct IngestPolicy {
+    pub(super) delivery: DeliveryPolicy,
     pub(super) slow_after: Duration,
-    /// The pace of what is said of it.
-    pace: Mutex<Throttle>,
 }
 
-/// What becomes of events that cannot be ingested.
+/// Events that are not tried again.
 #[derive(Debug)]
-pub(super) enum Then {
-    Stop,
-    Skip,
-    DeadLetter(DeadLetterFile),
+pub(super) struct Failed {
+    error: IngestError,
+    tries: FailedTries,
 }
 
-impl Terms {
+impl Failed {
+    /// Whether the last try met something that the next would meet too.
+    pub(super) fn is_lasting(&self) -> bool {
+        self.error.is_lasting()
+    }
+}
+
+impl IngestPolicy {
     pub(super) fn new(name: &str) -> Self {
+        let recipient = Recipient::Ingestor(name.to_owned());
         Self {
-            name: name.to_owned(),
-            retries: RETRIES,
-            then: Then::Stop,
-            slow_after: SLOW,
-            pace: Mutex::new(Throttle::new()),
+            delivery: DeliveryPolicy::new(recipient, DEFAULT_RETRIES, OnFailure::Stop),
+            slow_after: DEFAULT_SLOW_AFTER,
         }
     }
 
@@ -74,19 +68,39 @@ impl Terms {
         work: &mut Option<Work<'w>>,
         now: Instant,
     ) -> Result<Instant, SinkError> {
+        match self.attempt_all(events, begin, work, now, true).await {
+            Ok(done) => Ok(done),
+            Err(failed) => {
+                self.give_up(events, failed).await?;
+                Ok(Instant::now())
+            }
+        }
+    }
+
+    /// Tries until it is done, or no try is left; only once unless it `may_retry`.
+    pub(super) async fn attempt_all<'w>(
+        &self,
+        events: &[Event<'_>],
+        begin: impl Fn(&mut Option<Work<'w>>) + Send + Sync,
+        work: &mut Option<Work<'w>>,
+        now: Instant,
+        may_retry: bool,
+    ) -> Result<Instant, Failed> {
         begin(work);
         let (mut result, mut now) = self.attempt(events, work, now).await;
-        let mut backoff = None;
+        let mut tries = None;
         while let Err(error) = result {
-            let backoff = backoff.get_or_insert_with(|| Backoff::new(MAX_BACKOFF));
-            if error.is_lasting() || backoff.tries() >= self.retries {
-                self.give_up(events, error, backoff.tries().saturating_add(1))
-                    .await?;
-                return Ok(Instant::now());
-            }
-            let wait = backoff.next_wait();
-            let plan = format!("trying again in {:.1} s", wait.as_secs_f64());
-            self.tell(events, &error, &plan);
+            let mut failed_tries: FailedTries = tries.take().unwrap_or_default();
+            let may_pass = may_retry && !error.is_lasting();
+            let Some(wait) = self.delivery.next_wait(&mut failed_tries, may_pass) else {
+                return Err(Failed {
+                    error,
+                    tries: failed_tries,
+                });
+            };
+            tries = Some(failed_tries);
+            let text = error.text();
+            self.delivery.log_retry(FailedTry::new(events, &text), wait);
             sleep(wait).await;
             begin(work);
             (result, now) = self.attempt(events, work, Instant::now()).await;
@@ -102,7 +116,7 @@ impl Terms {
         began: Instant,
     ) -> (Result<(), IngestError>, Instant) {
         let work = work.as_mut().expect("it was begun");
-        let mut was_told = false;
+        let mut was_named = false;
         // Most are done without a wait, and need no timer.
         let result = match poll_fn(|context| Poll::Ready(work.poll(context))).await {
             Poll::Ready(result) => result,
@@ -111,8 +125,8 @@ impl Terms {
                 Some(deadline) => match timeout_at(deadline, &mut *work).await {
                     Ok(result) => result,
                     Err(_elapsed) => {
-                        self.tell_slow(events, began.elapsed());
-                        was_told = true;
+                        self.log_slow(events, began.elapsed());
+                        was_named = true;
                         work.await
                     }
                 },
@@ -120,85 +134,46 @@ impl Terms {
         };
         let now = Instant::now();
         let took = now - began;
-        if took > self.slow_after && !was_told {
-            self.tell_slow(events, took);
+        if took > self.slow_after && !was_named {
+            self.log_slow(events, took);
         }
         (result, now)
     }
 
+    /// Whether such a failure ends the run. What a stranger wrote does not.
+    pub(super) fn stops_at(&self, failed: &Failed) -> bool {
+        matches!(self.delivery.on_failure, OnFailure::Stop) && !failed.error.is_unfit()
+    }
+
     /// Does what is to be done with events that cannot be ingested.
-    async fn give_up(
+    pub(super) async fn give_up(
         &self,
         events: &[Event<'_>],
-        error: IngestError,
-        tries: u32,
+        failed: Failed,
     ) -> Result<(), SinkError> {
-        match &self.then {
-            Then::DeadLetter(file) => {
-                for event in events {
-                    let letter = DeadLetter {
-                        event: event.line(),
-                        error: &error.told(),
-                        status: None,
-                        stderr: None,
-                        tries,
-                    };
-                    file.append(letter).await?;
-                }
-                self.tell(events, &error, "it is in the dead-letter file");
+        let text = failed.error.text();
+        let failed_try = FailedTry::new(events, &text);
+        match self.delivery.give_up(failed_try, &failed.tries).await? {
+            GivenUp::Accepted => Ok(()),
+            GivenUp::Stops if failed.error.is_unfit() => {
+                self.delivery.skip(failed_try);
+                Ok(())
             }
-            Then::Stop if !error.is_unfit() => {
-                return Err(SinkError::other(IngestorFailed {
-                    name: self.name.clone(),
-                    event: address(events),
-                    source: error.into_cause(),
-                }));
-            }
-            Then::Skip | Then::Stop => self.tell(events, &error, "it is left out"),
+            GivenUp::Stops => Err(SinkError::other(IngestorFailed {
+                name: self.delivery.recipient.name().to_owned(),
+                event: name_of(events),
+                source: failed.error.into_cause(),
+            })),
         }
-        Ok(())
     }
 
-    fn tell(&self, events: &[Event<'_>], error: &IngestError, what: &str) {
-        let Some(left_out) = self.may_tell() else {
+    fn log_slow(&self, events: &[Event<'_>], took: Duration) {
+        let Some(left_out) = self.delivery.may_log() else {
             return;
         };
-        let (ingestor, event, error, more) =
-            (&self.name, address(events), error.told(), more(left_out));
-        warn!(target: STATE, ingestor, event, error, left_out, "ingestor '{ingestor}' failed on {event}: {error}; {what}{more}");
-    }
-
-    fn tell_slow(&self, events: &[Event<'_>], took: Duration) {
-        let Some(left_out) = self.may_tell() else {
-            return;
-        };
-        let (ingestor, event, more) = (&self.name, address(events), more(left_out));
+        let (ingestor, event) = (self.delivery.recipient.name(), name_of(events));
+        let more = throttle::more(left_out);
         let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         warn!(target: STATE, ingestor, event, millis, left_out, "ingestor '{ingestor}' is slow: {millis} ms so far for {event}{more}");
-    }
-
-    /// Whether something may be said of it now; then how many were left out.
-    fn may_tell(&self) -> Option<u64> {
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        pace.allow()
-    }
-}
-
-/// Events in a message: the address of the record, or the account, and how many follow it.
-fn address(events: &[Event<'_>]) -> String {
-    let Some(first) = events.first() else {
-        return String::new();
-    };
-    let first_name = printable(&first.uri().unwrap_or_else(|| first.did().to_owned()));
-    match events.len() - 1 {
-        0 => first_name,
-        n => format!("{first_name} and {n} more"),
-    }
-}
-
-fn more(left_out: u64) -> String {
-    match left_out {
-        0 => String::new(),
-        n => format!(" (and {n} times more since the last such line)"),
     }
 }

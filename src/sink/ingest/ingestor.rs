@@ -183,7 +183,7 @@ impl IngestError {
     }
 
     /// What went wrong, with all its causes.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn text(&self) -> String {
         crate::log::chain(&*self.cause)
     }
 }

@@ -207,7 +207,7 @@ impl Ingest {
                 let at = idx.and_then(|idx| Some((self.routes.get(idx)?, work.get_mut(idx)?)));
                 if let Some((route, work)) = at {
                     let begin = |work: &mut _| route.ingestor.begin(event, work);
-                    match route.terms.deliver(&[event], begin, work, now).await {
+                    match route.policy.deliver(&[event], begin, work, now).await {
                         Ok(done) => now = done,
                         Err(error) => {
                             result = Err(error);
@@ -245,6 +245,7 @@ impl Sink for Ingest {
         if let Some(misuse) = self.misuse.take() {
             return Err(misuse);
         }
+        self.routes.set_stats(context.stats());
         if self.jobs > 1 {
             self.concurrent = Some(Concurrent::new(self.jobs, context.clone()));
         }

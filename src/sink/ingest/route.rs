@@ -4,11 +4,12 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use super::{
     Ingestor,
-    deliver::{Terms, Then, Work},
+    deliver::{IngestPolicy, Work},
 };
 use crate::{
     event::{CollectionPattern, Event, Kind},
-    sink::DeadLetterFile,
+    sink::{DeadLetterFile, OnFailure, delivery::Recipient},
+    stats::Stats,
 };
 
 /// An ingestor, and what to do when it fails or is slow.
@@ -28,7 +29,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Route {
     pub(super) ingestor: Erased,
-    pub(super) terms: Terms,
+    pub(super) policy: IngestPolicy,
 }
 
 impl Route {
@@ -36,7 +37,7 @@ impl Route {
     pub fn new(ingestor: impl Ingestor + 'static) -> Self {
         Self {
             ingestor: Erased(Box::new(ingestor)),
-            terms: Terms::new(""),
+            policy: IngestPolicy::new(""),
         }
     }
 
@@ -44,21 +45,21 @@ impl Route {
     /// random between none and its limit. Later events wait meanwhile.
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
-        self.terms.retries = retries;
+        self.policy.delivery.retries = retries;
         self
     }
 
     /// Ends the run when the retries are used up; its cursor stays before the event. This is the default.
     #[must_use]
     pub fn or_stop(mut self) -> Self {
-        self.terms.then = Then::Stop;
+        self.policy.delivery.on_failure = OnFailure::Stop;
         self
     }
 
     /// Leaves an event out, with a warning, when the retries are used up.
     #[must_use]
     pub fn or_skip(mut self) -> Self {
-        self.terms.then = Then::Skip;
+        self.policy.delivery.on_failure = OnFailure::Skip;
         self
     }
 
@@ -66,14 +67,14 @@ impl Route {
     /// there too (see [`typed`](super::typed)).
     #[must_use]
     pub fn or_dead_letter(mut self, file: DeadLetterFile) -> Self {
-        self.terms.then = Then::DeadLetter(file);
+        self.policy.delivery.on_failure = OnFailure::DeadLetter(file);
         self
     }
 
     /// Warns, at a readable pace, when an event takes longer than this; by default 100 ms.
     #[must_use]
     pub fn slow_after(mut self, slow_after: Duration) -> Self {
-        self.terms.slow_after = slow_after;
+        self.policy.slow_after = slow_after;
         self
     }
 }
@@ -175,9 +176,16 @@ impl Routes {
     }
 
     fn place(&mut self, name: String, mut route: Route) -> usize {
-        route.terms.name = name;
+        route.policy.delivery.recipient = Recipient::Ingestor(name);
         self.all.push(Arc::new(route));
         self.all.len() - 1
+    }
+
+    /// Has all of them count into these stats.
+    pub(super) fn set_stats(&self, stats: &Arc<Stats>) {
+        for route in &self.all {
+            route.policy.delivery.set_stats(stats);
+        }
     }
 
     /// How many there are.

@@ -100,10 +100,7 @@ impl Jetstream {
                 slow.as_secs_f64()
             )
         });
-        let more = match left_out {
-            0 => String::new(),
-            n => format!(" (and {n} times more since the last such line)"),
-        };
+        let more = throttle::more(left_out);
         let error = chain(&*error);
         let wait = wait.as_secs_f64();
         warn!(target: STATE, %endpoint, error, wait, %next, tries, left_out, "{what} {endpoint}: {error}{slow}; trying {again} in {wait:.1} s{more}");

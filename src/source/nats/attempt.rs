@@ -20,6 +20,7 @@ use crate::{
     nats::{Connection, NatsError},
     source::{Flow, ReadError, SourceError, nats::NatsSourceError},
     stats::Stats,
+    throttle,
 };
 
 /// How long a stream that was there may be gone before that counts as final: somebody may be making it anew.
@@ -192,7 +193,7 @@ impl NatsSource {
         self.reader.stats.set_alive_until(due + PATIENCE);
         if let Some(left_out) = self.pace.allow() {
             let (stream, error, wait) = (&self.host, chain(&error), wait.as_secs_f64());
-            let more = more(left_out);
+            let more = throttle::more(left_out);
             warn!(target: STATE, stream, error, wait, tries, left_out, "{error}; trying again in {wait:.1} s{more}");
         }
         Ok(())
@@ -253,7 +254,7 @@ impl NatsSource {
         if idle.is_some_and(|idle| idle >= IDLE) {
             debug!(stream, why, "another consumer after a pause");
         } else if let Some(left_out) = self.pace.allow() {
-            let more = more(left_out);
+            let more = throttle::more(left_out);
             warn!(target: STATE, stream, why, left_out, "lost the consumer of {stream}: {why}; going on with another{more}");
         }
         Ok(())
@@ -286,12 +287,5 @@ async fn alive_while<T>(stats: &Stats, work: impl Future<Output = T>) -> T {
         if let Ok(done) = timeout(PATIENCE, &mut work).await {
             return done;
         }
-    }
-}
-
-fn more(left_out: u64) -> String {
-    match left_out {
-        0 => String::new(),
-        n => format!(" (and {n} times more since the last such line)"),
     }
 }

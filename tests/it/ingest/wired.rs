@@ -8,7 +8,7 @@ use std::{
 use rocketman::{
     Error, Pipeline, PipelineSettings,
     event::{Did, OwnedEvent},
-    sink::{ExecSettings, ExecSink, OnExecError, ingest::Ingest},
+    sink::{ExecSettings, ExecSink, OnFailure, ingest::Ingest},
     source::{
         Jetstream,
         jetstream::{Endpoint, JetstreamSettings},
@@ -121,7 +121,7 @@ async fn programs_that_fail_are_counted_in_the_runs_stats() {
     });
     let stats = Arc::new(Stats::default());
     let settings = ExecSettings {
-        on_error: OnExecError::Skip,
+        on_error: OnFailure::Skip,
         ..ExecSettings::default()
     };
     let programs = ExecSink::new("false".into(), Vec::new()).settings(settings);

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use super::{SettingsError, suffix};
 use crate::args::{ExecArgs, ExecModeArg, OnExecErrorArg};
-use rocketman::sink::{DeadLetterFile, ExecMode, ExecSettings, OnExecError, name_in};
+use rocketman::sink::{DeadLetterFile, ExecMode, ExecSettings, OnFailure, name_in};
 
 /// Checks the flags of programs, and opens the file of dead letters.
 pub(super) fn resolve(
@@ -36,11 +36,11 @@ pub(super) fn resolve(
     }
     let usual = ExecSettings::default();
     let on_error = match on_exec_error {
-        None | Some(OnExecErrorArg::Stop) => OnExecError::Stop,
-        Some(OnExecErrorArg::Skip) => OnExecError::Skip,
+        None | Some(OnExecErrorArg::Stop) => OnFailure::Stop,
+        Some(OnExecErrorArg::Skip) => OnFailure::Skip,
         Some(OnExecErrorArg::DeadLetter(path)) => {
             suffix::check_plain("--on-exec-error", &path)?;
-            OnExecError::DeadLetter(DeadLetterFile::open(path).map_err(SettingsError::DeadLetter)?)
+            OnFailure::DeadLetter(DeadLetterFile::open(path).map_err(SettingsError::DeadLetter)?)
         }
     };
     Ok(ExecSettings {

@@ -10,14 +10,14 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::super::terms::{Failure, Parcel};
+use super::super::context::{Delivery, Failure};
 use crate::sink::lanes::Ticket;
 
 /// An event that was handed out.
 #[derive(Debug)]
 pub(super) struct Item {
     pub(super) ticket: Ticket,
-    pub(super) parcel: Parcel,
+    pub(super) delivery: Delivery,
 }
 
 /// The events that wait for one program.

@@ -16,10 +16,10 @@ use tracing::warn;
 
 use super::{
     super::{
+        context::{ExecContext, Failure},
         each::left_in,
         outlet::{LONGEST, Printed},
         process::Process,
-        terms::{Failure, Terms},
         voice::Voice,
     },
     desk::{Answer, Answers, Desk, Item},
@@ -55,7 +55,7 @@ pub(super) enum End {
 
 /// A program that runs.
 pub(super) struct Life<'a> {
-    terms: &'a Terms,
+    context: &'a ExecContext,
     desk: &'a Desk,
     answers: &'a Answers,
     process: Process,
@@ -84,22 +84,22 @@ pub(super) struct Life<'a> {
 impl<'a> Life<'a> {
     /// Starts it.
     pub(super) fn begin(
-        terms: &'a Terms,
+        context: &'a ExecContext,
         desk: &'a Desk,
         answers: &'a Answers,
     ) -> io::Result<Self> {
-        let mut command = terms.command(None, Stdio::piped());
-        let mut process = terms.groups.spawn(&mut command)?;
+        let mut command = context.command(None, Stdio::piped());
+        let mut process = context.groups.spawn(&mut command)?;
         let (stdin, stdout, stderr) = process.pipes();
         Ok(Self {
-            terms,
+            context,
             desk,
             answers,
             process,
             stdin,
             stdout: stdout.expect("its stdout is a pipe"),
             stderr,
-            voice: Voice::new(terms.name()),
+            voice: Voice::new(context.name()),
             input: Vec::new(),
             written: 0,
             begun: 0,
@@ -131,7 +131,7 @@ impl<'a> Life<'a> {
                 return End::Died(self.failure("it reads no more"));
             }
             let has_room = held.len() < self.desk.in_flight && !self.desk.is_closing();
-            let limit = self.terms.settings.timeout;
+            let limit = self.context.settings.timeout;
             let end = tokio::select! {
                 read = self.stdout.read_buf(&mut self.heard) => match read {
                     Ok(1..) => self.hear(held).await,
@@ -176,7 +176,7 @@ impl<'a> Life<'a> {
         while let room @ 1.. = CHUNK.saturating_sub(self.input.len())
             && let Some(item) = held.get(self.ends.len())
         {
-            let line = item.parcel.event.line();
+            let line = item.delivery.event.line();
             let rest = line.get(self.begun..).unwrap_or_default();
             let part = rest.get(..room).unwrap_or(rest);
             self.input.extend_from_slice(part);
@@ -237,7 +237,7 @@ impl<'a> Life<'a> {
         }
         if is_surplus {
             self.process.end().await;
-            return Some(End::Broken(ExecError::Surplus(self.terms.name()).into()));
+            return Some(End::Broken(ExecError::Surplus(self.context.name()).into()));
         }
         if self.heard.len() > LONGEST {
             self.process.end().await;
@@ -308,7 +308,7 @@ impl<'a> Life<'a> {
     /// Nothing more comes: it sees the end of its stdin, and what it still has to print goes to stdout.
     async fn close(&mut self) -> End {
         self.stdin = None;
-        let limit = self.terms.settings.timeout;
+        let limit = self.context.settings.timeout;
         let why = match timeout(limit, self.listen_to_the_end()).await {
             Ok(Ok(status)) if status.success() => None,
             Ok(Ok(status)) => Some(status.to_string()),
@@ -320,7 +320,7 @@ impl<'a> Life<'a> {
         };
         self.listen_to_the_rest();
         if let Some(why) = why {
-            let program = self.terms.name();
+            let program = self.context.name();
             warn!(target: STATE, program, why, "'{program}' has answered all events, and then did not end well: {why}");
         }
         End::Closed
@@ -352,7 +352,7 @@ impl<'a> Life<'a> {
     }
 
     async fn print(&self, lines: &mut Vec<u8>) {
-        if let Some(basket) = &self.terms.basket {
+        if let Some(basket) = &self.context.basket {
             basket.put(lines).await;
         }
     }

@@ -6,38 +6,39 @@ use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use super::{
-    super::terms::{Failure, LONGEST_WAIT, Terms},
+    super::context::{ExecContext, Failure},
     desk::{Answer, Answers, Desk, Item},
     life::{End, Life},
 };
 use crate::{
     backoff::Backoff,
     log::STATE,
-    sink::{ExecError, SinkError, lanes::Ticket},
+    sink::{SinkError, delivery::MAX_BACKOFF, lanes::Ticket},
+    throttle,
 };
 
 /// Works until nothing more will come.
 ///
 /// A program that ends too early is not the fault of the event that it had before it, unless the next one ends at the same event
 /// too: then that event has failed, so that a single one cannot hold up all others for ever.
-pub(super) async fn work(terms: &Terms, desk: &Desk, answers: &Answers) -> Result<(), SinkError> {
+pub(super) async fn work(
+    context: &ExecContext,
+    desk: &Desk,
+    answers: &Answers,
+) -> Result<(), SinkError> {
     let mut job = Job {
-        terms,
+        context,
         desk,
         answers,
         held: VecDeque::new(),
-        backoff: Backoff::new(LONGEST_WAIT),
+        backoff: Backoff::new(MAX_BACKOFF),
         suspect: None,
     };
     while job.has_work().await {
-        let mut life = match Life::begin(terms, desk, answers) {
+        let mut life = match Life::begin(context, desk, answers) {
             Ok(life) => life,
-            Err(source) if job.backoff.tries() >= terms.settings.retries => {
-                return Err(ExecError::Start {
-                    program: terms.name(),
-                    source,
-                }
-                .into());
+            Err(source) if job.backoff.tries() >= context.settings.retries => {
+                return Err(context.start_error(source));
             }
             Err(error) => {
                 job.wait(&format!("cannot be started ({error})")).await;
@@ -60,7 +61,7 @@ pub(super) async fn work(terms: &Terms, desk: &Desk, answers: &Answers) -> Resul
 }
 
 struct Job<'a> {
-    terms: &'a Terms,
+    context: &'a ExecContext,
     desk: &'a Desk,
     answers: &'a Answers,
     /// What the program has and has not answered, in order.
@@ -79,7 +80,7 @@ impl Job<'_> {
             }
             self.desk.news().await;
         }
-        let is_stopped = self.backoff.tries() > 0 && self.terms.context.is_stopped();
+        let is_stopped = self.backoff.tries() > 0 && self.context.run.is_stopped();
         let is_left = is_stopped || self.desk.is_left();
         if is_left {
             let rest = self.desk.leave();
@@ -101,7 +102,7 @@ impl Job<'_> {
     async fn bury(&mut self, failure: Failure) {
         let Some(first) = self.held.front().map(|item| item.ticket) else {
             // Nothing is missing, and the next one is started when it is needed.
-            let (program, why) = (self.terms.name(), failure.why);
+            let (program, why) = (self.context.name(), failure.why);
             debug!(program, why, "'{program}' has ended with nothing to do");
             return;
         };
@@ -118,17 +119,14 @@ impl Job<'_> {
     /// Waits before the next program, and says why.
     async fn wait(&mut self, what: &str) {
         let wait: Duration = self.backoff.next_wait();
-        if let Some(left_out) = self.terms.may_tell() {
-            let program = self.terms.name();
-            let others = match left_out {
-                0 => String::new(),
-                n => format!(" ({n} more messages were left out)"),
-            };
-            warn!(target: STATE, program, "'{program}' {what}; starting it again in {:.1} s{others}", wait.as_secs_f64());
+        if let Some(left_out) = self.context.policy.may_log() {
+            let program = self.context.name();
+            let more = throttle::more(left_out);
+            warn!(target: STATE, program, "'{program}' {what}; starting it again in {:.1} s{more}", wait.as_secs_f64());
         }
         tokio::select! {
             () = sleep(wait) => {}
-            () = self.terms.context.stopped() => {}
+            () = self.context.run.stopped() => {}
             () = left(self.desk) => {}
         }
     }

@@ -110,27 +110,115 @@ async fn a_failure_leaves_the_whole_slice_to_the_next_run() {
     assert_eq!(log.entries(), ["0 1 2", "3 4 5", "3 4 5", "3 4 5"]);
 }
 
+/// Keeps what it is given, all or nothing; a record of another shape, or one that it has no room for, is an error.
+#[derive(Default)]
+struct Table {
+    rows: Log,
+    calls: Log,
+    has_no_room_for: &'static [&'static str],
+}
+
+#[derive(serde::Deserialize)]
+struct Post {
+    text: String,
+}
+
+impl BatchIngestor for Table {
+    async fn ingest(&self, events: &[Event<'_>]) -> Result<(), IngestError> {
+        let keys: Vec<_> = events.iter().map(key).collect();
+        self.calls.add(keys.join(" "));
+        if let Some(key) = keys
+            .iter()
+            .find(|key| self.has_no_room_for.contains(&key.as_str()))
+        {
+            return Err(IngestError::new(format!("no room for {key}")));
+        }
+        let rows = events.iter().map(Event::record::<Post>);
+        for row in rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
+            self.rows.add(row.text);
+        }
+        Ok(())
+    }
+}
+
+/// Posts of which those with these keys have a record of another shape.
+fn posts_but(n: u64, bad: &'static [u64]) -> impl Iterator<Item = String> {
+    (0..n).map(move |n| {
+        let post = post("a", n);
+        if bad.contains(&n) {
+            return post.replace(&format!(r#"{{"text":"{n}"}}"#), r#"{"text":1}"#);
+        }
+        post
+    })
+}
+
+/// The keys and errors of the dead letters.
+fn letters(path: &std::path::Path) -> Vec<String> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let letters = text.lines().map(|line| {
+        let letter: serde_json::Value = serde_json::from_str(line).unwrap();
+        let rkey = letter["event"]["commit"]["rkey"].as_str().unwrap();
+        format!("{rkey}: {}", letter["error"].as_str().unwrap())
+    });
+    letters.collect()
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_slice_that_fails_can_be_skipped_or_become_dead_letters() {
+async fn a_strangers_record_leaves_out_its_event_alone() {
+    let table = Table::default();
+    let (rows, calls) = (table.rows.clone(), table.calls.clone());
+    let mut sink = Batches::new(table).at_most(8);
+    assert_eq!(run(&mut sink, posts_but(8, &[2])).await, (8, None));
+    assert_eq!(rows.entries(), ["0", "1", "3", "4", "5", "6", "7"]);
+    let expected = [
+        "0 1 2 3 4 5 6 7",
+        "0 1 2 3",
+        "0 1",
+        "2 3",
+        "2",
+        "3",
+        "4 5 6 7",
+    ];
+    assert_eq!(calls.entries(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_events_at_fault_are_skipped_or_become_dead_letters() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dead");
-    let slices = || Slices {
-        fails_at: Some("3"),
-        ..Slices::default()
+    let table = || Table {
+        has_no_room_for: &["3", "9"],
+        ..Table::default()
     };
-    let mut skips = Batches::new(slices()).at_most(3).retries(0).or_skip();
+    let skipping = table();
+    let (rows, calls) = (skipping.rows.clone(), skipping.calls.clone());
+    let mut skips = Batches::new(skipping).at_most(4).retries(1).or_skip();
     assert_eq!(run(&mut skips, posts(8)).await, (8, None));
+    assert_eq!(rows.entries(), ["0", "1", "2", "4", "5", "6", "7"]);
+    // What may pass was waited for with all of the slice, and is not once more with its parts.
+    let expected = ["0 1 2 3", "0 1 2 3", "0 1", "2 3", "2", "3", "4 5 6 7"];
+    assert_eq!(calls.entries(), expected);
     let file = crate::sink::DeadLetterFile::open(&path).unwrap();
-    let mut keeps = Batches::new(slices()).at_most(3).retries(0);
-    keeps = keeps.or_dead_letter(file);
-    assert_eq!(run(&mut keeps, posts(8)).await, (8, None));
-    let letters = std::fs::read_to_string(&path).unwrap();
-    let keys = letters.lines().map(|line| {
-        let letter: serde_json::Value = serde_json::from_str(line).unwrap();
-        letter["event"]["commit"]["rkey"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    });
-    assert_eq!(keys.collect::<Vec<_>>(), ["3", "4", "5"]);
+    let keeping = table();
+    let rows = keeping.rows.clone();
+    let mut keeps = Batches::new(keeping).at_most(100).or_dead_letter(file);
+    assert_eq!(run(&mut keeps, posts_but(100, &[50])).await, (100, None));
+    assert_eq!(rows.entries().len(), 97);
+    let letters = letters(&path);
+    assert_eq!(letters[..2], ["3: no room for 3", "9: no room for 9"]);
+    assert!(letters[2].starts_with("50: the record is not of the expected shape"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nothing_can_be_ingested_all_is_skipped_without_more_waits() {
+    let began = tokio::time::Instant::now();
+    let table = Table {
+        has_no_room_for: &["0", "1", "2", "3", "4", "5", "6", "7"],
+        ..Table::default()
+    };
+    let calls = table.calls.clone();
+    let mut sink = Batches::new(table).at_most(8).or_skip();
+    assert_eq!(run(&mut sink, posts(8)).await, (8, None));
+    assert_eq!(calls.entries().len(), 3 + 15);
+    assert!(began.elapsed() < Duration::from_secs(2));
 }

@@ -105,6 +105,6 @@ async fn a_flood_of_failures_is_told_at_a_readable_pace() {
     assert_eq!(said.len(), 20);
     assert_eq!(
         said[0],
-        r"ingestor 'app.bsky.feed.post' failed on at://did:plc:a/app.bsky.feed.post/0: no\u{1b}[2J; it is left out"
+        r"ingestor 'app.bsky.feed.post' failed on at://did:plc:a/app.bsky.feed.post/0: no\u{1b}[2J; it is skipped"
     );
 }
