@@ -8,10 +8,11 @@ mod words;
 
 pub use self::shard::{Shard, ShardError};
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 use self::{
     names::Names,
+    shard::ShardBy,
     words::{Words, listed, set_of},
 };
 use crate::event::{CollectionPattern, Did, Event, Kind, Operation};
@@ -26,7 +27,7 @@ pub struct Filter {
     dids: Names,
     kinds: Choice,
     operations: Choice,
-    shard: Option<Shard>,
+    shard: Option<Box<(Shard, ShardBy)>>,
     max_bytes: Option<u32>,
     words: Box<Words>,
     description: String,
@@ -136,8 +137,40 @@ impl Filter {
     /// Keeps of all that only the events of accounts in this shard; the last one that is given counts. The only shard of one has every
     /// account, and is no part of the filter.
     #[must_use]
-    pub fn shard(mut self, shard: Shard) -> Self {
-        self.shard = (!shard.is_everything()).then_some(shard);
+    pub fn shard(self, shard: Shard) -> Self {
+        self.sharded(shard, ShardBy::Key)
+    }
+
+    /// As [`Filter::shard`], with the shards by the event's number in its stream and not by its account: they have equally much to do,
+    /// and the events of an account are spread over all of them. An event without a number counts by its time.
+    #[must_use]
+    pub fn shard_by_number(self, shard: Shard) -> Self {
+        self.sharded(shard, ShardBy::Number)
+    }
+
+    /// As [`Filter::shard`], with the shards by what a function says of an event: those of which it says the same are in one shard. A
+    /// saved cursor counts as one of the same filter as long as the function has the same name.
+    ///
+    /// ```
+    /// use rocketman::{event::Event, filter::Filter};
+    ///
+    /// let by_record = |event: &Event<'_>| event.rkey().to_owned();
+    /// let filter = Filter::new().shard_by("2/4".parse()?, "record", by_record);
+    /// assert_eq!(filter.description(), "all kinds of events, shard 2/4 by record");
+    /// # Ok::<(), rocketman::ShardError>(())
+    /// ```
+    #[must_use]
+    pub fn shard_by(
+        self,
+        shard: Shard,
+        name: &str,
+        key: impl Fn(&Event<'_>) -> String + Send + Sync + 'static,
+    ) -> Self {
+        self.sharded(shard, ShardBy::Function(name.into(), Arc::new(key)))
+    }
+
+    fn sharded(mut self, shard: Shard, by: ShardBy) -> Self {
+        self.shard = (!shard.is_everything()).then(|| Box::new((shard, by)));
         self.described()
     }
 
@@ -154,8 +187,8 @@ impl Filter {
         if let Some(max_bytes) = self.max_bytes {
             write!(self.description, ", of at most {max_bytes} bytes").ok();
         }
-        if let Some(shard) = self.shard {
-            write!(self.description, ", shard {shard}").ok();
+        if let Some((shard, by)) = self.shard.as_deref() {
+            write!(self.description, ", shard {shard}{by}").ok();
         }
         self
     }
@@ -204,7 +237,8 @@ impl Filter {
             && (event.kind() != Kind::Commit || self.keeps_commit(event))
             && self
                 .shard
-                .is_none_or(|shard| shard.has_bytes(event.key_bytes()))
+                .as_deref()
+                .is_none_or(|(shard, by)| by.has(*shard, event))
     }
 
     /// Whether the event is not too large.

@@ -2,9 +2,9 @@
 //!
 //! The hash is the one by which NATS servers partition subjects, and never changes: a saved cursor belongs to its shard.
 
-use std::{fmt, num::NonZeroU32, str::FromStr};
+use std::{fmt, num::NonZeroU32, str::FromStr, sync::Arc};
 
-use crate::event::partition;
+use crate::event::{Event, partition};
 
 /// One of N parts of all accounts: those whose DID's FNV-1a hash of 32 bits has a certain remainder by N.
 ///
@@ -53,6 +53,50 @@ impl Shard {
 impl fmt::Display for Shard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.number, self.of)
+    }
+}
+
+/// What decides which of the shards has an event.
+#[derive(Clone)]
+pub(super) enum ShardBy {
+    /// Its key: the account, or that of a message of NATS.
+    Key,
+    /// Its number in the stream.
+    Number,
+    /// What a function of this name says of it.
+    Function(Arc<str>, Arc<KeyFunction>),
+}
+
+type KeyFunction = dyn Fn(&Event<'_>) -> String + Send + Sync;
+
+impl ShardBy {
+    /// Whether the shard has the event.
+    pub(super) fn has(&self, shard: Shard, event: &Event<'_>) -> bool {
+        match self {
+            Self::Key => shard.has_bytes(event.key_bytes()),
+            Self::Number => {
+                let point = event.point();
+                shard.has(&point.seq.unwrap_or(point.time_us).to_string())
+            }
+            Self::Function(_, key) => shard.has(&key(event)),
+        }
+    }
+}
+
+/// Behind the shard in a filter's description.
+impl fmt::Display for ShardBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key => Ok(()),
+            Self::Number => f.write_str(" by number"),
+            Self::Function(name, _) => write!(f, " by {name}"),
+        }
+    }
+}
+
+impl fmt::Debug for ShardBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ShardBy({self})")
     }
 }
 

@@ -162,3 +162,50 @@ fn a_shard_is_a_part_of_the_filter_and_the_only_one_is_none() {
     assert_eq!(whole.description(), "all kinds of events");
     assert!(whole.is_everything());
 }
+
+#[test]
+fn a_shard_goes_by_what_was_asked_for() {
+    let kept = |filter: Filter| {
+        let mut batch = Batch::new();
+        for n in 0..60_u64 {
+            let line = format!(
+                r#"{{"did":"did:plc:a","time_us":{n},"cursor":{n},"kind":"commit","commit":{{"rev":"r","operation":"create","collection":"a.b.c","rkey":"{}"}}}}"#,
+                n % 5
+            );
+            batch.push(line.as_bytes(), LineRules::default()).unwrap();
+        }
+        let kept = batch.events().filter(|event| filter.keeps(event));
+        kept.map(|event| event.time_us()).collect::<Vec<_>>()
+    };
+    let shards: Vec<Shard> = (1..=3).map(|n| Shard::new(n, 3).unwrap()).collect();
+    // By account one has all; by number each has a part, and all of them together everything once.
+    let sizes = shards
+        .iter()
+        .map(|shard| kept(Filter::new().shard(*shard)).len());
+    assert_eq!(sizes.max(), Some(60));
+    let parts: Vec<_> = shards
+        .iter()
+        .map(|shard| kept(Filter::new().shard_by_number(*shard)))
+        .collect();
+    assert!(parts.iter().all(|part| part.len() > 10), "{parts:?}");
+    let mut all = parts.concat();
+    all.sort_unstable();
+    assert!(all.into_iter().eq(0..60));
+    // By a function those of which it says the same stay together.
+    let by_record = |event: &Event<'_>| event.rkey().to_owned();
+    let parts = shards.iter().map(|shard| {
+        let filter = Filter::new().shard_by(*shard, "record", by_record);
+        assert_eq!(
+            filter.description(),
+            format!("all kinds of events, shard {shard} by record")
+        );
+        let mut records: Vec<_> = kept(filter).iter().map(|n| n % 5).collect();
+        assert_eq!(records.len() % 12, 0, "whole records");
+        records.sort_unstable();
+        records.dedup();
+        records
+    });
+    let mut records: Vec<_> = parts.flatten().collect();
+    records.sort_unstable();
+    assert_eq!(records, [0, 1, 2, 3, 4]);
+}

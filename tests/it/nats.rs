@@ -13,6 +13,7 @@ mod queue;
 mod recordings;
 mod remote;
 mod rotation;
+mod shares;
 mod sink;
 pub(crate) mod source;
 mod unavailable;

@@ -10,6 +10,7 @@ mod delivery;
 mod error;
 mod inbox;
 mod line;
+mod message;
 mod reader;
 mod session;
 mod settings;
@@ -18,6 +19,7 @@ mod track;
 mod undeliverable;
 mod unreadable;
 mod window;
+mod wrap;
 
 use std::{convert::Infallible, num::NonZeroUsize, sync::Arc, time::Duration};
 
@@ -38,9 +40,11 @@ use self::{
 };
 pub use self::{
     error::NatsSourceError,
-    line::{Enveloped, Enveloping},
+    line::Enveloping,
+    message::{MessageKey, NatsMessage},
     settings::NatsSourceSettings,
     undeliverable::OnUndeliverable,
+    wrap::Enveloped,
 };
 use super::{Flow, RunContext, Source, SourceError};
 use crate::{
@@ -101,6 +105,7 @@ impl NatsSource {
             track: Track::new(settings.start.or(settings.start_if_new), settings.rewind),
             stream: host.clone(),
             enveloping: settings.enveloping,
+            key: settings.key.clone(),
             rules: settings.rules,
             events_only: settings.events_only,
             max_message_bytes: settings.max_message_bytes,

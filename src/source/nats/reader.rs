@@ -10,7 +10,7 @@ use super::{
     Enveloping,
     acks::{Remedy, Word},
     delivery::{Delivery, deliveries},
-    line::Message,
+    message::{MessageKey, NatsMessage},
     track::{Gap, Track},
     undeliverable::Policy,
 };
@@ -32,6 +32,8 @@ pub(super) struct Reader {
     /// The stream, for messages.
     pub(super) stream: String,
     pub(super) enveloping: Enveloping,
+    /// How keys are made that are not the subject.
+    pub(super) key: Option<MessageKey>,
     pub(super) rules: LineRules,
     pub(super) events_only: bool,
     pub(super) max_message_bytes: usize,
@@ -125,7 +127,7 @@ impl Reader {
             return Err(BadEvent::TooLarge);
         }
         let start = batch.buffer().len();
-        let line = Message::new(message, delivery);
+        let line = NatsMessage::new(message, delivery).with_key(self.key.as_ref());
         let envelope = line.write(batch, self.enveloping, self.rules)?;
         let is_event = envelope.did != Span::default();
         if self.events_only && !is_event {
@@ -225,7 +227,11 @@ impl Reader {
         };
         let is_new = policy.meet(delivery.seq);
         let tries = message.reply.as_deref().map_or(1, deliveries);
-        let envelope = || Message::new(message, delivery).enveloped(LineRules::default());
+        let key = self.key.as_ref();
+        let envelope = || {
+            let message = NatsMessage::new(message, delivery).with_key(key);
+            message.enveloped(LineRules::default())
+        };
         let remedy = policy.judge(tries, &bad.to_string(), envelope, &self.stats);
         if is_new {
             self.report(bad, delivery.seq, payload, batch);

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Enveloping, OnUndeliverable};
+use super::{Enveloping, MessageKey, OnUndeliverable};
 use crate::{
     event::{LineRules, Start},
     nats::{NatsSettings, StreamPlan},
@@ -38,6 +38,8 @@ pub struct NatsSourceSettings {
     pub on_gap: OnGap,
     /// What is put into an envelope.
     pub enveloping: Enveloping,
+    /// What the key of a message is that is no event of a Jetstream, by which its order is kept and shards go; `None` for the subject.
+    pub key: Option<MessageKey>,
     /// What is done to each line.
     pub rules: LineRules,
     /// Only events of a Jetstream are of use, for a filter looks into them: a stream whose first message is none is refused, and
@@ -72,6 +74,7 @@ impl NatsSourceSettings {
             exit_at_end: false,
             on_gap: OnGap::Warn,
             enveloping: Enveloping::Auto,
+            key: None,
             rules: LineRules::default(),
             events_only: false,
             durable: None,
