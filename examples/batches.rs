@@ -13,14 +13,14 @@ use std::{
     env,
     error::Error,
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use rocketman::{
     Pipeline, PipelineSettings,
     cursor::FileCursor,
-    event::{CollectionPattern, Event, Kind, Operation},
+    event::{CollectionPattern, Kind, Operation, OwnedEvent},
     filter::Filter,
     sink::ingest::{BatchIngestor, Batches, IngestError},
     source::{
@@ -32,7 +32,7 @@ use rusqlite::{Connection, Statement, params};
 use serde_json::value::RawValue;
 
 /// The mirror.
-struct Mirror(Mutex<Connection>);
+struct Mirror(Arc<Mutex<Connection>>);
 
 impl Mirror {
     fn open(path: &Path) -> Result<Self, rusqlite::Error> {
@@ -45,27 +45,39 @@ impl Mirror {
              ) WITHOUT ROWID;
              CREATE INDEX IF NOT EXISTS records_of_account ON records (did);",
         )?;
-        Ok(Self(Mutex::new(database)))
+        Ok(Self(Arc::new(Mutex::new(database))))
     }
 }
 
 impl BatchIngestor for Mirror {
-    async fn ingest(&self, events: &[Event<'_>]) -> Result<(), IngestError> {
-        let mut database = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let transaction = database.transaction()?;
-        let mut upsert = transaction.prepare(UPSERT)?;
-        let mut remove = transaction.prepare("DELETE FROM records WHERE did = ?1")?;
-        for event in events {
-            match event.kind() {
-                Kind::Commit => store(&mut upsert, event)?,
-                Kind::Account => forget(&mut remove, event)?,
-                _ => {}
-            }
-        }
-        drop((upsert, remove));
-        transaction.commit()?;
-        Ok(())
+    async fn ingest(&self, events: &[OwnedEvent]) -> Result<(), IngestError> {
+        // SQLite blocks, so it has a thread of its own. The copies share the events' lines.
+        let (database, events) = (Arc::clone(&self.0), events.to_vec());
+        let writing = tokio::task::spawn_blocking(move || {
+            write(
+                &mut database.lock().unwrap_or_else(PoisonError::into_inner),
+                &events,
+            )
+        });
+        writing.await?
     }
+}
+
+/// Writes events in one transaction.
+fn write(database: &mut Connection, events: &[OwnedEvent]) -> Result<(), IngestError> {
+    let transaction = database.transaction()?;
+    let mut upsert = transaction.prepare(UPSERT)?;
+    let mut remove = transaction.prepare("DELETE FROM records WHERE did = ?1")?;
+    for event in events {
+        match event.kind() {
+            Kind::Commit => store(&mut upsert, event)?,
+            Kind::Account => forget(&mut remove, event)?,
+            _ => {}
+        }
+    }
+    drop((upsert, remove));
+    transaction.commit()?;
+    Ok(())
 }
 
 /// A deletion leaves the address behind, without a record: what comes again from before it must not bring the record back.
@@ -74,7 +86,7 @@ const UPSERT: &str = "
     ON CONFLICT (uri) DO UPDATE SET rev = excluded.rev, record = excluded.record
     WHERE excluded.rev >= rev";
 
-fn store(upsert: &mut Statement<'_>, event: &Event<'_>) -> Result<(), IngestError> {
+fn store(upsert: &mut Statement<'_>, event: &OwnedEvent) -> Result<(), IngestError> {
     let record: Option<Box<RawValue>> = match event.operation() {
         Some(Operation::Create | Operation::Update) => event.record()?,
         _ => None,
@@ -90,7 +102,7 @@ fn store(upsert: &mut Statement<'_>, event: &Event<'_>) -> Result<(), IngestErro
 }
 
 /// Whoever stores records has to honour that their account is gone.
-fn forget(remove: &mut Statement<'_>, event: &Event<'_>) -> Result<(), IngestError> {
+fn forget(remove: &mut Statement<'_>, event: &OwnedEvent) -> Result<(), IngestError> {
     // One of another shape says nothing of the account, and must not keep the whole batch out.
     let Ok(Some(account)) = event.account() else {
         return Ok(());

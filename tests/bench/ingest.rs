@@ -2,7 +2,7 @@
 
 use rocketman::{
     Pipeline, PipelineSettings,
-    event::Event,
+    event::{Event, OwnedEvent},
     sink::{
         Sink,
         ingest::{BatchIngestor, Batches, Ingest, IngestError, Ingestor},
@@ -22,7 +22,7 @@ impl Ingestor for Nothing {
 }
 
 impl BatchIngestor for Nothing {
-    async fn ingest(&self, _events: &[Event<'_>]) -> Result<(), IngestError> {
+    async fn ingest(&self, _events: &[OwnedEvent]) -> Result<(), IngestError> {
         Ok(())
     }
 }

@@ -37,15 +37,18 @@ const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// [`Batches::or_dead_letter`]. So `Err` should mean that nothing of the slice was done, or that it may be done twice. Where records of
 /// another shape are usual, pass over them in your own code: each costs some ten further calls.
 ///
+/// What blocks, as a database's library that is not async does, belongs on a thread of its own (`tokio::task::spawn_blocking`).
+/// `events.to_vec()` goes there with it: the copies share the lines.
+///
 /// Cancel safety: as for an [`Ingestor`](super::Ingestor); all the slice's events come again with the next run.
 ///
 /// ```
-/// use rocketman::{event::Event, sink::ingest::{BatchIngestor, Batches, IngestError}};
+/// use rocketman::{event::OwnedEvent, sink::ingest::{BatchIngestor, Batches, IngestError}};
 ///
 /// struct Store;
 ///
 /// impl BatchIngestor for Store {
-///     async fn ingest(&self, events: &[Event<'_>]) -> Result<(), IngestError> {
+///     async fn ingest(&self, events: &[OwnedEvent]) -> Result<(), IngestError> {
 ///         // Begin a transaction …
 ///         for event in events {
 ///             println!("{} {}", event.collection(), event.rkey());
@@ -60,7 +63,8 @@ const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// ```
 pub trait BatchIngestor: Send + Sync {
     /// Does it.
-    fn ingest(&self, events: &[Event<'_>]) -> impl Future<Output = Result<(), IngestError>> + Send;
+    fn ingest(&self, events: &[OwnedEvent])
+    -> impl Future<Output = Result<(), IngestError>> + Send;
 }
 
 /// A sink that gives events to a [`BatchIngestor`], many at once.
@@ -175,9 +179,8 @@ impl<I: BatchIngestor + 'static> Batches<I> {
         self.bytes = 0;
         let (ingestor, policy) = (Arc::clone(&self.ingestor), Arc::clone(&self.policy));
         self.running.spawn(async move {
-            let events: Vec<_> = collected.iter().map(OwnedEvent::event).collect();
-            let done = deliver(&*ingestor, &policy, &events).await;
-            (events.len() as u64, done)
+            let done = deliver(&*ingestor, &policy, &collected).await;
+            (collected.len() as u64, done)
         });
     }
 
@@ -215,7 +218,7 @@ impl<I: BatchIngestor + 'static> Batches<I> {
 async fn deliver(
     ingestor: &impl BatchIngestor,
     policy: &IngestPolicy,
-    events: &[Event<'_>],
+    events: &[OwnedEvent],
 ) -> Result<(), SinkError> {
     // The slices that are to be ingested, the next one last, and whether each may be tried more than once.
     let mut slices = vec![(events, true)];
@@ -223,12 +226,13 @@ async fn deliver(
         let begin = |work: &mut _| *work = Some(Work::new(ingestor.ingest(slice)));
         let now = Instant::now();
         let mut work = None;
-        let tried = policy.attempt_all(slice, begin, &mut work, now, may_retry);
+        let named: Vec<_> = slice.iter().map(OwnedEvent::event).collect();
+        let tried = policy.attempt_all(&named, begin, &mut work, now, may_retry);
         let Err(failed) = tried.await else {
             continue;
         };
         if slice.len() == 1 || policy.stops_at(&failed) {
-            policy.give_up(slice, failed).await?;
+            policy.give_up(&named, failed).await?;
             continue;
         }
         // What may pass was waited for already.

@@ -119,7 +119,7 @@ impl Ingest {
                     self.note_twice(pattern);
                 }
             }
-            Err(error) => self.note_misuse(Caused::new("a route of the ingestors", error)),
+            Err(error) => self.note_misuse(Caused::new("an ingestor has no usable route", error)),
         }
         self
     }
@@ -179,7 +179,7 @@ impl Ingest {
     }
 
     fn note_twice(&mut self, place: &str) {
-        self.note_misuse(format!("two routes of the ingestors are for '{place}'"));
+        self.note_misuse(format!("two ingestors have the route '{place}'"));
     }
 
     fn note_misuse(&mut self, error: impl Into<BoxError>) {

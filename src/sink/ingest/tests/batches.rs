@@ -13,9 +13,9 @@ struct Slices {
 }
 
 impl BatchIngestor for Slices {
-    async fn ingest(&self, events: &[Event<'_>]) -> Result<(), IngestError> {
+    async fn ingest(&self, events: &[OwnedEvent]) -> Result<(), IngestError> {
         sleep(self.takes).await;
-        let keys: Vec<_> = events.iter().map(key).collect();
+        let keys: Vec<_> = events.iter().map(|event| key(&event.event())).collect();
         self.log.add(keys.join(" "));
         match self.fails_at {
             Some(key) if keys[0] == key => Err(IngestError::new("full")),
@@ -124,8 +124,8 @@ struct Post {
 }
 
 impl BatchIngestor for Table {
-    async fn ingest(&self, events: &[Event<'_>]) -> Result<(), IngestError> {
-        let keys: Vec<_> = events.iter().map(key).collect();
+    async fn ingest(&self, events: &[OwnedEvent]) -> Result<(), IngestError> {
+        let keys: Vec<_> = events.iter().map(|event| key(&event.event())).collect();
         self.calls.add(keys.join(" "));
         if let Some(key) = keys
             .iter()
@@ -133,7 +133,7 @@ impl BatchIngestor for Table {
         {
             return Err(IngestError::new(format!("no room for {key}")));
         }
-        let rows = events.iter().map(Event::record::<Post>);
+        let rows = events.iter().map(OwnedEvent::record::<Post>);
         for row in rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
             self.rows.add(row.text);
         }

@@ -112,27 +112,27 @@ async fn a_route_that_cannot_be_is_refused_at_the_beginning() {
             Ingest::new()
                 .on("posts", ingestor())
                 .on("likes", ingestor()),
-            "a route of the ingestors: 'posts' is not a collection",
+            "an ingestor has no usable route: 'posts' is not a collection",
         ),
         (
             Ingest::new()
                 .on("app.bsky.feed.post", ingestor())
                 .on("app.bsky.feed.post", ingestor()),
-            "two routes of the ingestors are for 'app.bsky.feed.post'",
+            "two ingestors have the route 'app.bsky.feed.post'",
         ),
         (
             Ingest::new()
                 .on("app.bsky.*", ingestor())
                 .on("app.bsky.*", ingestor()),
-            "two routes of the ingestors are for 'app.bsky.*'",
+            "two ingestors have the route 'app.bsky.*'",
         ),
         (
             Ingest::new().on_sync(ingestor()).on_sync(ingestor()),
-            "two routes of the ingestors are for 'sync'",
+            "two ingestors have the route 'sync'",
         ),
         (
             Ingest::new().otherwise(ingestor()).otherwise(ingestor()),
-            "two routes of the ingestors are for 'otherwise'",
+            "two ingestors have the route 'otherwise'",
         ),
     ];
     for (mut ingest, expected) in cases {
