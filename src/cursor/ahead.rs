@@ -78,7 +78,7 @@ impl Ahead {
         let too_many = (self.fresh.len() + self.earlier.len()).saturating_sub(MAX_AHEAD);
         if too_many > 0 && !self.is_too_many {
             self.is_too_many = true;
-            warn!(target: STATE, "more than {MAX_AHEAD} events came after the first one that --until or --exit-at-end leaves out: the next run may deliver some of them again");
+            warn!(target: STATE, "more than {MAX_AHEAD} events came after the first one that the run's end leaves out: the next run may deliver some of them again");
         }
         self.fresh.drain(..too_many.min(self.fresh.len()));
     }

@@ -113,8 +113,8 @@ impl NatsSettings {
         let tls_identity = match (tls_cert, tls_key) {
             (Some(cert), Some(key)) => Some((cert, key)),
             (None, None) => None,
-            (Some(_), None) => return Err(half("the certificate", "its key (--tlskey)")),
-            (None, Some(_)) => return Err(half("the key", "its certificate (--tlscert)")),
+            (Some(_), None) => return Err(half("the certificate", "its key (tls_key)")),
+            (None, Some(_)) => return Err(half("the key", "its certificate (tls_cert)")),
         };
         let tls_ca = path(&given.tls_ca, "NATS_CA", &found.ca);
         let given_text =
@@ -234,7 +234,7 @@ fn context_file(
         PathBuf::from(&name)
     } else if name.contains(['/', '\\']) || name.contains("..") {
         return Err(NatsError::Variable {
-            name: "--context",
+            name: "context",
             text: without_secrets(&name),
             what: "neither the name of a context nor the whole path of its file",
         });

@@ -151,7 +151,7 @@ fn refuse<F>(shared: &Shared<F>, request: Request) -> Request {
         {
             Request::Other(Answer::text(
                 status,
-                "refused on purpose, by --fault refuse",
+                "refused on purpose, by the fault refuse",
             ))
         }
         (request, _) => request,

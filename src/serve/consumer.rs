@@ -162,7 +162,7 @@ impl<F: Feed> Consumer<F> {
                     Some(Fault::Cut) => return Err(Left::Cut),
                     Some(Fault::Stall) => return self.stall(reader).await,
                     Some(Fault::Close(code)) => {
-                        self.close(code, "closed on purpose, by --fault close");
+                        self.close(code, "closed on purpose, by the fault close");
                     }
                     None => {}
                 }

@@ -199,9 +199,9 @@ fn page(rules: &Rules<'_>, host: &str) -> Answer {
     Answer::html(format!(
         "<!doctype html>\n<meta charset=\"utf-8\">\n<title>A Jetstream of your own</title>\n\
          <h1>A Jetstream of your own</h1>\n\
-         <p>This is <code>rocketman serve</code> on your machine, not the public network. \
+         <p>This is a Jetstream on your machine, not the public network. \
          It serves {description} over the v1 wire, {wire}.</p>\n\
-         <pre>rocketman tail ws://{host}/subscribe --collection app.bsky.feed.post</pre>\n\
+         <pre>rocketman tail ws://{host}/subscribe</pre>\n\
          <p>Any other Jetstream client does as well: <code>ws://{host}/subscribe</code></p>\n"
     ))
 }

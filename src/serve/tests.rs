@@ -240,7 +240,11 @@ async fn what_is_no_subscription_gets_its_answer() {
             "rocketman tail ws://localhost:1/subscribe",
         ),
         (get("/", ""), 200, "numbers &lt;1 &amp; 2&gt;"),
-        (get("http://localhost:1/?x", ""), 200, "rocketman serve"),
+        (
+            get("http://localhost:1/?x", ""),
+            200,
+            "A Jetstream of your own",
+        ),
         (
             get("/", "").replace("localhost:1", ""),
             200,

@@ -81,7 +81,7 @@ fn a_program_that_appends_without_regard_shows_repeats_and_an_idempotent_one_com
         0,
         &[
             "--fate 0.05 --fate-seed 7",
-            "on purpose, by --fate; trying again",
+            "on purpose, by fate; trying again",
         ],
     );
 }

@@ -5,6 +5,7 @@
 //! may use what its ancestors define themselves: both are how a folder is one thing.
 
 mod circles;
+mod flags;
 mod growing;
 mod planted;
 mod tokens;

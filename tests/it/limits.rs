@@ -121,15 +121,11 @@ fn a_stream_that_falls_behind_is_told_of_once_and_again_when_it_is_near() {
     output.assert_says(
         0,
         &[
-            "behind, more than the 1m of --lag-alert",
+            "behind, more than the lag alert of 1m",
             "near its end again",
         ],
     );
-    assert_eq!(
-        output.stderr.matches("--lag-alert").count(),
-        1,
-        "{output:#?}"
-    );
+    assert_eq!(output.stderr.matches("lag alert").count(), 1, "{output:#?}");
 }
 
 #[test]

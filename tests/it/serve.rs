@@ -34,7 +34,7 @@ fn without_a_source_it_serves_a_demo_and_says_so_on_its_page() {
         "{}",
         page.body
     );
-    let command = "rocketman tail ws://localhost/subscribe --collection app.bsky.feed.post";
+    let command = "rocketman tail ws://localhost/subscribe";
     assert!(page.body.contains(command), "{}", page.body);
     assert_eq!(get(server.address(), "/xrpc").status, 404);
 }

@@ -277,11 +277,11 @@ impl fmt::Display for Refusal {
             Self::Hosts => write!(f, "there is more than one Host header"),
             Self::Host(host) => write!(
                 f,
-                "'{host}' is not answered at a loopback address, where only addresses and localhost are: allow it with --allow-host, or ask for localhost"
+                "'{host}' is not answered at a loopback address, where only addresses and localhost are: ask for localhost, or add it to the allowed hosts"
             ),
             Self::Origin(origin) => write!(
                 f,
-                "pages of '{origin}' are not answered: allow them with --allow-origin"
+                "pages of '{origin}' are not answered: add it to the allowed origins"
             ),
         }
     }

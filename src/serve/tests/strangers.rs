@@ -38,7 +38,7 @@ async fn pages_and_names_of_strangers_are_refused() {
         .await;
     assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{answer}");
     assert!(
-        answer.contains("'evil.example'") && answer.contains("--allow-host"),
+        answer.contains("'evil.example'") && answer.contains("add it to the allowed hosts"),
         "{answer}"
     );
     let twice = b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n";

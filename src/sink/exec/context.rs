@@ -121,7 +121,7 @@ impl Failure {
     }
 
     pub(super) fn fate() -> Self {
-        Self::new("on purpose, by --fate")
+        Self::new("on purpose, by fate")
     }
 
     /// What went wrong, with its cause.

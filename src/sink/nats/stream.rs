@@ -48,7 +48,7 @@ fn check(config: &Config, form: &Form) -> Result<(), StreamError> {
             hint: hint.to_owned(),
         })
     };
-    let another = "give rocketman a stream of its own: --create-stream makes one";
+    let another = "give it a stream of its own: where there is none, one can be created";
     if config.mirror.is_some() {
         return unfit("is a mirror, which nobody can write to", another);
     }

@@ -25,7 +25,7 @@ pub enum EndpointError {
     NotASource(String),
     /// The address carries a query.
     #[error(
-        "the address '{0}' carries a query: leave off all from the '?' on, and use --collection, --did, --cursor and the other flags"
+        "the address '{0}' carries a query: leave off all from the '?' on; what to read is said beside the address"
     )]
     Query(String),
     /// The address carries a user name or password, which would end up in process lists and logs.

@@ -11,6 +11,8 @@ pub enum JetstreamError {
     Refused {
         /// The address.
         url: String,
+        /// The HTTP status of its answer.
+        status: u16,
         /// Its answer, escaped and bounded.
         answer: String,
         /// What to do about it.

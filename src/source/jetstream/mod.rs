@@ -327,7 +327,7 @@ impl Source for Jetstream {
         }
         let resume = &mut self.reader.resume;
         if self.settings.start.is_some() {
-            info!(target: STATE, saved = %place, "--cursor or --since is given: the saved cursor is not used");
+            info!(target: STATE, saved = %place, "a beginning is given: the saved cursor is not used");
             return Ok(false);
         }
         resume.forget_beginning();

@@ -198,7 +198,7 @@ impl Jetstream {
         } else if servers > 1 {
             warn!(target: STATE, %endpoint, %next, "{endpoint}: {lost}; trying {next}");
         } else {
-            warn!(target: STATE, %endpoint, "{endpoint}: {lost}; connecting anew, and again at growing distances (--quiet-timeout)");
+            warn!(target: STATE, %endpoint, "{endpoint}: {lost}; connecting anew, and again at growing distances");
         }
         Flow::More
     }

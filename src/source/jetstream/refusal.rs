@@ -21,13 +21,13 @@ pub(super) fn refused(
     let hint = match (status, location) {
         (400, _) if endpoint.path().starts_with(XRPC) => Some("this is no address of the v1 wire, which is usually at /subscribe on the same host".to_owned()),
         (300..=399, Some(location)) => Some(format!("the server has moved: give {location} as the source if you trust it")),
-        (400, _) => Some("the server does not accept what it was asked for: check --cursor, --collection and --did".to_owned()),
         (401 | 403, _) => Some("the server wants credentials, which the Jetstream wire does not carry: choose another source".to_owned()),
         (404, _) => Some("there is no Jetstream at this address: its path is usually /subscribe".to_owned()),
         _ => None,
     };
     JetstreamError::Refused {
         url: endpoint.to_string(),
+        status,
         answer: error.to_string(),
         hint,
     }

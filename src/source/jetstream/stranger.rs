@@ -55,7 +55,7 @@ impl fmt::Display for Stranger {
                 "this looks like the CBOR firehose of a relay; give a Jetstream server as the source"
             }
             Self::Compressed => {
-                "this looks like events that are compressed with another dictionary; try --no-compress"
+                "this looks like events that are compressed with another dictionary; ask for plain ones"
             }
             Self::Page => {
                 "this looks like a page of the web; check the address, and any proxy before it"

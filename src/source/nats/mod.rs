@@ -168,7 +168,7 @@ impl Source for NatsSource {
             return Ok(false);
         }
         if self.settings.start.is_some() {
-            info!(target: STATE, saved = %place, "--cursor or --since is given: the saved cursor is not used");
+            info!(target: STATE, saved = %place, "a beginning is given: the saved cursor is not used");
             return Ok(false);
         }
         if let Place::Seq { seq, origin } = place

@@ -267,7 +267,7 @@ impl Reader {
     fn why(&self, bad: BadEvent) -> String {
         match bad {
             BadEvent::TooLarge => format!(
-                "it is larger than the {} bytes of --max-frame-size",
+                "it is larger than the limit of {} bytes",
                 self.max_message_bytes
             ),
             bad => bad.to_string(),

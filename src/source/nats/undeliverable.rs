@@ -111,9 +111,9 @@ impl Policy {
         match self.on_undeliverable {
             OnUndeliverable::Stop => "it stays in the stream",
             OnUndeliverable::Keep => {
-                "it stays in the stream and comes again, after waits that grow to 10 minutes; --on-undeliverable skip or dead-letter=FILE takes it out"
+                "it stays in the stream and comes again, after waits that grow to 10 minutes, unless it is skipped or kept as a dead letter"
             }
-            OnUndeliverable::Skip => "it is terminated, as --on-undeliverable skip says",
+            OnUndeliverable::Skip => "it is terminated, as was asked",
             OnUndeliverable::DeadLetter(_) => "it is kept as a dead letter and acknowledged",
         }
     }

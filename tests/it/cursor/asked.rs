@@ -70,7 +70,7 @@ fn both_win_over_the_file_and_that_is_said() {
             .with(&format!("{flag} {value} -n 2"))
             .succeed();
         assert_eq!(output.lines(), posts(expected, expected + 2));
-        let said = "--cursor or --since is given: the saved cursor is not used";
+        let said = "a beginning is given: the saved cursor is not used";
         assert_eq!(count(&output, said), 1, "{}", output.stderr);
         // What was read is what is saved, though it lies before what was there.
         assert_eq!(read(folder.path()).unwrap()["seq"], expected + 2);

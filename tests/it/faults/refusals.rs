@@ -29,7 +29,11 @@ fn a_refusal_that_passes_is_tried_again() {
 fn a_refusal_for_good_is_the_end_and_the_next_run_goes_on() {
     let location = "Location: https://new.example/subscribe\r\n";
     for (status, headers, hint) in [
-        ("400 Bad Request", "", "check --cursor"),
+        (
+            "400 Bad Request",
+            "",
+            "check --cursor, --collection and --did",
+        ),
         ("401 Unauthorized", "", "credentials"),
         ("403 Forbidden", "", "credentials"),
         ("404 Not Found", "", "/subscribe"),

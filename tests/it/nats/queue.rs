@@ -184,11 +184,7 @@ fn nothing_is_taken_out_of_a_queue_that_was_not_delivered() {
     let output = keeping.finish();
     output.assert_says(
         0,
-        &[
-            "message 2 of",
-            "1048576 bytes of --max-frame-size",
-            "message 3 of",
-        ],
+        &["message 2 of", "limit of 1048576 bytes", "message 3 of"],
     );
     let said = output.stderr.matches("cannot deliver").count();
     assert_eq!(said, 2, "{output:#?}");

@@ -251,7 +251,7 @@ fn a_name_is_refused_unless_it_is_allowed() {
     let (running, page) = with("");
     let answer = get_from(&page, "evil.example", "/metrics");
     assert_eq!(answer.status, 403);
-    assert!(answer.body.contains("--allow-host"), "{answer:?}");
+    assert!(answer.body.contains("allowed hosts"), "{answer:?}");
     assert!(!answer.body.contains("rocketman_"), "{answer:?}");
     assert_eq!(get_from(&page, "127.0.0.1:9090", "/metrics").status, 200);
     drop(running);

@@ -240,7 +240,7 @@ fn a_certificate_or_a_proxy_that_is_no_good_is_told() {
 fn what_cannot_be_begun_is_refused() {
     let run = |arguments: &[&str]| Rocketman::probe(arguments).run();
     run(&["localhost:1", "posts"]).assert_says(2, &["'posts' is not a source", "wss://HOST"]);
-    run(&["wss://x.example/?a=b"]).assert_says(2, &["carries a query"]);
+    run(&["wss://x.example/?a=b"]).assert_says(2, &["carries a query", "hint: ", "--collection"]);
     run(&["localhost:1", "--timeout", "0s"]).assert_says(2, &["--timeout", "longer than none"]);
     run(&["localhost:1", "--timeout", "500000000000y"]).assert_says(2, &["at most 100 years"]);
     run(&["localhost:1", "--timeout", "soon"]).assert_says(2, &["--timeout", "'soon'", "30s"]);

@@ -43,7 +43,7 @@ fn a_close_is_survived_without_loss_or_repeats() {
     output.assert_says(
         0,
         &[
-            "code 1011: closed on purpose, by --fault close",
+            "code 1011: closed on purpose, by the fault close",
             "2 reconnects",
         ],
     );
@@ -76,7 +76,7 @@ fn a_duplicate_comes_through_for_only_seams_are_looked_at() {
 fn refusals_end_after_so_many() {
     let output = tail("--fault refuse=503:2", "-n 10");
     assert_eq!(numbers(&output), each_once(10));
-    output.assert_says(0, &["503", "refused on purpose, by --fault refuse"]);
+    output.assert_says(0, &["503", "refused on purpose, by the fault refuse"]);
     let server = Serving::new("demo: --fault refuse=404:1");
     let output = server.tail("-n 1").run();
     output.assert_says(6, &["404", "refused on purpose"]);

@@ -41,7 +41,12 @@ fn of_any(error: &ReadError) -> Option<&'static str> {
 
 fn of_jetstream(error: &JetstreamError) -> Option<String> {
     let hint = match error {
-        JetstreamError::Refused { hint, .. } => return hint.clone(),
+        JetstreamError::Refused {
+            hint: Some(hint), ..
+        } => return Some(hint.clone()),
+        JetstreamError::Refused { status: 400, .. } => {
+            "the server does not accept what it was asked for: check --cursor, --collection and --did"
+        }
         JetstreamError::LeftOut { .. } => AFTER_GAP,
         JetstreamError::NoSuchNumber { .. } => {
             "set the cursor to a time, or begin at one: rocketman cursor set FILE 2h, --since 2h"

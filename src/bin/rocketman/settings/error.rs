@@ -226,6 +226,7 @@ impl SettingsError {
             Self::Program { .. } => Some("give it a program on your PATH, or the path of one that may be executed".to_owned()),
             Self::InFlight => Some("add --exec-mode stream, or run several with --jobs".to_owned()),
             Self::NameInStream(_) => Some("leave it out, and have the program read it from the line".to_owned()),
+            Self::Endpoint(EndpointError::Query(_)) => Some("say what to read with --collection, --did, --cursor and the other flags".to_owned()),
             Self::Demo(_) => Some("try demo: alone, or demo:?rate=1000&seed=7".to_owned()),
             Self::ServesNoServers(_) => Some("record it first: rocketman tail SOURCE -o FILE".to_owned()),
             Self::ForRecordings("--speed") => Some("say how fast it is with demo:?rate=1000".to_owned()),

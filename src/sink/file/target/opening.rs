@@ -84,7 +84,7 @@ impl FileTarget {
         }
         let name = slot.name(1);
         let (file, limit) = (name.display(), self.settings.max_files);
-        warn!(target: STATE, %file, limit, "{limit} collections have files of their own: events of further ones go to '{file}' (--max-files allows more)");
+        warn!(target: STATE, %file, limit, "{limit} collections have files of their own: events of further ones go to '{file}' (max_files allows more)");
     }
 
     /// Whether the file is open and takes so many bytes more.

@@ -246,7 +246,7 @@ fn a_typed_beginning_wins_over_one_that_was_set() {
         .with("-n 2 --cursor 5")
         .succeed();
     assert_eq!(output.lines(), posts(4, 6));
-    let said = "--cursor or --since is given: the saved cursor is not used";
+    let said = "a beginning is given: the saved cursor is not used";
     assert_eq!(count(&output, said), 1, "{}", output.stderr);
 }
 
