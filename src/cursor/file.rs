@@ -23,7 +23,7 @@ use crate::{
 
 /// Far above any cursor (some 400 bytes, and 200 more per unfinished file, of which there are 20,000 at most); a larger file is
 /// something else.
-const LARGEST: u64 = 16 * 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A cursor file and the lock beside it (`PATH.lock`), which is held until this is dropped.
 #[derive(Debug)]
@@ -82,10 +82,10 @@ impl FileCursor {
             Err(refused) => return Err(error(refused)),
         };
         let mut text = Vec::new();
-        file.take(LARGEST + 1)
+        file.take(MAX_FILE_BYTES + 1)
             .read_to_end(&mut text)
             .map_err(failed("read", path))?;
-        if text.len() as u64 > LARGEST {
+        if text.len() as u64 > MAX_FILE_BYTES {
             return Err(CursorFileError::TooLarge(path.to_owned()).into());
         }
         Ok(Some(contents::parse(path, &text)?))
@@ -100,7 +100,7 @@ impl CursorStore for FileCursor {
     async fn save(&mut self, saved: &Saved) -> Result<(), CursorError> {
         let hold = Arc::clone(&self.hold);
         let text = contents::text(saved);
-        if text.len() as u64 > LARGEST {
+        if text.len() as u64 > MAX_FILE_BYTES {
             return Err(CursorFileError::TooManyFiles {
                 path: self.path.clone(),
                 n: saved.files.len(),

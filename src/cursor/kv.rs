@@ -15,7 +15,6 @@ use async_nats::{
     client::RequestErrorKind,
     jetstream::stream::{Config, DiscardPolicy, Info},
 };
-use data_encoding::BASE64;
 use futures_util::{FutureExt, StreamExt};
 use serde::Deserialize;
 use serde_json::json;
@@ -25,8 +24,8 @@ use super::{CursorError, CursorStore, Glimpse, Saved, contents};
 use crate::{
     log::STATE,
     nats::{
-        AsNats, Connection, KeyAddress, NatsError, NatsSettings, RequestFailed, Status, Stored,
-        insist,
+        AsNats, Connection, KeyAddress, NO_SUCH_MESSAGE, NatsError, NatsSettings, RequestFailed,
+        Status, Stored, insist,
     },
 };
 
@@ -37,14 +36,13 @@ const LAST_REVISION: HeaderName = HeaderName::from_static("Nats-Expected-Last-Su
 const OWNER: HeaderName = HeaderName::from_static("rocketman-owner");
 
 /// The server's numbers of its errors.
-const NO_SUCH_MESSAGE: u64 = 10_037;
 const WRONG_REVISION: [u64; 2] = [10_071, 10_164];
 
 /// How often a save is sent: somebody may delete the key and the bucket under it, and no more than that is expected.
-const TRIES: usize = 4;
+const MAX_TRIES: usize = 4;
 
 /// How long an owner that listens may take to answer, before it is taken for one that is busy.
-const ANSWER: Duration = Duration::from_secs(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Which key, and how to get there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,7 +191,7 @@ impl Held {
         address: &KeyAddress,
         create_bucket: bool,
     ) -> Result<(), CursorError> {
-        for _ in 0..TRIES {
+        for _ in 0..MAX_TRIES {
             match self.put(text).await {
                 Ok(revision) => {
                     self.revision = revision;
@@ -378,7 +376,7 @@ impl Key {
         match self.connection.request::<Stored>(&subject, &wanted).await {
             Ok(Stored { message }) => {
                 let is_deleted = message.header("KV-Operation").is_some();
-                let text = BASE64.decode(message.data.as_bytes()).unwrap_or_default();
+                let text = message.payload();
                 Ok(Value {
                     revision: message.seq,
                     owner: message.header("rocketman-owner"),
@@ -450,7 +448,7 @@ impl Key {
     /// `None` where this user may not ask.
     async fn is_there(&self, owner: &str) -> Option<bool> {
         let request = async_nats::Request::new()
-            .timeout(Some(ANSWER))
+            .timeout(Some(ANSWER_TIMEOUT))
             .payload("".into());
         let client = self.connection.client();
         let mut status = self.connection.status();

@@ -9,7 +9,7 @@ use std::{collections::VecDeque, sync::Arc};
 use crate::event::{Batch, Origin, Point};
 
 /// How many places are remembered: about a quarter of a megabyte.
-const REMEMBERED: usize = 4096;
+const MAX_PENDING: usize = 4096;
 
 #[derive(Debug, Clone, Copy)]
 struct Mark {
@@ -182,7 +182,7 @@ impl PendingPositions {
             }
             _ => self.waiting.push_back(fresh),
         }
-        if self.waiting.len() > REMEMBERED {
+        if self.waiting.len() > MAX_PENDING {
             self.thin_out(fresh.kept);
         }
     }
@@ -190,7 +190,7 @@ impl PendingPositions {
     /// Leaves no more than half of what may be remembered, apart from the pinned places.
     fn thin_out(&mut self, newest: u64) {
         let oldest = self.waiting.front().map_or(newest, |mark| mark.kept);
-        let stride = (self.stride * 2).max((newest - oldest) / (REMEMBERED as u64 / 2));
+        let stride = (self.stride * 2).max((newest - oldest) / (MAX_PENDING as u64 / 2));
         let mut before = None;
         self.waiting.retain(|mark| {
             let is_far = before.is_none_or(|before| mark.kept - before >= stride);
@@ -331,7 +331,7 @@ mod tests {
         let mut pending = PendingPositions::default();
         for start in 0..100 {
             pending.add(&batch("a", start * 1000..(start + 1) * 1000));
-            assert!(pending.waiting.len() <= REMEMBERED);
+            assert!(pending.waiting.len() <= MAX_PENDING);
         }
         pending.pin();
         for start in 100..200 {

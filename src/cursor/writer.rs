@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long the last save may take when nothing of the grace period is left.
-const LAST_SAVE: Duration = Duration::from_secs(2);
+const LAST_SAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The longest wait between two saves that fail.
 const MAX_BACKOFF: Duration = Duration::from_secs(10);
@@ -51,7 +51,7 @@ pub(crate) struct CursorWriter<C> {
     /// When the next save may begin, after one that failed.
     next_try: Option<Instant>,
     /// Something has changed since the last save, or is still to be accepted.
-    has_news: bool,
+    is_dirty: bool,
 }
 
 impl<C: CursorStore> CursorWriter<C> {
@@ -68,7 +68,7 @@ impl<C: CursorStore> CursorWriter<C> {
             is_failing: false,
             backoff: Backoff::new(MAX_BACKOFF),
             next_try: None,
-            has_news: true,
+            is_dirty: true,
         }
     }
 
@@ -113,7 +113,7 @@ impl<C: CursorStore> CursorWriter<C> {
         let n_given = self.pending.kept();
         self.course.ahead().add(batch, n_given, ahead_until_us);
         self.pending.add(batch);
-        self.has_news |= batch.reached().is_some() || !batch.is_empty();
+        self.is_dirty |= batch.reached().is_some() || !batch.is_empty();
         is_beginning
     }
 
@@ -167,8 +167,8 @@ impl<C: CursorStore> CursorWriter<C> {
     }
 
     /// Whether there is anything to save, or to ask the sink about.
-    pub(crate) fn has_news(&self) -> bool {
-        self.has_news
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.is_dirty
     }
 
     /// Whether anything is kept at all.
@@ -212,10 +212,10 @@ impl<C: CursorStore> CursorWriter<C> {
             return false;
         }
         let Some(fresh) = self.unsaved(files) else {
-            self.has_news = self.is_waiting();
+            self.is_dirty = self.is_waiting();
             return self.keeps;
         };
-        self.has_news = self.is_waiting();
+        self.is_dirty = self.is_waiting();
         let store = self.store.take().expect(AT_HAND);
         self.saving = Some(Saving::begin(store, fresh));
         false
@@ -264,7 +264,7 @@ impl<C: CursorStore> CursorWriter<C> {
         files: Vec<FileMark>,
         deadline: Instant,
     ) -> Result<Option<u64>, CursorError> {
-        let deadline = deadline.max(Instant::now() + LAST_SAVE);
+        let deadline = deadline.max(Instant::now() + LAST_SAVE_TIMEOUT);
         let save = async {
             if self.saving.is_some()
                 && let Err(error) = self.outcome().await
@@ -297,7 +297,7 @@ impl<C: CursorStore> CursorWriter<C> {
         self.store = Some(store);
         if let Err(error) = result {
             self.next_try = Some(Instant::now() + self.backoff.next_wait());
-            self.has_news = true;
+            self.is_dirty = true;
             return Err(error);
         }
         self.next_try = None;

@@ -18,10 +18,10 @@ const SCHEMES: [(&str, &str); 7] = [
 ];
 
 /// The longest name of a stream or bucket that a server takes.
-const LONGEST_NAME: usize = 255;
+const MAX_NAME_BYTES: usize = 255;
 
 /// The longest subject that is taken as a prefix or filter, so that what is put behind it still fits into a line of the wire.
-const LONGEST_SUBJECT: usize = 1024;
+const MAX_SUBJECT_BYTES: usize = 1024;
 
 /// Why an address was refused. No text of it shows what may be secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -136,7 +136,7 @@ impl StreamAddress {
         let places = [("subject", &mut subjects), ("context", &mut context)];
         parts.query(places, "subject and context")?;
         let stream = parts.path;
-        let is_name = (1..=LONGEST_NAME).contains(&stream.len())
+        let is_name = (1..=MAX_NAME_BYTES).contains(&stream.len())
             && stream
                 .chars()
                 .all(|c| !c.is_whitespace() && !c.is_control() && !"./\\*>".contains(c));
@@ -167,11 +167,11 @@ impl KeyAddress {
         parts.query([("context", &mut context)], "context")?;
         let refused = || AddressError::Key(without_secrets(parts.path));
         let (bucket, key) = parts.path.split_once('/').ok_or_else(refused)?;
-        let is_bucket = (1..=LONGEST_NAME - 3).contains(&bucket.len())
+        let is_bucket = (1..=MAX_NAME_BYTES - 3).contains(&bucket.len())
             && bucket
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-        let is_key = key.len() <= LONGEST_SUBJECT
+        let is_key = key.len() <= MAX_SUBJECT_BYTES
             && key.split('.').all(|word| !word.is_empty())
             && key
                 .bytes()
@@ -353,7 +353,7 @@ pub(super) fn server(scheme: &str, authority: &str) -> Result<Option<String>, Ad
 
 /// Words separated by dots; `*` and `>` may be among them.
 fn is_subject(text: &str) -> bool {
-    text.len() <= LONGEST_SUBJECT
+    text.len() <= MAX_SUBJECT_BYTES
         && text.split('.').all(|word| {
             !word.is_empty() && word.chars().all(|c| !c.is_whitespace() && !c.is_control())
         })

@@ -5,13 +5,13 @@
 use async_nats::{HeaderMap, HeaderName, HeaderValue};
 
 /// The bytes of the two lengths.
-const LENGTHS: usize = 8;
+const LENGTHS_BYTES: usize = 8;
 
 /// What stands before a header that means something else in the stream that is written to.
-const ORIGINAL: &str = "original-";
+const ORIGINAL_PREFIX: &str = "original-";
 
 /// Headers of ours that say where a message comes from: in another stream that is the stream it was read from.
-const OURS: [&str; 3] = ["rocketman-cursor", "rocketman-source", "rocketman-writer"];
+const OUR_HEADERS: [&str; 3] = ["rocketman-cursor", "rocketman-source", "rocketman-writer"];
 
 /// A message, borrowed from its batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl<'a> Carried<'a> {
     /// Writes what stands before the payload.
     pub(crate) fn write_head(buffer: &mut Vec<u8>, subject: &str, headers: Option<&HeaderMap>) {
         let start = buffer.len();
-        buffer.extend_from_slice(&[0; LENGTHS]);
+        buffer.extend_from_slice(&[0; LENGTHS_BYTES]);
         buffer.extend_from_slice(subject.as_bytes());
         let headers_start = buffer.len();
         for (name, values) in headers.into_iter().flat_map(HeaderMap::iter) {
@@ -39,7 +39,7 @@ impl<'a> Carried<'a> {
         }
         let lengths = [subject.len(), buffer.len() - headers_start];
         let lengths = lengths.map(|len| u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes());
-        if let Some(place) = buffer.get_mut(start..start + LENGTHS) {
+        if let Some(place) = buffer.get_mut(start..start + LENGTHS_BYTES) {
             place.copy_from_slice(lengths.as_flattened());
         }
     }
@@ -72,9 +72,9 @@ pub(crate) fn add_headers(headers: &mut HeaderMap, carried: &[u8]) {
     };
     let is_instruction = |name: &str| {
         let start = name.get(..5).unwrap_or_default();
-        start.eq_ignore_ascii_case("nats-") || OURS.contains(&name)
+        start.eq_ignore_ascii_case("nats-") || OUR_HEADERS.contains(&name)
     };
-    let is_original = |name: &str, of: &str| name.strip_prefix(ORIGINAL) == Some(of);
+    let is_original = |name: &str, of: &str| name.strip_prefix(ORIGINAL_PREFIX) == Some(of);
     for (name, value) in lines() {
         let other;
         let name = if !is_instruction(name) {
@@ -82,7 +82,7 @@ pub(crate) fn add_headers(headers: &mut HeaderMap, carried: &[u8]) {
         } else if lines().any(|(there, _)| is_original(there, name)) {
             continue;
         } else {
-            other = format!("{ORIGINAL}{name}");
+            other = format!("{ORIGINAL_PREFIX}{name}");
             &other
         };
         let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>())

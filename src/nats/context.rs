@@ -10,7 +10,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    Given, Login, NatsError, NatsSettings, Secret, Servers, address,
+    Login, NatsError, NatsOverrides, NatsSettings, Secret, Servers, address,
     settings::{ContextLogin, DEFAULT_SERVER},
 };
 use crate::address::without_secrets;
@@ -47,7 +47,7 @@ impl NatsSettings {
     pub fn resolve(
         servers: &Servers,
         context: Option<&str>,
-        given: &Given,
+        given: &NatsOverrides,
         variable: &impl Fn(&str) -> Option<String>,
     ) -> Result<Self, NatsError> {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
@@ -209,7 +209,7 @@ fn expand(text: &str, home: Option<&Path>) -> PathBuf {
 /// The file of the context that is meant, if one is.
 fn context_file(
     context: Option<&str>,
-    given: &Given,
+    given: &NatsOverrides,
     variable: &impl Fn(&str) -> Option<String>,
     home: Option<&Path>,
 ) -> Result<Option<ContextFile>, NatsError> {

@@ -33,7 +33,7 @@ const ANOTHER_STREAM: u64 = 10_060;
 /// ```
 ///
 /// What is read of it by a [`NatsSource`](crate::source::nats::NatsSource) is an
-/// [`Enveloped`](crate::source::nats::Enveloped) with that key, type and payload.
+/// [`Wrapped`](crate::source::nats::Wrapped) with that key, type and payload.
 #[derive(Debug, Clone)]
 pub struct EventStream {
     connection: Connection,

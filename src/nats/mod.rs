@@ -32,13 +32,13 @@ pub use self::{
     insert::EventStream,
     plan::StreamPlan,
     request::StreamInfo,
-    settings::{ContextLogin, Given, Login, NatsSettings, Secret},
+    settings::{ContextLogin, Login, NatsOverrides, NatsSettings, Secret},
 };
 pub(crate) use self::{
     carried::{Carried, add_headers},
     insert::TYPE_HEADER,
     insist::{AsNats, insist},
     request::RequestFailed,
-    stored::{Stored, StoredMessage},
+    stored::{NO_SUCH_MESSAGE, Stored, StoredMessage},
     subject::{covers, excerpt, takes},
 };

@@ -14,7 +14,7 @@ use super::{NatsError, NatsSettings, login};
 pub(super) type Refusal = Arc<Mutex<Option<String>>>;
 
 /// How often a server is asked whether it is there; after two questions without an answer the connection counts as lost.
-const PING: Duration = Duration::from_secs(10);
+const PING_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How to connect. Files are read here, so that one that is missing is told by its name, and again for each connection: those of
 /// TLS by the client library, those of the login by `login`. Why one of them was of no use then is put into `refusal`.
@@ -40,7 +40,7 @@ pub(super) async fn options(
     .name(&settings.name)
     .connection_timeout(settings.connect_timeout)
     .request_timeout(Some(settings.request_timeout))
-    .ping_interval(PING);
+    .ping_interval(PING_INTERVAL);
     if let Some(path) = &settings.tls_ca {
         read("file of certificates", path).await?;
         options = options

@@ -125,12 +125,14 @@ impl Connection {
                         servers,
                         answer: Some(answer),
                     },
-                    code if LIMITS.contains(&code) => NatsError::Limit {
+                    code if LIMIT_ERRORS.contains(&code) => NatsError::Limit {
                         action,
                         servers,
                         answer,
                     },
-                    code if PASSING.contains(&code) || PASSING_STATUS.contains(&error.code()) => {
+                    code if PASSING_ERRORS.contains(&code)
+                        || PASSING_STATUS.contains(&error.code()) =>
+                    {
                         NatsError::Unavailable {
                             action,
                             servers,
@@ -185,12 +187,13 @@ const NOT_ENABLED: u64 = 10_076;
 const NOT_ENABLED_FOR_ACCOUNT: u64 = 10_039;
 
 /// A cluster without a leader, or whose server was not assigned anything yet; a stream or a consumer that is offline; too many requests.
-pub(crate) const PASSING: [u64; 7] = [10_004, 10_007, 10_008, 10_009, 10_118, 10_119, 10_167];
+pub(crate) const PASSING_ERRORS: [u64; 7] =
+    [10_004, 10_007, 10_008, 10_009, 10_118, 10_119, 10_167];
 
 /// What errors of the same kind have in common: too many requests, and not available.
 pub(crate) const PASSING_STATUS: [usize; 2] = [429, 503];
 
 /// Resources, storage, streams and consumers of the account or the server.
-const LIMITS: [u64; 8] = [
+const LIMIT_ERRORS: [u64; 8] = [
     10_002, 10_023, 10_026, 10_027, 10_028, 10_046, 10_047, 10_120,
 ];

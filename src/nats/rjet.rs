@@ -11,7 +11,7 @@
 //! | `StreamToHead`, `ErrHeadReached` | [`exit_at_end`](crate::source::nats::NatsSourceSettings::exit_at_end), [`Ended::End`](crate::Ended) |
 //! | `WithStreamLag` | [`lag`](crate::source::nats::NatsSourceSettings::lag) |
 //! | `WithSubjectFilter` | [`subjects`](crate::source::nats::NatsSourceSettings::subjects) |
-//! | `ForeignID`, `Type`, `MetaData`, `Timestamp` | `key`, `type`, `data`, `time` of [`Enveloped`](crate::source::nats::Enveloped); [`Event::key`](crate::event::Event::key) |
+//! | `ForeignID`, `Type`, `MetaData`, `Timestamp` | `key`, `type`, `data`, `time` of [`Wrapped`](crate::source::nats::Wrapped); [`Event::key`](crate::event::Event::key) |
 //! | `reflex_type`, `SetTypeHeader` | the same header; no number in it is `None` here, and an error there |
 //! | `ErrDroppedMsg`, run again by hand | read again behind the last message; what limits took away is a gap, [`OnGap`](crate::source::OnGap) |
 //! | event filters, which move the cursor | [`Filter`](crate::filter::Filter), or an ingestor that returns `Ok` |
@@ -33,8 +33,8 @@
 //!
 //! ```no_run
 //! use rocketman::{Pipeline, cursor::FileCursor, event::OwnedEvent, sink::ingest::{Ingest, IngestError, Route}};
-//! use rocketman::nats::{Given, NatsSettings, StreamAddress};
-//! use rocketman::source::nats::{Enveloped, NatsSource, NatsSourceSettings};
+//! use rocketman::nats::{NatsOverrides, NatsSettings, StreamAddress};
+//! use rocketman::source::nats::{Wrapped, NatsSource, NatsSourceSettings};
 //!
 //! #[derive(serde::Deserialize)]
 //! struct Order { id: u64 }
@@ -43,11 +43,11 @@
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let address = StreamAddress::parse("nats://localhost/ORDERS")?;
 //!     let variable = |name: &str| std::env::var(name).ok();
-//!     let connection = NatsSettings::resolve(&address.servers, None, &Given::default(), &variable)?;
+//!     let connection = NatsSettings::resolve(&address.servers, None, &NatsOverrides::default(), &variable)?;
 //!     let source = NatsSourceSettings::new(connection, address.stream);
 //!
 //!     let orders = Ingest::new().otherwise(Route::new(|event: OwnedEvent| async move {
-//!         let order: Enveloped<Order> = event.event().parse().map_err(IngestError::lasting)?;
+//!         let order: Wrapped<Order> = event.event().parse().map_err(IngestError::lasting)?;
 //!         println!("{} is order {} of type {:?}", order.key, order.data.id, order.event_type);
 //!         Ok(())
 //!     }));
@@ -145,7 +145,7 @@
 //! # async fn insert() -> Result<(), Box<dyn std::error::Error>> {
 //! let address = nats::StreamAddress::parse("nats://localhost/FIREHOSE")?;
 //! let variable = |name: &str| std::env::var(name).ok();
-//! let connection = nats::NatsSettings::resolve(&address.servers, None, &nats::Given::default(), &variable)?;
+//! let connection = nats::NatsSettings::resolve(&address.servers, None, &nats::NatsOverrides::default(), &variable)?;
 //! let settings = NatsSinkSettings {
 //!     prefix: "atproto".to_owned(),
 //!     create: Some(nats::StreamPlan::default()),
@@ -169,7 +169,7 @@
 //! # async fn keep() -> Result<(), Box<dyn std::error::Error>> {
 //! let address = nats::KeyAddress::parse("nats://localhost/cursors/posts")?;
 //! let variable = |name: &str| std::env::var(name).ok();
-//! let connection = nats::NatsSettings::resolve(&address.servers, None, &nats::Given::default(), &variable)?;
+//! let connection = nats::NatsSettings::resolve(&address.servers, None, &nats::NatsOverrides::default(), &variable)?;
 //! let cursor = KvCursor::new(KvCursorSettings { nats: connection, address, create_bucket: true });
 //! let source = Jetstream::new(JetstreamSettings::default());
 //! let pipeline = Pipeline::new(source, StdoutSink::new(false)).cursor(cursor);

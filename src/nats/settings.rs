@@ -91,7 +91,7 @@ impl fmt::Display for Login {
 
 /// What may be given besides variables and contexts. Nothing of it is secret.
 #[derive(Debug, Clone, Default)]
-pub struct Given {
+pub struct NatsOverrides {
     /// The name of a context, or the path of its file.
     pub context: Option<String>,
     /// Use no context at all.

@@ -38,9 +38,9 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 self.cursor.change_filter(self.filter.description());
             }
             let limit = self.sift(&mut batch);
-            let had_news = self.cursor.has_news();
+            let had_news = self.cursor.is_dirty();
             let is_beginning = self.cursor.add(&batch, self.limit.passed_us());
-            if !had_news && self.cursor.has_news() {
+            if !had_news && self.cursor.is_dirty() {
                 clock.begin_anew();
             }
             if is_beginning && !self.save_beginning(ending).await? {
@@ -104,7 +104,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         let end_silence = self.settings.end_silence;
         let mut silence = pin!(self.limit.silence(&self.stats, end_silence));
         loop {
-            let has_news = self.cursor.has_news();
+            let has_news = self.cursor.is_dirty();
             let n_at_work = *at_work.borrow_and_update();
             let is_full = self.held_to.is_some_and(|at_once| n_at_work >= at_once);
             if is_full {
@@ -229,7 +229,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         let mut waits_since = None;
         let mut accept = pin!(self.sink.accept(batch, &self.context));
         let taken = loop {
-            let has_news = self.cursor.has_news();
+            let has_news = self.cursor.is_dirty();
             tokio::select! {
                 biased;
                 result = &mut accept => break result,

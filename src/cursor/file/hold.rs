@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How often a lock is tried for that others only look at, a millisecond apart.
-const PATIENCE: usize = 1000;
+const MAX_TRIES: usize = 1000;
 
 /// What is held of a cursor file. The locks go when the files are closed, however the process ends.
 #[derive(Debug)]
@@ -145,7 +145,7 @@ fn own(lock: &File, asked: &Path) -> Result<(), CursorError> {
 
 /// An owner does not share a lock; those who look at it do, and let go at once.
 fn try_to_own(lock: &File) -> Result<(), TryLockError> {
-    for _ in 0..PATIENCE {
+    for _ in 0..MAX_TRIES {
         match lock.try_lock() {
             Err(TryLockError::WouldBlock) => lock.try_lock_shared()?,
             taken_or_refused => return taken_or_refused,

@@ -82,7 +82,7 @@ impl Model {
                 self.settle(next.copied().unwrap_or(self.accepted));
             }
         }
-        assert!(self.pending.waiting.len() <= REMEMBERED + self.pinned.len());
+        assert!(self.pending.waiting.len() <= MAX_PENDING + self.pinned.len());
     }
 
     fn add(&mut self, n_events: u64, host: usize, every: u64) {

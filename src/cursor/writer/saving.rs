@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use crate::cursor::{CursorError, CursorStore, SaveError, Saved};
 
 /// How long a save may take before it counts as failed. It holds nothing up; it is a disk that hangs, or a bucket that does not answer.
-const LIMIT: Duration = Duration::from_secs(10);
+const SAVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A save under way.
 pub(super) struct Saving<C>(Pin<Box<dyn Future<Output = Done<C>> + Send>>);
@@ -23,8 +23,8 @@ impl<C: CursorStore> Saving<C> {
     /// Nothing happens before [`Saving::done`] is awaited.
     pub(super) fn begin(mut store: C, saved: Saved) -> Self {
         Self(Box::pin(async move {
-            let result = timeout(LIMIT, store.save(&saved)).await;
-            let result = result.unwrap_or(Err(SaveError::Unanswered(LIMIT).into()));
+            let result = timeout(SAVE_TIMEOUT, store.save(&saved)).await;
+            let result = result.unwrap_or(Err(SaveError::Unanswered(SAVE_TIMEOUT).into()));
             Done {
                 store,
                 saved,

@@ -30,7 +30,7 @@ impl Home {
     fn resolve(
         &self,
         address: &str,
-        given: &Given,
+        given: &NatsOverrides,
         variables: &[(&str, &str)],
     ) -> Result<NatsSettings, NatsError> {
         let address = crate::nats::StreamAddress::parse(address).unwrap();
@@ -63,7 +63,9 @@ fn in_context(login: &Login) -> &Login {
 #[test]
 fn without_anything_it_is_this_machine() {
     let home = Home::new();
-    let settings = home.resolve("nats:S", &Given::default(), &[]).unwrap();
+    let settings = home
+        .resolve("nats:S", &NatsOverrides::default(), &[])
+        .unwrap();
     assert_eq!(settings.servers, ["nats://127.0.0.1:4222"]);
     assert_eq!(settings.login, Login::Nobody);
 }
@@ -72,7 +74,9 @@ fn without_anything_it_is_this_machine() {
 fn the_selected_context_says_where_and_who() {
     let home = Home::new();
     home.select("west\n");
-    let settings = home.resolve("nats:S", &Given::default(), &[]).unwrap();
+    let settings = home
+        .resolve("nats:S", &NatsOverrides::default(), &[])
+        .unwrap();
     assert_eq!(settings.servers, ["nats://w:5000", "nats://w2:4222"]);
     assert_eq!(
         *in_context(&settings.login),
@@ -80,7 +84,9 @@ fn the_selected_context_says_where_and_who() {
     );
     assert_eq!(settings.js_domain.as_deref(), Some("hub"));
     assert_eq!(settings.inbox_prefix.as_deref(), Some("_MINE"));
-    let settings = home.resolve("nats://x/S", &Given::default(), &[]).unwrap();
+    let settings = home
+        .resolve("nats://x/S", &NatsOverrides::default(), &[])
+        .unwrap();
     assert_eq!(settings.servers, ["nats://x:4222"]);
     assert!(matches!(in_context(&settings.login), Login::Credentials(_)));
 }
@@ -96,7 +102,7 @@ fn what_is_given_wins_over_variables_and_those_over_the_context() {
         ("NATS_CA", ""),
     ];
     let settings = home
-        .resolve("nats:S", &Given::default(), &variables)
+        .resolve("nats:S", &NatsOverrides::default(), &variables)
         .unwrap();
     assert_eq!(settings.servers, ["nats://v:4222"]);
     assert_eq!(
@@ -105,11 +111,11 @@ fn what_is_given_wins_over_variables_and_those_over_the_context() {
     );
     assert_eq!(settings.tls_identity, Some(("/c".into(), "/k".into())));
     assert!(settings.tls_first && settings.tls_ca.is_none());
-    let given = Given {
+    let given = NatsOverrides {
         creds: Some("/g.creds".into()),
         context: Some("west".to_owned()),
         js_domain: Some("leaf".to_owned()),
-        ..Given::default()
+        ..NatsOverrides::default()
     };
     let settings = home
         .resolve("nats:S?context=east", &given, &variables[..2])
@@ -150,14 +156,14 @@ fn every_form_of_a_login_is_known_and_no_secret_is_shown() {
     ];
     for (variables, expected) in cases {
         let settings = home
-            .resolve("nats:S", &Given::default(), variables)
+            .resolve("nats:S", &NatsOverrides::default(), variables)
             .unwrap();
         assert_eq!(settings.login, expected);
         let shown = format!("{settings:?} {} {}", settings.shown(), settings.login);
         assert!(!shown.contains("geheim"), "{shown}");
     }
     let east = home
-        .resolve("nats:S?context=east", &Given::default(), &[])
+        .resolve("nats:S?context=east", &NatsOverrides::default(), &[])
         .unwrap();
     assert_eq!(
         *in_context(&east.login),
@@ -166,7 +172,11 @@ fn every_form_of_a_login_is_known_and_no_secret_is_shown() {
             password: Secret::new("geheim@")
         }
     );
-    let half = home.resolve("nats:S", &Given::default(), &[("NATS_JWT", "geheim")]);
+    let half = home.resolve(
+        "nats:S",
+        &NatsOverrides::default(),
+        &[("NATS_JWT", "geheim")],
+    );
     assert!(matches!(half, Err(NatsError::Half { .. })));
 }
 
@@ -174,7 +184,11 @@ fn every_form_of_a_login_is_known_and_no_secret_is_shown() {
 fn a_context_that_cannot_be_used_is_told_by_its_file() {
     let home = Home::new();
     let refused = |name: &str| {
-        let error = home.resolve(&format!("nats:S?context={name}"), &Given::default(), &[]);
+        let error = home.resolve(
+            &format!("nats:S?context={name}"),
+            &NatsOverrides::default(),
+            &[],
+        );
         crate::log::chain(&error.unwrap_err())
     };
     assert!(
@@ -194,10 +208,13 @@ fn a_context_that_cannot_be_used_is_told_by_its_file() {
         refused("../x")
     );
     home.select("north");
-    let given = Given {
+    let given = NatsOverrides {
         no_context: true,
-        ..Given::default()
+        ..NatsOverrides::default()
     };
     assert!(home.resolve("nats:S", &given, &[]).is_ok());
-    assert!(home.resolve("nats:S", &Given::default(), &[]).is_err());
+    assert!(
+        home.resolve("nats:S", &NatsOverrides::default(), &[])
+            .is_err()
+    );
 }

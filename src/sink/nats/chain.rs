@@ -9,7 +9,7 @@ use super::message::{Link, Outgoing, Tail};
 use crate::event::Identity;
 
 /// An answer is asked for with every so-manieth message, and with the last one there is: one answer speaks for all before it.
-const ASK_EVERY: u64 = 32;
+const ACK_INTERVAL_MESSAGES: u64 = 32;
 
 /// What is not certainly stored yet, in order.
 #[derive(Debug)]
@@ -112,7 +112,7 @@ impl Chain {
             stored: (tail.seq, tail.id),
             is_fresh: true,
             // A stream that is taken over may hold what comes first.
-            careful_until: ASK_EVERY,
+            careful_until: ACK_INTERVAL_MESSAGES,
             asked: None,
             answered: None,
             state: State::Open,
@@ -159,7 +159,8 @@ impl Chain {
             .entries
             .range((place + 1).min(self.entries.len())..)
             .any(|entry| entry.id().is_some());
-        let is_asked = is_last || number < self.careful_until || number.is_multiple_of(ASK_EVERY);
+        let is_asked =
+            is_last || number < self.careful_until || number.is_multiple_of(ACK_INTERVAL_MESSAGES);
         let before = self.entries.range(..place.min(self.entries.len()));
         let link = match before.rev().find_map(Entry::id).or(self.stored.1) {
             Some(id) if !self.is_fresh => Link::Event(id),

@@ -31,10 +31,10 @@ const KEY: HeaderName = HeaderName::from_static("rocketman-key");
 const WRITER: HeaderName = HeaderName::from_static("rocketman-writer");
 
 /// The longest collection that gets a place in a subject; atproto allows 317 bytes.
-const LONGEST_COLLECTION: usize = 320;
+const MAX_COLLECTION_BYTES: usize = 320;
 
 /// The longest account that gets a header; atproto allows 2,048 bytes.
-const LONGEST_KEY: usize = 2048;
+const MAX_KEY_BYTES: usize = 2048;
 
 /// What is escaped in a word of a subject: all but letters, digits, hyphens and underscores.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
@@ -72,7 +72,7 @@ impl Outgoing {
 
 /// What is the same for all messages of a sink.
 #[derive(Debug, Clone)]
-pub(super) struct Form {
+pub(super) struct MessageFormat {
     stream: HeaderValue,
     writer: HeaderValue,
     prefix: String,
@@ -80,7 +80,7 @@ pub(super) struct Form {
     is_carried: bool,
 }
 
-impl Form {
+impl MessageFormat {
     pub(super) fn new(settings: &NatsSinkSettings, writer: &str) -> Self {
         Self {
             stream: HeaderValue::from(settings.stream.as_str()),
@@ -213,7 +213,7 @@ impl Source {
 /// The account as a header can carry it.
 fn key(event: &Event<'_>) -> Box<str> {
     let did = event.did();
-    if did.len() > LONGEST_KEY {
+    if did.len() > MAX_KEY_BYTES {
         return "".into();
     }
     if did.bytes().any(|byte| byte.is_ascii_control()) {
@@ -238,7 +238,7 @@ fn cursor(point: &Point, source: &Source) -> String {
 
 /// The words of a collection. What could not be a word of a subject, or would mean something else there, is escaped as in a URL.
 fn push_collection(subject: &mut String, collection: &str) {
-    if collection.is_empty() || collection.len() > LONGEST_COLLECTION {
+    if collection.is_empty() || collection.len() > MAX_COLLECTION_BYTES {
         subject.push_str("._");
         return;
     }
@@ -335,31 +335,31 @@ mod tests {
         )
     }
 
-    fn form() -> Form {
+    fn format() -> MessageFormat {
         partitioned(None)
     }
 
-    fn partitioned(partitions: Option<NonZeroU32>) -> Form {
+    fn partitioned(partitions: Option<NonZeroU32>) -> MessageFormat {
         let settings = NatsSinkSettings {
             prefix: "at".to_owned(),
             partitions,
             ..NatsSinkSettings::new(NatsSettings::default(), "S")
         };
-        Form::new(&settings, "w")
+        MessageFormat::new(&settings, "w")
     }
 
     #[test]
     fn a_subject_is_made_of_kind_operation_and_collection() {
         event(&commit("app.bsky.feed.post"), |event| {
             assert_eq!(
-                form().subject(event).as_str(),
+                format().subject(event).as_str(),
                 "at.commit.create.app.bsky.feed.post"
             );
         });
         event(
             r#"{"did":"did:plc:a","time_us":5,"kind":"identity"}"#,
             |event| {
-                assert_eq!(form().subject(event).as_str(), "at.identity");
+                assert_eq!(format().subject(event).as_str(), "at.identity");
             },
         );
     }
@@ -378,7 +378,7 @@ mod tests {
             (&*long, "_"),
         ] {
             event(&commit(collection), |event| {
-                let subject = form().subject(event);
+                let subject = format().subject(event);
                 assert_eq!(subject.as_str(), format!("at.commit.create.{expected}"));
             });
         }
@@ -401,11 +401,11 @@ mod tests {
 
     #[test]
     fn a_partition_comes_behind_the_prefix_and_is_that_of_the_shard() {
-        let form = partitioned(NonZeroU32::new(4));
+        let format = partitioned(NonZeroU32::new(4));
         event(
             r#"{"did":"did:plc:a","time_us":5,"kind":"identity"}"#,
             |event| {
-                let subject = form.subject(event);
+                let subject = format.subject(event);
                 let has = |number| {
                     crate::filter::Shard::new(number, 4)
                         .unwrap()
@@ -419,7 +419,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let form = form();
+        let format = format();
         let mut origin = Origin {
             source: "jetstream".into(),
             host: "wss://host/subscribe".to_owned(),
@@ -434,8 +434,8 @@ mod tests {
                 .then(|| "2026-11-25T00:00:00Z".to_owned());
             event(line, |event| {
                 let source = Arc::new(Source::of(&origin));
-                let outgoing = form.outgoing(event, Bytes::new(), &source);
-                let headers = form.headers(&outgoing, Link::Sequence(4));
+                let outgoing = format.outgoing(event, Bytes::new(), &source);
+                let headers = format.headers(&outgoing, Link::Sequence(4));
                 let mut lines = vec!["NATS/1.0".to_owned()];
                 for (name, values) in headers.iter() {
                     for value in values {

@@ -19,7 +19,7 @@ use std::{
 use tracing::info;
 
 pub use self::error::StreamError;
-use self::{message::Form, writer::Writer};
+use self::{message::MessageFormat, writer::Writer};
 use super::{RECALL, Sink, SinkContext, SinkError};
 use crate::{
     event::{Batch, FileMark, Place, Position, show_time},
@@ -39,7 +39,7 @@ pub struct NatsSinkSettings {
     pub stream: String,
     /// What the subjects of events begin with. Where messages of another stream keep theirs, it may be empty.
     pub prefix: String,
-    /// What comes is messages of another stream, as a source yields them by [`Enveloping::Carried`](crate::source::nats::Enveloping): each
+    /// What comes is messages of another stream, as a source yields them by [`WrapMode::Carried`](crate::source::nats::WrapMode): each
     /// keeps subject, headers and payload. A prefix is put before their subjects.
     pub carried: bool,
     /// Put a partition of so many into the subject, by account.
@@ -131,10 +131,10 @@ impl Sink for NatsSink {
         let id: String = std::iter::repeat_with(fastrand::alphanumeric)
             .take(8)
             .collect();
-        let form = Form::new(&self.settings, &id);
+        let format = MessageFormat::new(&self.settings, &id);
         let connection = Connection::open(nats).await?;
         let (info, tail) = insist(nats, || async {
-            let info = stream::open(&connection, name, &form, create.as_ref()).await?;
+            let info = stream::open(&connection, name, &format, create.as_ref()).await?;
             let tail = stream::tail(&connection, name, &info).await?;
             Ok::<_, SinkError>((info, tail))
         })
@@ -155,7 +155,7 @@ impl Sink for NatsSink {
             _ => stream::recent(&connection, name, &info, *recall).await,
         };
         let sizes = (window.get(), nats.request_timeout);
-        let mut writer = Writer::start(connection, info, &tail, form, id, sizes).await?;
+        let mut writer = Writer::start(connection, info, &tail, format, id, sizes).await?;
         writer.know(recent);
         self.writer = Some(writer);
         Ok(tail.position)

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::event::{Identities, Identity};
 
 /// How many events are known, some 4 MB of memory: two minutes of the public network at its busiest, and more than are read back.
-const MOST: usize = 131_072;
+const MAX_RECENT_IDS: usize = 131_072;
 
 /// The identities of the last events.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ impl Recent {
             return false;
         }
         self.order.push_back(id);
-        if self.order.len() > MOST
+        if self.order.len() > MAX_RECENT_IDS
             && let Some(oldest) = self.order.pop_front()
         {
             self.known.remove(&oldest);
@@ -38,11 +38,11 @@ mod tests {
     fn an_event_is_known_until_many_others_came() {
         let id = |n: usize| Identity::parse(&format!("{n:016x}")).unwrap();
         let mut recent = Recent::default();
-        assert!((0..MOST).all(|n| recent.note(id(n))));
-        assert!((0..MOST).all(|n| !recent.note(id(n))));
-        assert!(recent.note(id(MOST)));
+        assert!((0..MAX_RECENT_IDS).all(|n| recent.note(id(n))));
+        assert!((0..MAX_RECENT_IDS).all(|n| !recent.note(id(n))));
+        assert!(recent.note(id(MAX_RECENT_IDS)));
         assert!(recent.note(id(0)));
-        assert!(!recent.note(id(MOST)));
-        assert_eq!(recent.known.len(), MOST);
+        assert!(!recent.note(id(MAX_RECENT_IDS)));
+        assert_eq!(recent.known.len(), MAX_RECENT_IDS);
     }
 }

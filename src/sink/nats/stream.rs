@@ -12,35 +12,32 @@ use tracing::debug;
 
 use super::{
     StreamError,
-    message::{Form, Tail, time_of},
+    message::{MessageFormat, Tail, time_of},
 };
 use crate::{
     event::{Identity, Origin, micros},
     log::printable,
-    nats::{Connection, NatsError, RequestFailed, Stored, StreamPlan, covers},
+    nats::{Connection, NO_SUCH_MESSAGE, NatsError, RequestFailed, Stored, StreamPlan, covers},
     sink::SinkError,
 };
-
-/// The server's number of "no message found".
-const NO_SUCH_MESSAGE: u64 = 10_037;
 
 /// Looks at the stream, makes it if that is wanted, and refuses it if it cannot keep what is promised.
 pub(super) async fn open(
     connection: &Connection,
     stream: &str,
-    form: &Form,
+    format: &MessageFormat,
     plan: Option<&StreamPlan>,
 ) -> Result<Info, SinkError> {
-    let subjects = || vec![format!("{}.>", form.prefix())];
+    let subjects = || vec![format!("{}.>", format.prefix())];
     let about = "Events of the atproto record stream, written by rocketman";
     let info = connection.look_at_or_make(stream, plan, subjects, about);
     let info = info.await?;
-    check(&info.config, form)?;
+    check(&info.config, format)?;
     Ok(info)
 }
 
-fn check(config: &Config, form: &Form) -> Result<(), StreamError> {
-    let prefix = form.prefix();
+fn check(config: &Config, format: &MessageFormat) -> Result<(), StreamError> {
+    let prefix = format.prefix();
     let unfit = |why: &str, hint: &str| {
         Err(StreamError::Unfit {
             stream: printable(&config.name),
@@ -72,7 +69,7 @@ fn check(config: &Config, form: &Form) -> Result<(), StreamError> {
         );
     }
     let is_covered = |subject: &String| covers(subject, prefix);
-    if !form.keeps_subjects() && !config.subjects.iter().any(is_covered) {
+    if !format.keeps_subjects() && !config.subjects.iter().any(is_covered) {
         let subjects = printable(&config.subjects.join(", "));
         let prefix = printable(prefix);
         return Err(StreamError::Unfit {
@@ -124,13 +121,13 @@ pub(super) async fn tail(
 }
 
 /// How many of the last events are asked for at once, beginning with the very last.
-const PAGE: u64 = 20_000;
+const PAGE_MESSAGES: u64 = 20_000;
 
 /// How many are known at most: more than the public network has in a minute.
-const RECENT: usize = 100_000;
+const MAX_RECENT_IDS: usize = 100_000;
 
 /// How long one look may take; it is only for what a source sends again, and only where it cannot tell.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The last events of the stream in their order, those of the last page and all that are at most so much older than the last one, as far
 /// as they can be had.
@@ -161,10 +158,10 @@ async fn read_recent(
 ) -> Result<(), String> {
     let first_of_all = info.state.first_sequence.max(1);
     let (mut last, mut n_events, mut latest_us) = (info.state.last_sequence, 0, 0);
-    while last >= first_of_all && n_events < RECENT {
-        let first = last.saturating_sub(PAGE - 1).max(first_of_all);
+    while last >= first_of_all && n_events < MAX_RECENT_IDS {
+        let first = last.saturating_sub(PAGE_MESSAGES - 1).max(first_of_all);
         let page = read_page(connection, stream, first, last - first + 1);
-        let page = timeout(PATIENCE, page).await;
+        let page = timeout(PAGE_TIMEOUT, page).await;
         let page = page.unwrap_or_else(|_| Err("it takes too long".to_owned()))?;
         latest_us = page.latest_us.max(latest_us);
         n_events += page.ids.len();
@@ -202,7 +199,7 @@ async fn read_page(
             "headers_only": true,
             "mem_storage": true,
             "num_replicas": 1,
-            "inactive_threshold": PATIENCE.as_nanos(),
+            "inactive_threshold": PAGE_TIMEOUT.as_nanos(),
         },
     });
     let subject = format!("CONSUMER.CREATE.{stream}");
@@ -266,21 +263,21 @@ mod tests {
     #[test]
     fn a_stream_that_cannot_keep_the_promise_is_refused_in_words() {
         let fit = StreamPlan::default().config("S", vec!["at.>".to_owned()], "");
-        let form = |prefix: &str, carried| {
+        let format = |prefix: &str, carried| {
             let settings = NatsSinkSettings {
                 prefix: prefix.to_owned(),
                 carried,
                 ..NatsSinkSettings::new(NatsSettings::default(), "S")
             };
-            Form::new(&settings, "w")
+            MessageFormat::new(&settings, "w")
         };
-        assert!(check(&fit, &form("at", false)).is_ok());
-        assert!(check(&fit, &form("", true)).is_ok());
-        assert!(check(&fit, &form("b", true)).is_err());
+        assert!(check(&fit, &format("at", false)).is_ok());
+        assert!(check(&fit, &format("", true)).is_ok());
+        assert!(check(&fit, &format("b", true)).is_err());
         let changed = |change: fn(&mut Config)| {
             let mut config = fit.clone();
             change(&mut config);
-            let error = check(&config, &form("at", false)).unwrap_err();
+            let error = check(&config, &format("at", false)).unwrap_err();
             format!("{error:?}")
         };
         for (told, word) in [

@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use super::{
     StreamError,
     chain::{Answer, Broken, Chain, Next},
-    message::{self, Form, Outgoing, Source, Tail},
+    message::{self, MessageFormat, Outgoing, Source, Tail},
     recent::Recent,
     stream,
 };
@@ -35,7 +35,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(2);
 const WINDOW_BYTES: usize = 2 * 1024 * 1024;
 
 /// After so many looks in vain it is said, and then after as many again.
-const SAID_EVERY: u32 = 10;
+const WARNING_INTERVAL_TRIES: u32 = 10;
 
 /// The stream, while it is written to.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(super) struct Writer {
     connection: Connection,
     stream: String,
     info: Info,
-    form: Form,
+    format: MessageFormat,
     id: String,
     window: usize,
     chain: Chain,
@@ -67,7 +67,7 @@ impl Writer {
         connection: Connection,
         info: Info,
         tail: &Tail,
-        form: Form,
+        format: MessageFormat,
         id: String,
         (window, ack_timeout): (usize, Duration),
     ) -> Result<Self, NatsError> {
@@ -89,7 +89,7 @@ impl Writer {
             stream: info.config.name.clone(),
             connection,
             info,
-            form,
+            format,
             id,
             window,
             chain: Chain::new(tail),
@@ -160,7 +160,7 @@ impl Writer {
                     self.context.accept(accepted);
                     continue;
                 }
-                let outgoing = self.form.outgoing(&event, line, &self.source);
+                let outgoing = self.format.outgoing(&event, line, &self.source);
                 self.chain.push(outgoing);
             }
             batch.take(n);
@@ -221,7 +221,7 @@ impl Writer {
             reply,
         }) = self.chain.next()
         {
-            let headers = self.form.headers(outgoing, link);
+            let headers = self.format.headers(outgoing, link);
             let (subject, line) = (outgoing.subject.clone(), outgoing.payload.clone());
             let client = self.connection.client();
             let published = match reply {
@@ -283,7 +283,7 @@ impl Writer {
                 .forbidden
                 .map(|(_, answer)| answer)
                 .unwrap_or_default();
-            if self.form.is_forbidden_by(&answer) || answer.contains(&*self.inbox) {
+            if self.format.is_forbidden_by(&answer) || answer.contains(&*self.inbox) {
                 let servers = self.connection.servers().to_owned();
                 return Err(NatsError::Forbidden { servers, answer }.into());
             }
@@ -307,7 +307,7 @@ impl Writer {
                 if self.connection.is_over(tries) {
                     return Err(self.connection.unreachable(tries, error.into()).into());
                 }
-                if tries.is_multiple_of(SAID_EVERY) {
+                if tries.is_multiple_of(WARNING_INTERVAL_TRIES) {
                     let error = chain(&error);
                     warn!(target: STATE, error, "cannot see where the stream '{}' ends: {error}; trying again", printable(&self.stream));
                 }
@@ -336,7 +336,7 @@ impl Writer {
     }
 
     async fn read_tail(&self) -> Result<(Info, Tail), SinkError> {
-        let info = stream::open(&self.connection, &self.stream, &self.form, None).await?;
+        let info = stream::open(&self.connection, &self.stream, &self.format, None).await?;
         let tail = stream::tail(&self.connection, &self.stream, &info).await?;
         Ok((info, tail))
     }

@@ -18,7 +18,7 @@ use crate::{
 
 /// What a server is told of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Word {
+pub(super) enum AckKind {
     /// It is done.
     Done,
     /// It is still being worked on.
@@ -28,17 +28,17 @@ pub(super) enum Word {
     /// Somebody may have it, once this time is over.
     Later(Duration),
     /// Nobody will ever be able to use it.
-    Useless,
+    Terminate,
 }
 
-impl Word {
+impl AckKind {
     fn payload(self) -> Bytes {
         match self {
             Self::Done => Bytes::from_static(b"+ACK"),
             Self::InProgress => Bytes::from_static(b"+WPI"),
             Self::GivenBack => Bytes::from_static(b"-NAK"),
             Self::Later(wait) => format!("-NAK {{\"delay\":{}}}", wait.as_nanos()).into(),
-            Self::Useless => Bytes::from_static(b"+TERM"),
+            Self::Terminate => Bytes::from_static(b"+TERM"),
         }
     }
 }
@@ -54,7 +54,7 @@ pub(super) struct Refused {
 #[derive(Debug)]
 pub(super) enum Remedy {
     /// The server is told this.
-    Tell(Word),
+    Tell(AckKind),
     /// It is kept in a file, and then acknowledged.
     Keep(Letter),
 }
@@ -144,7 +144,7 @@ impl Acks {
 pub(super) async fn tell(
     connection: &Connection,
     replies: impl IntoIterator<Item = Subject>,
-    word: Word,
+    word: AckKind,
 ) {
     for reply in replies {
         let told = connection.client().publish(reply, word.payload()).await;
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn a_refused_message_is_told_at_once_and_holds_nothing_up() {
         let mut acks = noted(&[1, 2]);
-        acks.refuse_last(Remedy::Tell(Word::Useless));
+        acks.refuse_last(Remedy::Tell(AckKind::Terminate));
         assert_eq!(acks.take_refused().len(), 1);
         assert_eq!(accepted(&mut acks, 1), ["r1"]);
         assert!(acks.order.is_empty() && acks.replies.is_empty());

@@ -7,11 +7,11 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
 use super::{
-    NatsSource, PATIENCE, SOURCE,
+    NatsSource, OVERDUE_GRACE, SOURCE,
     consumer::{Consumer, Wanted, state_of},
     inbox::Lost,
     session::Session,
-    settings::SILENCE,
+    settings::MAX_SILENCE,
     track::From,
 };
 use crate::{
@@ -24,10 +24,10 @@ use crate::{
 };
 
 /// How long a stream that was there may be gone before that counts as final: somebody may be making it anew.
-const GONE: Duration = Duration::from_secs(10);
+const GONE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A sink that took nothing for so long has cost us the consumer, and nothing is wrong.
-const IDLE: Duration = Duration::from_secs(20);
+const IDLE_GRACE: Duration = Duration::from_secs(20);
 
 impl NatsSource {
     /// Waits until a try is due, and makes it. On failure the next try is scheduled, or the end is said.
@@ -47,7 +47,7 @@ impl NatsSource {
         // Its tries and their failures are told by the connection itself.
         alive_while(&stats, connection.restored()).await?;
         let limit = self.settings.connection.request_timeout * 2;
-        stats.set_alive_until(Instant::now() + limit + PATIENCE);
+        stats.set_alive_until(Instant::now() + limit + OVERDUE_GRACE);
         match self.look(&connection).await {
             Ok(flow) => Ok(flow),
             Err(Failed::Final(error)) => Err(error),
@@ -89,7 +89,7 @@ impl NatsSource {
             stream: stream.clone(),
             subjects: self.settings.subjects.clone(),
             prefix: self.settings.api_prefix(),
-            silence: self.settings.frame_timeout.min(SILENCE),
+            silence: self.settings.frame_timeout.min(MAX_SILENCE),
             durable: self.settings.durable.clone(),
             is_queue: is_queue
                 && matches!(
@@ -190,7 +190,7 @@ impl NatsSource {
         }
         let due = Instant::now() + wait;
         self.next_try = Some(due);
-        self.reader.stats.set_alive_until(due + PATIENCE);
+        self.reader.stats.set_alive_until(due + OVERDUE_GRACE);
         if let Some(left_out) = self.pace.allow() {
             let (stream, error, wait) = (&self.host, chain(&error), wait.as_secs_f64());
             let more = throttle::more(left_out);
@@ -208,7 +208,7 @@ impl NatsSource {
             }
             NatsError::NoStream { .. } if self.was_open => {
                 let since = *self.gone_since.get_or_insert_with(Instant::now);
-                since.elapsed() >= GONE
+                since.elapsed() >= GONE_TIMEOUT
             }
             NatsError::NoJetStream { .. } | NatsError::Limit { .. } | NatsError::Answer { .. } => {
                 !self.was_open
@@ -248,10 +248,10 @@ impl NatsSource {
             let due = Instant::now() + self.backoff.next_wait();
             self.give_up(&why)?;
             self.next_try = Some(due);
-            self.reader.stats.set_alive_until(due + PATIENCE);
+            self.reader.stats.set_alive_until(due + OVERDUE_GRACE);
         }
         let stream = &self.host;
-        if idle.is_some_and(|idle| idle >= IDLE) {
+        if idle.is_some_and(|idle| idle >= IDLE_GRACE) {
             debug!(stream, why, "another consumer after a pause");
         } else if let Some(left_out) = self.pace.allow() {
             let more = throttle::more(left_out);
@@ -283,8 +283,8 @@ impl std::convert::From<SourceError> for Failed {
 async fn alive_while<T>(stats: &Stats, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     loop {
-        stats.set_alive_until(Instant::now() + PATIENCE * 2);
-        if let Ok(done) = timeout(PATIENCE, &mut work).await {
+        stats.set_alive_until(Instant::now() + OVERDUE_GRACE * 2);
+        if let Ok(done) = timeout(OVERDUE_GRACE, &mut work).await {
             return done;
         }
     }

@@ -21,16 +21,16 @@ const ACK_WAIT: Duration = Duration::from_secs(30);
 const MAX_ACK_PENDING: u32 = 10_000;
 
 /// However short the server waits, it is not told of progress more often.
-const LEAST_PROGRESS: Duration = Duration::from_millis(100);
+const MIN_PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The server's number of the error that there is no such consumer.
 const NO_SUCH_CONSUMER: u64 = 10_014;
 
 /// The server's numbers of the errors that a work queue is answered with: acknowledgements are needed, one consumer for each subject.
-const FOR_QUEUES: [u64; 4] = [10_084, 10_098, 10_099, 10_100];
+const QUEUE_ERRORS: [u64; 4] = [10_084, 10_098, 10_099, 10_100];
 
 /// The server forgets a consumer that asked for nothing for this long.
-const INACTIVE: Duration = Duration::from_secs(60);
+const INACTIVE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What is asked of a stream.
 #[derive(Debug, Clone)]
@@ -98,7 +98,7 @@ struct ConsumerConfig {
 impl ConsumerInfo {
     /// How often the server is to be told that messages are being worked on: thrice while it waits for one.
     pub(super) fn progress(&self) -> Duration {
-        (Duration::from_nanos(self.config.ack_wait) / 3).max(LEAST_PROGRESS)
+        (Duration::from_nanos(self.config.ack_wait) / 3).max(MIN_PROGRESS_INTERVAL)
     }
 
     /// What is wrong with it as a consumer to share.
@@ -140,7 +140,7 @@ impl Consumer {
             "description": "rocketman",
             "ack_policy": "none",
             "replay_policy": "instant",
-            "inactive_threshold": nanos(INACTIVE),
+            "inactive_threshold": nanos(INACTIVE_TIMEOUT),
             "num_replicas": 1,
             "mem_storage": true,
         });
@@ -150,7 +150,7 @@ impl Consumer {
         let action = format!("read the stream '{}'", wanted.stream);
         match connection.request(&subject, &request).await {
             Ok(info) => Ok(info),
-            Err(RequestFailed::Answer(error)) if FOR_QUEUES.contains(&error.error_code().0) => {
+            Err(RequestFailed::Answer(error)) if QUEUE_ERRORS.contains(&error.error_code().0) => {
                 Err(NatsError::Queue {
                     servers: connection.servers().to_owned(),
                     stream: wanted.stream.clone(),

@@ -6,10 +6,10 @@ use memchr::memchr_iter;
 const PREFIX: &[u8] = b"$JS.ACK.";
 
 /// The dots of the shorter form, which lacks the domain and the account before the stream.
-const SHORT: usize = 6;
+const SHORT_FORM_DOTS: usize = 6;
 
 /// The dots of the longer form up to its last number; what follows another dot is not ours (ADR-15).
-const LONG: usize = 8;
+const LONG_FORM_DOTS: usize = 8;
 
 /// Where a message stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,16 +48,18 @@ pub(super) fn deliveries(reply: &str) -> u64 {
 /// The numbers that end either form, with the dots between them: the count of deliveries, and the four of a [`Delivery`].
 fn numbers(reply: &str) -> Option<&[u8]> {
     let parts = reply.as_bytes().strip_prefix(PREFIX)?;
-    let mut dots = [0; LONG + 1];
+    let mut dots = [0; LONG_FORM_DOTS + 1];
     let mut n_dots = 0;
     for (place, dot) in dots.iter_mut().zip(memchr_iter(b'.', parts)) {
         *place = dot;
         n_dots += 1;
     }
     match n_dots {
-        SHORT => parts.get(dots[SHORT - 5] + 1..),
-        LONG => parts.get(dots[LONG - 5] + 1..),
-        _ if n_dots > LONG => parts.get(dots[LONG - 5] + 1..dots[LONG]),
+        SHORT_FORM_DOTS => parts.get(dots[SHORT_FORM_DOTS - 5] + 1..),
+        LONG_FORM_DOTS => parts.get(dots[LONG_FORM_DOTS - 5] + 1..),
+        _ if n_dots > LONG_FORM_DOTS => {
+            parts.get(dots[LONG_FORM_DOTS - 5] + 1..dots[LONG_FORM_DOTS])
+        }
         _ => None,
     }
 }

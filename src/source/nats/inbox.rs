@@ -16,7 +16,7 @@ use super::{
     acks::Acks,
     delivery::Delivery,
     reader::{Counts, Reader},
-    settings::SILENCE,
+    settings::MAX_SILENCE,
     window::{Room, Window},
 };
 use crate::{
@@ -156,7 +156,7 @@ impl Inbox {
             let now = Instant::now();
             *last_frame = now;
             trace!(?counts, "read");
-            reader.stats.set_alive_until(now + SILENCE * 2);
+            reader.stats.set_alive_until(now + MAX_SILENCE * 2);
             reader.note(batch, &counts);
         }
         match drained {

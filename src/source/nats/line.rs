@@ -11,7 +11,7 @@ use crate::{
 /// What is put into an envelope.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Enveloping {
+pub enum WrapMode {
     /// Every message.
     Always,
     /// Every message that is not an event of a Jetstream.
@@ -30,14 +30,14 @@ impl NatsMessage<'_> {
     pub(super) fn write(
         &self,
         batch: &mut Batch,
-        enveloping: Enveloping,
+        wrap_mode: WrapMode,
         rules: LineRules,
     ) -> Result<Envelope, BadEvent> {
-        if enveloping == Enveloping::Carried {
+        if wrap_mode == WrapMode::Carried {
             return Ok(self.carry(batch, rules));
         }
         let start = batch.buffer().len();
-        if enveloping != Enveloping::Always && self.may_be_event() {
+        if wrap_mode != WrapMode::Always && self.may_be_event() {
             batch.buffer().extend_from_slice(self.payload);
             match batch.read(start, rules) {
                 Ok(mut envelope) => {
@@ -50,9 +50,9 @@ impl NatsMessage<'_> {
                 Err(_) => batch.cut(start),
             }
         }
-        match enveloping {
-            Enveloping::Never => self.write_payload(batch.buffer(), rules)?,
-            Enveloping::Always | Enveloping::Auto | Enveloping::Carried => {
+        match wrap_mode {
+            WrapMode::Never => self.write_payload(batch.buffer(), rules)?,
+            WrapMode::Always | WrapMode::Auto | WrapMode::Carried => {
                 self.wrap(batch.buffer(), rules);
             }
         }

@@ -30,9 +30,9 @@ use tokio::{
 use tracing::info;
 
 use self::{
-    acks::{Acks, Word},
+    acks::{AckKind, Acks},
     reader::Reader,
-    session::{FAREWELL, Session},
+    session::{CLOSE_TIMEOUT, Session},
     stumble::Stumble,
     track::Track,
     undeliverable::Policy,
@@ -40,11 +40,11 @@ use self::{
 };
 pub use self::{
     error::NatsSourceError,
-    line::Enveloping,
+    line::WrapMode,
     message::{MessageKey, NatsMessage},
     settings::NatsSourceSettings,
     undeliverable::OnUndeliverable,
-    wrap::Enveloped,
+    wrap::Wrapped,
 };
 use super::{Flow, RunContext, Source, SourceError};
 use crate::{
@@ -61,10 +61,10 @@ use crate::{
 const SOURCE: &str = "nats";
 
 /// How long a try may be overdue before a run counts as dead.
-const PATIENCE: Duration = Duration::from_secs(5);
+const OVERDUE_GRACE: Duration = Duration::from_secs(5);
 
 /// How long the last acknowledgements may take on their way.
-const LAST_ACKS: Duration = Duration::from_secs(2);
+const LAST_ACKS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The messages of one stream, in its order, each once.
 ///
@@ -104,7 +104,7 @@ impl NatsSource {
         let reader = Reader {
             track: Track::new(settings.start.or(settings.start_if_new), settings.rewind),
             stream: host.clone(),
-            enveloping: settings.enveloping,
+            wrap_mode: settings.wrap_mode,
             key: settings.key.clone(),
             rules: settings.rules,
             events_only: settings.events_only,
@@ -219,7 +219,7 @@ impl Source for NatsSource {
                 connection.client().publish(delete, "".into()).await.ok();
                 connection.client().flush().await.ok();
             };
-            timeout(FAREWELL, farewell).await.ok();
+            timeout(CLOSE_TIMEOUT, farewell).await.ok();
         }
     }
 
@@ -251,10 +251,10 @@ impl Source for NatsSource {
             Vec::new()
         };
         let last = async {
-            acks::tell(connection, done, Word::Done).await;
-            acks::tell(connection, left, Word::GivenBack).await;
+            acks::tell(connection, done, AckKind::Done).await;
+            acks::tell(connection, left, AckKind::GivenBack).await;
             connection.client().flush().await.ok();
         };
-        timeout(LAST_ACKS, last).await.ok();
+        timeout(LAST_ACKS_TIMEOUT, last).await.ok();
     }
 }

@@ -7,8 +7,8 @@ use std::{sync::Arc, time::Duration};
 use tracing::warn;
 
 use super::{
-    Enveloping,
-    acks::{Remedy, Word},
+    WrapMode,
+    acks::{AckKind, Remedy},
     delivery::{Delivery, deliveries},
     message::{MessageKey, NatsMessage},
     track::{Gap, Track},
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How much of a bad message is logged.
-const EXCERPT: usize = 160;
+const EXCERPT_BYTES: usize = 160;
 
 /// What outlives a consumer and is needed to read one.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(super) struct Reader {
     pub(super) track: Track,
     /// The stream, for messages.
     pub(super) stream: String,
-    pub(super) enveloping: Enveloping,
+    pub(super) wrap_mode: WrapMode,
     /// How keys are made that are not the subject.
     pub(super) key: Option<MessageKey>,
     pub(super) rules: LineRules,
@@ -128,7 +128,7 @@ impl Reader {
         }
         let start = batch.buffer().len();
         let line = NatsMessage::new(message, delivery).with_key(self.key.as_ref());
-        let envelope = line.write(batch, self.enveloping, self.rules)?;
+        let envelope = line.write(batch, self.wrap_mode, self.rules)?;
         let is_event = envelope.did != Span::default();
         if self.events_only && !is_event {
             batch.cut(start);
@@ -222,7 +222,7 @@ impl Reader {
             policy => {
                 let is_durable = policy.is_some();
                 self.report(bad, delivery.seq, payload, batch);
-                return is_durable.then_some(Remedy::Tell(Word::Useless));
+                return is_durable.then_some(Remedy::Tell(AckKind::Terminate));
             }
         };
         let is_new = policy.meet(delivery.seq);
@@ -246,7 +246,7 @@ impl Reader {
             file.append(bad, payload, origin, batch.reached().copied());
         }
         if self.stats.add_bad(bad) {
-            let head = payload.get(..EXCERPT).unwrap_or(payload);
+            let head = payload.get(..EXCERPT_BYTES).unwrap_or(payload);
             let excerpt = head.escape_ascii().to_string();
             if let (Some(policy), true) = (&self.policy, bad != BadEvent::Envelope) {
                 policy.say(&self.stream, seq, &self.why(bad), &excerpt);

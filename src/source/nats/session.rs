@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    acks::{self, Acks, Refused, Remedy, Word},
+    acks::{self, AckKind, Acks, Refused, Remedy},
     consumer::{Consumer, Numbers, Wanted, state_of},
     inbox::{Drained, Held, Inbox, Lost, too_young},
     reader::{Counts, Reader},
@@ -26,22 +26,22 @@ use crate::{
 };
 
 /// How many messages are asked for at once: more brings nothing (reference, section 5), and twice as many may wait in memory.
-const BATCH: u64 = 1000;
+const BATCH_MESSAGES: u64 = 1000;
 
 /// The same where others want their share, and the sink takes batches: what one of them has waiting nobody else is given.
-const SHARE: u64 = 64;
+const SHARE_MESSAGES: u64 = 64;
 
 /// How long taking leave may take.
-pub(super) const FAREWELL: Duration = Duration::from_millis(250);
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The same where messages are given back: what is on its way has to come first.
-const GIVING_BACK: Duration = Duration::from_secs(2);
+const RETURN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How often a stream is looked at because numbers are left out, where that ends nothing.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Where only some subjects are read numbers are left out all the time.
-const LOOK_AT_PART_EVERY: Duration = Duration::from_secs(5);
+const PART_LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// An open consumer.
 #[derive(Debug)]
@@ -112,8 +112,8 @@ impl Session {
         let acks = wanted.durable.as_ref().map(|_| Acks::default());
         let progress = acks.is_some().then(|| info.progress());
         let share = match (&acks, &room) {
-            (None, _) => Share::Alone(BATCH),
-            (Some(_), None) => Share::Batch(SHARE),
+            (None, _) => Share::Alone(BATCH_MESSAGES),
+            (Some(_), None) => Share::Batch(SHARE_MESSAGES),
             (Some(_), Some(room)) => Share::AtOnce(room.at_once.get() as u64),
         };
         let window = Window::new(share, wanted.silence / 3);
@@ -316,12 +316,12 @@ impl Session {
         };
         let point = *self.accepted.borrow_and_update();
         let done = point.map_or_else(Vec::new, |point| acks.accept(&point));
-        acks::tell(&self.connection, done, Word::Done).await;
+        acks::tell(&self.connection, done, AckKind::Done).await;
         let refused = acks.take_refused();
         if *next <= Instant::now() {
             *next = Instant::now() + *every;
             self.inbox.gather();
-            acks::tell(&self.connection, self.inbox.waiting(), Word::InProgress).await;
+            acks::tell(&self.connection, self.inbox.waiting(), AckKind::InProgress).await;
         }
         for refused in refused {
             self.dispose(refused).await?;
@@ -338,7 +338,7 @@ impl Session {
                     let what = "a message that cannot be delivered is not kept".to_owned();
                     SourceError::caused(what, error)
                 })?;
-                Word::Done
+                AckKind::Done
             }
         };
         acks::tell(&self.connection, [reply], word).await;
@@ -398,9 +398,9 @@ impl Session {
         };
         let info = self.connection.look_at(&self.consumer.stream).await;
         let every = if reader.is_part {
-            LOOK_AT_PART_EVERY
+            PART_LOOK_INTERVAL
         } else {
-            LOOK_EVERY
+            LOOK_INTERVAL
         };
         self.next_look = Instant::now() + every;
         self.last_frame = Instant::now();
@@ -450,14 +450,18 @@ impl Session {
             if is_shared {
                 self.inbox.gather_rest().await;
                 let unread: Vec<_> = self.inbox.unread_replies().cloned().collect();
-                acks::tell(&self.connection, unread, Word::GivenBack).await;
+                acks::tell(&self.connection, unread, AckKind::GivenBack).await;
             } else {
                 let client = self.connection.client();
                 client.publish(self.consumer.delete(), "".into()).await.ok();
             }
             self.connection.client().flush().await.ok();
         };
-        let limit = if is_shared { GIVING_BACK } else { FAREWELL };
+        let limit = if is_shared {
+            RETURN_TIMEOUT
+        } else {
+            CLOSE_TIMEOUT
+        };
         timeout(limit, farewell).await.ok();
         self.into_acks()
     }

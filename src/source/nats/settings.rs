@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Enveloping, MessageKey, OnUndeliverable};
+use super::{MessageKey, OnUndeliverable, WrapMode};
 use crate::{
     event::{LineRules, Start},
     nats::{NatsSettings, StreamPlan},
@@ -13,7 +13,7 @@ use crate::{
 const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 
 /// How long nothing at all may come, heartbeats included. Two of them may be lost, for they come every third of it.
-pub(super) const SILENCE: Duration = Duration::from_secs(9);
+pub(super) const MAX_SILENCE: Duration = Duration::from_secs(9);
 
 /// How to read a stream of a NATS server.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub struct NatsSourceSettings {
     /// What a gap means.
     pub on_gap: OnGap,
     /// What is put into an envelope.
-    pub enveloping: Enveloping,
+    pub wrap_mode: WrapMode,
     /// What the key of a message is that is no event of a Jetstream, by which its order is kept and shards go; `None` for the subject.
     pub key: Option<MessageKey>,
     /// What is done to each line.
@@ -73,7 +73,7 @@ impl NatsSourceSettings {
             rewind: Duration::from_secs(60),
             exit_at_end: false,
             on_gap: OnGap::Warn,
-            enveloping: Enveloping::Auto,
+            wrap_mode: WrapMode::Auto,
             key: None,
             rules: LineRules::default(),
             events_only: false,
@@ -81,7 +81,7 @@ impl NatsSourceSettings {
             on_undeliverable: OnUndeliverable::Keep,
             lag: Duration::ZERO,
             max_message_bytes: MAX_MESSAGE_BYTES,
-            frame_timeout: SILENCE,
+            frame_timeout: MAX_SILENCE,
             bad_events: None,
         }
     }

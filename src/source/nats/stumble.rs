@@ -5,29 +5,26 @@ use std::{collections::HashMap, time::Duration};
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 
-use super::{
-    NatsSource, PATIENCE, attempt::Failed, session::Session, undeliverable::Policy,
-    unreadable::Single,
-};
+use super::{NatsSource, OVERDUE_GRACE, attempt::Failed, session::Session, undeliverable::Policy};
 use crate::{
     event::{BadEvent, Origin},
     log::{STATE, chain, printable},
-    nats::Connection,
+    nats::{Connection, StoredMessage},
     source::{ReadError, SourceError, nats::NatsSourceError},
 };
 
 /// So many losses at one place make it worth a look.
-const SUSPICIOUS: u32 = 2;
+const LOSSES_BEFORE_LOOK: u32 = 2;
 
 /// So much of a durable consumer is looked through after a loss: messages, and time.
-const MOST_LOOKED_AT: u32 = 256;
-const LOOKING: Duration = Duration::from_secs(5);
+const MAX_LOOKED_AT: u32 = 256;
+const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// So many messages of a durable consumer are remembered at which a connection was lost.
-const MOST_SUSPECTS: usize = 10_000;
+const MAX_SUSPECTS: usize = 10_000;
 
 /// How much of a message is logged.
-const EXCERPT: usize = 160;
+const EXCERPT_BYTES: usize = 160;
 
 /// Where connections were lost.
 #[derive(Debug, Default)]
@@ -65,9 +62,9 @@ impl NatsSource {
             self.give_up("the connection was lost each time before anything came")?;
             let due = Instant::now() + wait;
             self.next_try = Some(due);
-            self.reader.stats.set_alive_until(due + PATIENCE);
+            self.reader.stats.set_alive_until(due + OVERDUE_GRACE);
         }
-        if self.stumble.losses == SUSPICIOUS {
+        if self.stumble.losses == LOSSES_BEFORE_LOOK {
             self.next_try = None;
         }
         Ok(())
@@ -94,7 +91,7 @@ impl NatsSource {
         let Some(at) = self
             .stumble
             .at
-            .filter(|_| self.stumble.losses >= SUSPICIOUS)
+            .filter(|_| self.stumble.losses >= LOSSES_BEFORE_LOOK)
         else {
             return false;
         };
@@ -119,9 +116,9 @@ impl NatsSource {
             return Ok(());
         };
         let (floor, delivered) = session.pending();
-        let deadline = Instant::now() + LOOKING;
+        let deadline = Instant::now() + LOOK_TIMEOUT;
         for mut next in [floor + 1, from + 1] {
-            for _ in 0..MOST_LOOKED_AT {
+            for _ in 0..MAX_LOOKED_AT {
                 let left = deadline.saturating_duration_since(Instant::now());
                 let looking = self.first_unreadable(connection, &mut next, delivered);
                 match timeout(left, looking).await {
@@ -142,13 +139,13 @@ impl NatsSource {
         connection: &Connection,
         next: &mut u64,
         last: u64,
-    ) -> Option<Option<(Single, &'static str)>> {
+    ) -> Option<Option<(StoredMessage, &'static str)>> {
         if *next > last {
             return None;
         }
         let stream = &self.settings.stream;
         let subjects = &self.settings.subjects;
-        let single = Single::next(connection, stream, subjects, *next).await;
+        let single = StoredMessage::next(connection, stream, subjects, *next).await;
         let single = single.ok().flatten().filter(|single| single.seq <= last)?;
         *next = single.seq + 1;
         let why = single.flaw(connection, stream).await.ok()?;
@@ -158,19 +155,19 @@ impl NatsSource {
     fn settle_one(
         &mut self,
         session: &mut Session,
-        single: &Single,
+        single: &StoredMessage,
         why: &'static str,
         origin: &Origin,
     ) -> Result<(), Failed> {
         let Some(policy) = &mut self.reader.policy else {
             return Ok(());
         };
-        if self.stumble.suspects.len() >= MOST_SUSPECTS {
+        if self.stumble.suspects.len() >= MAX_SUSPECTS {
             self.stumble.suspects.clear();
         }
         let losses = self.stumble.suspects.entry(single.seq).or_default();
         *losses += 1;
-        if *losses < SUSPICIOUS {
+        if *losses < LOSSES_BEFORE_LOOK {
             session.refuse(single.seq, Policy::again());
             return Ok(());
         }
@@ -202,11 +199,11 @@ impl NatsSource {
         connection: &Connection,
         at: u64,
         shown: u64,
-    ) -> Option<(Single, &'static str)> {
+    ) -> Option<(StoredMessage, &'static str)> {
         let stream = &self.settings.stream;
         let look = async {
             let subjects = &self.settings.subjects;
-            let Some(single) = Single::next(connection, stream, subjects, at).await? else {
+            let Some(single) = StoredMessage::next(connection, stream, subjects, at).await? else {
                 return Ok(None);
             };
             let why = single.flaw(connection, stream).await?;
@@ -226,7 +223,7 @@ impl NatsSource {
     }
 
     /// Counts a message that cannot be read and keeps it where that was asked for; the first is logged.
-    fn report_unreadable(&self, single: &Single, why: &str, origin: &Origin, becomes: &str) {
+    fn report_unreadable(&self, single: &StoredMessage, why: &str, origin: &Origin, becomes: &str) {
         let raw = single.raw();
         if let Some(file) = &self.reader.bad_file {
             file.append(BadEvent::Unreadable, &raw, origin, None);
@@ -235,7 +232,7 @@ impl NatsSource {
         stats.add_messages(1);
         if stats.add_bad(BadEvent::Unreadable) {
             let excerpt = raw
-                .get(..EXCERPT)
+                .get(..EXCERPT_BYTES)
                 .unwrap_or(&raw)
                 .escape_ascii()
                 .to_string();

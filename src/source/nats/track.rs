@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::event::{Origin, Place, Point, Position, Start, Trail, micros};
 
 /// A first message that is so much later than the time that was asked for means that there were others (design, section 4).
-const MUCH_LATER: Duration = Duration::from_secs(60);
+const GAP_TOLERANCE: Duration = Duration::from_secs(60);
 
 /// What is looked at of a stream before it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,7 +167,7 @@ impl Track {
 
 /// The first message is much later than what was asked for, and not the first that ever was.
 fn older(time_us: u64, stream: &StreamState) -> Option<Gap> {
-    let is_later = stream.first_us > time_us.saturating_add(micros(MUCH_LATER));
+    let is_later = stream.first_us > time_us.saturating_add(micros(GAP_TOLERANCE));
     (stream.first_seq > 1 && stream.last_seq >= stream.first_seq && is_later).then_some(
         Gap::Older {
             from_us: time_us,

@@ -7,7 +7,7 @@ use std::{collections::HashSet, time::Duration};
 
 use tracing::warn;
 
-use super::acks::{Letter, Remedy, Word};
+use super::acks::{AckKind, Letter, Remedy};
 use crate::{
     log::STATE,
     sink::DeadLetterFile,
@@ -18,10 +18,10 @@ use crate::{
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// The longest wait. A guess: somebody who mends the reason need not wait for long.
-const LONGEST_WAIT: Duration = Duration::from_secs(600);
+const MAX_WAIT: Duration = Duration::from_secs(600);
 
 /// So many messages that were met are known by their numbers, and only counted when they come again.
-const MOST_KNOWN: usize = 10_000;
+const MAX_KNOWN: usize = 10_000;
 
 /// What becomes of a message of a durable consumer that cannot be delivered.
 #[derive(Debug, Clone, Default)]
@@ -65,7 +65,7 @@ impl Policy {
 
     /// Notes a message that cannot be delivered; false if it was met before.
     pub(super) fn meet(&mut self, seq: u64) -> bool {
-        if self.known.len() >= MOST_KNOWN {
+        if self.known.len() >= MAX_KNOWN {
             self.known.clear();
         }
         self.known.insert(seq)
@@ -73,7 +73,7 @@ impl Policy {
 
     /// What becomes of a message that is only suspected: it comes again soon.
     pub(super) fn again() -> Remedy {
-        Remedy::Tell(Word::Later(FIRST_WAIT))
+        Remedy::Tell(AckKind::Later(FIRST_WAIT))
     }
 
     /// Decides what becomes of a message that was delivered so often, and counts it. `envelope` puts it into one.
@@ -87,12 +87,12 @@ impl Policy {
         match &self.on_undeliverable {
             OnUndeliverable::Keep => {
                 stats.add_undelivered(Undelivered::Kept);
-                Remedy::Tell(Word::Later(wait(tries)))
+                Remedy::Tell(AckKind::Later(wait(tries)))
             }
-            OnUndeliverable::Stop => Remedy::Tell(Word::Later(wait(tries))),
+            OnUndeliverable::Stop => Remedy::Tell(AckKind::Later(wait(tries))),
             OnUndeliverable::Skip => {
                 stats.add_undelivered(Undelivered::Skipped);
-                Remedy::Tell(Word::Useless)
+                Remedy::Tell(AckKind::Terminate)
             }
             OnUndeliverable::DeadLetter(file) => {
                 stats.add_undelivered(Undelivered::DeadLettered);
@@ -132,7 +132,7 @@ impl Policy {
 fn wait(deliveries: u64) -> Duration {
     let doublings = u32::try_from(deliveries.saturating_sub(1)).unwrap_or(u32::MAX);
     let factor = 2_u32.saturating_pow(doublings.min(20));
-    FIRST_WAIT.saturating_mul(factor).min(LONGEST_WAIT)
+    FIRST_WAIT.saturating_mul(factor).min(MAX_WAIT)
 }
 
 #[cfg(test)]
@@ -152,6 +152,6 @@ mod tests {
         assert!(!policy.meet(1));
         let n_new = (2..30_000).filter(|seq| policy.meet(*seq)).count();
         assert_eq!(n_new, 29_998);
-        assert!(policy.known.len() <= MOST_KNOWN);
+        assert!(policy.known.len() <= MAX_KNOWN);
     }
 }

@@ -6,39 +6,14 @@
 use std::{collections::BTreeMap, str::FromStr};
 
 use async_nats::HeaderName;
-use data_encoding::BASE64;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::nats::{Connection, RequestFailed};
-
-/// The server's number of the error that there is no such message.
-const NO_MESSAGE: u64 = 10_037;
+use crate::nats::{Connection, NO_SUCH_MESSAGE, RequestFailed, Stored, StoredMessage};
 
 /// What the first line of headers begins with.
 const VERSION: &str = "NATS/1.0";
 
-/// A message as the server hands out a single one. A subject that is no UTF-8 has marks in place of what is none.
-#[derive(Debug, Deserialize)]
-pub(super) struct Single {
-    pub(super) seq: u64,
-    pub(super) subject: String,
-    #[serde(default)]
-    time: String,
-    /// Its headers as on the wire, in Base64.
-    #[serde(default)]
-    hdrs: String,
-    /// Its payload, in Base64.
-    #[serde(default)]
-    data: String,
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    message: Single,
-}
-
-impl Single {
+impl StoredMessage {
     /// The first message from this number on that has one of these subjects; of any where there are none.
     pub(super) async fn next(
         connection: &Connection,
@@ -52,13 +27,13 @@ impl Single {
         for subject in subjects {
             let request = json!({ "seq": seq, "next_by_subj": subject });
             let name = format!("STREAM.MSG.GET.{stream}");
-            match connection.request::<Answer>(&name, &request).await {
-                Ok(Answer { message }) => {
+            match connection.request::<Stored>(&name, &request).await {
+                Ok(Stored { message }) => {
                     if first.as_ref().is_none_or(|first| message.seq < first.seq) {
                         first = Some(message);
                     }
                 }
-                Err(RequestFailed::Answer(error)) if error.error_code().0 == NO_MESSAGE => {}
+                Err(RequestFailed::Answer(error)) if error.error_code().0 == NO_SUCH_MESSAGE => {}
                 Err(failed) => return Err(failed),
             }
         }
@@ -80,14 +55,6 @@ impl Single {
             }
         }
         Ok(flaw(&self.subject, &self.headers()))
-    }
-
-    fn headers(&self) -> Vec<u8> {
-        BASE64.decode(self.hdrs.as_bytes()).unwrap_or_default()
-    }
-
-    fn payload(&self) -> Vec<u8> {
-        BASE64.decode(self.data.as_bytes()).unwrap_or_default()
     }
 
     /// What it is, as far as it is kept of a bad message: its subject and number, its headers, its payload.

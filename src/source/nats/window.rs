@@ -7,16 +7,16 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 /// How long the server keeps a request that it cannot fulfil.
-const EXPIRES: Duration = Duration::from_secs(30);
+const REQUEST_LIFETIME: Duration = Duration::from_secs(30);
 
 /// How many bytes a request may bring at first. Twice that is the most that waits to be read: a bound on memory.
-const MAX_BYTES: u64 = 4 * 1024 * 1024;
+const REQUEST_BYTES: u64 = 4 * 1024 * 1024;
 
 /// No server takes a message as large as this (64 MiB, with its head).
-const MOST_BYTES: u64 = 128 * 1024 * 1024;
+const MAX_REQUEST_BYTES: u64 = 128 * 1024 * 1024;
 
 /// So many requests may wait at a server at the same time; it takes 512 for all workers together.
-const MOST_REQUESTS: u64 = 8;
+const MAX_REQUESTS: u64 = 8;
 
 /// What a sink has room for that works on each message.
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ impl Window {
     pub(super) fn new(share: Share, heartbeat: Duration) -> Self {
         Self {
             share,
-            max_bytes: MAX_BYTES,
+            max_bytes: REQUEST_BYTES,
             heartbeat,
             outstanding: 0,
             outstanding_bytes: 0,
@@ -84,7 +84,7 @@ impl Window {
             Share::Batch(batch) if outstanding <= batch / 2 => batch - outstanding,
             Share::AtOnce(at_once) => {
                 let room = at_once.saturating_sub(outstanding + in_hand as u64);
-                let is_worth_it = room >= (at_once / MOST_REQUESTS).max(1);
+                let is_worth_it = room >= (at_once / MAX_REQUESTS).max(1);
                 if is_worth_it { room } else { 0 }
             }
             Share::Alone(_) | Share::Batch(_) => 0,
@@ -101,7 +101,7 @@ impl Window {
         serde_json::to_vec(&Request {
             batch,
             max_bytes: self.max_bytes,
-            expires: EXPIRES.as_nanos(),
+            expires: REQUEST_LIFETIME.as_nanos(),
             idle_heartbeat: self.heartbeat.as_nanos(),
         })
         .expect("plain numbers are always JSON")
@@ -136,7 +136,7 @@ impl Window {
             self.outstanding_bytes = 0;
         }
         if is_too_large && !self.brought {
-            self.max_bytes = (self.max_bytes * 2).min(MOST_BYTES);
+            self.max_bytes = (self.max_bytes * 2).min(MAX_REQUEST_BYTES);
         }
     }
 }
@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(window.wanting(0), 10);
         ask(&mut window);
         assert_eq!(window.outstanding, 15);
-        window.came(usize::try_from(MAX_BYTES).unwrap() * 3 / 2);
+        window.came(usize::try_from(REQUEST_BYTES).unwrap() * 3 / 2);
         assert_eq!(window.wanting(0), 10, "by bytes");
     }
 
@@ -208,10 +208,10 @@ mod tests {
         window.asked(10);
         window.asked(10);
         window.came(100);
-        window.over(Some(&left(9, MAX_BYTES - 100)), false);
+        window.over(Some(&left(9, REQUEST_BYTES - 100)), false);
         assert_eq!(
             (window.outstanding, window.outstanding_bytes),
-            (10, MAX_BYTES)
+            (10, REQUEST_BYTES)
         );
         window.over(None, false);
         assert_eq!((window.outstanding, window.outstanding_bytes), (0, 0));
@@ -224,11 +224,11 @@ mod tests {
         for expected in [2, 4, 8, 16, 32, 32] {
             window.asked(10);
             window.over(Some(&left(10, window.max_bytes)), true);
-            assert_eq!(window.max_bytes, expected * MAX_BYTES);
+            assert_eq!(window.max_bytes, expected * REQUEST_BYTES);
         }
         window.asked(10);
         window.came(100);
         window.over(Some(&left(9, 100)), true);
-        assert_eq!(window.max_bytes, 32 * MAX_BYTES, "the others filled it");
+        assert_eq!(window.max_bytes, 32 * REQUEST_BYTES, "the others filled it");
     }
 }

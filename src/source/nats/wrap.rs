@@ -11,9 +11,9 @@ use serde::{Deserialize, de::IgnoredAny};
 use super::{line::tidy_from, message::NatsMessage};
 use crate::event::LineRules;
 
-/// A message in its envelope, for those who parse lines: `event.parse::<Enveloped<Order>>()`.
+/// A message in its envelope, for those who parse lines: `event.parse::<Wrapped<Order>>()`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Enveloped<T = serde_json::Value> {
+pub struct Wrapped<T = serde_json::Value> {
     /// Its number in the stream.
     pub seq: u64,
     /// Its subject.

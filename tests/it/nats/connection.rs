@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::jetstream::stream;
 use rocketman::{
     ErrorKind,
-    nats::{Connection, Given, Login, NatsError, NatsSettings, Secret, StreamAddress},
+    nats::{Connection, Login, NatsError, NatsOverrides, NatsSettings, Secret, StreamAddress},
 };
 use tokio::time::timeout;
 
@@ -17,7 +17,7 @@ use crate::support::{
 pub(super) fn settings(nats: &Nats) -> NatsSettings {
     let address = StreamAddress::parse(&nats.address("S")).unwrap();
     let nothing = |_: &str| None;
-    NatsSettings::resolve(&address.servers, None, &Given::default(), &nothing).unwrap()
+    NatsSettings::resolve(&address.servers, None, &NatsOverrides::default(), &nothing).unwrap()
 }
 
 pub(super) async fn open(settings: &NatsSettings) -> Result<Connection, NatsError> {

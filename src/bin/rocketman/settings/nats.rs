@@ -6,12 +6,14 @@ use super::{Environment, Output, SettingsError};
 use crate::args::{ConnectionArgs, DiscardArg, KvCursorArgs, NatsArgs, StorageArg, StreamSinkArgs};
 use rocketman::{
     cursor::KvCursorSettings,
-    nats::{Given, KeyAddress, NatsError, NatsSettings, Servers, StreamAddress, StreamPlan},
+    nats::{
+        KeyAddress, NatsError, NatsOverrides, NatsSettings, Servers, StreamAddress, StreamPlan,
+    },
     sink::nats::{DEFAULT_PREFIX, NatsSinkSettings},
 };
 
 /// Who you are, without what is secret.
-pub(super) fn given(args: NatsArgs) -> Given {
+pub(super) fn given(args: NatsArgs) -> NatsOverrides {
     let NatsArgs {
         context,
         no_context,
@@ -28,7 +30,7 @@ pub(super) fn given(args: NatsArgs) -> Given {
         nats_timeout,
         typed: _,
     } = args;
-    Given {
+    NatsOverrides {
         context,
         no_context,
         creds,
@@ -79,14 +81,14 @@ pub(super) fn key(
 
 /// What connections to NATS have in common, whatever they are for.
 pub(super) struct Nats<'a> {
-    given: &'a Given,
+    given: &'a NatsOverrides,
     connection: &'a ConnectionArgs,
     environment: &'a Environment,
 }
 
 impl<'a> Nats<'a> {
     pub(super) fn new(
-        given: &'a Given,
+        given: &'a NatsOverrides,
         connection: &'a ConnectionArgs,
         environment: &'a Environment,
     ) -> Self {

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use super::{SettingsError, suffix};
 use crate::args::OnGapArg;
 #[cfg(feature = "nats")]
-use rocketman::nats::Given;
+use rocketman::nats::NatsOverrides;
 use rocketman::{
     event::{LineRules, Start},
     source::BadEventFile,
@@ -26,7 +26,7 @@ pub(super) struct Reading {
     pub(super) bad_events: Option<PathBuf>,
     /// Who you are on NATS.
     #[cfg(feature = "nats")]
-    pub(super) given: Given,
+    pub(super) given: NatsOverrides,
     /// Messages of NATS go into another stream as they are.
     #[cfg(feature = "nats")]
     pub(super) is_carried: bool,

@@ -15,7 +15,7 @@ use rocketman::{
     address::without_secrets,
     nats::{NatsError, StreamAddress},
     sink::DeadLetterFile,
-    source::nats::{Enveloping, NatsSourceSettings, OnUndeliverable},
+    source::nats::{NatsSourceSettings, OnUndeliverable, WrapMode},
 };
 
 /// The longest name of a consumer that a server takes.
@@ -46,14 +46,14 @@ pub(super) fn resolve(
     if let Some(name) = durable.as_deref().filter(|name| !is_name(name)) {
         return Err(SettingsError::Durable(without_secrets(name)));
     }
-    let enveloping = match envelope {
-        None if reading.is_carried => Enveloping::Carried,
-        None | Some(EnvelopeArg::Auto) => Enveloping::Auto,
-        Some(EnvelopeArg::Always) => Enveloping::Always,
-        Some(EnvelopeArg::Never) => Enveloping::Never,
+    let wrap_mode = match envelope {
+        None if reading.is_carried => WrapMode::Carried,
+        None | Some(EnvelopeArg::Auto) => WrapMode::Auto,
+        Some(EnvelopeArg::Always) => WrapMode::Always,
+        Some(EnvelopeArg::Never) => WrapMode::Never,
     };
     let events_only = filter_flag(wanted);
-    if let (Some(flag), Enveloping::Always) = (events_only, enveloping) {
+    if let (Some(flag), WrapMode::Always) = (events_only, wrap_mode) {
         return Err(SettingsError::EnvelopeHides(flag));
     }
     let Reading {
@@ -104,7 +104,7 @@ pub(super) fn resolve(
         rewind,
         exit_at_end,
         on_gap: on_gap.into(),
-        enveloping,
+        wrap_mode,
         rules,
         events_only: events_only.is_some(),
         durable,

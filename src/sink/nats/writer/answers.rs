@@ -82,7 +82,7 @@ impl Writer {
             code::ANOTHER_STREAM => StreamError::Unfit {
                 stream,
                 why: "does not take the subject of an event, and another stream does".to_owned(),
-                hint: if self.form.keeps_subjects() {
+                hint: if self.format.keeps_subjects() {
                     "in one account no two streams have the same subjects: put a prefix before them (?subject=PREFIX), or write to another account or server"
                 } else {
                     "have only one stream take the subjects below the prefix: nats stream ls --subjects"

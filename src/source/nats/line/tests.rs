@@ -3,7 +3,7 @@
 use async_nats::HeaderMap;
 
 use super::*;
-use crate::source::nats::{Enveloped, MessageKey};
+use crate::source::nats::{MessageKey, Wrapped};
 
 const EVENT: &str = r#"{"did":"did:plc:a","time_us":5,"cursor":77,"kind":"commit","commit":{"rev":"r","operation":"create","collection":"c.d.e","rkey":"k","record":{},"cid":"x"}}"#;
 
@@ -18,19 +18,16 @@ fn message(payload: &[u8]) -> NatsMessage<'_> {
     }
 }
 
-fn written(
-    message: &NatsMessage<'_>,
-    enveloping: Enveloping,
-) -> Result<(String, Envelope), BadEvent> {
+fn written(message: &NatsMessage<'_>, wrap_mode: WrapMode) -> Result<(String, Envelope), BadEvent> {
     let mut batch = Batch::new();
-    let envelope = message.write(&mut batch, enveloping, LineRules::default())?;
+    let envelope = message.write(&mut batch, wrap_mode, LineRules::default())?;
     let line = batch.tail(0).to_vec();
     batch.keep(0, envelope);
     Ok((String::from_utf8(line).unwrap(), envelope))
 }
 
 fn data(payload: &[u8]) -> String {
-    let (line, _) = written(&message(payload), Enveloping::Auto).unwrap();
+    let (line, _) = written(&message(payload), WrapMode::Auto).unwrap();
     let parsed: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!(parsed["seq"], 9);
     let (_, data) = line.split_once("\"key\":\"orders.new\",").unwrap();
@@ -39,20 +36,20 @@ fn data(payload: &[u8]) -> String {
 
 #[test]
 fn an_event_goes_through_byte_for_byte_with_the_number_of_the_stream() {
-    for enveloping in [Enveloping::Auto, Enveloping::Never] {
-        let (line, envelope) = written(&message(EVENT.as_bytes()), enveloping).unwrap();
+    for wrap_mode in [WrapMode::Auto, WrapMode::Never] {
+        let (line, envelope) = written(&message(EVENT.as_bytes()), wrap_mode).unwrap();
         assert_eq!(line, EVENT);
         assert_eq!(envelope.kind, Kind::Commit);
         assert_eq!((envelope.point.seq, envelope.point.time_us), (Some(9), 5));
     }
     let reordered = r#" {"kind":"identity","time_us":6,"identity":{},"did":"did:plc:b"}"#;
-    let (line, envelope) = written(&message(reordered.as_bytes()), Enveloping::Auto).unwrap();
+    let (line, envelope) = written(&message(reordered.as_bytes()), WrapMode::Auto).unwrap();
     assert_eq!((line.as_str(), envelope.kind), (reordered, Kind::Identity));
 }
 
 #[test]
 fn anything_else_is_put_into_an_envelope() {
-    let (line, envelope) = written(&message(b"{\"n\":\n1}\n"), Enveloping::Auto).unwrap();
+    let (line, envelope) = written(&message(b"{\"n\":\n1}\n"), WrapMode::Auto).unwrap();
     assert_eq!(
         line,
         r#"{"seq":9,"subject":"orders.new","time":"2027-01-15T08:00:00.123456789Z","headers":{},"type":0,"key":"orders.new","data":{"n": 1}}"#
@@ -62,12 +59,12 @@ fn anything_else_is_put_into_an_envelope() {
         (envelope.point.seq, envelope.point.time_us),
         (Some(9), 1_800_000_000_123_456)
     );
-    let parsed: Enveloped = serde_json::from_str(&line).unwrap();
+    let parsed: Wrapped = serde_json::from_str(&line).unwrap();
     assert_eq!(
         (parsed.seq, parsed.event_type, parsed.encoding),
         (9, Some(0), None)
     );
-    let (line, _) = written(&message(EVENT.as_bytes()), Enveloping::Always).unwrap();
+    let (line, _) = written(&message(EVENT.as_bytes()), WrapMode::Always).unwrap();
     assert!(line.ends_with(&format!(r#""data":{EVENT}}}"#)), "{line}");
 }
 
@@ -95,13 +92,13 @@ fn type_and_headers_are_told_as_rjet_reads_them() {
     headers.append("Also", "t\"wo");
     let mut message = message(b"x");
     message.headers = Some(&headers);
-    let (line, _) = written(&message, Enveloping::Auto).unwrap();
+    let (line, _) = written(&message, WrapMode::Auto).unwrap();
     let part = r#""headers":{"Also":["one","t\"wo"],"reflex_type":["7"]},"type":7,"#;
     assert!(line.contains(part), "{line}");
     let mut headers = headers.clone();
     headers.insert("reflex_type", "seven");
     message.headers = Some(&headers);
-    let (line, _) = written(&message, Enveloping::Auto).unwrap();
+    let (line, _) = written(&message, WrapMode::Auto).unwrap();
     assert!(line.contains(r#""type":null,"#), "{line}");
 }
 
@@ -117,7 +114,7 @@ fn a_carried_message_keeps_its_bytes_and_what_a_filter_looks_at() {
         batch.push(EVENT.as_bytes(), LineRules::default()).unwrap();
         let start = batch.buffer().len();
         let rules = LineRules::default();
-        let envelope = message.write(&mut batch, Enveloping::Carried, rules);
+        let envelope = message.write(&mut batch, WrapMode::Carried, rules);
         batch.keep(start, envelope.unwrap());
         let event = batch.events().nth(1).unwrap();
         let carried = Carried::parse(event.line()).unwrap();
@@ -137,7 +134,7 @@ fn a_carried_message_keeps_its_bytes_and_what_a_filter_looks_at() {
 
 #[test]
 fn without_envelope_a_payload_is_a_line() {
-    let never = |payload| written(&message(payload), Enveloping::Never).map(|(line, _)| line);
+    let never = |payload| written(&message(payload), WrapMode::Never).map(|(line, _)| line);
     assert_eq!(never(b"a\r\nb\n").unwrap(), "a  b");
     assert_eq!(never(b"").unwrap(), "");
     assert_eq!(never(b"\xff"), Err(BadEvent::NotUtf8));
@@ -145,17 +142,11 @@ fn without_envelope_a_payload_is_a_line() {
 
 #[test]
 fn equal_payloads_are_different_messages_and_a_message_is_the_same_in_every_form() {
-    let one = written(&message(b"tick"), Enveloping::Auto)
-        .unwrap()
-        .1
-        .point;
-    let same = written(&message(b"tick"), Enveloping::Never)
-        .unwrap()
-        .1
-        .point;
+    let one = written(&message(b"tick"), WrapMode::Auto).unwrap().1.point;
+    let same = written(&message(b"tick"), WrapMode::Never).unwrap().1.point;
     let mut next = message(b"tick");
     next.seq += 1;
-    let other = written(&next, Enveloping::Auto).unwrap().1.point;
+    let other = written(&next, WrapMode::Auto).unwrap().1.point;
     assert_eq!(one.identity, same.identity);
     assert_ne!(one.identity, other.identity);
 }
@@ -177,23 +168,23 @@ fn a_key_of_the_users_own_takes_the_place_of_the_subject() {
         message.headers = Some(&headers);
         message.with_key(Some(&key))
     };
-    let (line, _) = written(&of(b"x"), Enveloping::Auto).unwrap();
-    let parsed: Enveloped = serde_json::from_str(&line).unwrap();
+    let (line, _) = written(&of(b"x"), WrapMode::Auto).unwrap();
+    let parsed: Wrapped = serde_json::from_str(&line).unwrap();
     assert_eq!(
         (&*parsed.key, &*parsed.subject),
         ("9 Some(7) 7", "orders.new")
     );
-    for enveloping in [Enveloping::Always, Enveloping::Never, Enveloping::Carried] {
+    for wrap_mode in [WrapMode::Always, WrapMode::Never, WrapMode::Carried] {
         let mut batch = Batch::new();
         let message = of(b"x");
-        let envelope = message.write(&mut batch, enveloping, LineRules::default());
+        let envelope = message.write(&mut batch, wrap_mode, LineRules::default());
         batch.keep(0, envelope.unwrap());
         assert_eq!(batch.events().next().unwrap().key(), "9 Some(7) 7");
     }
     // An event of a Jetstream has its account.
     let mut batch = Batch::new();
     let message = of(EVENT.as_bytes());
-    let envelope = message.write(&mut batch, Enveloping::Auto, LineRules::default());
+    let envelope = message.write(&mut batch, WrapMode::Auto, LineRules::default());
     batch.keep(0, envelope.unwrap());
     assert_eq!(batch.events().next().unwrap().key(), "did:plc:a");
 }
