@@ -3,26 +3,30 @@
 //! It is pulled, keeps nothing on the server but its place, and is thrown away at the first doubt: a number of its own that
 //! is left out, an error, a silence. What comes after it is decided one level up.
 
-use std::{convert::Infallible, future::poll_fn, sync::Arc, time::Duration};
+mod held;
+mod owed;
+
+use std::{future::poll_fn, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
     task::unconstrained,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep_until},
 };
 
+use self::owed::is_owed;
 use super::{
-    acks::{self, AckKind, Acks, Refused, Remedy},
-    consumer::{Consumer, Numbers, Wanted, state_of},
-    inbox::{Drained, Held, Inbox, Lost, too_young},
-    reader::{Counts, Reader},
-    track::{From, Gap, Track},
+    acks::Acks,
+    consumer::{Consumer, Numbers, Wanted},
+    inbox::{Drained, Held, Inbox, Lost},
+    reader::Reader,
+    track::{From, Track},
     window::{Room, Share, Window},
 };
 use crate::{
-    event::{Batch, Origin, Point, now_us},
+    event::{Batch, Origin, Point},
     nats::{Connection, NatsError, Status},
-    source::{Flow, SourceError},
+    source::Flow,
 };
 
 /// How many messages are asked for at once: more brings nothing (reference, section 5), and twice as many may wait in memory.
@@ -31,17 +35,8 @@ const BATCH_MESSAGES: u64 = 1000;
 /// The same where others want their share, and the sink takes batches: what one of them has waiting nobody else is given.
 const SHARE_MESSAGES: u64 = 64;
 
-/// How long taking leave may take.
+/// How long closing may take.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);
-
-/// The same where messages are given back: what is on its way has to come first.
-const RETURN_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How often a stream is looked at because numbers are left out, where that ends nothing.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Where only some subjects are read numbers are left out all the time.
-const PART_LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// An open consumer.
 #[derive(Debug)]
@@ -159,21 +154,6 @@ impl Session {
     /// Whether the server said that it has nothing.
     pub(super) fn was_heard(&self) -> bool {
         self.has_beat
-    }
-
-    /// Refuses a message that was delivered and could not be read. The server goes by the message's number alone.
-    pub(super) fn refuse(&mut self, seq: u64, remedy: Remedy) {
-        let Consumer { stream, name, .. } = &self.consumer;
-        let number = self.delivered.consumer_seq;
-        let reply = format!("$JS.ACK.{stream}.{name}.1.{seq}.{number}.0.0").into();
-        if let Some(acks) = &mut self.inbox.acks {
-            acks.refuse(Refused { reply, remedy });
-        }
-    }
-
-    /// Takes over what is still owed to the consumer.
-    pub(super) fn owe(&mut self, acks: Acks) {
-        self.inbox.acks = Some(acks);
     }
 
     /// The consumer on the server.
@@ -308,163 +288,6 @@ impl Session {
             }
         }
     }
-
-    /// Tells the server what is accepted, and of what is not that it is being worked on. Nothing to do where nothing is owed.
-    async fn acknowledge(&mut self) -> Result<(), Lost> {
-        let (Some(acks), Some((every, next))) = (&mut self.inbox.acks, &mut self.progress) else {
-            return Ok(());
-        };
-        let point = *self.accepted.borrow_and_update();
-        let done = point.map_or_else(Vec::new, |point| acks.accept(&point));
-        acks::tell(&self.connection, done, AckKind::Done).await;
-        let refused = acks.take_refused();
-        if *next <= Instant::now() {
-            *next = Instant::now() + *every;
-            self.inbox.gather();
-            acks::tell(&self.connection, self.inbox.waiting(), AckKind::InProgress).await;
-        }
-        for refused in refused {
-            self.dispose(refused).await?;
-        }
-        Ok(())
-    }
-
-    /// Does what was decided about a message that cannot be delivered.
-    async fn dispose(&self, Refused { reply, remedy }: Refused) -> Result<(), Lost> {
-        let word = match remedy {
-            Remedy::Tell(word) => word,
-            Remedy::Keep(letter) => {
-                letter.send().await.map_err(|error| {
-                    let what = "a message that cannot be delivered is not kept".to_owned();
-                    SourceError::caused(what, error)
-                })?;
-                AckKind::Done
-            }
-        };
-        acks::tell(&self.connection, [reply], word).await;
-        Ok(())
-    }
-
-    /// Answers the server while the sink takes nothing. Never ends by itself.
-    ///
-    /// Cancel safety: dropped at any time.
-    pub(super) async fn idle(&mut self) -> Infallible {
-        loop {
-            is_owed(&mut self.accepted, self.progress.as_ref()).await;
-            if self.acknowledge().await.is_err() {
-                // The next read meets it again.
-                std::future::pending::<()>().await;
-            }
-        }
-    }
-
-    /// Admits the message that waits, once it may be: it is old enough, and it is known why numbers before it are left out.
-    /// Waits for that only while the batch is empty.
-    async fn release(
-        &mut self,
-        reader: &mut Reader,
-        batch: &mut Batch,
-    ) -> Result<Option<Flow>, Lost> {
-        let Some(Held { delivery, .. }) = &self.held else {
-            return Ok(None);
-        };
-        if let Some(wait) = too_young(reader, delivery.time_ns) {
-            if batch.reached().is_some() {
-                return Ok(None);
-            }
-            let due = Instant::now() + wait;
-            reader.stats.set_alive_until(due + self.silence);
-            tokio::select! {
-                () = lost(&mut self.status, self.losses) => return Err(Lost::Disconnected),
-                () = sleep_until(due) => self.last_frame = Instant::now(),
-            }
-        }
-        self.look(reader).await?;
-        let Some(Held { message, delivery }) = self.held.take() else {
-            return Ok(None);
-        };
-        let mut counts = Counts::default();
-        let outcome = self
-            .inbox
-            .admit(reader, &message, delivery, batch, &mut counts);
-        reader.note(batch, &counts);
-        outcome.transpose().map_err(Lost::Fatal)
-    }
-
-    /// Numbers were left out: where the first message of the stream is beyond them, they were removed before they could be read.
-    async fn look(&mut self, reader: &mut Reader) -> Result<(), Lost> {
-        let Some(left_out) = reader.left_out else {
-            return Ok(());
-        };
-        let info = self.connection.look_at(&self.consumer.stream).await;
-        let every = if reader.is_part {
-            PART_LOOK_INTERVAL
-        } else {
-            LOOK_INTERVAL
-        };
-        self.next_look = Instant::now() + every;
-        self.last_frame = Instant::now();
-        let state = match info {
-            Ok(info) => state_of(&info),
-            // Without the answer it is not known, and it will be asked again by the next consumer.
-            Err(error) => return Err(Lost::Status(error.to_string())),
-        };
-        reader.left_out = None;
-        if state.first_seq > left_out {
-            let next = self.held.as_ref().map(|held| held.delivery.seq);
-            let to = next.map_or(state.first_seq, |next| next.min(state.first_seq));
-            let from = left_out.saturating_sub(1);
-            reader.tell(Gap::Removed { from, to })?;
-        }
-        Ok(())
-    }
-
-    /// The server has nothing: what is to be known now?
-    async fn beat(&mut self, reader: &mut Reader) -> Result<Option<Flow>, Lost> {
-        reader.stats.set_caught_up_us(now_us());
-        self.look(reader).await?;
-        if !reader.exit_at_end {
-            return Ok(None);
-        }
-        match self.consumer.info(&self.connection).await {
-            Ok(info) if info.num_pending == 0 => Ok(Some(Flow::End)),
-            // Its count may be off; twice nothing is nothing.
-            Ok(_) | Err(_) if self.beats >= 2 => Ok(Some(Flow::EndAssumed)),
-            Ok(_) => Ok(None),
-            Err(error) => Err(Lost::Status(error.to_string())),
-        }
-    }
-
-    /// What is still owed, for another consumer of the same name.
-    pub(super) fn into_acks(self) -> Option<Acks> {
-        self.inbox.acks
-    }
-
-    /// Has the server forget the consumer, or gives back to a durable one what nobody has read, as far as that is quickly done. What
-    /// is still owed is returned.
-    pub(super) async fn close(mut self) -> Option<Acks> {
-        // What is not kept as a dead letter now comes again.
-        self.acknowledge().await.ok();
-        let is_shared = self.inbox.acks.is_some();
-        let farewell = async {
-            if is_shared {
-                self.inbox.gather_rest().await;
-                let unread: Vec<_> = self.inbox.unread_replies().cloned().collect();
-                acks::tell(&self.connection, unread, AckKind::GivenBack).await;
-            } else {
-                let client = self.connection.client();
-                client.publish(self.consumer.delete(), "".into()).await.ok();
-            }
-            self.connection.client().flush().await.ok();
-        };
-        let limit = if is_shared {
-            RETURN_TIMEOUT
-        } else {
-            CLOSE_TIMEOUT
-        };
-        timeout(limit, farewell).await.ok();
-        self.into_acks()
-    }
 }
 
 /// Resolves when the connection was lost since.
@@ -490,19 +313,5 @@ async fn until(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time).await,
         None => std::future::pending().await,
-    }
-}
-
-/// Resolves when the server is to be told something; never where nothing is owed.
-async fn is_owed(
-    accepted: &mut watch::Receiver<Option<Point>>,
-    progress: Option<&(Duration, Instant)>,
-) {
-    let Some((_, next)) = progress else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        Ok(()) = accepted.changed() => {}
-        () = sleep_until(*next) => {}
     }
 }
