@@ -8,18 +8,61 @@
 //! a [`cursor`] store keeps the place up to which everything is accepted. [`Pipeline`] runs the four of them in one task: it pulls, in
 //! batches, so that a slow sink slows the socket down and nothing piles up in between.
 //!
-//! # A program of twenty lines
+//! # Code of your own for each event
 //!
-//! One collection, a sink of your own, and a cursor that survives restarts:
+//! What most need: events by collection, with typed records, retries, and several at once. More in [`sink::ingest`].
 //!
 //! ```no_run
-//! use rocketman::{Pipeline, cursor::FileCursor, event::{Batch, CollectionPattern}, filter::Filter};
-//! use rocketman::{sink::{SinkContext, Sink, SinkError}, source::{Jetstream, jetstream::JetstreamSettings}};
+//! use rocketman::{Pipeline, cursor::FileCursor, event::{Change, OwnedEvent}};
+//! use rocketman::{sink::ingest::{Ingest, typed}, source::jetstream::JetstreamSettings};
 //!
-//! struct Likes(u64);
+//! #[derive(serde::Deserialize)]
+//! struct Post { text: String }
 //!
-//! impl Sink for Likes {
-//!     fn name(&self) -> String { "likes".to_owned() }
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let posts = typed(async |change: Change<Post>, event: OwnedEvent| {
+//!         if let Some(post) = change.into_record() {
+//!             println!("{}: {}", event.did(), post.text);
+//!         }
+//!         Ok(())
+//!     });
+//!     let ingest = Ingest::new().on("app.bsky.feed.post", posts);
+//!     let pipeline = Pipeline::ingest(JetstreamSettings::default(), ingest).cursor(FileCursor::open("posts.cursor")?);
+//!     pipeline.run(std::future::pending()).await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Events as a stream
+//!
+//! A loop of your own, with reconnects and cursor; each event is acknowledged once it is done with. More in [`Deliveries`].
+//!
+//! ```no_run
+//! # use rocketman::{Pipeline, cursor::FileCursor, source::jetstream::JetstreamSettings};
+//! # async fn read(settings: JetstreamSettings) -> Result<(), Box<dyn std::error::Error>> {
+//! let mut deliveries = Pipeline::events(settings).cursor(FileCursor::open("posts.cursor")?).into_stream();
+//! while let Some(delivery) = deliveries.next().await {
+//!     let delivery = delivery?;
+//!     println!("{}", delivery.line_str());
+//!     delivery.ack();
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A sink of your own
+//!
+//! For whole batches, without a copy of any event:
+//!
+//! ```no_run
+//! use rocketman::{Pipeline, event::Batch, sink::{Sink, SinkContext, SinkError}};
+//! use rocketman::source::{Jetstream, jetstream::JetstreamSettings};
+//!
+//! struct Count(u64);
+//!
+//! impl Sink for Count {
+//!     fn name(&self) -> String { "count".to_owned() }
 //!
 //!     async fn accept(&mut self, batch: &mut Batch, context: &SinkContext) -> Result<(), SinkError> {
 //!         self.0 += batch.len() as u64; // or store them, one by one: for event in batch.events() { … }
@@ -29,22 +72,14 @@
 //!     }
 //! }
 //!
-//! #[tokio::main(flavor = "current_thread")]
-//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let likes: Vec<CollectionPattern> = vec!["app.bsky.feed.like".parse()?];
-//!     let filter = Filter::new().collections(likes.clone()).kinds([rocketman::event::Kind::Commit]);
-//!     let source = JetstreamSettings { collections: likes, ..JetstreamSettings::default() };
-//!     let source = Jetstream::new(source);
-//!     let mut likes = Likes(0);
-//!     let pipeline = Pipeline::new(source, &mut likes).filter(filter).cursor(FileCursor::open("likes.cursor")?);
-//!     let summary = pipeline.run(std::future::pending()).await?;
-//!     println!("{} likes, up to {:?}", likes.0, summary.position);
-//!     Ok(())
-//! }
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut count = Count(0);
+//! let pipeline = Pipeline::new(Jetstream::new(JetstreamSettings::default()), &mut count);
+//! let summary = pipeline.run(async { drop(tokio::signal::ctrl_c().await) }).await?;
+//! println!("{} events, up to {:?}", count.0, summary.position);
+//! # Ok(())
+//! # }
 //! ```
-//!
-//! Most often the sink is code of your own, called with each event of some collections: [`sink::ingest`] has that ready, with typed
-//! records, retries, and several events at once.
 //!
 //! # What is promised
 //!
@@ -92,8 +127,13 @@ mod wire;
 pub use crate::{
     error::{BoxError, ErrorKind},
     filter::{Shard, ShardError},
-    pipeline::{Ended, Error, Pipeline, PipelineSettings, Summary},
+    pipeline::{
+        AutoAck, Deliveries, Delivery, DroppedDelivery, Ended, Error, Pipeline, PipelineSettings,
+        Summary, ToStream,
+    },
     stats::Stats,
 };
+/// What [`Deliveries`] are; its combinators are in the crates futures and tokio-stream.
+pub use futures_util::Stream;
 /// Stops several runs and servers at once; see [`Pipeline::run`].
 pub use tokio_util::sync::CancellationToken;

@@ -48,6 +48,9 @@ pub enum Error {
         /// How many it took.
         taken: u64,
     },
+    /// The stream of events has given its error already.
+    #[error("the stream of events has failed before")]
+    Over,
     /// A stop was asked for, and the sink did not come to an end.
     #[error("{sink} did not take the rest within {}; the cursor stays at what it took", humantime::format_duration(*grace))]
     Hung {
@@ -66,7 +69,9 @@ impl Error {
             Self::Sink(error) => error.kind(),
             Self::Cursor(error) => error.kind(),
             Self::Idle { .. } | Self::Behind { .. } => ErrorKind::Stalled,
-            Self::NoOrigin | Self::Overrun { .. } | Self::Hung { .. } => ErrorKind::Failed,
+            Self::NoOrigin | Self::Over | Self::Overrun { .. } | Self::Hung { .. } => {
+                ErrorKind::Failed
+            }
         }
     }
 }

@@ -7,9 +7,10 @@ mod clock;
 mod ending;
 mod error;
 mod flow;
-mod ingest;
+mod jetstream;
 mod limit;
 mod settings;
+mod stream;
 mod watch;
 
 use std::{pin::pin, sync::Arc};
@@ -26,6 +27,7 @@ use self::{
 pub use self::{
     error::Error,
     settings::{Ended, PipelineSettings, Summary},
+    stream::{AutoAck, Deliveries, Delivery, DroppedDelivery, ToStream},
 };
 use crate::{
     cursor::{CursorStore, CursorWriter, NoCursor, Saved},

@@ -5,6 +5,7 @@ mod guards;
 mod members;
 mod resuming;
 mod saving;
+mod stream;
 
 use std::time::Duration;
 

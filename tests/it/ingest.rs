@@ -4,6 +4,7 @@ mod accounts;
 mod begin;
 mod examples;
 mod kill;
+mod streamed;
 mod user_agent;
 mod wired;
 
@@ -29,6 +30,9 @@ mod one_collection;
 #[allow(dead_code, reason = "its main is for cargo run")]
 #[path = "../../examples/several.rs"]
 mod several;
+#[allow(dead_code, reason = "its main is for cargo run")]
+#[path = "../../examples/stream.rs"]
+mod stream;
 
 /// Names the program that this process is to be.
 const PROGRAM: &str = "ROCKETMAN_TEST_PROGRAM";
@@ -60,6 +64,7 @@ fn program() {
         match program.as_str() {
             "one_collection" => one_collection::run(server).await.unwrap(),
             "batches" => batches::run(server, folder).await.unwrap(),
+            "stream" => stream::run(server, folder).await.unwrap(),
             "sqlite" => kill::ingest(&server.unwrap(), folder, 1).await,
             "sqlite with jobs" => kill::ingest(&server.unwrap(), folder, 4).await,
             other => panic!("there is no {other}"),

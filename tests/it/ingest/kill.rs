@@ -81,7 +81,7 @@ fn number(folder: &Path, database: &str, query: &str) -> u64 {
 }
 
 /// The last event that the cursor counts.
-fn cursor(folder: &Path, name: &str) -> u64 {
+pub(super) fn cursor(folder: &Path, name: &str) -> u64 {
     let Ok(text) = fs::read_to_string(folder.join(name)) else {
         return 0;
     };
