@@ -33,6 +33,21 @@ pub struct KvCursorSettings {
 }
 
 /// A cursor in a bucket of NATS.
+///
+/// ```no_run
+/// use rocketman::{Pipeline, cursor::{KvCursor, KvCursorSettings}, nats::{KeyAddress, NatsSettings}};
+/// use rocketman::{sink::StdoutSink, source::{Jetstream, jetstream::JetstreamSettings}};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let nats = NatsSettings { servers: vec!["nats://localhost".to_owned()], ..NatsSettings::default() };
+/// let address = KeyAddress::parse("nats://localhost/cursors/posts")?;
+/// let cursor = KvCursor::new(KvCursorSettings { nats, address, create_bucket: true });
+/// let source = Jetstream::new(JetstreamSettings::default());
+/// let pipeline = Pipeline::new(source, StdoutSink::new(false)).cursor(cursor);
+/// pipeline.run(std::future::pending()).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct KvCursor {
     settings: KvCursorSettings,

@@ -4,8 +4,9 @@
 //! [`StreamAddress`] and [`KeyAddress`] are what a user types, [`NatsSettings`] adds who that user is, from the variables and
 //! contexts of the `nats` command, and [`Connection`] is the result, which gets itself back when it is lost.
 //! Nothing of the connection knows events.
+//! [`EventStream`] inserts single events.
 //!
-//! For those who come from rjet and reflex there is [`rjet`].
+//! For those who come from rjet and reflex there is a table in docs/nats.md.
 
 mod address;
 mod carried;
@@ -19,7 +20,6 @@ mod login;
 mod options;
 mod plan;
 mod request;
-pub mod rjet;
 mod settings;
 mod stored;
 mod subject;

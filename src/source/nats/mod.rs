@@ -68,6 +68,31 @@ const LAST_ACKS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The messages of one stream, in its order, each once.
 ///
+/// ```no_run
+/// use rocketman::{Pipeline, cursor::FileCursor, event::{OwnedEvent, Start}, nats::NatsSettings};
+/// use rocketman::sink::ingest::{Ingest, IngestError};
+/// use rocketman::source::nats::{NatsSource, NatsSourceSettings, Wrapped};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Order { id: u64 }
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let connection = NatsSettings { servers: vec!["nats://localhost".to_owned()], ..NatsSettings::default() };
+/// let source = NatsSource::new(NatsSourceSettings {
+///     start_if_new: Some(Start::OLDEST),
+///     ..NatsSourceSettings::new(connection, "ORDERS")
+/// });
+/// let orders = Ingest::new().otherwise(|event: OwnedEvent| async move {
+///     let order: Wrapped<Order> = event.parse().map_err(IngestError::lasting)?;
+///     println!("{} is order {} of type {:?}", order.key, order.data.id, order.event_type);
+///     Ok(())
+/// });
+/// let pipeline = Pipeline::new(source, orders).cursor(FileCursor::open("orders.cursor")?);
+/// pipeline.run(std::future::pending()).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// It reads by consumers of its own, which leave nothing behind on the server, and goes on with another one whenever something is
 /// wrong, exactly behind the last message. A loss of messages is told, never passed over.
 #[derive(Debug)]

@@ -16,6 +16,22 @@ const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 pub(super) const MAX_SILENCE: Duration = Duration::from_secs(9);
 
 /// How to read a stream of a NATS server.
+///
+/// ```
+/// use std::time::Duration;
+/// use rocketman::{event::Start, nats::NatsSettings, source::{OnGap, nats::NatsSourceSettings}};
+///
+/// let orders = || NatsSourceSettings::new(NatsSettings::default(), "ORDERS");
+/// let from_now_on = orders();
+/// let everything = NatsSourceSettings { start: Some(Start::OLDEST), ..orders() };
+/// let from_4711_on = NatsSourceSettings { start: Some(Start::Seq(4711)), ..orders() };
+/// let to_the_end = NatsSourceSettings { exit_at_end: true, ..everything.clone() };
+/// let five_seconds_late = NatsSourceSettings { lag: Duration::from_secs(5), ..orders() };
+/// let only_paid = NatsSourceSettings { subjects: vec!["orders.*.paid".to_owned()], ..orders() };
+/// let complete_or_not_at_all = NatsSourceSettings { on_gap: OnGap::Fail, ..everything };
+/// // The second of four partitions, which servers count from 0: orders.{{partition(4,1)}}.{{wildcard(1)}}
+/// let second_of_four = NatsSourceSettings { subjects: vec!["orders.1.*".to_owned()], ..orders() };
+/// ```
 #[derive(Debug, Clone)]
 pub struct NatsSourceSettings {
     /// The servers, and who reads.
