@@ -1,7 +1,8 @@
-//! What follows when events could not be delivered: another try after a wait, and once none is left, they are skipped, kept as
-//! dead letters, or end the run.
+//! What follows when events could not be delivered: another try after a wait, and once none is
+//! left, they are skipped, kept as dead letters, or end the run.
 //!
-//! The same for programs and for ingestors. Failures are counted, and logged at a readable pace; who tries, and how, is not known here.
+//! The same for programs and for ingestors. Failures are counted, and logged at a readable pace;
+//! who tries, and how, is not known here.
 
 use std::{
     fmt,
@@ -205,13 +206,15 @@ impl DeliveryPolicy {
         warn!(target: STATE, program, ingestor, event, error, left_out, "{recipient} failed on {event}: {error}; {what_follows}{more}");
     }
 
-    /// Whether one more message about the recipient may be logged now; then how many were left out before it.
+    /// Whether one more message about the recipient may be logged now; then how many were left out
+    /// before it.
     pub(super) fn may_log(&self) -> Option<u64> {
         locked(&self.throttle).allow()
     }
 }
 
-/// Events as messages name them: the address of the first one's record, or its account, and how many follow.
+/// Events as messages name them: the address of the first one's record, or its account, and how
+/// many follow.
 pub(super) fn name_of(events: &[Event<'_>]) -> String {
     let Some(first) = events.first() else {
         return String::new();

@@ -1,6 +1,8 @@
-//! Names of the event in a program's arguments: `{did}` and its like are replaced, in one pass, and by no shell.
+//! Names of the event in a program's arguments: `{did}` and its like are replaced, in one pass, and
+//! by no shell.
 //!
-//! Anything else in braces stays as it is. What is put in is not looked at again, so that a name can hold no further name.
+//! Anything else in braces stays as it is. What is put in is not looked at again, so that a name
+//! can hold no further name.
 
 use std::{
     ffi::{OsStr, OsString},

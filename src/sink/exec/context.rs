@@ -1,4 +1,5 @@
-//! What holds for all programs of a run: how they are started, and what becomes of an event that one of them fails on.
+//! What holds for all programs of a run: how they are started, and what becomes of an event that
+//! one of them fails on.
 
 use std::{
     ffi::OsString,
@@ -14,8 +15,8 @@ use tokio::process::Command;
 use super::{
     ExecSettings,
     arguments::Argument,
-    outlet::Basket,
     process::Groups,
+    stdout_mux::StdoutBuffer,
     variables::{NAMES, variables},
 };
 use crate::{
@@ -42,7 +43,7 @@ pub(super) struct ExecContext {
     pub(super) run: SinkContext,
     pub(super) policy: DeliveryPolicy,
     /// Where what programs print goes; without it they have our own stdout, or none.
-    pub(super) basket: Option<Basket>,
+    pub(super) stdout_buffer: Option<StdoutBuffer>,
 }
 
 /// An event on its way to a program.
@@ -144,9 +145,9 @@ impl Delivery {
         }
     }
 
-    /// Whether the failure is no fault of the program: a Ctrl-C at a terminal, or `timeout`, signals
-    /// our whole process group, and a program is in it until it has one of its own. Once for each
-    /// event, since a program that is killed twice is meant.
+    /// Whether the failure is no fault of the program: a Ctrl-C at a terminal, or `timeout`,
+    /// signals our whole process group, and a program is in it until it has one of its own. Once
+    /// for each event, since a program that is killed twice is meant.
     pub(super) fn excuses(&mut self, failure: &Failure) -> bool {
         failure.is_stray && !mem::replace(&mut self.met_stray_signal, true)
     }
@@ -190,7 +191,7 @@ impl ExecContext {
 
     /// Whether programs print straight to our stdout, and nobody reads that any more.
     pub(super) fn has_lost_reader(&self) -> bool {
-        self.settings.has_output && self.basket.is_none() && stdout::is_closed()
+        self.settings.has_output && self.stdout_buffer.is_none() && stdout::is_closed()
     }
 
     /// Counts a failure, and decides what follows from it.

@@ -1,20 +1,20 @@
 //! Programs that take events: the line on their stdin, no shell anywhere.
 //!
-//! One program for each event, or programs that live on and take one event after the other. Several run at the same time if so
-//! wished, and those of one account still follow each other. An event counts as accepted when its program took it, or when it was given
-//! up in the way that was chosen.
+//! One program for each event, or programs that live on and take one event after the other. Several
+//! run at the same time if so wished, and those of one account still follow each other. An event
+//! counts as accepted when its program took it, or when it was given up in the way that was chosen.
 
 mod arguments;
 mod context;
-mod each;
 mod error;
-mod outlet;
+mod per_event;
 mod process;
 mod runner;
 mod settings;
+mod stderr_log;
+mod stdout_mux;
 mod stream;
 mod variables;
-mod voice;
 
 use std::{ffi::OsString, num::NonZeroUsize};
 
@@ -27,9 +27,9 @@ pub use self::{
 };
 use self::{
     context::{Delivery, ExecContext, Outcome, name_for_people},
-    outlet::Outlet,
     process::Groups,
     runner::Runner,
+    stdout_mux::StdoutMux,
 };
 use super::{
     Fate, Sink, SinkContext, SinkError,
@@ -52,15 +52,15 @@ pub struct ExecSink {
     lanes: Lanes<Delivery>,
     groups: Groups,
     context: SinkContext,
-    outlet: Option<Outlet>,
+    stdout_mux: Option<StdoutMux>,
     runner: Option<Runner>,
     /// Something ended the run.
     is_over: bool,
 }
 
 impl ExecSink {
-    /// Runs `program` for each event. In `arguments`, `{did}`, `{collection}`, `{rkey}`, `{uri}` and `{time_us}` are replaced by
-    /// those of the event.
+    /// Runs `program` for each event. In `arguments`, `{did}`, `{collection}`, `{rkey}`, `{uri}`
+    /// and `{time_us}` are replaced by those of the event.
     pub fn new(program: OsString, arguments: Vec<OsString>) -> Self {
         let settings = ExecSettings::default();
         Self {
@@ -71,7 +71,7 @@ impl ExecSink {
             fate: None,
             groups: Groups::default(),
             context: SinkContext::default(),
-            outlet: None,
+            stdout_mux: None,
             runner: None,
             is_over: false,
         }
@@ -85,7 +85,8 @@ impl ExecSink {
         self
     }
 
-    /// Has deliveries fail on purpose, after a program has succeeded; each is then one that failed like any other.
+    /// Has deliveries fail on purpose, after a program has succeeded; each is then one that failed
+    /// like any other.
     #[must_use]
     pub fn fate(mut self, fate: Option<Fate>) -> Self {
         self.fate = fate;
@@ -97,7 +98,8 @@ impl ExecSink {
         if let Some(event) = batch.events().next() {
             let fate = self.fate.as_mut().map(Fate::of_next);
             let delivery = Delivery::new(event, fate);
-            // A program that lives on keeps the order by itself, unless an event is tried again later.
+            // A program that lives on keeps the order by itself, unless an event is tried again
+            // later.
             let is_free = self.settings.lives_on() && self.settings.retries == 0;
             let lane = (!is_free).then_some(delivery.lane);
             self.lanes.push(lane, delivery.event.line().len(), delivery);
@@ -134,14 +136,14 @@ impl ExecSink {
                 self.is_over |= happened.is_err();
                 happened?;
             }
-            news = news(&mut self.outlet) => news?,
+            news = news(&mut self.stdout_mux) => news?,
         }
         let mut result = Ok(());
         for (ticket, outcome) in through {
             result = result.and(self.settle(ticket, outcome));
         }
         self.context.set_at_work(self.lanes.n_open());
-        // Told before anything is waited for: who waits may be dropped.
+        // Returned before anything is waited for, since a wait may be dropped.
         result?;
         self.flush().await
     }
@@ -150,7 +152,7 @@ impl ExecSink {
         match outcome {
             Outcome::Done => {
                 let n_done = self.lanes.end(ticket);
-                if self.outlet.is_none() {
+                if self.stdout_mux.is_none() {
                     self.context.accept(n_done);
                 }
                 if !self.is_over && !self.context.is_stopped() {
@@ -158,7 +160,7 @@ impl ExecSink {
                 }
                 Ok(())
             }
-            // It stays where it is, and nothing behind it counts.
+            // It stays where it is, and nothing after it counts.
             Outcome::Left => Ok(()),
             Outcome::Fatal(error) => {
                 self.is_over = true;
@@ -168,8 +170,8 @@ impl ExecSink {
     }
 
     async fn flush(&mut self) -> Result<(), SinkError> {
-        match &mut self.outlet {
-            Some(outlet) => outlet.flush(self.lanes.n_done()).await,
+        match &mut self.stdout_mux {
+            Some(stdout_mux) => stdout_mux.flush(self.lanes.n_done()).await,
             None => Ok(()),
         }
     }
@@ -177,8 +179,8 @@ impl ExecSink {
     /// Writes what is left of what programs printed.
     async fn close(&mut self) -> Result<(), SinkError> {
         self.flush().await?;
-        match &mut self.outlet {
-            Some(outlet) => outlet.finish().await,
+        match &mut self.stdout_mux {
+            Some(stdout_mux) => stdout_mux.finish().await,
             None => Ok(()),
         }
     }
@@ -228,7 +230,7 @@ impl Sink for ExecSink {
     fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
         self.context = context.clone();
         if self.settings.has_output && !self.settings.prints_alone() {
-            self.outlet = Some(Outlet::open(context)?);
+            self.stdout_mux = Some(StdoutMux::open(context)?);
         }
         let policy = DeliveryPolicy::new(
             Recipient::Program(name_for_people(&self.program)),
@@ -243,13 +245,14 @@ impl Sink for ExecSink {
             groups: self.groups.clone(),
             run: context.clone(),
             policy,
-            basket: self.outlet.as_ref().map(Outlet::basket),
+            stdout_buffer: self.stdout_mux.as_ref().map(StdoutMux::stdout_buffer),
         }));
         Ok(())
     }
 
-    /// Takes events as long as there are free jobs, and returns once there is one again: a stop waits for programs that run, and not for
-    /// a batch of them. Programs that live on get more once half of what they may have is answered, so that much changes hands at once.
+    /// Takes events as long as there are free jobs, and returns once there is one again: a stop
+    /// waits for programs that run, and not for a batch of them. Programs that live on get more
+    /// once half of what they may have is answered, so that much changes hands at once.
     async fn accept(&mut self, batch: &mut Batch, context: &SinkContext) -> Result<(), SinkError> {
         while !batch.is_empty() && self.lanes.has_room() && self.lanes.has_free_job() {
             self.take(batch);
@@ -268,8 +271,8 @@ impl Sink for ExecSink {
     }
 
     async fn checkpoint(&mut self) -> Result<(), SinkError> {
-        match &mut self.outlet {
-            Some(outlet) => outlet.sync().await,
+        match &mut self.stdout_mux {
+            Some(stdout_mux) => stdout_mux.sync().await,
             None => Ok(()),
         }
     }
@@ -304,9 +307,9 @@ impl Drop for ExecSink {
 }
 
 /// Resolves when programs have printed something.
-async fn news(outlet: &mut Option<Outlet>) -> Result<(), SinkError> {
-    match outlet {
-        Some(outlet) => outlet.news().await,
+async fn news(stdout_mux: &mut Option<StdoutMux>) -> Result<(), SinkError> {
+    match stdout_mux {
+        Some(stdout_mux) => stdout_mux.news().await,
         None => std::future::pending().await,
     }
 }

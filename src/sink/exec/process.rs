@@ -1,7 +1,7 @@
 //! A running program: in a process group of its own, and never left behind.
 //!
-//! A Ctrl-C reaches us and not the program, which is then waited for. What takes too long gets SIGTERM, as does whatever it has
-//! started, and SIGKILL if that does not help.
+//! A Ctrl-C reaches us and not the program, which is then waited for. What takes too long gets
+//! SIGTERM, as does whatever it has started, and SIGKILL if that does not help.
 
 use std::{
     collections::HashSet,
@@ -19,13 +19,13 @@ use tokio::{
 };
 
 /// How long a program may take to end after SIGTERM. A guess: enough to close what is open.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TERM_GRACE: Duration = Duration::from_secs(2);
 
-/// The same where everything has to end at once, and nothing can be done meanwhile.
-const NO_PATIENCE: Duration = Duration::from_millis(200);
+/// The same where everything has to end at once.
+const DROP_GRACE: Duration = Duration::from_millis(200);
 
 /// How often it is looked whether all have ended.
-const LOOK: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The process groups of the programs that run. A clone is the same.
 #[derive(Debug, Clone, Default)]
@@ -50,27 +50,27 @@ impl Groups {
     /// Ends all of them: SIGTERM, some time, SIGKILL.
     pub(super) async fn end(&self) {
         self.signal(Signal::TERM);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TERM_GRACE;
         while !self.are_over() && Instant::now() < deadline {
-            sleep(LOOK).await;
+            sleep(POLL_INTERVAL).await;
         }
         self.signal(Signal::KILL);
     }
 
-    /// The same in hardly any time, for who cannot wait.
+    /// The same in hardly any time, where nothing can wait.
     pub(super) fn end_at_once(&self) {
         if self.running().is_empty() {
             return;
         }
         self.signal(Signal::TERM);
-        let deadline = Instant::now() + NO_PATIENCE;
+        let deadline = Instant::now() + DROP_GRACE;
         while !self.are_over() && Instant::now() < deadline {
-            thread::sleep(LOOK);
+            thread::sleep(POLL_INTERVAL);
         }
         self.signal(Signal::KILL);
     }
 
-    /// Whether every program has ended; none of them is taken away from who waits for it.
+    /// Whether every program has ended; none of them is reaped.
     fn are_over(&self) -> bool {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         self.running()
@@ -114,7 +114,7 @@ impl Process {
 
     /// Waits for its end.
     ///
-    /// Cancel safety: asked again it tells the same.
+    /// Cancel safety: asked again it returns the same.
     pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await;
         self.groups.running().remove(&self.group);
@@ -124,11 +124,11 @@ impl Process {
     /// Ends it, and what it has started: SIGTERM, some time, SIGKILL.
     pub(super) async fn end(&mut self) {
         kill_process_group(self.group, Signal::TERM).ok();
-        let ended = timeout(PATIENCE, self.child.wait()).await;
+        let ended = timeout(TERM_GRACE, self.child.wait()).await;
         // Also for what it has left behind.
         kill_process_group(self.group, Signal::KILL).ok();
         if ended.is_err() {
-            // Nothing survives SIGKILL, and what it was is told by who has asked.
+            // Nothing survives SIGKILL, and the caller knows why it was sent.
             self.child.wait().await.ok();
         }
         self.groups.running().remove(&self.group);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     ExecMode,
     context::{Delivery, ExecContext, Outcome},
-    each::Each,
+    per_event::PerEvent,
     stream::Stream,
 };
 use crate::sink::{SinkError, lanes::Ticket};
@@ -13,7 +13,7 @@ use crate::sink::{SinkError, lanes::Ticket};
 /// The programs of a run.
 #[derive(Debug)]
 pub(super) enum Runner {
-    Each(Each),
+    PerEvent(PerEvent),
     Stream(Box<Stream>),
 }
 
@@ -21,7 +21,7 @@ impl Runner {
     pub(super) fn new(context: ExecContext) -> Self {
         let context = Arc::new(context);
         match context.settings.mode {
-            ExecMode::Event => Self::Each(Each::new(context)),
+            ExecMode::Event => Self::PerEvent(PerEvent::new(context)),
             ExecMode::Stream { in_flight } => {
                 Self::Stream(Box::new(Stream::new(&context, in_flight.get())))
             }
@@ -31,7 +31,7 @@ impl Runner {
     /// Begins with an event.
     pub(super) fn begin(&mut self, ticket: Ticket, delivery: Delivery) {
         match self {
-            Self::Each(each) => each.begin(ticket, delivery),
+            Self::PerEvent(per_event) => per_event.begin(ticket, delivery),
             Self::Stream(stream) => stream.begin(ticket, delivery),
         }
     }
@@ -39,7 +39,7 @@ impl Runner {
     /// Whether every event that has begun is through.
     pub(super) fn is_idle(&self) -> bool {
         match self {
-            Self::Each(each) => each.is_idle(),
+            Self::PerEvent(per_event) => per_event.is_idle(),
             Self::Stream(stream) => stream.is_idle(),
         }
     }
@@ -61,12 +61,13 @@ impl Runner {
     /// Whether no program runs any more after that.
     pub(super) fn is_closed(&self) -> bool {
         match self {
-            Self::Each(each) => each.is_idle(),
+            Self::PerEvent(per_event) => per_event.is_idle(),
             Self::Stream(stream) => stream.is_closed(),
         }
     }
 
-    /// Adds what has become of events that are through, as soon as something has happened; waits for ever when nothing can.
+    /// Adds what has become of events that are through, as soon as something has happened; waits
+    /// for ever when nothing can.
     ///
     /// Cancel safety: dropped and asked again at any time.
     pub(super) async fn next(
@@ -74,8 +75,8 @@ impl Runner {
         through: &mut Vec<(Ticket, Outcome)>,
     ) -> Result<(), SinkError> {
         match self {
-            Self::Each(each) => {
-                through.push(each.next().await);
+            Self::PerEvent(per_event) => {
+                through.push(per_event.next().await);
                 Ok(())
             }
             Self::Stream(stream) => stream.next(through).await,

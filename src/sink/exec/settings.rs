@@ -4,15 +4,17 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use crate::sink::{OnFailure, lanes::LaneLimits};
 
-/// How far one may look ahead of an event that is not done. So many places are also remembered for the cursor.
-const AHEAD: usize = 4096;
+/// How far one may look ahead of an event that is not done. As many places are remembered for the
+/// cursor.
+const MAX_AHEAD: usize = 4096;
 
 /// The same in bytes, and how much more for each further program: one large event.
-const AHEAD_BYTES: usize = 2 * 1024 * 1024;
-const AHEAD_BYTES_EACH: usize = 1024 * 1024;
+const MAX_AHEAD_BYTES: usize = 2 * 1024 * 1024;
+const MAX_AHEAD_BYTES_PER_JOB: usize = 1024 * 1024;
 
-/// How much a program that lives on may have and not have answered, in bytes: what it may have of usual events.
-const IN_FLIGHT_BYTES: usize = 512 * 1024;
+/// How much a program that lives on may have and not have answered, in bytes: what it may have of
+/// usual events.
+const MAX_IN_FLIGHT_BYTES: usize = 512 * 1024;
 
 /// How programs are run.
 #[derive(Debug, Clone)]
@@ -55,14 +57,14 @@ impl ExecSettings {
         match self.mode {
             ExecMode::Event => LaneLimits {
                 jobs,
-                events: AHEAD.max(2 * jobs),
-                bytes: AHEAD_BYTES.max(jobs.saturating_mul(AHEAD_BYTES_EACH)),
+                events: MAX_AHEAD.max(2 * jobs),
+                bytes: MAX_AHEAD_BYTES.max(jobs.saturating_mul(MAX_AHEAD_BYTES_PER_JOB)),
             },
             ExecMode::Stream { in_flight } => LaneLimits {
                 jobs: usize::MAX,
                 // Accounts are not spread evenly, so some programs have more than others.
                 events: in_flight.get().saturating_mul(jobs).saturating_mul(2),
-                bytes: jobs.saturating_mul(IN_FLIGHT_BYTES),
+                bytes: jobs.saturating_mul(MAX_IN_FLIGHT_BYTES),
             },
         }
     }
@@ -87,8 +89,9 @@ impl Default for ExecSettings {
 pub enum ExecMode {
     /// One program for each event, which accepts it with exit status 0.
     Event,
-    /// One program for each job. Each event is a line on its stdin, and one line on its stdout accepts it, or does not if it begins
-    /// with `error: `. The events of an account always go to the same program.
+    /// One program for each job. Each event is a line on its stdin, and one line on its stdout
+    /// accepts it, or does not if it begins with `error: `. The events of an account always go to
+    /// the same program.
     Stream {
         /// How many events a program may have and not have answered; fewer where they are large.
         in_flight: NonZeroUsize,

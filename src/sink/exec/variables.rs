@@ -1,14 +1,14 @@
-//! What a program is told about its event besides the line: names in its environment.
+//! What a program gets of its event besides the line: names in its environment.
 
 use std::ffi::{OsStr, OsString};
 
 use crate::event::{Event, Operation};
 
-/// The longest name that is put into the environment: what atproto allows for an AT URI, its longest. With far longer ones
-/// no program could be started at all.
-const LONGEST: usize = 8 * 1024;
+/// The longest name that is put into the environment: what atproto allows for an AT URI, its
+/// longest. With far longer ones no program could be started at all.
+const MAX_NAME_BYTES: usize = 8 * 1024;
 
-/// The names of the variables, so that those of whoever has started us can be left out.
+/// The names of the variables, so that those in our own environment can be left out.
 pub(super) const NAMES: [&str; 8] = [
     "ROCKETMAN_EVENT_KIND",
     "ROCKETMAN_EVENT_DID",
@@ -20,11 +20,11 @@ pub(super) const NAMES: [&str; 8] = [
     "ROCKETMAN_EVENT_URI",
 ];
 
-/// A name of the event for a program. Control characters cannot be in it: NUL ends strings there. One that is too long to be a
-/// name is left empty.
+/// A name of the event for a program. Control characters cannot be in it: NUL ends strings there.
+/// One that is too long to be a name is left empty.
 pub(super) fn text(text: &str) -> String {
     match text.len() {
-        0..=LONGEST => text.chars().filter(|c| !c.is_control()).collect(),
+        0..=MAX_NAME_BYTES => text.chars().filter(|c| !c.is_control()).collect(),
         _ => String::new(),
     }
 }

@@ -1,4 +1,5 @@
-//! One program from its start to its end: lines to its stdin, answers from its stdout, in the same order.
+//! One program from its start to its end: lines to its stdin, answers from its stdout, in the same
+//! order.
 
 use std::{
     collections::VecDeque,
@@ -17,12 +18,12 @@ use tracing::warn;
 use super::{
     super::{
         context::{ExecContext, Failure},
-        each::left_in,
-        outlet::{LONGEST, Printed},
+        per_event::left_in,
         process::Process,
-        voice::Voice,
+        stderr_log::StderrLog,
+        stdout_mux::{LineSplitter, MAX_LINE_BYTES},
     },
-    desk::{Answer, Answers, Desk, Item},
+    work_queue::{InFlight, Replies, Reply, WorkQueue},
 };
 use crate::{
     log::{STATE, printable},
@@ -30,16 +31,16 @@ use crate::{
 };
 
 /// What a line begins with that does not accept its event.
-const ERROR: &[u8] = b"error: ";
+const ERROR_PREFIX: &[u8] = b"error: ";
 
 /// How much of an error is shown.
-const SHOWN: usize = 512;
+const MAX_ERROR_BYTES: usize = 512;
 
 /// How much is read of a pipe at once.
-const CHUNK: usize = 64 * 1024;
+const PIPE_BYTES: usize = 64 * 1024;
 
 /// How long a program may take to end once it has closed its stdout.
-const FAREWELL: Duration = Duration::from_secs(1);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How a program has ended.
 pub(super) enum End {
@@ -54,16 +55,16 @@ pub(super) enum End {
 }
 
 /// A program that runs.
-pub(super) struct Life<'a> {
+pub(super) struct Worker<'a> {
     context: &'a ExecContext,
-    desk: &'a Desk,
-    answers: &'a Answers,
+    queue: &'a WorkQueue,
+    replies: &'a Replies,
     process: Process,
     /// Gone once it can take no more.
     stdin: Option<ChildStdin>,
     stdout: ChildStdout,
     stderr: Option<ChildStderr>,
-    voice: Voice,
+    stderr_log: StderrLog,
     /// What comes next of the lines on their way to it, and how much of that is written.
     input: Vec<u8>,
     written: usize,
@@ -75,38 +76,38 @@ pub(super) struct Life<'a> {
     /// Where the line of each event ends that was given whole and not answered.
     ends: VecDeque<u64>,
     /// What it has printed and is no whole line yet.
-    heard: Vec<u8>,
+    stdout_buf: Vec<u8>,
     /// Since when the first event waits for its answer.
     since: Instant,
     has_answered: bool,
 }
 
-impl<'a> Life<'a> {
+impl<'a> Worker<'a> {
     /// Starts it.
     pub(super) fn begin(
         context: &'a ExecContext,
-        desk: &'a Desk,
-        answers: &'a Answers,
+        queue: &'a WorkQueue,
+        replies: &'a Replies,
     ) -> io::Result<Self> {
         let mut command = context.command(None, Stdio::piped());
         let mut process = context.groups.spawn(&mut command)?;
         let (stdin, stdout, stderr) = process.pipes();
         Ok(Self {
             context,
-            desk,
-            answers,
+            queue,
+            replies,
             process,
             stdin,
             stdout: stdout.expect("its stdout is a pipe"),
             stderr,
-            voice: Voice::new(context.name()),
+            stderr_log: StderrLog::new(context.name()),
             input: Vec::new(),
             written: 0,
             begun: 0,
             given: 0,
             sent: 0,
             ends: VecDeque::new(),
-            heard: Vec::with_capacity(CHUNK),
+            stdout_buf: Vec::with_capacity(PIPE_BYTES),
             since: Instant::now(),
             has_answered: false,
         })
@@ -117,12 +118,13 @@ impl<'a> Life<'a> {
         self.has_answered
     }
 
-    /// Gives it events and takes its answers until it ends. `held` is what it has; from a program before it there may be some.
-    pub(super) async fn run(&mut self, held: &mut VecDeque<Item>) -> End {
-        let mut said = vec![0; CHUNK];
+    /// Gives it events and takes its answers until it ends. `in_flight` is what it has not
+    /// answered; a program before it may have left some.
+    pub(super) async fn run(&mut self, in_flight: &mut VecDeque<InFlight>) -> End {
+        let mut stderr_buf = vec![0; PIPE_BYTES];
         loop {
-            self.fill(held);
-            if held.is_empty() && self.desk.is_closing() && self.desk.is_empty() {
+            self.fill(in_flight);
+            if in_flight.is_empty() && self.queue.is_closing() && self.queue.is_empty() {
                 return self.close().await;
             }
             let unwritten = self.input.get(self.written..).unwrap_or_default();
@@ -130,26 +132,26 @@ impl<'a> Life<'a> {
                 self.process.end().await;
                 return End::Died(self.failure("it reads no more"));
             }
-            let has_room = held.len() < self.desk.in_flight && !self.desk.is_closing();
+            let has_room = in_flight.len() < self.queue.max_in_flight && !self.queue.is_closing();
             let limit = self.context.settings.timeout;
             let end = tokio::select! {
-                read = self.stdout.read_buf(&mut self.heard) => match read {
-                    Ok(1..) => self.hear(held).await,
-                    Ok(0) | Err(_) => Some(self.farewell(held).await),
+                read = self.stdout.read_buf(&mut self.stdout_buf) => match read {
+                    Ok(1..) => self.take_replies(in_flight).await,
+                    Ok(0) | Err(_) => Some(self.on_stdout_closed(in_flight).await),
                 },
                 written = write(&mut self.stdin, unwritten), if !unwritten.is_empty() => {
                     self.count(written.ok());
                     None
                 }
-                read = read(&mut self.stderr, &mut said) => {
-                    self.listen(read.and_then(|n| said.get(..n)));
+                read = read(&mut self.stderr, &mut stderr_buf) => {
+                    self.log_stderr(read.and_then(|n| stderr_buf.get(..n)));
                     None
                 }
-                status = self.process.wait() => Some(self.bury(status, held).await),
-                () = self.desk.news(), if has_room => None,
-                () = sleep_until(self.since + limit), if !held.is_empty() => {
+                status = self.process.wait() => Some(self.on_exit(status, in_flight).await),
+                () = self.queue.news(), if has_room => None,
+                () = sleep_until(self.since + limit), if !in_flight.is_empty() => {
                     self.process.end().await;
-                    self.listen_to_the_rest();
+                    self.log_rest_of_stderr();
                     let failure = Failure::timeout(limit);
                     Some(End::Failed(self.failure(failure.why)))
                 }
@@ -160,21 +162,23 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// Takes events as long as it may have more, and puts their lines on the way: no more of them at once than a pipe takes, for it is a
-    /// copy that lies beside the events.
-    fn fill(&mut self, held: &mut VecDeque<Item>) {
-        if held.is_empty() {
+    /// Takes events as long as it may have more, and puts their lines on the way: no more of them
+    /// at once than a pipe takes, for it is a copy that lies beside the events.
+    fn fill(&mut self, in_flight: &mut VecDeque<InFlight>) {
+        if in_flight.is_empty() {
             self.since = Instant::now();
         }
-        self.desk
-            .take(self.desk.in_flight.saturating_sub(held.len()), held);
-        if self.input.len() - self.written > CHUNK / 2 {
+        self.queue.take(
+            self.queue.max_in_flight.saturating_sub(in_flight.len()),
+            in_flight,
+        );
+        if self.input.len() - self.written > PIPE_BYTES / 2 {
             return;
         }
         self.input.drain(..self.written);
         self.written = 0;
-        while let room @ 1.. = CHUNK.saturating_sub(self.input.len())
-            && let Some(item) = held.get(self.ends.len())
+        while let room @ 1.. = PIPE_BYTES.saturating_sub(self.input.len())
+            && let Some(item) = in_flight.get(self.ends.len())
         {
             let line = item.delivery.event.line();
             let rest = line.get(self.begun..).unwrap_or_default();
@@ -202,114 +206,124 @@ impl<'a> Life<'a> {
         self.sent += n as u64;
     }
 
-    /// Takes the answers that are whole lines. An event counts only when its line is on its way to our stdout.
-    async fn hear(&mut self, held: &mut VecDeque<Item>) -> Option<End> {
+    /// Takes the answers that are whole lines. An event counts only when its line is on its way to
+    /// our stdout.
+    async fn take_replies(&mut self, in_flight: &mut VecDeque<InFlight>) -> Option<End> {
         // A copy of what was accepted only where there is something else in between.
-        let (mut lines, mut answers, mut at) = (None, Vec::new(), 0);
+        let (mut lines, mut replies, mut at) = (None, Vec::new(), 0);
         let mut is_surplus = false;
-        for end in memchr::memchr_iter(b'\n', &self.heard) {
-            let line = self.heard.get(at..end).unwrap_or_default();
+        for end in memchr::memchr_iter(b'\n', &self.stdout_buf) {
+            let line = self.stdout_buf.get(at..end).unwrap_or_default();
             let was_sent = self.ends.front().is_some_and(|end| *end <= self.sent);
-            let item = if was_sent { held.pop_front() } else { None };
+            let item = if was_sent {
+                in_flight.pop_front()
+            } else {
+                None
+            };
             let Some(item) = item else {
                 is_surplus = true;
                 break;
             };
             self.ends.pop_front();
-            if let Some(error) = line.strip_prefix(ERROR) {
-                lines.get_or_insert_with(|| self.heard.get(..at).unwrap_or_default().to_vec());
-                answers.push(Answer::Failed(item, Failure::new(shown(error))));
+            if let Some(error) = line.strip_prefix(ERROR_PREFIX) {
+                lines.get_or_insert_with(|| self.stdout_buf.get(..at).unwrap_or_default().to_vec());
+                replies.push(Reply::Failed(item, Failure::new(shown(error))));
             } else {
                 if let Some(lines) = &mut lines {
                     lines.extend_from_slice(line);
                     lines.push(b'\n');
                 }
-                answers.push(Answer::Taken(item));
+                replies.push(Reply::Taken(item));
             }
             at = end + 1;
         }
         if at > 0 {
             self.since = Instant::now();
             self.has_answered = true;
-            let said = self.take_heard(at);
-            self.print(&mut lines.unwrap_or(said)).await;
-            self.answers.put(answers);
+            let stderr_buf = self.take_stdout(at);
+            self.print(&mut lines.unwrap_or(stderr_buf)).await;
+            self.replies.put(replies);
         }
         if is_surplus {
             self.process.end().await;
             return Some(End::Broken(ExecError::Surplus(self.context.name()).into()));
         }
-        if self.heard.len() > LONGEST {
+        if self.stdout_buf.len() > MAX_LINE_BYTES {
             self.process.end().await;
             return Some(End::Failed(
-                self.failure("it printed a line without an end"),
+                self.failure("it splitter a line without an end"),
             ));
         }
         None
     }
 
-    /// Takes whole lines out of what was heard.
-    fn take_heard(&mut self, n: usize) -> Vec<u8> {
-        let (lines, rest) = self.heard.split_at(n);
-        if n <= CHUNK {
+    /// Takes whole lines out of what it has printed.
+    fn take_stdout(&mut self, n: usize) -> Vec<u8> {
+        let (lines, rest) = self.stdout_buf.split_at(n);
+        if n <= PIPE_BYTES {
             let lines = lines.to_vec();
-            self.heard.drain(..n);
+            self.stdout_buf.drain(..n);
             return lines;
         }
         // A copy of a large line would be one too many.
-        let mut next = Vec::with_capacity(CHUNK.max(rest.len()));
+        let mut next = Vec::with_capacity(PIPE_BYTES.max(rest.len()));
         next.extend_from_slice(rest);
-        let mut lines = std::mem::replace(&mut self.heard, next);
+        let mut lines = std::mem::replace(&mut self.stdout_buf, next);
         lines.truncate(n);
         lines
     }
 
-    fn listen(&mut self, said: Option<&[u8]>) {
-        match said {
-            Some(said @ [_, ..]) => self.voice.hear(said),
+    fn log_stderr(&mut self, stderr_buf: Option<&[u8]>) {
+        match stderr_buf {
+            Some(stderr_buf @ [_, ..]) => self.stderr_log.add(stderr_buf),
             Some([]) | None => self.stderr = None,
         }
     }
 
-    fn listen_to_the_rest(&mut self) {
+    fn log_rest_of_stderr(&mut self) {
         if let Some(stderr) = &self.stderr {
-            self.voice.hear(&left_in(stderr));
+            self.stderr_log.add(&left_in(stderr));
         }
-        self.voice.finish();
+        self.stderr_log.finish();
     }
 
     /// It has closed its stdout, which is as good as an end.
-    async fn farewell(&mut self, held: &mut VecDeque<Item>) -> End {
-        if let Ok(status) = timeout(FAREWELL, self.process.wait()).await {
-            return self.bury(status, held).await;
+    async fn on_stdout_closed(&mut self, in_flight: &mut VecDeque<InFlight>) -> End {
+        if let Ok(status) = timeout(EXIT_TIMEOUT, self.process.wait()).await {
+            return self.on_exit(status, in_flight).await;
         }
         self.process.end().await;
-        self.listen_to_the_rest();
+        self.log_rest_of_stderr();
         End::Died(self.failure("it closed its stdout"))
     }
 
     /// It has ended by itself: what it had printed until then counts.
-    async fn bury(&mut self, status: io::Result<ExitStatus>, held: &mut VecDeque<Item>) -> End {
-        self.heard.append(&mut left_in(&self.stdout));
-        if let Some(end) = self.hear(held).await {
+    async fn on_exit(
+        &mut self,
+        status: io::Result<ExitStatus>,
+        in_flight: &mut VecDeque<InFlight>,
+    ) -> End {
+        self.stdout_buf.append(&mut left_in(&self.stdout));
+        if let Some(end) = self.take_replies(in_flight).await {
             return end;
         }
-        self.listen_to_the_rest();
+        self.log_rest_of_stderr();
         let failure = match status {
             Ok(status) => Failure::status(status),
             Err(error) => Failure::new(error.to_string()),
         };
         End::Died(Failure {
-            stderr: Some(self.voice.end()),
+            stderr: Some(self.stderr_log.tail()),
             ..failure
         })
     }
 
-    /// Nothing more comes: it sees the end of its stdin, and what it still has to print goes to stdout.
+    /// Nothing more comes: it sees the end of its stdin, and what it still has to print goes to
+    /// stdout.
     async fn close(&mut self) -> End {
         self.stdin = None;
         let limit = self.context.settings.timeout;
-        let why = match timeout(limit, self.listen_to_the_end()).await {
+        let why = match timeout(limit, self.read_to_end()).await {
             Ok(Ok(status)) if status.success() => None,
             Ok(Ok(status)) => Some(status.to_string()),
             Ok(Err(error)) => Some(error.to_string()),
@@ -318,48 +332,48 @@ impl<'a> Life<'a> {
                 Some(Failure::timeout(limit).why)
             }
         };
-        self.listen_to_the_rest();
+        self.log_rest_of_stderr();
         if let Some(why) = why {
             let program = self.context.name();
-            warn!(target: STATE, program, why, "'{program}' has answered all events, and then did not end well: {why}");
+            warn!(target: STATE, program, why, "'{program}' failed after its last answer: {why}");
         }
         End::Closed
     }
 
-    async fn listen_to_the_end(&mut self) -> io::Result<ExitStatus> {
-        let mut printed = Printed::default();
-        let mut said = vec![0; CHUNK];
-        let mut first = std::mem::take(&mut self.heard);
+    async fn read_to_end(&mut self) -> io::Result<ExitStatus> {
+        let mut splitter = LineSplitter::default();
+        let mut stderr_buf = vec![0; PIPE_BYTES];
+        let mut first = std::mem::take(&mut self.stdout_buf);
         let status = loop {
-            printed.add(&first);
-            self.print(printed.lines()).await;
+            splitter.add(&first);
+            self.print(splitter.lines()).await;
             first.clear();
             tokio::select! {
-                read = self.stdout.read_buf(&mut first) => if !matches!(read, Ok(1..)) || printed.is_too_long() {
+                read = self.stdout.read_buf(&mut first) => if !matches!(read, Ok(1..)) || splitter.is_too_long() {
                     break self.process.wait().await;
                 },
-                read = read(&mut self.stderr, &mut said) => {
-                    self.listen(read.and_then(|n| said.get(..n)));
+                read = read(&mut self.stderr, &mut stderr_buf) => {
+                    self.log_stderr(read.and_then(|n| stderr_buf.get(..n)));
                 }
                 status = self.process.wait() => break status,
             }
         };
         first.append(&mut left_in(&self.stdout));
-        printed.add(&first);
-        printed.finish();
-        self.print(printed.lines()).await;
+        splitter.add(&first);
+        splitter.finish();
+        self.print(splitter.lines()).await;
         status
     }
 
     async fn print(&self, lines: &mut Vec<u8>) {
-        if let Some(basket) = &self.context.basket {
-            basket.put(lines).await;
+        if let Some(stdout_buffer) = &self.context.stdout_buffer {
+            stdout_buffer.put(lines).await;
         }
     }
 
     fn failure(&self, why: impl Into<String>) -> Failure {
         Failure {
-            stderr: Some(self.voice.end()),
+            stderr: Some(self.stderr_log.tail()),
             ..Failure::new(why)
         }
     }
@@ -367,7 +381,7 @@ impl<'a> Life<'a> {
 
 /// Writes what can be written; waits for ever once it takes no more.
 ///
-/// Cancel safety: what is not told was not written.
+/// Cancel safety: what is not returned was not written.
 async fn write(stdin: &mut Option<ChildStdin>, lines: &[u8]) -> io::Result<usize> {
     match stdin {
         Some(stdin) => stdin.write(lines).await,
@@ -375,9 +389,9 @@ async fn write(stdin: &mut Option<ChildStdin>, lines: &[u8]) -> io::Result<usize
     }
 }
 
-/// Reads what is there, and nothing at the end; waits for ever once that was told.
+/// Reads what is there, and nothing at the end; waits for ever once that was returned.
 ///
-/// Cancel safety: what is not told was not read.
+/// Cancel safety: what is not returned was not read.
 async fn read(stderr: &mut Option<ChildStderr>, into: &mut [u8]) -> Option<usize> {
     match stderr {
         Some(stderr) => stderr.read(into).await.ok(),
@@ -387,6 +401,6 @@ async fn read(stderr: &mut Option<ChildStderr>, into: &mut [u8]) -> Option<usize
 
 /// The beginning of a program's error, for people.
 fn shown(error: &[u8]) -> String {
-    let error = error.get(..SHOWN).unwrap_or(error);
+    let error = error.get(..MAX_ERROR_BYTES).unwrap_or(error);
     printable(String::from_utf8_lossy(error).trim_end())
 }

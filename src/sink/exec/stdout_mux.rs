@@ -1,4 +1,5 @@
-//! What programs print, on its way to our stdout: whole lines, and an event counts only once its own have left.
+//! What programs print, on its way to our stdout: whole lines. An event counts only once its own
+//! lines have left.
 
 use std::{
     mem::swap,
@@ -10,15 +11,16 @@ use tokio::sync::Notify;
 
 use super::super::{SinkContext, SinkError, stdout, writer::Writer};
 
-/// So much may wait for a stdout that is slow; then the programs do.
-const FULL: usize = 256 * 1024;
+/// How many bytes may wait for a stdout that is slow; beyond that, the programs wait.
+const MAX_WAITING_BYTES: usize = 256 * 1024;
 
-/// The longest line of a program: what the longest event is by default. It has to be held in memory until it ends.
-pub(super) const LONGEST: usize = 8 * 1024 * 1024;
+/// The longest line of a program: what the longest event is by default. It has to be held in memory
+/// until it ends.
+pub(super) const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
 
-/// Lines that were printed and not written yet. A clone is the same basket.
+/// Lines that were printed and not written yet. A clone is the same buffer.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Basket(Arc<Inner>);
+pub(super) struct StdoutBuffer(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -29,7 +31,7 @@ struct Inner {
     room: Notify,
 }
 
-impl Basket {
+impl StdoutBuffer {
     /// Moves whole lines in, once there is room.
     ///
     /// Cancel safety: either nothing of the lines is moved, or all.
@@ -46,7 +48,7 @@ impl Basket {
                     swap(&mut *held, lines);
                     break;
                 }
-                if held.len() < FULL {
+                if held.len() < MAX_WAITING_BYTES {
                     held.append(lines);
                     break;
                 }
@@ -67,24 +69,24 @@ impl Basket {
     }
 }
 
-/// The way from the basket to stdout.
+/// Moves lines from the buffer to stdout.
 #[derive(Debug)]
-pub(super) struct Outlet {
-    basket: Basket,
+pub(super) struct StdoutMux {
+    stdout_buffer: StdoutBuffer,
     writer: Writer,
-    /// Lines that were taken out of the basket.
+    /// Lines that were taken out of the buffer.
     lines: Vec<u8>,
-    /// So many events are done with what was written.
+    /// How many events are done with what was written.
     total: u64,
-    /// Why nothing can be written any more was told.
+    /// The error of stdout was returned already.
     is_broken: bool,
 }
 
-impl Outlet {
+impl StdoutMux {
     /// Opens stdout.
     pub(super) fn open(context: &SinkContext) -> Result<Self, SinkError> {
         Ok(Self {
-            basket: Basket::default(),
+            stdout_buffer: StdoutBuffer::default(),
             writer: stdout::writer(context)?,
             lines: Vec::new(),
             total: 0,
@@ -93,16 +95,16 @@ impl Outlet {
     }
 
     /// Where programs put their lines.
-    pub(super) fn basket(&self) -> Basket {
-        self.basket.clone()
+    pub(super) fn stdout_buffer(&self) -> StdoutBuffer {
+        self.stdout_buffer.clone()
     }
 
-    /// Resolves when lines were put into the basket, or fails when stdout does.
+    /// Resolves when lines were put into the buffer, or fails when stdout does.
     ///
     /// Cancel safety: dropped and asked again at any time.
     pub(super) async fn news(&mut self) -> Result<(), SinkError> {
         tokio::select! {
-            () = self.basket.0.news.notified() => Ok(()),
+            () = self.stdout_buffer.0.news.notified() => Ok(()),
             error = self.writer.failed(), if !self.is_broken => {
                 self.is_broken = true;
                 Err(error)
@@ -110,16 +112,16 @@ impl Outlet {
         }
     }
 
-    /// Writes what is in the basket. With it, so many events are done since the beginning.
+    /// Writes what is in the buffer. With it, `total` events are done since the beginning.
     ///
     /// Cancel safety: asked again it goes on where it was.
     pub(super) async fn flush(&mut self, total: u64) -> Result<(), SinkError> {
         if self.is_broken {
             // Programs need not wait for a stdout that takes nothing.
-            self.basket.empty_into(&mut Vec::new());
+            self.stdout_buffer.empty_into(&mut Vec::new());
             return Ok(());
         }
-        let waiting = self.basket.lines().len();
+        let waiting = self.stdout_buffer.lines().len();
         if self.lines.is_empty() && waiting == 0 && self.total == total {
             return Ok(());
         }
@@ -128,11 +130,12 @@ impl Outlet {
         written
     }
 
-    /// Takes nothing out of the basket before there is room for it behind, so that it does not lie in between too.
+    /// Takes nothing out of the buffer before the writer has room for it, so that no third copy
+    /// lies in between.
     async fn hand_over(&mut self, waiting: usize, total: u64) -> Result<(), SinkError> {
         self.writer.has_room(waiting).await?;
         if self.lines.is_empty() {
-            self.basket.empty_into(&mut self.lines);
+            self.stdout_buffer.empty_into(&mut self.lines);
         }
         self.writer.write_lines(&mut self.lines, total).await?;
         self.total = total;
@@ -158,12 +161,12 @@ impl Outlet {
 
 /// What one program prints: whole lines to be passed on, and the beginning of the next.
 #[derive(Debug, Default)]
-pub(super) struct Printed {
+pub(super) struct LineSplitter {
     lines: Vec<u8>,
     begun: Vec<u8>,
 }
 
-impl Printed {
+impl LineSplitter {
     /// Adds some bytes.
     pub(super) fn add(&mut self, bytes: &[u8]) {
         let whole = memchr::memrchr(b'\n', bytes).map_or(0, |last| last + 1);
@@ -182,7 +185,7 @@ impl Printed {
 
     /// Whether the line that has begun is longer than any may be.
     pub(super) fn is_too_long(&self) -> bool {
-        self.begun.len() > LONGEST
+        self.begun.len() > MAX_LINE_BYTES
     }
 
     /// Ends the last line if it has no end.
@@ -213,37 +216,37 @@ mod tests {
 
     #[test]
     fn only_whole_lines_are_passed_on() {
-        let mut printed = Printed::default();
+        let mut splitter = LineSplitter::default();
         let mut added = |bytes: &[u8]| {
-            printed.add(bytes);
-            take(printed.lines())
+            splitter.add(bytes);
+            take(splitter.lines())
         };
         assert_eq!(added(b"on"), b"");
         assert_eq!(added(b"e\ntwo\nthr"), b"one\ntwo\n");
         assert_eq!(added(b"\n"), b"thr\n");
-        printed.finish();
-        assert_eq!(printed.lines(), b"");
-        printed.add(b"four\nfi");
-        printed.add(b"ve\nend");
-        printed.finish();
-        assert_eq!(printed.lines(), b"four\nfive\nend\n");
+        splitter.finish();
+        assert_eq!(splitter.lines(), b"");
+        splitter.add(b"four\nfi");
+        splitter.add(b"ve\nend");
+        splitter.finish();
+        assert_eq!(splitter.lines(), b"four\nfive\nend\n");
     }
 
     #[tokio::test]
     async fn a_full_basket_waits_for_room_and_loses_nothing() {
-        let basket = Basket::default();
-        basket.put(&mut vec![b'x'; FULL]).await;
+        let stdout_buffer = StdoutBuffer::default();
+        stdout_buffer.put(&mut vec![b'x'; MAX_WAITING_BYTES]).await;
         let mut more = b"more".to_vec();
-        assert!(basket.put(&mut more).now_or_never().is_none());
+        assert!(stdout_buffer.put(&mut more).now_or_never().is_none());
         assert_eq!(more, b"more");
-        let mut waiting = Box::pin(basket.put(&mut more));
+        let mut waiting = Box::pin(stdout_buffer.put(&mut more));
         assert!(waiting.as_mut().now_or_never().is_none());
         let mut out = Vec::new();
-        basket.empty_into(&mut out);
-        assert_eq!(out.len(), FULL);
+        stdout_buffer.empty_into(&mut out);
+        assert_eq!(out.len(), MAX_WAITING_BYTES);
         waiting.await;
-        basket.put(&mut b"!".to_vec()).await;
-        assert_eq!(*basket.lines(), b"more!");
+        stdout_buffer.put(&mut b"!".to_vec()).await;
+        assert_eq!(*stdout_buffer.lines(), b"more!");
         assert_eq!(more, b"");
     }
 }

@@ -1,69 +1,70 @@
-//! What a program says on stderr: told line by line with its name before it, and the end of it kept for who asks why it failed.
+//! A program's stderr: logged line by line after its name, and its end kept for messages about why
+//! it failed.
 
 use tracing::info;
 
 use crate::log::{CHILD_STDERR, printable};
 
-/// What is told at once of a line that does not end.
-const PIECE: usize = 4 * 1024;
+/// How much of a line without an end is logged at once.
+const MAX_PIECE_BYTES: usize = 4 * 1024;
 
 /// How much of the end is kept.
-const KEPT: usize = 4 * 1024;
+const TAIL_BYTES: usize = 4 * 1024;
 
 /// A program's stderr.
 #[derive(Debug)]
-pub(super) struct Voice {
+pub(super) struct StderrLog {
     program: String,
     unfinished: Vec<u8>,
-    end: Vec<u8>,
+    tail: Vec<u8>,
 }
 
-impl Voice {
-    /// Nothing was said yet.
+impl StderrLog {
+    /// Nothing was written yet.
     pub(super) fn new(program: String) -> Self {
         Self {
             program,
             unfinished: Vec::new(),
-            end: Vec::new(),
+            tail: Vec::new(),
         }
     }
 
-    /// Hears some bytes, and tells the lines that end with them.
-    pub(super) fn hear(&mut self, bytes: &[u8]) {
-        self.end.extend_from_slice(bytes);
-        if self.end.len() > 2 * KEPT {
-            self.end.drain(..self.end.len() - KEPT);
+    /// Adds some bytes, and logs the lines that end with them.
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        self.tail.extend_from_slice(bytes);
+        if self.tail.len() > 2 * TAIL_BYTES {
+            self.tail.drain(..self.tail.len() - TAIL_BYTES);
         }
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             match piece.strip_suffix(b"\n") {
                 Some(line) => {
                     self.unfinished.extend_from_slice(line);
-                    self.tell();
+                    self.log_line();
                 }
                 None => self.unfinished.extend_from_slice(piece),
             }
-            if self.unfinished.len() > PIECE {
-                self.tell();
+            if self.unfinished.len() > MAX_PIECE_BYTES {
+                self.log_line();
             }
         }
     }
 
-    /// Tells a last line without an end.
+    /// Logs a last line without an end.
     pub(super) fn finish(&mut self) {
         if !self.unfinished.is_empty() {
-            self.tell();
+            self.log_line();
         }
     }
 
-    /// The end of all that was said.
-    pub(super) fn end(&self) -> String {
-        let start = self.end.len().saturating_sub(KEPT);
-        let end = self.end.get(start..).unwrap_or_default();
+    /// The end of all that was written.
+    pub(super) fn tail(&self) -> String {
+        let start = self.tail.len().saturating_sub(TAIL_BYTES);
+        let end = self.tail.get(start..).unwrap_or_default();
         String::from_utf8_lossy(end).trim_end().to_owned()
     }
 
-    fn tell(&mut self) {
-        for piece in self.unfinished.chunks(PIECE) {
+    fn log_line(&mut self) {
+        for piece in self.unfinished.chunks(MAX_PIECE_BYTES) {
             let line = readable(piece);
             info!(target: CHILD_STDERR, program = self.program, "{}: {line}", self.program);
         }
@@ -91,16 +92,19 @@ mod tests {
 
     #[test]
     fn the_end_is_kept_and_bounded() {
-        let mut voice = Voice::new("each".to_owned());
-        voice.hear(b"first\n");
+        let mut log = StderrLog::new("each".to_owned());
+        log.add(b"first\n");
         for _ in 0..100 {
-            voice.hear(&[b'x'; 1000]);
+            log.add(&[b'x'; 1000]);
         }
-        voice.hear(b"\nlast\n");
-        voice.finish();
-        let end = voice.end();
-        assert!(end.ends_with("x\nlast") && end.len() <= KEPT, "{end}");
-        assert!(voice.unfinished.is_empty() && voice.end.len() <= 2 * KEPT);
+        log.add(b"\nlast\n");
+        log.finish();
+        let tail = log.tail();
+        assert!(
+            tail.ends_with("x\nlast") && tail.len() <= TAIL_BYTES,
+            "{tail}"
+        );
+        assert!(log.unfinished.is_empty() && log.tail.len() <= 2 * TAIL_BYTES);
     }
 
     #[test]

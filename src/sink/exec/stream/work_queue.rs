@@ -1,4 +1,5 @@
-//! Where events wait for their program, and where their answers are collected. Whole runs of them change hands, one lock each.
+//! The queue of events for one program, and the replies of all programs. Many change hands with one
+//! lock.
 
 use std::{
     collections::VecDeque,
@@ -15,16 +16,16 @@ use crate::sink::lanes::Ticket;
 
 /// An event that was handed out.
 #[derive(Debug)]
-pub(super) struct Item {
+pub(super) struct InFlight {
     pub(super) ticket: Ticket,
     pub(super) delivery: Delivery,
 }
 
 /// The events that wait for one program.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct WorkQueue {
     /// How many events its program may have and not have answered.
-    pub(super) in_flight: usize,
+    pub(super) max_in_flight: usize,
     waiting: Mutex<Waiting>,
     news: Notify,
     is_closing: AtomicBool,
@@ -32,23 +33,23 @@ pub(super) struct Desk {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    items: VecDeque<Item>,
-    /// Nobody takes any more.
+    items: VecDeque<InFlight>,
+    /// Nothing is taken any more.
     is_left: bool,
 }
 
-impl Desk {
-    pub(super) fn new(in_flight: usize) -> Self {
+impl WorkQueue {
+    pub(super) fn new(max_in_flight: usize) -> Self {
         Self {
-            in_flight,
+            max_in_flight,
             waiting: Mutex::default(),
             news: Notify::new(),
             is_closing: AtomicBool::new(false),
         }
     }
 
-    /// Puts an event down, and gives it back when there is nobody any more to take it.
-    pub(super) fn put(&self, item: Item) -> Option<Item> {
+    /// Adds an event, or gives it back when nothing is taken any more.
+    pub(super) fn put(&self, item: InFlight) -> Option<InFlight> {
         let mut waiting = self.waiting();
         if waiting.is_left {
             return Some(item);
@@ -59,8 +60,8 @@ impl Desk {
         None
     }
 
-    /// Takes up to so many events.
-    pub(super) fn take(&self, most: usize, into: &mut VecDeque<Item>) {
+    /// Takes up to `most` events.
+    pub(super) fn take(&self, most: usize, into: &mut VecDeque<InFlight>) {
         let mut waiting = self.waiting();
         let n = most.min(waiting.items.len());
         into.extend(waiting.items.drain(..n));
@@ -70,8 +71,8 @@ impl Desk {
         self.waiting().items.is_empty()
     }
 
-    /// Takes all that waits, and takes nothing on any more.
-    pub(super) fn leave(&self) -> VecDeque<Item> {
+    /// Takes all that waits, and lets nothing in any more.
+    pub(super) fn leave(&self) -> VecDeque<InFlight> {
         let mut waiting = self.waiting();
         waiting.is_left = true;
         let items = std::mem::take(&mut waiting.items);
@@ -80,7 +81,7 @@ impl Desk {
         items
     }
 
-    /// Whether it takes nothing on any more.
+    /// Whether it lets nothing in any more.
     pub(super) fn is_left(&self) -> bool {
         self.waiting().is_left
     }
@@ -95,7 +96,7 @@ impl Desk {
         self.is_closing.load(Ordering::Acquire)
     }
 
-    /// Resolves when events were put down, or nothing more will come.
+    /// Resolves when events were added, or nothing more will come.
     ///
     /// Cancel safety: dropped and asked again at any time.
     pub(super) async fn news(&self) {
@@ -109,27 +110,27 @@ impl Desk {
 
 /// What was answered to an event.
 #[derive(Debug)]
-pub(super) enum Answer {
-    Taken(Item),
-    Failed(Item, Failure),
+pub(super) enum Reply {
+    Taken(InFlight),
+    Failed(InFlight, Failure),
     /// Its program is gone, and a stop was asked for.
-    Left(Item),
+    Left(InFlight),
 }
 
 /// The answers of all programs.
 #[derive(Debug, Default)]
-pub(super) struct Answers {
-    list: Mutex<Vec<Answer>>,
+pub(super) struct Replies {
+    list: Mutex<Vec<Reply>>,
     news: Notify,
 }
 
-impl Answers {
-    pub(super) fn put(&self, answers: impl IntoIterator<Item = Answer>) {
-        self.list().extend(answers);
+impl Replies {
+    pub(super) fn put(&self, replies: impl IntoIterator<Item = Reply>) {
+        self.list().extend(replies);
         self.news.notify_one();
     }
 
-    pub(super) fn take(&self) -> Vec<Answer> {
+    pub(super) fn take(&self) -> Vec<Reply> {
         std::mem::take(&mut *self.list())
     }
 
@@ -140,7 +141,7 @@ impl Answers {
         self.news.notified().await;
     }
 
-    fn list(&self) -> MutexGuard<'_, Vec<Answer>> {
+    fn list(&self) -> MutexGuard<'_, Vec<Reply>> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

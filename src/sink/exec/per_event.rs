@@ -19,9 +19,9 @@ use tokio::{
 
 use super::{
     context::{Delivery, ExecContext, Failure, NextStep, Outcome},
-    outlet::{Basket, Printed},
     process::Process,
-    voice::Voice,
+    stderr_log::StderrLog,
+    stdout_mux::{LineSplitter, StdoutBuffer},
 };
 use crate::{
     event::Event,
@@ -29,19 +29,19 @@ use crate::{
 };
 
 /// How much is read of a pipe at once.
-const CHUNK: usize = 16 * 1024;
+const READ_BYTES: usize = 16 * 1024;
 
 /// Lines below this go into a pipe at once, with their end.
-const AT_ONCE: usize = 64 * 1024;
+const MAX_COPIED_BYTES: usize = 64 * 1024;
 
 /// The programs that run, one for each event that has begun.
 #[derive(Debug)]
-pub(super) struct Each {
+pub(super) struct PerEvent {
     context: Arc<ExecContext>,
     running: FuturesUnordered<BoxFuture<'static, (Ticket, Outcome)>>,
 }
 
-impl Each {
+impl PerEvent {
     pub(super) fn new(context: Arc<ExecContext>) -> Self {
         Self {
             context,
@@ -93,46 +93,46 @@ async fn deliver(context: &ExecContext, mut delivery: Delivery) -> Outcome {
     }
 }
 
-/// Gives an event to one program. Whoever that has left behind, holding its pipes, is not waited for.
+/// Gives an event to one program. What it has left running, with its pipes, is not waited for.
 async fn attempt(context: &ExecContext, delivery: &Delivery) -> Result<(), Failure> {
     let event = delivery.event.event();
     let mut process = start(context, Some(&event)).map_err(Failure::start)?;
     let (stdin, mut stdout, mut stderr) = process.pipes();
-    let (mut printed, mut voice) = (Printed::default(), Voice::new(context.name()));
-    let basket = context.basket.as_ref();
+    let (mut splitter, mut stderr_log) = (LineSplitter::default(), StderrLog::new(context.name()));
+    let stdout_buffer = context.stdout_buffer.as_ref();
     let exchange = async {
         let feed = feed(stdin, event.line());
-        let pass = pass(stdout.as_mut(), &mut printed, basket);
-        let hear = hear(stderr.as_mut(), &mut voice);
-        match tokio::try_join!(feed, pass, hear) {
+        let pass_on = pass_on(stdout.as_mut(), &mut splitter, stdout_buffer);
+        let log_stderr = log_stderr(stderr.as_mut(), &mut stderr_log);
+        match tokio::try_join!(feed, pass_on, log_stderr) {
             // Its end is what counts.
             Ok(_) => pending().await,
             Err(failure) => failure,
         }
     };
     let ended = end_of(&mut process, exchange, context.settings.timeout).await;
-    if let (Some(stdout), Some(basket)) = (&stdout, basket) {
-        printed.add(&left_in(stdout));
-        printed.finish();
-        basket.put(printed.lines()).await;
+    if let (Some(stdout), Some(stdout_buffer)) = (&stdout, stdout_buffer) {
+        splitter.add(&left_in(stdout));
+        splitter.finish();
+        stdout_buffer.put(splitter.lines()).await;
     }
     if let Some(stderr) = &stderr {
-        voice.hear(&left_in(stderr));
+        stderr_log.add(&left_in(stderr));
     }
-    voice.finish();
+    stderr_log.finish();
     let failure = match ended {
         Ok(status) if status.success() => return Ok(()),
         Ok(status) => Failure::status(status),
         Err(failure) => failure,
     };
     Err(Failure {
-        stderr: Some(voice.end()),
+        stderr: Some(stderr_log.tail()),
         ..failure
     })
 }
 
 fn start(context: &ExecContext, event: Option<&Event<'_>>) -> io::Result<Process> {
-    let stdout = match (&context.basket, context.settings.has_output) {
+    let stdout = match (&context.stdout_buffer, context.settings.has_output) {
         (Some(_), _) => Stdio::piped(),
         // One program at a time cannot tear another's lines.
         (None, true) => Stdio::inherit(),
@@ -141,7 +141,8 @@ fn start(context: &ExecContext, event: Option<&Event<'_>>) -> io::Result<Process
     context.groups.spawn(&mut context.command(event, stdout))
 }
 
-/// Waits for the end of a program, and brings it about when that takes too long or the exchange with it fails.
+/// Waits for the end of a program, and brings it about when that takes too long or the exchange
+/// with it fails.
 async fn end_of(
     process: &mut Process,
     exchange: impl Future<Output = Failure>,
@@ -169,7 +170,7 @@ async fn feed(stdin: Option<ChildStdin>, line: &[u8]) -> Result<(), Failure> {
         return Ok(());
     };
     let fed = async {
-        if line.len() < AT_ONCE {
+        if line.len() < MAX_COPIED_BYTES {
             return stdin.write_all(&[line, b"\n"].concat()).await;
         }
         // A copy of a large one would be one too many.
@@ -184,40 +185,41 @@ async fn feed(stdin: Option<ChildStdin>, line: &[u8]) -> Result<(), Failure> {
     }
 }
 
-async fn pass(
+async fn pass_on(
     stdout: Option<&mut (impl AsyncRead + Unpin)>,
-    printed: &mut Printed,
-    basket: Option<&Basket>,
+    splitter: &mut LineSplitter,
+    stdout_buffer: Option<&StdoutBuffer>,
 ) -> Result<(), Failure> {
-    let (Some(stdout), Some(basket)) = (stdout, basket) else {
+    let (Some(stdout), Some(stdout_buffer)) = (stdout, stdout_buffer) else {
         return Ok(());
     };
-    let mut chunk = vec![0; CHUNK];
+    let mut chunk = vec![0; READ_BYTES];
     while let Ok(n @ 1..) = stdout.read(&mut chunk).await {
-        printed.add(chunk.get(..n).unwrap_or_default());
-        basket.put(printed.lines()).await;
-        if printed.is_too_long() {
-            return Err(Failure::new("it printed a line without an end"));
+        splitter.add(chunk.get(..n).unwrap_or_default());
+        stdout_buffer.put(splitter.lines()).await;
+        if splitter.is_too_long() {
+            return Err(Failure::new("it splitter a line without an end"));
         }
     }
     Ok(())
 }
 
-async fn hear(
+async fn log_stderr(
     stderr: Option<&mut (impl AsyncRead + Unpin)>,
-    voice: &mut Voice,
+    stderr_log: &mut StderrLog,
 ) -> Result<(), Failure> {
     let Some(stderr) = stderr else {
         return Ok(());
     };
-    let mut chunk = vec![0; CHUNK];
+    let mut chunk = vec![0; READ_BYTES];
     while let Ok(n @ 1..) = stderr.read(&mut chunk).await {
-        voice.hear(chunk.get(..n).unwrap_or_default());
+        stderr_log.add(chunk.get(..n).unwrap_or_default());
     }
     Ok(())
 }
 
-/// What is in a pipe of ours, which does not block, at this moment: all that a program that has ended had to say.
+/// What is in a pipe of ours, which does not block, at this moment: all that a program that has
+/// ended had to say.
 pub(super) fn left_in(pipe: &impl AsFd) -> Vec<u8> {
     let waiting = rustix::io::ioctl_fionread(pipe).unwrap_or_default();
     let mut left = vec![0; usize::try_from(waiting).unwrap_or_default()];
