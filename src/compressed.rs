@@ -1,4 +1,5 @@
-//! Compressed files, frame by frame (zstd) or member by member (gzip): what is in them, and how much of them is whole.
+//! Compressed files, frame by frame (zstd) or member by member (gzip): what is in them, and how
+//! much of them is whole.
 
 use std::{
     io::{self, BufRead, Read},
@@ -6,11 +7,11 @@ use std::{
 };
 
 /// How much of a frame is inflated at once.
-const CHUNK: usize = 64 * 1024;
+const READ_BYTES: usize = 64 * 1024;
 
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum FrameFormat {
     /// Not at all.
     Plain,
     /// In members of gzip.
@@ -19,7 +20,7 @@ pub enum Form {
     Zstd,
 }
 
-impl Form {
+impl FrameFormat {
     /// What the suffix says.
     pub fn of(path: &Path) -> Self {
         match path.extension().and_then(|suffix| suffix.to_str()) {
@@ -29,7 +30,7 @@ impl Form {
         }
     }
 
-    /// A frame with nothing in it, for a file without a frame cannot be inflated.
+    /// A frame with nothing in it, since a file without a frame cannot be inflated.
     pub fn empty(self) -> &'static [u8] {
         match self {
             Self::Plain => b"",
@@ -51,14 +52,14 @@ impl Form {
 /// The frames of a compressed file.
 #[derive(Debug)]
 pub struct Frames<R> {
-    form: Form,
+    form: FrameFormat,
     reader: Counted<R>,
     whole: u64,
 }
 
 impl<R: BufRead> Frames<R> {
     /// The reader begins with a frame.
-    pub fn new(form: Form, reader: R) -> Self {
+    pub fn new(form: FrameFormat, reader: R) -> Self {
         Self {
             form,
             reader: Counted { reader, n: 0 },
@@ -66,20 +67,21 @@ impl<R: BufRead> Frames<R> {
         }
     }
 
-    /// So many bytes belong to frames that were read to their end.
+    /// How many bytes belong to frames that were read to their end.
     pub fn whole(&self) -> u64 {
         self.whole
     }
 
-    /// Reads the next frame to its end, and gives away what is in it as it comes. Returns whether there was one.
+    /// Reads the next frame to its end, and gives away what is in it as it comes. Returns whether
+    /// there was one.
     pub fn read(&mut self, give: &mut impl FnMut(&[u8])) -> io::Result<bool> {
         if self.reader.fill_buf()?.is_empty() {
             return Ok(false);
         }
         match self.form {
-            Form::Plain => copy(&mut self.reader, give)?,
-            Form::Gzip => gunzip(&mut self.reader, give)?,
-            Form::Zstd => inflate(&mut self.reader, give)?,
+            FrameFormat::Plain => copy(&mut self.reader, give)?,
+            FrameFormat::Gzip => gunzip(&mut self.reader, give)?,
+            FrameFormat::Zstd => inflate(&mut self.reader, give)?,
         }
         self.whole = self.reader.n;
         Ok(true)
@@ -87,7 +89,7 @@ impl<R: BufRead> Frames<R> {
 }
 
 fn copy(reader: &mut impl Read, give: &mut impl FnMut(&[u8])) -> io::Result<()> {
-    let mut chunk = vec![0; CHUNK];
+    let mut chunk = vec![0; READ_BYTES];
     loop {
         match reader.read(&mut chunk) {
             Ok(0) => return Ok(()),
@@ -158,16 +160,16 @@ mod tests {
 
     use super::*;
 
-    fn frame(form: Form, text: &[u8]) -> Vec<u8> {
+    fn frame(form: FrameFormat, text: &[u8]) -> Vec<u8> {
         match form {
-            Form::Plain => text.to_vec(),
-            Form::Gzip => {
+            FrameFormat::Plain => text.to_vec(),
+            FrameFormat::Gzip => {
                 let level = flate2::Compression::default();
                 let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
                 encoder.write_all(text).unwrap();
                 encoder.finish().unwrap()
             }
-            Form::Zstd => {
+            FrameFormat::Zstd => {
                 let mut compressor = zstd::bulk::Compressor::new(3).unwrap();
                 compressor.include_checksum(true).unwrap();
                 compressor.compress(text).unwrap()
@@ -177,20 +179,20 @@ mod tests {
 
     #[test]
     fn an_empty_frame_is_the_one_that_is_made_of_nothing() {
-        for form in [Form::Gzip, Form::Zstd] {
+        for form in [FrameFormat::Gzip, FrameFormat::Zstd] {
             let mut frames = Frames::new(form, form.empty());
             assert!(frames.read(&mut |text| assert!(text.is_empty())).unwrap());
             assert!(!frames.read(&mut |_| {}).unwrap());
             assert_eq!(frames.whole(), form.empty().len() as u64);
         }
-        assert_eq!(Form::Zstd.empty(), frame(Form::Zstd, b""));
-        assert_eq!(Form::Gzip.empty(), frame(Form::Gzip, b""));
-        assert!(Form::Plain.empty().is_empty());
+        assert_eq!(FrameFormat::Zstd.empty(), frame(FrameFormat::Zstd, b""));
+        assert_eq!(FrameFormat::Gzip.empty(), frame(FrameFormat::Gzip, b""));
+        assert!(FrameFormat::Plain.empty().is_empty());
     }
 
     #[test]
     fn a_torn_file_is_whole_up_to_its_last_whole_frame() {
-        for form in [Form::Gzip, Form::Zstd] {
+        for form in [FrameFormat::Gzip, FrameFormat::Zstd] {
             let parts = ["one ".repeat(50_000), "two".to_owned(), "three".repeat(9)];
             let frames: Vec<_> = parts
                 .iter()

@@ -1,14 +1,15 @@
-//! How often a message of one class is said: as often as it happens, until that is too often to read.
+//! How often a message of one class is said: as often as it happens, until that is too often to
+//! read.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// So many messages of a class may follow each other at once. A guess: a screen's worth.
-const BURST: u32 = 20;
+/// How many messages of a class may follow each other at once. A guess: a screen's worth.
+const MAX_BURST: u32 = 20;
 
-/// Behind a burst, one message of its class for each time this long.
-pub(crate) const EVERY: Duration = Duration::from_secs(3);
+/// After a burst, one message of its class per this time.
+pub(crate) const REFILL_INTERVAL: Duration = Duration::from_secs(3);
 
 /// How often messages of one class are said.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub(crate) struct Throttle {
 
 impl Throttle {
     pub(crate) fn new() -> Self {
-        Self::of(BURST)
+        Self::of(MAX_BURST)
     }
 
     /// For a message that says the same each time, and too much to be read twice: no burst.
@@ -41,9 +42,9 @@ impl Throttle {
     /// Whether one more may be said now; then how many were left out since the last that was.
     pub(crate) fn allow(&mut self) -> Option<u64> {
         let now = Instant::now();
-        while self.left < self.burst && now.duration_since(self.filled) >= EVERY {
+        while self.left < self.burst && now.duration_since(self.filled) >= REFILL_INTERVAL {
             self.left += 1;
-            self.filled += EVERY;
+            self.filled += REFILL_INTERVAL;
         }
         if self.left == self.burst {
             self.filled = now;
@@ -79,11 +80,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_burst_is_said_in_full_and_a_flood_is_counted() {
         let mut pace = Throttle::new();
-        for _ in 0..BURST {
+        for _ in 0..MAX_BURST {
             assert_eq!(pace.allow(), Some(0));
         }
         assert_eq!([pace.allow(), pace.allow()], [None, None]);
-        advance(EVERY).await;
+        advance(REFILL_INTERVAL).await;
         assert_eq!([pace.allow(), pace.allow()], [Some(2), None]);
         assert_eq!(pace.insist(), 1);
         assert_eq!(pace.allow(), None);
@@ -93,7 +94,7 @@ mod tests {
     async fn a_sparse_message_has_no_burst() {
         let mut pace = Throttle::sparse();
         assert_eq!([pace.allow(), pace.allow()], [Some(0), None]);
-        advance(EVERY).await;
+        advance(REFILL_INTERVAL).await;
         assert_eq!([pace.allow(), pace.allow()], [Some(1), None]);
     }
 
@@ -102,13 +103,13 @@ mod tests {
         let mut pace = Throttle::new();
         for _ in 0..100 {
             assert_eq!(pace.allow(), Some(0));
-            advance(EVERY).await;
+            advance(REFILL_INTERVAL).await;
         }
         // A long rest saves up no more than a burst.
-        advance(EVERY * 1000).await;
+        advance(REFILL_INTERVAL * 1000).await;
         assert_eq!(
             (0..100).filter_map(|_| pace.allow()).count(),
-            BURST as usize
+            MAX_BURST as usize
         );
     }
 }

@@ -1,6 +1,8 @@
-//! A file for events that could not be delivered, each with what went wrong, so that nothing is lost and the stream goes on.
+//! A file for events that could not be delivered, each with what went wrong, so that nothing is
+//! lost and the stream goes on.
 //!
-//! A letter is on the disk before its event counts as accepted. What is to become of the letters is their reader's business.
+//! A letter is on the disk before its event counts as accepted. What is to become of the letters is
+//! their reader's business.
 
 use std::{
     fs::File,
@@ -46,7 +48,7 @@ struct Line<'a> {
     /// An event that is JSON, as the object that it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<&'a RawValue>,
-    /// An event whose record is none, or that would tear the line.
+    /// An event that is not valid JSON, or that would tear the line.
     #[serde(skip_serializing_if = "Option::is_none")]
     event_text: Option<String>,
 }
@@ -75,7 +77,8 @@ impl DeadLetter<'_> {
     }
 }
 
-/// Dead letters, one JSON object a line: `time`, `error`, `status`, `tries`, `stderr` and the `event` itself. Appended to.
+/// Dead letters, one JSON object a line: `time`, `error`, `status`, `tries`, `stderr` and the
+/// `event` itself. Appended to.
 ///
 /// A clone appends to the same file.
 #[derive(Debug, Clone)]
@@ -87,7 +90,8 @@ struct Inner {
     file: File,
     /// Letters that are written.
     written: Mutex<u64>,
-    /// Letters that are on the disk. Held while that is being done, so that those who wait for it share the outcome.
+    /// Letters that are on the disk. Held while that is being done, so that those who wait for it
+    /// share the outcome.
     durable: Mutex<u64>,
 }
 
@@ -111,7 +115,8 @@ impl DeadLetterFile {
         &self.0.path
     }
 
-    /// Appends a letter, and returns once it is on the disk. Several that come at the same time share one wait for the disk.
+    /// Appends a letter, and returns once it is on the disk. Several that come at the same time
+    /// share one wait for the disk.
     ///
     /// Cancel safety: once begun, it comes to its end also when nobody waits for it.
     pub async fn append(&self, letter: DeadLetter<'_>) -> Result<(), SinkError> {

@@ -1,7 +1,8 @@
 //! Several events at once, and those of one account one after the other.
 //!
-//! Pure bookkeeping for a sink that works on events concurrently: which may begin, how far one may look ahead of an event that
-//! is not done, and how many are done without a hole, which is what a ledger may count. It runs nothing and waits for nothing.
+//! Pure bookkeeping for a sink that works on events concurrently: which may begin, how far one may
+//! look ahead of an event that is not done, and how many are done without a hole, which is what a
+//! ledger may count. It runs nothing and waits for nothing.
 
 use std::{
     cmp::Reverse,
@@ -33,14 +34,16 @@ impl Ticket {
     }
 }
 
-/// The lane of an account's events. Two accounts that happen to share one wait for each other, and nothing worse.
+/// The lane of an account's events. Two accounts that happen to share one wait for each other, and
+/// nothing worse.
 pub(crate) fn lane_of(did: &str) -> u64 {
     xxh3_64(did.as_bytes())
 }
 
 /// Events in their order, some of them waiting, some worked on, some done.
 ///
-/// An event of a lane begins once all before it in the lane are done. Of those that may begin the oldest comes first.
+/// An event of a lane begins once all before it in the lane are done. Of those that may begin the
+/// oldest comes first.
 #[derive(Debug)]
 pub(crate) struct Lanes<T> {
     limits: LaneLimits,
@@ -62,7 +65,7 @@ pub(crate) struct Lanes<T> {
 struct Slot<T> {
     state: State<T>,
     lane: Option<u64>,
-    /// The event behind it in its lane.
+    /// The next event in its lane.
     next: Option<u64>,
     bytes: usize,
 }
@@ -159,7 +162,8 @@ impl<T> Lanes<T> {
         }
     }
 
-    /// Ends an event that has begun, and returns how many more that makes done up to the first that is not.
+    /// Ends an event that has begun, and returns how many more that makes done up to the first that
+    /// is not.
     pub(crate) fn end(&mut self, Ticket(number): Ticket) -> u64 {
         let Some(slot) = self.slot(number) else {
             return 0;
@@ -186,7 +190,8 @@ impl<T> Lanes<T> {
         self.n_done - before
     }
 
-    /// Forgets the events behind the last that has begun. Those before it stay, so that nothing that is done lies behind a hole.
+    /// Forgets the events after the last that has begun. Those before it stay, so that nothing that
+    /// is done comes after a hole.
     pub(crate) fn leave_rest(&mut self) {
         let is_waiting = |slot: &Slot<T>| matches!(slot.state, State::Waiting(_));
         while self.slots.back().is_some_and(is_waiting) {

@@ -1,7 +1,9 @@
-//! Standard output: lines, as fast as whoever reads them.
+//! Standard output: lines, as fast as its reader takes them.
 //!
-//! On a pipe, what the reader has certainly read trails what was written by the pipe's capacity, and only that much is accepted while
-//! running; on a quiet stream, what was read out of the pipe a checkpoint ago. The descriptor is never made non-blocking: that flag is shared with every other process on it.
+//! On a pipe, what the reader has certainly read trails what was written by the pipe's capacity,
+//! and only that much is accepted while running; on a quiet stream, what was read out of the pipe a
+//! checkpoint ago. The descriptor is never made non-blocking: that flag is shared with every other
+//! process on it.
 
 use std::{collections::VecDeque, fs::File, io, os::fd::OwnedFd, thread};
 
@@ -17,14 +19,14 @@ use tokio::sync::oneshot;
 
 use super::{
     OutputError, Sink, SinkContext, SinkError, terminal,
-    writer::{BEGUN, Buffer, Target, Writer},
+    writer::{Buffer, HAS_BEGUN, Target, Writer},
 };
 use crate::event::{Batch, FileMark};
 
 const NAME: &str = "stdout";
 
-/// Linux's default, for systems that do not tell.
-const USUAL_PIPE: usize = 64 * 1024;
+/// Linux's default, for systems that do not say.
+const DEFAULT_PIPE_BYTES: usize = 64 * 1024;
 
 /// Writes each event as one line to standard output.
 #[derive(Debug)]
@@ -60,21 +62,21 @@ impl Sink for StdoutSink {
         if self.end != b'\n' {
             batch.end_lines_with(self.end);
         }
-        self.writer.as_mut().expect(BEGUN).write(batch).await
+        self.writer.as_mut().expect(HAS_BEGUN).write(batch).await
     }
 
     async fn checkpoint(&mut self) -> Result<(), SinkError> {
-        self.writer.as_mut().expect(BEGUN).sync().await
+        self.writer.as_mut().expect(HAS_BEGUN).sync().await
     }
 
     async fn finish(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
-        self.writer.as_mut().expect(BEGUN).finish().await
+        self.writer.as_mut().expect(HAS_BEGUN).finish().await
     }
 
     async fn drive(&mut self) -> SinkError {
         let (writer, watch) = (
-            self.writer.as_mut().expect(BEGUN),
-            self.watch.as_mut().expect(BEGUN),
+            self.writer.as_mut().expect(HAS_BEGUN),
+            self.watch.as_mut().expect(HAS_BEGUN),
         );
         tokio::select! {
             error = writer.failed() => error,
@@ -103,7 +105,8 @@ fn open(
 struct Watch(Option<oneshot::Receiver<()>>);
 
 impl Watch {
-    /// A thread waits for the one thing that a pipe reports unasked: that its other end is closed. It costs no wake-up until then.
+    /// A thread waits for the one thing that a pipe reports unasked: that its other end is closed.
+    /// It costs no wake-up until then.
     fn new() -> Self {
         let Ok(out) = rustix::stdio::stdout().try_clone_to_owned() else {
             return Self(None);
@@ -124,7 +127,7 @@ impl Watch {
                 tell.send(()).ok();
             }
         };
-        // Without the thread the next write tells.
+        // Without the thread the next write fails.
         let started = thread::Builder::new()
             .name("watch stdout".to_owned())
             .spawn(wait)
@@ -138,7 +141,7 @@ impl Watch {
         {
             return;
         }
-        // Not a pipe, or one that cannot be watched: the next write tells.
+        // Not a pipe, or one that cannot be watched: the next write fails.
         self.0 = None;
         std::future::pending::<()>().await;
     }
@@ -158,7 +161,8 @@ struct StdoutTarget {
     written: u64,
     /// How much of it had been read when that was last looked at.
     read: u64,
-    /// Line ends that are not accepted yet: the byte behind the line, and the number of events up to it.
+    /// Line ends that are not accepted yet: the byte after the line, and the number of events up to
+    /// it.
     marks: VecDeque<(u64, u64)>,
 }
 
@@ -237,8 +241,8 @@ impl Target for StdoutTarget {
         Ok(())
     }
 
-    /// Possible on pipes, sockets and devices such as `/dev/null`. Where it is not, on a file or a terminal, and where something is wrong, the
-    /// write that waits shows what is.
+    /// Possible on pipes, sockets and devices such as `/dev/null`. Where it is not, on a file or a
+    /// terminal, and where something is wrong, the write that waits shows what is.
     fn write_now(&mut self, lines: &[u8], marks: &[(usize, u64)], context: &SinkContext) -> usize {
         if !self.may_refuse {
             return 0;
@@ -257,8 +261,8 @@ impl Target for StdoutTarget {
         }
     }
 
-    /// On a quiet stream the last lines would stay within the pipe's capacity for ever: what was read out of the pipe by
-    /// the time of the checkpoint before counts too.
+    /// On a quiet stream the last lines would stay within the pipe's capacity for ever: what was
+    /// read out of the pipe by the time of the checkpoint before counts too.
     fn sync(&mut self, context: &SinkContext) -> Result<(), SinkError> {
         if self.unread > 0 {
             self.accept(self.read, context);
@@ -278,13 +282,14 @@ impl Target for StdoutTarget {
     }
 }
 
-/// Writes what can be written without waiting. Says so with the write and not with the descriptor, which others share.
+/// Writes what can be written without waiting. Says so with the write and not with the descriptor,
+/// which others share.
 #[cfg(target_os = "linux")]
 fn write_without_waiting(out: &File, bytes: &[u8]) -> Result<usize, Errno> {
     /// Wherever the descriptor stands.
-    const HERE: u64 = u64::MAX;
+    const CURRENT_OFFSET: u64 = u64::MAX;
     let bytes = [io::IoSlice::new(bytes)];
-    rustix::io::pwritev2(out, &bytes, HERE, ReadWriteFlags::NOWAIT)
+    rustix::io::pwritev2(out, &bytes, CURRENT_OFFSET, ReadWriteFlags::NOWAIT)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -336,12 +341,12 @@ fn is_pipe(out: impl std::os::fd::AsFd) -> bool {
 
 #[cfg(target_os = "linux")]
 fn capacity(pipe: &OwnedFd) -> usize {
-    rustix::pipe::fcntl_getpipe_size(pipe).unwrap_or(USUAL_PIPE)
+    rustix::pipe::fcntl_getpipe_size(pipe).unwrap_or(DEFAULT_PIPE_BYTES)
 }
 
 #[cfg(not(target_os = "linux"))]
 fn capacity(_pipe: &OwnedFd) -> usize {
-    USUAL_PIPE
+    DEFAULT_PIPE_BYTES
 }
 
 fn failure(source: io::Error, action: &'static str) -> SinkError {

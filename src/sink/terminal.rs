@@ -1,7 +1,8 @@
 //! Lines on their way to a terminal, without anything that it acts upon.
 //!
-//! What a terminal would act upon, or what turns text around, becomes an escape of JSON (`\u009b`), so that the line stays the same
-//! JSON. Only standard output does this, and only where it is a terminal.
+//! What a terminal would act upon, or what turns text around, becomes an escape of JSON (`\u009b`),
+//! so that the line stays the same JSON. Only standard output does this, and only where it is a
+//! terminal.
 
 use std::io::Write as _;
 
@@ -46,7 +47,8 @@ fn show_line(line: &[u8], shown: &mut Vec<u8>) {
     }
 }
 
-/// Whether a terminal acts upon it (C0, DEL, C1), or it turns other characters around or begins a line.
+/// Whether a terminal acts upon it (C0, DEL, C1), or it turns other characters around or begins a
+/// line.
 fn acts(c: char) -> bool {
     c.is_control()
         || matches!(

@@ -1,7 +1,9 @@
-//! A thread that writes whole buffers, so that a slow reader or disk never holds up the socket's pings or a signal.
+//! A thread that writes whole buffers, so that a slow reader or disk never holds up the socket's
+//! pings or a signal.
 //!
-//! While it has nothing to do, what can be written without waiting is written at once, and the thread sleeps on: waking it costs more
-//! than the write. What it writes to, and when an event counts as accepted, is the [`Target`]'s business.
+//! While it has nothing to do, what can be written without waiting is written at once, and the
+//! thread sleeps on: waking it costs more than the write. What it writes to, and when an event
+//! counts as accepted, is the [`Target`]'s business.
 
 use std::{
     fmt,
@@ -18,14 +20,15 @@ use tokio::sync::{mpsc, oneshot};
 use super::{OutputError, SinkContext, SinkError};
 use crate::event::Batch;
 
-/// Buffers on their way to the thread. With a batch's size this bounds the memory between source and target.
-const QUEUED: usize = 2;
+/// Buffers on their way to the thread. With a batch's size this bounds the memory between source
+/// and target.
+const MAX_QUEUED_BUFFERS: usize = 2;
 
 /// A buffer larger than this, which a large event makes of it, waits alone, and is given back.
-const LARGE: usize = 320 * 1024;
+const MAX_KEPT_BYTES: usize = 320 * 1024;
 
 /// Why a sink has its writer.
-pub(super) const BEGUN: &str = "a pipeline begins its sink before anything else";
+pub(super) const HAS_BEGUN: &str = "a pipeline begins its sink before anything else";
 
 /// The lines of one batch.
 #[derive(Debug, Default)]
@@ -33,11 +36,12 @@ pub(super) struct Buffer {
     pub(super) lines: Vec<u8>,
     /// How much of it is written already.
     pub(super) written: usize,
-    /// Some ends of lines: the offset behind the line, and the number of events up to it since the beginning of the run.
+    /// Some ends of lines: the offset after the line, and the number of events up to it since the
+    /// beginning of the run.
     pub(super) marks: Vec<(usize, u64)>,
     /// The latest time of the events at these ends, in microseconds since 1970.
     pub(super) latest_us: u64,
-    /// Every event, for a target that takes the lines apart, and the names that they speak of.
+    /// Every event, for a target that takes the lines apart, and the names in them.
     pub(super) pieces: Vec<Piece>,
     pub(super) names: Vec<u8>,
 }
@@ -45,7 +49,7 @@ pub(super) struct Buffer {
 /// What a target that takes lines apart has to know of an event.
 #[derive(Debug)]
 pub(super) struct Piece {
-    /// The offset behind its line.
+    /// The offset after its line.
     pub(super) end: usize,
     pub(super) time_us: u64,
     /// Its collection, or else its kind, among the names of the buffer.
@@ -91,7 +95,7 @@ pub(super) trait Target: Send + 'static {
     ) -> usize {
         0
     }
-    /// Whether it is told of every event, and not only of the lines.
+    /// Whether it is given every event, and not only the lines.
     fn takes_apart(&self) -> bool {
         false
     }
@@ -99,7 +103,7 @@ pub(super) trait Target: Send + 'static {
     fn saved(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
         Ok(())
     }
-    /// Closes what it writes to, and opens it anew.
+    /// Closes what it writes to, and opens it again.
     fn reopen(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
         Ok(())
     }
@@ -121,7 +125,8 @@ enum Job {
 struct Shared<T: ?Sized> {
     /// Jobs that the thread is done with.
     done: AtomicU64,
-    /// Only ever locked by the near side while the thread has nothing to do, so that nobody waits for it.
+    /// Only ever locked by the near side while the thread has nothing to do, so that nobody waits
+    /// for it.
     target: Mutex<T>,
 }
 
@@ -135,7 +140,7 @@ impl<T: ?Sized> Shared<T> {
 pub(super) struct Writer {
     jobs: mpsc::Sender<Job>,
     written: mpsc::Receiver<Buffer>,
-    /// How the thread ended; `None` once that was told.
+    /// How the thread ended; `None` once that was returned.
     outcome: Option<oneshot::Receiver<Result<(), SinkError>>>,
     shared: Arc<Shared<dyn Target>>,
     /// Jobs that were handed over.
@@ -155,10 +160,11 @@ impl Writer {
         target: impl Target,
         context: SinkContext,
     ) -> Result<Self, SinkError> {
-        // One more for a sync: were it passed over while the thread is behind, nothing would become durable in a long backlog.
-        let (jobs, mut inbox) = mpsc::channel(QUEUED + 1);
+        // One more for a sync: were it passed over while the thread is behind, nothing would become
+        // durable in a long backlog.
+        let (jobs, mut inbox) = mpsc::channel(MAX_QUEUED_BUFFERS + 1);
         // Room for every buffer there can be, so that the thread never waits to give one back.
-        let (outbox, written) = mpsc::channel(QUEUED + 2);
+        let (outbox, written) = mpsc::channel(MAX_QUEUED_BUFFERS + 2);
         let (tell, outcome) = oneshot::channel();
         let takes_apart = target.takes_apart();
         let shared = Arc::new(Shared {
@@ -173,10 +179,11 @@ impl Writer {
                     match job {
                         Job::Write(mut buffer) => {
                             target.write(&buffer, &context)?;
-                            if buffer.lines.capacity() > LARGE {
+                            if buffer.lines.capacity() > MAX_KEPT_BYTES {
                                 buffer.lines = Vec::new();
                             }
-                            // Full only if the near side stopped taking buffers back; then it is freed.
+                            // Full only if the near side stopped taking buffers back; then it is
+                            // freed.
                             outbox.try_send(buffer).ok();
                         }
                         Job::Sync => target.sync(&context)?,
@@ -214,7 +221,8 @@ impl Writer {
         })
     }
 
-    /// Writes the lines of the batch as far as they can leave at once, and hands the rest over; waits while the thread has enough to do.
+    /// Writes the lines of the batch as far as they can leave at once, and hands the rest over;
+    /// waits while the thread has enough to do.
     ///
     /// Cancel safety: either nothing of the batch is taken, or all.
     pub(super) async fn write(&mut self, batch: &mut Batch) -> Result<(), SinkError> {
@@ -239,7 +247,8 @@ impl Writer {
         self.send(buffer, |spare| batch.take_lines(spare)).await
     }
 
-    /// Writes lines that are not those of a batch; with the last of them `total` events since the beginning are written.
+    /// Writes lines that are not those of a batch; with the last of them `total` events since the
+    /// beginning are written.
     ///
     /// Cancel safety: either nothing of the lines is taken, or all.
     pub(super) async fn write_lines(
@@ -262,7 +271,8 @@ impl Writer {
             .await
     }
 
-    /// Writes what can leave at once, unless the thread is at work on the target. Returns whether that was all.
+    /// Writes what can leave at once, unless the thread is at work on the target. Returns whether
+    /// that was all.
     fn write_now(&self, lines: &[u8], buffer: &mut Buffer) -> bool {
         buffer.written = if self.is_idle() {
             let mut target = self.shared.target();
@@ -273,8 +283,8 @@ impl Writer {
         buffer.written == lines.len()
     }
 
-    /// Hands over the lines that `exchange` gives for an empty buffer. There has to be room for them: what waits could be cancelled
-    /// between two parts of a line.
+    /// Hands over the lines that `exchange` gives for an empty buffer. There has to be room for
+    /// them: what waits could be cancelled between two parts of a line.
     async fn send(
         &mut self,
         mut buffer: Buffer,
@@ -293,7 +303,7 @@ impl Writer {
         }
     }
 
-    /// Waits until so many bytes can be handed over without a wait.
+    /// Waits until this many bytes can be handed over without a wait.
     ///
     /// Cancel safety: it only waits.
     pub(super) async fn has_room(&mut self, bytes: usize) -> Result<(), SinkError> {
@@ -318,7 +328,7 @@ impl Writer {
                 self.jobs_given += 1;
                 Ok(())
             }
-            // It is only ever full behind another sync.
+            // It is only ever full after another sync.
             Err(mpsc::error::TrySendError::Full(_)) => Ok(()),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(end_of(&mut self.outcome).await),
         }
@@ -336,7 +346,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Has the target opened anew, and takes the wish back once that is under way.
+    /// Has the target opened again, and takes the wish back once that is under way.
     ///
     /// Cancel safety: the wish stays until then.
     pub(super) async fn reopen(&mut self, wish: &AtomicBool) -> Result<(), SinkError> {
@@ -353,7 +363,7 @@ impl Writer {
 
     /// Waits until all is written and the target has ended.
     pub(super) async fn finish(&mut self) -> Result<(), SinkError> {
-        // A thread that is gone already tells why below.
+        // Why a thread ended already is returned below.
         self.jobs.send(Job::Finish).await.ok();
         match self.outcome.take() {
             Some(outcome) => outcome.await.unwrap_or_else(|_| Err(died())),
@@ -375,11 +385,16 @@ impl fmt::Debug for Writer {
     }
 }
 
-/// Waits for room for one more job of so many bytes, with a second place kept free for a sync. `None` when the thread is gone.
+/// Waits for room for one more job of this many bytes, with a second place kept free for a sync.
+/// `None` when the thread is gone.
 ///
 /// Cancel safety: nothing is given away before there is room.
 async fn room(jobs: &mpsc::Sender<Job>, bytes: usize) -> Option<mpsc::Permit<'_, Job>> {
-    let n_free = if bytes > LARGE { QUEUED + 1 } else { 2 };
+    let n_free = if bytes > MAX_KEPT_BYTES {
+        MAX_QUEUED_BUFFERS + 1
+    } else {
+        2
+    };
     match jobs.try_reserve_many(n_free) {
         Ok(mut permits) => permits.next(),
         Err(_) => jobs.reserve_many(n_free).await.ok()?.next(),

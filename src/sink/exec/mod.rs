@@ -35,7 +35,7 @@ use super::{
     Fate, Sink, SinkContext, SinkError,
     delivery::{DeliveryPolicy, Recipient},
     lanes::{Lanes, Ticket},
-    writer::BEGUN,
+    writer::HAS_BEGUN,
 };
 use crate::{
     event::{Batch, FileMark},
@@ -118,7 +118,7 @@ impl ExecSink {
 
     /// Begins with all that may begin.
     fn begin_ready(&mut self) {
-        let runner = self.runner.as_mut().expect(BEGUN);
+        let runner = self.runner.as_mut().expect(HAS_BEGUN);
         while let Some((ticket, delivery)) = self.lanes.begin() {
             runner.begin(ticket, delivery);
         }
@@ -129,7 +129,7 @@ impl ExecSink {
     /// Cancel safety: dropped and asked again at any time.
     async fn step(&mut self) -> Result<(), SinkError> {
         self.flush().await?;
-        let runner = self.runner.as_mut().expect(BEGUN);
+        let runner = self.runner.as_mut().expect(HAS_BEGUN);
         let mut through = Vec::new();
         tokio::select! {
             happened = runner.next(&mut through) => {
@@ -196,7 +196,7 @@ impl ExecSink {
             if !self.is_over {
                 self.begin_ready();
             }
-            let runner = self.runner.as_mut().expect(BEGUN);
+            let runner = self.runner.as_mut().expect(HAS_BEGUN);
             if self.is_over {
                 runner.leave_rest();
             }

@@ -1,4 +1,5 @@
-//! What is said of files that are put right after a crash: of each kind a few lines, and a count of the rest, for there may be thousands.
+//! What is logged about files that are repaired after a crash: a few lines of each kind, and a
+//! count of the rest, since there may be thousands.
 
 use std::path::Path;
 
@@ -7,14 +8,14 @@ use tracing::info;
 use crate::{log::STATE, throttle::Throttle};
 
 /// How many files of a kind are named.
-const NAMED: u64 = 3;
+const MAX_NAMED_FILES: u64 = 3;
 
 /// What is done to a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Amend {
     /// This many bytes are cut off that the cursor does not count.
     Cut(u64),
-    /// Removed, for the cursor does not count it.
+    /// Removed, since the cursor does not count it.
     Removed,
     /// It is as long as it was when it got its name.
     PutBack(u64),
@@ -30,7 +31,7 @@ struct Tally {
     more_bytes: u64,
 }
 
-/// Says what is put right; what is left of it at the end is said then.
+/// Logs what is repaired; the rest is counted at the end.
 #[derive(Debug)]
 pub(super) struct Amends {
     tallies: [Tally; 4],
@@ -60,7 +61,7 @@ impl Amends {
             Amend::PutBack(_) => put_back,
             Amend::Completed => completed,
         };
-        if tally.named == NAMED {
+        if tally.named == MAX_NAMED_FILES {
             tally.more += 1;
             tally.more_bytes += bytes;
             return;

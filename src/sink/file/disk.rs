@@ -21,14 +21,14 @@ use crate::{error::ErrorKind, log::STATE, sink::SinkError};
 
 /// Waits for room begin with this and double up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// How soon a wait notices that the end is wanted.
-const GLANCE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// So few files are made durable one by one, and of more so many at the same time.
-const ONE_BY_ONE: usize = 4;
-const AT_ONCE: usize = 16;
+/// Up to how many files are synced one by one, and how many of more are synced at the same time.
+const MAX_SYNCED_SERIALLY: usize = 4;
+const MAX_SYNC_THREADS: usize = 16;
 
 /// The way to the disk.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ impl Disk {
                         is_told = true;
                     }
                     self.pause(wait);
-                    wait = (wait * 2).min(LONGEST_WAIT);
+                    wait = (wait * 2).min(MAX_WAIT);
                 }
                 result => {
                     if is_told && result.is_ok() {
@@ -95,18 +95,19 @@ impl Disk {
         self.is_ending.load(Ordering::Acquire)
     }
 
-    /// Waits so long, or until the end is wanted.
+    /// Waits this long, or until the end is wanted.
     pub(super) fn pause(&self, wait: Duration) {
         let mut left = wait;
         while !left.is_zero() && !self.is_ending() {
-            let glance = left.min(GLANCE);
+            let glance = left.min(POLL_INTERVAL);
             thread::sleep(glance);
             left -= glance;
         }
     }
 }
 
-/// Makes a file's contents durable. What that refuses is never tried again: nobody knows what became of the pages.
+/// Makes a file's contents durable. What that refuses is never tried again: nobody knows what
+/// became of the pages.
 pub(super) fn sync(file: &File, path: &Path) -> Result<(), SinkError> {
     file.sync_data().map_err(failed("make durable", path))
 }
@@ -118,12 +119,13 @@ pub(super) fn sync_folder(folder: &Path) -> Result<(), SinkError> {
         .map_err(failed("sync the folder", folder))
 }
 
-/// Does this for each of them. Many do it at the same time: their waits for the disk become one, where each would have its own.
+/// Does this for each of them. Many do it at the same time: their waits for the disk become one,
+/// where each would have its own.
 pub(super) fn for_each<T: Sync>(
     all: &[T],
     work: impl Fn(&T) -> Result<(), SinkError> + Sync,
 ) -> Result<(), SinkError> {
-    if all.len() <= ONE_BY_ONE {
+    if all.len() <= MAX_SYNCED_SERIALLY {
         return all.iter().try_for_each(work);
     }
     let next = AtomicUsize::new(0);
@@ -136,7 +138,7 @@ pub(super) fn for_each<T: Sync>(
     thread::scope(|scope| {
         let helper = || thread::Builder::new().name("sync files".to_owned());
         // A thread that cannot be had leaves its work to the others.
-        let helpers: Vec<_> = (1..AT_ONCE)
+        let helpers: Vec<_> = (1..MAX_SYNC_THREADS)
             .map_while(|_| helper().spawn_scoped(scope, go_on).ok())
             .collect();
         let mut result = go_on();
@@ -170,7 +172,8 @@ pub(super) fn inode(path: &Path) -> Result<Option<u64>, SinkError> {
     }
 }
 
-/// A refusal of a file that is to be written to, before anything is read: most often it was named wrongly.
+/// A refusal of a file that is to be written to, before anything is read: most often it was named
+/// wrongly.
 pub(super) fn refused(
     action: &'static str,
     path: &Path,

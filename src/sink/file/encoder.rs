@@ -1,9 +1,10 @@
-//! Lines compressed in pieces, each of them whole: what was written of a file is a valid file up to the end of every piece.
+//! Lines compressed in pieces, each of them whole: what was written of a file is a valid file up to
+//! the end of every piece.
 
 use std::{fmt, io};
 
 use super::Compression;
-use crate::compressed::Form;
+use crate::compressed::FrameFormat;
 
 /// Compresses one piece after the other, for any number of files.
 pub(super) enum Encoder {
@@ -48,17 +49,17 @@ impl Encoder {
     }
 
     pub(super) fn is_plain(&self) -> bool {
-        self.form() == Form::Plain
+        self.form() == FrameFormat::Plain
     }
 
     /// What comes out of it.
-    pub(super) fn form(&self) -> Form {
+    pub(super) fn form(&self) -> FrameFormat {
         match self {
-            Self::Plain => Form::Plain,
+            Self::Plain => FrameFormat::Plain,
             #[cfg(feature = "gzip")]
-            Self::Gzip { .. } => Form::Gzip,
+            Self::Gzip { .. } => FrameFormat::Gzip,
             #[cfg(feature = "zstd")]
-            Self::Zstd { .. } => Form::Zstd,
+            Self::Zstd { .. } => FrameFormat::Zstd,
         }
     }
 

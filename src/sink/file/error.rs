@@ -36,7 +36,8 @@ pub enum FileError {
         /// What it was to be called.
         name: PathBuf,
     },
-    /// The path is that of a device or a named pipe, which can be neither made durable nor cut back.
+    /// The path is that of a device or a named pipe, which can be neither made durable nor cut
+    /// back.
     #[error("output file '{}' is not a regular file", .0.display())]
     NotAFile(PathBuf),
     /// A file is not what the saved cursor counts on.

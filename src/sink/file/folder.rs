@@ -1,4 +1,5 @@
-//! What is in the folders that a pattern leads to: they are made, and what an earlier run left unfinished and no cursor counts is put right.
+//! The folders that a pattern leads to: they are made, and unfinished files of an earlier run that
+//! no cursor counts are repaired.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -10,16 +11,16 @@ use std::{
 use super::{
     amends::{Amend, Amends},
     disk::{self, Disk, failed},
-    part::{appending, give_name, name_of},
+    output_file::{appending, name_of, publish},
     pattern::Pattern,
 };
 use crate::{
-    compressed::{Form, Frames},
+    compressed::{FrameFormat, Frames},
     sink::{CursorMode, SinkError},
 };
 
-/// So many folders are remembered; looking through one again does no harm.
-const REMEMBERED: usize = 1000;
+/// How many folders are remembered; looking through one again does no harm.
+const MAX_REMEMBERED_FILES: usize = 1000;
 
 /// The folders that files lie in.
 #[derive(Debug, Default)]
@@ -32,7 +33,8 @@ pub(super) struct Folders {
 }
 
 impl Folders {
-    /// Makes the folder of a file, and puts right what is in it. `is_ours` tells the files of this run.
+    /// Makes the folder of a file, and repairs what is in it. `is_ours` knows the files of this
+    /// run.
     pub(super) fn prepare(
         &mut self,
         name: &Path,
@@ -47,7 +49,7 @@ impl Folders {
             if sweep(folder, pattern, cursor_mode, is_ours, &mut self.amends)? {
                 self.changed.insert(folder.to_owned());
             }
-            if self.swept.len() >= REMEMBERED {
+            if self.swept.len() >= MAX_REMEMBERED_FILES {
                 self.swept.clear();
             }
             self.swept.insert(folder.to_owned());
@@ -88,7 +90,7 @@ impl Folders {
     }
 }
 
-/// Puts right what is unfinished and not ours. Returns whether names have changed.
+/// Repairs what is unfinished and not ours. Returns whether names have changed.
 fn sweep(
     folder: &Path,
     pattern: &Pattern,
@@ -132,7 +134,7 @@ fn undo(
 ) -> Result<(), SinkError> {
     if let Some(length) = length {
         cut(file, path, length)?;
-        give_name(path, name)?;
+        publish(path, name)?;
         amends.note(name, Amend::PutBack(length));
     } else {
         fs::remove_file(path).map_err(failed("remove", path))?;
@@ -150,14 +152,15 @@ fn keep(
     amends: &mut Amends,
 ) -> Result<(), SinkError> {
     let bytes = file.metadata().map_err(failed("read", path))?.len();
-    let whole = whole(file, Form::of(name), length.unwrap_or(0)).map_err(failed("read", path))?;
+    let whole =
+        whole(file, FrameFormat::of(name), length.unwrap_or(0)).map_err(failed("read", path))?;
     if whole < bytes {
         cut(file, path, whole)?;
     }
     if whole == 0 {
         return fs::remove_file(path).map_err(failed("remove", path));
     }
-    give_name(path, name)?;
+    publish(path, name)?;
     amends.note(name, Amend::Completed);
     Ok(())
 }
@@ -170,11 +173,11 @@ pub(super) fn cut(file: &File, path: &Path, length: u64) -> Result<(), SinkError
 }
 
 /// How much of a file is whole lines, frames or members. That is so up to `from` in any case.
-pub(super) fn whole(file: &File, form: Form, from: u64) -> io::Result<u64> {
+pub(super) fn whole(file: &File, form: FrameFormat, from: u64) -> io::Result<u64> {
     use std::io::{Read, Seek, SeekFrom};
     let mut file = file;
     file.seek(SeekFrom::Start(from))?;
-    if form == Form::Plain {
+    if form == FrameFormat::Plain {
         let mut reader = BufReader::new(file);
         let (mut at, mut whole) = (from, from);
         let mut chunk = vec![0; 64 * 1024];

@@ -1,8 +1,9 @@
-//! Files that lines are written to, plain or compressed. An event is accepted once it is on the disk.
+//! Files that lines are written to, plain or compressed. An event is accepted once it is on the
+//! disk.
 //!
-//! A fixed path is appended to for ever. The names of a pattern are given to files that are complete: until then they end in `.partial`.
-//! The context says how long the unfinished files are; after a crash the next run cuts them back to that, so that each event is in them
-//! exactly once.
+//! A fixed path is appended to for ever. The names of a pattern are given to files that are
+//! complete: until then they end in `.partial`. The context says how long the unfinished files are;
+//! after a crash the next run cuts them back to that, so that each event is in them exactly once.
 
 mod amends;
 mod disk;
@@ -10,12 +11,12 @@ mod encoder;
 mod error;
 mod folder;
 mod numbers;
-mod part;
-mod parts;
+mod output_file;
+mod output_files;
 mod pattern;
 mod recall;
-mod restart;
-mod safe;
+mod recovery;
+mod sanitize;
 mod settings;
 mod target;
 mod time;
@@ -37,7 +38,7 @@ use self::{
     amends::Amends,
     disk::{Disk, failed},
     encoder::Encoder,
-    part::{Part, name_of},
+    output_file::{OutputFile, name_of},
     target::{FileTarget, Restored},
 };
 pub use self::{
@@ -47,10 +48,10 @@ pub use self::{
 };
 use super::{
     Sink, SinkContext, SinkError,
-    writer::{BEGUN, Writer},
+    writer::{HAS_BEGUN, Writer},
 };
 use crate::{
-    compressed::Form,
+    compressed::FrameFormat,
     event::{Batch, FileMark, Point, micros},
     log::STATE,
 };
@@ -62,7 +63,7 @@ pub struct FileSink {
     settings: Box<FileSettings>,
     /// Until it begins: how lines are compressed, and the file of a fixed path.
     encoder: Option<Encoder>,
-    fixed: Option<Box<Part>>,
+    fixed: Option<Box<OutputFile>>,
     writer: Option<Writer>,
     /// What the cursor counts at the beginning, until it was read back.
     counted: Vec<FileMark>,
@@ -70,7 +71,8 @@ pub struct FileSink {
     reopen: Reopen,
 }
 
-/// Asks a [`FileSink`] to close its files and open them anew, for example because one was moved away.
+/// Asks a [`FileSink`] to close its files and open them again, for example because one was moved
+/// away.
 #[derive(Debug, Clone, Default)]
 pub struct Reopen(Arc<Wish>);
 
@@ -93,17 +95,19 @@ impl Reopen {
 }
 
 impl FileSink {
-    /// Opens this file, or makes it; its folder has to exist. Nothing is written or cut yet. It is compressed as its suffix says.
+    /// Opens this file, or makes it; its folder has to exist. Nothing is written or cut yet. It is
+    /// compressed as its suffix says.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, SinkError> {
         let pattern = Pattern::fixed(path.as_ref());
         Self::new(FileSettings::new(pattern))
     }
 
-    /// Opens the file of a fixed path; those of a pattern are made when they are needed, and their folders too.
+    /// Opens the file of a fixed path; those of a pattern are made when they are needed, and their
+    /// folders too.
     pub fn new(mut settings: FileSettings) -> Result<Self, SinkError> {
         let fixed = settings.pattern.as_fixed();
-        let fixed = fixed.map(|path| restart::open_fixed(&path)).transpose()?;
-        fixed.as_ref().map_or(Ok(()), Part::lock)?;
+        let fixed = fixed.map(|path| recovery::open_fixed(&path)).transpose()?;
+        fixed.as_ref().map_or(Ok(()), OutputFile::lock)?;
         let shown = settings.pattern.to_string();
         if fixed.is_none() {
             let here = std::env::current_dir()
@@ -112,7 +116,7 @@ impl FileSink {
         }
         let shown = fixed
             .as_ref()
-            .map_or(shown, |part| part.mark.path.display().to_string());
+            .map_or(shown, |output| output.mark.path.display().to_string());
         let encoder = Encoder::new(settings.compression)
             .map_err(failed("compress for", Path::new(&shown)))?;
         let kind = if fixed.is_some() { "file" } else { "files" };
@@ -133,42 +137,42 @@ impl FileSink {
         self.reopen.clone()
     }
 
-    /// Puts right what earlier runs left, and returns what there is.
+    /// Repairs what earlier runs left, and returns what there is.
     fn restore(&mut self, files: &[FileMark]) -> Result<Restored, SinkError> {
         let Restored {
-            mut parts,
+            mut outputs,
             mut complete,
             mut finished,
         } = Restored::default();
         let mut amends = Amends::default();
-        if let Some(mut part) = self.fixed.take() {
-            let path = part.mark.path.clone();
+        if let Some(mut output) = self.fixed.take() {
+            let path = output.mark.path.clone();
             match files
                 .iter()
                 .find(|mark| mark.path == path && !mark.complete)
             {
-                Some(mark) => restart::cut_back(&mut part, mark, &mut amends)?,
-                None => self.mend_end(&mut part)?,
+                Some(mark) => recovery::cut_back(&mut output, mark, &mut amends)?,
+                None => self.mend_end(&mut output)?,
             }
             if self.settings.compression == Compression::Plain {
-                part.finish_last_line()?;
+                output.finish_last_line()?;
             }
-            part.sync()?;
+            output.sync()?;
             disk::sync_folder(disk::folder_of(&path))?;
-            part.is_synced = true;
-            parts.push(*part);
+            output.is_synced = true;
+            outputs.push(*output);
         }
-        let is_fixed = !parts.is_empty();
+        let is_fixed = !outputs.is_empty();
         let mut renamed = BTreeSet::new();
         for mark in files {
             // A fixed path may be called anything.
-            let is_part = is_fixed && parts.iter().any(|part| part.mark.path == mark.path);
+            let is_part = is_fixed && outputs.iter().any(|output| output.mark.path == mark.path);
             let Some((name, _)) = name_of(&mark.path).filter(|_| !is_part) else {
                 finished.extend(mark.complete.then(|| mark.clone()));
                 continue;
             };
             if mark.complete {
-                restart::complete(mark, &name, &mut amends)?;
+                recovery::complete(mark, &name, &mut amends)?;
                 renamed.insert(disk::folder_of(&name).to_owned());
                 finished.push(FileMark {
                     path: name,
@@ -176,39 +180,39 @@ impl FileSink {
                 });
                 continue;
             }
-            let mut part = restart::reopen(mark, &mut amends)?;
+            let mut output = recovery::reopen(mark, &mut amends)?;
             let slot = self.settings.pattern.slot_of(&name);
-            let has_room = parts.len() <= self.settings.max_files.get();
+            let has_room = outputs.len() <= self.settings.max_files.get();
             match slot {
                 Some((slot, _)) if has_room && !is_fixed => {
-                    part.slot = Some(slot);
-                    if parts.len() >= self.settings.max_open_files.get() {
-                        part.close();
+                    output.slot = Some(slot);
+                    if outputs.len() >= self.settings.max_open_files.get() {
+                        output.close();
                     }
-                    parts.push(part);
+                    outputs.push(output);
                 }
                 _ => complete.push(FileMark {
                     complete: true,
-                    ..part.mark
+                    ..output.mark
                 }),
             }
         }
         let renamed: Vec<_> = renamed.into_iter().collect();
         disk::for_each(&renamed, |folder| disk::sync_folder(folder))?;
         Ok(Restored {
-            parts,
+            outputs,
             complete,
             finished,
         })
     }
 
-    /// A frame that was torn by a crash would spoil those behind it.
-    fn mend_end(&self, part: &mut Part) -> Result<(), SinkError> {
-        let path = part.mark.path.clone();
-        if self.settings.compression == Compression::Plain || part.mark.bytes == 0 {
+    /// A frame that was torn by a crash would spoil those after it.
+    fn mend_end(&self, output: &mut OutputFile) -> Result<(), SinkError> {
+        let path = output.mark.path.clone();
+        if self.settings.compression == Compression::Plain || output.mark.bytes == 0 {
             return Ok(());
         }
-        let whole = folder::whole(part.file()?, Form::of(&path), 0);
+        let whole = folder::whole(output.file()?, FrameFormat::of(&path), 0);
         let whole = whole.map_err(failed("read", &path))?;
         if whole == 0 {
             return Err(FileError::Changed {
@@ -217,12 +221,12 @@ impl FileSink {
             }
             .into());
         }
-        let torn = part.mark.bytes - whole;
+        let torn = output.mark.bytes - whole;
         if torn > 0 {
-            folder::cut(part.file()?, &path, whole)?;
+            folder::cut(output.file()?, &path, whole)?;
             let file = path.display();
             info!(target: STATE, %file, bytes = torn, "cut {torn} bytes off '{file}', whose end was torn");
-            part.mark.bytes = whole;
+            output.mark.bytes = whole;
         }
         Ok(())
     }
@@ -255,7 +259,7 @@ impl Sink for FileSink {
     }
 
     async fn accept(&mut self, batch: &mut Batch, _context: &SinkContext) -> Result<(), SinkError> {
-        let writer = self.writer.as_mut().expect(BEGUN);
+        let writer = self.writer.as_mut().expect(HAS_BEGUN);
         if self.reopen.is_asked() {
             writer.reopen(&self.reopen.0.is_asked).await?;
         }
@@ -263,20 +267,20 @@ impl Sink for FileSink {
     }
 
     async fn checkpoint(&mut self) -> Result<(), SinkError> {
-        self.writer.as_mut().expect(BEGUN).sync().await
+        self.writer.as_mut().expect(HAS_BEGUN).sync().await
     }
 
     fn on_cursor_saved(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
-        self.writer.as_mut().expect(BEGUN).saved()
+        self.writer.as_mut().expect(HAS_BEGUN).saved()
     }
 
     async fn finish(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
         self.is_ending.store(true, Ordering::Release);
-        self.writer.as_mut().expect(BEGUN).finish().await
+        self.writer.as_mut().expect(HAS_BEGUN).finish().await
     }
 
     async fn drive(&mut self) -> SinkError {
-        let writer = self.writer.as_mut().expect(BEGUN);
+        let writer = self.writer.as_mut().expect(HAS_BEGUN);
         loop {
             tokio::select! {
                 error = writer.failed() => return error,

@@ -1,4 +1,5 @@
-//! Which number the next file of a slot has. Each folder is read once, and what is begun meanwhile is counted.
+//! Which number the next file of a slot has. Each folder is read once, and what is begun meanwhile
+//! is counted.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -10,13 +11,14 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::{
     disk,
     folder::files,
-    part::name_of,
+    output_file::name_of,
     pattern::{Pattern, Slot},
 };
 use crate::sink::SinkError;
 
-/// So many slots are remembered, some 2 MB. Where there are more, folders are read again for those that are not.
-const MOST: usize = 100_000;
+/// How many slots are remembered, some 2 MB. Where there are more, folders are read again for those
+/// that are not.
+const MAX_NUMBERS: usize = 100_000;
 
 /// The highest number of each slot, by the slot's hash.
 #[derive(Debug, Default)]
@@ -28,7 +30,8 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// The number behind the highest that any file of this slot has. `pattern` makes the names of the present time.
+    /// The number after the highest that any file of this slot has. `pattern` makes the names of
+    /// the present time.
     pub(super) fn next(&mut self, slot: &Slot, pattern: &Pattern) -> Result<u64, SinkError> {
         let name = slot.name(1);
         let folder = disk::folder_of(&name);
@@ -52,7 +55,7 @@ impl Numbers {
     /// A file of the slot has this number.
     pub(super) fn note(&mut self, slot: &Slot, number: u64) {
         let is_known = self.highest.contains_key(&hash(slot));
-        if !is_known && self.highest.len() >= MOST {
+        if !is_known && self.highest.len() >= MAX_NUMBERS {
             self.are_too_many = true;
             return;
         }
@@ -130,13 +133,13 @@ mod tests {
         let pattern = Pattern::parse(&folder.path().join("{collection}.{n}")).unwrap();
         let slot = |collection: &str| pattern.slot(0, collection.as_bytes());
         let mut numbers = Numbers::default();
-        for n in 0..MOST {
+        for n in 0..MAX_NUMBERS {
             numbers.note(&slot(&n.to_string()), 1);
         }
         File::create(folder.path().join("a.000004")).unwrap();
         assert_eq!(numbers.next(&slot("a"), &pattern).unwrap(), 5);
         assert_eq!(numbers.next(&slot("0"), &pattern).unwrap(), 2);
-        assert_eq!(numbers.highest.len(), MOST);
+        assert_eq!(numbers.highest.len(), MAX_NUMBERS);
         assert!(numbers.folders.contains(Path::new(folder.path())));
     }
 }

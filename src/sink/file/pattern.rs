@@ -1,7 +1,8 @@
 //! The name of a file, or the pattern of many names.
 //!
-//! A pattern is a path with the time (`%Y`, `%m`, …, in UTC), `{collection}` and `{n}` in it. It can tell the names that it could have made
-//! from all others, so that nobody else's files are ever touched.
+//! A pattern is a path with the time (`%Y`, `%m`, …, in UTC), `{collection}` and `{n}` in it. It
+//! can tell the names that it could have made from all others, so that nobody else's files are ever
+//! touched.
 
 mod calendar;
 mod slot;
@@ -19,7 +20,7 @@ use self::{
     calendar::{LETTERS, civil, shown, width},
     slot::DIGITS,
 };
-use super::safe::{self, OTHERS, PARTIAL};
+use super::sanitize::{self, OTHERS, PARTIAL};
 
 /// A path that a file sink writes to: one file, or as many as the pattern makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,10 +41,10 @@ enum Piece {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PatternError {
-    /// A directive that is none.
+    /// An unknown directive.
     #[error("'{0}' is no part of a time; there are %Y %y %m %d %j %H %M %S %s %G %V %u %F %R %T")]
     Directive(String),
-    /// A name in braces that is none.
+    /// An unknown name in braces.
     #[error("'{0}' is not known; there are {{collection}} and {{n}}")]
     Name(String),
     /// The number is there twice.
@@ -52,7 +53,7 @@ pub enum PatternError {
     /// The number is part of a folder's name.
     #[error("{{n}} has to be in the name of the file, not of a folder")]
     NumberedFolder,
-    /// There is nothing behind the last slash.
+    /// There is nothing after the last slash.
     #[error("it names a folder and no file")]
     NoFile,
     /// The name is like that of an unfinished file.
@@ -163,7 +164,7 @@ impl Pattern {
 
     /// Where an event goes.
     pub(super) fn slot(&self, time_us: u64, collection: &[u8]) -> Slot {
-        self.filled(time_us, &safe::safe(collection))
+        self.filled(time_us, &sanitize::sanitize(collection))
     }
 
     /// Where events of collections go that have no file of their own.
@@ -292,7 +293,7 @@ fn push_text(pieces: &mut Vec<Piece>, more: &[u8]) {
     }
 }
 
-/// Reads what is behind a percent sign, and returns what is left.
+/// Reads what follows a percent sign, and returns what is left.
 fn directive<'a>(rest: &'a [u8], pieces: &mut Vec<Piece>) -> Result<&'a [u8], PatternError> {
     let (letter, behind) = rest.split_first().unwrap_or((&b' ', rest));
     match letter {
@@ -320,7 +321,8 @@ fn combined(pieces: &mut Vec<Piece>, letters: &[u8], between: &[u8]) {
     }
 }
 
-/// Reads what is behind an opening brace, and returns what is left. A brace that is never closed is text.
+/// Reads what follows an opening brace, and returns what is left. A brace that is never closed is
+/// text.
 fn named<'a>(rest: &'a [u8], pieces: &mut Vec<Piece>) -> Result<&'a [u8], PatternError> {
     let Some(end) = rest.iter().position(|byte| *byte == b'}') else {
         push_text(pieces, b"{");
@@ -347,7 +349,8 @@ fn without_suffix(name: &[u8], is_wanted: impl Fn(&[u8]) -> bool) -> &[u8] {
     }
 }
 
-/// Where the number is (nowhere, if there is none) when the pieces make exactly the path from `at` on.
+/// Where the number is (nowhere, if there is none) when the pieces make exactly the path from `at`
+/// on.
 fn matched(pieces: &[Piece], path: &[u8], at: usize) -> Option<Range<usize>> {
     let rest = path.get(at..)?;
     let Some((piece, behind)) = pieces.split_first() else {
@@ -372,7 +375,7 @@ fn matched(pieces: &[Piece], path: &[u8], at: usize) -> Option<Range<usize>> {
     // The longest comes first: a number takes all of its digits.
     lengths.rev().find_map(|length| {
         let taken = rest.get(..length)?;
-        if *piece == Piece::Collection && !safe::is_safe(taken) {
+        if *piece == Piece::Collection && !sanitize::is_safe(taken) {
             return None;
         }
         let number = matched(behind, path, at + length)?;

@@ -1,4 +1,5 @@
-//! Reads back the events of the last minute from the files that the cursor counts, so that a source knows them when they come again.
+//! Reads back the events of the last minute from the files that the cursor counts, so that a source
+//! knows them when they come again.
 
 use std::{
     fs::{self, File},
@@ -9,34 +10,35 @@ use std::{
 
 use tracing::info;
 
-use super::{disk, folder::files, part::name_of};
+use super::{disk, folder::files, output_file::name_of};
 use crate::{
-    compressed::{Form, Frames},
+    compressed::{FrameFormat, Frames},
     event::{FileMark, LineRules, Point, now_us, read_envelope},
     log::STATE,
 };
 
-/// How many events are read back at most: more than the public network has in a minute. Each is 8 bytes of a source's memory, and some
-/// 40 here for a moment.
-const MOST_EVENTS: usize = 100_000;
+/// How many events are read back at most: more than the public network has in a minute. Each is 8
+/// bytes of a source's memory, and some 40 here for a moment.
+const MAX_EVENTS: usize = 100_000;
 
 /// How many bytes of files are read at most, as they lie on the disk.
-const MOST_BYTES: u64 = 64 * 1024 * 1024;
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// No event is longer: sources take none of more than 8 MiB unless they are asked to.
-const LONGEST_LINE: usize = 32 * 1024 * 1024;
+const MAX_LINE_BYTES: usize = 32 * 1024 * 1024;
 
 /// No event is later than this after now.
 const DAY_US: u64 = 24 * 3600 * 1_000_000;
 
-/// Reads what these files hold of events that are at most so much older than the latest of them. What cannot be read is told.
+/// Reads what these files hold of events that are at most `back_us` older than the latest of them.
+/// What cannot be read is logged.
 pub(super) fn read(marks: &[FileMark], back_us: u64) -> Vec<Point> {
     let mut recalled = Recalled::default();
     for mark in marks {
         if let Err(error) = recalled.read_file(mark) {
             recalled.note_unread(mark, &error);
         }
-        if recalled.events.len() > 2 * MOST_EVENTS {
+        if recalled.events.len() > 2 * MAX_EVENTS {
             recalled.keep_latest();
         }
     }
@@ -57,12 +59,12 @@ struct Recalled {
 impl Recalled {
     fn read_file(&mut self, mark: &FileMark) -> io::Result<()> {
         let name = name_of(&mark.path).map(|(name, _)| name);
-        let form = Form::of(name.as_deref().unwrap_or(&mark.path));
+        let form = FrameFormat::of(name.as_deref().unwrap_or(&mark.path));
         let begin = mark.recent_from.unwrap_or(0);
-        let room = MOST_BYTES - self.bytes;
+        let room = MAX_BYTES - self.bytes;
         let n_bytes = mark.bytes.saturating_sub(begin).min(room);
         let is_cut = begin + n_bytes < mark.bytes;
-        if is_cut && form != Form::Plain {
+        if is_cut && form != FrameFormat::Plain {
             return Err(io::Error::other("there is too much of it"));
         }
         if n_bytes == 0 {
@@ -103,14 +105,15 @@ impl Recalled {
     }
 
     fn keep_latest(&mut self) {
-        let too_many = self.events.len().saturating_sub(MOST_EVENTS);
+        let too_many = self.events.len().saturating_sub(MAX_EVENTS);
         if too_many > 0 {
             self.events.sort_unstable_by_key(|point| point.time_us);
             self.events.drain(..too_many);
         }
     }
 
-    /// From there on nothing is missing, so no event has an earlier time; some were written with one, or lie before the last minute.
+    /// From there on nothing is missing, so no event has an earlier time; some were written with
+    /// one, or lie before the last minute.
     fn since(mut self, back_us: u64) -> Vec<Point> {
         let horizon_us = now_us() + DAY_US;
         let times = self.events.iter().map(|point| point.time_us);
@@ -150,7 +153,7 @@ impl Lines {
                 self.rest = whole;
             }
         }
-        if self.rest.len() + text.len() > LONGEST_LINE {
+        if self.rest.len() + text.len() > MAX_LINE_BYTES {
             self.rest.clear();
             self.is_cut = true;
         } else {

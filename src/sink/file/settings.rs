@@ -20,11 +20,13 @@ pub struct FileSettings {
     pub rotation: Rotation,
     /// How often compressed files are made durable.
     pub checkpoint: Checkpoint,
-    /// How many collections may have a file of their own at once; what there is of others goes to one file that they share.
+    /// How many collections may have a file of their own at once; what there is of others goes to
+    /// one file that they share.
     pub max_files: NonZeroUsize,
     /// How many files may be open at once, one for each collection.
     pub max_open_files: NonZeroUsize,
-    /// What something else is written to or read from. No output file is ever one of them, whatever name the pattern makes.
+    /// What something else is written to or read from. No output file is ever one of them, whatever
+    /// name the pattern makes.
     pub reserved: Vec<PathBuf>,
     /// How far back events are to be found again when a run goes on, by their time.
     pub recall: Duration,
@@ -79,11 +81,11 @@ impl Compression {
 /// When the next file begins.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rotation {
-    /// When a file has so many bytes as it lies on the disk. A compressed one may have one checkpoint more.
+    /// When a file has this many bytes on the disk. A compressed one may have one checkpoint more.
     pub bytes: Option<u64>,
     /// At each multiple of this, by the server's time of the events, counted from 1970.
     pub every: Option<Duration>,
-    /// When a file has so many events.
+    /// When a file has this many events.
     pub events: Option<u64>,
 }
 
@@ -94,12 +96,14 @@ impl Rotation {
     }
 }
 
-/// How often compressed files end a frame and are made durable: at the pace of the cursor, but not before either is reached.
+/// How often compressed files end a frame and are made durable: at the pace of the cursor, but not
+/// before either is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// So many bytes of lines came, for each file on average. It is also the most that is compressed in one piece.
+    /// This many bytes of lines came, for each file on average. It is also the most that is
+    /// compressed in one piece.
     pub bytes: u64,
-    /// The oldest line waits for so long.
+    /// The oldest line has waited this long.
     pub every: Duration,
 }
 

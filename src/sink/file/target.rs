@@ -1,9 +1,12 @@
-//! The files, seen from the writing thread: which line goes into which, when they are made durable, and when they get their names.
+//! The files, seen from the writing thread: which line goes into which, when they are made durable,
+//! and when they get their names.
 //!
-//! What holds at every moment, so that a crash may come at any: a file has its name only if it is complete and a saved cursor says so; a
-//! checkpoint is one cut through all files, and what the cursor counts of each is exactly what lies before that cut; what lies behind is
-//! in files that the cursor lists (they are cut back), or in unfinished ones that it does not list (they are removed, or put back to the
-//! length in their name). A name is durable before the cursor lists it, and before the cursor no longer does.
+//! What holds at every moment, so that a crash may come at any: a file has its name only if it is
+//! complete and a saved cursor says so; a checkpoint is one cut through all files, and what the
+//! cursor counts of each is exactly what lies before that cut; what lies after it is in files that
+//! the cursor lists (they are cut back), or in unfinished ones that it does not list (they are
+//! removed, or put back to the length in their name). A name is durable before the cursor lists it,
+//! and before the cursor no longer does.
 
 mod durable;
 mod opening;
@@ -18,9 +21,9 @@ use super::{
     encoder::Encoder,
     folder::Folders,
     numbers::Numbers,
-    part::Part,
-    parts::Parts,
-    restart,
+    output_file::OutputFile,
+    output_files::OutputFiles,
+    recovery,
     time::StreamTime,
 };
 use crate::{
@@ -37,7 +40,7 @@ use crate::{
 #[derive(Debug)]
 struct Complete {
     mark: FileMark,
-    /// A checkpoint told the cursor of it.
+    /// A checkpoint has reported it to the cursor.
     is_listed: bool,
     is_synced: bool,
 }
@@ -46,7 +49,7 @@ struct Complete {
 #[derive(Debug, Default)]
 pub(super) struct Restored {
     /// What is written to.
-    pub(super) parts: Vec<Part>,
+    pub(super) outputs: Vec<OutputFile>,
     /// What is complete, and is to get its name.
     pub(super) complete: Vec<FileMark>,
     /// What has its name, and may hold events of the last minute.
@@ -61,14 +64,15 @@ pub(super) struct FileTarget {
     disk: Disk,
     folders: Folders,
     numbers: Numbers,
-    parts: Parts,
+    outputs: OutputFiles,
     complete: Vec<Complete>,
-    /// Files that have their names, as long as events of the last minute are in them, in the order of their times.
+    /// Files that have their names, as long as events of the last minute are in them, in the order
+    /// of their times.
     finished: VecDeque<FileMark>,
     time: StreamTime,
-    /// What the names tell of the time.
+    /// The time in the names.
     time_text: Vec<u8>,
-    /// It was told that not every collection has a file of its own.
+    /// It was logged that not every collection has a file of its own.
     is_told_of_others: bool,
     stats: Arc<Stats>,
     /// Events that are written, and that are durable.
@@ -89,11 +93,11 @@ impl FileTarget {
         restored: Restored,
     ) -> Self {
         let Restored {
-            parts,
+            outputs,
             complete,
             finished,
         } = restored;
-        let latest_us = parts.iter().map(|part| part.mark.latest_us).max();
+        let latest_us = outputs.iter().map(|output| output.mark.latest_us).max();
         let complete = complete.into_iter().map(|mark| Complete {
             mark,
             is_listed: true,
@@ -105,7 +109,7 @@ impl FileTarget {
             disk,
             folders: Folders::default(),
             numbers: Numbers::default(),
-            parts: Parts::new(parts),
+            outputs: OutputFiles::new(outputs),
             complete: complete.collect(),
             finished: finished.into(),
             time: StreamTime::new(latest_us.unwrap_or(0), Arc::clone(&stats)),
@@ -129,21 +133,21 @@ impl FileTarget {
     /// What the cursor is to list.
     pub(super) fn marks(&self) -> Vec<FileMark> {
         let (latest_us, back_us) = (self.time.latest_us(), micros(self.settings.recall));
-        let parts = self.parts.iter().map(|part| FileMark {
+        let outputs = self.outputs.iter().map(|output| FileMark {
             latest_us: if self.is_fixed() { 0 } else { latest_us },
-            recent_from: Some(part.trail.begin(latest_us, back_us)),
-            ..part.mark.clone()
+            recent_from: Some(output.trail.begin(latest_us, back_us)),
+            ..output.mark.clone()
         });
         let complete = self.complete.iter().map(|complete| &complete.mark);
         let complete = complete.chain(&self.finished);
-        parts.chain(complete.cloned()).collect()
+        outputs.chain(complete.cloned()).collect()
     }
 
     /// Notes where in a file the stream has come to which time.
     fn note_time(&mut self, at: usize) {
         let (latest_us, back_us) = (self.time.latest_us(), micros(self.settings.recall));
-        if let Some(part) = self.parts.get_mut(at) {
-            part.trail.note(part.mark.bytes, latest_us, back_us);
+        if let Some(output) = self.outputs.get_mut(at) {
+            output.trail.note(output.mark.bytes, latest_us, back_us);
         }
     }
 
@@ -164,11 +168,11 @@ impl FileTarget {
             };
             let at = self.route(name, line.len() as u64, context)?;
             self.events += 1;
-            if let Some(part) = self.parts.get_mut(at) {
-                part.pending.extend_from_slice(line);
-                part.mark.events += 1;
-                part.used = self.events;
-                if part.pending.len() as u64 >= self.settings.checkpoint.bytes {
+            if let Some(output) = self.outputs.get_mut(at) {
+                output.pending.extend_from_slice(line);
+                output.mark.events += 1;
+                output.used = self.events;
+                if output.pending.len() as u64 >= self.settings.checkpoint.bytes {
                     self.flush(at)?;
                 }
             }
@@ -181,13 +185,13 @@ impl FileTarget {
         self.time.begin_batch();
         self.time.take(buffer.latest_us);
         self.events = buffer.marks.last().map_or(self.events, |mark| mark.1);
-        let Some(part) = self.parts.get_mut(0) else {
+        let Some(output) = self.outputs.get_mut(0) else {
             return Ok(());
         };
         if self.encoder.is_plain() {
             // The line end of a torn last line.
-            part.flush(&mut self.encoder, &self.disk)?;
-            part.append(&buffer.lines, &self.disk)?;
+            output.flush(&mut self.encoder, &self.disk)?;
+            output.append(&buffer.lines, &self.disk)?;
             self.note_time(0);
             return Ok(());
         }
@@ -195,9 +199,9 @@ impl FileTarget {
         for (end, _) in &buffer.marks {
             let lines = buffer.lines.get(start..*end).unwrap_or_default();
             start = *end;
-            let pending = self.parts.get_mut(0).map_or(0, |part| {
-                part.pending.extend_from_slice(lines);
-                part.pending.len() as u64
+            let pending = self.outputs.get_mut(0).map_or(0, |output| {
+                output.pending.extend_from_slice(lines);
+                output.pending.len() as u64
             });
             if pending >= self.settings.checkpoint.bytes {
                 self.flush(0)?;
@@ -208,26 +212,26 @@ impl FileTarget {
 
     /// Writes what is pending for one file.
     fn flush(&mut self, at: usize) -> Result<(), SinkError> {
-        let has_pending = |part: &&Part| !part.pending.is_empty();
-        let Some(part) = self.parts.get(at).filter(has_pending) else {
+        let has_pending = |output: &&OutputFile| !output.pending.is_empty();
+        let Some(output) = self.outputs.get(at).filter(has_pending) else {
             return Ok(());
         };
-        if part.awaits_name {
+        if output.awaits_name {
             // Once for all that came to it since.
             self.folders.sync()?;
-            self.parts
+            self.outputs
                 .iter_mut()
-                .for_each(|part| part.awaits_name = false);
+                .for_each(|output| output.awaits_name = false);
         }
-        if let Some(part) = self.parts.get_mut(at) {
-            part.flush(&mut self.encoder, &self.disk)?;
+        if let Some(output) = self.outputs.get_mut(at) {
+            output.flush(&mut self.encoder, &self.disk)?;
         }
         self.note_time(at);
         Ok(())
     }
 
     fn flush_all(&mut self) -> Result<(), SinkError> {
-        (0..self.parts.len()).try_for_each(|at| self.flush(at))
+        (0..self.outputs.len()).try_for_each(|at| self.flush(at))
     }
 
     /// Completes all files when their time is over.
@@ -267,21 +271,21 @@ impl FileTarget {
 
     /// Closes the one file, which may have been moved away, and opens what has its name now.
     fn reopen_fixed(&mut self) -> Result<(), SinkError> {
-        let Some(part) = self.parts.get_mut(0) else {
+        let Some(output) = self.outputs.get_mut(0) else {
             return Ok(());
         };
-        part.end(&mut self.encoder, &self.disk)?;
-        if let Some(file) = part.opened() {
-            disk::sync(file, &part.mark.path)?;
+        output.end(&mut self.encoder, &self.disk)?;
+        if let Some(file) = output.opened() {
+            disk::sync(file, &output.mark.path)?;
         }
-        let mut fresh = restart::open_fixed(&part.mark.path)?;
-        if fresh.mark.inode != part.mark.inode {
+        let mut fresh = recovery::open_fixed(&output.mark.path)?;
+        if fresh.mark.inode != output.mark.inode {
             fresh.lock()?;
             if self.settings.compression == Compression::Plain {
                 fresh.finish_last_line()?;
             }
             self.folders.note(&fresh.mark.path);
-            let old = std::mem::replace(part, fresh);
+            let old = std::mem::replace(output, fresh);
             self.add_finished(old);
         }
         Ok(())
@@ -315,7 +319,7 @@ impl Target for FileTarget {
     }
 
     fn saved(&mut self, context: &SinkContext) -> Result<(), SinkError> {
-        self.name_all(|mark| context.is_saved(mark))
+        self.publish_ready(|mark| context.is_saved(mark))
     }
 
     fn reopen(&mut self, context: &SinkContext) -> Result<(), SinkError> {
@@ -324,7 +328,8 @@ impl Target for FileTarget {
         } else {
             self.complete_all(context)?;
         }
-        // Otherwise the next checkpoint tells of it: the cursor's place has to be one that it was asked for.
+        // Otherwise the next checkpoint reports it: the cursor's place has to be one that it was
+        // asked for.
         if self.durable == self.events {
             self.checkpoint(context)?;
         }
@@ -336,8 +341,8 @@ impl Target for FileTarget {
         if context.cursor_mode() == CursorMode::Off && !self.is_fixed() {
             self.complete_all(context)?;
         }
-        if let (true, Some(part)) = (self.is_fixed(), self.parts.get_mut(0)) {
-            part.end(&mut self.encoder, &self.disk)?;
+        if let (true, Some(output)) = (self.is_fixed(), self.outputs.get_mut(0)) {
+            output.end(&mut self.encoder, &self.disk)?;
         }
         self.checkpoint(context)
     }

@@ -1,4 +1,5 @@
-//! The stream's time, by which files are named and begun anew: it only moves forward, and not beyond what can be.
+//! The stream's time, by which files are named and new ones begun: it only moves forward, and not
+//! beyond what can be.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use crate::{
     stats::Stats,
 };
 
-/// So much later than both clocks, ours and the server's, an event cannot be.
+/// How much later than both clocks, ours and the server's, an event may be.
 const DAY_US: u64 = 24 * 3600 * 1_000_000;
 
 /// The latest time of any event.
@@ -23,7 +24,7 @@ pub(super) struct StreamTime {
     now_us: u64,
     /// They were read for this batch.
     is_read: bool,
-    /// It was told of an event from the future.
+    /// An event from the future was logged.
     is_told: bool,
     /// It is to be looked whether an earlier run came to where it cannot have come.
     is_inherited: bool,
@@ -52,8 +53,8 @@ impl StreamTime {
         }
     }
 
-    /// A batch begins: the clocks may be read once more. Returns whether the time begins anew with it, for an earlier run came to one
-    /// that is far in the future.
+    /// A batch begins: the clocks may be read once more. Returns whether the time begins anew with
+    /// it, for an earlier run came to one that is far in the future.
     pub(super) fn begin_batch(&mut self) -> bool {
         self.is_read = false;
         if !std::mem::take(&mut self.is_inherited) || self.can_be(self.latest_us) {
@@ -65,7 +66,8 @@ impl StreamTime {
         true
     }
 
-    /// Takes the time of an event, and returns whether it moved on. One that cannot be is that of the event before it, or now.
+    /// Takes the time of an event, and returns whether it moved on. One that cannot be is that of
+    /// the event before it, or now.
     pub(super) fn take(&mut self, time_us: u64) -> bool {
         if time_us <= self.latest_us {
             return false;

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-/// Places are noted no closer than this part of the time that is looked back.
-const PARTS: u64 = 32;
+/// Places are noted no closer than this fraction of the time that is looked back.
+const STEP_FRACTION: u64 = 32;
 
 /// Places at which a frame or a line ends, and how far the stream had come there.
 #[derive(Debug)]
@@ -20,10 +20,11 @@ impl Trail {
         }
     }
 
-    /// The file ends here now, and the stream has come to this time. What is older than `back_us` is forgotten.
+    /// The file ends here now, and the stream has come to this time. What is older than `back_us`
+    /// is forgotten.
     pub(super) fn note(&mut self, end: u64, latest_us: u64, back_us: u64) {
         let last_us = self.stops.back().map_or(0, |stop| stop.1);
-        if latest_us < last_us + (back_us / PARTS).max(1) {
+        if latest_us < last_us + (back_us / STEP_FRACTION).max(1) {
             return;
         }
         self.stops.push_back((end, latest_us));

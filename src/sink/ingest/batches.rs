@@ -16,31 +16,37 @@ use crate::{
     sink::{DeadLetterFile, OnFailure, Sink, SinkContext, SinkError},
 };
 
-/// Events given at once, at most, where nothing else is said: enough that the cost of a transaction is spread thin.
-const AT_MOST: usize = 1000;
+/// Events given at once, at most, where nothing else is said: enough that the cost of a transaction
+/// is spread thin.
+const DEFAULT_MAX_EVENTS: usize = 1000;
 
-/// How long the first of them waits for others where nothing else is said: nothing beside a disk's own pace, and far below the
-/// cursor's.
-const WITHIN: Duration = Duration::from_millis(100);
+/// How long the first of them waits for others where nothing else is said: nothing beside a disk's
+/// own pace, and far below the cursor's.
+const DEFAULT_WAIT: Duration = Duration::from_millis(100);
 
 /// Bytes of events given at once, at most; a single one may be larger.
-const MOST_BYTES: usize = 8 * 1024 * 1024;
+const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// Does something with many events at once, for example in one transaction. Given to [`Batches`].
 ///
-/// `Ok` means that all of them are done with for good, as for an [`Ingestor`](super::Ingestor). The slice is never empty, its events are
-/// in the stream's order, and the next slice comes when this one is done.
+/// `Ok` means that all of them are done with for good, as for an [`Ingestor`](super::Ingestor). The
+/// slice is never empty, its events are in the stream's order, and the next slice comes when this
+/// one is done.
 ///
-/// An error that is not to end the run is the fault of one event, or of a few. The slice is then divided, and its halves are given once
-/// more, until each event at fault is alone: only those are skipped or kept as dead letters. That is so for a
-/// [`RecordError`](crate::event::RecordError), which never ends the run, and for any error with [`Batches::or_skip`] and
-/// [`Batches::or_dead_letter`]. So `Err` should mean that nothing of the slice was done, or that it may be done twice. Where records of
-/// another shape are usual, pass over them in your own code: each costs some ten further calls.
+/// An error that is not to end the run is the fault of one event, or of a few. The slice is then
+/// divided, and its halves are given once more, until each event at fault is alone: only those are
+/// skipped or kept as dead letters. That is so for a [`RecordError`](crate::event::RecordError),
+/// which never ends the run, and for any error with [`Batches::or_skip`] and
+/// [`Batches::or_dead_letter`]. So `Err` should mean that nothing of the slice was done, or that it
+/// may be done twice. Where records of another shape are usual, pass over them in your own code:
+/// each costs some ten further calls.
 ///
-/// What blocks, as a database's library that is not async does, belongs on a thread of its own (`tokio::task::spawn_blocking`).
-/// `events.to_vec()` goes there with it: the copies share the lines.
+/// What blocks, as a database's library that is not async does, belongs on a thread of its own
+/// (`tokio::task::spawn_blocking`). `events.to_vec()` goes there with it: the copies share the
+/// lines.
 ///
-/// Cancel safety: as for an [`Ingestor`](super::Ingestor); all the slice's events come again with the next run.
+/// Cancel safety: as for an [`Ingestor`](super::Ingestor); all the slice's events come again with
+/// the next run.
 ///
 /// ```
 /// use rocketman::{event::OwnedEvent, sink::ingest::{BatchIngestor, Batches, IngestError}};
@@ -69,8 +75,8 @@ pub trait BatchIngestor: Send + Sync {
 
 /// A sink that gives events to a [`BatchIngestor`], many at once.
 ///
-/// All events that the pipeline's filter keeps come, of whatever kind, in the stream's order. While some are ingested the next are
-/// collected, and nothing beyond those is read.
+/// All events that the pipeline's filter keeps come, of whatever kind, in the stream's order. While
+/// some are ingested the next are collected, and nothing beyond those is read.
 pub struct Batches<I> {
     ingestor: Arc<I>,
     /// Not shared before the pipeline begins.
@@ -87,14 +93,14 @@ pub struct Batches<I> {
 }
 
 impl<I: BatchIngestor + 'static> Batches<I> {
-    /// To this ingestor: up to 1,000 events at once, as soon as the first of them is 100 ms old. A failure is tried again three times,
-    /// with the same events, and then ends the run.
+    /// To this ingestor: up to 1,000 events at once, as soon as the first of them is 100 ms old. A
+    /// failure is tried again three times, with the same events, and then ends the run.
     pub fn new(ingestor: I) -> Self {
         Self {
             ingestor: Arc::new(ingestor),
             policy: Arc::new(IngestPolicy::new("batches")),
-            at_most: AT_MOST,
-            within: WITHIN,
+            at_most: DEFAULT_MAX_EVENTS,
+            within: DEFAULT_WAIT,
             collected: Vec::new(),
             bytes: 0,
             due: Instant::now(),
@@ -104,14 +110,14 @@ impl<I: BatchIngestor + 'static> Batches<I> {
         }
     }
 
-    /// Gives at most so many events at once; at least one.
+    /// Gives at most this many events at once; at least one.
     #[must_use]
     pub fn at_most(mut self, events: usize) -> Self {
         self.at_most = events.max(1);
         self
     }
 
-    /// Lets the first of some events wait at most so long for others.
+    /// Lets the first of some events wait at most this long for others.
     #[must_use]
     pub fn within(mut self, wait: Duration) -> Self {
         self.within = wait;
@@ -125,21 +131,24 @@ impl<I: BatchIngestor + 'static> Batches<I> {
         self
     }
 
-    /// As [`Route::or_stop`](super::Route::or_stop): the cursor stays before the first of the events. This is the default.
+    /// As [`Route::or_stop`](super::Route::or_stop): the cursor stays before the first of the
+    /// events. This is the default.
     #[must_use]
     pub fn or_stop(mut self) -> Self {
         self.policy().delivery.on_failure = OnFailure::Stop;
         self
     }
 
-    /// As [`Route::or_skip`](super::Route::or_skip), only the events at fault (see [`BatchIngestor`]).
+    /// As [`Route::or_skip`](super::Route::or_skip), only the events at fault (see
+    /// [`BatchIngestor`]).
     #[must_use]
     pub fn or_skip(mut self) -> Self {
         self.policy().delivery.on_failure = OnFailure::Skip;
         self
     }
 
-    /// As [`Route::or_dead_letter`](super::Route::or_dead_letter), only the events at fault (see [`BatchIngestor`]).
+    /// As [`Route::or_dead_letter`](super::Route::or_dead_letter), only the events at fault (see
+    /// [`BatchIngestor`]).
     #[must_use]
     pub fn or_dead_letter(mut self, file: DeadLetterFile) -> Self {
         self.policy().delivery.on_failure = OnFailure::DeadLetter(file);
@@ -158,7 +167,7 @@ impl<I: BatchIngestor + 'static> Batches<I> {
     }
 
     fn is_full(&self) -> bool {
-        self.collected.len() >= self.at_most || self.bytes >= MOST_BYTES
+        self.collected.len() >= self.at_most || self.bytes >= MAX_BATCH_BYTES
     }
 
     fn collect(&mut self, event: Event<'_>) {
@@ -213,14 +222,15 @@ impl<I: BatchIngestor + 'static> Batches<I> {
     }
 }
 
-/// Has events ingested together; where that fails for good and is not to end the run, half of them, and so on down to the events at
-/// fault.
+/// Has events ingested together; where that fails for good and is not to end the run, half of them,
+/// and so on down to the events at fault.
 async fn deliver(
     ingestor: &impl BatchIngestor,
     policy: &IngestPolicy,
     events: &[OwnedEvent],
 ) -> Result<(), SinkError> {
-    // The slices that are to be ingested, the next one last, and whether each may be tried more than once.
+    // The slices that are to be ingested, the next one last, and whether each may be tried more
+    // than once.
     let mut slices = vec![(events, true)];
     while let Some((slice, may_retry)) = slices.pop() {
         let begin = |work: &mut _| *work = Some(Work::new(ingestor.ingest(slice)));

@@ -1,6 +1,7 @@
 //! Several events at once, those of one account in order.
 //!
-//! Each event that has begun is a task with a copy of its line. Who may begin, and what counts as accepted, is the lanes' business.
+//! Each event that has begun is a task with a copy of its line. Who may begin, and what counts as
+//! accepted, is the lanes' business.
 
 use std::{panic::resume_unwind, sync::Arc};
 
@@ -18,12 +19,14 @@ use crate::{
     },
 };
 
-/// Events that may be taken for each job, done ones behind an unfinished one included: enough that a slow event or an account
-/// that is busy does not leave jobs idle, and few enough for the grace period of a stop.
-const LOOK_AHEAD: usize = 16;
+/// Events that may be taken for each job, done ones after an unfinished one included: enough that a
+/// slow event or an account that is busy does not leave jobs idle, and few enough for the grace
+/// period of a stop.
+const EVENTS_PER_JOB: usize = 16;
 
-/// Bytes of events in hand. Some eight thousand ordinary ones, far above what any sensible number of jobs holds.
-const MOST_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of events in hand. Some eight thousand ordinary ones, far above what any sensible number
+/// of jobs holds.
+const MAX_BYTES_IN_HAND: usize = 8 * 1024 * 1024;
 
 /// An event and where it goes; `None` where it has no route and is merely counted.
 type Item = Option<(Arc<Route>, OwnedEvent)>;
@@ -43,8 +46,8 @@ impl Concurrent {
         Self {
             lanes: Lanes::new(LaneLimits {
                 jobs,
-                events: jobs.saturating_mul(LOOK_AHEAD),
-                bytes: MOST_BYTES,
+                events: jobs.saturating_mul(EVENTS_PER_JOB),
+                bytes: MAX_BYTES_IN_HAND,
             }),
             running: JoinSet::new(),
             context,
@@ -87,7 +90,8 @@ impl Concurrent {
         Ok(())
     }
 
-    /// Waits for the end of one event; of none if none has begun. Fails with the first that failed for good.
+    /// Waits for the end of one event; of none if none has begun. Fails with the first that failed
+    /// for good.
     ///
     /// Cancel safety: nothing is lost.
     pub(super) async fn next_done(&mut self) -> Result<bool, SinkError> {
@@ -134,7 +138,8 @@ impl Concurrent {
         done: Result<(Ticket, Result<(), SinkError>), JoinError>,
     ) -> Result<(), SinkError> {
         let (ticket, result) = done.unwrap_or_else(|error| match error.try_into_panic() {
-            // What an ingestor's panic means is the user's choice, as where it runs within this task.
+            // What an ingestor's panic means is the user's choice, as where it runs within this
+            // task.
             Ok(panic) => resume_unwind(panic),
             Err(_cancelled) => unreachable!("its tasks end before the set does"),
         });

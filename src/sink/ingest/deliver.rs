@@ -1,4 +1,5 @@
-//! Events and their ingestor: one try after the other, what follows from the last, and a word when it is slow.
+//! Events and their ingestor: one try after the other, what follows from the last, and a word when
+//! it is slow.
 
 use std::{future::poll_fn, task::Poll, time::Duration};
 
@@ -17,11 +18,12 @@ use crate::{
     throttle,
 };
 
-/// Retries of an ingestor of which nothing else is said. They take about a second: what is a hiccup passes, and what is not is soon
-/// known.
+/// Retries of an ingestor of which nothing else is said. They take about a second: what is a hiccup
+/// passes, and what is not is soon known.
 const DEFAULT_RETRIES: u32 = 3;
 
-/// An ingestor that takes longer than this is named. The design's number: ten a second are far fewer than the stream has.
+/// An ingestor that takes longer than this is named. The design's number: ten a second are far
+/// fewer than the stream has.
 const DEFAULT_SLOW_AFTER: Duration = Duration::from_millis(100);
 
 /// The future of an ingestor at work, in memory that the next one takes over.
@@ -57,8 +59,8 @@ impl IngestPolicy {
         }
     }
 
-    /// Has events ingested, whatever that takes, and returns when that was done. `begin` begins it, once for each try, in the place
-    /// of what was done before; `now` is the present.
+    /// Has events ingested, whatever that takes, and returns when that was done. `begin` begins it,
+    /// once for each try, in the place of what was done before; `now` is the present.
     ///
     /// Cancel safety: dropped, they may have been ingested or not, and do not count as accepted.
     pub(super) async fn deliver<'w>(

@@ -9,20 +9,25 @@ use crate::{
     event::{Change, Event, OwnedEvent, RecordError},
 };
 
-/// Does something with an event. Given to [`Ingest`](super::Ingest) for the collections or kinds it is about.
+/// Does something with an event. Given to [`Ingest`](super::Ingest) for the collections or kinds it
+/// is about.
 ///
-/// `Ok` means that the event is done with for good: the cursor moves past it, and it does not come again after a crash. So return only
-/// when whatever was made of it is as durable as it has to be. After a crash, or when this is tried again, the same event may come once
-/// more: write so that twice is as good as once, for example by replacing what is stored under the event's [`uri`](Event::uri).
+/// `Ok` means that the event is done with for good: the cursor moves past it, and it does not come
+/// again after a crash. So return only when whatever was made of it is as durable as it has to be.
+/// After a crash, or when this is tried again, the same event may come once more: write so that
+/// twice is as good as once, for example by replacing what is stored under the event's
+/// [`uri`](Event::uri).
 ///
-/// What blocks for long, such as a database's library that is not async, belongs on a thread of its own
-/// (`tokio::task::spawn_blocking`): while it blocks here, the server's pings are not answered either.
+/// What blocks for long, such as a database's library that is not async, belongs on a thread of its
+/// own (`tokio::task::spawn_blocking`): while it blocks here, the server's pings are not answered
+/// either.
 ///
-/// Events come in the stream's order, one after the other. With [`Ingest::jobs`](super::Ingest::jobs) several are in hand at the same
-/// time, and only those of one account still come one after the other.
+/// Events come in the stream's order, one after the other. With
+/// [`Ingest::jobs`](super::Ingest::jobs) several are in hand at the same time, and only those of
+/// one account still come one after the other.
 ///
-/// Cancel safety: a stop waits for what has begun until the grace period is over; then the future is dropped, and its event comes again
-/// with the next run.
+/// Cancel safety: a stop waits for what has begun until the grace period is over; then the future
+/// is dropped, and its event comes again with the next run.
 ///
 /// ```
 /// use rocketman::{event::Event, sink::ingest::{IngestError, Ingestor}};
@@ -40,7 +45,8 @@ use crate::{
 /// }
 /// ```
 ///
-/// A closure that takes an [`OwnedEvent`] is an ingestor too, and [`typed`] makes one that is given the record as a type of yours.
+/// A closure that takes an [`OwnedEvent`] is an ingestor too, and [`typed`] makes one that is given
+/// the record as a type of yours.
 pub trait Ingestor: Send + Sync {
     /// Does it.
     fn ingest(&self, event: Event<'_>) -> impl Future<Output = Result<(), IngestError>> + Send;
@@ -63,10 +69,12 @@ impl<I: Ingestor> Ingestor for Arc<I> {
     }
 }
 
-/// Makes an ingestor of a closure that is given what happened to the record, parsed, and the event it came in.
+/// Makes an ingestor of a closure that is given what happened to the record, parsed, and the event
+/// it came in.
 ///
-/// A record that is of another shape, which anybody may write, is no failure: it goes to the route's dead letters if it has any
-/// ([`Route::or_dead_letter`](super::Route::or_dead_letter)), and is otherwise told and left out.
+/// A record that is of another shape, which anybody may write, is no failure: it goes to the
+/// route's dead letters if it has any ([`Route::or_dead_letter`](super::Route::or_dead_letter)),
+/// and is otherwise skipped with a warning.
 ///
 /// ```
 /// use rocketman::{event::{Change, OwnedEvent}, sink::ingest::{Ingest, typed}};
@@ -121,9 +129,10 @@ where
 
 /// Why an event could not be ingested.
 ///
-/// `?` makes one of whatever becomes a [`BoxError`]: an error of any type, a `Box<dyn Error + Send + Sync>`, a text, and also
-/// `anyhow::Error` and `eyre::Report`. It is one that may pass. A [`RecordError`] means that the author of the record was wrong; it is
-/// only recognised as it is, and not within another error.
+/// `?` makes one of whatever becomes a [`BoxError`]: an error of any type, a text, a
+/// `Box<dyn Error + Send + Sync>`, and also `anyhow::Error` and `eyre::Report`. It is one that may
+/// pass. A [`RecordError`] means that the author of the record was wrong; it is only recognised as
+/// it is, and not within another error.
 ///
 /// ```
 /// use rocketman::{BoxError, event::OwnedEvent, sink::ingest::Ingest};
@@ -154,7 +163,8 @@ impl IngestError {
         }
     }
 
-    /// An error that the next try would meet again: what the route says of failures is done at once.
+    /// An error that the next try would meet again: what the route says of failures is done at
+    /// once.
     pub fn lasting(cause: impl Into<BoxError>) -> Self {
         Self {
             cause: cause.into(),

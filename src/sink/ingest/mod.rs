@@ -1,7 +1,8 @@
 //! Your own code, called with each event: what a library user's sink most often is.
 //!
-//! Events are routed by collection or kind to your [`Ingestor`]s. The cursor moves past an event when its ingestor has returned `Ok`, so
-//! after a crash nothing is missing, and the last events may come again: see [`Ingestor`] for what that asks of you.
+//! Events are routed by collection or kind to your [`Ingestor`]s. The cursor moves past an event
+//! when its ingestor has returned `Ok`, so after a crash nothing is missing, and the last events
+//! may come again: see [`Ingestor`] for what that asks of you.
 //!
 //! ```no_run
 //! use rocketman::{Pipeline, cursor::FileCursor, event::{Change, OwnedEvent}};
@@ -42,7 +43,8 @@
 //! | events that take long, and could be done at the same time | [`Ingest::jobs`] |
 //! | a database that is best written many rows at a time | [`Batches`] and [`BatchIngestor`] |
 //!
-//! The folder `examples` has a whole program for each. Failures, retries and slow ingestors are told through `tracing`.
+//! The folder `examples` has a whole program for each. Failures, retries and slow ingestors are
+//! logged through `tracing`.
 
 mod batches;
 mod concurrent;
@@ -71,21 +73,22 @@ use crate::{
     event::{Batch, CollectionPattern, FileMark, Kind},
 };
 
-/// How long ingestors are at work before the pipeline looks at stops and at the cursor. Short beside the cursor's pace, long beside
-/// what looking costs.
-const STRETCH: Duration = Duration::from_millis(10);
+/// How long ingestors are at work before the pipeline looks at stops and at the cursor. Short
+/// beside the cursor's pace, long beside what looking costs.
+const WORK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A sink that gives each event to the ingestor of its route.
 ///
-/// An event goes to one ingestor: that of its collection, else that of the longest prefix that fits, or that of its kind; else to
-/// that of [`Ingest::otherwise`]. Without any it counts as done at once.
+/// An event goes to one ingestor: that of its collection, else that of the longest prefix that
+/// fits, or that of its kind; else to that of [`Ingest::otherwise`]. Without any it counts as done
+/// at once.
 #[derive(Debug)]
 pub struct Ingest {
     routes: Routes,
     jobs: usize,
     /// The first thing that is wrong with the routes.
     misuse: Option<SinkError>,
-    /// What failed behind events that were taken.
+    /// What failed after events that were taken.
     failure: Option<SinkError>,
     concurrent: Option<Concurrent>,
 }
@@ -108,9 +111,10 @@ impl Ingest {
         }
     }
 
-    /// Commits of this collection, or of all collections with a prefix (`app.bsky.feed.*`), go to this ingestor, or [`Route`].
+    /// Commits of this collection, or of all collections with a prefix (`app.bsky.feed.*`), go to
+    /// this ingestor, or [`Route`].
     ///
-    /// A pattern that is none, or that has a route already, is an error when the pipeline begins.
+    /// An invalid pattern, or one that has a route already, is an error when the pipeline begins.
     #[must_use]
     pub fn on(mut self, pattern: &str, route: impl Into<Route>) -> Self {
         match CollectionPattern::parse(pattern) {
@@ -124,49 +128,53 @@ impl Ingest {
         self
     }
 
-    /// Identity events, which tell of another handle or DID document, go to this ingestor.
+    /// Identity events, which announce another handle or DID document, go to this ingestor.
     #[must_use]
     pub fn on_identity(self, route: impl Into<Route>) -> Self {
         self.at(Place::Kind(Kind::Identity), route.into())
     }
 
-    /// Account events, which tell whether an account is active, deactivated, taken down or deleted, go to this ingestor. Whoever stores
-    /// records needs them, to honour deletions.
+    /// Account events, which say whether an account is active, deactivated, taken down or deleted,
+    /// go to this ingestor. Whoever stores records needs them, to honour deletions.
     #[must_use]
     pub fn on_account(self, route: impl Into<Route>) -> Self {
         self.at(Place::Kind(Kind::Account), route.into())
     }
 
-    /// Sync events, which tell that a repository was reset to another state, go to this ingestor.
+    /// Sync events, which say that a repository was reset to another state, go to this ingestor.
     #[must_use]
     pub fn on_sync(self, route: impl Into<Route>) -> Self {
         self.at(Place::Kind(Kind::Sync), route.into())
     }
 
-    /// All events without a route of their own go to this ingestor, also those of kinds that this version does not know.
+    /// All events without a route of their own go to this ingestor, also those of kinds that this
+    /// version does not know.
     #[must_use]
     pub fn otherwise(self, route: impl Into<Route>) -> Self {
         self.at(Place::Otherwise, route.into())
     }
 
-    /// Has so many events in hand at the same time, by tasks of the runtime; those of one account still come in order, one after the
-    /// other. By default one, without a task and without a copy of the event.
+    /// Has this many events in hand at the same time, by tasks of the runtime; those of one account
+    /// still come in order, one after the other. By default one, without a task and without a copy
+    /// of the event.
     ///
-    /// The cursor waits for the earliest that is not done, and not much more is taken behind it. With a runtime of one thread they take
-    /// turns while one waits; with several they also compute at the same time.
+    /// The cursor waits for the earliest that is not done, and not much more is taken after it.
+    /// With a runtime of one thread they take turns while one waits; with several they also compute
+    /// at the same time.
     #[must_use]
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = jobs.max(1);
         self
     }
 
-    /// The kinds of events that have a route: what a [filter](crate::filter::Filter) is to keep. Empty for all.
+    /// The kinds of events that have a route: what a [filter](crate::filter::Filter) is to keep.
+    /// Empty for all.
     pub fn kinds(&self) -> Vec<Kind> {
         self.routes.kinds()
     }
 
-    /// The collections to ask the server for: those of the routes; none, which means all, with [`Ingest::otherwise`] or without a route
-    /// of a collection.
+    /// The collections to ask the server for: those of the routes; none, which means all, with
+    /// [`Ingest::otherwise`] or without a route of a collection.
     pub fn collections(&self) -> &[CollectionPattern] {
         self.routes.collections()
     }
@@ -187,7 +195,8 @@ impl Ingest {
             .get_or_insert_with(|| SinkError::new(ErrorKind::Usage, error));
     }
 
-    /// Has events ingested one after the other, as many as fit into a stretch of work, and takes those that are done.
+    /// Has events ingested one after the other, as many as fit into a stretch of work, and takes
+    /// those that are done.
     async fn one_by_one(
         &mut self,
         batch: &mut Batch,
@@ -217,14 +226,14 @@ impl Ingest {
                 }
                 context.accept(1);
                 taken += 1;
-                if now - began > STRETCH {
+                if now - began > WORK_INTERVAL {
                     break;
                 }
             }
         }
         batch.take(taken);
         match result {
-            // What was taken before is told first, so that the cursor gets there.
+            // What was taken before is returned first, so that the cursor gets there.
             Err(error) if taken > 0 => self.failure = Some(error),
             other => return other,
         }
@@ -261,7 +270,8 @@ impl Sink for Ingest {
         }
         self.one_by_one(batch, context).await?;
         if !batch.is_empty() {
-            // Ingestors that never wait would otherwise keep stops, timers and saves from being looked at.
+            // Ingestors that never wait would otherwise keep stops, timers and saves from being
+            // looked at.
             yield_now().await;
         }
         Ok(())

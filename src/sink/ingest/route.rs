@@ -41,15 +41,17 @@ impl Route {
         }
     }
 
-    /// Tries a failed event again up to so many times, after waits that double from a quarter of a second to half a minute, each at
-    /// random between none and its limit. Later events wait meanwhile.
+    /// Tries a failed event again up to this many times, after waits that double from a quarter of
+    /// a second to half a minute, each at random between none and its limit. Later events wait
+    /// meanwhile.
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
         self.policy.delivery.retries = retries;
         self
     }
 
-    /// Ends the run when the retries are used up; its cursor stays before the event. This is the default.
+    /// Ends the run when the retries are used up; its cursor stays before the event. This is the
+    /// default.
     #[must_use]
     pub fn or_stop(mut self) -> Self {
         self.policy.delivery.on_failure = OnFailure::Stop;
@@ -63,8 +65,8 @@ impl Route {
         self
     }
 
-    /// Writes an event to this file when the retries are used up, and goes on once it is on the disk. Records of an unexpected shape go
-    /// there too (see [`typed`](super::typed)).
+    /// Writes an event to this file when the retries are used up, and goes on once it is on the
+    /// disk. Records of an unexpected shape go there too (see [`typed`](super::typed)).
     #[must_use]
     pub fn or_dead_letter(mut self, file: DeadLetterFile) -> Self {
         self.policy.delivery.on_failure = OnFailure::DeadLetter(file);
@@ -197,7 +199,8 @@ impl Routes {
         self.all.get(idx)
     }
 
-    /// The route of an event: that of its collection, or of the longest prefix, or of its kind, or of all others.
+    /// The route of an event: that of its collection, or of the longest prefix, or of its kind, or
+    /// of all others.
     pub(super) fn find(&self, event: &Event<'_>) -> Option<usize> {
         let own = match event.kind() {
             Kind::Commit => self.find_collection(event.collection_bytes()),

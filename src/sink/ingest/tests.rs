@@ -39,7 +39,8 @@ fn batch(lines: impl IntoIterator<Item = String>) -> Batch {
     batch
 }
 
-/// Gives the sink everything, as a pipeline does, brings it to its end, and returns how many events it accepted.
+/// Gives the sink everything, as a pipeline does, brings it to its end, and returns how many events
+/// it accepted.
 async fn run(
     sink: &mut impl Sink,
     lines: impl IntoIterator<Item = String>,

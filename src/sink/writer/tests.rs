@@ -35,7 +35,8 @@ fn one_event() -> Batch {
     batch
 }
 
-/// Writes sometimes nothing at once, sometimes a part, sometimes all; the rest it takes when it may wait.
+/// Writes sometimes nothing at once, sometimes a part, sometimes all; the rest it takes when it may
+/// wait.
 struct Moody {
     random: fastrand::Rng,
     out: Arc<Mutex<Vec<u8>>>,

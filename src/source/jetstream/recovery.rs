@@ -77,7 +77,7 @@ impl Jetstream {
         } else {
             &mut self.pace
         };
-        let left_out = if wait < throttle::EVERY {
+        let left_out = if wait < throttle::REFILL_INTERVAL {
             pace.allow()
         } else {
             // What is said before a longer wait stands for a while, so it has to be true.

@@ -11,7 +11,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::Failure;
 
-/// Runs on this thread. What still blocks at the end (a name look-up, a write to a stalled reader) is left alone.
+/// Runs on this thread. What still blocks at the end (a name look-up, a write to a stalled reader)
+/// is left alone.
 pub(crate) fn with_runtime<T>(
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
@@ -27,8 +28,9 @@ pub(crate) fn with_runtime<T>(
     result
 }
 
-/// Has a write beyond a limit on file sizes fail like any other; the system would end the program without a word. A handler does
-/// that, for what is ignored would be ignored by the programs of --exec too.
+/// Has a write beyond a limit on file sizes fail like any other; the system would end the program
+/// without a word. A handler does that, for what is ignored would be ignored by the programs of
+/// --exec too.
 fn outlive_file_limits() {
     let file_too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
     // Without the handler it is as it was.

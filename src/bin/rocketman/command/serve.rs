@@ -19,8 +19,8 @@ use rocketman::{
     serve::{AnyFeed, Damaged, Feed, Recording, RecordingError, Server},
 };
 
-/// So many damaged lines are named; the others are counted.
-const NAMED: u64 = 10;
+/// How many damaged lines are named; the others are counted.
+const MAX_NAMED_LINES: u64 = 10;
 
 /// Descriptors for what is not a consumer: requests under way, recordings, the runtime.
 const OTHER_DESCRIPTORS: u64 = 600;
@@ -122,7 +122,7 @@ fn open(served: Served) -> Result<AnyFeed, RecordingError> {
             let mut n_named = 0;
             let tell = |path: &Path, damaged: Damaged| {
                 n_named += 1;
-                if n_named <= NAMED {
+                if n_named <= MAX_NAMED_LINES {
                     let Damaged { line, why } = damaged;
                     warn!(target: STATE, line, "line {line} of '{}' is left out: {why}", path.display());
                 }
@@ -146,7 +146,8 @@ fn open(served: Served) -> Result<AnyFeed, RecordingError> {
     }
 }
 
-/// Raises the limit of open descriptors as far as it goes, and returns how many are left for consumers.
+/// Raises the limit of open descriptors as far as it goes, and returns how many are left for
+/// consumers.
 fn room_for_consumers() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {

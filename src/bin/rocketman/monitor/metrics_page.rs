@@ -1,4 +1,5 @@
-//! The metrics page: what the run counts, for Prometheus, and whether it lives, for a supervisor.
+//! The metrics page: what the run counts, for Prometheus, and whether it is alive, for a
+//! supervisor.
 //!
 //! Nothing that is asked here can hold up the stream.
 
@@ -20,8 +21,8 @@ pub(crate) struct Exporter {
 }
 
 impl Exporter {
-    /// Listens, and from now on collects what is counted. Called once, before anything is. On a loopback address these
-    /// hosts are answered too.
+    /// Listens, and from now on collects what is counted. Called once, before anything is. On a
+    /// loopback address these hosts are answered too.
     pub(crate) async fn open(address: SocketAddr, hosts: Vec<HostPattern>) -> io::Result<Self> {
         let pages = PageServer::bind(address, hosts).await?;
         let recorder = PrometheusBuilder::new().build_recorder();

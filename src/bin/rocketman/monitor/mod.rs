@@ -37,7 +37,7 @@ impl Monitor {
         }
     }
 
-    /// Tells the service manager that the end has begun.
+    /// Lets the service manager know that the end has begun.
     pub(crate) fn tell_stopping(&self) {
         if let Some(service) = &self.service {
             service.tell_stopping();

@@ -1,6 +1,7 @@
 //! What a service manager wants to know: ready, alive, stopping (`sd_notify`).
 //!
-//! Only where one asks: without `NOTIFY_SOCKET` in the environment nothing here does anything, and nothing wakes up.
+//! Only where one asks: without `NOTIFY_SOCKET` in the environment nothing here does anything, and
+//! nothing wakes up.
 
 use std::{
     io,
@@ -14,16 +15,16 @@ use tracing::debug;
 use crate::terminal::status_line::describe;
 use rocketman::Stats;
 
-/// How often the status is told, where no watchdog wants to hear more often.
-const EVERY: Duration = Duration::from_secs(5);
+/// How often the status is sent, where no watchdog wants it more often.
+const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How soon it is noticed that the stream is read.
-const UNTIL_READY: Duration = Duration::from_millis(500);
+const READY_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How much longer a start may take while tries are under way, each time that is said.
-const EXTENSION: Duration = Duration::from_secs(15);
+const START_EXTENSION: Duration = Duration::from_secs(15);
 
-/// The line to the service manager.
+/// The connection to the service manager.
 #[derive(Debug)]
 pub(crate) struct Service {
     socket: UnixDatagram,
@@ -51,7 +52,7 @@ impl Service {
         Some(Self {
             socket,
             manager,
-            every: watchdog.map_or(EVERY, |limit| (limit / 2).min(EVERY)),
+            every: watchdog.map_or(STATUS_INTERVAL, |limit| (limit / 2).min(STATUS_INTERVAL)),
             has_watchdog: watchdog.is_some(),
             next: Instant::now(),
             is_ready: false,
@@ -69,7 +70,7 @@ impl Service {
     pub(crate) fn tell(&mut self, stats: &Stats) {
         let status = describe(stats, None, stats.lag());
         let mut message = format!("STATUS={status}\n");
-        let extension = format!("EXTEND_TIMEOUT_USEC={}\n", EXTENSION.as_micros());
+        let extension = format!("EXTEND_TIMEOUT_USEC={}\n", START_EXTENSION.as_micros());
         if !self.is_ready {
             if stats.connects() > 0 {
                 self.is_ready = true;
@@ -85,7 +86,7 @@ impl Service {
             + if self.is_ready {
                 self.every
             } else {
-                self.every.min(UNTIL_READY)
+                self.every.min(READY_INTERVAL)
             };
         self.send(&message);
     }

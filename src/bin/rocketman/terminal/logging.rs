@@ -1,6 +1,8 @@
 //! Messages on stderr: sentences for people, or JSON for machines.
 //!
-//! What a terminal acts upon is escaped here, whoever said it. Lines about a change of state (target [`STATE`]), and those of programs ([`CHILD_STDERR`]), are whole sentences; their fields repeat the facts for JSON and are not shown as text.
+//! What a terminal acts upon is escaped here, whoever said it. Lines about a change of state
+//! (target [`STATE`]), and those of programs ([`CHILD_STDERR`]), are whole sentences; their fields
+//! repeat the facts for JSON and are not shown as text.
 
 use std::{
     fmt,
@@ -54,7 +56,7 @@ pub(crate) fn start(args: &GlobalArgs, line: &StatusLine) {
 /// Says what is logged, where it is set.
 const VARIABLE: &str = "RUST_LOG";
 
-/// What the NATS library has to say is told once already, in words of our own.
+/// What the NATS library logs is logged already, in words of our own.
 const NATS: &str = "async_nats=off";
 
 /// What is logged, and what is wrong with the variable.

@@ -1,4 +1,5 @@
-//! The one live status line on stderr, and the door through which everything else gets to stderr without tearing it.
+//! The one live status line on stderr, and the door through which everything else gets to stderr
+//! without tearing it.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -15,11 +16,11 @@ use crate::{
 };
 use rocketman::{Stats, event::now_us};
 
-/// How often the line is drawn anew.
-const EVERY: Duration = Duration::from_millis(250);
+/// How often the line is redrawn.
+const DRAW_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The rate is that of the time since this many drawings ago, at the most.
-const SMOOTHED_OVER: usize = 8;
+const MAX_SAMPLES: usize = 8;
 
 /// The status line; a clone is the same line. Hidden, it passes everything through.
 #[derive(Debug, Clone)]
@@ -108,7 +109,7 @@ pub(crate) struct Ticker {
 
 impl Ticker {
     pub(crate) fn new(line: &StatusLine) -> Self {
-        let mut interval = interval(EVERY);
+        let mut interval = interval(DRAW_INTERVAL);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             line: line.clone(),
@@ -130,7 +131,7 @@ impl Ticker {
     /// Draws the line.
     pub(crate) fn show(&mut self, stats: &Stats) {
         let now = Instant::now();
-        if self.recent.len() > SMOOTHED_OVER {
+        if self.recent.len() > MAX_SAMPLES {
             self.recent.remove(0);
         }
         let rate = self.recent.first().map_or(0.0, |(then, received)| {

@@ -1,7 +1,8 @@
-//! The way to stderr: a thread writes messages and draws the status line, so that a reader that stalls, or a terminal that is
-//! held with Ctrl-S, never holds up the stream.
+//! Writes to stderr: a thread writes messages and draws the status line, so that a reader that
+//! stalls, or a terminal that is held with Ctrl-S, never holds up the stream.
 //!
-//! Bounded: where nobody takes them, messages are left out, and how many is told when somebody does again.
+//! Bounded: where nobody takes them, messages are dropped, and their number is logged once somebody
+//! does again.
 
 use std::{
     io::{self, Write},
@@ -18,18 +19,18 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use rustix::termios::tcgetwinsize;
 
 /// Messages that may wait for a stderr that is slow. A guess: far more than a run says in a minute.
-const WAITING: usize = 1024;
+const MAX_WAITING_MESSAGES: usize = 1024;
 
 /// How long the last messages may take to leave at the end.
-const FAREWELL: Duration = Duration::from_secs(1);
+const CLEAR_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often it is tried again to get the last job into a full queue.
-const RETRY: Duration = Duration::from_millis(10);
+const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
 enum Job {
     Message(Vec<u8>),
     Status(String),
-    /// Takes the status line away, and tells when all before is written.
+    /// Takes the status line away, and signals when all before is written.
     Clear(SyncSender<()>),
 }
 
@@ -42,7 +43,8 @@ pub(crate) struct Console {
 }
 
 impl Console {
-    /// Starts the thread; with a status line if it is to be drawn. `note` words how many messages were left out.
+    /// Starts the thread; with a status line if it is to be drawn. `note` words how many messages
+    /// were left out.
     pub(crate) fn start(has_status: bool, note: fn(u64) -> String) -> Self {
         let target = if has_status {
             ProgressDrawTarget::term_like(Box::new(Terminal))
@@ -52,7 +54,7 @@ impl Console {
         let style = ProgressStyle::with_template("{wide_msg}").expect("the template is valid");
         let bar = ProgressBar::with_draw_target(None, target).with_style(style);
         let left_out = Arc::new(AtomicU64::new(0));
-        let (jobs, inbox) = sync_channel(WAITING);
+        let (jobs, inbox) = sync_channel(MAX_WAITING_MESSAGES);
         let counter = Arc::clone(&left_out);
         let started = thread::Builder::new()
             .name("write stderr".to_owned())
@@ -75,26 +77,27 @@ impl Console {
         }
     }
 
-    /// Draws the status line anew; skipped while older ones wait.
+    /// Redraws the status line; skipped while older ones wait.
     pub(crate) fn status(&self, text: String) {
         if let Some(jobs) = &self.jobs {
             jobs.try_send(Job::Status(text)).ok();
         }
     }
 
-    /// Takes the status line away, and waits until all messages are written, but not for a stderr that takes none.
+    /// Takes the status line away, and waits until all messages are written, but not for a stderr
+    /// that takes none.
     pub(crate) fn clear(&self) {
         let Some(jobs) = &self.jobs else {
             return;
         };
-        let deadline = Instant::now() + FAREWELL;
+        let deadline = Instant::now() + CLEAR_TIMEOUT;
         let (tell, done) = sync_channel(1);
         let mut job = Job::Clear(tell);
         while let Err(TrySendError::Full(back)) = jobs.try_send(job) {
             if Instant::now() >= deadline {
                 return;
             }
-            thread::sleep(RETRY);
+            thread::sleep(RETRY_INTERVAL);
             job = back;
         }
         let left = deadline.saturating_duration_since(Instant::now());
@@ -131,20 +134,20 @@ fn write_all(
     }
 }
 
-/// The terminal behind stderr, a little narrower than it is: the line is filled up to its end, and the `^C` that the terminal
-/// writes behind it must not begin a row of its own.
+/// The terminal behind stderr, a little narrower than it is: the line is filled up to its end, and
+/// the `^C` that the terminal writes after it must not begin a row of its own.
 #[derive(Debug)]
 struct Terminal;
 
 /// Room for `^C` and the cursor.
-const ROOM: u16 = 3;
+const MARGIN_COLUMNS: u16 = 3;
 
 impl Terminal {
     fn size() -> (u16, u16) {
         match tcgetwinsize(rustix::stdio::stderr()) {
-            Ok(size) if size.ws_col > ROOM => (size.ws_col - ROOM, size.ws_row),
-            // A terminal that does not tell is taken for an old one.
-            _ => (80 - ROOM, 24),
+            Ok(size) if size.ws_col > MARGIN_COLUMNS => (size.ws_col - MARGIN_COLUMNS, size.ws_row),
+            // A terminal that does not say is taken for an old one.
+            _ => (80 - MARGIN_COLUMNS, 24),
         }
     }
 

@@ -1,4 +1,5 @@
-//! What the directives of a pattern say of a moment. Each has a known width, so that names can be recognised.
+//! What the directives of a pattern say of a moment. Each has a known width, so that names can be
+//! recognised.
 
 use jiff::{Timestamp, civil::DateTime, tz::Offset};
 

@@ -9,7 +9,7 @@ pub(super) const DIGITS: usize = 6;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(in crate::sink::file) struct Slot {
     pub(super) before: Vec<u8>,
-    /// What is behind the number, where there is one.
+    /// What follows the number, where there is one.
     pub(super) after: Option<Vec<u8>>,
 }
 

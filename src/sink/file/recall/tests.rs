@@ -117,7 +117,7 @@ fn of_a_large_file_the_end_is_read() {
     let path = folder.path().join("large");
     let mut file = File::create(&path).unwrap();
     // No bytes of the disk, and no line.
-    file.set_len(MOST_BYTES).unwrap();
+    file.set_len(MAX_BYTES).unwrap();
     file.seek(SeekFrom::End(0)).unwrap();
     file.write_all(b"\n").unwrap();
     file.write_all(&[line(1), line(2)].concat()).unwrap();
@@ -126,10 +126,10 @@ fn of_a_large_file_the_end_is_read() {
     assert_eq!(read(&[mark], SECOND), points(1..3));
     let latest = points(5..6)[0];
     let mut recalled = Recalled {
-        events: vec![latest; MOST_EVENTS + 1],
+        events: vec![latest; MAX_EVENTS + 1],
         ..Recalled::default()
     };
     recalled.events[7] = points(4..5)[0];
     recalled.keep_latest();
-    assert_eq!(recalled.events, vec![latest; MOST_EVENTS]);
+    assert_eq!(recalled.events, vec![latest; MAX_EVENTS]);
 }

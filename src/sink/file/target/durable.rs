@@ -11,72 +11,75 @@ use crate::{
         CursorMode, SinkContext, SinkError,
         file::{
             disk,
-            part::{self, Part, give_name, name_of},
+            output_file::{self, OutputFile, name_of, publish},
         },
     },
 };
 
-/// So many complete files may wait for a saved cursor, and what one batch makes of them. Each is some 200 bytes of it.
-const MOST_COMPLETE: usize = 200;
+/// How many complete files may wait for a saved cursor, and what one batch makes of them. Each is
+/// some 200 bytes of it.
+const MAX_COMPLETE_FILES: usize = 200;
 
-/// So many files that have their names are listed, as long as events of the last minute are in them.
-const MOST_FINISHED: usize = 2000;
+/// How many files that have their names are listed, as long as events of the last minute are in
+/// them.
+const MAX_FINISHED_FILES: usize = 2000;
 
 /// How often it is looked whether the cursor is saved, while nothing may be written before that.
-const GLANCE: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 impl FileTarget {
     pub(super) fn complete_all(&mut self, context: &SinkContext) -> Result<(), SinkError> {
         self.flush_all()?;
-        while let Some(part) = self.parts.pop() {
-            self.add_complete(part);
+        while let Some(output) = self.outputs.pop() {
+            self.add_complete(output);
         }
         self.name_unasked(context)
     }
 
     /// Writes a file to its end and closes it.
-    pub(super) fn complete_one(
+    pub(super) fn finish_file(
         &mut self,
         at: usize,
         context: &SinkContext,
     ) -> Result<(), SinkError> {
         self.flush(at)?;
-        let part = self.parts.take(at);
-        self.add_complete(part);
+        let output = self.outputs.take(at);
+        self.add_complete(output);
         self.name_unasked(context)
     }
 
-    pub(super) fn add_complete(&mut self, part: Part) {
+    pub(super) fn add_complete(&mut self, output: OutputFile) {
         self.complete.push(Complete {
             is_listed: false,
-            is_synced: part.is_synced,
-            mark: self.last_mark(part),
+            is_synced: output.is_synced,
+            mark: self.last_mark(output),
         });
     }
 
     /// A file to which nothing more is written is still to be read back for some time.
-    pub(super) fn add_finished(&mut self, part: Part) {
-        let mark = self.last_mark(part);
+    pub(super) fn add_finished(&mut self, output: OutputFile) {
+        let mark = self.last_mark(output);
         self.finished.push_back(mark);
     }
 
-    fn last_mark(&self, part: Part) -> FileMark {
+    fn last_mark(&self, output: OutputFile) -> FileMark {
         let latest_us = self.time.latest_us();
-        let begin = part.trail.begin(latest_us, micros(self.settings.recall));
+        let begin = output.trail.begin(latest_us, micros(self.settings.recall));
         FileMark {
             complete: true,
             latest_us,
             recent_from: Some(begin),
-            ..part.mark
+            ..output.mark
         }
     }
 
-    /// Forgets files that hold nothing of the last minute any more, and the oldest where there are too many.
+    /// Forgets files that hold nothing of the last minute any more, and the oldest where there are
+    /// too many.
     fn forget_finished(&mut self) {
         let since_us = self.time.latest_us();
         let since_us = since_us.saturating_sub(micros(self.settings.recall));
         self.finished.retain(|mark| mark.latest_us > since_us);
-        let too_many = self.finished.len().saturating_sub(MOST_FINISHED);
+        let too_many = self.finished.len().saturating_sub(MAX_FINISHED_FILES);
         self.finished.drain(..too_many);
     }
 
@@ -86,30 +89,34 @@ impl FileTarget {
             return Ok(());
         }
         self.sync_files(false)?;
-        self.name_all(|_| true)
+        self.publish_ready(|_| true)
     }
 
-    /// Where saves of the cursor do not keep up, waits for them. What no checkpoint has told of comes with the next one.
+    /// Where saves of the cursor do not keep up, waits for them. What no checkpoint has reported
+    /// comes with the next one.
     pub(super) fn wait_for_saves(&mut self, context: &SinkContext) -> Result<(), SinkError> {
-        while self.complete.len() >= MOST_COMPLETE
+        while self.complete.len() >= MAX_COMPLETE_FILES
             && self.complete.iter().any(|complete| complete.is_listed)
             && !self.disk.is_ending()
         {
-            self.disk.pause(GLANCE);
-            self.name_all(|mark| context.is_saved(mark))?;
+            self.disk.pause(POLL_INTERVAL);
+            self.publish_ready(|mark| context.is_saved(mark))?;
         }
         Ok(())
     }
 
     /// Gives their names to the complete files that may have them.
-    pub(super) fn name_all(&mut self, may: impl Fn(&FileMark) -> bool) -> Result<(), SinkError> {
+    pub(super) fn publish_ready(
+        &mut self,
+        may: impl Fn(&FileMark) -> bool,
+    ) -> Result<(), SinkError> {
         let mut left = Vec::new();
         for complete in std::mem::take(&mut self.complete) {
             let mark = &complete.mark;
             if !may(mark) {
                 left.push(complete);
             } else if let Some((name, _)) = name_of(&mark.path) {
-                give_name(&mark.path, &name)?;
+                publish(&mark.path, &name)?;
                 self.folders.note(&name);
                 self.finished.push_back(FileMark {
                     path: name.clone(),
@@ -127,7 +134,7 @@ impl FileTarget {
     /// Whether compressed files have enough for a checkpoint.
     pub(super) fn is_due(&self) -> bool {
         let checkpoint = &self.settings.checkpoint;
-        let n_files = self.parts.len().min(self.settings.max_open_files.get());
+        let n_files = self.outputs.len().min(self.settings.max_open_files.get());
         let n_files = n_files.max(1) as u64;
         self.encoder.is_plain()
             || self.fresh_bytes >= checkpoint.bytes.saturating_mul(n_files)
@@ -154,19 +161,19 @@ impl FileTarget {
 
     /// Makes durable what is in complete files, and in the others too.
     pub(super) fn sync_files(&mut self, are_all: bool) -> Result<(), SinkError> {
-        let parts = self.parts.iter().filter(|_| are_all);
-        let parts = parts.map(|part| (part.opened(), &part.mark, part.is_synced));
+        let outputs = self.outputs.iter().filter(|_| are_all);
+        let outputs = outputs.map(|output| (output.opened(), &output.mark, output.is_synced));
         let complete = self.complete.iter();
         let complete = complete.map(|complete| (None, &complete.mark, complete.is_synced));
-        let files: Vec<_> = parts
+        let files: Vec<_> = outputs
             .chain(complete)
             .filter(|(file, _, is_synced)| file.is_some() || !is_synced)
             .collect();
         disk::for_each(&files, |(file, mark, is_synced)| {
-            part::sync(*file, mark, *is_synced)
+            output_file::sync(*file, mark, *is_synced)
         })?;
-        for part in self.parts.iter_mut().filter(|_| are_all) {
-            part.is_synced = true;
+        for output in self.outputs.iter_mut().filter(|_| are_all) {
+            output.is_synced = true;
         }
         for complete in &mut self.complete {
             complete.is_synced = true;

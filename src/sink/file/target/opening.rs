@@ -13,17 +13,17 @@ use crate::{
         CursorMode, FileError, SinkContext, SinkError,
         file::{
             disk::{self, failed},
-            part::{Part, appending, name_of, partial},
+            output_file::{OutputFile, appending, name_of, partial},
             pattern::Slot,
         },
     },
 };
 
-/// So much of a cursor unfinished files may take, about: a quarter of what a cursor file may hold.
-const MOST_LISTED: usize = 4 * 1024 * 1024;
+/// How much of a cursor unfinished files may take, about: a quarter of what a cursor file may hold.
+const MAX_LISTED_BYTES: usize = 4 * 1024 * 1024;
 
 /// What a file takes of a cursor besides its path.
-const PER_MARK: usize = 200;
+const MARK_BYTES: usize = 200;
 
 impl FileTarget {
     /// The file that the next line of a collection goes to, open.
@@ -33,18 +33,18 @@ impl FileTarget {
         bytes: u64,
         context: &SinkContext,
     ) -> Result<usize, SinkError> {
-        if let Some(at) = self.parts.of_collection(name)
+        if let Some(at) = self.outputs.of_collection(name)
             && self.takes(at, bytes)
         {
             return Ok(at);
         }
         let latest_us = self.time.latest_us();
         let mut slot = self.settings.pattern.slot(latest_us, name);
-        let mut found = self.parts.of_slot(&slot);
+        let mut found = self.outputs.of_slot(&slot);
         let has_own = found.is_some() || !self.is_full();
         if !has_own {
             slot = self.settings.pattern.shared_slot(latest_us);
-            found = self.parts.of_slot(&slot);
+            found = self.outputs.of_slot(&slot);
             self.count_other(&slot);
         }
         self.make_room(found)?;
@@ -52,13 +52,13 @@ impl FileTarget {
             Some(at) if self.has_room(at, bytes) => at,
             Some(at) => {
                 let number = self.number_of(at) + 1;
-                self.complete_one(at, context)?;
+                self.finish_file(at, context)?;
                 self.begin(slot, Some(number), context)?
             }
             None => self.begin(slot, None, context)?,
         };
         if has_own {
-            self.parts.remember(name, at);
+            self.outputs.remember(name, at);
         }
         Ok(at)
     }
@@ -69,14 +69,18 @@ impl FileTarget {
             return false;
         }
         let others = self.settings.pattern.shared_slot(self.time.latest_us());
-        let n_own = self.parts.len() - usize::from(self.parts.of_slot(&others).is_some());
+        let n_own = self.outputs.len() - usize::from(self.outputs.of_slot(&others).is_some());
         let complete = self.complete.iter().map(|complete| &complete.mark);
-        let listed = self.parts.iter().map(|part| &part.mark).chain(complete);
-        let listed = listed.map(|mark| mark.path.as_os_str().len() + PER_MARK);
-        n_own >= self.settings.max_files.get() || listed.sum::<usize>() >= MOST_LISTED
+        let listed = self
+            .outputs
+            .iter()
+            .map(|output| &output.mark)
+            .chain(complete);
+        let listed = listed.map(|mark| mark.path.as_os_str().len() + MARK_BYTES);
+        n_own >= self.settings.max_files.get() || listed.sum::<usize>() >= MAX_LISTED_BYTES
     }
 
-    /// Counts an event of a collection that has no file of its own, and tells of the first.
+    /// Counts an event of a collection that has no file of its own, and logs the first.
     fn count_other(&mut self, slot: &Slot) {
         self.stats.add_in_others(1);
         if std::mem::replace(&mut self.is_told_of_others, true) {
@@ -87,47 +91,51 @@ impl FileTarget {
         warn!(target: STATE, %file, limit, "{limit} collections have files of their own: events of further ones go to '{file}' (max_files allows more)");
     }
 
-    /// Whether the file is open and takes so many bytes more.
+    /// Whether the file is open and has room for these bytes.
     fn takes(&self, at: usize, bytes: u64) -> bool {
-        let is_open = |part: &Part| part.opened().is_some();
-        self.parts.get(at).is_some_and(is_open) && self.has_room(at, bytes)
+        let is_open = |output: &OutputFile| output.opened().is_some();
+        self.outputs.get(at).is_some_and(is_open) && self.has_room(at, bytes)
     }
 
-    /// Closes a file if another one is to be opened and there are too many: the one that was written to least recently.
+    /// Closes a file if another one is to be opened and there are too many: the one that was
+    /// written to least recently.
     fn make_room(&mut self, wanted: Option<usize>) -> Result<(), SinkError> {
-        let wanted = wanted.and_then(|at| self.parts.get(at));
-        if wanted.is_some_and(|part| part.opened().is_some()) {
+        let wanted = wanted.and_then(|at| self.outputs.get(at));
+        if wanted.is_some_and(|output| output.opened().is_some()) {
             return Ok(());
         }
-        let Some(at) = self.parts.oldest_of(self.settings.max_open_files.get()) else {
+        let Some(at) = self.outputs.oldest_of(self.settings.max_open_files.get()) else {
             return Ok(());
         };
         self.flush(at)?;
-        if let Some(part) = self.parts.get_mut(at) {
-            part.close();
+        if let Some(output) = self.outputs.get_mut(at) {
+            output.close();
         }
         Ok(())
     }
 
-    /// Whether a line of so many bytes still belongs into the file.
+    /// Whether a line of this length still belongs into the file.
     fn has_room(&self, at: usize, bytes: u64) -> bool {
-        let Some(part) = self.parts.get(at) else {
+        let Some(output) = self.outputs.get(at) else {
             return false;
         };
         let rotation = &self.settings.rotation;
-        let is_empty = part.mark.bytes == 0 && part.pending.is_empty();
+        let is_empty = output.mark.bytes == 0 && output.pending.is_empty();
         let fits = rotation.bytes.is_none_or(|most| {
             if self.encoder.is_plain() {
-                is_empty || part.mark.bytes + part.pending.len() as u64 + bytes <= most
+                is_empty || output.mark.bytes + output.pending.len() as u64 + bytes <= most
             } else {
-                part.mark.bytes < most
+                output.mark.bytes < most
             }
         });
-        fits && rotation.events.is_none_or(|most| part.mark.events < most)
+        fits && rotation.events.is_none_or(|most| output.mark.events < most)
     }
 
     fn number_of(&self, at: usize) -> u64 {
-        let name = self.parts.get(at).and_then(|part| name_of(&part.mark.path));
+        let name = self
+            .outputs
+            .get(at)
+            .and_then(|output| name_of(&output.mark.path));
         let slot = name.and_then(|(name, _)| self.settings.pattern.slot_of(&name));
         slot.and_then(|(_, number)| number).unwrap_or(0)
     }
@@ -139,8 +147,8 @@ impl FileTarget {
         number: Option<u64>,
         context: &SinkContext,
     ) -> Result<usize, SinkError> {
-        let part = self.open_slot(slot, number, context.cursor_mode())?;
-        Ok(self.parts.push(part))
+        let output = self.open_slot(slot, number, context.cursor_mode())?;
+        Ok(self.outputs.push(output))
     }
 
     fn open_slot(
@@ -148,16 +156,16 @@ impl FileTarget {
         slot: Slot,
         number: Option<u64>,
         cursor_mode: CursorMode,
-    ) -> Result<Part, SinkError> {
+    ) -> Result<OutputFile, SinkError> {
         let pattern = &self.settings.pattern;
-        let (parts, complete) = (&self.parts, &self.complete);
+        let (outputs, complete) = (&self.outputs, &self.complete);
         let reserved = self.settings.reserved.iter();
         let reserved: Vec<_> = reserved.filter_map(|path| FileId::of(path)).collect();
         let is_reserved =
             |path: &Path| FileId::of(path).is_some_and(|file| reserved.contains(&file));
         let is_ours = |path: &Path| {
             let complete = complete.iter().map(|complete| &complete.mark);
-            let mut marks = parts.iter().map(|part| &part.mark).chain(complete);
+            let mut marks = outputs.iter().map(|output| &output.mark).chain(complete);
             marks.any(|mark| is_same(&mark.path, path)) || is_reserved(path)
         };
         let first = slot.name(1);
@@ -169,7 +177,7 @@ impl FileTarget {
         if is_reserved(&name) || is_reserved(&aside) {
             return Err(FileError::Reserved(name).into());
         }
-        // A file that was put aside is gone on with, as long as no saved cursor counts it as complete.
+        // A file that was put aside is continued, as long as no saved cursor counts it as complete.
         let begins = name.as_os_str().as_encoded_bytes();
         let is_aside = |complete: &Complete| {
             let path = &complete.mark.path;
@@ -180,30 +188,31 @@ impl FileTarget {
             let Complete {
                 mark, is_synced, ..
             } = self.complete.swap_remove(at);
-            let mut part = Part::open(Some(slot), mark.path.clone())?;
-            part.lock()?;
-            part.is_synced = is_synced;
-            part.mark = FileMark {
+            let mut output = OutputFile::open(Some(slot), mark.path.clone())?;
+            output.lock()?;
+            output.is_synced = is_synced;
+            output.mark = FileMark {
                 complete: false,
                 ..mark
             };
-            return Ok(part);
+            return Ok(output);
         }
         if !slot.is_numbered() && disk::inode(&name)?.is_some() {
             return self.go_on_with(slot, &name, cursor_mode);
         }
         let create = || appending().create_new(true).open(&aside);
         let file = match self.disk.attempt("make", &aside, create) {
-            // What nobody has open was put right already.
+            // What nobody has open was repaired already.
             Err(error) if is_there(&error) => return Err(FileError::InUse(aside).into()),
             made => made?,
         };
         disk::lock(&file, &aside)?;
         self.folders.note(&aside);
-        Part::new(Some(slot), aside, file)
+        OutputFile::new(Some(slot), aside, file)
     }
 
-    /// The number of the next file: the one that is wanted, or the first behind those that are there; 0 where there are none.
+    /// The number of the next file: the one that is wanted, or the first after those that are
+    /// there; 0 where there are none.
     fn next_number(&mut self, slot: &Slot, wanted: Option<u64>) -> Result<u64, SinkError> {
         if !slot.is_numbered() {
             return Ok(0);
@@ -222,13 +231,14 @@ impl FileTarget {
         Ok(number)
     }
 
-    /// Appends to a file that was complete. Its length goes into its name before anything is written.
+    /// Appends to a file that was complete. Its length goes into its name before anything is
+    /// written.
     fn go_on_with(
         &mut self,
         slot: Slot,
         name: &Path,
         cursor_mode: CursorMode,
-    ) -> Result<Part, SinkError> {
+    ) -> Result<OutputFile, SinkError> {
         let metadata = fs::symlink_metadata(name).map_err(failed("open", name))?;
         if !metadata.is_file() {
             return Err(FileError::NotAFile(name.to_owned()).into());
@@ -236,18 +246,19 @@ impl FileTarget {
         let path = partial(name, Some(metadata.len()));
         fs::rename(name, &path).map_err(failed("rename", name))?;
         self.folders.note(&path);
-        let mut part = Part::open(Some(slot), path.clone())?;
-        part.lock()?;
+        let mut output = OutputFile::open(Some(slot), path.clone())?;
+        output.lock()?;
         if self.encoder.is_plain() {
-            part.finish_last_line()?;
+            output.finish_last_line()?;
         }
         // Without a cursor nothing goes back to that length.
-        part.awaits_name = cursor_mode != CursorMode::Off;
-        Ok(part)
+        output.awaits_name = cursor_mode != CursorMode::Off;
+        Ok(output)
     }
 }
 
-/// Whether two paths are the same to the byte, which is all that is wanted of paths that were made here.
+/// Whether two paths are the same to the byte, which is all that is wanted of paths that were made
+/// here.
 fn is_same(one: &Path, other: &Path) -> bool {
     one.as_os_str() == other.as_os_str()
 }

@@ -4,7 +4,8 @@ use tokio::time::{sleep, timeout};
 
 use super::*;
 
-/// Logs the keys of each slice, behind the time that it takes; fails on the slice that begins with a key.
+/// Logs the keys of each slice, behind the time that it takes; fails on the slice that begins with
+/// a key.
 #[derive(Default)]
 struct Slices {
     log: Log,
@@ -110,7 +111,8 @@ async fn a_failure_leaves_the_whole_slice_to_the_next_run() {
     assert_eq!(log.entries(), ["0 1 2", "3 4 5", "3 4 5", "3 4 5"]);
 }
 
-/// Keeps what it is given, all or nothing; a record of another shape, or one that it has no room for, is an error.
+/// Keeps what it is given, all or nothing; a record of another shape, or one that it has no room
+/// for, is an error.
 #[derive(Default)]
 struct Table {
     rows: Log,

@@ -69,7 +69,8 @@ async fn nothing_is_accepted_behind_an_event_that_is_not_done() {
     let context = SinkContext::default();
     let mut batch = batch((0..100).map(|n| post(&n.to_string(), n)));
     ingest.begin(&[], &context).unwrap();
-    // As many as may be in hand; what lies behind the event that is held is done, and does not count.
+    // As many as may be in hand; what lies behind the event that is held is done, and does not
+    // count.
     let stuck = async {
         while !batch.is_empty() {
             ingest.accept(&mut batch, &context).await.unwrap();

@@ -1,4 +1,4 @@
-//! What is said of ingestors that are slow or fail.
+//! What is logged about ingestors that are slow or fail.
 
 use std::{fmt::Debug, thread};
 
@@ -45,8 +45,8 @@ impl Subscriber for Warnings {
     fn exit(&self, _span: &span::Id) {}
 }
 
-/// Keeps the warnings of this thread. While one thread of all listens, what another one says first is said to nobody for ever,
-/// unless somebody listens everywhere.
+/// Keeps the warnings of this thread. While one thread of all listens, what another one says first
+/// is said to nobody for ever, unless somebody listens everywhere.
 fn listen(log: &Log) -> DefaultGuard {
     set_global_default(Warnings(Log::default())).ok();
     set_default(Warnings(log.clone()))

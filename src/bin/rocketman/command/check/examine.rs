@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::tally::{Lines, Repeats, Tally};
-use rocketman::compressed::{Form, Frames};
+use rocketman::compressed::{FrameFormat, Frames};
 
 /// How a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(super) enum State {
 /// What was found of a file.
 #[derive(Debug)]
 pub(super) struct Found {
-    pub(super) form: Form,
+    pub(super) form: FrameFormat,
     pub(super) state: State,
     pub(super) why: Option<String>,
     pub(super) is_in_use: bool,
@@ -55,8 +55,8 @@ pub(super) fn examine(path: &Path, repeats: &mut Repeats) -> Found {
         found.is_in_use = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
         file.unlock().ok();
         match found.form {
-            Form::Plain => plain(&file, &mut found, repeats),
-            Form::Gzip | Form::Zstd => compressed(path, &file, &mut found, repeats),
+            FrameFormat::Plain => plain(&file, &mut found, repeats),
+            FrameFormat::Gzip | FrameFormat::Zstd => compressed(path, &file, &mut found, repeats),
         }
     });
     if let Err(error) = examined {
@@ -67,19 +67,22 @@ pub(super) fn examine(path: &Path, repeats: &mut Repeats) -> Found {
 }
 
 /// The form of a file, which may be an unfinished one.
-fn form(path: &Path) -> Form {
+fn form(path: &Path) -> FrameFormat {
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.and_then(|name| name.strip_suffix(".partial"));
     let name = name.map(|name| match name.rsplit_once(".+") {
         Some((name, length)) if length.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => name,
     });
-    Form::of(name.map_or(path, Path::new))
+    FrameFormat::of(name.map_or(path, Path::new))
 }
 
 fn plain(file: &File, found: &mut Found, repeats: &mut Repeats) -> io::Result<()> {
     let mut lines = Lines::new(repeats);
-    let mut frames = Frames::new(Form::Plain, BufReader::with_capacity(256 * 1024, file));
+    let mut frames = Frames::new(
+        FrameFormat::Plain,
+        BufReader::with_capacity(256 * 1024, file),
+    );
     frames.read(&mut |text| lines.take(text))?;
     let ends_well = lines.finish();
     found.tally = lines.tally;
@@ -141,7 +144,8 @@ fn compressed(
     Ok(())
 }
 
-/// Whether whole frames come behind the one that cannot be inflated, so that more than its end is damaged.
+/// Whether whole frames come after the one that cannot be inflated, so that more than its end is
+/// damaged.
 fn is_followed(file: &File, found: &Found) -> io::Result<bool> {
     let magic = found.form.magic();
     let mut at = found.whole_bytes + 1;

@@ -8,7 +8,8 @@ use std::{
 
 use super::examine::{Found, State};
 
-/// Cuts a torn file to what is whole of it, or to a frame of nothing, durably. What a running process has is left alone.
+/// Cuts a torn file to what is whole of it, or to a frame of nothing, durably. What a running
+/// process has is left alone.
 pub(super) fn repair(path: &Path, found: &mut Found) {
     if found.state != State::Torn {
         return;

@@ -9,9 +9,9 @@ use super::{
     CheckError,
     examine::{Found, State, is_unfinished},
 };
-use rocketman::{compressed::Form, event::show_time};
+use rocketman::{compressed::FrameFormat, event::show_time};
 
-/// All that is told of a file. The names are the keys of `--json`, which scripts rely on.
+/// All that is reported of a file. The names are the keys of `--json`, which scripts rely on.
 #[derive(Serialize)]
 struct Shown<'a> {
     file: String,
@@ -57,9 +57,9 @@ impl Found {
         let shown = Shown {
             file: path.to_string_lossy().into_owned(),
             form: match self.form {
-                Form::Plain => "plain",
-                Form::Gzip => "gzip",
-                Form::Zstd => "zstd",
+                FrameFormat::Plain => "plain",
+                FrameFormat::Gzip => "gzip",
+                FrameFormat::Zstd => "zstd",
             },
             state: self.state.word(),
             why: self.why.as_deref(),
@@ -67,7 +67,7 @@ impl Found {
             in_use: self.is_in_use,
             bytes: self.bytes,
             whole_bytes: self.whole_bytes,
-            frames: (self.form != Form::Plain).then_some(self.frames),
+            frames: (self.form != FrameFormat::Plain).then_some(self.frames),
             events: tally.events,
             messages: tally.messages,
             bad_lines: tally.bad_lines,

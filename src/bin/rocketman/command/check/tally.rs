@@ -4,11 +4,11 @@ use std::collections::{HashSet, VecDeque};
 
 use rocketman::event::{Identity, LineRules, Point, line_point, message_point};
 
-/// So many events are remembered.
-const REMEMBERED: usize = 1_000_000;
+/// How many events are remembered.
+const MAX_REMEMBERED_EVENTS: usize = 1_000_000;
 
 /// A longer line is no event: twice what servers may send.
-const LONGEST_LINE: usize = 16 * 1024 * 1024;
+const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
 
 /// What is known of the events so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Repeats {
         if !self.known.insert(identity) {
             return true;
         }
-        if self.order.len() == REMEMBERED
+        if self.order.len() == MAX_REMEMBERED_EVENTS
             && let Some(oldest) = self.order.pop_front()
         {
             self.known.remove(&oldest);
@@ -117,7 +117,8 @@ impl<'a> Lines<'a> {
         self.push(text);
     }
 
-    /// Takes a last line without a line end for a line, if it is an event. Returns whether there is nothing, or just that.
+    /// Takes a last line without a line end for a line, if it is an event. Returns whether there is
+    /// nothing, or just that.
     pub(super) fn finish(&mut self) -> bool {
         if self.line.is_empty() && !self.is_too_long {
             return true;
@@ -134,7 +135,7 @@ impl<'a> Lines<'a> {
 
     fn push(&mut self, part: &[u8]) {
         self.at += part.len() as u64;
-        if self.line.len() + part.len() > LONGEST_LINE {
+        if self.line.len() + part.len() > MAX_LINE_BYTES {
             self.is_too_long = true;
         }
         if !self.is_too_long {

@@ -10,7 +10,7 @@ use rocketman::{Error, cursor::KvCursor, nats::NatsError};
 
 /// A command that waits for a server in vain ends after this time, whatever it waits for.
 #[cfg(feature = "nats")]
-const LONGEST: Duration = Duration::from_secs(60);
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl CursorAt {
     /// Reads it without claiming it. Nothing is made or changed, and a process that has it goes on
@@ -47,7 +47,7 @@ impl CursorAt {
             Self::File(_) => work.await,
             #[cfg(feature = "nats")]
             Self::Key(settings) => {
-                if let Ok(done) = tokio::time::timeout(LONGEST, work).await {
+                if let Ok(done) = tokio::time::timeout(COMMAND_TIMEOUT, work).await {
                     return done;
                 }
                 let silent = NatsError::Silent {

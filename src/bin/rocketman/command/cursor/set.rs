@@ -132,7 +132,8 @@ fn set_to(
     }
 }
 
-/// A time before the highest that was read. Numbers and events belong to the place and are left behind.
+/// A time before the highest that was read. Numbers and events belong to the place and are left
+/// behind.
 fn back_from(at: &CursorAt, before: &Saved, back: Duration) -> Result<Place, MoveError> {
     let Saved { place, trail, .. } = before;
     let highest_us = Some(trail.highest_us).filter(|highest_us| *highest_us > 0);

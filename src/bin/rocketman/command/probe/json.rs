@@ -1,4 +1,4 @@
-//! What servers told, for scripts: one object a line, with keys that stay.
+//! The answers of servers, for scripts: one object a line, with keys that stay.
 
 use std::time::Duration;
 

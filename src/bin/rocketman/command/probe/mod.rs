@@ -1,6 +1,8 @@
-//! `rocketman probe`: looks at servers, and makes of what they told a table, lines of JSON, and an exit code.
+//! `rocketman probe`: looks at servers, and shows their answers as a table or lines of JSON, and as
+//! an exit code.
 //!
-//! What is asked of a server is in [`rocketman::source::jetstream`]; nothing is printed before all have answered.
+//! What is asked of a server is in [`rocketman::source::jetstream`]; nothing is printed before all
+//! have answered.
 
 mod json;
 mod table;
@@ -48,7 +50,7 @@ impl From<ProbeError> for Failure {
     }
 }
 
-/// Looks at servers, and shows what they told.
+/// Looks at servers, and shows their answers.
 pub(crate) fn run(settings: ProbeSettings, line: &StatusLine) -> Result<ExitCode, Failure> {
     let json = settings.json;
     let Some(reports) = with_runtime(look(settings, line))? else {
@@ -95,12 +97,12 @@ async fn look(
     for report in &reports {
         warn_of_clock(report);
     }
-    // What is printed next comes behind what was said.
+    // What is printed next comes after what was logged.
     line.clear();
     Ok(Some(reports))
 }
 
-/// Tells of a clock that is wrong: this machine's, most often.
+/// Warns of a clock that is wrong: this machine's, most often.
 fn warn_of_clock(report: &ProbeReport) {
     let Some(ahead_us) = report.clock_ahead_us.filter(|ahead_us| *ahead_us != 0) else {
         return;

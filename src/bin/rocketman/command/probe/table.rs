@@ -1,4 +1,4 @@
-//! What servers told, for people: a row for each, aligned, within 100 columns.
+//! The answers of servers, for people: a row for each, aligned, within 100 columns.
 
 use std::{error::Error, time::Duration};
 
@@ -8,7 +8,7 @@ use rocketman::{
     source::jetstream::{ProbeError, ProbeReport},
 };
 
-/// The columns behind the first, and how wide they are at least.
+/// The columns after the first, and how wide they are at least.
 const COLUMNS: [(&str, usize); 8] = [
     ("CONNECT", 7),
     ("UPGRADE", 7),
@@ -21,15 +21,15 @@ const COLUMNS: [(&str, usize); 8] = [
 ];
 
 /// A table is at most so wide, unless an address is very long.
-const WIDEST: usize = 100;
+const MAX_WIDTH: usize = 100;
 
 /// An address that is longer than this makes its own row longer, and no other.
-const LONGEST_SOURCE: usize = 36;
+const MAX_SOURCE_CHARS: usize = 36;
 
-/// A reason is shown at least so far, also behind a long address.
-const SHORTEST_REASON: usize = 40;
+/// How much of a reason is shown at least, also after a long address.
+const MIN_REASON_CHARS: usize = 40;
 
-/// What stands where a server did not tell.
+/// What stands where a server did not answer.
 const UNKNOWN: &str = "?";
 
 /// A line for the heads of the columns, and one for each server.
@@ -39,7 +39,7 @@ pub(crate) fn table(reports: &[ProbeReport]) -> String {
         .map(|report| report.endpoint.shortest())
         .collect();
     let widest = sources.iter().map(String::len).max().unwrap_or_default();
-    let width = widest.clamp("SOURCE".len(), LONGEST_SOURCE);
+    let width = widest.clamp("SOURCE".len(), MAX_SOURCE_CHARS);
     let heads = row("SOURCE", width, &COLUMNS.map(|(head, _)| head.to_owned()));
     let rows = sources
         .iter()
@@ -48,7 +48,7 @@ pub(crate) fn table(reports: &[ProbeReport]) -> String {
             None => row(source, width, &cells(report)),
             Some(error) => {
                 let begun = format!("{source:width$}  ");
-                let room = WIDEST.saturating_sub(begun.len()).max(SHORTEST_REASON);
+                let room = MAX_WIDTH.saturating_sub(begun.len()).max(MIN_REASON_CHARS);
                 begun + &reason(error, room) + "\n"
             }
         });
@@ -121,7 +121,7 @@ fn reason(error: &ProbeError, room: usize) -> String {
     shortened(&brief, room)
 }
 
-/// The text in at most so many characters, the last of them telling when it was longer.
+/// The text in at most `width` characters, the last of them `…` when it was longer.
 fn shortened(text: &str, room: usize) -> String {
     if text.chars().count() <= room {
         return text.to_owned();
@@ -207,10 +207,10 @@ mod tests {
         let [heads, cut, longer, usable] = widths[..] else {
             panic!("{table}")
         };
-        assert_eq!((heads, usable), (WIDEST, WIDEST), "{table}");
-        assert!(cut <= WIDEST && rows[1].ends_with('…'), "{table}");
+        assert_eq!((heads, usable), (MAX_WIDTH, MAX_WIDTH), "{table}");
+        assert!(cut <= MAX_WIDTH && rows[1].ends_with('…'), "{table}");
         assert!(
-            longer > WIDEST && rows[2].contains("HTTP 500: reason"),
+            longer > MAX_WIDTH && rows[2].contains("HTTP 500: reason"),
             "{table}"
         );
     }

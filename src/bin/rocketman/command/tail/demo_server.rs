@@ -1,4 +1,5 @@
-//! `demo:` as a source: a server of invented events on a thread of this process, to be read like any other.
+//! `demo:` as a source: a server of invented events on a thread of this process, to be read like
+//! any other.
 
 use std::{
     io,
@@ -15,11 +16,12 @@ use rocketman::{
     source::jetstream::Endpoint,
 };
 
-/// Nobody else reads it, so that a reader that pauses is no burden: it is not cut as public servers do.
-const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+/// Nobody else reads it, so that a reader that pauses is no burden: it is not cut as public servers
+/// do.
+const SLOW_CLIENT_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
-/// How long the end of the process may be held up by taking leave.
-const FAREWELL: Duration = Duration::from_millis(250);
+/// How long the end of the process may be held up by closing connections.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The server. Dropped, it ends.
 #[derive(Debug)]
@@ -58,20 +60,20 @@ impl Drop for DemoServer {
     fn drop(&mut self) {
         self.stop.cancel();
         if let Some(thread) = self.thread.take() {
-            // A panic there was told there.
+            // A panic there was reported there.
             thread.join().ok();
         }
     }
 }
 
-/// Serves until it is stopped, and tells where.
+/// Serves until it is stopped, and sends its address first.
 fn serve(demo: Demo, tell: &SyncSender<io::Result<SocketAddr>>, stop: CancellationToken) {
     let settings = ServerSettings {
-        pong_within: PATIENCE,
-        write_within: PATIENCE,
-        slow_window: PATIENCE,
-        message_within: PATIENCE,
-        farewell: FAREWELL,
+        pong_within: SLOW_CLIENT_TIMEOUT,
+        write_within: SLOW_CLIENT_TIMEOUT,
+        slow_window: SLOW_CLIENT_TIMEOUT,
+        message_within: SLOW_CLIENT_TIMEOUT,
+        farewell: CLOSE_TIMEOUT,
         ..ServerSettings::default()
     };
     let runtime = tokio::runtime::Builder::new_current_thread()

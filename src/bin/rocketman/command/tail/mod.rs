@@ -34,7 +34,7 @@ use rocketman::{
 use rocketman::{cursor::KvCursor, sink::nats::NatsSink, source::NatsSource};
 
 /// How far apart the ends of a pipeline may hear of the same Ctrl-C.
-const SAME_KEY: Duration = Duration::from_millis(50);
+const SAME_KEY_WINDOW: Duration = Duration::from_millis(50);
 
 /// Runs until an end that was asked for.
 pub(crate) async fn run(
@@ -65,7 +65,7 @@ pub(crate) async fn run(
         exporter: open_exporter(metrics).await?,
         service: Service::from_env(environment.lookup()),
     };
-    // Behind the metrics page: what is counted before there is one goes nowhere.
+    // After the metrics page: what is counted before there is one goes nowhere.
     let stats = Arc::new(Stats::default());
     let sink = open_sink(output, fate.map(tempt))?;
     info!(target: STATE, "{introduction}");
@@ -119,7 +119,7 @@ pub(crate) async fn run(
     let summary = result?;
     if asked.is_none() && summary.ended == Ended::OutputClosed {
         // A Ctrl-C ends the reader of the pipe too, and its end may be seen first.
-        asked = timeout(SAME_KEY, signals.next()).await.ok();
+        asked = timeout(SAME_KEY_WINDOW, signals.next()).await.ok();
     }
     tell(&summary, &stats, asked, has_cursor);
     Ok(match asked {

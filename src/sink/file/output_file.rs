@@ -1,7 +1,8 @@
-//! One file that is written to: `NAME.partial` where it gets its name in the end, or the file itself.
+//! One file that is written to: `NAME.partial` where it gets its name in the end, or the file
+//! itself.
 //!
-//! A file that had its name already and is written to again is `NAME.+LENGTH.partial` meanwhile: the length is what it goes back to when
-//! no cursor counts more.
+//! A file that had its name already and is written to again is `NAME.+LENGTH.partial` meanwhile:
+//! the length is what it goes back to when no cursor counts more.
 
 use std::{
     ffi::OsString,
@@ -18,7 +19,7 @@ use super::{
     disk::{self, Disk, failed},
     encoder::Encoder,
     pattern::Slot,
-    safe::PARTIAL,
+    sanitize::PARTIAL,
     trail::Trail,
 };
 use crate::{
@@ -27,17 +28,17 @@ use crate::{
 };
 
 /// What stands before the length that a file had under its name.
-const BEFORE_LENGTH: &[u8] = b".+";
+const LENGTH_PREFIX: &[u8] = b".+";
 
 /// How much memory a file keeps for its next lines: twice what makes a checkpoint by default.
-const KEPT: usize = 256 * 1024;
+const MAX_SPARE_BYTES: usize = 256 * 1024;
 
 /// A file that is written to.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct OutputFile {
     /// Whose turn it is; `None` for a fixed path.
     pub(super) slot: Option<Slot>,
-    /// `None` while it is closed, for only so many are open at once.
+    /// `None` while it is closed, since only some are open at once.
     file: Option<File>,
     /// The file as it lies on the disk, pending lines left out.
     pub(super) mark: FileMark,
@@ -52,8 +53,8 @@ pub(super) struct Part {
     pub(super) trail: Trail,
 }
 
-impl Part {
-    /// A file that is open for appending, so long as it is.
+impl OutputFile {
+    /// A file that is open for appending, with its present length.
     pub(super) fn new(slot: Option<Slot>, path: PathBuf, file: File) -> Result<Self, SinkError> {
         let metadata = file.metadata().map_err(failed("read", &path))?;
         if !metadata.is_file() {
@@ -119,8 +120,9 @@ impl Part {
             .encode(&lines)
             .map_err(failed("compress for", &self.mark.path))?;
         self.append(frame, disk)?;
-        // The memory is kept for the next lines, but not what a large event needs: there may be a hundred files.
-        if lines.capacity() <= KEPT {
+        // The memory is kept for the next lines, but not what a large event needs: there may be a
+        // hundred files.
+        if lines.capacity() <= MAX_SPARE_BYTES {
             self.pending = lines;
             self.pending.clear();
         }
@@ -136,7 +138,8 @@ impl Part {
         Ok(())
     }
 
-    /// Writes what is pending, and a frame of nothing into a compressed file that has no other: 0 bytes are no such file.
+    /// Writes what is pending, and a frame of nothing into a compressed file that has no other: 0
+    /// bytes are no such file.
     pub(super) fn end(&mut self, encoder: &mut Encoder, disk: &Disk) -> Result<(), SinkError> {
         self.flush(encoder, disk)?;
         if self.mark.bytes > 0 {
@@ -154,7 +157,8 @@ impl Part {
         sync(self.opened(), &self.mark, self.is_synced)
     }
 
-    /// A last line that was torn by a crash gets its line end with what is written next, so that it does not spoil that.
+    /// A last line that was torn by a crash gets its line end with what is written next, so that it
+    /// does not spoil that.
     pub(super) fn finish_last_line(&mut self) -> Result<(), SinkError> {
         if self.mark.bytes == 0 {
             return Ok(());
@@ -220,22 +224,23 @@ pub(super) fn appending() -> OpenOptions {
 pub(super) fn partial(name: &Path, length: Option<u64>) -> PathBuf {
     let mut bytes = name.as_os_str().as_bytes().to_vec();
     if let Some(length) = length {
-        bytes.extend_from_slice(BEFORE_LENGTH);
+        bytes.extend_from_slice(LENGTH_PREFIX);
         bytes.extend_from_slice(length.to_string().as_bytes());
     }
     bytes.extend_from_slice(PARTIAL.as_bytes());
     OsString::from_vec(bytes).into()
 }
 
-/// The name that an unfinished file is to get, and how long it was if it had it before; `None` for any other file.
+/// The name that an unfinished file is to get, and how long it was if it had it before; `None` for
+/// any other file.
 pub(super) fn name_of(partial: &Path) -> Option<(PathBuf, Option<u64>)> {
     let name = partial
         .as_os_str()
         .as_bytes()
         .strip_suffix(PARTIAL.as_bytes())?;
     let with_length = || {
-        let at = memchr::memmem::rfind(name, BEFORE_LENGTH)?;
-        let digits = str::from_utf8(name.get(at + BEFORE_LENGTH.len()..)?).ok()?;
+        let at = memchr::memmem::rfind(name, LENGTH_PREFIX)?;
+        let digits = str::from_utf8(name.get(at + LENGTH_PREFIX.len()..)?).ok()?;
         let length = digits.parse().ok()?;
         Some((name.get(..at)?, length))
     };
@@ -247,7 +252,7 @@ pub(super) fn name_of(partial: &Path) -> Option<(PathBuf, Option<u64>)> {
 }
 
 /// Gives an unfinished file its name. The folder is left to be synced.
-pub(super) fn give_name(partial: &Path, name: &Path) -> Result<(), SinkError> {
+pub(super) fn publish(partial: &Path, name: &Path) -> Result<(), SinkError> {
     if disk::inode(name)?.is_some() {
         return Err(FileError::NameTaken {
             partial: partial.to_owned(),
@@ -280,14 +285,17 @@ mod tests {
     fn the_memory_of_a_large_event_is_not_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("part");
-        let mut part = Part::new(None, path.clone(), File::create(path).unwrap()).unwrap();
+        let mut output = OutputFile::new(None, path.clone(), File::create(path).unwrap()).unwrap();
         let mut encoder = Encoder::new(crate::sink::file::Compression::Plain).unwrap();
         let disk = Disk::new(false, std::sync::Arc::default());
         for len in [100_000, 1024 * 1024, 100_000] {
-            part.pending.resize(part.pending.len() + len, b'x');
-            part.flush(&mut encoder, &disk).unwrap();
-            assert!(part.pending.is_empty() && part.pending.capacity() <= KEPT);
+            output.pending.resize(output.pending.len() + len, b'x');
+            output.flush(&mut encoder, &disk).unwrap();
+            assert!(output.pending.is_empty() && output.pending.capacity() <= MAX_SPARE_BYTES);
         }
-        assert!(part.pending.capacity() > 0, "what usual lines need is kept");
+        assert!(
+            output.pending.capacity() > 0,
+            "what usual lines need is kept"
+        );
     }
 }

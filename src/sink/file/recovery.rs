@@ -6,7 +6,7 @@ use super::{
     amends::{Amend, Amends},
     disk,
     folder::cut,
-    part::{Part, give_name},
+    output_file::{OutputFile, publish},
     trail::Trail,
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 
 /// Cuts a file back to what the saved cursor counts.
 pub(super) fn cut_back(
-    part: &mut Part,
+    output: &mut OutputFile,
     mark: &FileMark,
     amends: &mut Amends,
 ) -> Result<(), SinkError> {
@@ -28,25 +28,25 @@ pub(super) fn cut_back(
         }
         .into()
     };
-    if part.mark.inode != mark.inode {
+    if output.mark.inode != mark.inode {
         return Err(changed("is not the file that the cursor counts on"));
     }
-    let surplus = part
+    let surplus = output
         .mark
         .bytes
         .checked_sub(mark.bytes)
         .ok_or_else(|| changed("is shorter than the cursor counts on"))?;
     if surplus > 0 {
-        cut(part.file()?, path, mark.bytes)?;
+        cut(output.file()?, path, mark.bytes)?;
         amends.note(path, Amend::Cut(surplus));
     }
-    part.mark = mark.clone();
-    part.trail = Trail::new(mark.recent_from.unwrap_or(0));
+    output.mark = mark.clone();
+    output.trail = Trail::new(mark.recent_from.unwrap_or(0));
     Ok(())
 }
 
 /// Opens an unfinished file that the saved cursor counts, and cuts it back. It has no slot yet.
-pub(super) fn reopen(mark: &FileMark, amends: &mut Amends) -> Result<Part, SinkError> {
+pub(super) fn reopen(mark: &FileMark, amends: &mut Amends) -> Result<OutputFile, SinkError> {
     let path = &mark.path;
     if disk::inode(path)?.is_none() {
         return Err(FileError::Changed {
@@ -55,35 +55,37 @@ pub(super) fn reopen(mark: &FileMark, amends: &mut Amends) -> Result<Part, SinkE
         }
         .into());
     }
-    let mut part = Part::open(None, path.clone())?;
-    part.lock()?;
-    cut_back(&mut part, mark, amends)?;
-    Ok(part)
+    let mut output = OutputFile::open(None, path.clone())?;
+    output.lock()?;
+    cut_back(&mut output, mark, amends)?;
+    Ok(output)
 }
 
-/// Gives a complete file its name, where a crash came before that. It may have it already, and whoever waited for it may have taken it.
-/// The folder is left to be synced.
+/// Gives a complete file its name, where a crash came before that. It may have it already, and
+/// another program may have taken it away. The folder is left to be synced.
 pub(super) fn complete(mark: &FileMark, name: &Path, amends: &mut Amends) -> Result<(), SinkError> {
     let path = &mark.path;
     if disk::inode(path)? != Some(mark.inode) {
         return Ok(());
     }
-    let mut part = Part::open(None, path.clone())?;
-    part.lock()?;
-    cut_back(&mut part, mark, amends)?;
-    give_name(path, name)
+    let mut output = OutputFile::open(None, path.clone())?;
+    output.lock()?;
+    cut_back(&mut output, mark, amends)?;
+    publish(path, name)
 }
 
-/// Opens a file that is only ever appended to, or makes it; its folder has to exist. Nothing is written or cut.
+/// Opens a file that is only ever appended to, or makes it; its folder has to exist. Nothing is
+/// written or cut.
 ///
-/// It is not locked yet: [`Part::lock`] fails where this process has it already, under another number.
-pub(super) fn open_fixed(path: &Path) -> Result<Part, SinkError> {
-    let file = super::part::appending()
+/// It is not locked yet: [`OutputFile::lock`] fails where this process has it already, under
+/// another number.
+pub(super) fn open_fixed(path: &Path) -> Result<OutputFile, SinkError> {
+    let file = super::output_file::appending()
         .create(true)
         .open(path)
         .map_err(disk::refused("open", path))?;
     // A device is told apart before its name is looked at.
-    let mut part = Part::new(None, path.to_owned(), file)?;
-    part.mark.path = std::fs::canonicalize(path).map_err(disk::failed("open", path))?;
-    Ok(part)
+    let mut output = OutputFile::new(None, path.to_owned(), file)?;
+    output.mark.path = std::fs::canonicalize(path).map_err(disk::failed("open", path))?;
+    Ok(output)
 }

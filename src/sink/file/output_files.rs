@@ -2,22 +2,22 @@
 
 use std::collections::HashMap;
 
-use super::{part::Part, pattern::Slot};
+use super::{output_file::OutputFile, pattern::Slot};
 
 /// Finds a file by its slot, or by the collection that goes there.
 #[derive(Debug, Default)]
-pub(super) struct Parts {
-    all: Vec<Part>,
+pub(super) struct OutputFiles {
+    all: Vec<OutputFile>,
     slots: HashMap<Slot, usize>,
     /// What was found before, by collection.
     routes: HashMap<Vec<u8>, usize>,
 }
 
-impl Parts {
-    pub(super) fn new(parts: Vec<Part>) -> Self {
+impl OutputFiles {
+    pub(super) fn new(outputs: Vec<OutputFile>) -> Self {
         let mut this = Self::default();
-        for part in parts {
-            this.push(part);
+        for output in outputs {
+            this.push(output);
         }
         this
     }
@@ -26,19 +26,19 @@ impl Parts {
         self.all.len()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Part> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &OutputFile> {
         self.all.iter()
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Part> {
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut OutputFile> {
         self.all.iter_mut()
     }
 
-    pub(super) fn get(&self, at: usize) -> Option<&Part> {
+    pub(super) fn get(&self, at: usize) -> Option<&OutputFile> {
         self.all.get(at)
     }
 
-    pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut Part> {
+    pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut OutputFile> {
         self.all.get_mut(at)
     }
 
@@ -47,7 +47,7 @@ impl Parts {
         self.slots.get(slot).copied()
     }
 
-    /// Where the file of a collection is, if [`Parts::remember`] was told.
+    /// Where the file of a collection is, if [`OutputFiles::remember`] was called.
     pub(super) fn of_collection(&self, collection: &[u8]) -> Option<usize> {
         self.routes.get(collection).copied()
     }
@@ -58,41 +58,41 @@ impl Parts {
     }
 
     /// Adds a file, and returns where it is.
-    pub(super) fn push(&mut self, part: Part) -> usize {
+    pub(super) fn push(&mut self, output: OutputFile) -> usize {
         let at = self.all.len();
-        if let Some(slot) = &part.slot {
+        if let Some(slot) = &output.slot {
             self.slots.insert(slot.clone(), at);
         }
-        self.all.push(part);
+        self.all.push(output);
         at
     }
 
     /// Takes the last file away.
-    pub(super) fn pop(&mut self) -> Option<Part> {
+    pub(super) fn pop(&mut self) -> Option<OutputFile> {
         let last = self.all.len().checked_sub(1)?;
         Some(self.take(last))
     }
 
     /// Takes a file away; another one may have its place.
-    pub(super) fn take(&mut self, at: usize) -> Part {
+    pub(super) fn take(&mut self, at: usize) -> OutputFile {
         self.routes.clear();
-        let part = self.all.swap_remove(at);
-        if let Some(slot) = &part.slot {
+        let output = self.all.swap_remove(at);
+        if let Some(slot) = &output.slot {
             self.slots.remove(slot);
         }
         if let Some(slot) = self.all.get(at).and_then(|moved| moved.slot.as_ref()) {
             self.slots.insert(slot.clone(), at);
         }
-        part
+        output
     }
 
-    /// Of at least so many open files the one that was written to least recently, where it is.
+    /// Of at least `most_open` open files the one that was written to least recently.
     pub(super) fn oldest_of(&self, most_open: usize) -> Option<usize> {
         let open = self.all.iter().enumerate();
-        let open = open.filter(|(_, part)| part.opened().is_some());
+        let open = open.filter(|(_, output)| output.opened().is_some());
         if open.clone().count() < most_open {
             return None;
         }
-        open.min_by_key(|(_, part)| part.used).map(|(at, _)| at)
+        open.min_by_key(|(_, output)| output.used).map(|(at, _)| at)
     }
 }
