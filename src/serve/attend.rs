@@ -82,7 +82,7 @@ pub(super) async fn attend<F: Feed>(
             };
             drop(guest);
             shared.consumers.fetch_add(1, Relaxed);
-            info!(%peer, "a consumer came");
+            info!(%peer, "client connected");
             let Seat { share, _place } = seat;
             let left = Consumer::new(Arc::clone(&shared), *subscribe, received, share, stop)
                 .run(&mut stream)
@@ -173,12 +173,12 @@ fn tell_left<F>(shared: &Shared<F>, peer: SocketAddr, left: &Left) {
         | Left::Unfinished(_)
         | Left::OverBudget(_) => {
             if let Some(more) = shared.may_tell() {
-                warn!(target: STATE, %peer, "cut off the consumer at {peer}: {left}{more}");
+                warn!(target: STATE, %peer, "cut off the client at {peer}: {left}{more}");
             }
         }
         Left::Feed(error) => warn!(target: STATE, %peer, "{}", chain(error)),
         Left::Gone | Left::Broken(_) | Left::Closed(_) | Left::Cut => {
-            info!(%peer, "a consumer is gone: {left}");
+            info!(%peer, "client disconnected: {left}");
         }
     }
 }

@@ -234,7 +234,7 @@ fn a_message_that_is_no_event_is_counted_told_once_and_stepped_over() {
         "{told:?}"
     );
     assert!(told[0].len() < 500, "the excerpt is bounded: {told:?}");
-    output.assert_says(0, &["3 messages that were no events"]);
+    output.assert_says(0, &["3 malformed messages skipped"]);
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn messages_that_end_too_early_or_lack_what_an_event_has_are_no_events() {
     let messages = bad.iter().map(ToString::to_string).chain([post(1)]);
     let output = tail_of(messages.collect(), "", 1);
     assert_eq!(output.lines(), [post(1)]);
-    output.assert_says(0, &[&format!("{n} messages that were no events")]);
+    output.assert_says(0, &[&format!("{n} malformed messages skipped")]);
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn members_of_another_shape_pass_but_for_a_commits_own() {
     messages.push(post(1));
     let output = tail_of(messages, "", 1);
     assert_eq!(output.lines(), [post(1)]);
-    output.assert_says(0, &["5 messages that were no events"]);
+    output.assert_says(0, &["5 malformed messages skipped"]);
 }
 
 #[test]
@@ -326,7 +326,7 @@ fn a_time_that_no_server_can_be_asked_for_is_no_event() {
     ];
     let output = tail_of(messages, "", 1);
     assert_eq!(output.lines(), [post(1)]);
-    output.assert_says(0, &["2 messages that were no events"]);
+    output.assert_says(0, &["2 malformed messages skipped"]);
 }
 
 #[test]
@@ -346,7 +346,7 @@ fn what_is_inside_a_record_is_only_checked_on_demand() {
     assert_eq!(tail_of(messages.clone(), "", 3).lines(), messages);
     let output = tail_of(messages, "--validate", 1);
     assert_eq!(output.lines(), [post(1)]);
-    let words = ["not valid JSON", "2 messages that were no events"];
+    let words = ["not valid JSON", "2 malformed messages skipped"];
     output.assert_says(0, &words);
 }
 
@@ -386,7 +386,7 @@ fn bad_zstd_of_every_kind_is_counted_and_stepped_over() {
         let call = Rocketman::tail(&server.url()).with("-n 2 --max-frame-size 64K");
         let output = call.succeed();
         assert_eq!(output.lines(), [post(0), post(1)], "{why}");
-        output.assert_says(0, &[why, "2 messages that were no events"]);
+        output.assert_says(0, &[why, "2 malformed messages skipped"]);
         let told = output.stderr.matches("skipped a message").count();
         assert_eq!(told, 1, "{}", output.stderr);
     }
@@ -412,7 +412,7 @@ fn messages_that_are_too_large_or_no_utf8_are_counted_and_stepped_over() {
     let words = [
         "it is larger than the size limit",
         "it is not valid UTF-8",
-        "2 messages that were no events",
+        "2 malformed messages skipped",
     ];
     output.assert_says(0, &words);
 }

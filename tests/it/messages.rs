@@ -288,7 +288,7 @@ fn the_summary_counts_right() {
         output.stderr.lines().last(),
         Some(
             "rocketman: the count is reached: 25 events delivered, cursor saved at 2026-09-21T14:13:20.024000Z, \
-             2 reconnects, 2 repeats dropped, 3 messages that were no events"
+             2 reconnects, 2 repeats dropped, 3 malformed messages skipped"
         )
     );
 }

@@ -217,7 +217,7 @@ fn a_reader_that_stands_still_holds_up_neither_pings_nor_signals() {
     });
     pinged.recv_timeout(DEADLINE).unwrap();
     running.signal(Signal::TERM);
-    running.message("stopping on SIGTERM");
+    running.message("SIGTERM: stopping gracefully");
     let mut rest = String::new();
     reader.read_to_string(&mut rest).unwrap();
     let lines: Vec<_> = rest.lines().collect();

@@ -105,7 +105,7 @@ fn a_duration_ends_a_quiet_stream() {
     assert!(begin.elapsed() >= Duration::from_millis(700));
     assert!(begin.elapsed() < PROMPT);
     assert_eq!(output.lines().len(), 3);
-    assert!(output.stderr.contains("the time is over: 3 events"));
+    assert!(output.stderr.contains("--duration is reached: 3 events"));
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn a_signal_drains_what_was_read_and_saves_the_cursor() {
         let server = Server::one(burst(3000));
         let (running, mut reader) = stalled(&server, "--cursor-file cursor");
         running.signal(signal);
-        running.message(&format!("stopping on {name}"));
+        running.message(&format!("{name}: stopping gracefully"));
         let mut stdout = String::new();
         reader.read_to_string(&mut stdout).unwrap();
         let lines: Vec<_> = stdout.lines().collect();
@@ -371,4 +371,32 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
     go_on.send(()).unwrap();
     assert_eq!(lines.next().unwrap().unwrap(), post(1));
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn what_a_script_started_with_an_ampersand_ends_on_sigterm() {
+    let server = Server::one(|request| {
+        let mut connection = request.accept();
+        connection.send(post(0));
+        connection.until_closed();
+    });
+    // A shell without job control starts it with SIGINT ignored.
+    let script = "\"$0\" tail \"$1\" & echo $!; wait $!; echo code $?";
+    let mut shell = std::process::Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_rocketman"), &server.url()])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(shell.stdout.take().unwrap()));
+    let pid: i32 = lines.next().unwrap().unwrap().parse().unwrap();
+    assert_eq!(lines.next().unwrap().unwrap(), post(0));
+    let program = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(program, Signal::INT).unwrap();
+    rustix::process::kill_process(program, Signal::TERM).unwrap();
+    assert_eq!(lines.next().unwrap().unwrap(), "code 0");
+    shell.wait().unwrap();
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut shell.stderr.take().unwrap(), &mut said).unwrap();
+    assert!(said.contains("stopped by SIGTERM"), "{said}");
 }

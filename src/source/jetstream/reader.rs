@@ -92,7 +92,7 @@ pub(super) struct Question {
 /// Why nothing more is read from a connection.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Halt {
-    #[error("the server counts its events otherwise than before")]
+    #[error("the server has renumbered its events")]
     Renumbered,
     #[error("the server no longer has what was asked for")]
     Gap { from_us: u64, to_us: u64 },

@@ -124,7 +124,7 @@ impl Jetstream {
                     return Err(JetstreamError::NoSuchNumber { url, seq }.into());
                 }
                 self.reader.resume.distrust_numbers();
-                warn!(target: STATE, %endpoint, "{endpoint} counts its events otherwise than before; resuming by time");
+                warn!(target: STATE, %endpoint, "{endpoint} renumbered its events; resuming by time");
                 self.was_told = true;
                 Ok(Flow::More)
             }

@@ -89,7 +89,7 @@ fn a_bomb_is_skipped_and_memory_stays_flat() {
         0,
         &[
             "it is larger than the size limit",
-            "50 messages that were no events",
+            "50 malformed messages skipped",
         ],
     );
     let told = output.stderr.matches("skipped a message").count();

@@ -186,7 +186,7 @@ fn limits_end_the_stream_before_the_first_event_behind_them() {
     output.assert_says(0, &["the end is reached"]);
     let output = three_posts("--duration 500ms");
     assert_eq!(output.lines().len(), 3);
-    output.assert_says(0, &["the time is over"]);
+    output.assert_says(0, &["--duration is reached"]);
 }
 
 #[test]

@@ -6,7 +6,14 @@ use std::{fs, path::Path};
 ///
 /// Those of events, beginnings and the pace of a feed are handled case by case; the rest are two ways, or the formats of files.
 const CLOSED: [&str; 8] = [
-    "Change", "Place", "Start", "Pace", "Servers", "FileId", "AnyFeed", "Form",
+    "Change",
+    "Place",
+    "Start",
+    "Pace",
+    "Servers",
+    "FileId",
+    "AnyFeed",
+    "FrameFormat",
 ];
 
 /// Every public enum below the folder without `#[non_exhaustive]`.

@@ -60,7 +60,7 @@ fn a_message_that_the_client_cannot_read_is_stepped_over() {
         &[
             "cannot read message 2 of",
             "its subject is not UTF-8",
-            "7 messages that were no events",
+            "7 malformed messages skipped",
         ],
     );
     assert_eq!(output.stderr.matches("cannot read message").count(), 1);

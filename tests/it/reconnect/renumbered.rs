@@ -45,7 +45,7 @@ fn renumbered(first: String, seq: u64) {
         .succeed();
     let expected = (0..5).map(post).chain((5..9).map(|n| numbered(n, seq + n)));
     assert_lines(&output, expected);
-    let said = "counts its events otherwise than before; resuming by time";
+    let said = "renumbered its events; resuming by time";
     assert_eq!(count(&output, said), 1, "{}", output.stderr);
     assert_eq!(count(&output, "3 repeats dropped"), 1, "{}", output.stderr);
     // The cut; that it is asked by time then is our own doing.

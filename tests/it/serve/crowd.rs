@@ -69,7 +69,7 @@ fn a_reader_that_stops_is_cut_and_named_and_others_read_on() {
         .write_all(UPGRADE.replace("requireHello=true", "").as_bytes())
         .unwrap();
     let reading = server.tail("--duration 8s -o read.ndjson").start();
-    server.running.message("cut off the consumer at 127.0.0.1:");
+    server.running.message("cut off the client at 127.0.0.1:");
     // What the sockets held is still there; then it ends.
     stopped.read_to_end(&mut Vec::new()).unwrap_or_default();
     let output = reading.finish();

@@ -186,9 +186,9 @@ fn damaged_lines_are_named_and_counted_and_the_rest_is_served() {
     fs::write(call.path("recorded.ndjson"), lines.join("\n")).unwrap();
     let running = call.with("--listen 127.0.0.1:0").start();
     for text in [
-        "line 4 of 'recorded.ndjson' is left out",
+        "line 4 of 'recorded.ndjson' is skipped",
         "line 18 of",
-        "2 lines that are no events are left out of 18 recorded events",
+        "2 lines that are not events are skipped in 18 recorded events",
     ] {
         running.message(text);
     }

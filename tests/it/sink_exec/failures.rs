@@ -158,7 +158,7 @@ fn a_second_signal_ends_programs_too() {
     let (pid, log) = (running.path("pid"), running.path("log"));
     wait_until("the program runs", || pid.exists());
     running.signal(Signal::INT);
-    running.message("stopping on SIGINT");
+    running.message("SIGINT: stopping gracefully");
     running.signal(Signal::TERM);
     running.message("stopped at once");
     wait_until("the program is told", || log.exists());

@@ -147,7 +147,7 @@ fn a_stop_waits_for_the_answers_and_lets_programs_see_the_end() {
         saved_seq(running.folder()) == 1
     });
     running.signal(Signal::TERM);
-    running.message("stopping on SIGTERM");
+    running.message("SIGTERM: stopping gracefully");
     fs::write(running.path("go"), "").unwrap();
     running.message("8 events delivered");
     assert_eq!(saved_seq(running.folder()), 8);

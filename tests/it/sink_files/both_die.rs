@@ -171,7 +171,7 @@ fn assert_once(arguments: &str) {
     let (counts, output) = play(arguments, is_almost_over, |_| {});
     let n_twice = counts.values().filter(|n| **n > 1).count();
     assert_eq!(n_twice, 0, "{output:#?}");
-    output.assert_says(0, &["counts its events otherwise", "repeats dropped"]);
+    output.assert_says(0, &["renumbered its events", "repeats dropped"]);
     assert!(!output.stderr.contains("read back"), "{output:#?}");
 }
 

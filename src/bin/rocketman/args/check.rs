@@ -42,7 +42,7 @@ Keys of --json, null for what there is none of:
   whole_bytes     how much of it is good, from its beginning on
   frames          whole frames of zstd, or members of gzip
   events          events in what is good, or in good lines of a damaged plain file
-  bad_lines       lines that are no events
+  bad_lines       lines that are not events
   first_bad_line  the number of the first of them, from 1 on
   first_time_us, last_time_us
                   the earliest and the latest time, in microseconds since 1970

@@ -87,7 +87,7 @@ pub(crate) struct GlobalArgs {
     pub(crate) quiet: bool,
     /// Say more on stderr (can be repeated)
     ///
-    /// Once shows the course of things, twice what is asked of servers, three times everything the libraries have to say.
+    /// -v shows progress, -vv also the requests to servers, -vvv everything that the libraries log.
     /// The variable RUST_LOG overrides both -v and -q.
     #[arg(short, long, global = true, action = ArgAction::Count, env = "ROCKETMAN_VERBOSE", display_order = 902)]
     pub(crate) verbose: u8,

@@ -102,7 +102,7 @@ pub(crate) async fn run(settings: ServeSettings) -> Result<ExitCode, Failure> {
     };
     let over_budget = match served.over_budget {
         0 => String::new(),
-        n => format!(", {} turned away for want of memory", HumanCount(n)),
+        n => format!(", {} turned away to save memory", HumanCount(n)),
     };
     info!(target: STATE, consumers = served.consumers, events = served.events, over_budget = served.over_budget, "{why}: {} events sent to {consumers}{over_budget}", HumanCount(served.events));
     Ok(asked.map_or(ExitCode::SUCCESS, code_of))
@@ -124,22 +124,22 @@ fn open(served: Served) -> Result<AnyFeed, RecordingError> {
                 n_named += 1;
                 if n_named <= MAX_NAMED_LINES {
                     let Damaged { line, why } = damaged;
-                    warn!(target: STATE, line, "line {line} of '{}' is left out: {why}", path.display());
+                    warn!(target: STATE, line, "line {line} of '{}' is skipped: {why}", path.display());
                 }
             };
             let recording = Recording::open(&paths, playback, tell)?;
             let n_damaged = recording.damaged();
             if n_damaged > 0 {
                 let lines = if n_damaged == 1 {
-                    "line that is no event is"
+                    "line that is not an event is"
                 } else {
-                    "lines that are no events are"
+                    "lines that are not events are"
                 };
-                warn!(target: STATE, damaged = n_damaged, "{} {lines} left out of {}", HumanCount(n_damaged), recording.describe());
+                warn!(target: STATE, damaged = n_damaged, "{} {lines} skipped in {}", HumanCount(n_damaged), recording.describe());
             }
             let messages = recording.messages();
             if messages > 0 {
-                warn!(target: STATE, messages, "messages of NATS that are no events are left out of {}: {}", recording.describe(), HumanCount(messages));
+                warn!(target: STATE, messages, "messages of NATS that are not events are skipped in {}: {}", recording.describe(), HumanCount(messages));
             }
             Ok(AnyFeed::Recording(Box::new(recording)))
         }

@@ -61,10 +61,10 @@ fn of_file(error: &FileError) -> Option<String> {
 fn of_refusal(refusal: io::ErrorKind) -> Option<&'static str> {
     match refusal {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(
-            "make room and start it again: with --cursor-file it goes on behind what is on the disk; --on-disk-full wait waits for room instead",
+            "make room and start it again: with --cursor-file it goes on after what is on the disk; --on-disk-full wait waits for room instead",
         ),
         io::ErrorKind::FileTooLarge => Some(
-            "raise the limit on file sizes (ulimit -f, LimitFSIZE= of a unit), or stay below it with --rotate-size: with --cursor-file it goes on behind what is in the file",
+            "raise the limit on file sizes (ulimit -f, LimitFSIZE= of a unit), or stay below it with --rotate-size: with --cursor-file it goes on after what is in the file",
         ),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             Some("give --output a place that this user may write to")

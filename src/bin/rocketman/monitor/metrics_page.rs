@@ -64,7 +64,7 @@ fn page(path: &str, handle: &PrometheusHandle, stats: &Stats) -> Page {
                 Page::text("503 Service Unavailable", format!("dead: {how}\n"))
             }
         }
-        _ => Page::text("404 Not Found", "there are /metrics and /healthz\n"),
+        _ => Page::text("404 Not Found", "not found; try /metrics or /healthz\n"),
     }
 }
 

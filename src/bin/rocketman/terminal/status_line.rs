@@ -79,12 +79,12 @@ impl StatusLine {
 }
 
 fn left_out_text(n: u64) -> String {
-    format!("rocketman: warning: {n} messages were left out, for nothing took them\n")
+    format!("rocketman: warning: {n} log messages dropped: stderr was blocked\n")
 }
 
 fn left_out_json(n: u64) -> String {
     format!(
-        "{{\"level\":\"WARN\",\"message\":\"messages were left out, for nothing took them\",\"left_out\":{n}}}\n"
+        "{{\"level\":\"WARN\",\"message\":\"log messages dropped: stderr was blocked\",\"left_out\":{n}}}\n"
     )
 }
 

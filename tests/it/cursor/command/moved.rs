@@ -138,7 +138,7 @@ fn output_files_are_not_forgotten_unasked() {
         fs::write(folder.path().join("cursor.json"), &before).unwrap();
         let call = cursor(folder.path(), arguments).with("--forget-files");
         let output = call.succeed();
-        let said = "events.ndjson' stays as it is, and the cursor counts on it no more";
+        let said = "events.ndjson' stays as it is, and the cursor no longer counts on it";
         assert_eq!(count(&output, said), 1, "{output:#?}");
         assert_eq!(output.stderr.lines().count(), 2, "{output:#?}");
         assert_eq!(shown(folder.path())["files"], json!([]));

@@ -34,7 +34,7 @@ fn a_person_sees_server_time_age_number_filter_and_how_it_goes_on() {
         "server    {HOST} (jetstream)\n\
          time      {} (3 min ago)\n\
          number    17\n\
-         next run  goes on behind the event of this number, which has to come again first\n\
+         next run  goes on after the event of this number, which has to come again first\n\
          filter    commit events\n\
          in use    no\n",
         show_time(time_us)
@@ -48,11 +48,11 @@ fn a_verified_event_a_mere_beginning_and_a_place_that_was_set_are_told_apart() {
     let cases = [
         (
             reached(time_us, r#""seq":17,"identity":"00000000000000ff""#),
-            "goes on behind the event of this number, which has to come again first",
+            "goes on after the event of this number, which has to come again first",
         ),
         (
             reached(time_us, r#""identity":"00000000000000ff""#),
-            "goes on behind the event of this time, which comes again first",
+            "goes on after the event of this time, which comes again first",
         ),
         (
             reached(time_us, r#""seq":17,"identity":null"#),
@@ -81,7 +81,7 @@ fn a_verified_event_a_mere_beginning_and_a_place_that_was_set_are_told_apart() {
 #[test]
 fn a_place_without_server_time_or_filter_says_so() {
     let any = seen(r#"{"format":1,"set":true,"time_us":1790000000000000}"#);
-    assert!(any.starts_with("server    any: "), "{any}");
+    assert!(any.starts_with("server    any server\n"), "{any}");
     assert!(any.contains("\nfilter    none yet\n"), "{any}");
     let number = seen(&format!(
         r#"{{"format":1,"set":true,"source":"jetstream","host":"{HOST}","seq":17}}"#
@@ -161,11 +161,16 @@ fn output_files_are_shown_with_what_counts_and_what_has_become_of_them() {
     let file = folder.path().join("events");
     fs::write(&file, "1234").unwrap();
     let inode = fs::metadata(&file).unwrap().ino();
-    let line = |rest: &str| format!("output    '{}': 4 bytes count, {rest}", file.display());
+    let line = |rest: &str| format!("output    '{}': 4 bytes, {rest}", file.display());
     let cases = [
-        ("1234", inode, "same", "and it has just these"),
-        ("123456", inode, "longer", "and 2 more are in it"),
-        ("123", inode, "shorter", "but it has only 3"),
+        ("1234", inode, "same", "matches the cursor"),
+        (
+            "123456",
+            inode,
+            "longer",
+            "and 2 more that the cursor does not count",
+        ),
+        ("123", inode, "shorter", "but the file has only 3"),
         (
             "1234",
             inode + 1,
@@ -194,7 +199,7 @@ fn output_files_are_shown_with_what_counts_and_what_has_become_of_them() {
         (&report["state"], &report["length"]),
         (&"missing".into(), &Value::Null)
     );
-    assert_eq!(seen, line("but it is missing"));
+    assert_eq!(seen, line("but the file is missing"));
 }
 
 #[test]
@@ -215,7 +220,7 @@ fn a_complete_file_that_has_its_name_is_not_missing() {
     assert_eq!(of("/x.000001.partial"), "complete");
     assert_eq!(of("/x.000003.partial"), "same");
     let seen = cursor(folder.path(), "show cursor.json").succeed().stdout;
-    assert!(seen.contains("bytes count, and it is complete\n"), "{seen}");
+    assert!(seen.contains("bytes, complete\n"), "{seen}");
     assert!(folder.path().join("x.000001").exists());
 }
 

@@ -90,11 +90,11 @@ fn plain(file: &File, found: &mut Found, repeats: &mut Repeats) -> io::Result<()
     let is_recording = lines.tally.events + lines.tally.messages > 0;
     if lines.bad_within > 0 || (lines.tally.bad_lines > 0 && !is_recording) {
         found.state = State::Damaged;
-        found.why = Some("lines in it are no events".to_owned());
+        found.why = Some("some lines are not events".to_owned());
     } else if lines.tally.bad_lines > 0 {
         found.state = State::Torn;
         let why = if ends_well {
-            "its last lines are no events"
+            "its last lines are not events"
         } else {
             "its last line is torn"
         };
@@ -127,7 +127,7 @@ fn compressed(
         found.tally = lines.tally;
         if is_torn || found.tally.bad_lines > 0 {
             found.state = State::Damaged;
-            found.why = Some("lines in it are no events".to_owned());
+            found.why = Some("some lines are not events".to_owned());
         } else if found.bytes == 0 && !found.is_in_use && !is_unfinished(path) {
             found.state = State::Torn;
             found.why = Some("it is empty, and no tool can inflate that".to_owned());

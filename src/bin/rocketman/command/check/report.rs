@@ -104,7 +104,7 @@ impl Found {
             ),
             (
                 tally.bad_lines,
-                ["line that is no event", "lines that are no events"],
+                ["line that is not an event", "lines that are not events"],
             ),
         ] {
             if n > 0 {
@@ -121,7 +121,7 @@ impl Found {
         match self.state {
             State::Torn if surplus == 0 => {}
             State::Repaired if surplus == 0 => parts.push("an empty frame was written".to_owned()),
-            State::Torn => parts.push(format!("{surplus} bytes behind byte {}", self.whole_bytes)),
+            State::Torn => parts.push(format!("{surplus} bytes after byte {}", self.whole_bytes)),
             State::Repaired => parts.push(format!("{surplus} bytes cut off")),
             State::Whole | State::Damaged | State::Unreadable => {}
         }

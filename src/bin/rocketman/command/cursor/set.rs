@@ -189,7 +189,7 @@ fn tell(at: &CursorAt, before: Option<&Saved>, to: &Place, target: &Target) {
     }
     for mark in before.map_or(&[][..], |before| &before.files) {
         let output = shown(&mark.path.to_string_lossy());
-        warn!(target: STATE, output, "'{output}' stays as it is, and the cursor counts on it no more: events may be in it twice, or not at all");
+        warn!(target: STATE, output, "'{output}' stays as it is, and the cursor no longer counts on it: events may be in it twice, or not at all");
     }
 }
 

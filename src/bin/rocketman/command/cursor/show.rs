@@ -134,7 +134,7 @@ impl Report {
     fn for_people(&self) -> String {
         let source = self.source.as_deref().map(shown).unwrap_or_default();
         let server = self.host.as_deref().map_or_else(
-            || "any: the time is good for all".to_owned(),
+            || "any server".to_owned(),
             |host| format!("{} ({source})", shown(host)),
         );
         let mut lines = vec![("server", server)];
@@ -179,9 +179,9 @@ impl Report {
     fn next_run(&self) -> &'static str {
         match (self.place, self.seq) {
             ("event", Some(_)) => {
-                "goes on behind the event of this number, which has to come again first"
+                "goes on after the event of this number, which has to come again first"
             }
-            ("event", None) => "goes on behind the event of this time, which comes again first",
+            ("event", None) => "goes on after the event of this time, which comes again first",
             ("beginning", Some(_)) => {
                 "begins with the event of this number, which is not delivered yet"
             }
@@ -246,18 +246,17 @@ impl FileReport {
     fn for_people(&self) -> String {
         let length = self.length.unwrap_or_default();
         let state = match self.state {
-            FileState::Same => "and it has just these".to_owned(),
-            FileState::Longer => format!("and {} more are in it", length - self.bytes),
-            FileState::Shorter => format!("but it has only {length}"),
-            FileState::Missing => "but it is missing".to_owned(),
+            FileState::Same => "matches the cursor".to_owned(),
+            FileState::Longer => format!(
+                "and {} more that the cursor does not count",
+                length - self.bytes
+            ),
+            FileState::Shorter => format!("but the file has only {length}"),
+            FileState::Missing => "but the file is missing".to_owned(),
             FileState::Other => "but another file has its name now".to_owned(),
-            FileState::Unreadable => "but it cannot be read".to_owned(),
-            FileState::Complete => "and it is complete".to_owned(),
+            FileState::Unreadable => "but the file cannot be read".to_owned(),
+            FileState::Complete => "complete".to_owned(),
         };
-        format!(
-            "'{}': {} bytes count, {state}",
-            shown(&self.path),
-            self.bytes
-        )
+        format!("'{}': {} bytes, {state}", shown(&self.path), self.bytes)
     }
 }

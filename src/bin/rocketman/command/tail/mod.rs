@@ -109,7 +109,11 @@ pub(crate) async fn run(
                 signals.heed(signal);
                 stop.cancel();
                 monitor.tell_stopping();
-                info!(target: STATE, "stopping on {}; once more to stop at once", signal.name());
+                let again = match signal {
+                    StopSignal::Interrupt => "press Ctrl-C again",
+                    _ => "send a second signal",
+                };
+                info!(target: STATE, "{}: stopping gracefully; {again} to stop now", signal.name());
             }
             never = monitor.attend(&stats) => match never {},
         }
@@ -219,10 +223,10 @@ fn tell(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_cursor:
         (Ended::Stopped, Some(signal)) => format!("stopped by {}", signal.name()),
         (Ended::Stopped, None) => "stopped".to_owned(),
         (Ended::Count, _) => "the count is reached".to_owned(),
-        (Ended::Duration, _) => "the time is over".to_owned(),
+        (Ended::Duration, _) => "--duration is reached".to_owned(),
         (Ended::Until, _) => "--until is reached".to_owned(),
         (Ended::End, _) => "the end is reached".to_owned(),
-        (Ended::EndAssumed, _) => "the end is assumed, for nothing more came".to_owned(),
+        (Ended::EndAssumed, _) => "the end is assumed, as nothing more came".to_owned(),
         (Ended::OutputClosed, _) => "stdout was closed by its reader".to_owned(),
         _ => "the run has ended".to_owned(),
     };
@@ -288,7 +292,7 @@ fn tell(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_cursor:
         (stats.gaps(), ["gap", "gaps"]),
         (
             stats.bad(),
-            ["message that was no event", "messages that were no events"],
+            ["malformed message skipped", "malformed messages skipped"],
         ),
     ] {
         if n > 0 {
