@@ -2,6 +2,7 @@
 
 mod accounts;
 mod begin;
+mod exact;
 mod examples;
 mod kill;
 mod streamed;
@@ -24,6 +25,9 @@ mod batches;
 #[allow(dead_code, reason = "its main is for cargo run")]
 #[path = "../../examples/concurrent.rs"]
 mod concurrent;
+#[allow(dead_code, reason = "its main is for cargo run")]
+#[path = "../../examples/ingestor.rs"]
+mod ingestor;
 #[allow(dead_code, reason = "its main is for cargo run")]
 #[path = "../../examples/one_collection.rs"]
 mod one_collection;
@@ -63,6 +67,7 @@ fn program() {
     Runtime::new().unwrap().block_on(async {
         match program.as_str() {
             "one_collection" => one_collection::run(server).await.unwrap(),
+            "ingestor" => ingestor::run(server, folder).await.unwrap(),
             "batches" => batches::run(server, folder).await.unwrap(),
             "stream" => stream::run(server, folder).await.unwrap(),
             "sqlite" => kill::ingest(&server.unwrap(), folder, 1).await,
