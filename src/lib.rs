@@ -129,7 +129,7 @@ pub use crate::{
     filter::{Shard, ShardError},
     pipeline::{
         AutoAck, Deliveries, Delivery, DroppedDelivery, Ended, Error, Pipeline, PipelineSettings,
-        Summary, ToStream,
+        Summary, ToStream, run_forever,
     },
     stats::Stats,
 };

@@ -7,6 +7,7 @@ mod clock;
 mod ending;
 mod error;
 mod flow;
+mod forever;
 mod jetstream;
 mod limit;
 mod settings;
@@ -26,6 +27,7 @@ use self::{
 };
 pub use self::{
     error::Error,
+    forever::run_forever,
     settings::{Ended, PipelineSettings, Summary},
     stream::{AutoAck, Deliveries, Delivery, DroppedDelivery, ToStream},
 };

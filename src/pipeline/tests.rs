@@ -1,6 +1,7 @@
 //! The pipeline between members in memory, on a clock that does not wait.
 
 mod ends;
+mod forever;
 mod guards;
 mod members;
 mod resuming;

@@ -3,7 +3,11 @@
 //! That is what a crash in the wrong moment does, and it is rare. Whoever takes events can prove with this that they cope with
 //! one that comes again.
 
-use std::num::NonZeroUsize;
+use std::{
+    fmt,
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use fastrand::Rng;
 
@@ -14,40 +18,82 @@ use crate::{
 };
 
 /// A delivery that failed because it was to fail.
-#[derive(Debug, thiserror::Error)]
-#[error("the delivery of {event} failed on purpose")]
+#[derive(Debug)]
+#[non_exhaustive]
 pub struct FateError {
-    /// The event, as its address or its account.
-    pub event: String,
+    /// The event, as its address or its account, where that is known.
+    pub event: Option<String>,
 }
 
-/// What decides which deliveries fail. The same seed decides alike for the same events.
+impl fmt::Display for FateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.event {
+            Some(event) => write!(f, "the delivery of {event} failed on purpose"),
+            None => f.write_str("a delivery failed on purpose"),
+        }
+    }
+}
+
+impl std::error::Error for FateError {}
+
+/// What decides which deliveries fail: around a sink ([`Fated`]), or in code of your own.
+///
+/// The same seed decides alike for the same events. A clone is the same fate, and goes on where the other one is: so a run that ended by
+/// it and is begun again does not meet the same end at the same event for ever.
+///
+/// ```
+/// use rocketman::{event::OwnedEvent, sink::{Fate, ingest::{Ingest, IngestError, Route}}};
+///
+/// let fate = Fate::new(0.001, 7);
+/// let ingestor = move |_event: OwnedEvent| {
+///     let fate = fate.clone();
+///     async move {
+///         // …store the event, and then:
+///         fate.tempt()?;
+///         Ok::<(), IngestError>(())
+///     }
+/// };
+/// let ingest = Ingest::new().on("app.bsky.feed.post", Route::new(ingestor).retries(3));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Fate {
     probability: f64,
-    random: Rng,
+    random: Arc<Mutex<Rng>>,
 }
 
 impl Fate {
     /// Each delivery fails with this probability, from 0 to 1.
     pub fn new(probability: f64, seed: u64) -> Self {
+        Self::of(probability, Rng::with_seed(seed))
+    }
+
+    fn of(probability: f64, random: Rng) -> Self {
         Self {
             probability,
-            random: Rng::with_seed(seed),
+            random: Arc::new(Mutex::new(random)),
         }
     }
 
     /// Whether the next delivery fails.
-    pub(super) fn strikes(&mut self) -> bool {
-        self.random.f64() < self.probability
+    pub fn strikes(&self) -> bool {
+        self.random().f64() < self.probability
+    }
+
+    /// Fails if the next delivery is to fail. For an ingestor: after its work, and before it says that all is well.
+    pub fn tempt(&self) -> Result<(), FateError> {
+        if self.strikes() {
+            return Err(FateError { event: None });
+        }
+        Ok(())
     }
 
     /// The fate of the next event alone, for as many deliveries of it as there will be.
-    pub(super) fn of_next(&mut self) -> Self {
-        Self {
-            probability: self.probability,
-            random: self.random.fork(),
-        }
+    pub(super) fn of_next(&self) -> Self {
+        Self::of(self.probability, self.random().fork())
+    }
+
+    fn random(&self) -> MutexGuard<'_, Rng> {
+        self.random.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -93,7 +139,7 @@ impl<S: Sink> Fated<S> {
     fn decide(&mut self, batch: &Batch) -> usize {
         let decided = usize::try_from(self.spared - self.taken).unwrap_or(usize::MAX);
         if !self.is_struck
-            && let Some(fate) = &mut self.fate
+            && let Some(fate) = &self.fate
         {
             let rest = batch.events().skip(decided);
             let n_spared = rest.take_while(|_| !fate.strikes()).count();
@@ -166,7 +212,7 @@ impl<S: Sink> Sink for Fated<S> {
             return self.take(n_before, batch, context).await;
         }
         let event = batch.events().next();
-        let event = event.map(|event| name_of(&event)).unwrap_or_default();
+        let event = event.map(|event| name_of(&event));
         self.sink.checkpoint().await?;
         context.refuse_from(self.taken + 1);
         self.take(1, batch, context).await?;

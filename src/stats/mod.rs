@@ -44,7 +44,8 @@ impl Counter {
 
 /// The counters of one run, or of several that share them. Shared, cheap to read at any time.
 ///
-/// Runs of one process add up under the same names. Where each of several pipelines is to be seen, give each
+/// Runs of one process add up under the same names, as far as they count; of what only shows a state (the lag, the latest event, the
+/// connection, the cursor) the run that wrote last is seen. Where several pipelines run at the same time, give each
 /// [numbers of its own](Stats::named).
 ///
 /// They are registered with the recorder of the `metrics` facade that is installed when this is made; the library exports

@@ -4,6 +4,7 @@ mod accounts;
 mod begin;
 mod exact;
 mod examples;
+mod hanging;
 mod kill;
 mod streamed;
 mod user_agent;

@@ -154,7 +154,7 @@ impl Delivery {
 
     /// Whether the delivery that has just succeeded is to fail all the same.
     pub(super) fn is_struck(&mut self) -> bool {
-        self.fate.as_mut().is_some_and(Fate::strikes)
+        self.fate.as_ref().is_some_and(Fate::strikes)
     }
 }
 

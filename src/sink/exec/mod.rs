@@ -96,7 +96,7 @@ impl ExecSink {
     /// Takes the first event of the batch into its lane.
     fn take(&mut self, batch: &mut Batch) {
         if let Some(event) = batch.events().next() {
-            let fate = self.fate.as_mut().map(Fate::of_next);
+            let fate = self.fate.as_ref().map(Fate::of_next);
             let delivery = Delivery::new(event, fate);
             // A program that lives on keeps the order by itself, unless an event is tried again
             // later.
