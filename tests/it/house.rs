@@ -185,3 +185,14 @@ fn forbidden_imports(tree: &Tree) -> BTreeSet<(String, String)> {
     }
     found
 }
+
+/// See docs/decisions/dependencies.md: `cargo update` would bring the large ones.
+#[test]
+fn the_lock_file_keeps_the_small_tables_of_host_names() {
+    let lock = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock")).unwrap();
+    assert!(lock.contains("name = \"idna_adapter\""));
+    assert!(
+        !lock.contains("name = \"icu_"),
+        "cargo update --package idna_adapter --precise 1.1.0"
+    );
+}
