@@ -137,3 +137,8 @@ pub use crate::{
 pub use futures_util::Stream;
 /// Stops several runs and servers at once; see [`Pipeline::run`].
 pub use tokio_util::sync::CancellationToken;
+
+/// The programs of this page compile.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/library.md")]
+mod library_page {}
