@@ -5,18 +5,18 @@
 //! checkpoint ago. The descriptor is never made non-blocking: that flag is shared with every other
 //! process on it.
 
+mod descriptor;
+
 use std::{collections::VecDeque, fs::File, io, os::fd::OwnedFd, thread};
 
-#[cfg(target_os = "linux")]
-use rustix::io::ReadWriteFlags;
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    fs::{FileType, fstat},
+    event::{PollFd, PollFlags, poll},
     io::Errno,
     termios::isatty,
 };
 use tokio::sync::oneshot;
 
+use self::descriptor::{capacity, has_no_reader, is_pipe, write_fully, write_without_waiting};
 use super::{
     OutputError, Sink, SinkContext, SinkError, terminal,
     writer::{Buffer, HAS_BEGUN, Target, Writer},
@@ -24,9 +24,6 @@ use super::{
 use crate::event::{Batch, FileMark};
 
 const NAME: &str = "stdout";
-
-/// Linux's default, for systems that do not say.
-const DEFAULT_PIPE_BYTES: usize = 64 * 1024;
 
 /// Writes each event as one line to standard output.
 #[derive(Debug)]
@@ -282,71 +279,9 @@ impl Target for StdoutTarget {
     }
 }
 
-/// Writes what can be written without waiting. Says so with the write and not with the descriptor,
-/// which others share.
-#[cfg(target_os = "linux")]
-fn write_without_waiting(out: &File, bytes: &[u8]) -> Result<usize, Errno> {
-    /// Wherever the descriptor stands.
-    const CURRENT_OFFSET: u64 = u64::MAX;
-    let bytes = [io::IoSlice::new(bytes)];
-    rustix::io::pwritev2(out, &bytes, CURRENT_OFFSET, ReadWriteFlags::NOWAIT)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn write_without_waiting(_out: &File, _bytes: &[u8]) -> Result<usize, Errno> {
-    Err(Errno::OPNOTSUPP)
-}
-
-/// Writes everything, also where another process has made the shared descriptor non-blocking.
-fn write_fully(out: &File, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match rustix::io::write(out, bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(n) => bytes = bytes.get(n..).unwrap_or_default(),
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => wait_for_room(out)?,
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
-}
-
-fn wait_for_room(out: &File) -> io::Result<()> {
-    match poll(&mut [PollFd::new(out, PollFlags::OUT)], None) {
-        Ok(_) | Err(Errno::INTR) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn has_no_reader(out: impl std::os::fd::AsFd) -> bool {
-    let mut ask = [PollFd::new(&out, PollFlags::empty())];
-    let now = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    matches!(poll(&mut ask, Some(&now)), Ok(1..))
-        && ask
-            .iter()
-            .any(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP))
-}
-
 /// Whether standard output has a reader no more.
 pub(super) fn is_closed() -> bool {
     has_no_reader(rustix::stdio::stdout())
-}
-
-fn is_pipe(out: impl std::os::fd::AsFd) -> bool {
-    fstat(out).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
-}
-
-#[cfg(target_os = "linux")]
-fn capacity(pipe: &OwnedFd) -> usize {
-    rustix::pipe::fcntl_getpipe_size(pipe).unwrap_or(DEFAULT_PIPE_BYTES)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn capacity(_pipe: &OwnedFd) -> usize {
-    DEFAULT_PIPE_BYTES
 }
 
 fn failure(source: io::Error, action: &'static str) -> SinkError {

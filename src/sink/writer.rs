@@ -5,9 +5,10 @@
 //! thread sleeps on: waking it costs more than the write. What it writes to, and when an event
 //! counts as accepted, is the [`Target`]'s business.
 
+mod target;
+
 use std::{
     fmt,
-    ops::Range,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -17,6 +18,7 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
+pub(super) use self::target::{Buffer, Target};
 use super::{OutputError, SinkContext, SinkError};
 use crate::event::Batch;
 
@@ -29,89 +31,6 @@ const MAX_KEPT_BYTES: usize = 320 * 1024;
 
 /// Why a sink has its writer.
 pub(super) const HAS_BEGUN: &str = "a pipeline begins its sink before anything else";
-
-/// The lines of one batch.
-#[derive(Debug, Default)]
-pub(super) struct Buffer {
-    pub(super) lines: Vec<u8>,
-    /// How much of it is written already.
-    pub(super) written: usize,
-    /// Some ends of lines: the offset after the line, and the number of events up to it since the
-    /// beginning of the run.
-    pub(super) marks: Vec<(usize, u64)>,
-    /// The latest time of the events at these ends, in microseconds since 1970.
-    pub(super) latest_us: u64,
-    /// Every event, for a target that takes the lines apart, and the names in them.
-    pub(super) pieces: Vec<Piece>,
-    pub(super) names: Vec<u8>,
-}
-
-/// What a target that takes lines apart has to know of an event.
-#[derive(Debug)]
-pub(super) struct Piece {
-    /// The offset after its line.
-    pub(super) end: usize,
-    pub(super) time_us: u64,
-    /// Its collection, or else its kind, among the names of the buffer.
-    pub(super) name: Range<usize>,
-}
-
-impl Buffer {
-    /// Notes every event of a batch. A name that is the same as the one before is not copied again.
-    fn note_pieces(&mut self, batch: &Batch) {
-        self.pieces.clear();
-        self.names.clear();
-        let (mut end, mut name) = (0, 0..0);
-        for event in batch.events() {
-            end += event.line().len() + 1;
-            let text = match event.collection_bytes() {
-                [] => event.kind().as_str().as_bytes(),
-                collection => collection,
-            };
-            if self.names.get(name.clone()) != Some(text) {
-                let start = self.names.len();
-                self.names.extend_from_slice(text);
-                name = start..self.names.len();
-            }
-            self.pieces.push(Piece {
-                end,
-                time_us: event.time_us(),
-                name: name.clone(),
-            });
-        }
-    }
-}
-
-/// What a writer writes to. Every method but `write_now` may block.
-pub(super) trait Target: Send + 'static {
-    /// Writes all that is not written yet, and accepts in the context what that makes accepted.
-    fn write(&mut self, buffer: &Buffer, context: &SinkContext) -> Result<(), SinkError>;
-    /// Writes what can be written without waiting, accepts likewise, and returns how much that is.
-    fn write_now(
-        &mut self,
-        _lines: &[u8],
-        _marks: &[(usize, u64)],
-        _context: &SinkContext,
-    ) -> usize {
-        0
-    }
-    /// Whether it is given every event, and not only the lines.
-    fn takes_apart(&self) -> bool {
-        false
-    }
-    /// A cursor was saved that counts what was accepted.
-    fn saved(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
-        Ok(())
-    }
-    /// Closes what it writes to, and opens it again.
-    fn reopen(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
-        Ok(())
-    }
-    /// Makes durable what was written, and accepts it.
-    fn sync(&mut self, context: &SinkContext) -> Result<(), SinkError>;
-    /// Ends, and accepts what can be.
-    fn finish(&mut self, context: &SinkContext) -> Result<(), SinkError>;
-}
 
 enum Job {
     Write(Buffer),

@@ -4,26 +4,17 @@ mod clock;
 mod cuts;
 mod disk;
 mod frames;
+mod interrupted;
 mod names;
 mod order;
 mod refusals;
 mod silence;
 mod slow;
 
-use std::{
-    fs,
-    ops::Range,
-    path::Path,
-    sync::mpsc,
-    time::{Duration, Instant},
-};
+use std::{fs, ops::Range, path::Path, time::Duration};
 
-use crate::support::{
-    DEADLINE, assert_tests_exist,
-    events::post,
-    jetstream::{Connection, Request, Server},
-    program::{Output, Rocketman},
-};
+pub use self::interrupted::{interrupted, script, the_last_of_three, two_and_a_cut, unreachable};
+use crate::support::assert_tests_exist;
 
 /// The longest that "at once" may take here: far below every limit of the program, and enough for a busy machine.
 pub const AT_ONCE: Duration = Duration::from_secs(5);
@@ -157,11 +148,11 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         "a message that is no event, or no UTF-8",
         "at once", "skipped and counted; the first of its kind is shown, `--bad-events` keeps all",
         &[
-            "bad_input::a_message_that_is_no_event_is_counted_told_once_and_stepped_over",
-            "bad_input::messages_that_end_too_early_or_lack_what_an_event_has_are_no_events",
-            "bad_input::a_time_that_no_server_can_be_asked_for_is_no_event",
+            "bad_input::messages::a_message_that_is_no_event_is_counted_told_once_and_stepped_over",
+            "bad_input::messages::messages_that_end_too_early_or_lack_what_an_event_has_are_no_events",
+            "bad_input::messages::a_time_that_no_server_can_be_asked_for_is_no_event",
             "bad_events::each_bad_event_is_one_line_with_its_class_its_place_and_itself",
-            "bad_input::messages_that_are_too_large_or_no_utf8_are_counted_and_stepped_over",
+            "bad_input::messages::messages_that_are_too_large_or_no_utf8_are_counted_and_stepped_over",
         ],
     ),
     (
@@ -187,7 +178,7 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         "a message of more than 8 MiB (`--max-frame-size`)",
         "at once", "skipped and counted, and never held in memory",
         &[
-            "bad_input::messages_that_are_too_large_or_no_utf8_are_counted_and_stepped_over",
+            "bad_input::messages::messages_that_are_too_large_or_no_utf8_are_counted_and_stepped_over",
             "faults::silence::a_message_that_keeps_arriving_is_no_silence",
         ],
     ),
@@ -195,7 +186,7 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         "zstd that is cut short, of another dictionary, or none",
         "at once", "skipped and counted; the first of its kind is shown, `--bad-events` keeps all",
         &[
-            "bad_input::bad_zstd_of_every_kind_is_counted_and_stepped_over",
+            "bad_input::messages::bad_zstd_of_every_kind_is_counted_and_stepped_over",
         ],
     ),
     (
@@ -203,15 +194,15 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         "at once", "skipped and counted; memory stays flat",
         &[
             "faults::frames::a_bomb_is_skipped_and_memory_stays_flat",
-            "bad_input::bad_zstd_of_every_kind_is_counted_and_stepped_over",
+            "bad_input::messages::bad_zstd_of_every_kind_is_counted_and_stepped_over",
         ],
     ),
     (
         "a kind of event that nobody knows yet, or parts of another shape around a known one",
         "no fault", "delivered like any other",
         &[
-            "bad_input::kinds_of_the_future_and_events_without_optional_parts_pass",
-            "bad_input::members_of_another_shape_pass_but_for_a_commits_own",
+            "bad_input::messages::kinds_of_the_future_and_events_without_optional_parts_pass",
+            "bad_input::messages::members_of_another_shape_pass_but_for_a_commits_own",
         ],
     ),
     (
@@ -235,7 +226,7 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         "times or numbers that go backwards",
         "no fault", "delivered in the server's order",
         &[
-            "bad_input::times_that_repeat_or_go_backwards_lose_nothing",
+            "bad_input::messages::times_that_repeat_or_go_backwards_lose_nothing",
             "cursor::around::what_was_overtaken_before_a_stop_comes_with_the_next_run",
             "cursor::ends::until_delivers_all_before_the_end_and_the_next_run_the_rest",
             "reconnect::lost::a_time_that_goes_backwards_across_a_cut_loses_nothing",
@@ -349,110 +340,4 @@ fn the_promises_have_the_same_table() {
     let missing = expected.iter().find(|row| !found.contains(&row.as_str()));
     assert_eq!(missing, None, "docs/promises.md lacks this row");
     assert_eq!(found, expected);
-}
-
-/// A stream with a fault in it, and what the program made of that.
-pub struct Survived {
-    pub output: Output,
-    /// From the fault to the line that tells of it.
-    pub noticed_after: Duration,
-}
-
-impl Survived {
-    /// Wants the line that tells of the fault to say this, and to come in this time.
-    #[track_caller]
-    pub fn assert_told(&self, words: &str, within: Range<Duration>) {
-        let Output { stderr, .. } = &self.output;
-        let told = stderr.lines().filter(|line| line.contains(words)).count();
-        assert_eq!(told, 1, "lines with {words:?} in {stderr}");
-        let after = self.noticed_after;
-        assert!(within.contains(&after), "{words:?} came after {after:?}");
-    }
-}
-
-/// Three events, and between the second and the third a fault of the open connection, which costs no event and brings none again.
-/// Each change of state is one line.
-pub fn interrupted(arguments: &str, fault: impl FnOnce(Connection) + Send + 'static) -> Survived {
-    let (go_on, may_go_on) = mpsc::channel();
-    let server = Server::expecting([
-        script(move |request| {
-            assert_eq!(request.cursor(), None);
-            let mut connection = request.accept();
-            connection.send_all((0..2).map(post));
-            // What is not read yet, a reset would destroy.
-            may_go_on.recv_timeout(DEADLINE).unwrap();
-            fault(connection);
-        }),
-        script(the_last_of_three),
-    ]);
-    let mut running = Rocketman::tail(&server.url())
-        .with("-n 3")
-        .with(arguments)
-        .start();
-    let lines = running.lines(2);
-    let begin = Instant::now();
-    go_on.send(()).unwrap();
-    running.message(": lost ");
-    let noticed_after = begin.elapsed();
-    survived(running.finish(), &lines, noticed_after, 4)
-}
-
-/// Three events, and between the second and the third a cut, and a fault before the next connection is open.
-pub fn unreachable(arguments: &str, fault: impl FnOnce(Request) + Send + 'static) -> Survived {
-    let (tell, began) = mpsc::channel();
-    let server = Server::expecting([
-        script(two_and_a_cut),
-        script(move |request| {
-            tell.send(Instant::now()).unwrap();
-            fault(request);
-        }),
-        script(the_last_of_three),
-    ]);
-    let mut running = Rocketman::tail(&server.url())
-        .with("-n 3")
-        .with(arguments)
-        .start();
-    let lines = running.lines(2);
-    running.message(": cannot reach ");
-    let noticed_after = began.recv().unwrap().elapsed();
-    survived(running.finish(), &lines, noticed_after, 5)
-}
-
-/// The lines that were read before come out whole with the rest, and on stderr there are so many lines.
-fn survived(
-    mut output: Output,
-    before: &[String],
-    noticed_after: Duration,
-    messages: usize,
-) -> Survived {
-    output.stdout.insert_str(0, &(before.join("\n") + "\n"));
-    assert_eq!(output.code, Some(0), "{output:#?}");
-    assert_eq!(output.lines(), [0, 1, 2].map(post));
-    let changes = output.stderr.lines();
-    let changes = changes.filter(|line| !line.contains("skipped a message"));
-    assert_eq!(changes.count(), messages, "{output:#?}");
-    output.assert_says(0, &["connected again to ", ", 1 repeat dropped"]);
-    Survived {
-        output,
-        noticed_after,
-    }
-}
-
-fn script(script: impl FnOnce(Request) + Send + 'static) -> Box<dyn FnOnce(Request) + Send> {
-    Box::new(script)
-}
-
-fn two_and_a_cut(request: Request) {
-    assert_eq!(request.cursor(), None);
-    let mut connection = request.accept();
-    connection.send_all((0..2).map(post));
-    connection.cut();
-}
-
-/// Goes on with the second event again, as asked for, and a third.
-fn the_last_of_three(request: Request) {
-    assert_eq!(request.cursor(), Some(2));
-    let mut connection = request.accept();
-    connection.send_all((1..3).map(post));
-    connection.until_closed();
 }

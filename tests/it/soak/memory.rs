@@ -32,6 +32,8 @@ fn a_slow_consumer_of_large_events_costs_six_of_them() {
         ("-x", "cat", 300, 100, 6),
         // Two have an event each, and print one each; and what they free leaves holes.
         ("--jobs 2 -x", "cat", 300, 100, 12),
+        // So do eight, and no more than eight events are taken ahead.
+        ("--jobs 8 -x", "cat", 300, 100, 24),
         ("--exec-mode stream -x", "cat", 50_000, 100, 6),
         (
             "--exec-mode stream --in-flight 4096 -x",
@@ -41,6 +43,7 @@ fn a_slow_consumer_of_large_events_costs_six_of_them() {
             6,
         ),
         ("--exec-mode stream --jobs 2 -x", "cat", 50_000, 100, 12),
+        ("--exec-mode stream --jobs 8 -x", "cat", 50_000, 100, 24),
         ("--exec-mode stream -x", "./slow", 5_000, 30, 6),
     ] {
         let found = peaks(flags, program, n_small, n_large);

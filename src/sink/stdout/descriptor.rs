@@ -1,0 +1,77 @@
+//! What can be asked of standard output's descriptor, and written to it. It is never made
+//! non-blocking: that flag is shared with every other process on it.
+
+use std::{fs::File, io, os::fd::OwnedFd};
+
+#[cfg(target_os = "linux")]
+use rustix::io::ReadWriteFlags;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::{FileType, fstat},
+    io::Errno,
+};
+
+/// Linux's default, for systems that do not say.
+const DEFAULT_PIPE_BYTES: usize = 64 * 1024;
+
+/// Writes what can be written without waiting. Says so with the write and not with the descriptor,
+/// which others share.
+#[cfg(target_os = "linux")]
+pub(super) fn write_without_waiting(out: &File, bytes: &[u8]) -> Result<usize, Errno> {
+    /// Wherever the descriptor stands.
+    const CURRENT_OFFSET: u64 = u64::MAX;
+    let bytes = [io::IoSlice::new(bytes)];
+    rustix::io::pwritev2(out, &bytes, CURRENT_OFFSET, ReadWriteFlags::NOWAIT)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn write_without_waiting(_out: &File, _bytes: &[u8]) -> Result<usize, Errno> {
+    Err(Errno::OPNOTSUPP)
+}
+
+/// Writes everything, also where another process has made the shared descriptor non-blocking.
+pub(super) fn write_fully(out: &File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(out, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => bytes = bytes.get(n..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => wait_for_room(out)?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn wait_for_room(out: &File) -> io::Result<()> {
+    match poll(&mut [PollFd::new(out, PollFlags::OUT)], None) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(super) fn has_no_reader(out: impl std::os::fd::AsFd) -> bool {
+    let mut ask = [PollFd::new(&out, PollFlags::empty())];
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    matches!(poll(&mut ask, Some(&now)), Ok(1..))
+        && ask
+            .iter()
+            .any(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP))
+}
+
+pub(super) fn is_pipe(out: impl std::os::fd::AsFd) -> bool {
+    fstat(out).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
+}
+
+#[cfg(target_os = "linux")]
+pub(super) fn capacity(pipe: &OwnedFd) -> usize {
+    rustix::pipe::fcntl_getpipe_size(pipe).unwrap_or(DEFAULT_PIPE_BYTES)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn capacity(_pipe: &OwnedFd) -> usize {
+    DEFAULT_PIPE_BYTES
+}
