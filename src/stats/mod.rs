@@ -5,10 +5,11 @@
 
 mod exports;
 mod names;
+mod state;
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Mutex,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -18,7 +19,7 @@ use metrics::Gauge;
 use tokio::time::Instant;
 
 use self::exports::Exports;
-use crate::event::{BadEvent, Kind, Operation, Point, micros, now_us};
+use crate::event::{BadEvent, Kind, Operation, micros};
 
 /// One number that only grows, here and in whatever recorder is installed.
 #[derive(Debug)]
@@ -276,24 +277,6 @@ impl Stats {
         self.events.iter().map(Counter::read).sum()
     }
 
-    /// The server's time of the newest event, in microseconds since 1970; 0 before the first.
-    pub fn last_time_us(&self) -> u64 {
-        self.last_time_us.load(Relaxed)
-    }
-
-    /// How far behind the stream is read, by the server's clock: the age of the newest event, or of the latest moment at which there
-    /// was certainly nothing more. `None` before the first of both.
-    pub fn lag(&self) -> Option<Duration> {
-        let read_up_to_us = self.read_up_to_us.load(Relaxed);
-        let age = || Duration::from_micros(self.server_now_us().saturating_sub(read_up_to_us));
-        (read_up_to_us > 0).then(age)
-    }
-
-    /// What the clock of the server shows.
-    pub(crate) fn server_now_us(&self) -> u64 {
-        now_us().saturating_add_signed(self.ahead_us.load(Relaxed))
-    }
-
     /// Messages that were no events.
     pub fn bad(&self) -> u64 {
         self.bad.iter().map(Counter::read).sum()
@@ -319,102 +302,10 @@ impl Stats {
         }
     }
 
-    /// The server that is connected, or was last.
-    pub fn host(&self) -> String {
-        locked(&self.host).clone()
-    }
-
-    /// Whether a connection stands.
-    pub fn is_connected(&self) -> bool {
-        self.is_connected.load(Relaxed)
-    }
-
-    /// How far behind an event is that came before the beginning and was dropped, while such events come.
-    pub fn early_lag(&self) -> Option<Duration> {
-        let early_us = self.early_us.load(Relaxed);
-        let age = || Duration::from_micros(self.server_now_us().saturating_sub(early_us));
-        (early_us > 0).then(age)
-    }
-
-    /// When an event came last, also one that was dropped; `None` before the first, and where the source does not say.
-    pub(crate) fn last_came(&self) -> Option<Instant> {
-        let after_ms = self.last_came_ms.load(Relaxed);
-        (after_ms > 0).then(|| self.since + Duration::from_millis(after_ms))
-    }
-
-    /// Notes that an event came at this moment.
-    pub(crate) fn set_came(&self, now: Instant) {
-        let after_ms = millis(now.saturating_duration_since(self.since));
-        self.last_came_ms.store(after_ms.max(1), Relaxed);
-    }
-
-    /// Notes the time of an event from before the beginning; 0 where it is over with them.
-    pub fn set_early_us(&self, time_us: u64) {
-        self.early_us.store(time_us, Relaxed);
-    }
-
-    /// Whether the server answers and has brought no event for longer than is usual.
-    pub fn is_quiet(&self) -> bool {
-        self.is_quiet.load(Relaxed)
-    }
-
-    /// Whether events or pings arrive, tries are under way, or the sink takes something: everything but a standstill.
-    pub fn is_alive(&self) -> bool {
-        millis(self.since.elapsed()) <= self.alive_until_ms.load(Relaxed)
-    }
-
-    /// Brings the exported lag, which grows by itself, up to date. To be called before a recorder is read.
-    pub fn refresh(&self) {
-        if let Some(lag) = self.lag() {
-            self.lag.set(lag.as_secs_f64());
-        }
-    }
-
-    /// After what just happened there is no doubt that the run lives until this moment.
-    pub(crate) fn set_alive_until(&self, moment: Instant) {
-        let after = millis(moment.saturating_duration_since(self.since));
-        self.alive_until_ms.store(after, Relaxed);
-    }
-
     pub(crate) fn add_events(&self, class: usize, n: u64) {
         if let Some(counter) = self.events.get(class) {
             counter.add(n);
         }
-    }
-
-    /// Whether a connection stands; for a source of your own.
-    pub fn set_connected(&self, is_connected: bool) {
-        self.connected.set(if is_connected { 1.0 } else { 0.0 });
-        self.is_connected.store(is_connected, Relaxed);
-    }
-
-    /// Whether a connection stands and brings nothing; for a source of your own.
-    pub fn set_quiet(&self, is_quiet: bool) {
-        self.is_quiet.store(is_quiet, Relaxed);
-    }
-
-    /// The server that is read, for the status line; for a source of your own.
-    pub fn set_host(&self, host: &str) {
-        host.clone_into(&mut locked(&self.host));
-    }
-
-    /// The sink's name, for messages about a slow one.
-    pub(crate) fn set_sink(&self, sink: String) {
-        *locked(&self.sink) = sink;
-    }
-
-    pub(crate) fn sink(&self) -> String {
-        locked(&self.sink).clone()
-    }
-
-    /// Notes how far the server's clock is ahead of ours, in microseconds.
-    pub fn set_ahead_us(&self, ahead_us: i64) {
-        self.ahead_us.store(ahead_us, Relaxed);
-    }
-
-    /// Notes that there is nothing more to read at this moment of the server's clock.
-    pub fn set_caught_up_us(&self, time_us: u64) {
-        self.read_up_to_us.store(time_us, Relaxed);
     }
 
     /// Counts a loss or a failed try.
@@ -422,22 +313,6 @@ impl Stats {
         self.exports
             .counter(names::RECONNECTS, &[("cause", cause)])
             .add(1);
-    }
-
-    /// The newest event that was read; for a source of your own, once a batch.
-    #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
-    pub fn set_last(&self, point: &Point) {
-        self.last_time_us.store(point.time_us, Relaxed);
-        self.read_up_to_us.store(point.time_us, Relaxed);
-        self.last_event.set(point.time_us as f64 / 1e6);
-        if let Some(seq) = point.seq {
-            self.last_seq.set(seq as f64);
-        }
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
-    pub(crate) fn set_cursor(&self, time_us: u64) {
-        self.cursor.set(time_us as f64 / 1e6);
     }
 
     pub(crate) fn add_sink_wait(&self, wait: Duration) {
@@ -451,12 +326,4 @@ impl Stats {
             .get(class as usize)
             .is_some_and(|counter| counter.add(1) == 0)
     }
-}
-
-fn locked(text: &Mutex<String>) -> std::sync::MutexGuard<'_, String> {
-    text.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn millis(duration: Duration) -> u64 {
-    micros(duration) / 1000
 }

@@ -1,0 +1,50 @@
+//! The events of a batch one by one, and some of them as samples.
+
+use super::{
+    super::{Event, Point},
+    Batch,
+};
+
+/// An event in the course of a batch.
+#[derive(Debug)]
+pub(crate) struct Sample<'a> {
+    /// So many events of the batch lie at or before it.
+    pub(crate) events: u64,
+    /// The offset just behind its line.
+    pub(crate) end: usize,
+    pub(crate) point: &'a Point,
+}
+
+/// The events of a batch, in order.
+#[derive(Debug)]
+pub struct Events<'a> {
+    pub(super) batch: &'a Batch,
+    pub(super) at: usize,
+}
+
+impl<'a> Iterator for Events<'a> {
+    type Item = Event<'a>;
+
+    fn next(&mut self) -> Option<Event<'a>> {
+        let entry = self.batch.entries.get(self.at)?;
+        self.at += 1;
+        let start = entry.start as usize;
+        let line = self
+            .batch
+            .lines
+            .get(start..start + entry.len as usize)
+            .unwrap_or_default();
+        Some(Event {
+            line,
+            side: &self.batch.side,
+            envelope: &entry.envelope,
+        })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.batch.entries.len() - self.at;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Events<'_> {}
