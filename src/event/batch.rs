@@ -15,13 +15,13 @@ use super::{BadEvent, Envelope, Event, Identity, LineRules, Origin, Point, decod
 
 /// How many bytes of lines make a batch full: twice the socket's read buffer, and with the sink's queue a bound on memory. Half and
 /// twice as much were measured: no difference.
-const FULL: usize = 256 * 1024;
+const FULL_BYTES: usize = 256 * 1024;
 
 /// Few lines are longer; the last one of a batch may lie across its end.
-const LONG: usize = 64 * 1024;
+const LONG_LINE_BYTES: usize = 64 * 1024;
 
 /// A buffer that one large event has grown past this is given back.
-const KEEP: usize = FULL + LONG;
+const KEPT_BYTES: usize = FULL_BYTES + LONG_LINE_BYTES;
 
 /// How finely the middle of a large batch can be told apart: one part is about what fits into a page of memory.
 const MAX_SAMPLES: usize = 64;
@@ -65,7 +65,7 @@ impl Batch {
     /// An empty batch with room for what is ready at once: what a buffer grows through on its way is not always given back.
     pub(crate) fn with_room() -> Self {
         Self {
-            lines: Vec::with_capacity(FULL + LONG),
+            lines: Vec::with_capacity(FULL_BYTES + LONG_LINE_BYTES),
             ..Self::default()
         }
     }
@@ -86,11 +86,11 @@ impl Batch {
         } = self;
         lines.clear();
         // One that grows from nothing with its lines ends up larger than what is kept, and so would be made anew each time.
-        if !(1..=KEEP).contains(&lines.capacity()) {
-            *lines = Vec::with_capacity(KEEP);
+        if !(1..=KEPT_BYTES).contains(&lines.capacity()) {
+            *lines = Vec::with_capacity(KEPT_BYTES);
         }
         side.clear();
-        side.shrink_to(KEEP);
+        side.shrink_to(KEPT_BYTES);
         entries.clear();
         *first = None;
         *reached = None;
@@ -116,7 +116,7 @@ impl Batch {
 
     /// Whether a source should hand the batch over rather than read on.
     pub fn is_full(&self) -> bool {
-        self.lines.len() >= FULL
+        self.lines.len() >= FULL_BYTES
     }
 
     /// How many events are in it, and not taken yet.
@@ -153,7 +153,7 @@ impl Batch {
 
     /// Gives back the memory of a large event, if every event is taken.
     pub(crate) fn give_back(&mut self) {
-        if self.is_empty() && self.lines.capacity() > KEEP {
+        if self.is_empty() && self.lines.capacity() > KEPT_BYTES {
             self.take_lines(Vec::new());
         }
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Form {
+enum PathEncoding {
     Text(PathBuf),
     Bytes(Vec<u8>),
 }
@@ -23,8 +23,8 @@ pub(super) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::
 }
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
-    Ok(match Form::deserialize(deserializer)? {
-        Form::Text(path) => path,
-        Form::Bytes(bytes) => OsString::from_vec(bytes).into(),
+    Ok(match PathEncoding::deserialize(deserializer)? {
+        PathEncoding::Text(path) => path,
+        PathEncoding::Bytes(bytes) => OsString::from_vec(bytes).into(),
     })
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The part of the pace after which the outcome of a checkpoint is picked up.
-const SOON: u32 = 8;
+const OUTCOME_DIVISOR: u32 = 8;
 
 /// The pace of saves.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl SaveClock {
         self.tell(sink, context)?;
         self.is_second = !self.is_second && context.accepted() < cursor.kept();
         let wait = if self.is_second {
-            self.every / SOON
+            self.every / OUTCOME_DIVISOR
         } else {
             self.every
         };

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long a sink that was slow may take for the next event before the run counts as dead: the frame limit's own default.
-const SLOW_SINK: Duration = Duration::from_secs(75);
+const SLOW_SINK_TIMEOUT: Duration = Duration::from_secs(75);
 
 impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
     /// Moves batches until there is a reason to end.
@@ -108,7 +108,8 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             let n_at_work = *at_work.borrow_and_update();
             let is_full = self.held_to.is_some_and(|at_once| n_at_work >= at_once);
             if is_full {
-                self.stats.set_alive_until(Instant::now() + SLOW_SINK);
+                self.stats
+                    .set_alive_until(Instant::now() + SLOW_SINK_TIMEOUT);
             }
             tokio::select! {
                 biased;
@@ -256,7 +257,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         if let Some(waits_since) = waits_since {
             let now = Instant::now();
             self.stats.add_sink_wait(now - waits_since);
-            self.stats.set_alive_until(now + SLOW_SINK);
+            self.stats.set_alive_until(now + SLOW_SINK_TIMEOUT);
         }
         Ok(taken?)
     }

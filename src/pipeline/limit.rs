@@ -14,10 +14,10 @@ use crate::{
 };
 
 /// How far beyond the end a stream is read, by its own time, for events from before the end.
-const BEYOND: Duration = Duration::from_secs(10);
+const READ_BEYOND: Duration = Duration::from_secs(10);
 
 /// How much later another server may have stamped the same events.
-const OTHER_STAMPS: Duration = Duration::from_secs(60);
+const STAMP_SKEW: Duration = Duration::from_secs(60);
 
 /// An end, and what came beyond it.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ impl Limit {
     pub(super) fn leave_out(&mut self, batch: &mut Batch, source_us: Option<u64>) -> Option<Ended> {
         self.source_us = source_us;
         let end_us = self.end_us()?;
-        let over_us = end_us.saturating_add(micros(BEYOND));
+        let over_us = end_us.saturating_add(micros(READ_BEYOND));
         let first_from = |time_us| batch.events().position(|event| event.time_us() >= time_us);
         let first = if self.is_seen { 0 } else { first_from(end_us)? };
         let over = first_from(over_us);
@@ -60,7 +60,7 @@ impl Limit {
     /// The first event of this time is later than all that were delivered although they come after one that was left out.
     pub(super) fn passed_us(&self) -> u64 {
         let end_us = self.end_us().unwrap_or_default();
-        end_us.saturating_add(micros(BEYOND + OTHER_STAMPS))
+        end_us.saturating_add(micros(READ_BEYOND + STAMP_SKEW))
     }
 
     /// What it means that the source assumes its end.
@@ -85,7 +85,7 @@ impl Limit {
             let is_silent = stats.messages() == n_messages;
             // A source that tells of no connections has none to lose.
             let is_there = stats.is_connected() || stats.connects() == 0;
-            let is_past = || stats.server_now_us() >= until_us.saturating_add(micros(BEYOND));
+            let is_past = || stats.server_now_us() >= until_us.saturating_add(micros(READ_BEYOND));
             if is_silent && is_there && (self.is_seen || is_past()) {
                 return self.assumed();
             }

@@ -10,7 +10,7 @@ use super::PipelineSettings;
 use crate::{log::STATE, pipeline::Error, stats::Stats};
 
 /// How often it is looked whether a stream that brings nothing has fallen behind.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// When the last event came, and how far behind that is.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Watch {
             max_lag: settings.max_lag,
             lag_alert: settings.lag_alert,
             last_event: now,
-            next_look: now + LOOK_EVERY,
+            next_look: now + LOOK_INTERVAL,
             was_near: false,
             is_alerted: false,
         }
@@ -133,7 +133,7 @@ impl Watch {
         }
         loop {
             sleep_until(self.next_look).await;
-            self.next_look = Instant::now() + LOOK_EVERY;
+            self.next_look = Instant::now() + LOOK_INTERVAL;
             if counts()
                 && let Err(error) = self.look(stats)
             {

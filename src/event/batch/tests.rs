@@ -133,7 +133,7 @@ fn a_full_batch_fits_into_the_buffer_of_a_cleared_one() {
     while !batch.is_full() {
         batch.push(at(2).as_bytes(), LineRules::default()).unwrap();
     }
-    assert_eq!((batch.lines.capacity(), room), (KEEP, KEEP));
+    assert_eq!((batch.lines.capacity(), room), (KEPT_BYTES, KEPT_BYTES));
 }
 
 #[test]

@@ -24,7 +24,7 @@ use super::{Error, Pipeline, Summary};
 use crate::{cursor::CursorStore, source::Source};
 
 /// How long the run is left alone while deliveries are ready: it has saves to begin and pings to answer.
-const TURN: Duration = Duration::from_millis(5);
+const TURN_INTERVAL: Duration = Duration::from_millis(5);
 
 type Run = Pin<Box<dyn Future<Output = Result<Summary, Error>> + Send>>;
 
@@ -146,7 +146,7 @@ impl Deliveries {
             self.outcome = Some(outcome);
             self.run = None;
         }
-        self.next_turn = Instant::now() + TURN;
+        self.next_turn = Instant::now() + TURN_INTERVAL;
     }
 }
 

@@ -16,10 +16,10 @@ use crate::{
 const MAX_UNACKED: usize = 1000;
 
 /// How many events are taken from a batch at a time. The cursor knows the place of each event in so small a part.
-const PORTION: usize = 64;
+const MAX_PORTION: usize = 64;
 
 /// After how long a wait for acknowledgements is worth a message.
-const LONG_WAIT: Duration = Duration::from_secs(10);
+const WARN_AFTER: Duration = Duration::from_secs(10);
 
 /// What a pipeline has for a sink that is read as a [stream](super::Deliveries).
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl ToStream {
         tokio::select! {
             biased;
             done = &mut wait => return done,
-            () = sleep(LONG_WAIT) => {}
+            () = sleep(WARN_AFTER) => {}
         }
         if let Some(deliveries) = self.window.waits_for() {
             warn!(target: STATE, deliveries, "{meanwhile} waits for {deliveries} deliveries that are neither acknowledged nor dropped");
@@ -73,7 +73,7 @@ impl Sink for ToStream {
                 return Ok(());
             }
         };
-        let n = room.min(PORTION).min(batch.len());
+        let n = room.min(MAX_PORTION).min(batch.len());
         self.window
             .fill(batch.events().take(n).map(Event::into_owned));
         batch.take(n);
