@@ -93,7 +93,7 @@ impl KvCursor {
                 Some(true) => return Err(taken()),
                 Some(false) => {}
                 None => {
-                    warn!(target: STATE, key = key.name, "whether another process uses the cursor '{}' cannot be seen, for this user may not ask; if so, one of them ends with the next save", key.name);
+                    warn!(target: STATE, key = key.name, "whether another process uses the cursor '{}' cannot be seen, as this user may not ask; if so, one of them ends with the next save", key.name);
                 }
             }
         }
@@ -157,7 +157,7 @@ impl Held {
             let revision = value.revision;
             debug!(revision, "an earlier save was made after all");
         } else if value.owner.is_none() && value.text.is_empty() {
-            warn!(target: STATE, key = name, "the cursor '{name}' was deleted; it is written anew");
+            warn!(target: STATE, key = name, "the cursor '{name}' was deleted; it is written again");
         } else {
             return Err(KvCursorError::Overtaken(name.clone()).into());
         }
@@ -181,7 +181,7 @@ impl Held {
                     let bucket = bucket.clone();
                     return Err(KvCursorError::BucketGone { servers, bucket }.into());
                 }
-                warn!(target: STATE, bucket, "the bucket '{bucket}' was deleted; it is made anew");
+                warn!(target: STATE, bucket, "the bucket '{bucket}' was deleted; it is made again");
                 Ok(self.key.create(bucket).await?)
             }
             Err(failed) => Err(failed.into()),

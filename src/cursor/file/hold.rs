@@ -93,7 +93,7 @@ impl Hold {
         };
         own(&lock, path)?;
         let file = path.display();
-        warn!(target: STATE, %file, "the lock of cursor file '{file}' was removed, and is taken anew");
+        warn!(target: STATE, %file, "the lock of cursor file '{file}' was removed, and is taken again");
         self.beside = lock;
         Ok(())
     }

@@ -76,7 +76,7 @@ impl Amends {
                 info!(target: STATE, %file, "removed '{file}', which the cursor does not count; those events come again");
             }
             Amend::PutBack(length) => {
-                info!(target: STATE, %file, length, "put '{file}' back to the {length} bytes that count; what was behind them comes again");
+                info!(target: STATE, %file, length, "put '{file}' back to the {length} bytes that count; later events come again");
             }
             Amend::Completed => {
                 info!(target: STATE, %file, "'{file}' was left unfinished, and is complete now");
@@ -104,7 +104,7 @@ impl Amends {
             info!(target: STATE, files = removed, "removed {} that the cursor does not count; those events come again", more(removed));
         }
         if put_back > 0 {
-            info!(target: STATE, files = put_back, "put {} back to the bytes that count; what was behind them comes again", more(put_back));
+            info!(target: STATE, files = put_back, "put {} back to the bytes that count; later events come again", more(put_back));
         }
         if completed > 0 {
             info!(target: STATE, files = completed, "{} left unfinished before, complete now", more(completed));

@@ -101,7 +101,7 @@ impl Recalled {
             0 => String::new(),
             n => format!(" (and {n} more)"),
         };
-        info!(target: STATE, file, why, "'{file}'{others} cannot be read back: {why}; if the server counts anew, its last events may come again");
+        info!(target: STATE, file, why, "'{file}'{others} cannot be read back: {why}; if the server renumbers its events, the last ones may come again");
     }
 
     fn keep_latest(&mut self) {

@@ -333,7 +333,7 @@ impl Target for FileTarget {
         if self.durable == self.events {
             self.checkpoint(context)?;
         }
-        info!(target: STATE, "the output was closed, and is opened anew");
+        info!(target: STATE, "the output was closed and opened again");
         Ok(())
     }
 

@@ -330,7 +330,7 @@ impl Writer {
                     seq: tail.seq,
                 },
             })?;
-        info!(target: "rocketman::sink", accepted, seq = tail.seq, "went on behind the last message of the stream");
+        info!(target: "rocketman::sink", accepted, seq = tail.seq, "went on after the last message of the stream");
         self.context.accept(accepted);
         Ok(())
     }

@@ -161,11 +161,11 @@ impl Jetstream {
             }
         };
         if *verdict == Verdict::Unknown {
-            warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, for {url} does not say how far back it goes");
+            warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, as {url} does not say how far back it goes");
         } else if matches!(verdict, Verdict::Hole(..)) {
-            warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, for numbers have holes");
+            warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, as numbers have holes");
         } else if self.reader.may_pause {
-            warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, for only some accounts are read");
+            warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, as only some accounts are read");
         } else {
             warn!(target: STATE, from, to, "GAP from={from} to={to}: the server no longer has the events in between");
         }

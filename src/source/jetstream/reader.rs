@@ -366,7 +366,7 @@ impl Reader {
         if self.stats.add_bad(bad) {
             let shown = bytes.get(..EXCERPT).unwrap_or(bytes);
             let excerpt = shown.escape_ascii().to_string();
-            warn!(why = %bad, excerpt, "skipped a message that is no event (later ones of this class are only counted)");
+            warn!(why = %bad, excerpt, "skipped a message that is not an event (later ones of this class are only counted)");
         }
     }
 }

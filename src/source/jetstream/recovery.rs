@@ -177,7 +177,7 @@ impl Jetstream {
         let bytes = message.bytes();
         if self.slow.note(message, self.rotation.choices()) {
             let limit = humantime::format_duration(limit);
-            warn!(target: STATE, %endpoint, bytes, "{endpoint}: a message of {bytes} bytes took longer than {limit} to arrive, wherever it was asked for; it is stepped over");
+            warn!(target: STATE, %endpoint, bytes, "{endpoint}: a message of {bytes} bytes took longer than {limit} to arrive, wherever it was asked for; it is skipped");
         }
     }
 
@@ -198,7 +198,7 @@ impl Jetstream {
         } else if servers > 1 {
             warn!(target: STATE, %endpoint, %next, "{endpoint}: {lost}; trying {next}");
         } else {
-            warn!(target: STATE, %endpoint, "{endpoint}: {lost}; connecting anew, and again at growing distances");
+            warn!(target: STATE, %endpoint, "{endpoint}: {lost}; reconnecting, and again after growing waits");
         }
         Flow::More
     }

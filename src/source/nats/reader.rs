@@ -148,7 +148,7 @@ impl Reader {
         let stream = &self.stream;
         let (from, to, why) = match gap {
             Gap::Removed { from, to } if self.is_part => {
-                warn!(target: STATE, stream, from, to, "GAP? from={from} to={to}: {stream} no longer has the messages in between; cannot tell whether wanted ones were among them, for only some subjects are read");
+                warn!(target: STATE, stream, from, to, "GAP? from={from} to={to}: {stream} no longer has the messages in between; cannot tell whether wanted ones were among them, as only some subjects are read");
                 return Ok(());
             }
             Gap::Removed { from, to } => (from, to, "no longer has the messages in between"),
@@ -252,7 +252,7 @@ impl Reader {
                 policy.say(&self.stream, seq, &self.why(bad), &excerpt);
                 return;
             }
-            warn!(why = %bad, excerpt, "skipped a message that is no event (later ones of this class are only counted)");
+            warn!(why = %bad, excerpt, "skipped a message that is not an event (later ones of this class are only counted)");
         }
     }
 }

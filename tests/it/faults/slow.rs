@@ -195,7 +195,7 @@ fn a_message_that_never_arrives_is_left_out_alone() {
             time(3)
         );
         assert_eq!(outcome.line("GAP"), line);
-        outcome.line("wherever it was asked for; it is stepped over");
+        outcome.line("wherever it was asked for; it is skipped");
         assert_eq!(outcome.stats.gaps(), 1);
         assert_eq!(outcome.stats.bad_of(BadEvent::TooSlow), 1);
         let kept = fs::read_to_string(folder.path().join("bad")).unwrap();

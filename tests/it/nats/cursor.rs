@@ -250,10 +250,10 @@ fn a_key_or_a_bucket_that_is_deleted_is_said_to_be() {
         let bucket = jetstream.get_key_value("cursors").await.unwrap();
         bucket.purge("feed.1_of_4").await.unwrap();
     });
-    running.message("feed.1_of_4' was deleted; it is written anew");
+    running.message("feed.1_of_4' was deleted; it is written again");
     wait_until("a save", || saved_up_to(&nats) > 0);
     nats.delete_stream("KV_cursors");
-    running.message("the bucket 'cursors' was deleted; it is made anew");
+    running.message("the bucket 'cursors' was deleted; it is made again");
     wait_until("a save", || saved_up_to(&nats) > 0);
     running.signal(Signal::TERM);
     running.finish().assert_says(0, &["cursor saved at"]);

@@ -100,7 +100,7 @@ fn a_hole_before_a_servers_first_event_ends_nothing() {
             .with(&format!("-n 3 --on-gap fail --cursor {asked}"))
             .succeed();
         assert_eq!(output.lines(), [99, 100, 101].map(post));
-        let words = "cannot tell whether events are missing, for numbers have holes";
+        let words = "cannot tell whether events are missing, as numbers have holes";
         assert_eq!(count(&output, words), said, "{}", output.stderr);
     }
 }

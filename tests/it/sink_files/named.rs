@@ -366,7 +366,7 @@ fn hangup_closes_files_and_begins_new_ones() {
             .unwrap();
         }
         running.signal(Signal::HUP);
-        running.message("the output was closed, and is opened anew");
+        running.message("the output was closed and opened again");
         go_on.send(()).unwrap();
         assert_eq!(running.finish().code, Some(0));
         assert_eq!(assert_each_once(&out, 100), 2, "{arguments}");

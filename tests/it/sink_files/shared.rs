@@ -100,12 +100,12 @@ fn after_a_hangup_the_lock_is_that_of_the_new_file() {
     let first = started(&server, folder.path(), "a");
     fs::rename(path("x.ndjson"), path("old.ndjson")).unwrap();
     first.signal(Signal::HUP);
-    first.message("the output was closed, and is opened anew");
+    first.message("the output was closed and opened again");
     call(&server, folder.path(), "b")
         .run()
         .assert_says(7, &REFUSAL);
     first.signal(Signal::HUP);
-    first.message("the output was closed, and is opened anew");
+    first.message("the output was closed and opened again");
     // The file is free for another one before it is asked for, and then is not shared.
     fs::rename(path("x.ndjson"), path("older.ndjson")).unwrap();
     let second = started(&server, folder.path(), "b");

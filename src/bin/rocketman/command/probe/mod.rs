@@ -112,7 +112,7 @@ fn warn_of_clock(report: &ProbeReport) {
     let by = short(rounded);
     let direction = if ahead_us > 0 { "ahead of" } else { "behind" };
     let endpoint = &report.endpoint;
-    warn!(target: STATE, %endpoint, ahead_us, "the clock of this machine is {by} {direction} that of {endpoint}; ages such as --since 2h are counted by it");
+    warn!(target: STATE, %endpoint, ahead_us, "the clock of this machine is {by} {direction} that of {endpoint}; ages such as --since 2h go by it");
 }
 
 /// The end of the command: success with one usable server.
