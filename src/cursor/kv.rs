@@ -32,16 +32,29 @@ pub struct KvCursorSettings {
     pub create_bucket: bool,
 }
 
+impl KvCursorSettings {
+    /// This key, in a bucket that is there.
+    pub fn new(nats: NatsSettings, address: KeyAddress) -> Self {
+        Self {
+            nats,
+            address,
+            create_bucket: false,
+        }
+    }
+}
+
 /// A cursor in a bucket of NATS.
 ///
 /// ```no_run
-/// use rocketman::{Pipeline, cursor::{KvCursor, KvCursorSettings}, nats::{KeyAddress, NatsSettings}};
+/// use rocketman::{Pipeline, cursor::{KvCursor, KvCursorSettings}, nats::NatsSettings};
 /// use rocketman::{sink::StdoutSink, source::{Jetstream, jetstream::JetstreamSettings}};
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// let nats = NatsSettings { servers: vec!["nats://localhost".to_owned()], ..NatsSettings::default() };
-/// let address = KeyAddress::parse("nats://localhost/cursors/posts")?;
-/// let cursor = KvCursor::new(KvCursorSettings { nats, address, create_bucket: true });
+/// let nats = NatsSettings::new("nats://localhost");
+/// let cursor = KvCursor::new(KvCursorSettings {
+///     create_bucket: true,
+///     ..KvCursorSettings::new(nats, "nats:cursors/posts".parse()?)
+/// });
 /// let source = Jetstream::new(JetstreamSettings::default());
 /// let pipeline = Pipeline::new(source, StdoutSink::new(false)).cursor(cursor);
 /// pipeline.run(std::future::pending()).await?;

@@ -172,6 +172,14 @@ impl Default for NatsSettings {
 }
 
 impl NatsSettings {
+    /// A connection to this server, without a login.
+    pub fn new(server: impl Into<String>) -> Self {
+        Self {
+            servers: vec![server.into()],
+            ..Self::default()
+        }
+    }
+
     /// The servers, for messages.
     pub fn shown(&self) -> String {
         printable(&self.servers.join(","))

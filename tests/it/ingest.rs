@@ -6,6 +6,8 @@ mod exact;
 mod examples;
 mod hanging;
 mod kill;
+#[cfg(feature = "nats")]
+mod nats_consumer;
 mod streamed;
 mod user_agent;
 mod wired;
@@ -26,6 +28,10 @@ mod batches;
 #[allow(dead_code, reason = "its main is for cargo run")]
 #[path = "../../examples/concurrent.rs"]
 mod concurrent;
+#[cfg(feature = "nats")]
+#[allow(dead_code, reason = "its main is for cargo run")]
+#[path = "../../examples/nats_consumer.rs"]
+mod nats_consumer_example;
 #[allow(dead_code, reason = "its main is for cargo run")]
 #[path = "../../examples/ingestor.rs"]
 mod ingestor;
@@ -70,6 +76,8 @@ fn program() {
             "one_collection" => one_collection::run(server).await.unwrap(),
             "ingestor" => ingestor::run(server, folder).await.unwrap(),
             "batches" => batches::run(server, folder).await.unwrap(),
+            #[cfg(feature = "nats")]
+            "nats_consumer" => nats_consumer_example::run(&server.unwrap()).await.unwrap(),
             "stream" => stream::run(server, folder).await.unwrap(),
             "sqlite" => kill::ingest(&server.unwrap(), folder, 1).await,
             "sqlite with jobs" => kill::ingest(&server.unwrap(), folder, 4).await,

@@ -77,7 +77,7 @@ const LAST_ACKS_TIMEOUT: Duration = Duration::from_secs(2);
 /// struct Order { id: u64 }
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// let connection = NatsSettings { servers: vec!["nats://localhost".to_owned()], ..NatsSettings::default() };
+/// let connection = NatsSettings::new("nats://localhost");
 /// let source = NatsSource::new(NatsSourceSettings {
 ///     start_if_new: Some(Start::OLDEST),
 ///     ..NatsSourceSettings::new(connection, "ORDERS")
