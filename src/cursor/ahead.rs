@@ -25,7 +25,7 @@ pub(crate) struct Ahead {
     /// Those of the run before, while they may come again, and which of them have not.
     earlier: Vec<Identity>,
     awaited: Identities,
-    /// All of them have come, and their place is saved once the sink has accepted so many events.
+    /// All of them have come, and their place is saved once the sink has accepted this number of events.
     passed_at: Option<u64>,
     is_too_many: bool,
 }
@@ -62,7 +62,7 @@ impl Ahead {
         (before - batch.len()) as u64
     }
 
-    /// Notes those of a batch that the sink is given behind the first `n_given` events.
+    /// Notes those of a batch that the sink is given after the first `n_given` events.
     pub(super) fn add(&mut self, batch: &Batch, n_given: u64, until_us: u64) {
         let n_all = n_given + batch.all().len() as u64;
         let Some(held) = batch.held() else {
@@ -88,7 +88,7 @@ impl Ahead {
         self.fresh.back().is_some_and(|(n, _)| *n > accepted)
     }
 
-    /// The sink has accepted so many events.
+    /// The sink has accepted this number of events.
     pub(super) fn settle(&mut self, accepted: u64) {
         if self.passed_at.is_some_and(|passed| accepted >= passed) {
             self.passed_at = None;
@@ -99,7 +99,7 @@ impl Ahead {
         }
     }
 
-    /// What the next run has to leave out, when the sink has accepted so many events.
+    /// What the next run has to leave out, when the sink has accepted this number of events.
     pub(super) fn known(&self, accepted: u64) -> (Vec<Identity>, u64) {
         let fresh = self.fresh.iter().take_while(|(n, _)| *n <= accepted);
         let earlier = self.earlier.iter().copied();

@@ -122,7 +122,7 @@ impl Course {
         }
     }
 
-    /// The sink has accepted so many events.
+    /// The sink has accepted this number of events.
     pub(super) fn accept(&mut self, accepted: u64) {
         self.ahead.settle(accepted);
         self.accepted = accepted;

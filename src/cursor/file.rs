@@ -63,12 +63,12 @@ impl FileCursor {
             .map_err(failed("look at the lock of", path))
     }
 
-    /// What a cursor file holds, and whether a process has it. Nothing is made or changed, and whoever has it does not notice.
+    /// What a cursor file holds, and whether a process has it. Nothing is made or changed, and that process does not notice.
     pub fn look(path: impl AsRef<Path>) -> Result<Glimpse, CursorError> {
         let path = path.as_ref();
         Ok(Glimpse {
             saved: Self::read(path)?,
-            // Whoever has it may have written in between; what was read is true all the same.
+            // Its owner may have written in between; what was read is true all the same.
             in_use: Self::is_held(path).ok(),
         })
     }

@@ -106,7 +106,7 @@ impl Saved {
 /// falls behind the highest time that was saved before, and is never empty. It saves beside delivery, one save
 /// after the other, and drops one that takes longer than ten seconds.
 ///
-/// The place itself may lie before the one that was saved last: a run that was told where to begin saves its beginning first, and a
+/// The place itself may lie before the one that was saved last: a run with a given start saves its beginning first, and a
 /// server may send an earlier time after a later one. So replace what is there, whatever it is, and compare nothing.
 pub trait CursorStore: Send + 'static {
     /// Returns what was saved last; `None` when nothing ever was. The store is ours from then on, and may be asked again.

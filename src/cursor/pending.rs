@@ -1,4 +1,4 @@
-//! From "so many events are accepted" to "the stream is done up to here".
+//! From the number of accepted events to the place up to which the stream is done.
 //!
 //! Bounded: of a large batch only some places are noted, and when too many wait for their sink, only every second, fourth,
 //! eighth … is kept. That makes the cursor coarser, never wrong. What has to be exact is: the end of each batch, what a sink was asked
@@ -13,7 +13,7 @@ const MAX_PENDING: usize = 4096;
 
 #[derive(Debug, Clone, Copy)]
 struct Mark {
-    /// So many kept events lie at or before this place.
+    /// The number of kept events at or before this place.
     kept: u64,
     point: Point,
     origin: usize,
@@ -25,7 +25,7 @@ struct Mark {
 #[derive(Debug)]
 pub(crate) struct PendingPositions {
     waiting: VecDeque<Mark>,
-    /// So many kept events lie between two places at least, besides the newest and the pinned ones.
+    /// The least number of kept events between two places, besides the newest and the pinned ones.
     stride: u64,
     /// The origins met so far, and what was asked for there: one per server, not one per connection.
     origins: Vec<(Arc<Origin>, Arc<str>)>,
@@ -90,7 +90,7 @@ impl PendingPositions {
         }
         self.kept = before + n_before;
         if let Some(reached) = batch.reached() {
-            // Dropped events behind the last kept one are done as soon as that one is.
+            // Dropped events after the last kept one are done as soon as that one is.
             match self.waiting.back_mut() {
                 Some(last) if last.kept == self.kept => {
                     *last = Mark {
@@ -320,7 +320,7 @@ mod tests {
             assert_eq!(settled(&mut pending, 1000 + kept), expected);
         }
         assert_eq!(pending.kept(), 1449);
-        // With the last kept event those that were dropped behind it are done.
+        // With the last kept event those that were dropped after it are done.
         assert_eq!(settled(&mut pending, 1449), Some(("a".to_owned(), 2000)));
         pending.note_each(&filtered);
         assert_eq!(settled(&mut pending, 1449), None);

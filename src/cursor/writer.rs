@@ -1,6 +1,6 @@
 //! When a position is saved, and which.
 //!
-//! Between the pipeline, which knows what was read and what is accepted, and the store, which keeps what it is told. A save runs
+//! Between the pipeline, which knows what was read and what is accepted, and the store, which keeps what it is given. A save runs
 //! beside delivery: it is begun here, and makes progress while [`CursorWriter::finished`] is awaited.
 
 mod saving;
@@ -132,7 +132,7 @@ impl<C: CursorStore> CursorWriter<C> {
         self.accepted.subscribe()
     }
 
-    /// The sink has accepted so many events.
+    /// The sink has accepted this number of events.
     pub(crate) fn settle(&mut self, accepted: u64) {
         let Self {
             pending, course, ..
@@ -221,8 +221,8 @@ impl<C: CursorStore> CursorWriter<C> {
         false
     }
 
-    /// Resolves when the save that is under way has come to an end, with the time of what was saved; never while there is none.
-    /// A failure is told once, and the next save is put off.
+    /// Resolves when the save that is under way has come to an end, with the time of what was saved; never while no save is under way.
+    /// A failure is logged once, and the next save is put off.
     ///
     /// Cancel safety: dropped and asked again at any time.
     pub(crate) async fn finished(&mut self) -> Result<u64, CursorError> {

@@ -20,7 +20,7 @@ const SCHEMES: [(&str, &str); 7] = [
 /// The longest name of a stream or bucket that a server takes.
 const MAX_NAME_BYTES: usize = 255;
 
-/// The longest subject that is taken as a prefix or filter, so that what is put behind it still fits into a line of the wire.
+/// The longest subject that is taken as a prefix or filter, so that what is appended to it still fits into a line of the wire.
 const MAX_SUBJECT_BYTES: usize = 1024;
 
 /// Why an address was refused. No text of it shows what may be secret.
@@ -50,7 +50,7 @@ pub enum AddressError {
         "'{0}' is not the name of a stream: it has to be of printable characters, without blanks, dots, '*', '>' and slashes"
     )]
     Stream(String),
-    /// A subject that is none.
+    /// A malformed subject.
     #[error("'{0}' is not a subject: it has to be of words separated by dots, without blanks")]
     Subject(String),
     /// A bucket or a key that cannot be.
@@ -310,7 +310,7 @@ fn single(name: &str, values: Vec<String>) -> Result<Option<String>, AddressErro
     }
 }
 
-/// The servers, and what stands behind the first slash that is not a scheme's.
+/// The servers, and what follows the first slash that is not a scheme's.
 fn split_path(rest: &str) -> Option<(&str, &str)> {
     let mut from = 0;
     loop {
@@ -323,7 +323,7 @@ fn split_path(rest: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// One server as the client library takes it; `None` where it is none.
+/// One server as the client library takes it; `None` where it is malformed.
 pub(super) fn server(scheme: &str, authority: &str) -> Result<Option<String>, AddressError> {
     let known = SCHEMES.iter().find(|(typed, _)| *typed == scheme);
     let Some((_, scheme)) = known else {

@@ -44,7 +44,7 @@ impl<'a> Carried<'a> {
         }
     }
 
-    /// Reads a message; `None` for what is none.
+    /// Reads a message; `None` where it is malformed.
     pub(crate) fn parse(line: &'a [u8]) -> Option<Self> {
         let (subject_len, rest) = line.split_first_chunk()?;
         let (headers_len, rest) = rest.split_first_chunk()?;

@@ -19,8 +19,8 @@ use crate::{
 
 /// An open connection. A clone is the same connection.
 ///
-/// Lost, it gets itself back; each loss and each return is told. What is sent meanwhile waits. It tries for ever: with
-/// [`NatsSettings::max_retries`] those who wait for it are told when that is enough.
+/// Lost, it gets itself back; each loss and each return is logged. What is sent meanwhile waits. It tries for ever: with
+/// [`NatsSettings::max_retries`] those who wait for it get an error once that is enough.
 #[derive(Debug, Clone)]
 pub struct Connection {
     pub(super) client: Client,
@@ -156,7 +156,7 @@ impl Connection {
         !status.is_connected && self.is_over(failed)
     }
 
-    /// Whether so many failed tries in a row are more than are allowed.
+    /// Whether this number of failed tries in a row is more than allowed.
     pub(crate) fn is_over(&self, tries: u32) -> bool {
         self.max_retries.is_some_and(|most| tries > most)
     }

@@ -11,7 +11,7 @@ use crate::error::ErrorKind;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NatsError {
-    /// An address is none.
+    /// A malformed address.
     #[error(transparent)]
     Address(#[from] AddressError),
     /// A file of the user's cannot be read.

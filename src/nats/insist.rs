@@ -41,7 +41,7 @@ where
     }
 }
 
-/// An error that NATS may be behind.
+/// An error that NATS may be the cause of.
 pub(crate) trait AsNats {
     /// What NATS has to do with it.
     fn as_nats(&self) -> Option<&NatsError>;

@@ -17,7 +17,7 @@ pub(super) enum Shown {
     Jwt { jwt: String, seed: String },
 }
 
-/// Reads what stands behind a login now. Blocks.
+/// Reads the files of a login as they are now. Blocks.
 pub(super) fn read(login: &Login) -> Result<Shown, NatsError> {
     Ok(match login {
         Login::Nobody => Shown::Nothing,

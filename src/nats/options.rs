@@ -1,4 +1,4 @@
-//! What the client library is told of a connection that is to be opened.
+//! The client library's options for a connection that is to be opened.
 
 use std::{
     path::Path,
@@ -16,7 +16,7 @@ pub(super) type Refusal = Arc<Mutex<Option<String>>>;
 /// How often a server is asked whether it is there; after two questions without an answer the connection counts as lost.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How to connect. Files are read here, so that one that is missing is told by its name, and again for each connection: those of
+/// How to connect. Files are read here, so that a missing one is named in the error, and again for each connection: those of
 /// TLS by the client library, those of the login by `login`. Why one of them was of no use then is put into `refusal`.
 pub(super) async fn options(
     settings: &NatsSettings,

@@ -16,7 +16,7 @@ pub(crate) struct Stored {
 #[derive(Debug, Deserialize)]
 pub(crate) struct StoredMessage {
     pub(crate) seq: u64,
-    /// Its subject. One that is no UTF-8 has marks in place of what is none.
+    /// Its subject. Where it is not UTF-8 it has replacement characters.
     #[serde(default)]
     pub(crate) subject: String,
     /// When it was stored, as RFC 3339.

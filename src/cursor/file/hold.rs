@@ -197,7 +197,7 @@ fn open_existing(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Whether an earlier save has left something behind. What it cannot have left is in the way.
+/// Whether an earlier save has left something. What it cannot have left is in the way.
 fn leftover(fresh: &Path) -> io::Result<bool> {
     match found(fresh)? {
         Some(found) => regular::check(fresh, found.file_type()).map(|()| true),

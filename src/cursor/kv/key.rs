@@ -1,4 +1,4 @@
-//! A key in a bucket, as messages of the stream behind it.
+//! A key in a bucket, as messages of the bucket's stream.
 
 use std::{path::Path, time::Duration};
 
@@ -92,7 +92,7 @@ fn parse(address: &KeyAddress, text: &[u8]) -> Result<Saved, CursorError> {
     })
 }
 
-/// A key in a bucket, as messages of the stream behind it.
+/// A key in a bucket, as messages of the bucket's stream.
 #[derive(Debug)]
 pub(super) struct Key {
     pub(super) connection: Connection,

@@ -14,10 +14,10 @@ use crate::event::{Envelope, Kind, Span};
 /// What happens to pending positions.
 #[derive(Debug, Clone)]
 enum Step {
-    /// A batch of so many events of one of two servers, of which every so-manieth is kept.
+    /// A batch of events of one of two servers, of which every nth is kept.
     Add(u64, usize, u64),
     Pin,
-    /// The sink accepts so many of the events that wait for it, in thousandths.
+    /// The share of waiting events that the sink accepts, in thousandths.
     Settle(u64),
     /// The sink accepts what it was asked first to make durable.
     SettlePinned,
@@ -40,7 +40,7 @@ type Place = (u64, usize);
 struct Model {
     pending: PendingPositions,
     origins: [Arc<Origin>; 2],
-    /// For each number of kept events, the furthest place at which so many are kept.
+    /// For each number of kept events, the furthest place at which that many are kept.
     places: BTreeMap<u64, Place>,
     /// The numbers of kept events at which the newest place was pinned.
     pinned: BTreeSet<u64>,

@@ -1,7 +1,7 @@
 //! The events between us and the stream: which are on their way, what each has to come after, and what became of them.
 //!
-//! Each message is tied to the one before, so that the server refuses whatever lies behind a hole. Then the stream's last message
-//! tells what is stored, and everything behind it is sent again. Nothing here waits or talks to a server.
+//! Each message is tied to the one before, so that the server refuses whatever follows a hole. Then the stream's last message
+//! says what is stored, and everything after it is sent again. Nothing here waits or talks to a server.
 
 use std::collections::VecDeque;
 
@@ -101,7 +101,7 @@ pub(super) struct Next<'a> {
 }
 
 impl Chain {
-    /// Goes on behind this message of the stream.
+    /// Goes on after this message of the stream.
     pub(super) fn new(tail: &Tail) -> Self {
         Self {
             entries: VecDeque::new(),
@@ -176,7 +176,7 @@ impl Chain {
         }
     }
 
-    /// The first entry behind what is sent that is to be sent.
+    /// The first entry that is to be sent next.
     fn next_place(&self) -> usize {
         let rest = self.entries.range(self.sent.min(self.entries.len())..);
         let repeats = rest.take_while(|entry| matches!(entry, Entry::Repeat));
@@ -258,7 +258,7 @@ impl Chain {
         }
     }
 
-    /// Goes on behind the stream's last message, and returns how many events became accepted by it.
+    /// Goes on after the stream's last message, and returns how many events became accepted by it.
     pub(super) fn rebase(&mut self, tail: &Tail, is_ours: bool) -> Result<u64, Broken> {
         let Some(stored) = tail.seq.checked_sub(self.stored.0) else {
             return Err(Broken::Shorter);

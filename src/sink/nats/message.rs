@@ -255,7 +255,7 @@ fn without_controls(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
 
-/// The last message of a stream, as far as it says how to go on behind it.
+/// The last message of a stream, as far as it says how to go on after it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Tail {
     /// Its number; 0 when there never was a message.

@@ -1,7 +1,7 @@
 //! A stream of NATS JetStream: each event once, in order, and no cursor store needed.
 //!
-//! An event is accepted when the server has acknowledged it, or one behind it: each message is tied to the one before, so that nothing
-//! can be stored behind a hole. What was refused or lost on the way is settled by the stream's own last message, never by waiting
+//! An event is accepted when the server has acknowledged it, or a later one: each message is tied to the one before, so that nothing
+//! can be stored after a hole. What was refused or lost on the way is settled by the stream's own last message, never by waiting
 //! for the server to recognise duplicates. That message also says where the next run goes on.
 
 mod chain;
@@ -42,7 +42,7 @@ pub struct NatsSinkSettings {
     /// What comes is messages of another stream, as a source yields them by [`WrapMode::Carried`](crate::source::nats::WrapMode): each
     /// keeps subject, headers and payload. A prefix is put before their subjects.
     pub carried: bool,
-    /// Put a partition of so many into the subject, by account.
+    /// Put one of this number of partitions into the subject, by account.
     pub partitions: Option<NonZeroU32>,
     /// Make the stream like this if it is not there.
     pub create: Option<StreamPlan>,

@@ -129,7 +129,7 @@ const MAX_RECENT_IDS: usize = 100_000;
 /// How long one look may take; it is only for what a source sends again, and only where it cannot tell.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The last events of the stream in their order, those of the last page and all that are at most so much older than the last one, as far
+/// The last events of the stream in their order, those of the last page and all that are older than the last one by at most `back`, as far
 /// as they can be had.
 pub(super) async fn recent(
     connection: &Connection,

@@ -34,7 +34,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(2);
 /// How large the events may be that are on their way, together: some 2,000 usual ones, and a single one may be larger.
 const WINDOW_BYTES: usize = 2 * 1024 * 1024;
 
-/// After so many looks in vain it is said, and then after as many again.
+/// After this number of looks in vain there is a warning, and then after as many again.
 const WARNING_INTERVAL_TRIES: u32 = 10;
 
 /// The stream, while it is written to.

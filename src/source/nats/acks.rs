@@ -16,7 +16,7 @@ use crate::{
     sink::{DeadLetter, DeadLetterFile, SinkError},
 };
 
-/// What a server is told of a message.
+/// How a message is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AckKind {
     /// It is done.
@@ -53,7 +53,7 @@ pub(super) struct Refused {
 /// How a message that was refused is disposed of.
 #[derive(Debug)]
 pub(super) enum Remedy {
-    /// The server is told this.
+    /// The server gets this answer.
     Tell(AckKind),
     /// It is kept in a file, and then acknowledged.
     Keep(Letter),
@@ -140,15 +140,15 @@ impl Acks {
     }
 }
 
-/// Tells the server something of each of these messages. What cannot be told is not: the server then gives the message again.
+/// Answers each of these messages alike. Where that fails the server gives the message again.
 pub(super) async fn tell(
     connection: &Connection,
     replies: impl IntoIterator<Item = Subject>,
     word: AckKind,
 ) {
     for reply in replies {
-        let told = connection.client().publish(reply, word.payload()).await;
-        if told.is_err() {
+        let sent = connection.client().publish(reply, word.payload()).await;
+        if sent.is_err() {
             return;
         }
     }

@@ -26,7 +26,7 @@ use crate::{
 /// How long a stream that was there may be gone before that counts as final: somebody may be making it anew.
 const GONE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A sink that took nothing for so long has cost us the consumer, and nothing is wrong.
+/// A sink that took nothing for this long has cost us the consumer, and nothing is wrong.
 const IDLE_GRACE: Duration = Duration::from_secs(20);
 
 impl NatsSource {
@@ -44,7 +44,7 @@ impl NatsSource {
             let opened = alive_while(&stats, opening).await?;
             self.connection.insert(opened).clone()
         };
-        // Its tries and their failures are told by the connection itself.
+        // The connection logs its tries and their failures itself.
         alive_while(&stats, connection.restored()).await?;
         let limit = self.settings.connection.request_timeout * 2;
         stats.set_alive_until(Instant::now() + limit + OVERDUE_GRACE);
@@ -111,7 +111,7 @@ impl NatsSource {
         self.forget(connection).await;
         let own = (wanted.durable.is_none()).then(|| Consumer::of_ours(&wanted));
         // Whatever becomes of the request, it may be carried out.
-        self.left_behind = own.as_ref().map(Consumer::delete);
+        self.obsolete = own.as_ref().map(Consumer::delete);
         let accepted = self.accepted.clone();
         let room = self.room.clone();
         let mut session = Session::open(
@@ -124,7 +124,7 @@ impl NatsSource {
             own,
         )
         .await?;
-        self.left_behind = None;
+        self.obsolete = None;
         if let Some(acks) = self.acks.take() {
             session.owe(acks);
         }
@@ -166,7 +166,7 @@ impl NatsSource {
 
     /// Has the server forget a consumer of ours that is of no more use.
     async fn forget(&mut self, connection: &Connection) {
-        if let Some(delete) = self.left_behind.take() {
+        if let Some(delete) = self.obsolete.take() {
             connection.client().publish(delete, "".into()).await.ok();
         }
     }
@@ -222,7 +222,7 @@ impl NatsSource {
         let session = self.session.take();
         let idle = session.as_ref().map(Session::was_idle_for);
         if self.settings.durable.is_none() {
-            self.left_behind = session.as_ref().map(|session| session.consumer().delete());
+            self.obsolete = session.as_ref().map(|session| session.consumer().delete());
         }
         self.reader.stats.set_connected(false);
         self.reader.stats.count_reconnect(lost.cause());

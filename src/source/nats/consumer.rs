@@ -1,4 +1,4 @@
-//! What the server is asked to make and to tell of consumers and streams.
+//! Consumers and streams: what is created and looked at on the server.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use crate::{
 /// How long the server waits for the acknowledgement of a message before it gives it to somebody again; its own default.
 const ACK_WAIT: Duration = Duration::from_secs(30);
 
-/// So many messages may be without acknowledgement, all workers together: what a worker has written and not made durable, and what
+/// How many messages may be without acknowledgement, all workers together: what a worker has written and not made durable, and what
 /// waits because nobody could deliver it. A guess.
 const MAX_ACK_PENDING: u32 = 10_000;
 
-/// However short the server waits, it is not told of progress more often.
+/// However short the server waits, progress is not reported more often.
 const MIN_PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The server's number of the error that there is no such consumer.
@@ -57,7 +57,7 @@ pub(super) struct Consumer {
 /// What is looked at of a consumer.
 #[derive(Debug, Deserialize)]
 pub(super) struct ConsumerInfo {
-    /// So many messages are still to be delivered.
+    /// How many messages are still to be delivered.
     #[serde(default)]
     pub(super) num_pending: u64,
     /// Up to where it has delivered.
@@ -96,7 +96,7 @@ struct ConsumerConfig {
 }
 
 impl ConsumerInfo {
-    /// How often the server is to be told that messages are being worked on: thrice while it waits for one.
+    /// How often progress on messages is reported to the server: thrice while it waits for one.
     pub(super) fn progress(&self) -> Duration {
         (Duration::from_nanos(self.config.ack_wait) / 3).max(MIN_PROGRESS_INTERVAL)
     }

@@ -199,7 +199,7 @@ impl Inbox {
             } else if let Some(lost) = self.order(reader, delivery) {
                 return Some(Drained::Lost(lost));
             }
-            // A look may end the run only before what lies behind the gap is delivered.
+            // A look may end the run only before what follows the gap is delivered.
             let is_look_due =
                 reader.left_out.is_some() && (reader.must_look() || may_look <= Instant::now());
             if is_look_due || too_young(reader, delivery.time_ns).is_some() {

@@ -24,7 +24,7 @@ pub enum WrapMode {
 }
 
 impl NatsMessage<'_> {
-    /// Writes its line behind those of the batch, and reads the envelope. It becomes an event by [`Batch::keep`], or goes by [`Batch::cut`].
+    /// Writes its line after those of the batch, and reads the envelope. It becomes an event by [`Batch::keep`], or goes by [`Batch::cut`].
     ///
     /// An event keeps its own time; its number is that of the stream.
     pub(super) fn write(

@@ -93,8 +93,8 @@ const LAST_ACKS_TIMEOUT: Duration = Duration::from_secs(2);
 /// # }
 /// ```
 ///
-/// It reads by consumers of its own, which leave nothing behind on the server, and goes on with another one whenever something is
-/// wrong, exactly behind the last message. A loss of messages is told, never passed over.
+/// It reads by consumers of its own, which leave nothing on the server, and goes on with another one whenever something is
+/// wrong, exactly after the last message. A loss of messages is reported, never passed over.
 #[derive(Debug)]
 pub struct NatsSource {
     settings: NatsSourceSettings,
@@ -113,7 +113,7 @@ pub struct NatsSource {
     pace: Throttle,
     stumble: Stumble,
     /// Where a consumer of ours is deleted that is of no more use.
-    left_behind: Option<String>,
+    obsolete: Option<String>,
     /// Up to where everything is accepted.
     accepted: watch::Receiver<Option<Point>>,
     /// What the sink has room for, where that is counted.
@@ -158,7 +158,7 @@ impl NatsSource {
             brought: false,
             pace: Throttle::new(),
             stumble: Stumble::default(),
-            left_behind: None,
+            obsolete: None,
             accepted: watch::channel(None).1,
             room: None,
             acks: None,
@@ -239,12 +239,12 @@ impl Source for NatsSource {
         if let Some(session) = self.session.take() {
             self.acks = session.close().await;
         }
-        if let (Some(delete), Some(connection)) = (self.left_behind.take(), &self.connection) {
-            let farewell = async {
+        if let (Some(delete), Some(connection)) = (self.obsolete.take(), &self.connection) {
+            let closing = async {
                 connection.client().publish(delete, "".into()).await.ok();
                 connection.client().flush().await.ok();
             };
-            timeout(CLOSE_TIMEOUT, farewell).await.ok();
+            timeout(CLOSE_TIMEOUT, closing).await.ok();
         }
     }
 

@@ -138,7 +138,7 @@ impl Reader {
         Ok(envelope)
     }
 
-    /// Whether a gap has to be known before anything behind it is delivered.
+    /// Whether a gap has to be known before anything after it is delivered.
     pub(super) fn must_look(&self) -> bool {
         self.on_gap == OnGap::Fail && !self.is_part
     }
@@ -207,7 +207,7 @@ impl Reader {
         }
     }
 
-    /// Reports a message that is not delivered, and decides what the server is told of it. What no filter can look into is left out as
+    /// Reports a message that is not delivered, and decides how it is acknowledged. What no filter can look into is left out as
     /// what a filter drops.
     fn refuse(
         &mut self,

@@ -69,7 +69,7 @@ pub(super) struct Session {
     has_beat: bool,
     /// Up to where everything is accepted.
     accepted: watch::Receiver<Option<Point>>,
-    /// How often the server is told that messages are being worked on, and when next.
+    /// How often progress on messages is reported to the server, and when next.
     progress: Option<(Duration, Instant)>,
 }
 
@@ -146,7 +146,7 @@ impl Session {
         self.inbox.highest.max(self.delivered.stream_seq)
     }
 
-    /// What of a durable consumer was delivered and may not be done: from behind this number up to that one.
+    /// What of a durable consumer was delivered and may not be done: from the message after the first number up to the second.
     pub(super) fn pending(&self) -> (u64, u64) {
         (self.ack_floor.stream_seq, self.delivered.stream_seq)
     }
@@ -171,7 +171,7 @@ impl Session {
         self.last_frame.saturating_duration_since(self.left)
     }
 
-    /// Adds all lines that are ready, and waits only while there is none.
+    /// Adds all lines that are ready, and waits only while there are none.
     ///
     /// Cancel safety: lines that were added stay in the batch, and no message is lost.
     pub(super) async fn read(

@@ -13,14 +13,14 @@ use crate::{
     source::{ReadError, SourceError, nats::NatsSourceError},
 };
 
-/// So many losses at one place make it worth a look.
+/// This number of losses at one place make it worth a look.
 const LOSSES_BEFORE_LOOK: u32 = 2;
 
-/// So much of a durable consumer is looked through after a loss: messages, and time.
+/// How much of a durable consumer is looked through after a loss: messages, and time.
 const MAX_LOOKED_AT: u32 = 256;
 const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// So many messages of a durable consumer are remembered at which a connection was lost.
+/// How many messages of a durable consumer are remembered at which a connection was lost.
 const MAX_SUSPECTS: usize = 10_000;
 
 /// How much of a message is logged.
@@ -40,7 +40,7 @@ pub(super) struct Stumble {
 }
 
 impl NatsSource {
-    /// Decides what the loss of a connection means. That it is lost, and back, is told by the connection itself.
+    /// Decides what the loss of a connection means. The connection itself logs that it is lost, and back.
     pub(super) fn disconnected(&mut self, session: Option<&Session>) -> Result<(), SourceError> {
         let at = match (session, &self.settings.durable) {
             (Some(session), Some(_)) => {
@@ -133,7 +133,7 @@ impl NatsSource {
         Ok(())
     }
 
-    /// Looks at the next message up to `last`: `None` when there is none.
+    /// Looks at the next message up to `last`; `None` when there is no more.
     async fn first_unreadable(
         &mut self,
         connection: &Connection,

@@ -1,13 +1,13 @@
 //! Where in the stream we are, and what became of the stream meanwhile.
 //!
-//! A number counts in one making of a stream: its instance, told by the time it was made. With it a place is exact, so a resume
-//! goes on behind the last message and need not meet it again.
+//! A number counts in one making of a stream: its instance, known by the time it was made. With it a place is exact, so a resume
+//! goes on after the last message and need not meet it again.
 
 use std::time::Duration;
 
 use crate::event::{Origin, Place, Point, Position, Start, Trail, micros};
 
-/// A first message that is so much later than the time that was asked for means that there were others (design, section 4).
+/// A first message that is this much later than the time that was asked for means that there were others (design, section 4).
 const GAP_TOLERANCE: Duration = Duration::from_secs(60);
 
 /// What is looked at of a stream before it is read.

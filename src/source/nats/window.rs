@@ -15,7 +15,7 @@ const REQUEST_BYTES: u64 = 4 * 1024 * 1024;
 /// No server takes a message as large as this (64 MiB, with its head).
 const MAX_REQUEST_BYTES: u64 = 128 * 1024 * 1024;
 
-/// So many requests may wait at a server at the same time; it takes 512 for all workers together.
+/// This number of requests may wait at a server at the same time; it takes 512 for all workers together.
 const MAX_REQUESTS: u64 = 8;
 
 /// What a sink has room for that works on each message.
@@ -30,11 +30,11 @@ pub(super) struct Room {
 /// How much of a consumer is wanted at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Share {
-    /// Nobody else reads it: so many messages a request, and the next one in time.
+    /// Nobody else reads it: this number of messages a request, and the next request in time.
     Alone(u64),
-    /// Others read it too: so many messages on their way, the batch that a sink takes.
+    /// Others read it too: at most this number of messages on their way, the batch that a sink takes.
     Batch(u64),
-    /// Others read it too, and the sink works on each: so many messages that are on their way or not done.
+    /// Others read it too, and the sink works on each: at most this number of messages on their way or not done.
     AtOnce(u64),
 }
 
@@ -71,7 +71,7 @@ impl Window {
         }
     }
 
-    /// How many more messages it is time to ask for, while so many are in hand and not done; 0 for none.
+    /// How many more messages it is time to ask for, while `in_hand` of them are not done; 0 for none.
     pub(super) fn wanting(&self, in_hand: usize) -> u64 {
         let outstanding = self.outstanding;
         match self.share {
@@ -96,7 +96,7 @@ impl Window {
         self.outstanding == 0
     }
 
-    /// The request for so many more.
+    /// The request for `batch` more messages.
     pub(super) fn request(&self, batch: u64) -> Vec<u8> {
         serde_json::to_vec(&Request {
             batch,
@@ -107,14 +107,14 @@ impl Window {
         .expect("plain numbers are always JSON")
     }
 
-    /// The request for so many more is made.
+    /// `batch` more messages were asked for.
     pub(super) fn asked(&mut self, batch: u64) {
         self.outstanding += batch;
         self.outstanding_bytes += self.max_bytes;
         self.brought = false;
     }
 
-    /// A message of so many bytes has come.
+    /// A message of this size has come.
     pub(super) fn came(&mut self, bytes: usize) {
         self.outstanding = self.outstanding.saturating_sub(1);
         self.outstanding_bytes = self.outstanding_bytes.saturating_sub(bytes as u64);

@@ -34,7 +34,7 @@ fn tail(seq: u64, event: u64) -> Tail {
 /// A stream with a server's rules: what it stores, and what it forgets of duplicates.
 struct Server {
     stored: Vec<Identity>,
-    /// Duplicates are known among so many of the last messages.
+    /// Duplicates are known among this number of last messages.
     remembers: usize,
 }
 

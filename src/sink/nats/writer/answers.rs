@@ -91,7 +91,7 @@ impl Writer {
             }
             .into(),
             _ => match self.connection.failed(RequestFailed::Answer(error), &self.action()) {
-                // Whatever of it was left out is sent again behind the stream's last message.
+                // Whatever of it was left out is sent again after the stream's last message.
                 NatsError::Unavailable { .. } => return Ok(Answer::Refused),
                 NatsError::Answer { answer, .. } => StreamError::Refused { stream, answer }.into(),
                 failed => failed.into(),

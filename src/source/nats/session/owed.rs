@@ -96,7 +96,7 @@ impl Session {
         // What is not kept as a dead letter now comes again.
         self.acknowledge().await.ok();
         let is_shared = self.inbox.acks.is_some();
-        let farewell = async {
+        let closing = async {
             if is_shared {
                 self.inbox.gather_rest().await;
                 let unread: Vec<_> = self.inbox.unread_replies().cloned().collect();
@@ -112,12 +112,12 @@ impl Session {
         } else {
             CLOSE_TIMEOUT
         };
-        timeout(limit, farewell).await.ok();
+        timeout(limit, closing).await.ok();
         self.into_acks()
     }
 }
 
-/// Resolves when the server is to be told something; never where nothing is owed.
+/// Resolves when something is to be sent to the server; never where nothing is owed.
 pub(super) async fn is_owed(
     accepted: &mut watch::Receiver<Option<Point>>,
     progress: Option<&(Duration, Instant)>,
