@@ -5,41 +5,43 @@
 
 use std::{env, error::Error, future::pending, time::Duration};
 
-use rocketman::cursor::{KvCursor, KvCursorSettings};
 use rocketman::nats::{Connection, EventStream, NatsSettings, StreamPlan};
-use rocketman::sink::{Fate, Fated, ingest::Ingest};
 use rocketman::source::nats::{NatsSource, NatsSourceSettings};
-use rocketman::{Pipeline, event::OwnedEvent, event::Start, run_forever};
+use rocketman::{Pipeline, event::OwnedEvent, event::Start, run_forever, sink::ingest::Ingest};
+use rocketman::{cursor::KvCursor, cursor::KvCursorSettings, sink::Fate, sink::Fated};
 
-async fn insert(ticks: &EventStream, writer: u64) -> Result<(), Box<dyn Error>> {
-    for n in 0_u64.. {
-        ticks.insert("TICKS", 1, format!("[{writer},{n}]")).await?;
+/// Inserts a tick every few milliseconds, which has the writer and the number of the one before it.
+async fn insert(ticks: &EventStream, writer: u64, mut last: u64) -> Result<(), Box<dyn Error>> {
+    loop {
+        let tick = format!("[{writer},{last}]");
+        last = ticks.insert("TICKS", 1, tick).await?;
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    Ok(())
 }
 
 /// Runs on this server until something is wrong that stays wrong.
 pub async fn run(server: &str) -> Result<(), Box<dyn Error>> {
-    let nats = NatsSettings::new(server);
-    let connection = Connection::open(&nats).await?;
-    let ticks = EventStream::open(&connection, "TICKS", Some(&StreamPlan::default())).await?;
+    let (nats, fate) = (NatsSettings::new(server), Fate::new(0.01, 7));
+    let (open, plan) = (Connection::open(&nats).await?, StreamPlan::default());
+    let ticks = EventStream::open(&open, "TICKS", Some(&plan)).await?;
     let mut source = NatsSourceSettings::new(nats.clone(), "TICKS");
     source.start_if_new = Some(Start::OLDEST);
     let mut cursor = KvCursorSettings::new(nats, "nats:cursors/ticks".parse()?);
     cursor.create_bucket = true;
-    let show = async |event: OwnedEvent| Ok(println!("{}", event.line_str()));
-    let fate = Fate::new(0.01, 7);
+    let show = async |event: OwnedEvent| {
+        println!("{}", event.line_str());
+        Ok(())
+    };
     let consumer = || {
         let sink = Fated::new(Ingest::new().otherwise(show), Some(fate.clone()));
         let pipeline = Pipeline::new(NatsSource::new(source.clone()), sink);
         Ok(pipeline.cursor(KvCursor::new(cursor.clone())))
     };
-    let consume = async { Ok(drop(run_forever(consumer, pending()).await?)) };
-    tokio::try_join!(consume, insert(&ticks, 0), insert(&ticks, 1)).map(drop)
+    let consume = async { Ok(run_forever(consumer, pending()).await?) };
+    tokio::try_join!(consume, insert(&ticks, 0, 0), insert(&ticks, 1, 0)).map(drop)
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    run(&env::args().nth(1).unwrap_or("nats://localhost".to_owned())).await
+    Box::pin(run(&env::args().nth(1).unwrap_or("localhost".to_owned()))).await
 }

@@ -28,13 +28,13 @@ mod batches;
 #[allow(dead_code, reason = "its main is for cargo run")]
 #[path = "../../examples/concurrent.rs"]
 mod concurrent;
+#[allow(dead_code, reason = "its main is for cargo run")]
+#[path = "../../examples/ingestor.rs"]
+mod ingestor;
 #[cfg(feature = "nats")]
 #[allow(dead_code, reason = "its main is for cargo run")]
 #[path = "../../examples/nats_consumer.rs"]
 mod nats_consumer_example;
-#[allow(dead_code, reason = "its main is for cargo run")]
-#[path = "../../examples/ingestor.rs"]
-mod ingestor;
 #[allow(dead_code, reason = "its main is for cargo run")]
 #[path = "../../examples/one_collection.rs"]
 mod one_collection;
@@ -77,7 +77,10 @@ fn program() {
             "ingestor" => ingestor::run(server, folder).await.unwrap(),
             "batches" => batches::run(server, folder).await.unwrap(),
             #[cfg(feature = "nats")]
-            "nats_consumer" => nats_consumer_example::run(&server.unwrap()).await.unwrap(),
+            "nats_consumer" => {
+                let server = server.unwrap();
+                Box::pin(nats_consumer_example::run(&server)).await.unwrap();
+            }
             "stream" => stream::run(server, folder).await.unwrap(),
             "sqlite" => kill::ingest(&server.unwrap(), folder, 1).await,
             "sqlite with jobs" => kill::ingest(&server.unwrap(), folder, 4).await,
