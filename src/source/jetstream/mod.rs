@@ -14,7 +14,9 @@ mod error;
 pub(crate) mod fuzzing;
 mod handshake;
 mod inflate;
+mod lost;
 mod matches;
+mod opening;
 mod probe;
 mod proxy;
 mod quiet;
@@ -53,23 +55,19 @@ pub use self::{
 use self::{
     ahead::Inflation,
     aside::Aside,
-    clock::{ahead_us, end_moment},
-    connect::{ConnectError, Connector},
-    handshake::HandshakeError,
+    connect::Connector,
     matches::Unmatched,
     quiet::Quiet,
     reader::{Checks, Reader},
-    resume::{Beginning, Resume},
+    resume::Resume,
     rotation::Rotation,
-    session::{Limits, Session},
-    slow::{Slow, Step},
-    socket::Socket,
-    v1::Wanted,
+    session::Session,
+    slow::Slow,
 };
 use super::{Flow, Outlook, RunContext, Source, SourceError};
 use crate::{
     backoff::Backoff,
-    event::{Batch, Did, Origin, Place, Point, Recollection, Trail, micros, now_us, show_time},
+    event::{Batch, Did, Place, Point, Recollection, Trail},
     log::STATE,
     source::ReadError,
     stats::Stats,
@@ -80,13 +78,10 @@ use crate::{
 const SOURCE: &str = "jetstream";
 
 /// How long a try or a connection may be overdue before a run counts as dead.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// A beginning may lie this far beyond the server's clock: a `Date` has whole seconds, and clocks differ.
-const AHEAD: Duration = Duration::from_secs(60);
+const OVERDUE_GRACE: Duration = Duration::from_secs(5);
 
 /// How long the end may be held up by a look that is under way.
-const LAST_LOOK: Duration = Duration::from_secs(2);
+const LAST_LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The event stream of one or more Jetstream servers, over the v1 wire.
 ///
@@ -164,143 +159,6 @@ impl Jetstream {
             accounts,
             changed_accounts: None,
             settings,
-        }
-    }
-
-    /// Waits until a try is due, and makes it. On failure the next try is scheduled, or the end is said.
-    async fn connect(&mut self) -> Result<(), SourceError> {
-        if let Some(due) = self.next_try {
-            sleep_until(due).await;
-            self.next_try = None;
-        }
-        let endpoint = self.rotation.current().clone();
-        let origin = endpoint.origin();
-        self.connector.prepare(&endpoint)?;
-        let resume = &mut self.reader.resume;
-        let beginning = match self.slow.step() {
-            Some(Step::Past(past)) => resume.begin_past(&origin, past),
-            _ => resume.begin(&origin),
-        };
-        self.reader.checks = Checks::of(self.slow.stepping());
-        let limit = self.settings.connect_timeout;
-        self.reader
-            .stats
-            .set_alive_until(Instant::now() + limit + PATIENCE);
-        match timeout(limit, self.open(&endpoint, origin, beginning))
-            .await
-            .unwrap_or(Err(ConnectError::TimedOut(limit)))
-        {
-            Ok(session) => {
-                self.session = Some(session);
-                self.brought_events = false;
-                self.rotation.connected();
-                self.check_beginning(&endpoint)
-            }
-            Err(error) => self.failed(&endpoint, error),
-        }
-    }
-
-    /// One try: socket, upgrade, and the first message where the filter needs one.
-    async fn open(
-        &mut self,
-        endpoint: &Endpoint,
-        origin: Origin,
-        beginning: Beginning,
-    ) -> Result<Session, ConnectError> {
-        let mut wanted = Wanted::of(&self.settings);
-        if let Some(Step::Size(limit)) = self.slow.step() {
-            wanted.leave_out(limit);
-        }
-        let request = wanted.request(beginning.cursor());
-        debug!(%endpoint, query = request.query, "connecting");
-        let stream = self.connector.open(endpoint).await?;
-        let upgraded = handshake::upgrade(
-            stream,
-            endpoint,
-            &request.query,
-            self.connector.user_agent(),
-        )
-        .await?;
-        let began_us = upgraded.date_us.unwrap_or_else(now_us);
-        self.reader
-            .stats
-            .set_ahead_us(ahead_us(upgraded.date_us, now_us()));
-        self.reader.resume.set_live_from(began_us);
-        if self.settings.exit_at_end {
-            self.reader
-                .end_us
-                .get_or_insert_with(|| end_moment(upgraded.date_us, now_us()));
-        }
-        let socket = Socket::new(
-            upgraded.stream,
-            &upgraded.received,
-            self.settings.max_frame_bytes,
-        );
-        let limits = self.limits();
-        let live_from_us = beginning.cursor().map(|_| began_us);
-        self.reader.inflation.forget();
-        let mut session = Session::new(socket, Arc::new(origin), limits, live_from_us);
-        self.reader
-            .stats
-            .set_alive_until(Instant::now() + limits.frame_timeout);
-        if let Some(hello) = request.hello {
-            session.send(hello).await.map_err(HandshakeError::Io)?;
-        }
-        self.announce(endpoint, beginning);
-        Ok(session)
-    }
-
-    /// A time that has not come yet by the server's clock would be waited for in silence.
-    fn check_beginning(&self, endpoint: &Endpoint) -> Result<(), SourceError> {
-        let server_us = self.reader.stats.server_now_us();
-        match self.reader.resume.first_us() {
-            Some(time_us) if time_us > server_us.saturating_add(micros(AHEAD)) => {
-                Err(JetstreamError::Future {
-                    url: endpoint.to_string(),
-                    time_us,
-                    server_us,
-                }
-                .into())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// How long the next connection may bring nothing. Where only some accounts are read, they may say nothing for hours.
-    fn limits(&self) -> Limits {
-        let patience = if self.settings.exit_at_end {
-            self.quiet.patience_before_end()
-        } else {
-            self.quiet.patience()
-        };
-        Limits {
-            frame_timeout: self.settings.frame_timeout,
-            message_timeout: self.settings.message_timeout,
-            patience: self.settings.dids.is_empty().then_some(patience),
-        }
-    }
-
-    fn announce(&mut self, endpoint: &Endpoint, beginning: Beginning) {
-        let stats = &self.reader.stats;
-        stats.set_host(&endpoint.to_string());
-        let asks_anew = std::mem::take(&mut self.asks_anew);
-        if !asks_anew {
-            stats.add_connects(1);
-        }
-        stats.set_connected(true);
-        let from = match beginning {
-            Beginning::Live => "now".to_owned(),
-            Beginning::Time(time_us) => show_time(time_us),
-            Beginning::Seq(seq) => format!("cursor {seq}"),
-            Beginning::Asked(start) => format!("cursor {}", start.as_number()),
-        };
-        if asks_anew || stats.connects() > 1 || self.backoff.tries() > 0 {
-            if !self.was_told {
-                return;
-            }
-            info!(target: STATE, %endpoint, from, "connected again to {endpoint}, from {from}");
-        } else {
-            info!(%endpoint, from, "connected");
         }
     }
 }
@@ -445,7 +303,7 @@ impl Source for Jetstream {
 
     async fn close(&mut self) {
         // What a look finds is said also where the run is over first.
-        while let Ok(Some(found)) = timeout(LAST_LOOK, self.aside.next()).await {
+        while let Ok(Some(found)) = timeout(LAST_LOOK_TIMEOUT, self.aside.next()).await {
             if let Err(error) = self.conclude(found) {
                 debug!(%error, "too late to be the end");
             }

@@ -1,6 +1,8 @@
 //! The proxy between us and a server: which one, if any, and how a tunnel through it is asked for.
 
-use std::{fmt, io, net::IpAddr};
+mod direct;
+
+use std::{fmt, io};
 
 use data_encoding::BASE64;
 use tokio::{
@@ -9,6 +11,7 @@ use tokio::{
 };
 use url::Url;
 
+use self::direct::Direct;
 use super::endpoint::Endpoint;
 use crate::wire::http;
 
@@ -120,89 +123,6 @@ impl Proxies {
         let host = endpoint.host().to_ascii_lowercase();
         let mut direct = self.direct.iter();
         direct.any(|direct| direct.holds(&host, endpoint.port()))
-    }
-}
-
-/// Hosts that are reached without a proxy: an entry of `NO_PROXY`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Direct {
-    Everything,
-    /// Addresses that begin with so many bits of this one, on this port or on any.
-    Network(IpAddr, u8, Option<u16>),
-    /// The host of this name and those below it, on this port or on any.
-    Domain(String, Option<u16>),
-}
-
-impl Direct {
-    fn parse(entry: &str) -> Self {
-        if entry == "*" {
-            return Self::Everything;
-        }
-        if let Some((address, bits)) = entry.split_once('/')
-            && let (Some(address), Ok(bits)) = (address_of(address), bits.parse())
-            && bits <= width(address)
-        {
-            return Self::Network(address, bits, None);
-        }
-        if let Some(address) = address_of(entry) {
-            return Self::Network(address, width(address), None);
-        }
-        let (name, port) = match entry.rsplit_once(':') {
-            Some((name, digits)) => (name, digits.parse().ok()),
-            None => (entry, None),
-        };
-        if let Some(address) = address_of(name) {
-            return Self::Network(address, width(address), port);
-        }
-        let name = name.trim_start_matches("*.").trim_start_matches('.');
-        Self::Domain(name.to_ascii_lowercase(), port)
-    }
-
-    fn holds(&self, host: &str, port: u16) -> bool {
-        match self {
-            Self::Everything => true,
-            Self::Network(network, bits, wanted) => {
-                let is_inside =
-                    address_of(host).is_some_and(|address| is_inside(address, *network, *bits));
-                is_inside && wanted.is_none_or(|wanted| wanted == port)
-            }
-            Self::Domain(name, wanted) => {
-                let is_below = name == "*"
-                    || host
-                        .strip_suffix(name.as_str())
-                        .is_some_and(|head| head.is_empty() || head.ends_with('.'));
-                is_below && wanted.is_none_or(|wanted| wanted == port)
-            }
-        }
-    }
-}
-
-/// An address as it is typed, in brackets or not; one of IPv4 that is written as one of IPv6 is the former.
-fn address_of(text: &str) -> Option<IpAddr> {
-    let bare = text
-        .strip_prefix('[')
-        .and_then(|text| text.strip_suffix(']'));
-    let address: IpAddr = bare.unwrap_or(text).parse().ok()?;
-    Some(address.to_canonical())
-}
-
-/// How many bits an address has.
-fn width(address: IpAddr) -> u8 {
-    if address.is_ipv4() { 32 } else { 128 }
-}
-
-/// Whether two addresses are of one family and begin with the same so many bits.
-fn is_inside(address: IpAddr, network: IpAddr, bits: u8) -> bool {
-    match (address, network) {
-        (IpAddr::V4(address), IpAddr::V4(network)) => {
-            let differs = address.to_bits() ^ network.to_bits();
-            differs.checked_shr(32 - u32::from(bits)).unwrap_or(0) == 0
-        }
-        (IpAddr::V6(address), IpAddr::V6(network)) => {
-            let differs = address.to_bits() ^ network.to_bits();
-            differs.checked_shr(128 - u32::from(bits)).unwrap_or(0) == 0
-        }
-        _ => false,
     }
 }
 
@@ -342,135 +262,4 @@ impl fmt::Debug for Proxy {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn proxies(variables: &[(&str, &str)]) -> Proxies {
-        Proxies::from_env(|name| {
-            variables
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
-        })
-    }
-
-    fn chosen(proxies: &Proxies, address: &str) -> Option<String> {
-        let endpoint = Endpoint::parse(address).unwrap();
-        let proxy = proxies.for_endpoint(&endpoint).unwrap();
-        proxy.map(ToString::to_string)
-    }
-
-    #[test]
-    fn the_scheme_decides_and_lower_case_wins() {
-        let proxies = proxies(&[
-            ("HTTPS_PROXY", "http://upper:1"),
-            ("https_proxy", "lower:2"),
-            ("ALL_PROXY", "http://all"),
-        ]);
-        assert_eq!(
-            chosen(&proxies, "wss://x.example").as_deref(),
-            Some("http://lower:2")
-        );
-        assert_eq!(
-            chosen(&proxies, "ws://x.example").as_deref(),
-            Some("http://all:80")
-        );
-        assert_eq!(chosen(&proxies, "ws://127.0.0.1:9"), None);
-    }
-
-    #[test]
-    fn no_proxy_names_hosts_domains_networks_and_ports() {
-        let no = "internal.example, .Corp.example,other.example:8443 *.star.example,10.0.0.1,\
-            192.168.4.0/22,172.16.0.1:8443,2001:DB8:0::5,[2001:db8:1::]/48,[2001:db8:2::1]:8443,0.0.0.0/33";
-        let proxies = proxies(&[("HTTPS_PROXY", "http://p:1"), ("NO_PROXY", no)]);
-        for direct in [
-            "wss://internal.example",
-            "wss://a.internal.example",
-            "wss://corp.example",
-            "wss://a.corp.example",
-            "wss://a.star.example",
-            "wss://other.example:8443",
-            "wss://10.0.0.1",
-            "wss://[::ffff:10.0.0.1]",
-            "wss://192.168.4.0",
-            "wss://192.168.7.255:8443",
-            "wss://172.16.0.1:8443",
-            "wss://[2001:db8::5]",
-            "wss://[2001:db8:1:ffff::1]",
-            "wss://[2001:db8:2::1]:8443",
-        ] {
-            assert_eq!(chosen(&proxies, direct), None, "{direct}");
-        }
-        for through in [
-            "wss://notinternal.example",
-            "wss://other.example",
-            "wss://10.0.0.11",
-            "wss://192.168.3.255",
-            "wss://192.168.8.0",
-            "wss://172.16.0.1",
-            "wss://[2001:db8::6]",
-            "wss://[2001:db8:2::]",
-            "wss://[2001:db8:2::1]",
-        ] {
-            assert!(chosen(&proxies, through).is_some(), "{through}");
-        }
-        for (all, address) in [
-            ("*", "wss://x.example"),
-            ("a.example, *", "wss://[2001:db8::]"),
-            ("0.0.0.0/0", "wss://192.0.2.1"),
-            ("::/0", "wss://[2001:db8::]"),
-        ] {
-            let all = super::Proxies {
-                direct: self::proxies(&[("NO_PROXY", all)]).direct,
-                ..proxies.clone()
-            };
-            assert_eq!(chosen(&all, address), None, "{address}");
-        }
-    }
-
-    #[test]
-    fn a_proxy_is_shown_as_it_is_typed() {
-        for address in ["http://p.example:3128", "http://[2001:db8::1]:3128"] {
-            assert_eq!(Proxy::parse(address).unwrap().to_string(), address);
-        }
-    }
-
-    #[test]
-    fn an_unusable_proxy_fails_where_it_is_needed() {
-        let proxies = proxies(&[
-            ("https_proxy", "socks5://me:secret@p:1"),
-            ("HTTP_PROXY", "p:1"),
-            ("NO_PROXY", "direct.example"),
-        ]);
-        let of = |addresses: &[&str]| {
-            let endpoints = addresses
-                .iter()
-                .map(|address| Endpoint::parse(address).unwrap());
-            let endpoints: Vec<_> = endpoints.collect();
-            proxies.check(&endpoints)
-        };
-        let unneeded = [
-            "wss://localhost",
-            "wss://direct.example",
-            "ws://x.example",
-            "ws://[::1]",
-        ];
-        assert!(of(&unneeded).is_ok() && of(&[]).is_ok());
-        let error = of(&["ws://x.example", "wss://x.example"]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "https_proxy names no http:// proxy, and the way to wss://x.example/subscribe would go through it"
-        );
-    }
-
-    #[test]
-    fn a_secret_is_sent_and_never_shown() {
-        let proxy = Proxy::parse("http://me:p%40&ss+@p.example:3128").unwrap();
-        let expected = format!("Basic {}", BASE64.encode(b"me:p@&ss+"));
-        assert_eq!(proxy.authorization, Some(expected));
-        assert_eq!(
-            format!("{proxy:?} {proxy}"),
-            "http://p.example:3128 http://p.example:3128"
-        );
-    }
-}
+mod tests;

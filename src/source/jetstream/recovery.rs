@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::{
-    Jetstream, PATIENCE, connect::ConnectError, endpoint::Endpoint, handshake::HandshakeError,
-    reader::Halt, refusal, session::Lost, slow::UnderWay,
+    Jetstream, OVERDUE_GRACE, connect::ConnectError, endpoint::Endpoint, handshake::HandshakeError,
+    lost::Lost, reader::Halt, refusal, slow::UnderWay,
 };
 use crate::{
     log::{STATE, chain},
@@ -70,7 +70,7 @@ impl Jetstream {
         }
         let due = Instant::now() + wait;
         self.next_try = Some(due);
-        self.reader.stats.set_alive_until(due + PATIENCE);
+        self.reader.stats.set_alive_until(due + OVERDUE_GRACE);
         let pace = if let Some(Lost::Strange(_)) = error.downcast_ref() {
             let host = endpoint.to_string();
             self.strange.entry(host).or_insert_with(Throttle::sparse)
@@ -135,7 +135,7 @@ impl Jetstream {
             }
             .into()),
             Lost::Halted(Halt::Doubtful(question)) => {
-                let patience = self.settings.connect_timeout + PATIENCE;
+                let patience = self.settings.connect_timeout + OVERDUE_GRACE;
                 self.reader.stats.set_alive_until(Instant::now() + patience);
                 self.ask(question);
                 self.is_doubtful = true;

@@ -17,10 +17,10 @@ use tracing::{debug, trace};
 
 use super::{
     ahead::ENOUGH,
-    reader::{Counts, Halt, Reader},
+    lost::{Lost, STRANGE},
+    reader::{Counts, Reader},
     signs::{Overdue, Signs},
-    slow::UnderWay,
-    socket::{Incoming, Socket, SocketError},
+    socket::{Incoming, Socket},
     stranger::Stranger,
 };
 use crate::{
@@ -32,60 +32,13 @@ use crate::{
 const PINGS_PER_LIMIT: u32 = 3;
 
 /// How long taking leave may take.
-const FAREWELL: Duration = Duration::from_millis(250);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// A wait for the sink that may have cost the connection. Servers allow five to ten seconds for a write (protocol reference, sections 0 and 1.10).
-const SLOW: Duration = Duration::from_secs(4);
+const LONG_SINK_WAIT: Duration = Duration::from_secs(4);
 
 /// For how long afterwards it may have.
-const SLOW_WITHIN: Duration = Duration::from_secs(60);
-
-/// A connection whose first messages are no events, so many of them, brings none at all.
-const STRANGE: u64 = 100;
-
-/// Why a connection was lost.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Lost {
-    #[error("the server closed the connection ({0})")]
-    Closed(String),
-    #[error(transparent)]
-    Socket(#[from] SocketError),
-    #[error("nothing was received for {}", humantime::format_duration(*.0))]
-    Silent(Duration),
-    #[error("a message of {} bytes took longer than {} to arrive", message.bytes(), humantime::format_duration(*limit))]
-    Slow { limit: Duration, message: UnderWay },
-    #[error("no event came for {}, although it answers{}", humantime::format_duration(*after), looks(*like))]
-    Quiet {
-        after: Duration,
-        /// What came instead of events, if anything did.
-        like: Option<Stranger>,
-    },
-    #[error("none of its first {STRANGE} messages is an event: {0}")]
-    Strange(Stranger),
-    #[error(transparent)]
-    Halted(#[from] Halt),
-}
-
-impl Lost {
-    /// One word for it, for machines; `None` where we let go of the connection ourselves, to ask otherwise or to end.
-    pub(super) fn cause(&self) -> Option<&'static str> {
-        Some(match self {
-            Self::Closed(_) => "closed",
-            Self::Socket(SocketError::Io(_)) => "broken",
-            Self::Socket(SocketError::Eof) => "ended",
-            Self::Socket(SocketError::Protocol(_)) => "protocol",
-            Self::Silent(_) => "silent",
-            Self::Slow { .. } => "slow",
-            Self::Quiet { .. } => "quiet",
-            Self::Strange(_) => "no_events",
-            Self::Halted(_) => return None,
-        })
-    }
-}
-
-fn looks(like: Option<Stranger>) -> String {
-    like.map_or(String::new(), |like| format!(": {like}"))
-}
+const SINK_WAIT_EFFECT: Duration = Duration::from_secs(60);
 
 /// An open connection.
 #[derive(Debug)]
@@ -153,7 +106,7 @@ impl Session {
     /// How long the sink took nothing, if that was so long and so lately that it may have cost the connection.
     pub(super) fn slow_for(&self) -> Option<Duration> {
         let (waited, over) = self.slow?;
-        (over.elapsed() < SLOW_WITHIN).then_some(waited)
+        (over.elapsed() < SINK_WAIT_EFFECT).then_some(waited)
     }
 
     /// Sends one message; used before anything is read.
@@ -184,7 +137,7 @@ impl Session {
             let now = Instant::now();
             self.signs.excuse(now, now - since);
             self.last_event += now - since;
-            if now - since >= SLOW {
+            if now - since >= LONG_SINK_WAIT {
                 self.slow = Some((now - since, now));
             }
         }
@@ -401,7 +354,7 @@ impl Session {
 pub(super) async fn leave(socket: &mut Socket) {
     // Whether the farewell arrives makes no difference to anybody.
     socket.close();
-    timeout(FAREWELL, poll_fn(|cx| socket.poll_flush(cx)))
+    timeout(CLOSE_TIMEOUT, poll_fn(|cx| socket.poll_flush(cx)))
         .await
         .ok();
 }

@@ -3,6 +3,11 @@
 //! Done here rather than by the WebSocket library (RFC 6455, section 5): that saves a copy, an allocation and a buffer to clear per
 //! event, and a message that is too large is stepped over instead of ending the connection.
 
+mod error;
+mod fragments;
+mod incoming;
+mod outgoing;
+
 use std::{
     io,
     ops::Range,
@@ -12,55 +17,22 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+pub(super) use self::{error::SocketError, incoming::Incoming};
+use self::{fragments::Fragments, incoming::reason, outgoing::Outgoing};
 use super::{connect::Stream, slow::UnderWay};
-use crate::wire::frame::{
-    self, BINARY, CLOSE, CONTINUATION, Header, Malformed, Mask, PING, PONG, Sender, TEXT,
-};
+use crate::wire::frame::{self, BINARY, CLOSE, CONTINUATION, Header, PING, PONG, Sender, TEXT};
 
 /// How much is read at once, and the size of the buffer unless a message is larger. Twice and half of it were measured: no difference.
-const BUFFER: usize = 128 * 1024;
-
-/// Answers to pings that may wait for a socket that takes none.
-const MAX_WAITING: usize = 16 * 1024;
+const BUFFER_BYTES: usize = 128 * 1024;
 
 /// How much of a message that is too large is shown.
-const HEAD: usize = 160;
+const EXCERPT_BYTES: usize = 160;
 
 /// The largest frame that is stepped over, unless larger ones are wanted. What says that it is larger is no frame, and would swallow the stream.
-const MOST_SKIPPED: u64 = 1 << 30;
+const MAX_SKIPPED_BYTES: u64 = 1 << 30;
 
 /// The code that closes a connection that has served its purpose (RFC 6455, section 7.4.1).
 const NORMAL_CLOSURE: u16 = 1000;
-
-/// What came.
-#[derive(Debug)]
-pub(super) enum Incoming<'a> {
-    /// A whole text message.
-    Text(&'a [u8]),
-    /// A whole binary message.
-    Binary(&'a [u8]),
-    /// The beginning of a message that is larger than allowed; the rest is stepped over.
-    TooLarge(&'a [u8]),
-    /// A ping, which is answered.
-    Ping,
-    /// The answer to a ping.
-    Pong,
-    /// A part of a message.
-    Other,
-    /// The server takes leave.
-    Close(String),
-}
-
-/// Why nothing more can be read.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum SocketError {
-    #[error("the connection broke")]
-    Io(#[from] io::Error),
-    #[error("the connection ended without a farewell")]
-    Eof,
-    #[error("the server broke the WebSocket protocol: {0}")]
-    Protocol(&'static str),
-}
 
 /// A client's end of an open connection.
 #[derive(Debug)]
@@ -75,29 +47,17 @@ pub(super) struct Socket<S = Stream> {
     skipping: u64,
     message: Option<Fragments>,
     /// The message that was put together last, which the caller may still look at.
-    whole: Vec<u8>,
+    assembled: Vec<u8>,
     cap: usize,
     /// Bytes received and not asked about yet.
     n_received: u64,
-    /// Frames on their way out, and how much of them is written.
-    waiting: Vec<u8>,
-    written: usize,
-}
-
-/// The parts so far of a message that comes in several frames.
-#[derive(Debug)]
-struct Fragments {
-    is_text: bool,
-    payload: Vec<u8>,
-    /// The size of all its frames so far.
-    bytes: u64,
-    is_too_large: bool,
+    outgoing: Outgoing,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// A connection whose upgrade is done, and what was received behind it. Messages larger than `cap` bytes are stepped over.
     pub(super) fn new(stream: S, received: &[u8], cap: usize) -> Self {
-        let mut buffer = vec![0; BUFFER.max(received.len())];
+        let mut buffer = vec![0; BUFFER_BYTES.max(received.len())];
         buffer[..received.len()].copy_from_slice(received);
         Self {
             stream,
@@ -107,11 +67,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             to_skip: 0,
             skipping: 0,
             message: None,
-            whole: Vec::new(),
+            assembled: Vec::new(),
             cap,
             n_received: received.len() as u64,
-            waiting: Vec::new(),
-            written: 0,
+            outgoing: Outgoing::default(),
         }
     }
 
@@ -123,27 +82,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Incoming<'_>, SocketError>> {
-        match self.take_usual() {
+        match self.take_simple() {
             Some((TEXT, payload)) => Poll::Ready(Ok(Incoming::Text(&self.buffer[payload]))),
             Some((_, payload)) => Poll::Ready(Ok(Incoming::Binary(&self.buffer[payload]))),
-            None => self.poll_any(cx),
+            None => self.poll_general(cx),
         }
     }
 
     /// The next frame if it has come and is a whole message of a usual size: what it is, and where its payload lies. `None` says nothing.
     #[inline]
-    fn take_usual(&mut self) -> Option<(u8, Range<usize>)> {
+    fn take_simple(&mut self) -> Option<(u8, Range<usize>)> {
         if self.to_skip > 0 || self.message.is_some() {
             return None;
         }
-        let (opcode, payload) = self.usual(self.start)?;
+        let (opcode, payload) = self.peek_simple(self.start)?;
         self.start = payload.end;
         Some((opcode, payload))
     }
 
-    /// The frame at this place of the buffer, as `take_usual` has it.
+    /// The frame at this place of the buffer, as `take_simple` has it.
     #[inline]
-    fn usual(&self, start: usize) -> Option<(u8, Range<usize>)> {
+    fn peek_simple(&self, start: usize) -> Option<(u8, Range<usize>)> {
         let (opcode, header, length) = frame::usual(self.buffer.get(start..self.end)?)?;
         let payload = start + header..start + header + length;
         if payload.end > self.end || length > self.cap {
@@ -193,14 +152,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             self.start
         };
         std::iter::from_fn(move || {
-            let (opcode, payload) = self.usual(at)?;
+            let (opcode, payload) = self.peek_simple(at)?;
             at = payload.end;
             (opcode == BINARY).then(|| self.buffer.get(payload))?
         })
     }
 
-    fn poll_any(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming<'_>, SocketError>> {
-        self.whole = Vec::new();
+    fn poll_general(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming<'_>, SocketError>> {
+        self.assembled = Vec::new();
         loop {
             self.skip();
             let received = &self.buffer[self.start..self.end];
@@ -235,7 +194,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                         Incoming::Binary(payload)
                     })
                 }
-                TEXT | BINARY | CONTINUATION => Ok(self.part(&head, payload)),
+                TEXT | BINARY | CONTINUATION => Ok(self.on_fragment(&head, payload)),
                 PING => {
                     self.answer(payload);
                     Ok(Incoming::Ping)
@@ -251,7 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Err(SocketError::Protocol(match head.opcode {
             CONTINUATION if self.message.is_none() => "a message continues that did not begin",
             TEXT | BINARY if self.message.is_some() => "a message begins inside of another",
-            _ if head.payload_bytes > MOST_SKIPPED.max(self.cap as u64) => {
+            _ if head.payload_bytes > MAX_SKIPPED_BYTES.max(self.cap as u64) => {
                 "a frame says that it is larger than 1 GiB"
             }
             _ => return Ok(()),
@@ -270,7 +229,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Begins to step over a frame whose payload is too large.
     fn too_large(&mut self, head: &Header) -> Incoming<'_> {
         let first = self.start + head.bytes;
-        let shown = first..self.end.min(first + HEAD).max(first);
+        let shown = first..self.end.min(first + EXCERPT_BYTES).max(first);
         self.start = first;
         self.to_skip = head.payload_bytes;
         let before = self.message.as_ref().map_or(0, |message| message.bytes);
@@ -287,8 +246,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 });
             }
             (false, Some(message)) => {
-                message.is_too_large = true;
-                message.payload = Vec::new();
+                message.give_up();
                 message.bytes = bytes;
                 return Incoming::Other;
             }
@@ -298,33 +256,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     /// Takes one frame of a message that comes in several.
-    fn part(&mut self, head: &Header, payload: Range<usize>) -> Incoming<'_> {
+    fn on_fragment(&mut self, head: &Header, payload: Range<usize>) -> Incoming<'_> {
         let part = &self.buffer[payload];
         match &mut self.message {
-            None => {
-                self.message = Some(Fragments {
-                    is_text: head.opcode == TEXT,
-                    payload: part.to_vec(),
-                    bytes: head.payload_bytes,
-                    is_too_large: false,
-                });
-            }
-            Some(message) => {
-                message.bytes = message.bytes.saturating_add(head.payload_bytes);
-                if message.payload.len() + part.len() > self.cap {
-                    message.is_too_large = true;
-                    message.payload = Vec::new();
-                } else {
-                    message.payload.extend_from_slice(part);
-                }
-            }
+            None => self.message = Some(Fragments::begin(head, part)),
+            Some(message) => message.add(head, part, self.cap),
         }
         if !head.is_final {
             return Incoming::Other;
         }
         let Some(Fragments {
             is_text,
-            payload: whole,
+            payload,
             is_too_large,
             bytes: _,
         }) = self.message.take()
@@ -334,11 +277,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         if is_too_large {
             return Incoming::TooLarge(&[]);
         }
-        self.whole = whole;
+        self.assembled = payload;
         if is_text {
-            Incoming::Text(&self.whole)
+            Incoming::Text(&self.assembled)
         } else {
-            Incoming::Binary(&self.whole)
+            Incoming::Binary(&self.assembled)
         }
     }
 
@@ -347,7 +290,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         let left = self.end - self.start;
         if left == 0 {
             (self.start, self.end) = (0, 0);
-            if frame <= BUFFER {
+            if frame <= BUFFER_BYTES {
                 self.give_back();
             }
         } else if self.buffer.len() - self.start < frame.max(left + 1)
@@ -373,12 +316,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     /// Gives back what one large message has made of the buffer, if nothing is in it.
     pub(super) fn give_back(&mut self) {
-        if self.start == self.end && self.buffer.len() > BUFFER {
+        if self.start == self.end && self.buffer.len() > BUFFER_BYTES {
             (self.start, self.end) = (0, 0);
-            self.buffer.truncate(BUFFER);
+            self.buffer.truncate(BUFFER_BYTES);
             self.buffer.shrink_to_fit();
         }
-        self.whole = Vec::new();
+        self.assembled = Vec::new();
     }
 
     /// How many bytes were received since this was last asked.
@@ -391,96 +334,50 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     pub(super) fn memory(&self) -> usize {
         let message = self.message.as_ref();
         self.buffer.capacity()
-            + self.waiting.capacity()
-            + self.whole.capacity()
+            + self.outgoing.memory()
+            + self.assembled.capacity()
             + message.map_or(0, |message| message.payload.capacity())
     }
 
     /// Queues the answer to a ping; an answer more when nothing leaves helps nobody.
     fn answer(&mut self, payload: Range<usize>) {
-        if self.waiting.len() < MAX_WAITING {
-            frame::push_masked(&mut self.waiting, PONG, &self.buffer[payload], mask());
+        if !self.outgoing.is_stuck() {
+            self.outgoing.push(PONG, &self.buffer[payload]);
         }
     }
 
     fn closed(&mut self, payload: Range<usize>) -> Incoming<'_> {
-        let payload = &self.buffer[payload];
-        let farewell = match payload {
-            [a, b, reason @ ..] => {
-                let code = u16::from_be_bytes([*a, *b]);
-                let reason = reason.escape_ascii();
-                if payload.len() == 2 {
-                    format!("code {code}")
-                } else {
-                    format!("code {code}: {reason}")
-                }
-            }
-            _ => "without a code".to_owned(),
-        };
-        self.queue(CLOSE, b"");
-        Incoming::Close(farewell)
+        self.outgoing.push(CLOSE, b"");
+        Incoming::Close(reason(&self.buffer[payload]))
     }
 
     /// Queues a ping.
     pub(super) fn ping(&mut self) {
-        if self.waiting.len() < MAX_WAITING {
-            self.queue(PING, b"");
+        if !self.outgoing.is_stuck() {
+            self.outgoing.push(PING, b"");
         }
     }
 
     /// Whether much is queued that has not left.
     pub(super) fn is_stuck(&self) -> bool {
-        self.waiting.len() - self.written > MAX_WAITING
+        self.outgoing.is_stuck()
     }
 
     /// Queues a text message.
     pub(super) fn text(&mut self, text: &str) {
-        self.queue(TEXT, text.as_bytes());
+        self.outgoing.push(TEXT, text.as_bytes());
     }
 
     /// Queues the farewell.
     pub(super) fn close(&mut self) {
-        self.queue(CLOSE, &NORMAL_CLOSURE.to_be_bytes());
-    }
-
-    fn queue(&mut self, opcode: u8, payload: &[u8]) {
-        frame::push_masked(&mut self.waiting, opcode, payload, mask());
+        self.outgoing.push(CLOSE, &NORMAL_CLOSURE.to_be_bytes());
     }
 
     /// Writes what is queued. Ready when nothing waits any more.
     ///
     /// Cancel safety: what was not written stays queued.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.written < self.waiting.len() {
-            let n =
-                ready!(Pin::new(&mut self.stream).poll_write(cx, &self.waiting[self.written..]))?;
-            if n == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.written += n;
-        }
-        if self.written > 0 {
-            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-            self.waiting.clear();
-            self.waiting.shrink_to(MAX_WAITING);
-            self.written = 0;
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-fn mask() -> Mask {
-    fastrand::u32(..).to_ne_bytes()
-}
-
-impl From<Malformed> for SocketError {
-    fn from(malformed: Malformed) -> Self {
-        Self::Protocol(match malformed {
-            Malformed::Reserved => "a frame uses an extension that was not asked for",
-            Malformed::Masking => "a frame is masked",
-            Malformed::Opcode => "a frame is of an unknown kind",
-            Malformed::Control => "a control frame is too long or in parts",
-        })
+        self.outgoing.poll_flush(cx, &mut self.stream)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{error::Error, io, time::Duration};
 
 use super::super::{
-    connect::ConnectError, endpoint::Endpoint, handshake::HandshakeError, refusal, session::Lost,
+    connect::ConnectError, endpoint::Endpoint, handshake::HandshakeError, lost::Lost, refusal,
 };
 use crate::event::BadEvent;
 

@@ -189,7 +189,7 @@ async fn a_message_that_is_too_large_is_stepped_over_whole_or_in_parts() {
             "text d"
         ]
     );
-    assert!(socket.buffer.len() <= BUFFER + CAP);
+    assert!(socket.buffer.len() <= BUFFER_BYTES + CAP);
 }
 
 /// So many bytes of pongs.
@@ -207,7 +207,7 @@ async fn messages_in_parts_take_no_more_memory_with_each() {
     let (part, end) = (frame(TEXT, &vec![b'x'; 100_000]), frame(LAST, b"y"));
     let mut bytes = pongs(2);
     // How much the buffer holds, were it to grow by each message.
-    let mut held = BUFFER;
+    let mut held = BUFFER_BYTES;
     for _ in 0..10 {
         // It is full with the first byte of the last part, and full again with the first byte of a pong behind that.
         bytes.extend(pongs(held - 2 - part.len() - 1));
@@ -225,7 +225,10 @@ async fn messages_in_parts_take_no_more_memory_with_each() {
     .await
     {
         messages += u32::from(came);
-        assert!(socket.buffer.len() <= BUFFER + CAP, "{messages} messages");
+        assert!(
+            socket.buffer.len() <= BUFFER_BYTES + CAP,
+            "{messages} messages"
+        );
     }
     assert_eq!(messages, 10);
 }
@@ -239,7 +242,7 @@ fn head(first: u8, length: u64) -> Vec<u8> {
 async fn a_length_beyond_all_memory_is_only_a_number() {
     let (mut socket, mut server) = pair(b"").await;
     server
-        .write_all(&head(LAST | BINARY, MOST_SKIPPED))
+        .write_all(&head(LAST | BINARY, MAX_SKIPPED_BYTES))
         .await
         .unwrap();
     assert_eq!(next(&mut socket).await.as_deref(), Ok("too large 0"));
@@ -301,7 +304,10 @@ async fn what_breaks_the_protocol_ends_the_connection() {
             "inside of another",
         ),
         (head(LAST | TEXT, 1 << 63), "larger than 1 GiB"),
-        (head(LAST | BINARY, MOST_SKIPPED + 1), "larger than 1 GiB"),
+        (
+            head(LAST | BINARY, MAX_SKIPPED_BYTES + 1),
+            "larger than 1 GiB",
+        ),
     ];
     for (bytes, why) in cases {
         let (mut socket, _server) = pair(&bytes).await;
