@@ -8,7 +8,10 @@ use std::{
 use rocketman::{
     Error, Pipeline, PipelineSettings,
     event::{Did, OwnedEvent},
-    sink::{ExecSettings, ExecSink, OnFailure, ingest::Ingest},
+    sink::{
+        ExecSettings, ExecSink, OnFailure, Sink,
+        ingest::{Ingest, IngestError, Route},
+    },
     source::{
         Jetstream,
         jetstream::{Endpoint, JetstreamSettings},
@@ -112,25 +115,41 @@ async fn ingestors_are_given_what_they_have_routes_for_and_no_more() {
     assert!(!asked.contains(collections[1]), "{asked}");
 }
 
-#[tokio::test]
-async fn programs_that_fail_are_counted_in_the_runs_stats() {
+/// Gives three events to a sink that takes none of them; returns how many deliveries failed, and how
+/// many events were given up.
+async fn failures_of(sink: impl Sink) -> (u64, u64) {
     let server = Server::one(|request| {
         let mut connection = request.accept();
         connection.send_all([post(0), post(1), post(2)]);
         connection.until_closed();
     });
     let stats = Arc::new(Stats::default());
-    let settings = ExecSettings {
-        on_error: OnFailure::Skip,
-        ..ExecSettings::default()
-    };
-    let programs = ExecSink::new("false".into(), Vec::new()).settings(settings);
-    let pipeline = Pipeline::new(Jetstream::new(reading(&server)), programs)
+    let pipeline = Pipeline::new(Jetstream::new(reading(&server)), sink)
         .stats(Arc::clone(&stats))
         .settings(PipelineSettings {
             count: Some(3),
             ..PipelineSettings::default()
         });
     pipeline.run(std::future::pending()).await.unwrap();
-    assert_eq!((stats.delivery_failures(), stats.given_up()), (3, 3));
+    (stats.delivery_failures(), stats.given_up())
+}
+
+#[tokio::test]
+async fn programs_that_fail_are_counted_in_the_runs_stats() {
+    let settings = ExecSettings {
+        on_error: OnFailure::Skip,
+        ..ExecSettings::default()
+    };
+    let programs = ExecSink::new("false".into(), Vec::new()).settings(settings);
+    assert_eq!(failures_of(programs).await, (3, 3));
+}
+
+#[tokio::test]
+async fn ingestors_that_fail_are_counted_in_the_runs_stats() {
+    for jobs in [1, 2] {
+        let fails = |_event: OwnedEvent| async { Err(IngestError::new("no room")) };
+        let route = Route::new(fails).retries(1).or_skip();
+        let ingest = Ingest::new().otherwise(route).jobs(jobs);
+        assert_eq!(failures_of(ingest).await, (6, 3));
+    }
 }
