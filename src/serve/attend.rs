@@ -17,7 +17,7 @@ use tracing::{debug, info, warn};
 use super::{
     Feed, Shared,
     budget::Share,
-    consumer::{Consumer, Left},
+    consumer::{Consumer, Disconnect},
     request::{self, Answer, LARGEST_HEAD, Request, Subscribe},
 };
 use crate::{
@@ -87,7 +87,7 @@ pub(super) async fn attend<F: Feed>(
             let left = Consumer::new(Arc::clone(&shared), *subscribe, received, share, stop)
                 .run(&mut stream)
                 .await;
-            tell_left(&shared, peer, &left);
+            log_disconnect(&shared, peer, &left);
         }
     }
 }
@@ -99,7 +99,7 @@ async fn read<F: Feed>(
     shared: &Arc<Shared<F>>,
 ) -> Option<(Request, Vec<u8>)> {
     match read_head(stream, guest, LARGEST_HEAD).await.ok()? {
-        Head::Left => None,
+        Head::Unfinished => None,
         Head::TooLarge => Some((Request::too_large(), Vec::new())),
         Head::Foreign => Some((Request::foreign(), Vec::new())),
         Head::Whole(head, rest) => {
@@ -132,7 +132,7 @@ fn admit<F>(
     let mut share = shared.budget.share();
     if !share.hold(subscribe.query.options.held_bytes) {
         let left = shared.over_budget();
-        tell_left(shared, peer, &left);
+        log_disconnect(shared, peer, &left);
         let text = "the filters of all consumers together are too large, try again later";
         return Err(Answer::text(503, text));
     }
@@ -165,19 +165,19 @@ fn tell_refused<F>(shared: &Shared<F>, peer: SocketAddr, refusal: &Refusal) {
     }
 }
 
-fn tell_left<F>(shared: &Shared<F>, peer: SocketAddr, left: &Left) {
+fn log_disconnect<F>(shared: &Shared<F>, peer: SocketAddr, left: &Disconnect) {
     match left {
-        Left::Slow(_)
-        | Left::Behind(_)
-        | Left::Silent(_)
-        | Left::Unfinished(_)
-        | Left::OverBudget(_) => {
+        Disconnect::Slow(_)
+        | Disconnect::Behind(_)
+        | Disconnect::Silent(_)
+        | Disconnect::Unfinished(_)
+        | Disconnect::OverBudget(_) => {
             if let Some(more) = shared.may_tell() {
                 warn!(target: STATE, %peer, "cut off the client at {peer}: {left}{more}");
             }
         }
-        Left::Feed(error) => warn!(target: STATE, %peer, "{}", chain(error)),
-        Left::Gone | Left::Broken(_) | Left::Closed(_) | Left::Cut => {
+        Disconnect::Feed(error) => warn!(target: STATE, %peer, "{}", chain(error)),
+        Disconnect::Gone | Disconnect::Broken(_) | Disconnect::Closed(_) | Disconnect::Cut => {
             info!(%peer, "client disconnected: {left}");
         }
     }

@@ -43,7 +43,7 @@ const TRY_AGAIN: u16 = 1013;
 
 /// How a connection ended.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Left {
+pub(super) enum Disconnect {
     #[error("it left")]
     Gone,
     #[error("the connection broke")]
@@ -87,7 +87,7 @@ pub(super) struct Consumer<F> {
     /// The code that was sent, and until when the other side may take leave too.
     closing: Option<(u16, Instant)>,
     /// Why it was closed, where that is to be told.
-    cause: Option<Left>,
+    cause: Option<Disconnect>,
     /// The other side took leave: nothing follows but our answer.
     has_left: bool,
     /// How many events it was sent.
@@ -115,7 +115,7 @@ impl<F: Feed> Consumer<F> {
             stop,
             options: query.options,
             encoding,
-            at: At::Nowhere(query.cursor),
+            at: At::AwaitingHello(query.cursor),
             outbox: Outbox::new(encoding),
             incoming: Incoming::new(received),
             share,
@@ -135,7 +135,7 @@ impl<F: Feed> Consumer<F> {
     }
 
     /// Serves it to its end.
-    pub(super) async fn run(mut self, stream: &mut TcpStream) -> Left {
+    pub(super) async fn run(mut self, stream: &mut TcpStream) -> Disconnect {
         let (mut reader, mut writer) = stream.split();
         let result = self.serve(&mut reader, &mut writer).await;
         if let Some(cause) = self.cause {
@@ -143,7 +143,9 @@ impl<F: Feed> Consumer<F> {
         }
         match (result, self.closing) {
             (Ok(never), _) => match never {},
-            (Err(Left::Gone | Left::Broken(_)), Some((code, _))) => Left::Closed(code),
+            (Err(Disconnect::Gone | Disconnect::Broken(_)), Some((code, _))) => {
+                Disconnect::Closed(code)
+            }
             (Err(left), _) => left,
         }
     }
@@ -152,14 +154,14 @@ impl<F: Feed> Consumer<F> {
         &mut self,
         reader: &mut ReadHalf<'_>,
         writer: &mut WriteHalf<'_>,
-    ) -> Result<Infallible, Left> {
+    ) -> Result<Infallible, Disconnect> {
         self.receive().await?;
         let mut was_writing = false;
         loop {
             let mut next = Next::Nothing;
             if self.outbox.is_empty() {
                 match self.fault.take() {
-                    Some(Fault::Cut) => return Err(Left::Cut),
+                    Some(Fault::Cut) => return Err(Disconnect::Cut),
                     Some(Fault::Stall) => return self.stall(reader).await,
                     Some(Fault::Close(code)) => {
                         self.close(code, "closed on purpose, by the fault close");
@@ -176,7 +178,7 @@ impl<F: Feed> Consumer<F> {
             }
             was_writing = is_writing;
             if self.has_left && !is_writing {
-                return Err(Left::Gone);
+                return Err(Disconnect::Gone);
             }
             let again = matches!(next, Next::Again) && !is_writing;
             let wake = self.deadline(&next, is_writing);
@@ -185,7 +187,7 @@ impl<F: Feed> Consumer<F> {
             tokio::select! {
                 read = reader.read_buf(self.incoming.room()) => {
                     if read? == 0 {
-                        return Err(Left::Gone);
+                        return Err(Disconnect::Gone);
                     }
                     self.receive().await?;
                 }
@@ -228,26 +230,26 @@ impl<F: Feed> Consumer<F> {
     }
 
     /// Ends what is overdue, and pings.
-    fn check(&mut self, is_writing: bool) -> Result<(), Left> {
+    fn check(&mut self, is_writing: bool) -> Result<(), Disconnect> {
         let (now, settings) = (Instant::now(), &self.shared.settings);
         if is_writing && now >= self.progress + settings.write_within {
-            return Err(Left::Slow(settings.write_within));
+            return Err(Disconnect::Slow(settings.write_within));
         }
         if let Some((code, until)) = self.closing {
             return if now >= until {
-                Err(Left::Closed(code))
+                Err(Disconnect::Closed(code))
             } else {
                 Ok(())
             };
         }
         let within = settings.message_within;
         if self.within_since.is_some_and(|since| now >= since + within) {
-            self.cause = Some(Left::Unfinished(within));
+            self.cause = Some(Disconnect::Unfinished(within));
             self.close(1008, "a message takes too long");
             return Ok(());
         }
         match self.pong_due {
-            Some(due) if now >= due => return Err(Left::Silent(settings.pong_within)),
+            Some(due) if now >= due => return Err(Disconnect::Silent(settings.pong_within)),
             None if now >= self.next_ping => {
                 self.outbox.ping();
                 self.pong_due = Some(now + settings.pong_within);
@@ -258,7 +260,7 @@ impl<F: Feed> Consumer<F> {
     }
 
     /// Acts on what was received.
-    async fn receive(&mut self) -> Result<(), Left> {
+    async fn receive(&mut self) -> Result<(), Disconnect> {
         while let Some(message) = self.incoming.next() {
             match message {
                 Err(violation) => self.close(violation.0, violation.1),
@@ -304,11 +306,11 @@ impl<F: Feed> Consumer<F> {
         }
     }
 
-    async fn update(&mut self, text: Vec<u8>) -> Result<(), Left> {
+    async fn update(&mut self, text: Vec<u8>) -> Result<(), Disconnect> {
         let began = Instant::now();
         let update = self.shared.read(text.len(), move || Update::parse(&text));
         // The program ends.
-        let update = update.await.ok_or(Left::Gone)?;
+        let update = update.await.ok_or(Disconnect::Gone)?;
         let waited = began.elapsed();
         // What it could not show meanwhile is not held against it.
         self.progress += waited;
@@ -318,7 +320,7 @@ impl<F: Feed> Consumer<F> {
             Update::Options(options) => {
                 self.options = options;
                 self.hold();
-                if matches!(self.at, At::Nowhere(_)) && self.closing.is_none() {
+                if matches!(self.at, At::AwaitingHello(_)) && self.closing.is_none() {
                     self.begin();
                 }
             }
@@ -342,16 +344,16 @@ impl<F: Feed> Consumer<F> {
     }
 
     /// Says nothing more, and reads on so that the other side does not notice by its own writes.
-    async fn stall(&mut self, reader: &mut ReadHalf<'_>) -> Result<Infallible, Left> {
+    async fn stall(&mut self, reader: &mut ReadHalf<'_>) -> Result<Infallible, Disconnect> {
         let mut ignored = [0; 4096];
         loop {
             tokio::select! {
                 read = reader.read(&mut ignored) => {
                     if read? == 0 {
-                        return Err(Left::Gone);
+                        return Err(Disconnect::Gone);
                     }
                 }
-                () = self.stop.cancelled() => return Err(Left::Gone),
+                () = self.stop.cancelled() => return Err(Disconnect::Gone),
             }
         }
     }

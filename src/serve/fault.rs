@@ -83,7 +83,7 @@ impl Faults {
     }
 
     /// What happens behind the event that is the nth of its connection.
-    pub(super) fn behind(&self, n: u64) -> Behind {
+    pub(super) fn behind(&self, n: u64) -> FaultsAfter {
         let is_due =
             |every: Option<NonZeroU64>| every.is_some_and(|every| n.is_multiple_of(every.get()));
         let is_at = |at: NonZeroU64| at.get() == n;
@@ -93,7 +93,7 @@ impl Faults {
             _ if self.stall_after.is_some_and(is_at) => Some(Fault::Stall),
             _ => None,
         };
-        Behind {
+        FaultsAfter {
             again: is_due(self.duplicate_every),
             garbage: is_due(self.garbage_every),
             end,
@@ -127,7 +127,7 @@ impl Faults {
 
 /// What happens behind an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Behind {
+pub(super) struct FaultsAfter {
     /// It comes again.
     pub(super) again: bool,
     /// A message follows that is no event.
@@ -210,7 +210,7 @@ mod tests {
         let faults = Faults::parse(&faults).unwrap();
         assert_eq!(faults.refusals(), Some((503, 2)));
         let behind = |n| {
-            let Behind {
+            let FaultsAfter {
                 again,
                 garbage,
                 end,

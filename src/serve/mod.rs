@@ -68,7 +68,7 @@ use self::{
     attend::{Visit, attend},
     blocks::Blocks,
     budget::Budget,
-    consumer::Left,
+    consumer::Disconnect,
     request::Rules,
 };
 use crate::{
@@ -231,9 +231,9 @@ impl<F> Shared<F> {
     }
 
     /// Counts a consumer for which there is no memory.
-    fn over_budget(&self) -> Left {
+    fn over_budget(&self) -> Disconnect {
         self.over_budget.fetch_add(1, Relaxed);
-        Left::OverBudget(self.settings.consumer_bytes)
+        Disconnect::OverBudget(self.settings.consumer_bytes)
     }
 
     /// Whether it is to be said that a consumer was cut off or not let in; then with what was left out before.

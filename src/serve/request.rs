@@ -22,7 +22,7 @@ use crate::{
 pub(super) const LARGEST_HEAD: usize = 1024 * 1024;
 
 /// How long an answer's last bytes are waited for, so that a reset does not overtake them.
-const FAREWELL: Duration = Duration::from_secs(1);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A request to be upgraded.
 #[derive(Debug)]
@@ -262,7 +262,7 @@ pub(super) async fn respond(stream: &mut TcpStream, answer: &Answer) -> io::Resu
     let mut rest = [0; 4096];
     let drain = async { while matches!(stream.read(&mut rest).await, Ok(1..)) {} };
     // Whoever keeps sending has had time to read.
-    timeout(FAREWELL, drain).await.ok();
+    timeout(DRAIN_TIMEOUT, drain).await.ok();
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 
 use tokio::time::Instant;
 
-use super::{Consumer, Left};
+use super::{Consumer, Disconnect};
 use crate::serve::{
     ServerSettings,
     feed::{Feed, FeedError, Place},
@@ -58,14 +58,14 @@ impl Headway {
 
 impl<F: Feed> Consumer<F> {
     /// Ends a consumer that is slow and far behind.
-    pub(super) async fn check_headway(&mut self) -> Result<(), Left> {
+    pub(super) async fn check_headway(&mut self) -> Result<(), Disconnect> {
         let Some(reached) = self.headway.slow_at(&self.shared.settings) else {
             return Ok(());
         };
         let newest = self.newest().await?.unwrap_or(reached);
         let behind = newest.saturating_sub(reached);
         if behind > self.shared.settings.slow_behind {
-            return Err(Left::Behind(behind));
+            return Err(Disconnect::Behind(behind));
         }
         Ok(())
     }

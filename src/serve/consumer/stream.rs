@@ -7,10 +7,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Consumer, Left};
+use super::{Consumer, Disconnect};
 use crate::serve::{
     block::{Block, Encoding},
-    fault::Behind,
+    fault::FaultsAfter,
     feed::{Feed, FeedError, Place},
     options::{Cursor, Options},
 };
@@ -22,7 +22,7 @@ const TICK: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(super) enum At {
     /// It has not begun: a message is required first.
-    Nowhere(Cursor),
+    AwaitingHello(Cursor),
     /// It looks for its place, in this block.
     Seeking {
         index: u64,
@@ -54,7 +54,7 @@ pub(super) enum Next {
 impl<F: Feed> Consumer<F> {
     /// Begins where it asked to.
     pub(super) fn begin(&mut self) {
-        let At::Nowhere(cursor) = self.at else {
+        let At::AwaitingHello(cursor) = self.at else {
             return;
         };
         match cursor {
@@ -74,9 +74,9 @@ impl<F: Feed> Consumer<F> {
     }
 
     /// Chooses what is sent next, from one block at most.
-    pub(super) async fn choose(&mut self) -> Result<Next, Left> {
+    pub(super) async fn choose(&mut self) -> Result<Next, Disconnect> {
         match &self.at {
-            At::Nowhere(_) | At::End => Ok(Next::Nothing),
+            At::AwaitingHello(_) | At::End => Ok(Next::Nothing),
             At::Seeking {
                 index,
                 place,
@@ -118,7 +118,7 @@ impl<F: Feed> Consumer<F> {
     }
 
     /// Looks for the place that was asked for in a block.
-    async fn find(&mut self, index: u64, place: Place, is_tip: bool) -> Result<Next, Left> {
+    async fn find(&mut self, index: u64, place: Place, is_tip: bool) -> Result<Next, Disconnect> {
         let Some(block) = self.read(index).await? else {
             return Ok(self.end());
         };
@@ -181,7 +181,7 @@ impl<F: Feed> Consumer<F> {
     /// Does what is to go wrong behind an event. Returns whether that has to be written before anything else is chosen.
     fn spoil(&mut self, block: &Arc<Block>, idx: usize) -> bool {
         self.n_sent += 1;
-        let Behind {
+        let FaultsAfter {
             again,
             garbage,
             end,

@@ -25,7 +25,7 @@ pub(crate) enum Head {
     /// It does not begin as a request does.
     Foreign,
     /// The other side left before it was whole.
-    Left,
+    Unfinished,
 }
 
 /// Reads a head of at most this many bytes.
@@ -40,7 +40,7 @@ pub(crate) async fn read_head(
     loop {
         let before = received.len();
         if stream.read_buf(&mut received).await? == 0 {
-            return Ok(Head::Left);
+            return Ok(Head::Unfinished);
         }
         if before == 0 {
             // Empty lines may come before a request (RFC 9112, section 2.2).
@@ -118,9 +118,9 @@ mod tests {
             ("GET / HTTP/1.0\n\n", whole("GET / HTTP/1.0\n\n", "")),
             ("GET / HTTP/1.0\r\n\n", whole("GET / HTTP/1.0\r\n\n", "")),
             ("\r\n\nGET /\r\n\r\n", whole("GET /\r\n\r\n", "")),
-            ("GET / HTTP/1.1\r\nA: b\r\n", Head::Left),
-            ("\r\n\r\n", Head::Left),
-            ("", Head::Left),
+            ("GET / HTTP/1.1\r\nA: b\r\n", Head::Unfinished),
+            ("\r\n\r\n", Head::Unfinished),
+            ("", Head::Unfinished),
             ("\u{16}\u{3}\u{1}", Head::Foreign),
             ("{}", Head::Foreign),
         ] {

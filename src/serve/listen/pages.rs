@@ -155,7 +155,7 @@ enum Request {
 /// Reads a request; `None` where the other side left.
 async fn request(stream: &mut TcpStream, guest: &Guest, gate: &Gate) -> Option<Request> {
     let head = match read_head(stream, guest, LARGEST_HEAD).await.ok()? {
-        Head::Left => return None,
+        Head::Unfinished => return None,
         Head::Foreign | Head::TooLarge => return Some(Request::Foreign),
         Head::Whole(head, _) => head,
     };

@@ -26,19 +26,19 @@ const ROOM: usize = 4 * 1024 * 1024;
 const KEEP: usize = 64 * 1024;
 
 /// From how many bytes on the thread is woken.
-pub(super) const ENOUGH: usize = 3 * CHUNK;
+pub(super) const MIN_BACKLOG_BYTES: usize = 3 * CHUNK;
 
 /// What inflates the events of a connection: one core, or two.
 #[derive(Debug)]
 pub(super) struct Inflation {
     own: Inflater,
-    ahead: Option<Ahead>,
+    ahead: Option<ParallelInflater>,
 }
 
 impl Inflation {
     /// Refuses events larger than `cap` bytes, and starts a second thread where `threads` is more than one.
     pub(super) fn new(cap: usize, threads: u8) -> Self {
-        let ahead = (threads > 1).then(|| Ahead::start(cap));
+        let ahead = (threads > 1).then(|| ParallelInflater::start(cap));
         Self {
             own: Inflater::new(cap),
             ahead: ahead.transpose().unwrap_or_else(|error| {
@@ -71,7 +71,7 @@ impl Inflation {
     /// Appends the inflated event to `out`, or leaves `out` as it was.
     #[inline]
     pub(super) fn inflate(&mut self, frame: &[u8], out: &mut Vec<u8>) -> Result<(), BadEvent> {
-        match self.ahead.as_mut().and_then(Ahead::take) {
+        match self.ahead.as_mut().and_then(ParallelInflater::take) {
             None => self.own.inflate(frame, out),
             Some(inflated) => {
                 out.extend_from_slice(inflated?);
@@ -121,22 +121,22 @@ impl Chunk {
 
 /// The second thread, seen from the reader.
 #[derive(Debug)]
-struct Ahead {
+struct ParallelInflater {
     shared: Arc<Shared>,
     /// Events that were planned and not asked for yet.
     planned: usize,
-    now: Now,
+    now: Share,
     /// Chunks that are to be filled again.
     spare: Vec<Chunk>,
 }
 
 /// Where the reader is.
 #[derive(Debug)]
-enum Now {
-    /// It inflates so many events itself.
-    Own(usize),
+enum Share {
+    /// It inflates this number of events itself.
+    Local(usize),
     /// It takes what the thread has made: how many of the chunk's events are taken, and where they end.
-    Made(Chunk, usize, usize),
+    Done(Chunk, usize, usize),
 }
 
 #[derive(Debug, Default)]
@@ -171,7 +171,7 @@ struct Work {
     is_over: bool,
 }
 
-impl Ahead {
+impl ParallelInflater {
     fn start(cap: usize) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
@@ -181,7 +181,7 @@ impl Ahead {
         Ok(Self {
             shared,
             planned: 0,
-            now: Now::Own(0),
+            now: Share::Local(0),
             spare: Vec::new(),
         })
     }
@@ -208,7 +208,7 @@ impl Ahead {
             chunk.frames.extend_from_slice(frame);
             chunk.ends.push(chunk.frames.len());
         }
-        self.recycle(Now::Own(first));
+        self.recycle(Share::Local(first));
         if !chunks.is_empty() {
             self.shared.lock().waiting = chunks;
             self.shared.has_work.notify_one();
@@ -220,15 +220,15 @@ impl Ahead {
         self.planned = self.planned.checked_sub(1)?;
         loop {
             match &mut self.now {
-                Now::Own(left) if *left > 0 => {
+                Share::Local(left) if *left > 0 => {
                     *left -= 1;
                     return None;
                 }
-                Now::Made(chunk, taken, _) if *taken < chunk.outcomes.len() => break,
+                Share::Done(chunk, taken, _) if *taken < chunk.outcomes.len() => break,
                 _ => self.advance(),
             }
         }
-        let Now::Made(chunk, taken, start) = &mut self.now else {
+        let Share::Done(chunk, taken, start) = &mut self.now else {
             return None;
         };
         let outcome = *chunk.outcomes.get(*taken)?;
@@ -242,12 +242,12 @@ impl Ahead {
 
     /// Goes on to the next chunk: the reader's own if the thread has not come to it, else what the thread has made of it.
     fn advance(&mut self) {
-        if let Now::Made(chunk, taken, _) = &self.now
+        if let Share::Done(chunk, taken, _) = &self.now
             && *taken < chunk.ends.len()
         {
             // There was no room for them.
             let left = chunk.ends.len() - taken;
-            self.recycle(Now::Own(left));
+            self.recycle(Share::Local(left));
             return;
         }
         let mut work = self.shared.lock();
@@ -255,19 +255,21 @@ impl Ahead {
             let left = chunk.ends.len();
             chunk.clear();
             self.spare.push(chunk);
-            Now::Own(left)
+            Share::Local(left)
         } else {
             work = self.shared.until_idle(work);
             // There is one as long as something is planned; if not, inflating it oneself is right in any case.
             let made = work.made.pop();
-            made.map_or(Now::Own(self.planned + 1), |chunk| Now::Made(chunk, 0, 0))
+            made.map_or(Share::Local(self.planned + 1), |chunk| {
+                Share::Done(chunk, 0, 0)
+            })
         };
         drop(work);
         self.recycle(next);
     }
 
-    fn recycle(&mut self, next: Now) {
-        if let Now::Made(mut chunk, ..) = mem::replace(&mut self.now, next) {
+    fn recycle(&mut self, next: Share) {
+        if let Share::Done(mut chunk, ..) = mem::replace(&mut self.now, next) {
             chunk.clear();
             chunk.inflated.shrink_to(KEEP);
             self.spare.push(chunk);
@@ -276,7 +278,7 @@ impl Ahead {
 
     fn forget(&mut self) {
         self.planned = 0;
-        self.recycle(Now::Own(0));
+        self.recycle(Share::Local(0));
         let mut work = self.shared.lock();
         work.waiting.clear();
         work = self.shared.until_idle(work);
@@ -284,7 +286,7 @@ impl Ahead {
     }
 }
 
-impl Drop for Ahead {
+impl Drop for ParallelInflater {
     fn drop(&mut self) {
         self.shared.lock().is_over = true;
         self.shared.has_work.notify_one();

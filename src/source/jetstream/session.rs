@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tracing::{debug, trace};
 
 use super::{
-    ahead::ENOUGH,
+    ahead::MIN_BACKLOG_BYTES,
     lost::{Lost, STRANGE},
     reader::{Counts, Reader},
     signs::{Overdue, Signs},
@@ -188,7 +188,7 @@ impl Session {
         counts: &mut Counts,
     ) -> Option<Result<Flow, Lost>> {
         while !batch.is_full() {
-            if reader.inflation.is_out_of_work() && self.socket.n_ready() >= ENOUGH {
+            if reader.inflation.is_out_of_work() && self.socket.n_ready() >= MIN_BACKLOG_BYTES {
                 reader.inflation.plan(self.socket.ready_binaries());
             }
             let incoming = match self.socket.poll_next(cx) {
