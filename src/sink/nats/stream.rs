@@ -45,7 +45,7 @@ fn check(config: &Config, format: &MessageFormat) -> Result<(), StreamError> {
             hint: hint.to_owned(),
         })
     };
-    let another = "give it a stream of its own: where there is none, one can be created";
+    let another = "give it a stream of its own";
     if config.mirror.is_some() {
         return unfit("is a mirror, which nobody can write to", another);
     }

@@ -96,6 +96,9 @@ fn of_program(error: &ExecError) -> Option<&'static str> {
 #[cfg(feature = "nats")]
 fn of_stream(error: &StreamError) -> Option<String> {
     let hint = match error {
+        StreamError::Unfit { hint, .. } if hint.ends_with("a stream of its own") => {
+            return Some(format!("{hint}: --create-stream makes one"));
+        }
         StreamError::Unfit { hint, .. } => return Some(hint.clone()),
         StreamError::NotOurs { stream, .. } => {
             return Some(format!(
