@@ -98,15 +98,18 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         clock: &mut SaveClock,
         watch: &mut Watch,
     ) -> Result<Option<Ended>, Error> {
-        let mut at_work = self.context.at_work();
+        let mut room = self
+            .held_to
+            .map(|at_once| (at_once, self.context.at_work()));
         // One future across saves: a connect in progress is not begun anew.
         let mut next = pin!(self.source.next_batch(batch));
         let end_silence = self.settings.end_silence;
         let mut silence = pin!(self.limit.silence(&self.stats, end_silence));
         loop {
             let has_news = self.cursor.is_dirty();
-            let n_at_work = *at_work.borrow_and_update();
-            let is_full = self.held_to.is_some_and(|at_once| n_at_work >= at_once);
+            let is_full = room
+                .as_mut()
+                .is_some_and(|(at_once, at_work)| *at_work.borrow_and_update() >= *at_once);
             if is_full {
                 self.stats
                     .set_alive_until(Instant::now() + SLOW_SINK_TIMEOUT);
@@ -121,7 +124,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 }),
                 ended = &mut silence => return Ok(Some(ended)),
                 error = self.sink.drive() => return Err(error.into()),
-                Ok(()) = at_work.changed(), if self.held_to.is_some() => {
+                Some(()) = room_changed(&mut room), if self.held_to.is_some() => {
                     self.cursor.settle(self.context.accepted());
                     watch.begin_wait(true, Instant::now());
                 }
@@ -267,4 +270,12 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
 async fn since(began: &mut Option<Instant>, wait: impl Future<Output = Infallible>) -> Infallible {
     began.get_or_insert_with(Instant::now);
     wait.await
+}
+
+/// The sink works on more or fewer events than before; `None` where nobody has to know.
+async fn room_changed(
+    room: &mut Option<(usize, tokio::sync::watch::Receiver<usize>)>,
+) -> Option<()> {
+    let (_, at_work) = room.as_mut()?;
+    at_work.changed().await.ok()
 }

@@ -74,6 +74,9 @@ impl SinkContext {
     /// Says how many events the sink works on at this moment: what it has taken and is not done with, whether that is accepted yet or not.
     /// For a sink that says how many it works on [at once](super::Sink::at_once).
     pub fn set_at_work(&self, n: usize) {
+        if self.0.at_work.receiver_count() == 0 {
+            return;
+        }
         let change = |at_work: &mut usize| std::mem::replace(at_work, n) != n;
         self.0.at_work.send_if_modified(change);
     }
