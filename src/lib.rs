@@ -100,6 +100,8 @@
 //!
 //! `zstd` (default) asks servers for compressed events, and writes files that end in `.zst`. `gzip` (default) reads and writes those that end in `.gz`. `nats` (default) is NATS JetStream. `serve` is a Jetstream server in process. `cli` (default) is the program `rocketman`, and brings `serve`; leave it out in a library.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod address;
 pub mod compressed;
 pub mod cursor;

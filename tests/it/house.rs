@@ -8,6 +8,7 @@ mod circles;
 mod flags;
 mod growing;
 mod planted;
+mod surface;
 mod tokens;
 mod tree;
 
