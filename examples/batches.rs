@@ -1,13 +1,14 @@
-//! Many events at once, in one transaction of SQLite each: a mirror of some collections that survives `kill -9`.
+//! Many events at once, in one transaction of SQLite each: a mirror of some collections that
+//! survives `kill -9`.
 //!
 //! ```text
 //! cargo run --example batches
 //! cargo run --example batches ws://127.0.0.1:6008/subscribe
 //! ```
 //!
-//! The mirror is `mirror.db`, the cursor `mirror.cursor`. The cursor follows what is committed, so after a crash the last
-//! transactions may come again. They change nothing the second time: a record is stored by its address, and only if its revision is not
-//! older than what is there.
+//! The mirror is `mirror.db`, the cursor `mirror.cursor`. The cursor follows what is committed, so
+//! after a crash the last transactions may come again. They change nothing the second time: a
+//! record is stored by its address, and only if its revision is not older than what is there.
 
 use std::{
     env,
@@ -80,7 +81,8 @@ fn write(database: &mut Connection, events: &[OwnedEvent]) -> Result<(), IngestE
     Ok(())
 }
 
-/// A deletion leaves the address behind, without a record: what comes again from before it must not bring the record back.
+/// A deletion leaves the address behind, without a record: what comes again from before it must not
+/// bring the record back.
 const UPSERT: &str = "
     INSERT INTO records (uri, did, collection, rev, record) VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT (uri) DO UPDATE SET rev = excluded.rev, record = excluded.record

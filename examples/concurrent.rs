@@ -1,12 +1,14 @@
-//! A bounded number of slow things at the same time, in order for each account: a request for every profile that changes.
+//! A bounded number of slow things at the same time, in order for each account: a request for every
+//! profile that changes.
 //!
 //! ```text
 //! cargo run --example concurrent
 //! cargo run --example concurrent ws://127.0.0.1:6008/subscribe
 //! ```
 //!
-//! Eight requests are under way at most, two of one account never. The cursor, `concurrent.cursor`, waits for the earliest that is not
-//! done. The request is made up: a wait that sometimes fails, which is told on stderr.
+//! Eight requests are under way at most, two of one account never. The cursor, `concurrent.cursor`,
+//! waits for the earliest that is not done. The request is made up: a wait that sometimes fails,
+//! which is told on stderr.
 
 #![allow(clippy::print_stdout, reason = "it is an example")]
 

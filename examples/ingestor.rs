@@ -1,5 +1,6 @@
-//! One collection by its exact name, a cursor, and a warning where an ingestor is slow. Killed or not, it goes on where it was:
-//! `cargo run --example ingestor`, or with the server as an argument, such as `ws://127.0.0.1:6008/subscribe`.
+//! One collection by its exact name, a cursor, and a warning where an ingestor is slow. Killed or
+//! not, it goes on where it was: `cargo run --example ingestor`, or with the server as an argument,
+//! such as `ws://127.0.0.1:6008/subscribe`.
 #![allow(clippy::print_stdout, reason = "it is an example")]
 use std::{env, error::Error, io, path::Path};
 

@@ -1,5 +1,6 @@
-//! Ticks that several insert at once into a stream of NATS, and a consumer of them that is begun again for ever, whatever its fate:
-//! `cargo run --example nats_consumer [SERVER]`. The stream and the bucket of the cursor are made where they are not there.
+//! Ticks that several insert at once into a stream of NATS, and a consumer of them that is begun
+//! again for ever, whatever its fate: `cargo run --example nats_consumer [SERVER]`. The stream and
+//! the bucket of the cursor are made where they are not there.
 
 #![allow(clippy::print_stdout, reason = "it is an example")]
 

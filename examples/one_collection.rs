@@ -5,7 +5,8 @@
 //! cargo run --example one_collection ws://127.0.0.1:6008/subscribe
 //! ```
 //!
-//! The second reads from `rocketman serve`, without a network. Without a cursor every run begins with what is new.
+//! The second reads from `rocketman serve`, without a network. Without a cursor every run begins
+//! with what is new.
 
 #![allow(clippy::print_stdout, reason = "it is an example")]
 

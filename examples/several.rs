@@ -1,12 +1,14 @@
-//! Several collections and kinds, each with code and rules of its own, a cursor, and a clean stop by Ctrl-C.
+//! Several collections and kinds, each with code and rules of its own, a cursor, and a clean stop
+//! by Ctrl-C.
 //!
 //! ```text
 //! cargo run --example several
 //! cargo run --example several ws://127.0.0.1:6008/subscribe
 //! ```
 //!
-//! It keeps, in memory, how often each account was liked and followed, and forgets accounts that are gone. `several.cursor` is where
-//! the next run goes on, `several.dead` what could not be ingested.
+//! It keeps, in memory, how often each account was liked and followed, and forgets accounts that
+//! are gone. `several.cursor` is where the next run goes on, `several.dead` what could not be
+//! ingested.
 
 #![allow(clippy::print_stdout, reason = "it is an example")]
 
@@ -46,8 +48,8 @@ struct Follow {
     subject: String,
 }
 
-/// How popular accounts are. A program that keeps such numbers would store who liked what, so that a like that comes again after a
-/// crash counts once.
+/// How popular accounts are. A program that keeps such numbers would store who liked what, so that
+/// a like that comes again after a crash counts once.
 #[derive(Debug, Default)]
 struct Popularity(Mutex<HashMap<String, u64>>);
 

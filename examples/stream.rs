@@ -1,4 +1,5 @@
-//! Posts as a stream of events, each acknowledged once it is printed: `cargo run --example stream [SERVER]`, and Ctrl-C to end it.
+//! Posts as a stream of events, each acknowledged once it is printed:
+//! `cargo run --example stream [SERVER]`, and Ctrl-C to end it.
 
 #![allow(clippy::print_stdout, reason = "it is an example")]
 

@@ -1,4 +1,5 @@
-//! Showing what was typed as an address, or where one was typed by mistake, without what may be secret in it.
+//! Showing what was typed as an address, or where one was typed by mistake, without what may be
+//! secret in it.
 
 use crate::log::printable;
 
@@ -8,7 +9,8 @@ const LONGEST: usize = 200;
 /// The same of what should have been a word or two.
 const SHORT: usize = 80;
 
-/// What was typed, shortened and escaped. What stands before an '@', or behind a '?' or a '#', is left out.
+/// What was typed, shortened and escaped. What stands before an '@', or behind a '?' or a '#', is
+/// left out.
 pub fn without_secrets(text: &str) -> String {
     let is_scheme = |scheme: &str| {
         scheme
@@ -22,7 +24,8 @@ pub fn without_secrets(text: &str) -> String {
     let hidden = match (rest.find(['?', '#']), rest.rfind('@')) {
         (None, None) => rest.to_owned(),
         (None, Some(at)) => format!("…{}", rest.get(at..).unwrap_or_default()),
-        // What is before the '@' may be a password, and what is behind it may be a part of the query.
+        // What is before the '@' may be a password, and what is behind it may be a part of the
+        // query.
         (Some(query), Some(at)) if query < at => "…".to_owned(),
         (Some(query), at) => {
             let from = at.unwrap_or(0);

@@ -1,9 +1,10 @@
-//! The kinds of failure that callers can act on, and the shape of the errors of a pipeline's members. Nothing here names a member of
-//! the library.
+//! The kinds of failure that callers can act on, and the shape of the errors of a pipeline's
+//! members. Nothing here names a member of the library.
 
 use std::{fmt, io};
 
-/// The kinds of failure that callers can act on: one for each exit code of the program, and no more.
+/// The kinds of failure that callers can act on: one for each exit code of the program, and no
+/// more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -24,7 +25,8 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// What a refusal of a file means that was only just to be opened: with another name, or once the folder is made, it is none.
+    /// What a refusal of a file means that was only just to be opened: with another name, or once
+    /// the folder is made, it is none.
     pub(crate) fn of_refusal(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::NotFound
@@ -63,8 +65,8 @@ macro_rules! member_error {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// `Display` and [`source`](std::error::Error::source) are those of the member's own error, which
-        /// `downcast_ref` finds again.
+        /// `Display` and [`source`](std::error::Error::source) are those of the member's own error,
+        /// which `downcast_ref` finds again.
         #[derive(Debug)]
         pub struct $name {
             kind: $crate::error::ErrorKind,

@@ -4,13 +4,15 @@
 //! Source ──batch──▶ Filter ──▶ Sink ──accepted up to──▶ CursorStore
 //! ```
 //!
-//! A [`source`] yields events in order, a [`filter`] drops what was not asked for, a [`sink`] accepts the rest, and
-//! a [`cursor`] store keeps the place up to which everything is accepted. [`Pipeline`] runs the four of them in one task: it pulls, in
-//! batches, so that a slow sink slows the socket down and nothing piles up in between.
+//! A [`source`] yields events in order, a [`filter`] drops what was not asked for, a [`sink`]
+//! accepts the rest, and a [`cursor`] store keeps the place up to which everything is accepted.
+//! [`Pipeline`] runs the four of them in one task: it pulls, in batches, so that a slow sink slows
+//! the socket down and nothing piles up in between.
 //!
 //! # Code of your own for each event
 //!
-//! What most need: events by collection, with typed records, retries, and several at once. More in [`sink::ingest`].
+//! What most need: events by collection, with typed records, retries, and several at once. More in
+//! [`sink::ingest`].
 //!
 //! ```no_run
 //! use rocketman::{Pipeline, cursor::FileCursor, event::{Change, OwnedEvent}};
@@ -36,7 +38,8 @@
 //!
 //! # Events as a stream
 //!
-//! A loop of your own, with reconnects and cursor; each event is acknowledged once it is done with. More in [`Deliveries`].
+//! A loop of your own, with reconnects and cursor; each event is acknowledged once it is done with.
+//! More in [`Deliveries`].
 //!
 //! ```no_run
 //! # use rocketman::{Pipeline, cursor::FileCursor, source::jetstream::JetstreamSettings};
@@ -83,22 +86,27 @@
 //!
 //! # What is promised
 //!
-//! Events reach the sink in the source's order, at least once. The saved position never passes an event that the sink has not
-//! accepted, so that after a crash the next run begins at or before the first event that is missing. What a sink makes of an
-//! event that comes again is its own promise: [`sink::FileSink`], for one, has each event exactly once in its file.
+//! Events reach the sink in the source's order, at least once. The saved position never passes an
+//! event that the sink has not accepted, so that after a crash the next run begins at or before the
+//! first event that is missing. What a sink makes of an event that comes again is its own promise:
+//! [`sink::FileSink`], for one, has each event exactly once in its file.
 //!
-//! What a source asks for again after a lost connection does not come twice within one run; what a server sends twice by itself does.
-//! A source survives lost connections by itself; an error from
+//! What a source asks for again after a lost connection does not come twice within one run; what a
+//! server sends twice by itself does. A source survives lost connections by itself; an error from
 //! [`Pipeline::run`] is final, and tells by its [`ErrorKind`] what kind of end it is.
 //!
 //! # How to stop
 //!
-//! Have the future resolve that [`Pipeline::run`] was given. The source stops, what was read goes through the sink, the sink finishes, the
-//! cursor is saved; [`PipelineSettings::grace`] bounds how long that may take.
+//! Have the future resolve that [`Pipeline::run`] was given. The source stops, what was read goes
+//! through the sink, the sink finishes, the cursor is saved; [`PipelineSettings::grace`] bounds how
+//! long that may take.
 //!
 //! # Features
 //!
-//! `zstd` (default) asks servers for compressed events, and writes files that end in `.zst`. `gzip` (default) reads and writes those that end in `.gz`. `nats` (default) is NATS JetStream. `serve` is a Jetstream server in process. `cli` (default) is the program `rocketman`, and brings `serve`; leave it out in a library.
+//! `zstd` (default) asks servers for compressed events, and writes files that end in `.zst`. `gzip`
+//! (default) reads and writes those that end in `.gz`. `nats` (default) is NATS JetStream. `serve`
+//! is a Jetstream server in process. `cli` (default) is the program `rocketman`, and brings
+//! `serve`; leave it out in a library.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

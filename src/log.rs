@@ -1,7 +1,8 @@
 //! The targets of log messages, and the text of errors and of the network made safe for a screen.
 
-/// The `tracing` target of the lines that tell a person about each change of state: connections lost and found, a
-/// cursor that could not be saved. Show it from level INFO on, whatever else is shown.
+/// The `tracing` target of the lines that tell a person about each change of state: connections
+/// lost and found, a cursor that could not be saved. Show it from level INFO on, whatever else is
+/// shown.
 pub const STATE: &str = "rocketman::state";
 
 /// The `tracing` target of what programs say on stderr, line by line. Show it from level INFO on.
@@ -9,7 +10,8 @@ pub const CHILD_STDERR: &str = "rocketman::program";
 
 /// An error and all its causes on one line, escaped: a cause may hold text from the network.
 ///
-/// `Display` of this library's errors never repeats the cause, so that this is the way to print one.
+/// `Display` of this library's errors never repeats the cause, so that this is the way to print
+/// one.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
@@ -24,7 +26,8 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     printable(&text)
 }
 
-/// The text with everything escaped that a terminal acts upon, or that turns its other characters around.
+/// The text with everything escaped that a terminal acts upon, or that turns its other characters
+/// around.
 pub fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|c| match c {
@@ -34,7 +37,8 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
-/// The same for what is JSON already, in which such characters can only stand within texts: it stays the same JSON.
+/// The same for what is JSON already, in which such characters can only stand within texts: it
+/// stays the same JSON.
 pub fn printable_json(json: &str) -> String {
     let escaped = |c: char| {
         let mut units = [0; 2];

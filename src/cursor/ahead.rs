@@ -1,5 +1,5 @@
-//! Events that were delivered although they come after the place: a run that has an end leaves an event out, reads on for a while,
-//! and its place stays before that one.
+//! Events that were delivered although they come after the place: a run that has an end leaves an
+//! event out, reads on for a while, and its place stays before that one.
 //!
 //! The next run begins there, and leaves out what was delivered. Knows no files.
 
@@ -12,7 +12,8 @@ use crate::{
     log::STATE,
 };
 
-/// How many of them are kept: about a third of a megabyte in a cursor file. What lies beyond may come again.
+/// How many of them are kept: about a third of a megabyte in a cursor file. What lies beyond may
+/// come again.
 pub(crate) const MAX_AHEAD: usize = 10_000;
 
 /// The events ahead of the place.
@@ -25,7 +26,8 @@ pub(crate) struct Ahead {
     /// Those of the run before, while they may come again, and which of them have not.
     earlier: Vec<Identity>,
     awaited: Identities,
-    /// All of them have come, and their place is saved once the sink has accepted this number of events.
+    /// All of them have come, and their place is saved once the sink has accepted this number of
+    /// events.
     passed_at: Option<u64>,
     is_too_many: bool,
 }

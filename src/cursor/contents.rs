@@ -9,15 +9,16 @@ use serde::{Deserialize, Serialize, de::Error as _};
 use super::{CursorFileError, Saved};
 use crate::event::{FileMark, Identity, Origin, Place, Point, Position, Trail, show_time};
 
-/// The format this version writes, and the latest that it reads. A program that knows the first one alone would go back further than
-/// the run did, and deliver again what comes after the place, so that it has to refuse.
+/// The format this version writes, and the latest that it reads. A program that knows the first one
+/// alone would go back further than the run did, and deliver again what comes after the place, so
+/// that it has to refuse.
 pub(super) const FORMAT: u64 = 2;
 
 /// The first format, which is read for ever: it knew the place alone.
 const FIRST_FORMAT: u64 = 1;
 
-/// All fields of every form. A place that was reached has a time, and a number where the server counts; one that was set
-/// has either. `saved_until` is for people and never read back.
+/// All fields of every form. A place that was reached has a time, and a number where the server
+/// counts; one that was set has either. `saved_until` is for people and never read back.
 #[derive(Serialize, Deserialize)]
 struct Contents {
     format: u64,

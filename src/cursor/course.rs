@@ -1,6 +1,7 @@
 //! How far the stream is done, on the server that is read and around it.
 //!
-//! It only moves with what the sink has accepted. What is saved of it, and when, is the keeper's business.
+//! It only moves with what the sink has accepted. What is saved of it, and when, is the keeper's
+//! business.
 
 use std::sync::Arc;
 
@@ -32,7 +33,8 @@ pub(super) struct Course {
 }
 
 impl Course {
-    /// Goes on from a place that was reached. One that was set gives way to the first event, as if there had been none.
+    /// Goes on from a place that was reached. One that was set gives way to the first event, as if
+    /// there had been none.
     pub(super) fn restore(&mut self, saved: &Saved) {
         let Place::Reached(position) = &saved.place else {
             return;

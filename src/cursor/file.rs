@@ -21,23 +21,25 @@ use crate::{
     paths::{lead, regular},
 };
 
-/// Far above any cursor (some 400 bytes, and 200 more per unfinished file, of which there are 20,000 at most); a larger file is
-/// something else.
+/// Far above any cursor (some 400 bytes, and 200 more per unfinished file, of which there are
+/// 20,000 at most); a larger file is something else.
 const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A cursor file and the lock beside it (`PATH.lock`), which is held until this is dropped.
 #[derive(Debug)]
 pub struct FileCursor {
     path: PathBuf,
-    /// The save at work. One that was given up goes on in its thread, and the next one waits for it: however long a disk hangs, there is
-    /// one thread, and what comes late never replaces anything newer.
+    /// The save at work. One that was given up goes on in its thread, and the next one waits for
+    /// it: however long a disk hangs, there is one thread, and what comes late never replaces
+    /// anything newer.
     work: Option<JoinHandle<Result<(), CursorError>>>,
     /// Used by one save at a time.
     hold: Arc<Mutex<Hold>>,
 }
 
 impl FileCursor {
-    /// Takes the lock. The cursor file itself need not exist yet; its folder has to, and must be writable.
+    /// Takes the lock. The cursor file itself need not exist yet; its folder has to, and must be
+    /// writable.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CursorError> {
         let asked = path.as_ref();
         let path = lead(asked).map_err(refused("open", asked))?;
@@ -49,7 +51,8 @@ impl FileCursor {
         })
     }
 
-    /// All files of a cursor at this path: itself, its lock, and what a save writes before it is in place.
+    /// All files of a cursor at this path: itself, its lock, and what a save writes before it is in
+    /// place.
     pub fn files(path: &Path) -> io::Result<[PathBuf; 3]> {
         let path = lead(path)?;
         let [lock, fresh] = ["lock", "new"].map(|suffix| hold::beside(&path, suffix));
@@ -63,7 +66,8 @@ impl FileCursor {
             .map_err(failed("look at the lock of", path))
     }
 
-    /// What a cursor file holds, and whether a process has it. Nothing is made or changed, and that process does not notice.
+    /// What a cursor file holds, and whether a process has it. Nothing is made or changed, and that
+    /// process does not notice.
     pub fn look(path: impl AsRef<Path>) -> Result<Glimpse, CursorError> {
         let path = path.as_ref();
         Ok(Glimpse {

@@ -1,7 +1,9 @@
-//! A cursor under a key of a NATS bucket: replaced only by its last writer, and held by one process at a time.
+//! A cursor under a key of a NATS bucket: replaced only by its last writer, and held by one process
+//! at a time.
 //!
-//! Each save names the revision it replaces, which keeps out a process that was overtaken. A second process is refused before it begins:
-//! the owner listens at an address of its own, which stands beside the cursor, and a server knows at once when nobody does.
+//! Each save names the revision it replaces, which keeps out a process that was overtaken. A second
+//! process is refused before it begins: the owner listens at an address of its own, which stands
+//! beside the cursor, and a server knows at once when nobody does.
 
 mod error;
 mod key;
@@ -18,7 +20,8 @@ use crate::{
     nats::{AsNats, Connection, KeyAddress, NatsError, NatsSettings, insist},
 };
 
-/// How often a save is sent: somebody may delete the key and the bucket under it, and no more than that is expected.
+/// How often a save is sent: somebody may delete the key and the bucket under it, and no more than
+/// that is expected.
 const MAX_TRIES: usize = 4;
 
 /// Which key, and how to get there.
@@ -161,8 +164,8 @@ impl Held {
         Err(KvCursorError::Overtaken(address.to_string()).into())
     }
 
-    /// What to go on from where somebody has replaced the value: an earlier save of our own whose answer was lost, or nobody at all,
-    /// where the key was deleted.
+    /// What to go on from where somebody has replaced the value: an earlier save of our own whose
+    /// answer was lost, or nobody at all, where the key was deleted.
     async fn adopt(&mut self) -> Result<Value, CursorError> {
         let value = self.key.get().await?;
         let name = &self.key.name;

@@ -1,6 +1,7 @@
 //! Where the next run goes on: the stores that keep a position between runs.
 //!
-//! A store keeps what it is given and hands it back. What may be saved, and when, is the pipeline's business.
+//! A store keeps what it is given and hands it back. What may be saved, and when, is the pipeline's
+//! business.
 
 mod ahead;
 pub(crate) mod contents;
@@ -28,10 +29,12 @@ use crate::event::{FileMark, MAX_SERVERS, Place, Position, Trail};
 pub struct Saved {
     /// Where the next run goes on.
     pub place: Place,
-    /// How far the stream was read, and what of it a resume recognises; empty for a place that was set.
+    /// How far the stream was read, and what of it a resume recognises; empty for a place that was
+    /// set.
     #[serde(default)]
     pub trail: Trail,
-    /// The filter that was read with up to there, in words, so that a change of filter is noticed; `None` before the first run.
+    /// The filter that was read with up to there, in words, so that a change of filter is noticed;
+    /// `None` before the first run.
     pub filter: Option<String>,
     /// The sink's unfinished files, and how much of each the place counts.
     pub files: Vec<FileMark>,
@@ -102,16 +105,20 @@ impl Saved {
 
 /// Keeps the cursor of one pipeline between runs.
 ///
-/// The pipeline loads once, before anything is read, and then saves at its own pace and on every way of stopping. What it saves never
-/// falls behind the highest time that was saved before, and is never empty. It saves beside delivery, one save
-/// after the other, and drops one that takes longer than ten seconds.
+/// The pipeline loads once, before anything is read, and then saves at its own pace and on every
+/// way of stopping. What it saves never falls behind the highest time that was saved before, and is
+/// never empty. It saves beside delivery, one save after the other, and drops one that takes longer
+/// than ten seconds.
 ///
-/// The place itself may lie before the one that was saved last: a run with a given start saves its beginning first, and a
-/// server may send an earlier time after a later one. So replace what is there, whatever it is, and compare nothing.
+/// The place itself may lie before the one that was saved last: a run with a given start saves its
+/// beginning first, and a server may send an earlier time after a later one. So replace what is
+/// there, whatever it is, and compare nothing.
 pub trait CursorStore: Send + 'static {
-    /// Returns what was saved last; `None` when nothing ever was. The store is ours from then on, and may be asked again.
+    /// Returns what was saved last; `None` when nothing ever was. The store is ours from then on,
+    /// and may be asked again.
     ///
-    /// What exists but cannot be understood is an error, never `None`: starting at the live tip instead would lose events silently.
+    /// What exists but cannot be understood is an error, never `None`: starting at the live tip
+    /// instead would lose events silently.
     fn load(&mut self) -> impl Future<Output = Result<Option<Saved>, CursorError>> + Send;
 
     /// Whether anything is kept at all.
@@ -119,9 +126,11 @@ pub trait CursorStore: Send + 'static {
         true
     }
 
-    /// Replaces what was saved. Either all of it is durable on return, or what was saved before still stands.
+    /// Replaces what was saved. Either all of it is durable on return, or what was saved before
+    /// still stands.
     ///
-    /// Cancel safety: a save that was dropped halfway may or may not have happened; it is never torn.
+    /// Cancel safety: a save that was dropped halfway may or may not have happened; it is never
+    /// torn.
     fn save(&mut self, saved: &Saved) -> impl Future<Output = Result<(), CursorError>> + Send;
 }
 

@@ -1,8 +1,9 @@
 //! From the number of accepted events to the place up to which the stream is done.
 //!
-//! Bounded: of a large batch only some places are noted, and when too many wait for their sink, only every second, fourth,
-//! eighth … is kept. That makes the cursor coarser, never wrong. What has to be exact is: the end of each batch, what a sink was asked
-//! to make durable, and every event where a sink takes one after the other.
+//! Bounded: of a large batch only some places are noted, and when too many wait for their sink,
+//! only every second, fourth, eighth … is kept. That makes the cursor coarser, never wrong. What
+//! has to be exact is: the end of each batch, what a sink was asked to make durable, and every
+//! event where a sink takes one after the other.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -27,7 +28,8 @@ pub(crate) struct PendingPositions {
     waiting: VecDeque<Mark>,
     /// The least number of kept events between two places, besides the newest and the pinned ones.
     stride: u64,
-    /// The origins met so far, and what was asked for there: one per server, not one per connection.
+    /// The origins met so far, and what was asked for there: one per server, not one per
+    /// connection.
     origins: Vec<(Arc<Origin>, Arc<str>)>,
     /// With which filter the next batch is read, and the last place that was settled was reached.
     filter: Arc<str>,
@@ -70,7 +72,8 @@ impl PendingPositions {
         &self.settled_filter
     }
 
-    /// Notes the places of a batch that went through the filter: those before the first event that was left out, where one was.
+    /// Notes the places of a batch that went through the filter: those before the first event that
+    /// was left out, where one was.
     pub(crate) fn add(&mut self, batch: &Batch) {
         let Some(origin) = batch.origin() else {
             // It has no place that could be saved.
@@ -128,7 +131,8 @@ impl PendingPositions {
         self.kept = total;
     }
 
-    /// Keeps the newest place whatever is forgotten: the sink is about to make durable what it was given so far.
+    /// Keeps the newest place whatever is forgotten: the sink is about to make durable what it was
+    /// given so far.
     pub(crate) fn pin(&mut self) {
         if let Some(last) = self.waiting.back_mut() {
             last.is_pinned = true;

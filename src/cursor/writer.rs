@@ -1,7 +1,8 @@
 //! When a position is saved, and which.
 //!
-//! Between the pipeline, which knows what was read and what is accepted, and the store, which keeps what it is given. A save runs
-//! beside delivery: it is begun here, and makes progress while [`CursorWriter::finished`] is awaited.
+//! Between the pipeline, which knows what was read and what is accepted, and the store, which keeps
+//! what it is given. A save runs beside delivery: it is begun here, and makes progress while
+//! [`CursorWriter::finished`] is awaited.
 
 mod saving;
 
@@ -87,14 +88,15 @@ impl<C: CursorStore> CursorWriter<C> {
         }
     }
 
-    /// The source goes on from what was saved, so it stands until something further is accepted. A place that was set
-    /// and not reached gives way to the first event, as if there had been none.
+    /// The source goes on from what was saved, so it stands until something further is accepted. A
+    /// place that was set and not reached gives way to the first event, as if there had been none.
     pub(crate) fn go_on_from(&mut self, saved: Saved) {
         self.course.restore(&saved);
         self.saved = Some(saved);
     }
 
-    /// Drops what the run before has delivered although it comes after its place; returns how many events that were.
+    /// Drops what the run before has delivered although it comes after its place; returns how many
+    /// events that were.
     pub(crate) fn drop_ahead(&mut self, batch: &mut Batch) -> u64 {
         let ahead = self.course.ahead();
         if ahead.is_awaited() {
@@ -104,10 +106,11 @@ impl<C: CursorStore> CursorWriter<C> {
         }
     }
 
-    /// Notes a batch that went through the filter. Events after one that was left out are passed by the stream at `ahead_until_us`.
+    /// Notes a batch that went through the filter. Events after one that was left out are passed by
+    /// the stream at `ahead_until_us`.
     ///
-    /// Returns whether it holds the first event of all, which is then to be saved as the beginning: until something is accepted, a
-    /// crash has to come back to it, and not to a later live tip.
+    /// Returns whether it holds the first event of all, which is then to be saved as the beginning:
+    /// until something is accepted, a crash has to come back to it, and not to a later live tip.
     pub(crate) fn add(&mut self, batch: &Batch, ahead_until_us: u64) -> bool {
         let is_beginning = self.course.begin_with(batch);
         let n_given = self.pending.kept();
@@ -122,7 +125,8 @@ impl<C: CursorStore> CursorWriter<C> {
         self.course.note_repeats(until_us);
     }
 
-    /// The sink takes the batch that was added last apart, so that every event of it can be the last one accepted.
+    /// The sink takes the batch that was added last apart, so that every event of it can be the
+    /// last one accepted.
     pub(crate) fn note_each(&mut self, batch: &Batch) {
         self.pending.note_each(batch);
     }
@@ -200,8 +204,9 @@ impl<C: CursorStore> CursorWriter<C> {
         self.pending.are_waiting() || self.course.is_waiting()
     }
 
-    /// Begins to save what changed; what becomes of it, [`CursorWriter::finished`] says. Returns whether what was saved last still stands
-    /// for all that is accepted, so that there is nothing to do. While a save is under way, or waits to be tried again, none is begun.
+    /// Begins to save what changed; what becomes of it, [`CursorWriter::finished`] says. Returns
+    /// whether what was saved last still stands for all that is accepted, so that there is nothing
+    /// to do. While a save is under way, or waits to be tried again, none is begun.
     pub(crate) fn begin_save(&mut self, accepted: u64, files: Vec<FileMark>) -> bool {
         if accepted > self.kept() {
             return false;
@@ -221,8 +226,9 @@ impl<C: CursorStore> CursorWriter<C> {
         false
     }
 
-    /// Resolves when the save that is under way has come to an end, with the time of what was saved; never while no save is under way.
-    /// A failure is logged once, and the next save is put off.
+    /// Resolves when the save that is under way has come to an end, with the time of what was
+    /// saved; never while no save is under way. A failure is logged once, and the next save is put
+    /// off.
     ///
     /// Cancel safety: dropped and asked again at any time.
     pub(crate) async fn finished(&mut self) -> Result<u64, CursorError> {
@@ -257,7 +263,8 @@ impl<C: CursorStore> CursorWriter<C> {
         self.next_try
     }
 
-    /// Saves what changed, at the end of a run; `Ok(None)` means that nothing had. What is still under way comes first.
+    /// Saves what changed, at the end of a run; `Ok(None)` means that nothing had. What is still
+    /// under way comes first.
     pub(crate) async fn save_last(
         &mut self,
         accepted: u64,

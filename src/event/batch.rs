@@ -1,6 +1,7 @@
 //! All that was ready at once: events in order, their lines in one reused buffer.
 //!
-//! Nothing here allocates per event. Dropping events closes the gaps, so that what is kept can leave in one write.
+//! Nothing here allocates per event. Dropping events closes the gaps, so that what is kept can
+//! leave in one write.
 
 mod events;
 mod left_out;
@@ -13,8 +14,8 @@ use self::events::Sample;
 use super::Span;
 use super::{BadEvent, Envelope, Event, Identity, LineRules, Origin, Point, decode};
 
-/// How many bytes of lines make a batch full: twice the socket's read buffer, and with the sink's queue a bound on memory. Half and
-/// twice as much were measured: no difference.
+/// How many bytes of lines make a batch full: twice the socket's read buffer, and with the sink's
+/// queue a bound on memory. Half and twice as much were measured: no difference.
 const FULL_BYTES: usize = 256 * 1024;
 
 /// Few lines are longer; the last one of a batch may lie across its end.
@@ -23,7 +24,8 @@ const LONG_LINE_BYTES: usize = 64 * 1024;
 /// A buffer that one large event has grown past this is given back.
 const KEPT_BYTES: usize = FULL_BYTES + LONG_LINE_BYTES;
 
-/// How finely the middle of a large batch can be told apart: one part is about what fits into a page of memory.
+/// How finely the middle of a large batch can be told apart: one part is about what fits into a
+/// page of memory.
 const MAX_SAMPLES: usize = 64;
 
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +50,8 @@ pub struct Batch {
     reached: Option<Point>,
     /// Events at the front that were taken already.
     taken: usize,
-    /// So many events lie before the first one that was left out: how far the batch reaches ends with them.
+    /// So many events lie before the first one that was left out: how far the batch reaches ends
+    /// with them.
     held: Option<usize>,
     /// Events that may have come before.
     doubtful: Vec<Identity>,
@@ -62,7 +65,8 @@ impl Batch {
         Self::default()
     }
 
-    /// An empty batch with room for what is ready at once: what a buffer grows through on its way is not always given back.
+    /// An empty batch with room for what is ready at once: what a buffer grows through on its way
+    /// is not always given back.
     pub(crate) fn with_room() -> Self {
         Self {
             lines: Vec::with_capacity(FULL_BYTES + LONG_LINE_BYTES),
@@ -85,7 +89,8 @@ impl Batch {
             side_before,
         } = self;
         lines.clear();
-        // One that grows from nothing with its lines ends up larger than what is kept, and so would be made anew each time.
+        // One that grows from nothing with its lines ends up larger than what is kept, and so would
+        // be made anew each time.
         if !(1..=KEPT_BYTES).contains(&lines.capacity()) {
             *lines = Vec::with_capacity(KEPT_BYTES);
         }
@@ -146,7 +151,8 @@ impl Batch {
         }
     }
 
-    /// Takes the first `n` events away: a sink has them now. Their memory is kept until the batch is cleared.
+    /// Takes the first `n` events away: a sink has them now. Their memory is kept until the batch
+    /// is cleared.
     pub fn take(&mut self, n: usize) {
         self.taken = (self.taken + n).min(self.entries.len());
     }
@@ -164,8 +170,9 @@ impl Batch {
         self.first.as_ref().or(first)
     }
 
-    /// How far in the stream the batch reaches: the place of the last event read, kept or not. Where one was left out that is still
-    /// wanted, the place before that one; `None` where that lies before the batch.
+    /// How far in the stream the batch reaches: the place of the last event read, kept or not.
+    /// Where one was left out that is still wanted, the place before that one; `None` where that
+    /// lies before the batch.
     pub fn reached(&self) -> Option<&Point> {
         let last = self.entries.last().map(|entry| &entry.envelope.point);
         self.reached
@@ -199,7 +206,8 @@ impl Batch {
         self.keep(start, envelope);
     }
 
-    /// Keeps the events that `wanted` says yes to, in place and in order. Comes before any is taken.
+    /// Keeps the events that `wanted` says yes to, in place and in order. Comes before any is
+    /// taken.
     pub fn retain(&mut self, mut wanted: impl FnMut(Event<'_>) -> bool) {
         self.note_places();
         let Self {
@@ -211,7 +219,8 @@ impl Batch {
         } = self;
         let (mut next, mut kept, mut end) = (0, 0, 0);
         let mut kept_before = None;
-        // What lies before the first event that was left out is counted apart; `wanted` is called in one place, so that it is inlined.
+        // What lies before the first event that was left out is counted apart; `wanted` is called
+        // in one place, so that it is inlined.
         for part_end in [held.unwrap_or_default(), entries.len()] {
             while next < part_end
                 && let Some(entry) = entries.get(next)
@@ -261,7 +270,8 @@ impl Batch {
         }
     }
 
-    /// Moves the lines out, for a writer, and takes an empty buffer in exchange; the events are gone with them.
+    /// Moves the lines out, for a writer, and takes an empty buffer in exchange; the events are
+    /// gone with them.
     pub(crate) fn take_lines(&mut self, empty: Vec<u8>) -> Vec<u8> {
         self.note_places();
         self.entries.clear();
@@ -275,7 +285,8 @@ impl Batch {
         Events { batch: self, at: 0 }
     }
 
-    /// Some events, evenly spread and the last among them, taken or not: every one of a small batch, at most [`MAX_SAMPLES`] of a large one.
+    /// Some events, evenly spread and the last among them, taken or not: every one of a small
+    /// batch, at most [`MAX_SAMPLES`] of a large one.
     pub(crate) fn sample_positions(&self) -> impl Iterator<Item = Sample<'_>> {
         let every = self.entries.len().div_ceil(MAX_SAMPLES).max(1);
         self.entries
@@ -305,7 +316,8 @@ impl Batch {
         &mut self.lines
     }
 
-    /// Reads what was written behind `start` as one line. It becomes an event by `keep`, or goes by `cut`.
+    /// Reads what was written behind `start` as one line. It becomes an event by `keep`, or goes by
+    /// `cut`.
     pub(crate) fn read(&mut self, start: usize, rules: LineRules) -> Result<Envelope, BadEvent> {
         self.side_before = self.side.len();
         if decode::is_plain(self.tail(start)) {
@@ -363,7 +375,8 @@ impl Batch {
         envelope.did.of(self.tail(start), &self.side)
     }
 
-    /// Drops what was written behind `start` and read just now, with the names that had to be unescaped.
+    /// Drops what was written behind `start` and read just now, with the names that had to be
+    /// unescaped.
     pub(crate) fn cut(&mut self, start: usize) {
         self.lines.truncate(start);
         self.side.truncate(self.side_before);

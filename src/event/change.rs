@@ -27,7 +27,8 @@ impl<T> Change<T> {
 
 /// Why an event is no change of a record of the type that was asked for.
 ///
-/// That is no fault of whoever reads it: a record is its author's word, and anybody may write anything into any collection.
+/// That is no fault of whoever reads it: a record is its author's word, and anybody may write
+/// anything into any collection.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {

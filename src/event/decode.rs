@@ -81,7 +81,8 @@ pub struct LineRules {
     pub validate: bool,
 }
 
-/// Whether a line ends where an object ends and has nothing but printable ASCII in it, as most lines do: then it is tidy and text.
+/// Whether a line ends where an object ends and has nothing but printable ASCII in it, as most
+/// lines do: then it is tidy and text.
 ///
 /// Half of what it costs to look for line ends and then to check the text.
 pub(crate) fn is_plain(line: &[u8]) -> bool {
@@ -140,13 +141,15 @@ pub(crate) fn text_envelope(
     plain_envelope(line, side, rules, has_control)
 }
 
-/// Whether the fast scan has read nothing that JSON does not allow in a name; behind the names it looks at nothing.
+/// Whether the fast scan has read nothing that JSON does not allow in a name; behind the names it
+/// looks at nothing.
 fn are_names_printable(line: &[u8], envelope: &Envelope) -> bool {
     let names = line.get(..envelope.rkey.end());
     names.is_some_and(|names| !has_control(names))
 }
 
-/// Reads the envelope of a line that is plain, or checked as far. The scan is called in one place only, so that it becomes part of this.
+/// Reads the envelope of a line that is plain, or checked as far. The scan is called in one place
+/// only, so that it becomes part of this.
 pub(crate) fn plain_envelope(
     line: &[u8],
     side: &mut Vec<u8>,
@@ -162,7 +165,8 @@ pub(crate) fn plain_envelope(
     }
 }
 
-/// Turns raw line ends, which would tear the line, into spaces, and returns the length without trailing white space.
+/// Turns raw line ends, which would tear the line, into spaces, and returns the length without
+/// trailing white space.
 pub(crate) fn tidy(line: &mut [u8]) -> usize {
     let len = line.trim_ascii_end().len();
     let mut from = 0;

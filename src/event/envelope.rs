@@ -1,7 +1,8 @@
 //! The checked way into an envelope: any field order, any escapes, any kind.
 //!
-//! Slower than `scan`, and only asked where that gives up. Unknown keys are ignored, unknown kinds pass, and a commit is only
-//! looked at in an event that is one. Nesting costs no stack: whatever is not part of the envelope is skipped without recursion.
+//! Slower than `scan`, and only asked where that gives up. Unknown keys are ignored, unknown kinds
+//! pass, and a commit is only looked at in an event that is one. Nesting costs no stack: whatever
+//! is not part of the envelope is skipped without recursion.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -42,7 +43,8 @@ struct WireCommit<'a> {
     rkey: Cow<'a, str>,
 }
 
-/// The upstream relay's number inside an identity, account or sync event; absent or zero on synthetic ones.
+/// The upstream relay's number inside an identity, account or sync event; absent or zero on
+/// synthetic ones.
 #[derive(Deserialize, Default)]
 struct Upstream {
     #[serde(default)]
@@ -100,7 +102,8 @@ pub(crate) fn read(line: &[u8], side: &mut Vec<u8>) -> Result<Envelope, serde_js
     })
 }
 
-/// A time or a server's number. Servers count both in 64 bits with a sign, and refuse to be asked for more.
+/// A time or a server's number. Servers count both in 64 bits with a sign, and refuse to be asked
+/// for more.
 fn number(text: &RawValue) -> Result<u64, serde_json::Error> {
     let number: u64 = serde_json::from_str(text.get())?;
     match i64::try_from(number) {
@@ -141,7 +144,8 @@ fn identity_of(event: &WireEvent<'_>, kind: Kind, line: &[u8]) -> Identity {
     Identity::of_rest(&without_position(event, line))
 }
 
-/// The line without what differs from server to server: the values of `time_us` and `cursor`, and the latter's key.
+/// The line without what differs from server to server: the values of `time_us` and `cursor`, and
+/// the latter's key.
 fn without_position(event: &WireEvent<'_>, line: &[u8]) -> Vec<u8> {
     let range = |text: &str| {
         let start = offset(line, text);

@@ -14,7 +14,8 @@ pub(crate) type Identities = HashSet<Identity, Stir>;
 
 /// Finds the place of an identity in a set by one multiplication.
 ///
-/// By a secret number, for identities are the same everywhere, and whoever writes records can choose those that are alike.
+/// By a secret number, for identities are the same everywhere, and whoever writes records can
+/// choose those that are alike.
 #[derive(Debug, Clone)]
 pub(crate) struct Stir {
     secret: u64,
@@ -40,8 +41,8 @@ impl BuildHasher for Stir {
 #[derive(Debug)]
 pub(crate) struct Stirred(u64);
 
-/// Sets go by the lowest bits, where nothing of the higher ones gets by a multiplication: these many bits of the product change
-/// places with the rest.
+/// Sets go by the lowest bits, where nothing of the higher ones gets by a multiplication: these
+/// many bits of the product change places with the rest.
 const HIGHEST: u32 = 26;
 
 impl Hasher for Stirred {

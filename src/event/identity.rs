@@ -1,7 +1,7 @@
 //! Which event is which, whatever server it came from.
 //!
-//! Numbers and server times differ between servers; these hashes do not. They are saved in cursor files, so
-//! what goes into them never changes.
+//! Numbers and server times differ between servers; these hashes do not. They are saved in cursor
+//! files, so what goes into them never changes.
 
 use std::fmt;
 
@@ -12,9 +12,9 @@ use super::Span;
 
 /// A 64-bit hash that is the same for the same event on every server.
 ///
-/// Commits: of (did, rev, collection, rkey, operation). Identity, account and sync events with an upstream number: of
-/// (kind, did, number). Messages of a NATS stream that are no events: of the payload and its number there. Everything else: of the
-/// line without its `time_us` and `cursor`.
+/// Commits: of (did, rev, collection, rkey, operation). Identity, account and sync events with an
+/// upstream number: of (kind, did, number). Messages of a NATS stream that are no events: of the
+/// payload and its number there. Everything else: of the line without its `time_us` and `cursor`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Identity(u64);
 
@@ -24,7 +24,8 @@ const WHOLE: u64 = 2;
 #[cfg(feature = "nats")]
 const MESSAGE: u64 = 1 << 63;
 
-/// Room for the parts of an ordinary commit, which come to 80 to 110 bytes; longer ones take the slow road.
+/// Room for the parts of an ordinary commit, which come to 80 to 110 bytes; longer ones take the
+/// slow road.
 const ON_STACK: usize = 256;
 
 impl Identity {
@@ -58,7 +59,8 @@ impl Identity {
             .unwrap_or_else(|| Self::of_commit(names.map(|name| name.of(line, &[]))))
     }
 
-    /// The same for names of usual lengths: copying as many bytes as are known beforehand is a move or two, and otherwise a call.
+    /// The same for names of usual lengths: copying as many bytes as are known beforehand is a move
+    /// or two, and otherwise a call.
     fn of_usual_commit(line: &[u8], names: [Span; 5]) -> Option<Self> {
         /// A `did:plc` and a revision made from a time, with their separators.
         const BEFORE: usize = 33 + 14;
@@ -96,7 +98,8 @@ impl Identity {
         Self(xxh3_64_with_seed(&joined, NUMBERED))
     }
 
-    /// The identity of a message that is no event, in a stream that numbers its messages: equal ones are different messages.
+    /// The identity of a message that is no event, in a stream that numbers its messages: equal
+    /// ones are different messages.
     #[cfg(feature = "nats")]
     pub(crate) fn of_message(seq: u64, payload: &[u8]) -> Self {
         Self(xxh3_64_with_seed(payload, MESSAGE | seq))

@@ -1,7 +1,7 @@
 //! What flows: events, read from their envelope and nothing more.
 //!
-//! An event is one line of JSON whose envelope (who, what kind, which record, when) was read in place.
-//! The record inside is never parsed here; [`Event::record`] does that for those who ask.
+//! An event is one line of JSON whose envelope (who, what kind, which record, when) was read in
+//! place. The record inside is never parsed here; [`Event::record`] does that for those who ask.
 
 mod batch;
 mod change;
@@ -141,7 +141,8 @@ impl Operation {
     }
 }
 
-/// Where a piece of text lies: in the event's own line, or in its batch's side buffer when it had to be unescaped.
+/// Where a piece of text lies: in the event's own line, or in its batch's side buffer when it had
+/// to be unescaped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Span {
     start: u32,
@@ -244,7 +245,8 @@ impl<'a> Event<'a> {
         self.line
     }
 
-    /// The same as text: every line was checked to be UTF-8 when it was read. Checked once more here.
+    /// The same as text: every line was checked to be UTF-8 when it was read. Checked once more
+    /// here.
     #[inline]
     pub fn line_str(&self) -> &'a str {
         simdutf8::basic::from_utf8(self.line).unwrap_or_default()
@@ -270,7 +272,8 @@ impl<'a> Event<'a> {
         self.text(self.envelope.collection)
     }
 
-    /// The record's key in its collection; the subject of a message of NATS that is no event; else empty.
+    /// The record's key in its collection; the subject of a message of NATS that is no event; else
+    /// empty.
     pub fn rkey(&self) -> &'a str {
         self.text(self.envelope.rkey)
     }
@@ -280,7 +283,8 @@ impl<'a> Event<'a> {
         self.text(self.envelope.rev)
     }
 
-    /// What its order and its shard go by: the account, or the subject of a message of NATS that is no event.
+    /// What its order and its shard go by: the account, or the subject of a message of NATS that is
+    /// no event.
     pub fn key(&self) -> &'a str {
         str::from_utf8(self.key_bytes()).unwrap_or_default()
     }
@@ -343,7 +347,8 @@ impl<'a> Event<'a> {
         serde_json::from_slice(self.line)
     }
 
-    /// Parses the record of a commit into a type of your own; `None` where the event carries no record. One of another shape is a
+    /// Parses the record of a commit into a type of your own; `None` where the event carries no
+    /// record. One of another shape is a
     /// [`RecordError::Shape`].
     pub fn record<T: DeserializeOwned>(&self) -> Result<Option<T>, RecordError> {
         match self.kind() {

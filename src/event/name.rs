@@ -1,6 +1,7 @@
 //! The names of the protocol that a user may type: collections (NSIDs) and DIDs.
 //!
-//! The rules are those of the servers (protocol reference, section 1.1), checked here so that a typo is met before the network is.
+//! The rules are those of the servers (protocol reference, section 1.1), checked here so that a
+//! typo is met before the network is.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -84,7 +85,8 @@ impl fmt::Display for CollectionPattern {
     }
 }
 
-/// A decentralised identifier: the name of an account. A clone shares its text, for lists of them are long.
+/// A decentralised identifier: the name of an account. A clone shares its text, for lists of them
+/// are long.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Did(Arc<str>);
 
@@ -169,7 +171,8 @@ fn is_did(text: &str) -> bool {
         })
 }
 
-/// At most 80 characters of what was typed, with control characters escaped. Cut last: what marks a secret may stand after it.
+/// At most 80 characters of what was typed, with control characters escaped. Cut last: what marks a
+/// secret may stand after it.
 fn shown(text: &str) -> String {
     without_address(text).chars().take(80).collect()
 }

@@ -8,7 +8,8 @@ use super::{
     BadEvent, Batch, Change, Envelope, Event, Kind, LineRules, Operation, Point, RecordError,
 };
 
-/// One event with a copy of its line, to be kept, sent to another task, or worked on while the stream goes on.
+/// One event with a copy of its line, to be kept, sent to another task, or worked on while the
+/// stream goes on.
 ///
 /// Made by [`Event::into_owned`] with one allocation; a clone shares the copy.
 #[derive(Clone)]
@@ -35,7 +36,8 @@ impl OwnedEvent {
         }
     }
 
-    /// Reads an event from its line of JSON, as a source does: for tests of what is done with events, and for lines that were kept.
+    /// Reads an event from its line of JSON, as a source does: for tests of what is done with
+    /// events, and for lines that were kept.
     ///
     /// ```
     /// use rocketman::event::{Kind, OwnedEvent};

@@ -1,6 +1,7 @@
 //! Which part of all accounts an account is in.
 //!
-//! The hash is the one by which NATS servers partition subjects, and never changes: a saved cursor belongs to its part.
+//! The hash is the one by which NATS servers partition subjects, and never changes: a saved cursor
+//! belongs to its part.
 
 use std::num::NonZeroU32;
 
@@ -21,7 +22,8 @@ fn hash(bytes: &[u8]) -> u32 {
 mod tests {
     use super::*;
 
-    /// The values of the hash's own definition, and of DIDs. A change would take events from a saved cursor's shard.
+    /// The values of the hash's own definition, and of DIDs. A change would take events from a
+    /// saved cursor's shard.
     #[test]
     fn the_hash_never_changes() {
         for (text, expected) in [

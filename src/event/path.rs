@@ -1,4 +1,5 @@
-//! A path in saved text: as text where it is text, else as its bytes. Names of files may be anything.
+//! A path in saved text: as text where it is text, else as its bytes. Names of files may be
+//! anything.
 
 use std::{
     ffi::OsString,

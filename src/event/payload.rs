@@ -13,7 +13,8 @@ use super::{Event, Kind, OwnedEvent, RecordError};
 pub struct AccountPayload {
     /// Whether it is active, and its records are to be shown.
     pub active: bool,
-    /// Why it is not: `deactivated`, `suspended`, `takendown`, `deleted` and others; `None` as a rule while it is active.
+    /// Why it is not: `deactivated`, `suspended`, `takendown`, `deleted` and others; `None` as a
+    /// rule while it is active.
     pub status: Option<String>,
     /// The upstream relay's number of the event; `None` where it was not read from a relay.
     pub seq: Option<u64>,
@@ -21,7 +22,8 @@ pub struct AccountPayload {
     pub time: Option<String>,
 }
 
-/// What an identity event says: that a handle or a DID document may have changed, and has to be looked up anew.
+/// What an identity event says: that a handle or a DID document may have changed, and has to be
+/// looked up anew.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct IdentityPayload {
@@ -34,9 +36,11 @@ pub struct IdentityPayload {
 }
 
 impl Event<'_> {
-    /// What an account event says; `None` for every other kind, and where the event carries nothing.
+    /// What an account event says; `None` for every other kind, and where the event carries
+    /// nothing.
     ///
-    /// What is of another shape is a [`RecordError::Payload`], which [ingestors](crate::sink::ingest) leave out with a warning.
+    /// What is of another shape is a [`RecordError::Payload`], which
+    /// [ingestors](crate::sink::ingest) leave out with a warning.
     pub fn account(&self) -> Result<Option<AccountPayload>, RecordError> {
         #[derive(Deserialize)]
         struct Line {
@@ -46,9 +50,11 @@ impl Event<'_> {
         Ok(line.and_then(|line: Line| line.account))
     }
 
-    /// What an identity event says; `None` for every other kind, and where the event carries nothing.
+    /// What an identity event says; `None` for every other kind, and where the event carries
+    /// nothing.
     ///
-    /// What is of another shape is a [`RecordError::Payload`], which [ingestors](crate::sink::ingest) leave out with a warning.
+    /// What is of another shape is a [`RecordError::Payload`], which
+    /// [ingestors](crate::sink::ingest) leave out with a warning.
     pub fn identity(&self) -> Result<Option<IdentityPayload>, RecordError> {
         #[derive(Deserialize)]
         struct Line {
@@ -58,8 +64,8 @@ impl Event<'_> {
         Ok(line.and_then(|line: Line| line.identity))
     }
 
-    /// The CID of a commit's record, which names its content; `None` where the event carries none, as deletions and every other
-    /// kind do. Looked for in the whole line.
+    /// The CID of a commit's record, which names its content; `None` where the event carries none,
+    /// as deletions and every other kind do. Looked for in the whole line.
     pub fn cid(&self) -> Option<String> {
         #[derive(Deserialize)]
         struct Line<'a> {

@@ -1,6 +1,7 @@
 //! Where in a stream something stands.
 //!
-//! A number alone is never a position: a `seq` means nothing on another server, so it always travels with its [`Origin`].
+//! A number alone is never a position: a `seq` means nothing on another server, so it always
+//! travels with its [`Origin`].
 
 use std::{borrow::Cow, fmt, path::PathBuf};
 
@@ -15,7 +16,8 @@ pub struct Origin {
     pub source: Cow<'static, str>,
     /// What tells two streams of that kind apart: the server's URL without its query.
     pub host: String,
-    /// When the stream was made, where the source knows: one that was deleted and made anew counts from 1 again under its old name.
+    /// When the stream was made, where the source knows: one that was deleted and made anew counts
+    /// from 1 again under its old name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
 }
@@ -27,13 +29,15 @@ pub struct Point {
     pub seq: Option<u64>,
     /// The server's time of the event, in microseconds since 1970.
     pub time_us: u64,
-    /// Which event stands here; `None` when the point is a mere beginning, and the event at it is still wanted.
+    /// Which event stands here; `None` when the point is a mere beginning, and the event at it is
+    /// still wanted.
     pub identity: Option<Identity>,
 }
 
 /// A point together with the stream it belongs to.
 ///
-/// It names the last event that is done with. A resume starts *at* it, inclusively, and expects to meet that event again.
+/// It names the last event that is done with. A resume starts *at* it, inclusively, and expects to
+/// meet that event again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// The stream.
@@ -116,13 +120,16 @@ pub struct FileMark {
     /// Nothing more is written to it: it gets its name once a saved cursor says so.
     #[serde(default, skip_serializing_if = "is_default")]
     pub complete: bool,
-    /// The events that were in it, where their number decides when the next file begins; otherwise 0.
+    /// The events that were in it, where their number decides when the next file begins; otherwise
+    /// 0.
     #[serde(default, skip_serializing_if = "is_default")]
     pub events: u64,
-    /// The latest server time of any event so far, where it decides which file is written; otherwise 0.
+    /// The latest server time of any event so far, where it decides which file is written;
+    /// otherwise 0.
     #[serde(default, skip_serializing_if = "is_default")]
     pub latest_us: u64,
-    /// Where the events of the last minute begin in it, so that they can be read back; `None` where nobody has noted that.
+    /// Where the events of the last minute begin in it, so that they can be read back; `None` where
+    /// nobody has noted that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recent_from: Option<u64>,
 }

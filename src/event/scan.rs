@@ -1,7 +1,7 @@
 //! The fast way into an envelope: a scan of its prefix in the servers' own field order.
 //!
-//! It reads what the servers send (protocol reference, section 1.7) and gives up, without a verdict, on anything else:
-//! another order, an escaped name, white space. `envelope` then decides.
+//! It reads what the servers send (protocol reference, section 1.7) and gives up, without a
+//! verdict, on anything else: another order, an escaped name, white space. `envelope` then decides.
 //!
 //! Where names and numbers have their usual lengths, whole stretches are compared at once.
 
@@ -15,7 +15,8 @@ const DID: usize = 32;
 const TIME_AT: usize = 52;
 const HEAD_END: usize = 68;
 
-/// From behind the numbers up to the collection, with a revision made from a time, and `create`, `update` or `delete`.
+/// From behind the numbers up to the collection, with a revision made from a time, and `create`,
+/// `update` or `delete`.
 const MIDDLE: Shape<96> = Shape::new(
     b",\"kind\":\"commit\",\"commit\":{\"rev\":\".............\",\"operation\":\"......\",\"collection\":\"",
 );
@@ -66,8 +67,8 @@ pub(crate) fn commit(line: &[u8]) -> Option<Envelope> {
     })
 }
 
-/// The number and the time of an event of which only the beginning is there, in the expected order. It has nothing of [`Scan`], which
-/// is inlined as long as one place uses it.
+/// The number and the time of an event of which only the beginning is there, in the expected order.
+/// It has nothing of [`Scan`], which is inlined as long as one place uses it.
 pub(crate) fn beginning(bytes: &[u8]) -> Option<Point> {
     let did = bytes.strip_prefix(b"{\"did\":\"")?;
     let end = memchr::memchr(b'"', did)?;
@@ -163,7 +164,8 @@ impl Scan<'_> {
         Some(span)
     }
 
-    /// A plain decimal number of at most 18 digits, so that it cannot overflow here, nor for servers, which count with a sign.
+    /// A plain decimal number of at most 18 digits, so that it cannot overflow here, nor for
+    /// servers, which count with a sign.
     #[inline]
     fn number(&mut self) -> Option<u64> {
         // JSON has no zeros in front, and nothing else begins with one but zero itself.
@@ -202,7 +204,8 @@ struct Shape<const N: usize> {
 }
 
 impl<const N: usize> Shape<N> {
-    /// A dot stands for a byte of a name, a question mark for a byte that is looked at elsewhere, as what follows the pattern is.
+    /// A dot stands for a byte of a name, a question mark for a byte that is looked at elsewhere,
+    /// as what follows the pattern is.
     const fn new(pattern: &[u8]) -> Self {
         let mut shape = Self {
             text: [0; N],
@@ -224,8 +227,8 @@ impl<const N: usize> Shape<N> {
         shape
     }
 
-    /// Whether the bytes are of this shape, and neither a quote nor a backslash is in a name. Without a branch, so that many are
-    /// looked at in one step.
+    /// Whether the bytes are of this shape, and neither a quote nor a backslash is in a name.
+    /// Without a branch, so that many are looked at in one step.
     #[inline]
     fn fits(&self, bytes: &[u8; N]) -> bool {
         let masks = self.fixed.iter().zip(&self.name);
@@ -244,7 +247,8 @@ impl<const N: usize> Shape<N> {
     }
 }
 
-/// How many bytes lie before the closing quote; `None` without one, or if there is an escape before it.
+/// How many bytes lie before the closing quote; `None` without one, or if there is an escape before
+/// it.
 fn length(rest: &[u8]) -> Option<usize> {
     let mut len = 0;
     // Eight bytes at a time: names are so short that calling a search costs more than searching.
@@ -264,12 +268,14 @@ fn length(rest: &[u8]) -> Option<usize> {
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
-/// The lowest bit set is in the first byte that is a quote or a backslash; none is set where none is.
+/// The lowest bit set is in the first byte that is a quote or a backslash; none is set where none
+/// is.
 #[inline]
 fn quotes_and_escapes(eight: u64) -> u64 {
     let quotes = eight ^ (ONES * u64::from(b'"'));
     let escapes = eight ^ (ONES * u64::from(b'\\'));
-    // A byte becomes zero where it was the one looked for, and borrows from the high bit when one is taken away.
+    // A byte becomes zero where it was the one looked for, and borrows from the high bit when one
+    // is taken away.
     let found = (quotes.wrapping_sub(ONES) & !quotes) | (escapes.wrapping_sub(ONES) & !escapes);
     found & HIGH_BITS
 }
@@ -282,7 +288,8 @@ fn eight_digits(eight: [u8; 8]) -> Option<u64> {
     if (digits.wrapping_add(ONES * 0x76) | digits) & HIGH_BITS != 0 {
         return None;
     }
-    // Pairs, fours, eight: each step adds the higher half, which lies lower in memory, times its weight.
+    // Pairs, fours, eight: each step adds the higher half, which lies lower in memory, times its
+    // weight.
     let pairs = digits * 10 + (digits >> 8);
     let fours = (pairs & 0x00ff_00ff_00ff_00ff) * 100 + ((pairs >> 16) & 0x00ff_00ff_00ff_00ff);
     let fours = fours & 0x0000_ffff_0000_ffff;

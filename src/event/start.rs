@@ -6,13 +6,15 @@ use jiff::Timestamp;
 
 use crate::address::without_address;
 
-/// Numbers from here on are microseconds since 1970, smaller ones are a server's own numbers (protocol reference, section 0).
+/// Numbers from here on are microseconds since 1970, smaller ones are a server's own numbers
+/// (protocol reference, section 0).
 const FIRST_TIME: u64 = 1_000_000_000_000_000;
 
 /// A beginning that was asked for, in place of a saved one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// At the event with this number, in the numbering of the server that is asked; with 0 at the oldest that it has.
+    /// At the event with this number, in the numbering of the server that is asked; with 0 at the
+    /// oldest that it has.
     Seq(u64),
     /// At the first event of this time or later, in microseconds since 1970.
     Time(u64),
@@ -61,7 +63,8 @@ impl StartError {
     }
 }
 
-/// The time that so many digits most likely are: of seconds, milliseconds, microseconds or nanoseconds since 1970.
+/// The time that so many digits most likely are: of seconds, milliseconds, microseconds or
+/// nanoseconds since 1970.
 fn time_of_digits(digits: &str) -> Option<u64> {
     let number: u64 = digits.parse().ok()?;
     match digits.len() {
@@ -109,7 +112,8 @@ impl Start {
             })
     }
 
-    /// The number that goes on the wire. A time is one that no server takes for a number of its own: before that, no server has anything.
+    /// The number that goes on the wire. A time is one that no server takes for a number of its
+    /// own: before that, no server has anything.
     pub fn as_number(self) -> u64 {
         match self {
             Self::Seq(number) => number,

@@ -1,6 +1,8 @@
-//! What a cursor knows around its place: how far the stream was read on any server, and what of it may come again.
+//! What a cursor knows around its place: how far the stream was read on any server, and what of it
+//! may come again.
 //!
-//! The place says where one server goes on. Everything here bounds how far a resume may go back, and what it recognises there.
+//! The place says where one server goes on. Everything here bounds how far a resume may go back,
+//! and what it recognises there.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,29 +20,35 @@ const DAY_US: u64 = 24 * 3600 * 1_000_000;
 /// How far a server's clock may be ahead of ours.
 const AHEAD_US: u64 = 60_000_000;
 
-/// How far a stream was read over all runs and servers, and what a resume recognises. Empty for a place that was set.
+/// How far a stream was read over all runs and servers, and what a resume recognises. Empty for a
+/// place that was set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Trail {
-    /// The highest time of all events that were accepted, in microseconds since 1970. It never falls, while a place may lie before it.
+    /// The highest time of all events that were accepted, in microseconds since 1970. It never
+    /// falls, while a place may lie before it.
     pub highest_us: u64,
-    /// The time of the first event of the first run, or an earlier one that came after it; no resume by time goes back beyond it. 0
-    /// where it is not known.
+    /// The time of the first event of the first run, or an earlier one that came after it; no
+    /// resume by time goes back beyond it. 0 where it is not known.
     #[serde(skip_serializing_if = "is_nothing")]
     pub first_us: u64,
-    /// The last accepted events on other servers than the place's, the one that was read last first.
+    /// The last accepted events on other servers than the place's, the one that was read last
+    /// first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<Position>,
-    /// Events that were delivered and that a resume may bring again, in the order in which they were read.
+    /// Events that were delivered and that a resume may bring again, in the order in which they
+    /// were read.
     #[serde(with = "identities", skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<Identity>,
-    /// Nothing that was read since this time, and up to the place, is missing in `known`; 0 where that is not so.
+    /// Nothing that was read since this time, and up to the place, is missing in `known`; 0 where
+    /// that is not so.
     #[serde(skip_serializing_if = "is_nothing")]
     pub known_since_us: u64,
     /// Up to this time events of `known` may come again after the place; 0 where none will.
     #[serde(skip_serializing_if = "is_nothing")]
     pub repeats_until_us: u64,
-    /// Events that were delivered although they come after the place, for another one between them is still to come.
+    /// Events that were delivered although they come after the place, for another one between them
+    /// is still to come.
     #[serde(with = "identities", skip_serializing_if = "Vec::is_empty")]
     pub ahead: Vec<Identity>,
     /// The first event of this time lies beyond all of them.
@@ -118,13 +126,14 @@ impl Highest {
         }
     }
 
-    /// The highest time; `None` while there is one event at most, and nobody knows what its time is worth.
+    /// The highest time; `None` while there is one event at most, and nobody knows what its time is
+    /// worth.
     pub(crate) fn us(self) -> Option<u64> {
         self.us
     }
 
-    /// Notes the time of the next event, or of a place between events, which is by a clock. Ours is only looked at when the time of an
-    /// event leaps.
+    /// Notes the time of the next event, or of a place between events, which is by a clock. Ours is
+    /// only looked at when the time of an event leaps.
     #[inline]
     pub(crate) fn note(&mut self, point: &Point, now_us: impl FnOnce() -> u64) {
         match self.us {
@@ -211,7 +220,8 @@ mod tests {
         // Nor as the first of all.
         assert_eq!(after(&[year, 0, 1]), [None, None, Some(1)]);
         assert_eq!(after(&[-year, 0, 1]).last(), Some(&Some(1)));
-        // A day back from the clock may be a gap; two hours ahead of it is an error until it goes on.
+        // A day back from the clock may be a gap; two hours ahead of it is an error until it goes
+        // on.
         assert_eq!(after(&[0, 1, 3 * 3600, 2]).last(), Some(&Some(2)));
     }
 }

@@ -1,6 +1,7 @@
 //! Which events were asked for.
 //!
-//! Servers filter too, by collection and DID; everything is applied again here, so that what comes out never depends on them.
+//! Servers filter too, by collection and DID; everything is applied again here, so that what comes
+//! out never depends on them.
 
 mod names;
 mod shard;
@@ -19,7 +20,8 @@ use crate::event::{CollectionPattern, Did, Event, Kind, Operation};
 
 /// Keeps the events that were asked for. Each part that is empty keeps everything.
 ///
-/// Collections and operations speak of commits only: an identity event passes them. Restrict `kinds` to leave it out.
+/// Collections and operations speak of commits only: an identity event passes them. Restrict
+/// `kinds` to leave it out.
 #[derive(Debug, Clone)]
 pub struct Filter {
     exact: Names,
@@ -84,7 +86,8 @@ impl Filter {
         Self::default()
     }
 
-    /// Keeps of commits only those of these collections; no collection means all. The last collections that are given count.
+    /// Keeps of commits only those of these collections; no collection means all. The last
+    /// collections that are given count.
     #[must_use]
     pub fn collections(mut self, collections: impl IntoIterator<Item = CollectionPattern>) -> Self {
         let collections: Vec<_> = collections.into_iter().collect();
@@ -106,7 +109,8 @@ impl Filter {
         self.described()
     }
 
-    /// Keeps only the events of these accounts; no account means all. The last accounts that are given count.
+    /// Keeps only the events of these accounts; no account means all. The last accounts that are
+    /// given count.
     #[must_use]
     pub fn dids(mut self, dids: impl IntoIterator<Item = Did>) -> Self {
         let dids: Vec<_> = dids.into_iter().collect();
@@ -115,7 +119,8 @@ impl Filter {
         self.described()
     }
 
-    /// Keeps only the events of these kinds; no kind means all. The last kinds that are given count.
+    /// Keeps only the events of these kinds; no kind means all. The last kinds that are given
+    /// count.
     #[must_use]
     pub fn kinds(mut self, kinds: impl IntoIterator<Item = Kind>) -> Self {
         let kinds: Vec<_> = kinds.into_iter().collect();
@@ -124,7 +129,8 @@ impl Filter {
         self.described()
     }
 
-    /// Keeps of commits only those with these operations; no operation means all. The last operations that are given count.
+    /// Keeps of commits only those with these operations; no operation means all. The last
+    /// operations that are given count.
     #[must_use]
     pub fn operations(mut self, operations: impl IntoIterator<Item = Operation>) -> Self {
         let operations: Vec<_> = operations.into_iter().collect();
@@ -134,22 +140,24 @@ impl Filter {
         self.described()
     }
 
-    /// Keeps of all that only the events of accounts in this shard; the last one that is given counts. The only shard of one has every
-    /// account, and is no part of the filter.
+    /// Keeps of all that only the events of accounts in this shard; the last one that is given
+    /// counts. The only shard of one has every account, and is no part of the filter.
     #[must_use]
     pub fn shard(self, shard: Shard) -> Self {
         self.sharded(shard, ShardBy::Key)
     }
 
-    /// As [`Filter::shard`], with the shards by the event's number in its stream and not by its account: they have equally much to do,
-    /// and the events of an account are spread over all of them. An event without a number counts by its time.
+    /// As [`Filter::shard`], with the shards by the event's number in its stream and not by its
+    /// account: they have equally much to do, and the events of an account are spread over all of
+    /// them. An event without a number counts by its time.
     #[must_use]
     pub fn shard_by_number(self, shard: Shard) -> Self {
         self.sharded(shard, ShardBy::Number)
     }
 
-    /// As [`Filter::shard`], with the shards by what a function says of an event: those of which it says the same are in one shard. A
-    /// saved cursor counts as one of the same filter as long as the function has the same name.
+    /// As [`Filter::shard`], with the shards by what a function says of an event: those of which it
+    /// says the same are in one shard. A saved cursor counts as one of the same filter as long as
+    /// the function has the same name.
     ///
     /// ```
     /// use rocketman::{event::Event, filter::Filter};
@@ -174,7 +182,8 @@ impl Filter {
         self.described()
     }
 
-    /// Keeps of all that only the events whose line has at most so many bytes; the last number that is given counts.
+    /// Keeps of all that only the events whose line has at most so many bytes; the last number that
+    /// is given counts.
     #[must_use]
     pub fn max_bytes(mut self, max_bytes: u32) -> Self {
         self.max_bytes = Some(max_bytes);
@@ -247,15 +256,16 @@ impl Filter {
             .is_none_or(|max_bytes| event.line().len() <= max_bytes as usize)
     }
 
-    /// Whether a server with this filter sends the event: a commit without a collection passes; kinds, operations, the shard and the
-    /// size are not asked.
+    /// Whether a server with this filter sends the event: a commit without a collection passes;
+    /// kinds, operations, the shard and the size are not asked.
     #[cfg(feature = "serve")]
     pub(crate) fn sends(&self, kind: Kind, did: &[u8], collection: &[u8]) -> bool {
         self.keeps_did(did)
             && (kind != Kind::Commit || collection.is_empty() || self.keeps_collection(collection))
     }
 
-    /// The filter in words, the same for equal filters: for people, and to notice that a saved cursor was made with another one.
+    /// The filter in words, the same for equal filters: for people, and to notice that a saved
+    /// cursor was made with another one.
     pub fn description(&self) -> &str {
         &self.description
     }

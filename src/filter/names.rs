@@ -10,12 +10,13 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// A set of names, found by their hashes.
 ///
-/// No two names of a set have the same hash. The seed is random, for names can be those of a stranger: `serve` filters for whoever asks.
+/// No two names of a set have the same hash. The seed is random, for names can be those of a
+/// stranger: `serve` filters for whoever asks.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
     seed: u64,
-    /// A bit for each name, found by its hash. Few others have one there, and most are known by that: it lies in the cache of the
-    /// processor, where ten thousand names do not.
+    /// A bit for each name, found by its hash. Few others have one there, and most are known by
+    /// that: it lies in the cache of the processor, where ten thousand names do not.
     marks: Box<[u64]>,
     by_hash: HashMap<u64, Arc<[u8]>, BuildHasherDefault<AsItIs>>,
 }

@@ -1,15 +1,18 @@
 //! Which part of all accounts a process takes, so that several share one stream.
 //!
-//! The hash is the one by which NATS servers partition subjects, and never changes: a saved cursor belongs to its shard.
+//! The hash is the one by which NATS servers partition subjects, and never changes: a saved cursor
+//! belongs to its shard.
 
 use std::{fmt, num::NonZeroU32, str::FromStr, sync::Arc};
 
 use crate::event::{Event, partition};
 
-/// One of N parts of all accounts: those whose DID's FNV-1a hash of 32 bits has a certain remainder by N.
+/// One of N parts of all accounts: those whose DID's FNV-1a hash of 32 bits has a certain remainder
+/// by N.
 ///
-/// Every account is in exactly one of the N, on every source and for ever, so all events of an account reach the same
-/// process, in order. It is the partition that the subject mapping `{{partition(N,1)}}` of NATS gives to the DID, counted from 1.
+/// Every account is in exactly one of the N, on every source and for ever, so all events of an
+/// account reach the same process, in order. It is the partition that the subject mapping
+/// `{{partition(N,1)}}` of NATS gives to the DID, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shard {
     /// From 1.
@@ -139,7 +142,8 @@ fn digits(text: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    /// What a server of NATS 2.15 made of these DIDs with the mapping `at.*` to `p.{{partition(7,1)}}`.
+    /// What a server of NATS 2.15 made of these DIDs with the mapping `at.*` to
+    /// `p.{{partition(7,1)}}`.
     #[test]
     fn shards_are_the_partitions_of_nats() {
         for (did, partition) in [

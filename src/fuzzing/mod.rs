@@ -1,6 +1,7 @@
 //! What the fuzz targets reach, and nobody else: compiled only for them, under `cfg(fuzzing)`.
 //!
-//! It decides nothing: it only makes nameable what is private. What has to hold stands in the targets, `tests/fuzz/targets`.
+//! It decides nothing: it only makes nameable what is private. What has to hold stands in the
+//! targets, `tests/fuzz/targets`.
 
 #![allow(missing_docs, reason = "nobody else sees it")]
 

@@ -20,7 +20,8 @@ const SCHEMES: [(&str, &str); 7] = [
 /// The longest name of a stream or bucket that a server takes.
 const MAX_NAME_BYTES: usize = 255;
 
-/// The longest subject that is taken as a prefix or filter, so that what is appended to it still fits into a line of the wire.
+/// The longest subject that is taken as a prefix or filter, so that what is appended to it still
+/// fits into a line of the wire.
 const MAX_SUBJECT_BYTES: usize = 1024;
 
 /// Why an address was refused. No text of it shows what may be secret.
@@ -37,7 +38,8 @@ pub enum AddressError {
         /// What that looks like.
         example: &'static str,
     },
-    /// The address carries a user name, a password or a token, which would end up in process lists and logs.
+    /// The address carries a user name, a password or a token, which would end up in process lists
+    /// and logs.
     #[error("the address of host '{0}' carries a user name, password or token")]
     Secret(String),
     /// The servers do not speak the same.
@@ -89,7 +91,8 @@ impl fmt::Display for Servers {
     }
 }
 
-/// A stream of a NATS server, and what of it: `nats://HOST[:PORT][,HOST…]/STREAM?subject=SUBJECT[&subject=…]`, or `nats:STREAM` for the
+/// A stream of a NATS server, and what of it:
+/// `nats://HOST[:PORT][,HOST…]/STREAM?subject=SUBJECT[&subject=…]`, or `nats:STREAM` for the
 /// servers of the context.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamAddress {
@@ -103,7 +106,8 @@ pub struct StreamAddress {
     pub context: Option<String>,
 }
 
-/// A key in a bucket of a NATS server: `nats://HOST[:PORT][,HOST…]/BUCKET/KEY`, or `nats:BUCKET/KEY`.
+/// A key in a bucket of a NATS server: `nats://HOST[:PORT][,HOST…]/BUCKET/KEY`, or
+/// `nats:BUCKET/KEY`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyAddress {
     /// The servers.
@@ -117,7 +121,8 @@ pub struct KeyAddress {
 }
 
 impl StreamAddress {
-    /// Whether a text is meant to be an address of NATS; `ws://` and `wss://` alone are not, for those may be a Jetstream.
+    /// Whether a text is meant to be an address of NATS; `ws://` and `wss://` alone are not, for
+    /// those may be a Jetstream.
     pub fn is_meant(text: &str) -> bool {
         ["nats:", "nats+", "tls://"]
             .iter()
@@ -276,7 +281,8 @@ impl<'a> Parts<'a> {
         })
     }
 
-    /// Puts the values of these parameters into their places; there may be no others, and no value twice.
+    /// Puts the values of these parameters into their places; there may be no others, and no value
+    /// twice.
     fn query<const N: usize>(
         &self,
         places: [(&str, &mut Vec<String>); N],
@@ -332,7 +338,8 @@ pub(super) fn server(scheme: &str, authority: &str) -> Result<Option<String>, Ad
     if let Some((_, host)) = authority.rsplit_once('@') {
         return Err(AddressError::Secret(without_secrets(host)));
     }
-    // A port that is the default of http would be dropped by the parser under that scheme, and by no other.
+    // A port that is the default of http would be dropped by the parser under that scheme, and by
+    // no other.
     let Ok(url) = Url::parse(&format!("{scheme}://{authority}")) else {
         return Ok(None);
     };

@@ -1,6 +1,8 @@
-//! A message of a stream on its way to another stream, as it is: subject, headers and payload, byte for byte.
+//! A message of a stream on its way to another stream, as it is: subject, headers and payload, byte
+//! for byte.
 //!
-//! Its form in a batch is known here and nowhere else: two lengths, the subject, the headers as on the wire, the payload.
+//! Its form in a batch is known here and nowhere else: two lengths, the subject, the headers as on
+//! the wire, the payload.
 
 use async_nats::{HeaderMap, HeaderName, HeaderValue};
 
@@ -10,7 +12,8 @@ const LENGTHS_BYTES: usize = 8;
 /// What stands before a header that means something else in the stream that is written to.
 const ORIGINAL_PREFIX: &str = "original-";
 
-/// Headers of ours that say where a message comes from: in another stream that is the stream it was read from.
+/// Headers of ours that say where a message comes from: in another stream that is the stream it was
+/// read from.
 const OUR_HEADERS: [&str; 3] = ["rocketman-cursor", "rocketman-source", "rocketman-writer"];
 
 /// A message, borrowed from its batch.
@@ -60,8 +63,9 @@ impl<'a> Carried<'a> {
     }
 }
 
-/// Adds the headers of a message to those of its copy. What is an instruction for a server (`Nats-…`), or says where the message came
-/// from, means something else there and goes under another name; of several copies the first one's stays.
+/// Adds the headers of a message to those of its copy. What is an instruction for a server
+/// (`Nats-…`), or says where the message came from, means something else there and goes under
+/// another name; of several copies the first one's stays.
 pub(crate) fn add_headers(headers: &mut HeaderMap, carried: &[u8]) {
     let lines = || {
         let lines = carried.split(|byte| *byte == b'\n');

@@ -19,7 +19,8 @@ use crate::{
 
 /// An open connection. A clone is the same connection.
 ///
-/// Lost, it gets itself back; each loss and each return is logged. What is sent meanwhile waits. It tries for ever: with
+/// Lost, it gets itself back; each loss and each return is logged. What is sent meanwhile waits. It
+/// tries for ever: with
 /// [`NatsSettings::max_retries`] those who wait for it get an error once that is enough.
 #[derive(Debug, Clone)]
 pub struct Connection {
@@ -117,7 +118,8 @@ impl Connection {
         &self.servers
     }
 
-    /// Waits until the connection is open, unless it is lost for good: more tries in a row failed than are allowed.
+    /// Waits until the connection is open, unless it is lost for good: more tries in a row failed
+    /// than are allowed.
     ///
     /// Cancel safety: dropped at any time.
     pub async fn restored(&self) -> Result<(), NatsError> {

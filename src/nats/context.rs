@@ -1,6 +1,8 @@
-//! Who you are and where the servers are, as the `nats` command knows it: its variables, and its files of contexts.
+//! Who you are and where the servers are, as the `nats` command knows it: its variables, and its
+//! files of contexts.
 //!
-//! What is given wins over variables, variables win over the context, and the context over what holds without one.
+//! What is given wins over variables, variables win over the context, and the context over what
+//! holds without one.
 
 use std::{
     io,
@@ -18,7 +20,8 @@ use crate::address::without_secrets;
 /// The key of a context that names the servers.
 const URL: &str = "url";
 
-/// A context file of the `nats` command (ADR-21). Keys that it may have besides are of no importance here.
+/// A context file of the `nats` command (ADR-21). Keys that it may have besides are of no
+/// importance here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Context {
@@ -42,8 +45,8 @@ struct Context {
 }
 
 impl NatsSettings {
-    /// Puts together what was given, the environment's variables and the selected context. `context` is that of the address
-    /// and wins over the one that was given.
+    /// Puts together what was given, the environment's variables and the selected context.
+    /// `context` is that of the address and wins over the one that was given.
     pub fn resolve(
         servers: &Servers,
         context: Option<&str>,
@@ -307,7 +310,8 @@ fn login_of(context: &Context, of: &ContextLogin) -> Result<Login, NatsError> {
     Ok(candidates.login()?.unwrap_or_default())
 }
 
-/// The servers of a list, each without what stands before its '@', and the first login that stood there.
+/// The servers of a list, each without what stands before its '@', and the first login that stood
+/// there.
 fn split_urls(urls: &str, from: &'static str) -> Result<(Vec<String>, Option<Login>), NatsError> {
     let mut login = None;
     let refused = |what| NatsError::Variable {

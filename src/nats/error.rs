@@ -130,7 +130,8 @@ pub enum NatsError {
         /// The stream.
         stream: String,
     },
-    /// The stream is a work queue, whose messages are there for one consumer, and until it acknowledges them.
+    /// The stream is a work queue, whose messages are there for one consumer, and until it
+    /// acknowledges them.
     #[error(
         "{servers} has '{stream}' as a work queue, which cannot be read without acknowledgements"
     )]

@@ -19,8 +19,8 @@ use crate::{
 /// The longest wait between two tries to get a lost connection back.
 const MAX_RECONNECT_WAIT: Duration = Duration::from_secs(1);
 
-/// The longest wait before the second of these tries, and where they are counted: then as long as at the start, so that a server has
-/// the time to start anew.
+/// The longest wait before the second of these tries, and where they are counted: then as long as
+/// at the start, so that a server has the time to start anew.
 const FIRST_WAIT: Duration = Duration::from_millis(40);
 const FIRST_COUNTED_WAIT: Duration = Duration::from_millis(250);
 

@@ -1,5 +1,5 @@
-//! Single events into a stream, in the fixed format of rjet: the subject is the key, the type is a number in the header
-//! `reflex_type`, and the payload is what it is.
+//! Single events into a stream, in the fixed format of rjet: the subject is the key, the type is a
+//! number in the header `reflex_type`, and the payload is what it is.
 
 use std::sync::Arc;
 
@@ -14,11 +14,13 @@ use super::{
 /// The header that holds the type of an event, as a number.
 pub(crate) const TYPE_HEADER: &str = "reflex_type";
 
-/// The server's numbers of the errors that a stream's messages are smaller, and that another stream takes the subject.
+/// The server's numbers of the errors that a stream's messages are smaller, and that another stream
+/// takes the subject.
 const LARGER_THAN_LIMIT: u64 = 10_054;
 const ANOTHER_STREAM: u64 = 10_060;
 
-/// A stream that events are inserted into, by any number of processes and tasks at once. A clone is the same stream.
+/// A stream that events are inserted into, by any number of processes and tasks at once. A clone is
+/// the same stream.
 ///
 /// ```no_run
 /// use rocketman::nats::{Connection, EventStream, NatsSettings};
@@ -49,7 +51,8 @@ struct Ack {
 }
 
 impl EventStream {
-    /// The stream of this name. Where it is not there it is made by the plan, and without a plan that is an error.
+    /// The stream of this name. Where it is not there it is made by the plan, and without a plan
+    /// that is an error.
     pub async fn open(
         connection: &Connection,
         name: &str,
@@ -67,8 +70,9 @@ impl EventStream {
 
     /// Stores an event, and returns its number in the stream once the server has stored it.
     ///
-    /// That is awaited for [`NatsSettings::request_timeout`](super::NatsSettings::request_timeout). An error that
-    /// [may pass](NatsError::may_pass) leaves open whether the event is stored: inserted again it may be there twice, which
+    /// That is awaited for [`NatsSettings::request_timeout`](super::NatsSettings::request_timeout).
+    /// An error that [may pass](NatsError::may_pass) leaves open whether the event is stored:
+    /// inserted again it may be there twice, which
     /// [`EventStream::insert_once`] excludes.
     ///
     /// Cancel safety: dropped at any time; the event may be stored all the same.
@@ -82,10 +86,12 @@ impl EventStream {
             .await
     }
 
-    /// Stores an event unless one of this ID is stored already, and returns the number of the one that is.
+    /// Stores an event unless one of this ID is stored already, and returns the number of the one
+    /// that is.
     ///
     /// The ID is the header `Nats-Msg-Id`. It holds within the stream's
-    /// [window of duplicates](StreamPlan::duplicate_window), so that within this time an event may be inserted again after any error.
+    /// [window of duplicates](StreamPlan::duplicate_window), so that within this time an event may
+    /// be inserted again after any error.
     ///
     /// Cancel safety: dropped at any time; the event may be stored all the same.
     pub async fn insert_once(
@@ -147,7 +153,8 @@ impl EventStream {
         }
     }
 
-    /// Why nobody answers to a message: no stream takes it, or the one that does has no leader just now.
+    /// Why nobody answers to a message: no stream takes it, or the one that does has no leader just
+    /// now.
     async fn nobody_takes(&self, subject: &str) -> NatsError {
         let info = match self.connection.stream_info(&self.name).await {
             Ok(info) => info,

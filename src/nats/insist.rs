@@ -1,4 +1,5 @@
-//! Tries at the start that are made again: a cluster that has no leader just now is no other fault than a server that is not there.
+//! Tries at the start that are made again: a cluster that has no leader just now is no other fault
+//! than a server that is not there.
 
 use tokio::time::sleep;
 use tracing::warn;
@@ -9,7 +10,8 @@ use crate::{
     log::{STATE, chain},
 };
 
-/// Does some work, and tries again what may pass, as often and with such waits as a connection is tried.
+/// Does some work, and tries again what may pass, as often and with such waits as a connection is
+/// tried.
 ///
 /// Cancel safety: that of the work.
 pub(crate) async fn insist<T, E, F>(

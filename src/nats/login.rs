@@ -1,4 +1,5 @@
-//! The login of one connection. Its files are read anew each time, so that credentials may be replaced under a running process.
+//! The login of one connection. Its files are read anew each time, so that credentials may be
+//! replaced under a running process.
 
 use std::path::{Path, PathBuf};
 
@@ -89,7 +90,8 @@ fn sign(seed: &str, nonce: &[u8]) -> Result<(String, Vec<u8>), AuthError> {
     Ok((pair.public_key(), signature))
 }
 
-/// The JWT and the seed of a credentials file: each stands alone between two lines that begin with dashes.
+/// The JWT and the seed of a credentials file: each stands alone between two lines that begin with
+/// dashes.
 fn in_credentials(text: &str) -> Option<(String, String)> {
     let lines: Vec<_> = text.lines().map(str::trim).collect();
     let is_mark = |line: &str| line.starts_with("---");

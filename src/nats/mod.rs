@@ -1,9 +1,11 @@
-//! NATS JetStream: the connection that its source ([`NatsSource`](crate::source::nats::NatsSource)), its sink
-//! ([`NatsSink`](crate::sink::nats::NatsSink)) and its cursor store ([`KvCursor`](crate::cursor::KvCursor)) share.
+//! NATS JetStream: the connection that its source
+//! ([`NatsSource`](crate::source::nats::NatsSource)), its sink
+//! ([`NatsSink`](crate::sink::nats::NatsSink)) and its cursor store
+//! ([`KvCursor`](crate::cursor::KvCursor)) share.
 //!
 //! [`StreamAddress`] and [`KeyAddress`] are what a user types, [`NatsSettings`] adds who that user is, from the variables and
-//! contexts of the `nats` command, and [`Connection`] is the result, which gets itself back when it is lost.
-//! Nothing of the connection knows events.
+//! contexts of the `nats` command, and [`Connection`] is the result, which gets itself back when it
+//! is lost. Nothing of the connection knows events.
 //! [`EventStream`] inserts single events.
 //!
 //! For those who come from rjet and reflex there is a table in docs/nats.md.

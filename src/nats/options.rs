@@ -13,11 +13,13 @@ use super::{NatsError, NatsSettings, login};
 /// Why the login could not be put together for the last try, if it could not.
 pub(super) type Refusal = Arc<Mutex<Option<String>>>;
 
-/// How often a server is asked whether it is there; after two questions without an answer the connection counts as lost.
+/// How often a server is asked whether it is there; after two questions without an answer the
+/// connection counts as lost.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How to connect. Files are read here, so that a missing one is named in the error, and again for each connection: those of
-/// TLS by the client library, those of the login by `login`. Why one of them was of no use then is put into `refusal`.
+/// How to connect. Files are read here, so that a missing one is named in the error, and again for
+/// each connection: those of TLS by the client library, those of the login by `login`. Why one of
+/// them was of no use then is put into `refusal`.
 pub(super) async fn options(
     settings: &NatsSettings,
     refusal: &Refusal,

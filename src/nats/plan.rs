@@ -11,9 +11,10 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How a stream is made that is not there. The defaults are those of rjet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamPlan {
-    /// The subjects that it takes. Where none is named, that follows from its use: all below the prefix of a
-    /// [sink](crate::sink::nats::NatsSinkSettings::create), those that a [source](crate::source::nats::NatsSourceSettings::create) reads,
-    /// and else the stream's own name, as with the `nats` command.
+    /// The subjects that it takes. Where none is named, that follows from its use: all below the
+    /// prefix of a [sink](crate::sink::nats::NatsSinkSettings::create), those that a
+    /// [source](crate::source::nats::NatsSourceSettings::create) reads, and else the stream's own
+    /// name, as with the `nats` command.
     pub subjects: Vec<String>,
     /// In memory, and not in files.
     pub in_memory: bool,
@@ -88,7 +89,8 @@ impl StreamPlan {
 }
 
 impl Connection {
-    /// Everything about a stream, which is made by the plan where it is not there and there is a plan.
+    /// Everything about a stream, which is made by the plan where it is not there and there is a
+    /// plan.
     pub(crate) async fn look_at_or_make(
         &self,
         stream: &str,

@@ -58,8 +58,8 @@ impl Connection {
         }
     }
 
-    /// Sends a request, and waits for the answer. A refusal by permissions, which names what is `forbidden`, is known at once, and not
-    /// after the wait.
+    /// Sends a request, and waits for the answer. A refusal by permissions, which names what is
+    /// `forbidden`, is known at once, and not after the wait.
     ///
     /// Cancel safety: dropped at any time; the request may be carried out all the same.
     pub(crate) async fn ask(
@@ -98,7 +98,8 @@ impl Connection {
     pub(crate) fn failed(&self, failed: RequestFailed, action: &str) -> NatsError {
         let (servers, action) = (self.servers.to_string(), printable(action));
         match failed {
-            // The server says of itself that it has JetStream, so it is only not there yet, or not any more.
+            // The server says of itself that it has JetStream, so it is only not there yet, or not
+            // any more.
             RequestFailed::NobodyThere
                 if self.client().server_info().jetstream && !self.has_own_api =>
             {
@@ -186,7 +187,8 @@ pub(crate) const NO_SUCH_STREAM: u64 = 10_059;
 const NOT_ENABLED: u64 = 10_076;
 const NOT_ENABLED_FOR_ACCOUNT: u64 = 10_039;
 
-/// A cluster without a leader, or whose server was not assigned anything yet; a stream or a consumer that is offline; too many requests.
+/// A cluster without a leader, or whose server was not assigned anything yet; a stream or a
+/// consumer that is offline; too many requests.
 pub(crate) const PASSING_ERRORS: [u64; 7] =
     [10_004, 10_007, 10_008, 10_009, 10_118, 10_119, 10_167];
 

@@ -145,7 +145,8 @@ pub struct NatsSettings {
     pub request_timeout: Duration,
     /// How long a connection may take to open.
     pub connect_timeout: Duration,
-    /// Give up after this number of failed tries in a row to connect for the first time; `None` for never.
+    /// Give up after this number of failed tries in a row to connect for the first time; `None` for
+    /// never.
     pub max_retries: Option<u32>,
     /// The longest wait between two of them.
     pub max_backoff: Duration,

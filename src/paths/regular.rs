@@ -1,4 +1,5 @@
-//! Opening what has to be a regular file. Whatever lies there instead, nothing hangs and nothing is written to it.
+//! Opening what has to be a regular file. Whatever lies there instead, nothing hangs and nothing is
+//! written to it.
 
 use std::{
     fs::{File, FileType, OpenOptions},
@@ -17,7 +18,8 @@ struct Irregular {
     what: &'static str,
 }
 
-/// Opens a file, and fails where it is a folder, a device, a named pipe or a socket. A link is followed.
+/// Opens a file, and fails where it is a folder, a device, a named pipe or a socket. A link is
+/// followed.
 pub(crate) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     open_with(options, path, OFlags::empty())
 }

@@ -19,7 +19,8 @@ pub enum FileId {
 }
 
 impl FileId {
-    /// `None` where the name is that of something else, such as a device or a pipe, which any number may write to.
+    /// `None` where the name is that of something else, such as a device or a pipe, which any
+    /// number may write to.
     pub fn of(path: &Path) -> Option<Self> {
         if let Ok(found) = fs::metadata(path) {
             return found

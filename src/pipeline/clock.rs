@@ -1,7 +1,8 @@
 //! When the cursor is saved.
 //!
-//! A checkpoint asks the sink to make durable what it has, and does not wait for it; a second save, soon after, picks the outcome up.
-//! A save is begun and not waited for either, but for the first one of a new cursor.
+//! A checkpoint asks the sink to make durable what it has, and does not wait for it; a second save,
+//! soon after, picks the outcome up. A save is begun and not waited for either, but for the first
+//! one of a new cursor.
 
 use std::{future::pending, time::Duration};
 
@@ -40,7 +41,8 @@ impl SaveClock {
         }
     }
 
-    /// Resolves when a save is due; never while there is nothing to save, so that an idle run sleeps.
+    /// Resolves when a save is due; never while there is nothing to save, so that an idle run
+    /// sleeps.
     pub(super) async fn due(&self, has_news: bool) {
         if has_news {
             sleep_until(self.next).await;
@@ -67,7 +69,8 @@ impl SaveClock {
         }
     }
 
-    /// Has the sink make durable what it was given, or picks up the outcome, and begins to save the cursor up to what is accepted.
+    /// Has the sink make durable what it was given, or picks up the outcome, and begins to save the
+    /// cursor up to what is accepted.
     pub(super) async fn tick<K: Sink, C: CursorStore>(
         &mut self,
         sink: &mut K,
@@ -103,7 +106,8 @@ impl SaveClock {
         self.is_overdue = true;
     }
 
-    /// Takes what has become of a save. Fails only when it is of no use to try again, as when another process has the cursor now.
+    /// Takes what has become of a save. Fails only when it is of no use to try again, as when
+    /// another process has the cursor now.
     pub(super) fn note<C: CursorStore>(
         &mut self,
         saved: Result<u64, CursorError>,
@@ -128,7 +132,8 @@ impl SaveClock {
     }
 }
 
-/// Saves the place of the first event, and tries again until it is saved. Fails only when that is of no use.
+/// Saves the place of the first event, and tries again until it is saved. Fails only when that is
+/// of no use.
 ///
 /// Cancel safety: dropped and asked again at any time.
 pub(super) async fn save_beginning<C: CursorStore>(
@@ -165,8 +170,8 @@ fn begin_save<C: CursorStore>(
     is_saved
 }
 
-/// Counts a save, and notes which files it counts as complete. Returns whether it was made. Fails only when it is of no use to
-/// try again.
+/// Counts a save, and notes which files it counts as complete. Returns whether it was made. Fails
+/// only when it is of no use to try again.
 pub(super) fn note_save<C: CursorStore>(
     saved: Result<u64, CursorError>,
     cursor: &CursorWriter<C>,

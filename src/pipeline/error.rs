@@ -6,7 +6,8 @@ use crate::{cursor::CursorError, error::ErrorKind, sink::SinkError, source::Sour
 
 /// Why a run failed.
 ///
-/// `Display` says what failed; the cause is in [`source`](std::error::Error::source) and nowhere else.
+/// `Display` says what failed; the cause is in [`source`](std::error::Error::source) and nowhere
+/// else.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -17,7 +17,8 @@ use crate::{
     source::{Flow, Outlook, Source},
 };
 
-/// How long a sink that was slow may take for the next event before the run counts as dead: the frame limit's own default.
+/// How long a sink that was slow may take for the next event before the run counts as dead: the
+/// frame limit's own default.
 const SLOW_SINK_TIMEOUT: Duration = Duration::from_secs(75);
 
 impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
@@ -76,7 +77,8 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         }
     }
 
-    /// Saves the place of the first event, before anything is accepted. Returns whether it did: a stop may come first.
+    /// Saves the place of the first event, before anything is accepted. Returns whether it did: a
+    /// stop may come first.
     async fn save_beginning(&mut self, ending: &Ending) -> Result<bool, Error> {
         tokio::select! {
             biased;
@@ -90,7 +92,8 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         }
     }
 
-    /// Waits for the next batch, and does what comes up meanwhile. `Some` means that it is the last.
+    /// Waits for the next batch, and does what comes up meanwhile. `Some` means that it is the
+    /// last.
     async fn pull(
         &mut self,
         batch: &mut Batch,
@@ -141,7 +144,8 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         }
     }
 
-    /// Drops what was not asked for, and what lies behind a limit. `Some` means that the limit is reached.
+    /// Drops what was not asked for, and what lies behind a limit. `Some` means that the limit is
+    /// reached.
     fn sift(&mut self, batch: &mut Batch) -> Option<Ended> {
         let Outlook {
             end_us,
@@ -176,7 +180,8 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
 
     /// Gives a batch to the sink.
     ///
-    /// After a stop the sink is given nothing more; what it then has not taken stays behind the cursor.
+    /// After a stop the sink is given nothing more; what it then has not taken stays behind the
+    /// cursor.
     async fn push(
         &mut self,
         batch: &mut Batch,
@@ -208,7 +213,8 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         Ok(())
     }
 
-    /// Fails where the sink accepted more than it has taken, when it was not given these `left` events.
+    /// Fails where the sink accepted more than it has taken, when it was not given these `left`
+    /// events.
     pub(super) fn check_accepted(&self, left: u64) -> Result<(), Error> {
         let accepted = self.context.accepted();
         let taken = self.cursor.kept() - left;

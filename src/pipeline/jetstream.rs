@@ -1,4 +1,5 @@
-//! Pipelines from Jetstream servers that are wired by themselves: the filter keeps what the servers are asked for.
+//! Pipelines from Jetstream servers that are wired by themselves: the filter keeps what the servers
+//! are asked for.
 
 use super::{Pipeline, stream::ToStream};
 use crate::{
@@ -11,8 +12,9 @@ use crate::{
 };
 
 impl Pipeline<Jetstream, Ingest> {
-    /// What has a route, from these servers: they are asked for the collections of the routes, in place of those that the settings
-    /// name, and what else they send is dropped, other accounts and what is too large for the settings too.
+    /// What has a route, from these servers: they are asked for the collections of the routes, in
+    /// place of those that the settings name, and what else they send is dropped, other accounts
+    /// and what is too large for the settings too.
     ///
     /// [`Pipeline::filter`] afterwards replaces all of the filter; the servers are asked for the same.
     ///
@@ -30,8 +32,9 @@ impl Pipeline<Jetstream, Ingest> {
 }
 
 impl Pipeline<Jetstream, ToStream> {
-    /// What these settings ask for, to be read with [`Pipeline::into_stream`]. What servers send besides is dropped: other collections
-    /// and accounts, and what is too large. Events about accounts come too, as servers send them whatever is asked for.
+    /// What these settings ask for, to be read with [`Pipeline::into_stream`]. What servers send
+    /// besides is dropped: other collections and accounts, and what is too large. Events about
+    /// accounts come too, as servers send them whatever is asked for.
     ///
     /// [`Pipeline::filter`] afterwards replaces all of the filter; the servers are asked for the same.
     ///

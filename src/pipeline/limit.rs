@@ -1,7 +1,8 @@
-//! The end of a stream by its own time: what lies beyond it is left out, and when the stream has passed it.
+//! The end of a stream by its own time: what lies beyond it is left out, and when the stream has
+//! passed it.
 //!
-//! Times are not monotone (imports, new stamps, reordering where a server goes from what it stored to what is live), so the first
-//! event beyond the end is not the end.
+//! Times are not monotone (imports, new stamps, reordering where a server goes from what it stored
+//! to what is live), so the first event beyond the end is not the end.
 
 use std::time::Duration;
 
@@ -37,8 +38,8 @@ impl Limit {
         }
     }
 
-    /// Leaves out what lies beyond the end; the batch reaches up to the first of it, from whichever batch. `Some` means that the
-    /// stream has passed the end.
+    /// Leaves out what lies beyond the end; the batch reaches up to the first of it, from whichever
+    /// batch. `Some` means that the stream has passed the end.
     pub(super) fn leave_out(&mut self, batch: &mut Batch, source_us: Option<u64>) -> Option<Ended> {
         self.source_us = source_us;
         let end_us = self.end_us()?;
@@ -57,7 +58,8 @@ impl Limit {
         over.map(|_| self.ended())
     }
 
-    /// The first event of this time is later than all that were delivered although they come after one that was left out.
+    /// The first event of this time is later than all that were delivered although they come after
+    /// one that was left out.
     pub(super) fn passed_us(&self) -> u64 {
         let end_us = self.end_us().unwrap_or_default();
         end_us.saturating_add(micros(READ_BEYOND + STAMP_SKEW))

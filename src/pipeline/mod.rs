@@ -1,7 +1,8 @@
 //! Source → filter → sink → cursor, in one task, and the order in which they stop.
 //!
-//! The pipeline pulls: it asks the source for what is ready, drops what was not asked for, gives the rest to the sink, and
-//! saves the position up to which the sink has accepted everything. Nothing is pushed, so nothing can pile up.
+//! The pipeline pulls: it asks the source for what is ready, drops what was not asked for, gives
+//! the rest to the sink, and saves the position up to which the sink has accepted everything.
+//! Nothing is pushed, so nothing can pile up.
 
 mod clock;
 mod ending;
@@ -46,8 +47,8 @@ const MAX_KNOWN: usize = 10_000;
 
 /// One run, from a source to a sink.
 ///
-/// Delivery is at least once, in the source's order: the saved cursor never passes an event that the sink has not accepted.
-/// What a sink makes of a repeat after a crash is its own promise.
+/// Delivery is at least once, in the source's order: the saved cursor never passes an event that
+/// the sink has not accepted. What a sink makes of a repeat after a crash is its own promise.
 #[derive(Debug)]
 pub struct Pipeline<S, K, C = NoCursor> {
     source: S,
@@ -125,14 +126,16 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         Self { stats, ..self }
     }
 
-    /// Runs until `stop` resolves, a limit, the end of the source, or a failure. In every case the sink is brought to its end and the
-    /// cursor is saved.
+    /// Runs until `stop` resolves, a limit, the end of the source, or a failure. In every case the
+    /// sink is brought to its end and the cursor is saved.
     ///
-    /// `stop` is any future: [`pending`](std::future::pending) to run for ever, a signal (`async { ctrl_c().await.unwrap() }`), or
+    /// `stop` is any future: [`pending`](std::future::pending) to run for ever, a signal
+    /// (`async { ctrl_c().await.unwrap() }`), or
     /// [`CancellationToken::cancelled_owned`](crate::CancellationToken::cancelled_owned) for several runs that stop together. The
     /// returned future can be spawned where all members and `stop` are `Send` and `'static`.
     ///
-    /// Cancel safety: dropping the future ends without any of that, and what is saved stays true. Have `stop` resolve instead.
+    /// Cancel safety: dropping the future ends without any of that, and what is saved stays true.
+    /// Have `stop` resolve instead.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<Summary, Error> {
         let token = CancellationToken::new();
         let mut run = pin!(self.run_until(token.clone()));
@@ -281,7 +284,8 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         Ok(())
     }
 
-    /// Brings the sink to its end. A slow reader has all the time it needs, until somebody asks for a stop.
+    /// Brings the sink to its end. A slow reader has all the time it needs, until somebody asks for
+    /// a stop.
     async fn finish(&mut self, ending: &mut Ending) -> Result<(), Error> {
         let sink_name = self.sink.name();
         let grace = self.settings.grace;

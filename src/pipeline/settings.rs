@@ -9,9 +9,11 @@ use crate::event::Position;
 pub struct PipelineSettings {
     /// End after so many events.
     pub count: Option<u64>,
-    /// Leave out events of this server time or later, in microseconds since 1970, and end once the stream is ten seconds beyond it.
+    /// Leave out events of this server time or later, in microseconds since 1970, and end once the
+    /// stream is ten seconds beyond it.
     pub until_us: Option<u64>,
-    /// With an end, and the stream or the clock beyond it: a silence of this length is taken for the end.
+    /// With an end, and the stream or the clock beyond it: a silence of this length is taken for
+    /// the end.
     pub end_silence: Duration,
     /// End after this time.
     pub duration: Option<Duration>,
@@ -72,6 +74,7 @@ pub struct Summary {
     pub accepted: u64,
     /// Where the stream is done up to; `None` when no event came.
     pub position: Option<Position>,
-    /// The highest time of all events that were accepted, in this run or an earlier one that it went on from.
+    /// The highest time of all events that were accepted, in this run or an earlier one that it
+    /// went on from.
     pub highest_us: Option<u64>,
 }

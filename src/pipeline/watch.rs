@@ -1,4 +1,5 @@
-//! The limits on a stream that stands still or falls behind. Nothing trips, and nothing is said, unless it was asked for.
+//! The limits on a stream that stands still or falls behind. Nothing trips, and nothing is said,
+//! unless it was asked for.
 
 use std::time::Duration;
 
@@ -67,8 +68,8 @@ impl Watch {
         Ok(())
     }
 
-    /// Tells once that the stream has fallen behind, and once that it is near again: within half of what is alarming, so that a stream
-    /// at the limit is not told of all the time.
+    /// Tells once that the stream has fallen behind, and once that it is near again: within half of
+    /// what is alarming, so that a stream at the limit is not told of all the time.
     fn alert(&mut self, lag: Duration) {
         let Some(limit) = self.lag_alert else {
             return;
@@ -85,9 +86,10 @@ impl Watch {
         }
     }
 
-    /// Resolves when no event has come for too long, or the stream has fallen behind while no connection stands. Awaited while an
-    /// event is waited for; while a connection stands and nothing is there to read, nothing is late. Where the sink `is_full` no event
-    /// is asked for, and none is missed.
+    /// Resolves when no event has come for too long, or the stream has fallen behind while no
+    /// connection stands. Awaited while an event is waited for; while a connection stands and
+    /// nothing is there to read, nothing is late. Where the sink `is_full` no event is asked for,
+    /// and none is missed.
     ///
     /// Cancel safety: it counts from the last event, whenever it is asked.
     pub(super) async fn standstill(&mut self, stats: &Stats, is_full: bool) -> Error {

@@ -1,4 +1,5 @@
-//! A block of events, encoded once and sent to every consumer: WebSocket frames back to back, plain and compressed.
+//! A block of events, encoded once and sent to every consumer: WebSocket frames back to back, plain
+//! and compressed.
 
 use std::{ops::Range, sync::OnceLock};
 
@@ -12,7 +13,8 @@ use crate::{
     wire::frame::{TEXT, push_header},
 };
 
-/// A feed ends a block when it has this many bytes. Every consumer may hold a block of its own; larger writes gained nothing.
+/// A feed ends a block when it has this many bytes. Every consumer may hold a block of its own;
+/// larger writes gained nothing.
 pub(super) const BLOCK_BYTES: usize = 64 * 1024;
 
 /// One event of a block.
@@ -150,7 +152,8 @@ impl BlockBuilder {
 
     /// Adds one event from its line of JSON, with this number and time in place of its own.
     ///
-    /// Numbers ascend, from one block to the next too. A sync event is left out, for the v1 wire has none.
+    /// Numbers ascend, from one block to the next too. A sync event is left out, for the v1 wire
+    /// has none.
     pub fn push(&mut self, line: &[u8], seq: u64, time_us: u64) -> Result<(), BadEvent> {
         let layout = Layout::read(line).ok_or(BadEvent::Envelope)?;
         self.line.clear();

@@ -16,8 +16,8 @@ use super::{
     feed::{Feed, FeedError},
 };
 
-/// How many blocks are read or compressed at once, however many consumers ask: each takes a thread and
-/// a megabyte meanwhile.
+/// How many blocks are read or compressed at once, however many consumers ask: each takes a thread
+/// and a megabyte meanwhile.
 const AT_ONCE: usize = 4;
 
 /// The blocks of a feed.

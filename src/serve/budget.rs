@@ -1,4 +1,5 @@
-//! How much memory consumers may have us hold, all of them together: filters, and messages that are not whole.
+//! How much memory consumers may have us hold, all of them together: filters, and messages that are
+//! not whole.
 
 use std::sync::{
     Arc,
@@ -37,7 +38,8 @@ impl Budget {
 }
 
 impl Share {
-    /// Holds this much from now on. Returns whether there is room for it; less than before always has.
+    /// Holds this much from now on. Returns whether there is room for it; less than before always
+    /// has.
     pub(super) fn hold(&mut self, bytes: usize) -> bool {
         let Budget { most, held } = &*self.budget;
         let grows = bytes > self.bytes;

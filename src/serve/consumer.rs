@@ -1,6 +1,7 @@
 //! One consumer: its frames in, its events out, until it leaves, is too slow, or the server ends.
 //!
-//! One task, which holds one shared block at most. What it sends next is chosen when all before is written.
+//! One task, which holds one shared block at most. What it sends next is chosen when all before is
+//! written.
 
 mod headway;
 mod stream;
@@ -333,7 +334,8 @@ impl<F: Feed> Consumer<F> {
         Ok(())
     }
 
-    /// Takes leave, behind the events that are being written. Of what comes still nothing is kept, nor its filter.
+    /// Takes leave, behind the events that are being written. Of what comes still nothing is kept,
+    /// nor its filter.
     fn close(&mut self, code: u16, reason: &str) {
         if self.closing.is_none() {
             self.outbox.close(code, reason);

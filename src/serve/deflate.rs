@@ -1,4 +1,5 @@
-//! Compressed events: one zstd frame each, made with the dictionary of the v1 wire, inside one binary WebSocket frame.
+//! Compressed events: one zstd frame each, made with the dictionary of the v1 wire, inside one
+//! binary WebSocket frame.
 
 use std::ops::Range;
 
@@ -95,7 +96,8 @@ mod tests {
             assert_eq!(frame[0], 0x82);
             let zstd = &frame[2..];
             assert_eq!(decompressor.decompress(zstd, 10_000).unwrap(), *event);
-            // Four bytes of magic number, the descriptor with the checksum's bit, and a dictionary id of four bytes.
+            // Four bytes of magic number, the descriptor with the checksum's bit, and a dictionary
+            // id of four bytes.
             assert_eq!(zstd[4] & 0b111, 0b111, "{idx}");
             let told = get_frame_content_size(zstd).unwrap();
             let expected = (event.len() >= 256).then_some(event.len() as u64);

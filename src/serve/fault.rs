@@ -1,4 +1,5 @@
-//! Faults that are made on purpose, so that people see how their consumer copes: the same every time, event by event.
+//! Faults that are made on purpose, so that people see how their consumer copes: the same every
+//! time, event by event.
 
 use std::{num::NonZeroU64, str::FromStr};
 

@@ -1,4 +1,5 @@
-//! What a server serves: a stream of events in blocks that can be read again and again, and when each of them is due.
+//! What a server serves: a stream of events in blocks that can be read again and again, and when
+//! each of them is due.
 
 use std::{
     io,
@@ -22,7 +23,8 @@ pub enum Place {
 /// When events are sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pace {
-    /// At once, as fast as consumers take them. There is no "now": who names no cursor begins at the first event.
+    /// At once, as fast as consumers take them. There is no "now": who names no cursor begins at
+    /// the first event.
     Max,
     /// Each at its own time.
     Timed {
@@ -34,7 +36,8 @@ pub enum Pace {
 }
 
 impl Pace {
-    /// How long after the clock's start an event of this time is due; `None` where that lies behind the end of all clocks.
+    /// How long after the clock's start an event of this time is due; `None` where that lies behind
+    /// the end of all clocks.
     pub(super) fn due(self, time_us: u64) -> Option<Duration> {
         match self {
             Self::Max => Some(Duration::ZERO),
@@ -71,16 +74,19 @@ pub struct FeedError {
 
 /// A stream of events in numbered blocks, the first being 0.
 ///
-/// The same block always holds the same events: consumers that begin at different places share them. `start_us` is the wall clock
-/// at the moment the first consumer began; it never changes while a server runs, and times may be counted from it.
+/// The same block always holds the same events: consumers that begin at different places share
+/// them. `start_us` is the wall clock at the moment the first consumer began; it never changes
+/// while a server runs, and times may be counted from it.
 pub trait Feed: Send + Sync + 'static {
     /// What is served, in a few words for people.
     fn describe(&self) -> String;
 
-    /// Adds the events of a block to an empty `block`, and returns false where the stream ends before it. May block the thread.
+    /// Adds the events of a block to an empty `block`, and returns false where the stream ends
+    /// before it. May block the thread.
     fn read(&self, index: u64, start_us: u64, block: &mut BlockBuilder) -> Result<bool, FeedError>;
 
-    /// The block that holds the place, or one before it. Events before the place are skipped by the caller.
+    /// The block that holds the place, or one before it. Events before the place are skipped by the
+    /// caller.
     fn find(&self, place: Place, start_us: u64) -> u64;
 
     /// When events are due.

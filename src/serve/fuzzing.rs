@@ -1,4 +1,5 @@
-//! What the fuzz targets reach of the server. It decides nothing: it only makes nameable what is private.
+//! What the fuzz targets reach of the server. It decides nothing: it only makes nameable what is
+//! private.
 
 #![allow(missing_docs, reason = "nobody else sees it")]
 
@@ -78,7 +79,8 @@ pub fn query(query: &str, legacy: bool) -> Result<Asked, String> {
     Ok(Asked::new(query, compress))
 }
 
-/// What a message leads to: nothing, other options (the filter in words, and the largest message), or a close with this reason.
+/// What a message leads to: nothing, other options (the filter in words, and the largest message),
+/// or a close with this reason.
 pub fn update(message: &[u8]) -> Result<Option<(String, u32)>, String> {
     match Update::parse(message) {
         Update::None => Ok(None),
@@ -90,7 +92,8 @@ pub fn update(message: &[u8]) -> Result<Option<(String, u32)>, String> {
     }
 }
 
-/// The line of a recording as it is served, and its frame; `None` where it is no event, or one that is left out.
+/// The line of a recording as it is served, and its frame; `None` where it is no event, or one that
+/// is left out.
 pub fn served(line: &[u8], seq: u64, time_us: u64, legacy: bool) -> Option<(Vec<u8>, Vec<u8>)> {
     let mut builder = BlockBuilder::new(legacy);
     builder.push(line, seq, time_us).ok()?;
@@ -100,7 +103,8 @@ pub fn served(line: &[u8], seq: u64, time_us: u64, legacy: bool) -> Option<(Vec<
     Some((block.json(0).to_vec(), frame.to_vec()))
 }
 
-/// What a consumer's bytes say, received in pieces of these sizes over and over, up to the first breach of the protocol.
+/// What a consumer's bytes say, received in pieces of these sizes over and over, up to the first
+/// breach of the protocol.
 pub fn messages(bytes: &[u8], pieces: &[usize]) -> Vec<String> {
     let mut incoming = Incoming::new(Vec::new());
     let (mut said, mut rest) = (Vec::new(), bytes);

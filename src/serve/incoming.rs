@@ -1,6 +1,8 @@
-//! What consumers send: masked WebSocket frames (RFC 6455, section 5), read from bytes as they come.
+//! What consumers send: masked WebSocket frames (RFC 6455, section 5), read from bytes as they
+//! come.
 //!
-//! Bounded: a message larger than the limit is reported when its length is known, and its bytes are stepped over.
+//! Bounded: a message larger than the limit is reported when its length is known, and its bytes are
+//! stepped over.
 
 use crate::{
     source::jetstream::MAX_HELLO_BYTES,
@@ -20,7 +22,8 @@ pub(super) enum Message {
     Close(Option<u16>),
 }
 
-/// A breach of the protocol: the close code for it (RFC 6455, section 7.4.1), and the reason in words.
+/// A breach of the protocol: the close code for it (RFC 6455, section 7.4.1), and the reason in
+/// words.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Violation(pub(super) u16, pub(super) &'static str);
 

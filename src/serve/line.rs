@@ -114,7 +114,8 @@ impl Layout {
     }
 }
 
-/// Where the key begins that stands before a value. It may be written with escapes, but has no quote in it.
+/// Where the key begins that stands before a value. It may be written with escapes, but has no
+/// quote in it.
 fn key_before(line: &[u8]) -> Option<usize> {
     let line = line.trim_ascii_end().strip_suffix(b":")?;
     let key = line.trim_ascii_end().strip_suffix(b"\"")?;

@@ -1,7 +1,9 @@
-//! A Jetstream of your own: the v1 wire from the server's side, over events that are invented or were recorded.
+//! A Jetstream of your own: the v1 wire from the server's side, over events that are invented or
+//! were recorded.
 //!
-//! A [`Feed`] yields events in blocks; each is encoded once and shared by all consumers, who are wherever they like in the stream.
-//! Nothing is queued for anybody: a consumer that takes nothing is behind, then cut, and no other notices.
+//! A [`Feed`] yields events in blocks; each is encoded once and shared by all consumers, who are
+//! wherever they like in the stream. Nothing is queued for anybody: a consumer that takes nothing
+//! is behind, then cut, and no other notices.
 //!
 //! ```no_run
 //! use rocketman::serve::{Demo, Server, ServerSettings};
@@ -79,19 +81,22 @@ use crate::{
 /// How much memory heads of requests may take that are larger than most, all of them together.
 const HEADS_BYTES: usize = 8 * 1024 * 1024;
 
-/// What is longer than this is read on another thread, one at a time: it takes longer than an event may wait.
+/// What is longer than this is read on another thread, one at a time: it takes longer than an event
+/// may wait.
 const LONG_BYTES: usize = 64 * 1024;
 
 /// How long it is waited when no connection can be accepted, for want of descriptors for example.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
-/// Who comes so soon after the first consumer begins where that one did, so that the first event is not lost between two clock readings.
+/// Who comes so soon after the first consumer begins where that one did, so that the first event is
+/// not lost between two clock readings.
 const BEGINNING: Duration = Duration::from_millis(100);
 
 /// How a server treats its consumers. The default is what public servers do.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
-    /// Speak as servers did that do not number their events: no `cursor` in events, and every cursor is a time.
+    /// Speak as servers did that do not number their events: no `cursor` in events, and every
+    /// cursor is a time.
     pub legacy: bool,
     /// End when a consumer has everything, and none is left.
     pub exit_at_end: bool,
@@ -101,7 +106,8 @@ pub struct ServerSettings {
     pub pong_within: Duration,
     /// A consumer that takes nothing for this long is cut.
     pub write_within: Duration,
-    /// A consumer that got on by fewer events a second than this is cut, where it is also further behind than `slow_behind`.
+    /// A consumer that got on by fewer events a second than this is cut, where it is also further
+    /// behind than `slow_behind`.
     pub slow_rate: u32,
     /// How many events a consumer may be behind the newest, however slow it is.
     pub slow_behind: u64,
@@ -113,9 +119,11 @@ pub struct ServerSettings {
     pub max_requests: usize,
     /// How long a message of a consumer may take, from its first byte to its last.
     pub message_within: Duration,
-    /// How much memory all consumers together may have us hold: filters, and messages that are not whole. Others are told to come back.
+    /// How much memory all consumers together may have us hold: filters, and messages that are not
+    /// whole. Others are told to come back.
     pub consumer_bytes: usize,
-    /// Hosts that are answered on a loopback address, beside addresses and localhost: any page can give its own name to this machine.
+    /// Hosts that are answered on a loopback address, beside addresses and localhost: any page can
+    /// give its own name to this machine.
     pub allowed_hosts: Vec<HostPattern>,
     /// Origins of pages that are answered, beside those of this machine and of the host itself.
     pub allowed_origins: Vec<OriginPattern>,
@@ -212,8 +220,8 @@ impl<F> Shared<F> {
         }
     }
 
-    /// Reads what a consumer sent: at once what is short, and what is long on another thread, so that others
-    /// get their events meanwhile. None where the program ends.
+    /// Reads what a consumer sent: at once what is short, and what is long on another thread, so
+    /// that others get their events meanwhile. None where the program ends.
     async fn read<T: Send + 'static>(
         &self,
         n_bytes: usize,
@@ -236,7 +244,8 @@ impl<F> Shared<F> {
         Disconnect::OverBudget(self.settings.consumer_bytes)
     }
 
-    /// Whether it is to be said that a consumer was cut off or not let in; then with what was left out before.
+    /// Whether it is to be said that a consumer was cut off or not let in; then with what was left
+    /// out before.
     fn may_tell(&self) -> Option<String> {
         let mut cuts = self.cuts.lock().unwrap_or_else(PoisonError::into_inner);
         Some(match cuts.allow()? {
@@ -315,7 +324,8 @@ impl<F: Feed> Server<F> {
         self.listener.local_addr()
     }
 
-    /// Serves until it is stopped, or everything is served and that is to be the end. Consumers are taken leave of.
+    /// Serves until it is stopped, or everything is served and that is to be the end. Consumers are
+    /// taken leave of.
     pub async fn run(self, stop: CancellationToken) -> Served {
         let Self { listener, shared } = self;
         let mut listener = Some(listener);

@@ -1,5 +1,5 @@
-//! A list of names that a consumer wants: read one by one, and each kept once, so that a list takes no more
-//! memory than what is kept of it.
+//! A list of names that a consumer wants: read one by one, and each kept once, so that a list takes
+//! no more memory than what is kept of it.
 
 use std::{collections::BTreeSet, fmt, marker::PhantomData};
 

@@ -1,6 +1,7 @@
 //! What a consumer asks for: the query of `/subscribe`, and the messages that change it.
 //!
-//! Protocol reference, sections 1.1 and 1.8. Limits, defaults and errors are those of servers; the words are our own.
+//! Protocol reference, sections 1.1 and 1.8. Limits, defaults and errors are those of servers; the
+//! words are our own.
 
 mod error;
 

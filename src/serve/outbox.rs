@@ -1,4 +1,5 @@
-//! What is on its way to one consumer: ranges of a shared block, and small frames of its own between them.
+//! What is on its way to one consumer: ranges of a shared block, and small frames of its own
+//! between them.
 //!
 //! Nothing is copied from the block, however much of it is left out.
 

@@ -1,4 +1,5 @@
-//! Numbers that are the same in every version of this program, on every machine: `SplitMix64` (Steele, Lea and Flood, 2014).
+//! Numbers that are the same in every version of this program, on every machine: `SplitMix64`
+//! (Steele, Lea and Flood, 2014).
 
 /// A sequence of numbers.
 #[derive(Debug, Clone)]

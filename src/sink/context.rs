@@ -1,4 +1,5 @@
-//! What a run and its sink share: the count of what is accepted, the files that the cursor counts, and the wish to stop.
+//! What a run and its sink share: the count of what is accepted, the files that the cursor counts,
+//! and the wish to stop.
 
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -8,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::ledger::{Ledger, held};
 use crate::{event::FileMark, stats::Stats};
 
-/// What a run has for its sink. The sink counts here which events it has accepted, and reads here whether a stop was asked for and which
-/// of its files the saved cursor counts.
+/// What a run has for its sink. The sink counts here which events it has accepted, and reads here
+/// whether a stop was asked for and which of its files the saved cursor counts.
 ///
 /// A clone is the same context, for a thread or task of the sink's own.
 #[derive(Debug, Clone, Default)]
@@ -36,7 +37,8 @@ pub enum CursorMode {
     Off,
     /// They are saved, and the run does not go on from what an earlier one saved.
     Fresh,
-    /// They are saved, and the run goes on where an earlier one came to: what that wrote and did not count comes again.
+    /// They are saved, and the run goes on where an earlier one came to: what that wrote and did
+    /// not count comes again.
     Resumed,
 }
 
@@ -71,8 +73,9 @@ impl SinkContext {
         self.0.stats.set(stats).ok();
     }
 
-    /// Says how many events the sink works on at this moment: what it has taken and is not done with, whether that is accepted yet or not.
-    /// For a sink that says how many it works on [at once](super::Sink::at_once).
+    /// Says how many events the sink works on at this moment: what it has taken and is not done
+    /// with, whether that is accepted yet or not. For a sink that says how many it works on
+    /// [at once](super::Sink::at_once).
     pub fn set_at_work(&self, n: usize) {
         if self.0.at_work.receiver_count() == 0 {
             return;
@@ -122,8 +125,8 @@ impl SinkContext {
         self.0.stop.cancel();
     }
 
-    /// Whether a stop was asked for. What a sink has begun comes to its end; what it has taken and not begun may stay undone, and
-    /// then the next run begins with it.
+    /// Whether a stop was asked for. What a sink has begun comes to its end; what it has taken and
+    /// not begun may stay undone, and then the next run begins with it.
     pub fn is_stopped(&self) -> bool {
         self.0.stop.is_cancelled()
     }

@@ -1,7 +1,7 @@
 //! Deliveries that fail on purpose: after the event was taken, and before it counts.
 //!
-//! That is what a crash in the wrong moment does, and it is rare. Whoever takes events can prove with this that they cope with
-//! one that comes again.
+//! That is what a crash in the wrong moment does, and it is rare. Whoever takes events can prove
+//! with this that they cope with one that comes again.
 
 use std::{
     fmt,
@@ -38,8 +38,9 @@ impl std::error::Error for FateError {}
 
 /// What decides which deliveries fail: around a sink ([`Fated`]), or in code of your own.
 ///
-/// The same seed decides alike for the same events. A clone is the same fate, and goes on where the other one is: so a run that ended by
-/// it and is begun again does not meet the same end at the same event for ever.
+/// The same seed decides alike for the same events. A clone is the same fate, and goes on where the
+/// other one is: so a run that ended by it and is begun again does not meet the same end at the
+/// same event for ever.
 ///
 /// ```
 /// use rocketman::{event::OwnedEvent, sink::{Fate, ingest::{Ingest, IngestError, Route}}};
@@ -79,7 +80,8 @@ impl Fate {
         self.random().f64() < self.probability
     }
 
-    /// Fails if the next delivery is to fail. For an ingestor: after its work, and before it says that all is well.
+    /// Fails if the next delivery is to fail. For an ingestor: after its work, and before it says
+    /// that all is well.
     pub fn tempt(&self) -> Result<(), FateError> {
         if self.strikes() {
             return Err(FateError { event: None });
@@ -102,8 +104,8 @@ pub(super) fn name_of(event: &Event<'_>) -> String {
     printable(&event.uri().unwrap_or_else(|| event.key().to_owned()))
 }
 
-/// A sink whose deliveries fail on purpose, if there is a fate. The failure ends the run, and the next one begins with that event, or
-/// before it where the sink had not got further.
+/// A sink whose deliveries fail on purpose, if there is a fate. The failure ends the run, and the
+/// next one begins with that event, or before it where the sink had not got further.
 #[derive(Debug)]
 pub struct Fated<S> {
     sink: S,
@@ -135,7 +137,8 @@ impl<S> Fated<S> {
 }
 
 impl<S: Sink> Fated<S> {
-    /// Decides for the events of the batch, up to the first that fails, and returns how many come before that.
+    /// Decides for the events of the batch, up to the first that fails, and returns how many come
+    /// before that.
     fn decide(&mut self, batch: &Batch) -> usize {
         let decided = usize::try_from(self.spared - self.taken).unwrap_or(usize::MAX);
         if !self.is_struck
@@ -196,8 +199,8 @@ impl<S: Sink> Sink for Fated<S> {
         self.sink.recall().await
     }
 
-    /// Up to an event that fails, the sink takes what comes before it; only the next call is about that event, so that its place is
-    /// noted as one where the sink has stopped.
+    /// Up to an event that fails, the sink takes what comes before it; only the next call is about
+    /// that event, so that its place is noted as one where the sink has stopped.
     async fn accept(&mut self, batch: &mut Batch, context: &SinkContext) -> Result<(), SinkError> {
         let n_before = self.decide(batch);
         if !self.is_struck {

@@ -8,7 +8,8 @@ use crate::event::{Batch, FileMark, Place, Point, Position};
 macro_rules! forward {
     ($type:ty, $doc:literal) => {
         #[doc = $doc]
-        // A method that is added to the trait is added here, or its default would replace the sink's own.
+        // A method that is added to the trait is added here, or its default would replace the
+        // sink's own.
         #[deny(clippy::missing_trait_methods)]
         impl<S: Sink> Sink for $type {
             fn name(&self) -> String {

@@ -7,7 +7,8 @@ use std::sync::{
 
 use crate::event::FileMark;
 
-/// How many events are accepted, counted from the first that the sink was ever given, and how long its unfinished files then were.
+/// How many events are accepted, counted from the first that the sink was ever given, and how long
+/// its unfinished files then were.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     accepted: AtomicU64,

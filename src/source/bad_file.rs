@@ -1,6 +1,7 @@
 //! A file that keeps messages that were no events, for whoever wants to look at them.
 //!
-//! A help for finding out, and no part of what is delivered: a write that fails is told once and costs nothing else.
+//! A help for finding out, and no part of what is delivered: a write that fails is told once and
+//! costs nothing else.
 
 use std::{
     fs::{self, File},
@@ -19,7 +20,8 @@ use crate::{
     log::STATE,
 };
 
-/// At this size the file is put aside as `FILE.1`, in place of the one before, so that both together never hold more than twice as much.
+/// At this size the file is put aside as `FILE.1`, in place of the one before, so that both
+/// together never hold more than twice as much.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// How much of one message is kept.

@@ -30,12 +30,14 @@ pub enum ReadError {
     Gap {
         /// The address.
         url: String,
-        /// The last event that was read, or the time that was asked for, in microseconds since 1970.
+        /// The last event that was read, or the time that was asked for, in microseconds since
+        /// 1970.
         from_us: u64,
         /// The first event that the server has.
         to_us: u64,
     },
-    /// A stream that numbers its messages no longer has what was asked for, and that is to be the end.
+    /// A stream that numbers its messages no longer has what was asked for, and that is to be the
+    /// end.
     #[error("GAP from={from} to={to}: {stream} {why}")]
     NumberGap {
         /// The stream.

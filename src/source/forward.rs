@@ -10,7 +10,8 @@ use crate::event::{Batch, Did, Place, Point, Recollection, Trail};
 macro_rules! forward {
     ($type:ty, $doc:literal) => {
         #[doc = $doc]
-        // A method that is added to the trait is added here, or its default would replace the source's own.
+        // A method that is added to the trait is added here, or its default would replace the
+        // source's own.
         #[deny(clippy::missing_trait_methods)]
         impl<S: Source> Source for $type {
             fn attach(&mut self, run: &RunContext) {

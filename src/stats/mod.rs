@@ -1,7 +1,8 @@
-//! What happened, in numbers: written by source and pipeline, read by the status line, the summary and the metrics page.
+//! What happened, in numbers: written by source and pipeline, read by the status line, the summary
+//! and the metrics page.
 //!
-//! Counters are added to once per batch, never per event. Each is also a counter of the `metrics` facade;
-//! the names are in docs/operation.md.
+//! Counters are added to once per batch, never per event. Each is also a counter of the `metrics`
+//! facade; the names are in docs/operation.md.
 
 mod exports;
 mod names;
@@ -45,12 +46,12 @@ impl Counter {
 
 /// The counters of one run, or of several that share them. Shared, cheap to read at any time.
 ///
-/// Runs of one process add up under the same names, as far as they count; of what only shows a state (the lag, the latest event, the
-/// connection, the cursor) the run that wrote last is seen. Where several pipelines run at the same time, give each
-/// [numbers of its own](Stats::named).
+/// Runs of one process add up under the same names, as far as they count; of what only shows a
+/// state (the lag, the latest event, the connection, the cursor) the run that wrote last is seen.
+/// Where several pipelines run at the same time, give each [numbers of its own](Stats::named).
 ///
-/// They are registered with the recorder of the `metrics` facade that is installed when this is made; the library exports
-/// nothing itself. The names are in `docs/operation.md`.
+/// They are registered with the recorder of the `metrics` facade that is installed when this is
+/// made; the library exports nothing itself. The names are in `docs/operation.md`.
 #[derive(Debug)]
 pub struct Stats {
     messages: Counter,
@@ -80,7 +81,8 @@ pub struct Stats {
     cursor: Gauge,
     lag: Gauge,
     last_time_us: AtomicU64,
-    /// Up to where the stream is read, by the server's clock: the newest event, or a later moment at which nothing more was there.
+    /// Up to where the stream is read, by the server's clock: the newest event, or a later moment
+    /// at which nothing more was there.
     read_up_to_us: AtomicU64,
     /// How far the server's clock is ahead of ours.
     ahead_us: AtomicI64,
@@ -89,9 +91,11 @@ pub struct Stats {
     is_connected: AtomicBool,
     is_quiet: AtomicBool,
     since: Instant,
-    /// When an event came last, wanted or not, new or not, in milliseconds after `since`; 0 before the first.
+    /// When an event came last, wanted or not, new or not, in milliseconds after `since`; 0 before
+    /// the first.
     last_came_ms: AtomicU64,
-    /// The server's time of the latest event from before the beginning, while such events come; else 0.
+    /// The server's time of the latest event from before the beginning, while such events come;
+    /// else 0.
     early_us: AtomicU64,
     /// Until when there is no doubt that the run lives, in milliseconds after `since`.
     alive_until_ms: AtomicU64,
@@ -149,7 +153,8 @@ impl Default for Stats {
 }
 
 impl Stats {
-    /// Exported with the label `pipeline`, so that those of several pipelines in one process are told apart.
+    /// Exported with the label `pipeline`, so that those of several pipelines in one process are
+    /// told apart.
     pub fn named(pipeline: impl Into<String>) -> Self {
         Self::registered(Exports::Named(pipeline.into().into()))
     }
@@ -250,9 +255,11 @@ impl Stats {
         accepted, add_accepted;
         /// Events that came again after a reconnect and were dropped.
         repeats, add_repeats;
-        /// Events that may have come again, and were delivered because nothing could tell: loss is worse than a repeat.
+        /// Events that may have come again, and were delivered because nothing could tell: loss is
+        /// worse than a repeat.
         repeats_let_through, add_repeats_let_through;
-        /// Events before the asked position, which a server sent all the same, and which were dropped.
+        /// Events before the asked position, which a server sent all the same, and which were
+        /// dropped.
         early, add_early;
         /// Events that were left out for nothing but their size.
         oversized, add_oversized;
@@ -287,8 +294,8 @@ impl Stats {
         self.bad.get(class as usize).map_or(0, Counter::read)
     }
 
-    /// Messages of a durable consumer that could not be delivered, by what became of them; one that is given back again and again counts
-    /// each time.
+    /// Messages of a durable consumer that could not be delivered, by what became of them; one that
+    /// is given back again and again counts each time.
     pub fn undelivered(&self, outcome: Undelivered) -> u64 {
         self.undelivered
             .get(outcome as usize)

@@ -14,8 +14,8 @@ pub(crate) const ACCEPTED: &str = "rocketman_events_accepted_total";
 pub(crate) const WIRE_BYTES: &str = "rocketman_wire_bytes_total";
 /// Bytes of events, inflated.
 pub(crate) const EVENT_BYTES: &str = "rocketman_event_bytes_total";
-/// Events that came again at a seam; label `outcome`: `dropped`, or `let_through` where they may have come again and nothing
-/// could tell.
+/// Events that came again at a seam; label `outcome`: `dropped`, or `let_through` where they may
+/// have come again and nothing could tell.
 pub(crate) const REPEATS: &str = "rocketman_repeats_total";
 /// Events before the asked position, which a server sent all the same, and which were dropped.
 pub(crate) const EARLY: &str = "rocketman_early_events_total";
@@ -39,8 +39,8 @@ pub(crate) const DELIVERY_FAILURES: &str = "rocketman_delivery_failures_total";
 pub(crate) const GIVEN_UP: &str = "rocketman_events_given_up_total";
 /// Events that went to the file that collections share which have none of their own.
 pub(crate) const IN_OTHERS: &str = "rocketman_events_in_shared_file_total";
-/// Messages of a durable consumer that could not be delivered, by `outcome`: `kept` each time that one is given back, `skipped`,
-/// `dead_lettered`.
+/// Messages of a durable consumer that could not be delivered, by `outcome`: `kept` each time that
+/// one is given back, `skipped`, `dead_lettered`.
 pub(crate) const UNDELIVERABLE: &str = "rocketman_undeliverable_messages_total";
 /// How often the sink had to be waited for.
 pub(crate) const SINK_WAITS: &str = "rocketman_sink_waits_total";
@@ -54,7 +54,8 @@ pub(crate) const LAST_EVENT: &str = "rocketman_last_event_timestamp_seconds";
 pub(crate) const SEQ: &str = "rocketman_last_event_seq";
 /// The time of the saved cursor, in seconds since 1970.
 pub(crate) const CURSOR: &str = "rocketman_cursor_timestamp_seconds";
-/// How far behind the stream is read by the server's clock, as of the latest [`Stats::refresh`](crate::Stats::refresh).
+/// How far behind the stream is read by the server's clock, as of the latest
+/// [`Stats::refresh`](crate::Stats::refresh).
 pub(crate) const LAG: &str = "rocketman_lag_seconds";
 
 /// The counters, and what each means.

@@ -16,8 +16,9 @@ impl Stats {
         self.last_time_us.load(Relaxed)
     }
 
-    /// How far behind the stream is read, by the server's clock: the age of the newest event, or of the latest moment at which there
-    /// was certainly nothing more. `None` before the first of both.
+    /// How far behind the stream is read, by the server's clock: the age of the newest event, or of
+    /// the latest moment at which there was certainly nothing more. `None` before the first of
+    /// both.
     pub fn lag(&self) -> Option<Duration> {
         let read_up_to_us = self.read_up_to_us.load(Relaxed);
         let age = || Duration::from_micros(self.server_now_us().saturating_sub(read_up_to_us));
@@ -39,14 +40,16 @@ impl Stats {
         self.is_connected.load(Relaxed)
     }
 
-    /// How far behind an event is that came before the beginning and was dropped, while such events come.
+    /// How far behind an event is that came before the beginning and was dropped, while such events
+    /// come.
     pub fn early_lag(&self) -> Option<Duration> {
         let early_us = self.early_us.load(Relaxed);
         let age = || Duration::from_micros(self.server_now_us().saturating_sub(early_us));
         (early_us > 0).then(age)
     }
 
-    /// When an event came last, also one that was dropped; `None` before the first, and where the source does not say.
+    /// When an event came last, also one that was dropped; `None` before the first, and where the
+    /// source does not say.
     pub(crate) fn last_came(&self) -> Option<Instant> {
         let after_ms = self.last_came_ms.load(Relaxed);
         (after_ms > 0).then(|| self.since + Duration::from_millis(after_ms))
@@ -68,12 +71,14 @@ impl Stats {
         self.is_quiet.load(Relaxed)
     }
 
-    /// Whether events or pings arrive, tries are under way, or the sink takes something: everything but a standstill.
+    /// Whether events or pings arrive, tries are under way, or the sink takes something: everything
+    /// but a standstill.
     pub fn is_alive(&self) -> bool {
         millis(self.since.elapsed()) <= self.alive_until_ms.load(Relaxed)
     }
 
-    /// Brings the exported lag, which grows by itself, up to date. To be called before a recorder is read.
+    /// Brings the exported lag, which grows by itself, up to date. To be called before a recorder
+    /// is read.
     pub fn refresh(&self) {
         if let Some(lag) = self.lag() {
             self.lag.set(lag.as_secs_f64());

@@ -1,6 +1,7 @@
 //! The dictionary that events are compressed with on the v1 wire.
 
-/// The dictionary itself (protocol reference, section 1.9). Not served by any endpoint, so it is part of the program.
+/// The dictionary itself (protocol reference, section 1.9). Not served by any endpoint, so it is
+/// part of the program.
 pub(crate) const DICTIONARY: &[u8] = include_bytes!("dictionary/v1.zdict");
 
 /// The id in the dictionary's header and in every frame made with it.

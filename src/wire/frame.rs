@@ -1,4 +1,5 @@
-//! The header of a WebSocket frame (RFC 6455, section 5.2), read and written for both ends of a connection.
+//! The header of a WebSocket frame (RFC 6455, section 5.2), read and written for both ends of a
+//! connection.
 //!
 //! What a message may be, and in which order its frames may come, is for each end to know.
 
@@ -66,7 +67,8 @@ pub(crate) enum Malformed {
 }
 
 impl Header {
-    /// Reads the header that these bytes begin with; `None` until its length is known. The mask may still be missing then.
+    /// Reads the header that these bytes begin with; `None` until its length is known. The mask may
+    /// still be missing then.
     pub(crate) fn parse(bytes: &[u8], sender: Sender) -> Result<Option<Self>, Malformed> {
         let [first, second, rest @ ..] = bytes else {
             return Ok(None);
@@ -103,8 +105,8 @@ impl Header {
     }
 }
 
-/// The header of a server's frame that is a whole message of a usual size, as almost all are: its opcode, its own length and
-/// that of the payload. `None` says nothing.
+/// The header of a server's frame that is a whole message of a usual size, as almost all are: its
+/// opcode, its own length and that of the payload. `None` says nothing.
 #[inline]
 pub(crate) fn usual(bytes: &[u8]) -> Option<(u8, usize, usize)> {
     let (first, header_bytes, payload_bytes) = match bytes {

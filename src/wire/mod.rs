@@ -1,5 +1,5 @@
-//! The bytes that servers and clients exchange, the same whichever of the two we are: frames of a WebSocket, heads of HTTP, and
-//! the dictionary of compressed events.
+//! The bytes that servers and clients exchange, the same whichever of the two we are: frames of a
+//! WebSocket, heads of HTTP, and the dictionary of compressed events.
 //!
 //! Knows no sockets, and not what is asked or answered.
 

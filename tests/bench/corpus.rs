@@ -1,4 +1,5 @@
-//! Events in the mix and the sizes of the real stream, made up: 60 % likes, 13 % reposts, 12 % posts, 10 % follows, the rest deletes.
+//! Events in the mix and the sizes of the real stream, made up: 60 % likes, 13 % reposts, 12 %
+//! posts, 10 % follows, the rest deletes.
 
 use std::fmt::Write;
 
@@ -102,7 +103,8 @@ impl Corpus {
     }
 }
 
-/// Compresses as the servers do (protocol reference, section 1.9): with a checksum, and a size from 256 bytes on.
+/// Compresses as the servers do (protocol reference, section 1.9): with a checksum, and a size from
+/// 256 bytes on.
 struct Compressor(zstd::bulk::Compressor<'static>);
 
 impl Compressor {

@@ -1,4 +1,5 @@
-//! Instructions per event, which do not depend on what else the machine does. What the kernel does is not among them.
+//! Instructions per event, which do not depend on what else the machine does. What the kernel does
+//! is not among them.
 
 use std::{
     io::ErrorKind,

@@ -1,4 +1,5 @@
-//! How long a line is on its way: from the server's write to a reader of stdout, at 1,000 events a second.
+//! How long a line is on its way: from the server's write to a reader of stdout, at 1,000 events a
+//! second.
 
 use std::{
     io::{BufRead, BufReader, Write},

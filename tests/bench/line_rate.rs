@@ -1,18 +1,22 @@
-//! What an event costs: the whole program beside a bare WebSocket loop, from the same server in the same run.
+//! What an event costs: the whole program beside a bare WebSocket loop, from the same server in the
+//! same run.
 //!
-//! `cargo bench` prints a table. Quote its ratios, not its times, and the load of the machine with them. `ROCKETMAN_BENCH_EVENTS` and
-//! `ROCKETMAN_BENCH_ROUNDS` set how many events are sent (300,000) and how often everything is measured (5).
-//! `cargo bench -- WORD` measures the lines of the table that contain the word, and the first of their group beside them.
+//! `cargo bench` prints a table. Quote its ratios, not its times, and the load of the machine with
+//! them. `ROCKETMAN_BENCH_EVENTS` and `ROCKETMAN_BENCH_ROUNDS` set how many events are sent
+//! (300,000) and how often everything is measured (5). `cargo bench -- WORD` measures the lines of
+//! the table that contain the word, and the first of their group beside them.
 //!
-//! `cargo bench -- latency` sends 1,000 events a second, and tells how long a line takes from the server's write to a reader of stdout.
+//! `cargo bench -- latency` sends 1,000 events a second, and tells how long a line takes from the
+//! server's write to a reader of stdout.
 //!
-//! `cargo bench -- programs` compares a program for each event with `xargs -P`, and measures programs that live on.
-//! `ROCKETMAN_BENCH_STARTS` sets how many are started (3,000).
+//! `cargo bench -- programs` compares a program for each event with `xargs -P`, and measures
+//! programs that live on. `ROCKETMAN_BENCH_STARTS` sets how many are started (3,000).
 //!
-//! `cargo bench -- nats-source` reads a stream of a NATS server, found by `NATS_SERVER` or on PATH, beside a bare pull consumer;
-//! `cargo bench -- nats-sink` writes to one, beside a bare publisher.
+//! `cargo bench -- nats-source` reads a stream of a NATS server, found by `NATS_SERVER` or on PATH,
+//! beside a bare pull consumer; `cargo bench -- nats-sink` writes to one, beside a bare publisher.
 //!
-//! `cargo bench -- instructions` counts instructions per event with valgrind, which come out alike on every machine and under every load.
+//! `cargo bench -- instructions` counts instructions per event with valgrind, which come out alike
+//! on every machine and under every load.
 
 #![allow(
     clippy::unwrap_used,

@@ -36,7 +36,8 @@ pub enum Program {
     /// The same where lines shall not wait for others.
     BareFlushed,
     Tail(&'static str),
-    /// A library user's program whose ingestors do nothing: `one` after the other, with eight `jobs`, or in `batches`.
+    /// A library user's program whose ingestors do nothing: `one` after the other, with eight
+    /// `jobs`, or in `batches`.
     Ingest(&'static str),
 }
 
@@ -167,7 +168,8 @@ impl Variant {
     }
 }
 
-/// The hundred collections of the widest filter that servers take; the last three are in the corpus.
+/// The hundred collections of the widest filter that servers take; the last three are in the
+/// corpus.
 const COLLECTIONS: std::ops::Range<usize> = 0..100;
 
 fn collection(n: usize) -> [String; 2] {

@@ -1,7 +1,9 @@
-//! Writing to a stream of NATS: the program beside a bare publisher, from the same server of events into the same NATS server.
+//! Writing to a stream of NATS: the program beside a bare publisher, from the same server of events
+//! into the same NATS server.
 //!
-//! The bare publisher reads messages with tokio-tungstenite and publishes each with a `Nats-Msg-Id`, 1,024 at once, whose
-//! acknowledgements are awaited together. It promises no order: what is lost on the way is published again behind the others.
+//! The bare publisher reads messages with tokio-tungstenite and publishes each with a
+//! `Nats-Msg-Id`, 1,024 at once, whose acknowledgements are awaited together. It promises no order:
+//! what is lost on the way is published again behind the others.
 
 use std::{
     fs,

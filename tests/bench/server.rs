@@ -11,7 +11,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::corpus::Corpus;
 
-/// The server in a process of its own, so that its memory is not counted with that of the programs this one starts.
+/// The server in a process of its own, so that its memory is not counted with that of the programs
+/// this one starts.
 pub struct Server {
     process: Child,
     port: u16,

@@ -1,4 +1,5 @@
-//! What a message of a NATS stream costs: the whole program beside a bare pull consumer, from the same server in the same run.
+//! What a message of a NATS stream costs: the whole program beside a bare pull consumer, from the
+//! same server in the same run.
 
 use std::{
     fs,
@@ -17,7 +18,8 @@ use wait4::Wait4;
 
 use super::{corpus, from_env, load, measure::Measured};
 
-/// The bare consumer: batches of 1,000, without acknowledgements, payload and newline through a buffer of 256 KiB.
+/// The bare consumer: batches of 1,000, without acknowledgements, payload and newline through a
+/// buffer of 256 KiB.
 pub fn bare(url: &str, n_messages: usize) {
     use std::io::Write;
     block_on(async {
@@ -136,7 +138,8 @@ impl Server {
         self.child.id()
     }
 
-    /// Fills the stream from a process of its own: what a process has held counts as the peak of those that it starts.
+    /// Fills the stream from a process of its own: what a process has held counts as the peak of
+    /// those that it starts.
     fn fill(&self, n_messages: usize) {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["fill-stream", &self.url, &n_messages.to_string()]);

@@ -1,4 +1,5 @@
-//! README.md, ARCHITECTURE.md and docs/: their links lead somewhere, what they name exists, and their commands work as printed.
+//! README.md, ARCHITECTURE.md and docs/: their links lead somewhere, what they name exists, and
+//! their commands work as printed.
 
 mod blocks;
 mod commands;

@@ -1,4 +1,5 @@
-//! Everything that goes wrong on the wire, and what comes of it: one table, which is also the one in docs/promises.md.
+//! Everything that goes wrong on the wire, and what comes of it: one table, which is also the one
+//! in docs/promises.md.
 
 mod clock;
 mod cuts;
@@ -16,10 +17,12 @@ use std::{fs, ops::Range, path::Path, time::Duration};
 pub use self::interrupted::{interrupted, script, the_last_of_three, two_and_a_cut, unreachable};
 use crate::support::assert_tests_exist;
 
-/// The longest that "at once" may take here: far below every limit of the program, and enough for a busy machine.
+/// The longest that "at once" may take here: far below every limit of the program, and enough for a
+/// busy machine.
 pub const AT_ONCE: Duration = Duration::from_secs(5);
 
-/// When a limit of a second has to tell; the clock of these tests starts a little later than the program's.
+/// When a limit of a second has to tell; the clock of these tests starts a little later than the
+/// program's.
 pub const AT_THE_LIMIT: Range<Duration> = Duration::from_millis(500)..Duration::from_secs(6);
 
 /// What goes wrong, when that is noticed, what comes of it, and where in `tests/it` that is tested.

@@ -1,8 +1,10 @@
-//! The plan of the house: no circles between files, and no import that the invariants of ARCHITECTURE.md forbid.
+//! The plan of the house: no circles between files, and no import that the invariants of
+//! ARCHITECTURE.md forbid.
 //!
-//! A file uses another where a path in it leads to an item that is defined there, however it was re-exported on the way. What only
-//! tests or fuzz targets compile does not count. What a module declares or re-exports of its own children is no use, and a module
-//! may use what its ancestors define themselves: both are how a folder is one thing.
+//! A file uses another where a path in it leads to an item that is defined there, however it was
+//! re-exported on the way. What only tests or fuzz targets compile does not count. What a module
+//! declares or re-exports of its own children is no use, and a module may use what its ancestors
+//! define themselves: both are how a folder is one thing.
 
 mod circles;
 mod flags;
@@ -74,18 +76,21 @@ const RULES: [Rule; 7] = [
     },
 ];
 
-/// What a rule forbids and is right all the same: messages that cannot be delivered go into a file of the sinks', and whether a
-/// collection that was asked for ever comes is found by the filter's own set of names, which costs least.
+/// What a rule forbids and is right all the same: messages that cannot be delivered go into a file
+/// of the sinks', and whether a collection that was asked for ever comes is found by the filter's
+/// own set of names, which costs least.
 const ALLOWED: [(&str, &str); 3] = [
     ("src/source/jetstream/matches.rs", "filter"),
     ("src/source/nats/acks.rs", "sink"),
     ("src/source/nats/undeliverable.rs", "sink"),
 ];
 
-/// Imports that a rule forbids, from a file to a room. Each has to go; one that is gone leaves this list.
+/// Imports that a rule forbids, from a file to a room. Each has to go; one that is gone leaves this
+/// list.
 const KNOWN_IMPORTS: [(&str, &str); 0] = [];
 
-/// Uses of one file by another that close a circle. Each has to go; one that closes none leaves this list.
+/// Uses of one file by another that close a circle. Each has to go; one that closes none leaves
+/// this list.
 const KNOWN_USES: [(&str, &str); 0] = [];
 
 /// Our crates: the library, and the program.

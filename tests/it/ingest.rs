@@ -48,7 +48,8 @@ mod stream;
 /// Names the program that this process is to be.
 const PROGRAM: &str = "ROCKETMAN_TEST_PROGRAM";
 
-/// Starts a process that runs one of the programs below on this server, with its files in this folder.
+/// Starts a process that runs one of the programs below on this server, with its files in this
+/// folder.
 fn start(program: &str, server: &str, folder: &Path) -> Running {
     let child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "ingest::program", "--nocapture"])
@@ -63,7 +64,8 @@ fn start(program: &str, server: &str, folder: &Path) -> Running {
     Running::of(child)
 }
 
-/// No test but the processes that tests start: an ingestor cannot be killed without the process that it is in.
+/// No test but the processes that tests start: an ingestor cannot be killed without the process
+/// that it is in.
 #[test]
 fn program() {
     let Ok(program) = env::var(PROGRAM) else {

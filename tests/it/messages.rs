@@ -325,7 +325,8 @@ fn an_error_that_nobody_can_read_keeps_its_exit_code() {
 #[test]
 fn a_stderr_that_takes_nothing_does_not_hold_up_the_lines_or_the_end() {
     const N: u64 = 3000;
-    // One by one, so that each is told at the most talkative level, which is more than a pipe holds.
+    // One by one, so that each is told at the most talkative level, which is more than a pipe
+    // holds.
     let server = Server::one(|request| {
         let mut connection = request.accept();
         for n in 0..N {

@@ -1,4 +1,5 @@
-//! NATS JetStream: the connection, the sink, the source, the cursor store, and what is told when something is not as it should be.
+//! NATS JetStream: the connection, the sink, the source, the cursor store, and what is told when
+//! something is not as it should be.
 
 mod certificates;
 mod connection;

@@ -23,7 +23,8 @@ use rocketman::{
     filter::Filter,
 };
 
-/// The same cases on every run, and nothing written down when one fails: it is then made a test of its own.
+/// The same cases on every run, and nothing written down when one fails: it is then made a test of
+/// its own.
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases,

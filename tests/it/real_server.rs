@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::support::{program::Rocketman, world::World};
 
-/// What an event is, whatever line it came in: (account, revision, collection, key, operation), or (kind, account, upstream number).
+/// What an event is, whatever line it came in: (account, revision, collection, key, operation), or
+/// (kind, account, upstream number).
 fn identity(event: &Value) -> String {
     let field = |pointer: &str| {
         event
@@ -107,8 +108,8 @@ fn live_events_come_plain_and_compressed_and_every_filter_agrees_with_the_whole(
     }
 }
 
-/// Wants the events of the range that are wanted. The server compacts every few seconds, and leaves out what was deleted since: it is
-/// looked at a stretch of time in which it did not.
+/// Wants the events of the range that are wanted. The server compacts every few seconds, and leaves
+/// out what was deleted since: it is looked at a stretch of time in which it did not.
 fn assert_agrees(world: &World, range: &str, arguments: &str, wanted: impl Fn(&Value) -> bool) {
     for _ in 0..10 {
         let whole = tail(world, range);
@@ -166,7 +167,8 @@ fn a_cursor_in_every_form_begins_where_it_says_and_the_end_is_the_moment_of_the_
         assert_eq!(from_file(&by_time)["time_us"], time_us, "{by_time}");
     }
     let all = tail(&world, "--since 1h --exit-at-end");
-    // Everything is younger than an hour; the very first events may have been compacted away meanwhile.
+    // Everything is younger than an hour; the very first events may have been compacted away
+    // meanwhile.
     let number = |event: &Value| event["cursor"].as_u64().unwrap();
     assert!(number(&all[0]) < 100, "{}", all[0]);
     assert!(number(all.last().unwrap()) >= seq, "{} events", all.len());

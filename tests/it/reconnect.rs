@@ -27,7 +27,8 @@ fn cutting_server(total: u64, every: u64) -> Server {
     })
 }
 
-/// A server that does not count, and resumes by time. Each connection has some events more than the one before.
+/// A server that does not count, and resumes by time. Each connection has some events more than the
+/// one before.
 fn cutting_legacy_server(total: u64, every: u64) -> Server {
     let end = AtomicU64::new(0);
     Server::every(move |request| {

@@ -14,8 +14,8 @@ use crate::support::{
 /// More than there are accounts, so that each comes more than once.
 const TOTAL: u64 = 250;
 
-/// Reads the first `TOTAL` events of a stream behind a cursor file of that folder, and returns the numbers of those that are of this
-/// shard, with what was said.
+/// Reads the first `TOTAL` events of a stream behind a cursor file of that folder, and returns the
+/// numbers of those that are of this shard, with what was said.
 fn run(server: &Server, folder: &Path, shard: &str, cursor: &str) -> (Vec<u64>, Output) {
     let call = Rocketman::tail(&server.url()).with("--save-interval 10ms -o");
     let call = call.with(&format!("{cursor}.out --cursor-file {cursor}"));

@@ -181,7 +181,8 @@ fn a_reader_that_takes_a_little_now_and_much_then_gets_every_line_once() {
     let mut read = Vec::new();
     let mut some = vec![0; 100_000];
     for n in 1.. {
-        // From a few bytes to all there is, so that the pipe is full, half full or empty when the next lines come.
+        // From a few bytes to all there is, so that the pipe is full, half full or empty when the
+        // next lines come.
         let most = n * n * 31 % some.len();
         match reader.read(&mut some[..=most]).unwrap() {
             0 => break,

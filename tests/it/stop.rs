@@ -22,7 +22,8 @@ use crate::support::{
     wait_until,
 };
 
-/// A stop that took longer than this waited for something it should not have waited for. The waits of these tests are far longer.
+/// A stop that took longer than this waited for something it should not have waited for. The waits
+/// of these tests are far longer.
 const PROMPT: Duration = Duration::from_secs(8);
 
 /// Sends so many posts in one burst, and stays.
@@ -266,7 +267,8 @@ fn a_signal_ends_a_wait_between_tries() {
     assert_eq!(output.code, Some(130), "{output:#?}");
 }
 
-/// A resolver that never answers, in place of the system's, in a mount namespace of the program's own.
+/// A resolver that never answers, in place of the system's, in a mount namespace of the program's
+/// own.
 #[test]
 fn a_signal_ends_a_name_look_up() {
     let resolver = UdpSocket::bind("127.0.0.53:53");

@@ -1,4 +1,5 @@
-//! What is refused before anything is read, since it would lose, overwrite or show what nobody meant.
+//! What is refused before anything is read, since it would lose, overwrite or show what nobody
+//! meant.
 
 mod beginning;
 mod discarded;

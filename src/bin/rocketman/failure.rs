@@ -20,7 +20,8 @@ use rocketman::{
     log::{STATE, chain, printable},
 };
 
-/// A run that was interrupted from the keyboard ends with this code, so that a shell script stops too.
+/// A run that was interrupted from the keyboard ends with this code, so that a shell script stops
+/// too.
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// An error, what kind of end it is, and what to do about it.
@@ -117,7 +118,8 @@ pub(crate) fn failed(failure: &Failure, args: &GlobalArgs, line: &StatusLine) ->
                 format!("\nhint: {}\n", printable(hint))
             });
             let text = format!("rocketman: {label}{}\n{hint}", chain(failure));
-            // Told whatever the message level is. Where nobody reads stderr any more, the exit code still tells.
+            // Told whatever the message level is. Where nobody reads stderr any more, the exit code
+            // still tells.
             line.say(text.as_bytes());
         }
     }

@@ -7,8 +7,9 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// How long a signal repeats the wish that was heeded. `timeout` signals a process and then its group,
-/// and a shell may pass on a Ctrl-C that the terminal has sent to everybody; a person takes longer.
+/// How long a signal repeats the wish that was heeded. `timeout` signals a process and then its
+/// group, and a shell may pass on a Ctrl-C that the terminal has sent to everybody; a person takes
+/// longer.
 const SAME_WISH: Duration = Duration::from_millis(500);
 
 /// A wish to stop, and how it was expressed.
@@ -32,7 +33,8 @@ impl StopSignal {
         }
     }
 
-    /// Whether it says again what `heeded` said: the end of a session sends SIGTERM and SIGHUP at once.
+    /// Whether it says again what `heeded` said: the end of a session sends SIGTERM and SIGHUP at
+    /// once.
     fn repeats(self, heeded: Self) -> bool {
         (self == Self::Interrupt) == (heeded == Self::Interrupt)
     }
@@ -40,7 +42,8 @@ impl StopSignal {
 
 /// Listens for signals from its creation on.
 ///
-/// A signal that was ignored when the program was started stays ignored: that is how `nohup` and a shell's `&` protect it.
+/// A signal that was ignored when the program was started stays ignored: that is how `nohup` and a
+/// shell's `&` protect it.
 #[derive(Debug)]
 pub(crate) struct Signals {
     interrupt: Option<Signal>,
@@ -68,7 +71,8 @@ impl Signals {
         self.reopens_on_hang_up = true;
     }
 
-    /// Notes that a wish to stop is heeded, so that its repeats within half a second are passed over.
+    /// Notes that a wish to stop is heeded, so that its repeats within half a second are passed
+    /// over.
     pub(crate) fn heed(&mut self, signal: StopSignal) {
         self.heeded = Some((signal, Instant::now() + SAME_WISH));
     }

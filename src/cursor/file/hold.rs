@@ -1,7 +1,8 @@
 //! Who has a cursor file, and putting a new one in its place.
 //!
-//! Two locks keep a second process out: that of `PATH.lock`, and that of the cursor file itself, which holds where it has a second
-//! name, or where `PATH.lock` was removed. Nothing is ever written through a link.
+//! Two locks keep a second process out: that of `PATH.lock`, and that of the cursor file itself,
+//! which holds where it has a second name, or where `PATH.lock` was removed. Nothing is ever
+//! written through a link.
 
 use std::{
     fs::{self, File, Metadata, TryLockError},
@@ -75,7 +76,8 @@ impl Hold {
             .map_err(failed("sync the folder of", &path))
     }
 
-    /// Takes the lock once more where somebody has removed it, for only what has its name keeps others out.
+    /// Takes the lock once more where somebody has removed it, for only what has its name keeps
+    /// others out.
     fn keep_lock(&mut self) -> Result<(), CursorError> {
         let path = &self.path;
         let is_there = || -> io::Result<bool> {
@@ -166,7 +168,8 @@ fn own_existing(path: &Path, asked: &Path) -> Result<Option<File>, CursorError> 
             Err(TryLockError::WouldBlock) => {
                 return Err(CursorFileError::Taken(asked.to_owned()).into());
             }
-            // The other lock is the first; some file systems have none for a file that may only be read.
+            // The other lock is the first; some file systems have none for a file that may only be
+            // read.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
         // A save may have put another one in its place meanwhile.
@@ -180,7 +183,8 @@ fn own_existing(path: &Path, asked: &Path) -> Result<Option<File>, CursorError> 
     }
 }
 
-/// Opens the cursor file, if there is one. To lock it, some file systems want it to be open for writing.
+/// Opens the cursor file, if there is one. To lock it, some file systems want it to be open for
+/// writing.
 fn open_existing(path: &Path) -> io::Result<Option<File>> {
     let mut options = File::options();
     options.read(true);
@@ -222,7 +226,8 @@ fn make(fresh: &Path, path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Gives a file the owner and the mode of another. Only root may give a file away; then the group alone is kept, if it is one of ours.
+/// Gives a file the owner and the mode of another. Only root may give a file away; then the group
+/// alone is kept, if it is one of ours.
 fn keep(file: &File, old: &Metadata, path: &Path) -> io::Result<()> {
     let new = file.metadata()?;
     let mut mode = old.mode() & 0o7777;

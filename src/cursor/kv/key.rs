@@ -242,8 +242,8 @@ impl Key {
         Ok(Owner { inbox, listening })
     }
 
-    /// Whether an owner listens at its address. It says nothing; but of an address where nobody listens the server tells.
-    /// `None` where this user may not ask.
+    /// Whether an owner listens at its address. It says nothing; but of an address where nobody
+    /// listens the server tells. `None` where this user may not ask.
     pub(super) async fn is_there(&self, owner: &str) -> Option<bool> {
         let request = async_nats::Request::new()
             .timeout(Some(ANSWER_TIMEOUT))

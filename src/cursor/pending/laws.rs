@@ -1,5 +1,5 @@
-//! Pending positions beside a model that forgets nothing: whatever happens, they never run ahead of it, and agree with it where they
-//! were pinned.
+//! Pending positions beside a model that forgets nothing: whatever happens, they never run ahead of
+//! it, and agree with it where they were pinned.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -6,7 +6,8 @@ use tokio::time::timeout;
 
 use crate::cursor::{CursorError, CursorStore, SaveError, Saved};
 
-/// How long a save may take before it counts as failed. It holds nothing up; it is a disk that hangs, or a bucket that does not answer.
+/// How long a save may take before it counts as failed. It holds nothing up; it is a disk that
+/// hangs, or a bucket that does not answer.
 const SAVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A save under way.

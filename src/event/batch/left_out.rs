@@ -1,10 +1,12 @@
-//! Events of a batch that are left out although a later run wants them, and those that may have come before.
+//! Events of a batch that are left out although a later run wants them, and those that may have
+//! come before.
 
 use super::{super::Identities, Batch};
 
 impl Batch {
-    /// Says that the event behind the first `before` ones is going to be left out although it is still wanted, by a later run: how
-    /// far the batch reaches ends before it, whatever is kept of the rest. Comes before any is dropped.
+    /// Says that the event behind the first `before` ones is going to be left out although it is
+    /// still wanted, by a later run: how far the batch reaches ends before it, whatever is kept of
+    /// the rest. Comes before any is dropped.
     pub(crate) fn hold(&mut self, before: usize) {
         let first = self.first().copied();
         let last = before.checked_sub(1).and_then(|at| self.entries.get(at));
@@ -18,7 +20,8 @@ impl Batch {
         self.held
     }
 
-    /// Says that the event that was kept last may have come before, and nothing is there to recognise it by.
+    /// Says that the event that was kept last may have come before, and nothing is there to
+    /// recognise it by.
     pub(crate) fn doubt(&mut self) {
         let last = self.entries.last();
         let identity = last.and_then(|entry| entry.envelope.point.identity);

@@ -114,8 +114,9 @@ fn read(
     })
 }
 
-/// Reads a line in both ways, and returns what the fast one found if they agree. The fast one looks at nothing behind the key, so
-/// that the line may as well end there; names with control characters or torn UTF-8 in them are none of its business.
+/// Reads a line in both ways, and returns what the fast one found if they agree. The fast one looks
+/// at nothing behind the key, so that the line may as well end there; names with control characters
+/// or torn UTF-8 in them are none of its business.
 fn both(line: &[u8]) -> Option<Envelope> {
     let fast = commit(line)?;
     let names = &line[..fast.rkey.end()];

@@ -36,7 +36,8 @@ impl AutoAck {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    /// See [`Deliveries::finish`]. The event that was given last is not accepted, as none was asked for after it.
+    /// See [`Deliveries::finish`]. The event that was given last is not accepted, as none was asked
+    /// for after it.
     pub async fn finish(self) -> Result<Summary, Error> {
         let Self { deliveries, last } = self;
         drop(last);

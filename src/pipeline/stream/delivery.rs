@@ -7,8 +7,9 @@ use crate::event::OwnedEvent;
 
 /// An event of a [stream](super::Deliveries), to be acknowledged once it is done with.
 ///
-/// It may go to another task or thread, and deliveries may be acknowledged in any order. Dropped, its event counts as not accepted:
-/// the cursor does not pass it, and the next run begins with it or before it.
+/// It may go to another task or thread, and deliveries may be acknowledged in any order. Dropped,
+/// its event counts as not accepted: the cursor does not pass it, and the next run begins with it
+/// or before it.
 #[must_use = "an event that is not acknowledged is not accepted"]
 pub struct Delivery {
     event: OwnedEvent,

@@ -23,7 +23,8 @@ pub use self::{auto_ack::AutoAck, delivery::Delivery, sink::ToStream, window::Dr
 use super::{Error, Pipeline, Summary};
 use crate::{cursor::CursorStore, source::Source};
 
-/// How long the run is left alone while deliveries are ready: it has saves to begin and pings to answer.
+/// How long the run is left alone while deliveries are ready: it has saves to begin and pings to
+/// answer.
 const TURN_INTERVAL: Duration = Duration::from_millis(5);
 
 type Run = Pin<Box<dyn Future<Output = Result<Summary, Error>> + Send>>;
@@ -36,8 +37,9 @@ impl<S: Source> Pipeline<S, ToStream> {
 }
 
 impl<S: Source + 'static, C: CursorStore> Pipeline<S, ToStream, C> {
-    /// Bounds how many events may be unacknowledged, counted from the first that is not: 1,000 unless set here, at least one. It bounds
-    /// memory, and how many events may come again after a crash.
+    /// Bounds how many events may be unacknowledged, counted from the first that is not: 1,000
+    /// unless set here, at least one. It bounds memory, and how many events may come again after a
+    /// crash.
     #[must_use]
     pub fn max_unacked(mut self, most: usize) -> Self {
         self.sink.max_unacked = most.max(1);
@@ -83,20 +85,23 @@ impl<S: Source + 'static, C: CursorStore> Pipeline<S, ToStream, C> {
 /// # }
 /// ```
 ///
-/// **Acknowledging.** [`Delivery::ack`] says that an event is done with, in any order and from any task. The cursor moves over what is
-/// acknowledged without a hole. A delivery that is dropped is not accepted: the stream goes on, and the cursor stays before that event.
+/// **Acknowledging.** [`Delivery::ack`] says that an event is done with, in any order and from any
+/// task. The cursor moves over what is acknowledged without a hole. A delivery that is dropped is
+/// not accepted: the stream goes on, and the cursor stays before that event.
 ///
-/// **The bound.** From the first event that is not acknowledged on, at most [`Pipeline::max_unacked`] are given. Then the next one
-/// waits for that acknowledgement, with a warning after ten seconds; where its delivery was dropped, the stream fails with a
+/// **The bound.** From the first event that is not acknowledged on, at most
+/// [`Pipeline::max_unacked`] are given. Then the next one waits for that acknowledgement, with a
+/// warning after ten seconds; where its delivery was dropped, the stream fails with a
 /// [`DroppedDelivery`] in its [`Error::Sink`].
 ///
-/// **The run** goes on while the next event is asked for, and only then: that is when it reads, answers pings, and saves the cursor.
-/// A consumer that does not ask for a minute or longer may find that its server has hung up; the stream then connects again, and loses
-/// nothing.
+/// **The run** goes on while the next event is asked for, and only then: that is when it reads,
+/// answers pings, and saves the cursor. A consumer that does not ask for a minute or longer may
+/// find that its server has hung up; the stream then connects again, and loses nothing.
 ///
-/// **The end.** After a [limit](crate::PipelineSettings) or the end of the source all events are given first; the end, or the error, is
-/// given once each delivery is acknowledged or dropped, and the cursor is saved. [`Deliveries::finish`] ends it before. A stream that
-/// is dropped saves nothing more; what is saved stays true.
+/// **The end.** After a [limit](crate::PipelineSettings) or the end of the source all events are
+/// given first; the end, or the error, is given once each delivery is acknowledged or dropped, and
+/// the cursor is saved. [`Deliveries::finish`] ends it before. A stream that is dropped saves
+/// nothing more; what is saved stays true.
 pub struct Deliveries {
     /// Until it has come to its end.
     run: Option<Run>,
@@ -108,24 +113,29 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
-    /// The next event; the same as `StreamExt::next`, without a further crate. `None` is the end, and an error is given once, before it.
+    /// The next event; the same as `StreamExt::next`, without a further crate. `None` is the end,
+    /// and an error is given once, before it.
     ///
     /// Cancel safety: no event is lost.
     pub async fn next(&mut self) -> Option<Result<Delivery, Error>> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    /// Has each event accepted when the next one is asked for, so that nothing is to be acknowledged.
+    /// Has each event accepted when the next one is asked for, so that nothing is to be
+    /// acknowledged.
     ///
-    /// That is right where an event is done with by then, as in a loop that awaits what it does. It excludes combinators which ask
-    /// ahead: after `buffered`, `buffer_unordered`, `ready_chunks`, `chunks`, `peekable` and the like, and with events that are
-    /// sent to other tasks, an event would be accepted before it is done with, and a crash would lose it. There, use [`Delivery::ack`].
+    /// That is right where an event is done with by then, as in a loop that awaits what it does. It
+    /// excludes combinators which ask ahead: after `buffered`, `buffer_unordered`, `ready_chunks`,
+    /// `chunks`, `peekable` and the like, and with events that are sent to other tasks, an event
+    /// would be accepted before it is done with, and a crash would lose it. There, use
+    /// [`Delivery::ack`].
     pub fn auto_ack(self) -> AutoAck {
         AutoAck::new(self)
     }
 
-    /// Ends the run: saves the cursor up to what is acknowledged by now, and says how far that is. Events that were not asked for, and
-    /// deliveries that are still alive, are not accepted, whatever becomes of them. Takes no longer than
+    /// Ends the run: saves the cursor up to what is acknowledged by now, and says how far that is.
+    /// Events that were not asked for, and deliveries that are still alive, are not accepted,
+    /// whatever becomes of them. Takes no longer than
     /// [`PipelineSettings::grace`](crate::PipelineSettings::grace) and the last save.
     ///
     /// Where the stream has given an error already this is [`Error::Over`].

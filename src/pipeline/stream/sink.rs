@@ -15,7 +15,8 @@ use crate::{
 /// How many events are not acknowledged at most, unless it is said otherwise.
 const MAX_UNACKED: usize = 1000;
 
-/// How many events are taken from a batch at a time. The cursor knows the place of each event in so small a part.
+/// How many events are taken from a batch at a time. The cursor knows the place of each event in so
+/// small a part.
 const MAX_PORTION: usize = 64;
 
 /// After how long a wait for acknowledgements is worth a message.

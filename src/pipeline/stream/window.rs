@@ -1,4 +1,5 @@
-//! The events that a stream has taken from its run and that are not acknowledged without a hole: what the run and all deliveries share.
+//! The events that a stream has taken from its run and that are not acknowledged without a hole:
+//! what the run and all deliveries share.
 
 use std::{
     collections::VecDeque,
@@ -8,7 +9,8 @@ use std::{
 
 use crate::{event::OwnedEvent, log::printable, sink::SinkContext};
 
-/// A delivery was dropped without an acknowledgement, and as many events came after it as may be unacknowledged.
+/// A delivery was dropped without an acknowledgement, and as many events came after it as may be
+/// unacknowledged.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the delivery of {event} was dropped without an acknowledgement, and none of the {unacked} events from it on is accepted: \
@@ -29,7 +31,8 @@ enum Slot {
     Dropped,
 }
 
-/// Events from the first that is not acknowledged on. They are numbered from 0 on, as the run gave them.
+/// Events from the first that is not acknowledged on. They are numbered from 0 on, as the run gave
+/// them.
 #[derive(Debug, Default)]
 pub(super) struct Window(Mutex<State>);
 
@@ -63,7 +66,8 @@ impl Window {
         state.ready.clear();
     }
 
-    /// How many more events may be put in: resolves once all have been asked for and there is room. Fails where there never will be.
+    /// How many more events may be put in: resolves once all have been asked for and there is room.
+    /// Fails where there never will be.
     pub(super) fn poll_room(
         &self,
         most: usize,
@@ -185,7 +189,8 @@ mod tests {
         OwnedEvent::from_line(line).unwrap()
     }
 
-    /// Deliveries that are acknowledged and dropped at random, beside a model that knows of each event what became of it.
+    /// Deliveries that are acknowledged and dropped at random, beside a model that knows of each
+    /// event what became of it.
     #[test]
     fn what_is_accepted_is_what_is_acknowledged_without_a_hole() {
         for seed in 0..200 {

@@ -20,7 +20,8 @@ pub(super) fn time_us(n: u64) -> u64 {
     NOON + n * 1_000_000
 }
 
-/// Event `n`, which also has the number `n`. Every tenth is an account event, all others are identity events.
+/// Event `n`, which also has the number `n`. Every tenth is an account event, all others are
+/// identity events.
 pub(super) fn line(n: u64) -> String {
     let kind = if n.is_multiple_of(10) {
         "account"
@@ -97,7 +98,8 @@ pub(super) struct Entries {
     pub(super) saved: Vec<Saved>,
     /// How often it was tried to save.
     pub(super) tries: u64,
-    /// How many events the sink's file held when the sink heard that a cursor counts it as complete.
+    /// How many events the sink's file held when the sink heard that a cursor counts it as
+    /// complete.
     pub(super) named: Vec<u64>,
     /// The files that the sink was told to go on with.
     pub(super) files: Option<Vec<FileMark>>,

@@ -1,6 +1,8 @@
-//! Whether a consumer gets on: the public servers' rule for slow ones (protocol reference, section 1.10).
+//! Whether a consumer gets on: the public servers' rule for slow ones (protocol reference, section
+//! 1.10).
 //!
-//! It counts events that were looked at, wanted or not. A consumer near the newest event may be as slow as the stream is.
+//! It counts events that were looked at, wanted or not. A consumer near the newest event may be as
+//! slow as the stream is.
 
 use tokio::time::Instant;
 
@@ -39,7 +41,8 @@ impl Headway {
         self.reached = Some(seq);
     }
 
-    /// Begins the next window where one is over. Returns the event that it had reached if it got on by fewer a second than it has to.
+    /// Begins the next window where one is over. Returns the event that it had reached if it got on
+    /// by fewer a second than it has to.
     fn slow_at(&mut self, settings: &ServerSettings) -> Option<u64> {
         let now = Instant::now();
         if now < self.until {

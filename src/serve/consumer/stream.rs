@@ -178,7 +178,8 @@ impl<F: Feed> Consumer<F> {
         (idx, next)
     }
 
-    /// Does what is to go wrong behind an event. Returns whether that has to be written before anything else is chosen.
+    /// Does what is to go wrong behind an event. Returns whether that has to be written before
+    /// anything else is chosen.
     fn spoil(&mut self, block: &Arc<Block>, idx: usize) -> bool {
         self.n_sent += 1;
         let FaultsAfter {

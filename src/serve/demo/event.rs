@@ -12,7 +12,8 @@ const SECOND_US: u64 = 1_000_000;
 /// When the stream begins, 2026-01-01T00:00:00Z.
 pub(super) const EPOCH_US: u64 = 1_767_225_600_000_000;
 
-/// How many events there are in a second of the stream's time, where they come as fast as they are taken.
+/// How many events there are in a second of the stream's time, where they come as fast as they are
+/// taken.
 const USUAL_RATE: u64 = 1_000;
 
 /// How much older than its revision a record is.
@@ -119,7 +120,8 @@ impl Events {
         self.seed
     }
 
-    /// Appends the JSON of event `n`. Writing to a Vec cannot fail, so that results are not looked at.
+    /// Appends the JSON of event `n`. Writing to a Vec cannot fail, so that results are not looked
+    /// at.
     pub(super) fn write(&self, n: u64, time_us: u64, out: &mut Vec<u8>) {
         let (what, account, mut random) = self.begin(n);
         let made = n.checked_sub(1 + random.below(LOOK_BACK));
@@ -311,9 +313,11 @@ fn tid(time_us: u64, out: &mut Vec<u8>) {
     }
 }
 
-/// The identifier of a record's content; nothing has it. It is one that clients can read: version 1, dag-cbor, SHA-256.
+/// The identifier of a record's content; nothing has it. It is one that clients can read: version
+/// 1, dag-cbor, SHA-256.
 fn cid(random: &mut Random, out: &mut Vec<u8>) {
-    // The bits of 36 bytes do not fill the last letter, and those of the head reach into the first one here.
+    // The bits of 36 bytes do not fill the last letter, and those of the head reach into the first
+    // one here.
     out.extend_from_slice(b"bafyrei");
     out.extend(random.one_of(b"abcdefgh"));
     random.letters(50, out);

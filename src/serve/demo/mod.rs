@@ -1,6 +1,8 @@
-//! Invented events in the mix and the sizes of the real stream: no network, and the same again for the same seed.
+//! Invented events in the mix and the sizes of the real stream: no network, and the same again for
+//! the same seed.
 //!
-//! An event is a function of the seed and its number, so nothing is stored, and consumers may begin anywhere.
+//! An event is a function of the seed and its number, so nothing is stored, and consumers may begin
+//! anywhere.
 
 mod event;
 mod text;
@@ -16,7 +18,8 @@ use super::{
 };
 use crate::{address::in_short, event::BadEvent};
 
-/// Fewer than the public network has at most times, and enough for ten posts in a third of a second.
+/// Fewer than the public network has at most times, and enough for ten posts in a third of a
+/// second.
 const DEFAULT_RATE: u32 = 300;
 
 const MOST_RATE: u32 = 1_000_000;
@@ -24,7 +27,8 @@ const MOST_RATE: u32 = 1_000_000;
 /// So much of the stream there is at least, also where the clock is wrong.
 const LEAST_US: u64 = 3600 * SECOND_US;
 
-/// A later place is looked for here: far beyond any clock, and a block of events has room before the latest time that one can have.
+/// A later place is looked for here: far beyond any clock, and a block of events has room before
+/// the latest time that one can have.
 const LATEST_US: u64 = 1 << 62;
 
 /// About as many as fill a block.
@@ -40,8 +44,8 @@ enum Rate {
     PerSecond(u32),
 }
 
-/// Invented events. Everything in them is the same for the same rate, seed and number, their `time_us` too, in every process: who
-/// was to go on after one of them recognises it.
+/// Invented events. Everything in them is the same for the same rate, seed and number, their
+/// `time_us` too, in every process: who was to go on after one of them recognises it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Demo {
     rate: Rate,

@@ -1,8 +1,8 @@
 //! Which names and which pages are answered.
 //!
-//! A browser lets any page open a WebSocket and says whose page it is (`Origin`). It also lets a page's own
-//! name lead to this machine (DNS rebinding): then what listens on a loopback address is asked for by a name
-//! that is not this machine's (`Host`).
+//! A browser lets any page open a WebSocket and says whose page it is (`Origin`). It also lets a
+//! page's own name lead to this machine (DNS rebinding): then what listens on a loopback address is
+//! asked for by a name that is not this machine's (`Host`).
 
 use std::{
     fmt,
@@ -146,7 +146,8 @@ impl Host {
         (!name.is_empty()).then_some(Self { name, port })
     }
 
-    /// Whether it can only be this machine, or an address: no name that a stranger can point anywhere.
+    /// Whether it can only be this machine, or an address: no name that a stranger can point
+    /// anywhere.
     fn is_own(&self) -> bool {
         address(&self.name).is_some() || is_localhost(&self.name)
     }
@@ -196,7 +197,8 @@ impl Origin {
         })
     }
 
-    /// Whether it is a page of this machine, or one that came from the same host and port as what it asks for.
+    /// Whether it is a page of this machine, or one that came from the same host and port as what
+    /// it asks for.
     fn is_own(&self, asked: Option<&Host>) -> bool {
         let Self::Page {
             scheme,
@@ -206,7 +208,8 @@ impl Origin {
             return false;
         };
         let is_same = |asked: &Host| {
-            // What is in front of us may speak TLS, so the port that is left out is that of the page.
+            // What is in front of us may speak TLS, so the port that is left out is that of the
+            // page.
             asked.name == host.name && asked.port.or(default_port(scheme)) == host.port
         };
         host.is_loopback() || asked.is_some_and(is_same)
@@ -309,8 +312,8 @@ impl Gate {
         }
     }
 
-    /// Looks at the host that a request asks for, in its header and in its target. What names none is no
-    /// browser, and passes.
+    /// Looks at the host that a request asks for, in its header and in its target. What names none
+    /// is no browser, and passes.
     pub(crate) fn check_host(&self, target: &str, headers: &Headers<'_>) -> Result<(), Refusal> {
         let mut hosts = values(headers, "host");
         let header = hosts.next();

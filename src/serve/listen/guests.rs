@@ -1,7 +1,7 @@
 //! Requests that are not answered yet: bounded in number and in memory, and the oldest makes room.
 //!
-//! An honest request takes some milliseconds. One that is never finished becomes the oldest and is closed,
-//! so that it keeps nobody out for longer than it takes others to come.
+//! An honest request takes some milliseconds. One that is never finished becomes the oldest and is
+//! closed, so that it keeps nobody out for longer than it takes others to come.
 
 use std::{
     collections::BTreeMap,

@@ -1,7 +1,7 @@
 //! Reads the head of a request, up to its empty line.
 //!
-//! Small until it proves otherwise: what is beyond a few kilobytes is counted against what all heads
-//! may take together.
+//! Small until it proves otherwise: what is beyond a few kilobytes is counted against what all
+//! heads may take together.
 
 use std::io;
 

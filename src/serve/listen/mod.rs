@@ -1,5 +1,5 @@
-//! What our two listeners share, `serve` and the metrics page: how much of a request is read, how many
-//! requests may be unfinished, and which names and pages are answered.
+//! What our two listeners share, `serve` and the metrics page: how much of a request is read, how
+//! many requests may be unfinished, and which names and pages are answered.
 //!
 //! Neither what is served nor how it is answered.
 

@@ -1,4 +1,5 @@
-//! A small server of pages: a few requests at a time, each small and short, for a page of metrics or of health.
+//! A small server of pages: a few requests at a time, each small and short, for a page of metrics
+//! or of health.
 //!
 //! Requests that are never finished keep no other out.
 
@@ -62,7 +63,8 @@ pub struct PageServer {
 }
 
 impl PageServer {
-    /// Listens. On a loopback address these hosts are answered besides addresses and `localhost`; elsewhere any is.
+    /// Listens. On a loopback address these hosts are answered besides addresses and `localhost`;
+    /// elsewhere any is.
     pub async fn bind(address: SocketAddr, hosts: Vec<HostPattern>) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let gate = Gate::new(listener.local_addr()?.ip(), hosts, Vec::new());

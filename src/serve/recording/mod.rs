@@ -1,6 +1,8 @@
-//! Recorded events, from the files that `tail -o` writes: read from disk when they are asked for, whatever their size.
+//! Recorded events, from the files that `tail -o` writes: read from disk when they are asked for,
+//! whatever their size.
 //!
-//! An index is built at the start, a few bytes for each block. Lines that are no events are left out, and told.
+//! An index is built at the start, a few bytes for each block. Lines that are no events are left
+//! out, and told.
 
 mod index;
 mod spool;
@@ -25,7 +27,8 @@ use crate::event::{BadEvent, LineRules, read_envelope};
 pub struct Playback {
     /// How many seconds of the recording pass in one second; `None` for no waits at all.
     pub speed: Option<f64>,
-    /// Give events the time at which they are sent. Without waits, the last one gets the moment the first consumer began.
+    /// Give events the time at which they are sent. Without waits, the last one gets the moment the
+    /// first consumer began.
     pub rebase: bool,
     /// Begin anew at the end, with numbers and times that go on.
     pub repeat: bool,
@@ -73,7 +76,8 @@ pub enum RecordingError {
 
 /// Recorded events of one or more files, in order.
 ///
-/// They keep their own numbers where each has one and they ascend; otherwise they are numbered from 1 on.
+/// They keep their own numbers where each has one and they ascend; otherwise they are numbered from
+/// 1 on.
 #[derive(Debug)]
 pub struct Recording {
     files: Vec<(PathBuf, File)>,
@@ -87,7 +91,8 @@ const PAUSE_US: u64 = 1_000;
 impl Recording {
     /// Opens the files and reads them once. `tell` hears of each line that is no event.
     ///
-    /// What is not an ordinary file, and what is compressed, is copied to a temporary file that has no name. Blocks the thread.
+    /// What is not an ordinary file, and what is compressed, is copied to a temporary file that has
+    /// no name. Blocks the thread.
     pub fn open(
         paths: &[PathBuf],
         playback: Playback,
@@ -120,7 +125,8 @@ impl Recording {
         })
     }
 
-    /// The same of lines in memory, an event each: for tests of what is done with particular events. Blocks the thread.
+    /// The same of lines in memory, an event each: for tests of what is done with particular
+    /// events. Blocks the thread.
     ///
     /// They are copied to a temporary file that has no name. A line that is no event is an error.
     pub fn from_lines<L: AsRef<[u8]>>(

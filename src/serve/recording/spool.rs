@@ -1,4 +1,5 @@
-//! A recording as an ordinary file that can be read at any place: itself, or a copy that is gone with the process.
+//! A recording as an ordinary file that can be read at any place: itself, or a copy that is gone
+//! with the process.
 
 use std::{
     env,
@@ -62,7 +63,8 @@ pub(super) fn copy(from: &mut impl Read) -> io::Result<File> {
         .open(&path)?;
     fs::remove_file(&path)?;
     match io::copy(from, &mut spool) {
-        // The end of a compressed recording is torn when its writer was killed; what is before it is good.
+        // The end of a compressed recording is torn when its writer was killed; what is before it
+        // is good.
         Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
         _ => Ok(spool),
     }

@@ -1,14 +1,17 @@
-//! The events between us and the stream: which are on their way, what each has to come after, and what became of them.
+//! The events between us and the stream: which are on their way, what each has to come after, and
+//! what became of them.
 //!
-//! Each message is tied to the one before, so that the server refuses whatever follows a hole. Then the stream's last message
-//! says what is stored, and everything after it is sent again. Nothing here waits or talks to a server.
+//! Each message is tied to the one before, so that the server refuses whatever follows a hole. Then
+//! the stream's last message says what is stored, and everything after it is sent again. Nothing
+//! here waits or talks to a server.
 
 use std::collections::VecDeque;
 
 use super::message::{Link, Outgoing, Tail};
 use crate::event::Identity;
 
-/// An answer is asked for with every so-manieth message, and with the last one there is: one answer speaks for all before it.
+/// An answer is asked for with every so-manieth message, and with the last one there is: one answer
+/// speaks for all before it.
 const ACK_INTERVAL_MESSAGES: u64 = 32;
 
 /// What is not certainly stored yet, in order.
@@ -142,7 +145,8 @@ impl Chain {
         self.entries.push_back(Entry::Event(outgoing));
     }
 
-    /// An event that is in the stream already takes its place among the others. Returns how many became accepted by it.
+    /// An event that is in the stream already takes its place among the others. Returns how many
+    /// became accepted by it.
     pub(super) fn push_repeat(&mut self) -> u64 {
         self.entries.push_back(Entry::Repeat);
         self.pop_repeats()
@@ -210,7 +214,8 @@ impl Chain {
                 self.pop(place + 1)
             }
             Answer::Duplicate(seq) => {
-                // Beyond what is known it may be a copy of ours that was thought lost: the stream will tell.
+                // Beyond what is known it may be a copy of ours that was thought lost: the stream
+                // will tell.
                 if seq <= self.stored.0
                     && let Some(entry) = self.entries.get_mut(place)
                 {
@@ -288,7 +293,8 @@ impl Chain {
         Ok(accepted)
     }
 
-    /// The place of the `n`th event that was sent: without the message itself, its number has to do.
+    /// The place of the `n`th event that was sent: without the message itself, its number has to
+    /// do.
     fn place_of_stored(&self, n: u64) -> Option<usize> {
         let n = usize::try_from(n).ok()?;
         let events = self

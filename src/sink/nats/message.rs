@@ -1,5 +1,5 @@
-//! What an event is in a stream: the line as it is, on a subject made of its names, with headers that tell which event it is and
-//! where it comes from.
+//! What an event is in a stream: the line as it is, on a subject made of its names, with headers
+//! that tell which event it is and where it comes from.
 
 use std::{num::NonZeroU32, sync::Arc};
 
@@ -21,7 +21,8 @@ const LAST_SEQUENCE: HeaderName = HeaderName::from_static("Nats-Expected-Last-Se
 const LAST_ID: HeaderName = HeaderName::from_static("Nats-Expected-Last-Msg-Id");
 /// The stream it is for, where others could take the subject too.
 const STREAM: HeaderName = HeaderName::from_static("Nats-Expected-Stream");
-/// The server's time of the event in microseconds, its number where the server counts, and the making of the stream that it counts in.
+/// The server's time of the event in microseconds, its number where the server counts, and the
+/// making of the stream that it counts in.
 const CURSOR: HeaderName = HeaderName::from_static("rocketman-cursor");
 /// The kind of source, and the server.
 const SOURCE: HeaderName = HeaderName::from_static("rocketman-source");
@@ -236,7 +237,8 @@ fn cursor(point: &Point, source: &Source) -> String {
     }
 }
 
-/// The words of a collection. What could not be a word of a subject, or would mean something else there, is escaped as in a URL.
+/// The words of a collection. What could not be a word of a subject, or would mean something else
+/// there, is escaped as in a URL.
 fn push_collection(subject: &mut String, collection: &str) {
     if collection.is_empty() || collection.len() > MAX_COLLECTION_BYTES {
         subject.push_str("._");

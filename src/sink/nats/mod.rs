@@ -1,8 +1,9 @@
 //! A stream of NATS JetStream: each event once, in order, and no cursor store needed.
 //!
-//! An event is accepted when the server has acknowledged it, or a later one: each message is tied to the one before, so that nothing
-//! can be stored after a hole. What was refused or lost on the way is settled by the stream's own last message, never by waiting
-//! for the server to recognise duplicates. That message also says where the next run goes on.
+//! An event is accepted when the server has acknowledged it, or a later one: each message is tied
+//! to the one before, so that nothing can be stored after a hole. What was refused or lost on the
+//! way is settled by the stream's own last message, never by waiting for the server to recognise
+//! duplicates. That message also says where the next run goes on.
 
 mod chain;
 mod error;
@@ -37,10 +38,12 @@ pub struct NatsSinkSettings {
     pub nats: NatsSettings,
     /// The stream.
     pub stream: String,
-    /// What the subjects of events begin with. Where messages of another stream keep theirs, it may be empty.
+    /// What the subjects of events begin with. Where messages of another stream keep theirs, it may
+    /// be empty.
     pub prefix: String,
-    /// What comes is messages of another stream, as a source yields them by [`WrapMode::Carried`](crate::source::nats::WrapMode): each
-    /// keeps subject, headers and payload. A prefix is put before their subjects.
+    /// What comes is messages of another stream, as a source yields them by
+    /// [`WrapMode::Carried`](crate::source::nats::WrapMode): each keeps subject, headers and
+    /// payload. A prefix is put before their subjects.
     pub carried: bool,
     /// Put one of this number of partitions into the subject, by account.
     pub partitions: Option<NonZeroU32>,
@@ -48,9 +51,11 @@ pub struct NatsSinkSettings {
     pub create: Option<StreamPlan>,
     /// How many events may be on their way at once.
     pub window: NonZeroUsize,
-    /// How far back the stream is read at the start, by the time of the events, so that one that comes again is not written again.
+    /// How far back the stream is read at the start, by the time of the events, so that one that
+    /// comes again is not written again.
     pub recall: Duration,
-    /// Somebody said where to begin, so that a stream whose last message is gone can be gone on with.
+    /// Somebody said where to begin, so that a stream whose last message is gone can be gone on
+    /// with.
     pub start_is_given: bool,
 }
 

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use crate::event::{Identities, Identity};
 
-/// How many events are known, some 4 MB of memory: two minutes of the public network at its busiest, and more than are read back.
+/// How many events are known, some 4 MB of memory: two minutes of the public network at its
+/// busiest, and more than are read back.
 const MAX_RECENT_IDS: usize = 131_072;
 
 /// The identities of the last events.

@@ -21,7 +21,8 @@ use crate::{
     sink::SinkError,
 };
 
-/// Looks at the stream, makes it if that is wanted, and refuses it if it cannot keep what is promised.
+/// Looks at the stream, makes it if that is wanted, and refuses it if it cannot keep what is
+/// promised.
 pub(super) async fn open(
     connection: &Connection,
     stream: &str,
@@ -126,11 +127,12 @@ const PAGE_MESSAGES: u64 = 20_000;
 /// How many are known at most: more than the public network has in a minute.
 const MAX_RECENT_IDS: usize = 100_000;
 
-/// How long one look may take; it is only for what a source sends again, and only where it cannot tell.
+/// How long one look may take; it is only for what a source sends again, and only where it cannot
+/// tell.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The last events of the stream in their order, those of the last page and all that are older than the last one by at most `back`, as far
-/// as they can be had.
+/// The last events of the stream in their order, those of the last page and all that are older than
+/// the last one by at most `back`, as far as they can be had.
 pub(super) async fn recent(
     connection: &Connection,
     stream: &str,

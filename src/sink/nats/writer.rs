@@ -1,4 +1,5 @@
-//! Writing to the stream: sends what may be sent, and looks at the stream when something was refused or lost.
+//! Writing to the stream: sends what may be sent, and looks at the stream when something was
+//! refused or lost.
 
 mod answers;
 
@@ -31,7 +32,8 @@ use crate::{
 /// The longest wait between two looks at a stream that does not get on.
 const MAX_BACKOFF: Duration = Duration::from_secs(2);
 
-/// How large the events may be that are on their way, together: some 2,000 usual ones, and a single one may be larger.
+/// How large the events may be that are on their way, together: some 2,000 usual ones, and a single
+/// one may be larger.
 const WINDOW_BYTES: usize = 2 * 1024 * 1024;
 
 /// After this number of looks in vain there is a warning, and then after as many again.
@@ -207,7 +209,8 @@ impl Writer {
         self.take_ready()
     }
 
-    /// Sends all that may be sent. Without a connection nothing is: what would wait in it might come twice.
+    /// Sends all that may be sent. Without a connection nothing is: what would wait in it might
+    /// come twice.
     async fn send(&mut self) -> Result<(), SinkError> {
         if !self.status.borrow().is_connected {
             return Ok(());

@@ -14,16 +14,19 @@ use super::{
 };
 use crate::{event::Did, log::STATE};
 
-/// What the rest of a message of options may take: a hundred collections, and the words around them.
+/// What the rest of a message of options may take: a hundred collections, and the words around
+/// them.
 const MAX_OTHER_BYTES: usize = 100_000;
 
-/// Which accounts a [`Jetstream`] reads, and a handle to change that while it runs: for feeds and bots whose list of accounts grows.
+/// Which accounts a [`Jetstream`] reads, and a handle to change that while it runs: for feeds and
+/// bots whose list of accounts grows.
 ///
-/// The server is told on the connection that is open, or on a new one where a message will not do: from all accounts to some, and back.
-/// Events of an account that is new come from the moment on at which the server has read that; earlier ones are not asked for. Those of
-/// an account that left the list are dropped from the next batch on, also where the server still sends some. The pipeline's filter
-/// keeps the accounts of the list in place of those that it kept, every later connection asks for them, and a saved cursor notes with
-/// which list its place was reached.
+/// The server is told on the connection that is open, or on a new one where a message will not do:
+/// from all accounts to some, and back. Events of an account that is new come from the moment on at
+/// which the server has read that; earlier ones are not asked for. Those of an account that left
+/// the list are dropped from the next batch on, also where the server still sends some. The
+/// pipeline's filter keeps the accounts of the list in place of those that it kept, every later
+/// connection asks for them, and a saved cursor notes with which list its place was reached.
 ///
 /// The list is not saved: a program gives the next run the accounts that it wants by then.
 ///
@@ -71,7 +74,8 @@ impl WantedAccounts {
         self.list.borrow().clone()
     }
 
-    /// Wants these accounts from now on, and no others; none means all. What stands there twice counts once.
+    /// Wants these accounts from now on, and no others; none means all. What stands there twice
+    /// counts once.
     pub fn set(&self, accounts: impl IntoIterator<Item = Did>) -> Result<(), AccountsError> {
         let accounts: BTreeSet<_> = accounts.into_iter().collect();
         if accounts.len() > MAX_DIDS {
@@ -105,8 +109,8 @@ impl Jetstream {
         self.accounts.clone()
     }
 
-    /// Takes over the accounts that are wanted by now. No event is in the batch when this is done, so that what follows is read with
-    /// the new list, and what came before with the old one.
+    /// Takes over the accounts that are wanted by now. No event is in the batch when this is done,
+    /// so that what follows is read with the new list, and what came before with the old one.
     pub(super) async fn change_accounts(&mut self) {
         let dids = self.changes.borrow_and_update().clone();
         if dids == self.settings.dids {

@@ -1,8 +1,10 @@
 //! Inflating on a second core where many events are ready.
 //!
-//! Inflating is most of what a compressed event costs. The events that lie ready in the socket's buffer are cut into chunks; the
-//! reader inflates from the first one on as ever, a second thread from the last one back, and where they meet the reader goes on with what the
-//! thread has made. Events are read in their order, one after the other, and by the reader alone: whatever an event means is decided as without the thread.
+//! Inflating is most of what a compressed event costs. The events that lie ready in the socket's
+//! buffer are cut into chunks; the reader inflates from the first one on as ever, a second thread
+//! from the last one back, and where they meet the reader goes on with what the thread has made.
+//! Events are read in their order, one after the other, and by the reader alone: whatever an event
+//! means is decided as without the thread.
 
 use std::{
     collections::VecDeque,
@@ -16,10 +18,12 @@ use tracing::warn;
 use super::inflate::Inflater;
 use crate::event::BadEvent;
 
-/// The compressed bytes of a chunk: some 40 events, and about as long to inflate as it takes to wake a thread.
+/// The compressed bytes of a chunk: some 40 events, and about as long to inflate as it takes to
+/// wake a thread.
 const CHUNK: usize = 8 * 1024;
 
-/// How many inflated bytes may wait for the reader: what lies ready inflates to a small part of it, unless a server means harm.
+/// How many inflated bytes may wait for the reader: what lies ready inflates to a small part of it,
+/// unless a server means harm.
 const ROOM: usize = 4 * 1024 * 1024;
 
 /// What a chunk keeps for the next events.
@@ -36,7 +40,8 @@ pub(super) struct Inflation {
 }
 
 impl Inflation {
-    /// Refuses events larger than `cap` bytes, and starts a second thread where `threads` is more than one.
+    /// Refuses events larger than `cap` bytes, and starts a second thread where `threads` is more
+    /// than one.
     pub(super) fn new(cap: usize, threads: u8) -> Self {
         let ahead = (threads > 1).then(|| ParallelInflater::start(cap));
         Self {
@@ -54,7 +59,8 @@ impl Inflation {
         self.ahead.as_ref().is_some_and(|ahead| ahead.planned == 0)
     }
 
-    /// Begins with the compressed events that are asked for next, in their order. Only asked while it is out of work.
+    /// Begins with the compressed events that are asked for next, in their order. Only asked while
+    /// it is out of work.
     pub(super) fn plan<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>) {
         if let Some(ahead) = &mut self.ahead {
             ahead.plan(frames);
@@ -135,7 +141,8 @@ struct ParallelInflater {
 enum Share {
     /// It inflates this number of events itself.
     Local(usize),
-    /// It takes what the thread has made: how many of the chunk's events are taken, and where they end.
+    /// It takes what the thread has made: how many of the chunk's events are taken, and where they
+    /// end.
     Done(Chunk, usize, usize),
 }
 
@@ -240,7 +247,8 @@ impl ParallelInflater {
         }))
     }
 
-    /// Goes on to the next chunk: the reader's own if the thread has not come to it, else what the thread has made of it.
+    /// Goes on to the next chunk: the reader's own if the thread has not come to it, else what the
+    /// thread has made of it.
     fn advance(&mut self) {
         if let Share::Done(chunk, taken, _) = &self.now
             && *taken < chunk.ends.len()
@@ -258,7 +266,8 @@ impl ParallelInflater {
             Share::Local(left)
         } else {
             work = self.shared.until_idle(work);
-            // There is one as long as something is planned; if not, inflating it oneself is right in any case.
+            // There is one as long as something is planned; if not, inflating it oneself is right
+            // in any case.
             let made = work.made.pop();
             made.map_or(Share::Local(self.planned + 1), |chunk| {
                 Share::Done(chunk, 0, 0)

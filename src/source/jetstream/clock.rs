@@ -3,7 +3,8 @@
 /// A clock that differs by so little is taken to be the same.
 const NO_DIFFERENCE_US: u64 = 2_000_000;
 
-/// How far the server's clock is ahead. A `Date` has whole seconds and was some time on its way: two seconds are no difference.
+/// How far the server's clock is ahead. A `Date` has whole seconds and was some time on its way:
+/// two seconds are no difference.
 pub(super) fn ahead_us(date_us: Option<u64>, local_us: u64) -> i64 {
     let ahead = date_us.map_or(0, |date_us| date_us.cast_signed() - local_us.cast_signed());
     if ahead.unsigned_abs() > NO_DIFFERENCE_US {
@@ -13,8 +14,9 @@ pub(super) fn ahead_us(date_us: Option<u64>, local_us: u64) -> i64 {
     }
 }
 
-/// The moment the run began, by the server's clock. A `Date` has whole seconds: where the local clock agrees with it, that
-/// one is more exact; where it does not, the second counts to its end, so that nothing before the moment is left out.
+/// The moment the run began, by the server's clock. A `Date` has whole seconds: where the local
+/// clock agrees with it, that one is more exact; where it does not, the second counts to its end,
+/// so that nothing before the moment is left out.
 pub(super) fn end_moment(date_us: Option<u64>, local_us: u64) -> u64 {
     const SECOND: u64 = 1_000_000;
     match date_us {

@@ -24,7 +24,8 @@ use crate::{
 /// A connected socket, with or without TLS.
 pub(super) type Stream = MaybeTlsStream<TcpStream>;
 
-/// How long one address may take before the next is tried beside it (RFC 8305, section 8, recommends this value).
+/// How long one address may take before the next is tried beside it (RFC 8305, section 8,
+/// recommends this value).
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 
 /// Why one try to connect failed.
@@ -92,7 +93,8 @@ impl Connector {
         &self.user_agent
     }
 
-    /// Wants the way to the endpoint to be known, and loads the platform's roots if it is secure; later calls cost nothing.
+    /// Wants the way to the endpoint to be known, and loads the platform's roots if it is secure;
+    /// later calls cost nothing.
     pub(super) fn prepare(&mut self, endpoint: &Endpoint) -> Result<(), SourceError> {
         self.proxies
             .check([endpoint])
@@ -197,7 +199,8 @@ fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     order
 }
 
-/// The first address that answers. The next one starts when the last failed, or when it has taken long enough; `None` without addresses.
+/// The first address that answers. The next one starts when the last failed, or when it has taken
+/// long enough; `None` without addresses.
 async fn race(addresses: Vec<SocketAddr>) -> Option<Result<TcpStream, ConnectError>> {
     let mut waiting = addresses.into_iter();
     let mut tries = FuturesUnordered::new();

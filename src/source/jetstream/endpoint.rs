@@ -7,8 +7,8 @@ use url::{Host, Url};
 use super::SOURCE;
 use crate::{address::without_secrets, event::Origin};
 
-/// The public instances that the official documentation lists, tried in this order: first the two that also speak the v2 wire, then those
-/// of the v1 wire alone.
+/// The public instances that the official documentation lists, tried in this order: first the two
+/// that also speak the v2 wire, then those of the v1 wire alone.
 const PUBLIC: [&str; 4] = [
     "wss://jetstream.us-east.bsky.network/subscribe",
     "wss://jetstream.us-west.bsky.network/subscribe",
@@ -55,7 +55,8 @@ impl Endpoint {
             .collect()
     }
 
-    /// Reads `wss://HOST[:PORT]/PATH` (the v1 wire exactly there), `https://HOST`, or `HOST[:PORT]` (its `/subscribe`).
+    /// Reads `wss://HOST[:PORT]/PATH` (the v1 wire exactly there), `https://HOST`, or `HOST[:PORT]`
+    /// (its `/subscribe`).
     ///
     /// Without a scheme TLS is used, except on loopback. `ws://` and `http://` never use it.
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
@@ -99,7 +100,8 @@ impl Endpoint {
         })
     }
 
-    /// Has positions call it so, whatever its address: it serves the same stream under another one next time.
+    /// Has positions call it so, whatever its address: it serves the same stream under another one
+    /// next time.
     #[must_use]
     pub fn named(self, name: String) -> Self {
         Self {

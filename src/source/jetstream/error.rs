@@ -18,7 +18,8 @@ pub enum JetstreamError {
         /// What to do about it.
         hint: Option<String>,
     },
-    /// The first event of the server lies before the number that was to be the beginning, or has none.
+    /// The first event of the server lies before the number that was to be the beginning, or has
+    /// none.
     #[error(
         "{url} does not begin with number {seq}: it has not come so far, counts otherwise than it did, or does not count at all"
     )]

@@ -1,4 +1,5 @@
-//! What the fuzz targets reach of the wire. It decides nothing: it only makes nameable what is private.
+//! What the fuzz targets reach of the wire. It decides nothing: it only makes nameable what is
+//! private.
 
 #![allow(missing_docs, reason = "nobody else sees it")]
 
@@ -87,7 +88,8 @@ impl Inflate {
     }
 }
 
-/// What a server is asked for: the query, the first message where there is one, and the message that would say the same.
+/// What a server is asked for: the query, the first message where there is one, and the message
+/// that would say the same.
 pub fn request(
     collections: Vec<CollectionPattern>,
     dids: Vec<Did>,

@@ -1,7 +1,8 @@
-//! The HTTP upgrade that begins a connection, what a server says when it refuses it, and small questions without an upgrade.
+//! The HTTP upgrade that begins a connection, what a server says when it refuses it, and small
+//! questions without an upgrade.
 //!
-//! Done here rather than by the WebSocket library because a refusal's body (the reason, in the server's words) may arrive after its
-//! head, and because the head's `Date` is needed.
+//! Done here rather than by the WebSocket library because a refusal's body (the reason, in the
+//! server's words) may arrive after its head, and because the head's `Date` is needed.
 
 use std::{
     io,
@@ -22,7 +23,8 @@ use crate::{
     wire::http::{BadHead, Response, is_interim},
 };
 
-/// The largest head of an answer, with those of all answers before the last; Go's servers and common proxies stay far below.
+/// The largest head of an answer, with those of all answers before the last; Go's servers and
+/// common proxies stay far below.
 const LARGEST_HEAD: usize = 64 * 1024;
 
 /// How much of a body is read, and how long for.
@@ -124,8 +126,8 @@ pub(super) async fn get(
     })
 }
 
-/// Sends a request, and reads until the head of the last answer is complete: others, such as `103 Early Hints`, may come before it.
-/// Returns all that was received from that head on.
+/// Sends a request, and reads until the head of the last answer is complete: others, such as
+/// `103 Early Hints`, may come before it. Returns all that was received from that head on.
 async fn ask(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     endpoint: &Endpoint,

@@ -1,6 +1,8 @@
-//! Compressed events: one binary message is one zstd frame, made with the dictionary of the v1 wire.
+//! Compressed events: one binary message is one zstd frame, made with the dictionary of the v1
+//! wire.
 //!
-//! One context and one prepared dictionary serve every event, and the output goes straight into the batch.
+//! One context and one prepared dictionary serve every event, and the output goes straight into the
+//! batch.
 
 #[cfg(feature = "zstd")]
 pub(super) use with_zstd::Inflater;
@@ -20,7 +22,8 @@ mod with_zstd {
 
     const MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 
-    /// The room that is tried first for a frame that does not tell its size; the servers' are then below 256 bytes.
+    /// The room that is tried first for a frame that does not tell its size; the servers' are then
+    /// below 256 bytes.
     const FIRST_ROOM: usize = 4096;
 
     /// Inflates events.
@@ -71,7 +74,8 @@ mod with_zstd {
                 if room > self.cap {
                     return Err(BadEvent::TooLarge);
                 }
-                // With room for the end of its line, so that a large one does not double the buffer.
+                // With room for the end of its line, so that a large one does not double the
+                // buffer.
                 out.reserve(room + 1);
                 let mut target = Cursor::new(&mut *out);
                 target.set_position(start as u64);
@@ -192,7 +196,8 @@ mod with_zstd {
 mod without_zstd {
     use crate::event::BadEvent;
 
-    /// Stands in for the inflater in a build without zstd: compressed events are never asked for, and refused when they come.
+    /// Stands in for the inflater in a build without zstd: compressed events are never asked for,
+    /// and refused when they come.
     #[derive(Debug)]
     pub(in super::super) struct Inflater;
 

@@ -31,7 +31,8 @@ pub(super) enum Lost {
 }
 
 impl Lost {
-    /// One word for it, for machines; `None` where we let go of the connection ourselves, to ask otherwise or to end.
+    /// One word for it, for machines; `None` where we let go of the connection ourselves, to ask
+    /// otherwise or to end.
     pub(super) fn cause(&self) -> Option<&'static str> {
         Some(match self {
             Self::Closed(_) => "closed",

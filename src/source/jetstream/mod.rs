@@ -1,6 +1,7 @@
 //! A Jetstream server as a source: the retry loop around its connections.
 //!
-//! `session` is one connection, and `socket` its frames. Here connections are opened; `recovery` decides what comes after one: how long to wait, which server is next, and when to give up.
+//! `session` is one connection, and `socket` its frames. Here connections are opened; `recovery`
+//! decides what comes after one: how long to wait, which server is next, and when to give up.
 
 mod accounts;
 mod ahead;
@@ -85,7 +86,8 @@ const LAST_LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The event stream of one or more Jetstream servers, over the v1 wire.
 ///
-/// It reconnects by itself, for ever unless told otherwise, and resumes where it was. Each change of its state is logged.
+/// It reconnects by itself, for ever unless told otherwise, and resumes where it was. Each change
+/// of its state is logged.
 #[derive(Debug)]
 pub struct Jetstream {
     settings: JetstreamSettings,
@@ -105,7 +107,8 @@ pub struct Jetstream {
     brought_events: bool,
     /// How often losses and failed tries are told.
     pace: Throttle,
-    /// The same of servers that speak another wire, by their addresses: long lines that say the same each time.
+    /// The same of servers that speak another wire, by their addresses: long lines that say the
+    /// same each time.
     strange: HashMap<String, Throttle>,
     /// Whether the latest of them was.
     was_told: bool,
@@ -118,7 +121,8 @@ pub struct Jetstream {
 }
 
 impl Jetstream {
-    /// A source that connects when it is first asked for a batch, and counts where its [pipeline](crate::Pipeline) does.
+    /// A source that connects when it is first asked for a batch, and counts where its
+    /// [pipeline](crate::Pipeline) does.
     ///
     /// # Panics
     /// Without an endpoint.

@@ -23,11 +23,13 @@ use crate::{
     source::SourceError,
 };
 
-/// A beginning may lie this far beyond the server's clock: a `Date` has whole seconds, and clocks differ.
+/// A beginning may lie this far beyond the server's clock: a `Date` has whole seconds, and clocks
+/// differ.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 
 impl Jetstream {
-    /// Waits until a try is due, and makes it. On failure the next try is scheduled, or the end is said.
+    /// Waits until a try is due, and makes it. On failure the next try is scheduled, or the end is
+    /// said.
     pub(super) async fn connect(&mut self) -> Result<(), SourceError> {
         if let Some(due) = self.next_try {
             sleep_until(due).await;
@@ -126,7 +128,8 @@ impl Jetstream {
         }
     }
 
-    /// How long the next connection may bring nothing. Where only some accounts are read, they may say nothing for hours.
+    /// How long the next connection may bring nothing. Where only some accounts are read, they may
+    /// say nothing for hours.
     fn limits(&self) -> Limits {
         let patience = if self.settings.exit_at_end {
             self.quiet.patience_before_end()

@@ -64,7 +64,8 @@ pub struct Proxies {
 }
 
 impl Proxies {
-    /// Reads `HTTPS_PROXY` (for `wss`), `HTTP_PROXY` (for `ws`), `ALL_PROXY` and `NO_PROXY`, in lower case first, as most programs do.
+    /// Reads `HTTPS_PROXY` (for `wss`), `HTTP_PROXY` (for `ws`), `ALL_PROXY` and `NO_PROXY`, in
+    /// lower case first, as most programs do.
     ///
     /// A proxy that cannot be used is no error before an endpoint needs it; see [`Proxies::check`].
     pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Self {
@@ -91,7 +92,8 @@ impl Proxies {
         }
     }
 
-    /// Whether the way to every one of these endpoints is known: fails where one would go through a proxy that cannot be used.
+    /// Whether the way to every one of these endpoints is known: fails where one would go through a
+    /// proxy that cannot be used.
     pub fn check<'a>(
         &self,
         endpoints: impl IntoIterator<Item = &'a Endpoint>,

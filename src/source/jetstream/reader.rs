@@ -26,10 +26,12 @@ use crate::{
 /// How much of a bad event is logged.
 const EXCERPT: usize = 160;
 
-/// How far the place of a quiet stream stays behind a ping: what a server still has on its way is never passed (design, section 4).
+/// How far the place of a quiet stream stays behind a ping: what a server still has on its way is
+/// never passed (design, section 4).
 const BEHIND_PING: Duration = Duration::from_secs(120);
 
-/// How much later than the last event the place of a quiet stream is, before it counts; until then that event's number is worth more.
+/// How much later than the last event the place of a quiet stream is, before it counts; until then
+/// that event's number is worth more.
 const QUIET: Duration = Duration::from_secs(600);
 
 /// What outlives a connection and is needed to read one.
@@ -55,13 +57,15 @@ pub(super) struct Reader {
     pub(super) unmatched: Unmatched,
 }
 
-/// What is looked at besides whether an event is new. On most connections that is nothing, which is seen at a glance.
+/// What is looked at besides whether an event is new. On most connections that is nothing, which is
+/// seen at a glance.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
     is_any: bool,
     /// What is stepped over, until the first new event.
     stepping: Option<Stepping>,
-    /// Events of other accounts are dropped as if they had not come: they were asked for before the list was changed.
+    /// Events of other accounts are dropped as if they had not come: they were asked for before the
+    /// list was changed.
     accounts: Option<Accounts>,
 }
 
@@ -135,7 +139,8 @@ impl Counts {
 }
 
 impl Reader {
-    /// Reads what stands behind `start` and keeps it if it is new. What is returned ends the connection.
+    /// Reads what stands behind `start` and keeps it if it is new. What is returned ends the
+    /// connection.
     pub(super) fn admit(
         &mut self,
         batch: &mut Batch,
@@ -261,7 +266,8 @@ impl Reader {
         false
     }
 
-    /// A message was stepped over, and this is the time of the first event after it. Says so, or that this is to end the run.
+    /// A message was stepped over, and this is the time of the first event after it. Says so, or
+    /// that this is to end the run.
     fn stepped_over(&self, stepping: &Stepping, to_us: u64, batch: &Batch) -> Option<Halt> {
         let last = batch.reached().or_else(|| self.resume.last());
         let from_us = last.map_or(to_us, |last| last.time_us);
@@ -310,8 +316,8 @@ impl Reader {
         }
     }
 
-    /// While nothing was read but what lies before the beginning, that is the place in the stream: the next run goes on from there, and
-    /// not from a later live tip. Said once.
+    /// While nothing was read but what lies before the beginning, that is the place in the stream:
+    /// the next run goes on from there, and not from a later live tip. Said once.
     pub(super) fn stay(&mut self, batch: &mut Batch, counts: &Counts) {
         if counts.early == 0 || batch.reached().is_some() {
             return;
@@ -325,8 +331,9 @@ impl Reader {
         }
     }
 
-    /// A ping has come on a live connection: everything up to some time before it is read. Where only some accounts are read, that
-    /// moves the place in the stream on while nothing of theirs comes, so that it does not fall out of what the server keeps.
+    /// A ping has come on a live connection: everything up to some time before it is read. Where
+    /// only some accounts are read, that moves the place in the stream on while nothing of theirs
+    /// comes, so that it does not fall out of what the server keeps.
     pub(super) fn move_on(&self, batch: &mut Batch) {
         if !self.may_pause {
             // Identity and account events tell how far the stream is, and better.
@@ -348,8 +355,8 @@ impl Reader {
         }
     }
 
-    /// When a silence since then is the end. Only where just some accounts are read: elsewhere it speaks of the server, and the next one
-    /// is asked first.
+    /// When a silence since then is the end. Only where just some accounts are read: elsewhere it
+    /// speaks of the server, and the next one is asked first.
     pub(super) fn end_by_silence(&self, last_event: Instant) -> Option<Instant> {
         let is_meant = self.end_us.is_some() && self.may_pause;
         is_meant.then(|| last_event + self.end_silence)

@@ -1,4 +1,5 @@
-//! What an HTTP status other than the upgrade means: whether it would be the same again, and what to do about it.
+//! What an HTTP status other than the upgrade means: whether it would be the same again, and what
+//! to do about it.
 
 use super::{connect::ConnectError, endpoint::Endpoint};
 use crate::source::{SourceError, jetstream::JetstreamError};

@@ -1,7 +1,9 @@
-//! What is known of the stream across connections: where the next one begins, and which of its first events were there before.
+//! What is known of the stream across connections: where the next one begins, and which of its
+//! first events were there before.
 //!
-//! The rules are those of the design, section 4: a resume is inclusive and verified, repeats are dropped by identity
-//! and only at a seam, and what a server sends from before the asked position is dropped as one leading run.
+//! The rules are those of the design, section 4: a resume is inclusive and verified, repeats are
+//! dropped by identity and only at a seam, and what a server sends from before the asked position
+//! is dropped as one leading run.
 
 mod admission;
 mod beginning;
@@ -40,14 +42,16 @@ pub(super) struct Resume {
     servers: Vec<Reached>,
     /// The highest time of them all.
     highest: Highest,
-    /// Where the first run began, or the time of an earlier event that came after that; 0 where it is not known.
+    /// Where the first run began, or the time of an earlier event that came after that; 0 where it
+    /// is not known.
     first_run_us: u64,
     /// Numbers are not to be trusted until the next new event.
     by_time: bool,
     /// When the first connection began, while no event has come.
     live_from_us: Option<u64>,
     recent: Recent,
-    /// Up to this time there may be repeats at the next seam, because an earlier one was not passed.
+    /// Up to this time there may be repeats at the next seam, because an earlier one was not
+    /// passed.
     unfinished_us: Option<u64>,
     seam: Seam,
     /// The present connection has brought no event yet, or something is still to be checked.
@@ -155,7 +159,8 @@ impl Resume {
         self.recent = Recent::restored(known.map(|identity| (identity, time_us)), since_us);
     }
 
-    /// Remembers events that were delivered before this run, besides the position it goes on from. The latest stay where they are too many.
+    /// Remembers events that were delivered before this run, besides the position it goes on from.
+    /// The latest stay where they are too many.
     pub(super) fn recall(&mut self, delivered: &mut dyn Iterator<Item = Point>) {
         self.recent.recall(delivered);
     }
@@ -216,7 +221,8 @@ impl Resume {
         }
     }
 
-    /// The event that was admitted last is not delivered after all, and is wanted when it comes again.
+    /// The event that was admitted last is not delivered after all, and is wanted when it comes
+    /// again.
     pub(super) fn take_back(&mut self, point: &Point) {
         if point.identity.is_some() {
             self.recent.pop();

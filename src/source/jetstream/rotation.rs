@@ -1,7 +1,8 @@
 //! Which of several servers is next.
 //!
-//! Decided on evidence: a server that cannot be reached, falls silent, brings nothing, or is lost again and again makes room for the
-//! next one; after a while in good health elsewhere, the first gets another chance.
+//! Decided on evidence: a server that cannot be reached, falls silent, brings nothing, or is lost
+//! again and again makes room for the next one; after a while in good health elsewhere, the first
+//! gets another chance.
 
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use tokio::time::Instant;
 
 use super::endpoint::Endpoint;
 
-/// So many losses within [`CUTS_WITHIN`] are too many for one server, although it brings events in between.
+/// So many losses within [`CUTS_WITHIN`] are too many for one server, although it brings events in
+/// between.
 const CUTS: usize = 3;
 
 /// See [`CUTS`].
@@ -87,7 +89,8 @@ impl Rotation {
         self.refusals = 0;
     }
 
-    /// The current server could not be reached; with `is_refused` it was, and said no in a way that trying again does not change.
+    /// The current server could not be reached; with `is_refused` it was, and said no in a way that
+    /// trying again does not change.
     pub(super) fn failed(&mut self, is_refused: bool) {
         self.refusals = if is_refused { self.refusals + 1 } else { 0 };
         self.turn();
@@ -98,7 +101,8 @@ impl Rotation {
         self.is_held || self.refusals + 1 >= self.endpoints.len()
     }
 
-    /// The connection was lost. `brought_events` is false when it brought none, or ended in silence.
+    /// The connection was lost. `brought_events` is false when it brought none, or ended in
+    /// silence.
     pub(super) fn lost(&mut self, brought_events: bool) {
         let now = Instant::now();
         let lasted = self

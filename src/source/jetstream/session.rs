@@ -34,7 +34,8 @@ const PINGS_PER_LIMIT: u32 = 3;
 /// How long taking leave may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// A wait for the sink that may have cost the connection. Servers allow five to ten seconds for a write (protocol reference, sections 0 and 1.10).
+/// A wait for the sink that may have cost the connection. Servers allow five to ten seconds for a
+/// write (protocol reference, sections 0 and 1.10).
 const LONG_SINK_WAIT: Duration = Duration::from_secs(4);
 
 /// For how long afterwards it may have.
@@ -47,7 +48,8 @@ pub(super) struct Session {
     origin: Arc<Origin>,
     limits: Limits,
     signs: Signs,
-    /// The last event, wanted, early or repeated, or a part of one; time in which nothing was read does not count.
+    /// The last event, wanted, early or repeated, or a part of one; time in which nothing was read
+    /// does not count.
     last_event: Instant,
     has_events: bool,
     /// Messages that were no events, while none was.
@@ -75,8 +77,8 @@ pub(super) struct Limits {
 }
 
 impl Session {
-    /// A connection that was just opened. `live_from_us` is the time from which on its events are live; `None` for one that began at
-    /// the live tip.
+    /// A connection that was just opened. `live_from_us` is the time from which on its events are
+    /// live; `None` for one that began at the live tip.
     pub(super) fn new(
         socket: Socket,
         origin: Arc<Origin>,
@@ -103,7 +105,8 @@ impl Session {
         }
     }
 
-    /// How long the sink took nothing, if that was so long and so lately that it may have cost the connection.
+    /// How long the sink took nothing, if that was so long and so lately that it may have cost the
+    /// connection.
     pub(super) fn slow_for(&self) -> Option<Duration> {
         let (waited, over) = self.slow?;
         (over.elapsed() < SINK_WAIT_EFFECT).then_some(waited)
@@ -115,7 +118,8 @@ impl Session {
         poll_fn(|cx| self.socket.poll_flush(cx)).await
     }
 
-    /// Sends one message beside what is read, with the next read. Returns false where nothing leaves any more.
+    /// Sends one message beside what is read, with the next read. Returns false where nothing
+    /// leaves any more.
     pub(super) fn update(&mut self, message: &str) -> bool {
         let leaves = !self.socket.is_stuck();
         if leaves {
@@ -258,7 +262,8 @@ impl Session {
         }
     }
 
-    /// Whether all that was before this connection is read: it began at the live tip, or an event from after its beginning came.
+    /// Whether all that was before this connection is read: it began at the live tip, or an event
+    /// from after its beginning came.
     fn is_live(&mut self, batch: &Batch) -> bool {
         if let (Some(live_from_us), Some(point)) = (self.live_from_us, batch.reached())
             && point.time_us >= live_from_us
@@ -268,8 +273,8 @@ impl Session {
         self.live_from_us.is_none()
     }
 
-    /// Sends what is queued, pings and answers to pings, as far as it can leave. The frame clock, or the next read, decides
-    /// about a connection on which nothing leaves.
+    /// Sends what is queued, pings and answers to pings, as far as it can leave. The frame clock,
+    /// or the next read, decides about a connection on which nothing leaves.
     fn flush(&mut self, cx: &mut Context<'_>) {
         if let Poll::Ready(Err(error)) = self.socket.poll_flush(cx) {
             debug!(%error, "cannot write to the socket");

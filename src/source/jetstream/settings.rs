@@ -21,34 +21,40 @@ pub enum OnGap {
     Fail,
 }
 
-/// How to read from Jetstream servers. The defaults read everything, live, from the public instances.
+/// How to read from Jetstream servers. The defaults read everything, live, from the public
+/// instances.
 #[derive(Debug, Clone)]
 pub struct JetstreamSettings {
     /// The servers, best first; the next one is tried when one cannot be reached.
     pub endpoints: Vec<Endpoint>,
-    /// The collections the server is asked for; empty for all. At most [`MAX_COLLECTIONS`](super::MAX_COLLECTIONS).
+    /// The collections the server is asked for; empty for all. At most
+    /// [`MAX_COLLECTIONS`](super::MAX_COLLECTIONS).
     pub collections: Vec<CollectionPattern>,
     /// The accounts the server is asked for; empty for all. At most [`MAX_DIDS`](super::MAX_DIDS).
     pub dids: Vec<Did>,
-    /// The server is asked to leave out events whose JSON is larger than this, in bytes; 0 for no limit. A filter makes sure of it:
+    /// The server is asked to leave out events whose JSON is larger than this, in bytes; 0 for no
+    /// limit. A filter makes sure of it:
     /// [`Filter::max_bytes`](crate::filter::Filter::max_bytes).
     pub max_message_bytes: u32,
     /// The largest event that is accepted, in bytes, inflated or not.
     pub max_frame_bytes: usize,
     /// Whether to ask for compressed events. Plain ones are understood in any case.
     pub compress: bool,
-    /// On how many threads a backlog of compressed events is inflated: 1 or 2. The second one sleeps while events come singly.
+    /// On how many threads a backlog of compressed events is inflated: 1 or 2. The second one
+    /// sleeps while events come singly.
     pub threads: u8,
     /// Where to begin, whatever was saved.
     pub start: Option<Start>,
-    /// Where to begin when nothing was saved yet; a run that goes on from a saved place does not look at it, nor does one with a `start`.
+    /// Where to begin when nothing was saved yet; a run that goes on from a saved place does not
+    /// look at it, nor does one with a `start`.
     pub start_if_new: Option<Start>,
     /// How far a resume by time goes back from the highest time that was read.
     pub rewind: Duration,
     /// Whether to end at the moment the run began, by the first server's clock.
     pub exit_at_end: bool,
-    /// With `exit_at_end`, where only some accounts are read: a silence of this length is taken for the end. Elsewhere the end is assumed
-    /// when every server was silent for `quiet_timeout`, a single one twice.
+    /// With `exit_at_end`, where only some accounts are read: a silence of this length is taken for
+    /// the end. Elsewhere the end is assumed when every server was silent for `quiet_timeout`, a
+    /// single one twice.
     pub end_silence: Duration,
     /// What is done to each line.
     pub rules: LineRules,
@@ -58,12 +64,15 @@ pub struct JetstreamSettings {
     pub connect_timeout: Duration,
     /// How long nothing may be received on a connection, not even a part of a message or a ping.
     pub frame_timeout: Duration,
-    /// How long a message that keeps arriving may take. One that takes longer again and again is stepped over.
+    /// How long a message that keeps arriving may take. One that takes longer again and again is
+    /// stepped over.
     pub message_timeout: Duration,
-    /// How long a connection may bring no event, whether it is wanted or not, before the next server is tried. Only time in which it is
-    /// waited for counts, and nothing of it where only some accounts are read.
+    /// How long a connection may bring no event, whether it is wanted or not, before the next
+    /// server is tried. Only time in which it is waited for counts, and nothing of it where only
+    /// some accounts are read.
     pub quiet_timeout: Duration,
-    /// How long live events may come without one of a collection that was asked for, before a name that may be meant is looked for.
+    /// How long live events may come without one of a collection that was asked for, before a name
+    /// that may be meant is looked for.
     pub unmatched_after: Duration,
     /// How many tries in a row may fail after the first; `None` for no end.
     pub max_retries: Option<u32>,

@@ -1,7 +1,9 @@
-//! Signs of life of a connection: when something was received last, and since when a message is on its way.
+//! Signs of life of a connection: when something was received last, and since when a message is on
+//! its way.
 //!
-//! Bytes are a sign, whether or not they complete a message: a large one may take longer than the limit. It has a limit of its own,
-//! so that what only looks like one does not hold the stream up for ever.
+//! Bytes are a sign, whether or not they complete a message: a large one may take longer than the
+//! limit. It has a limit of its own, so that what only looks like one does not hold the stream up
+//! for ever.
 
 use std::time::Duration;
 
@@ -27,8 +29,8 @@ pub(super) struct Signs {
 }
 
 impl Signs {
-    /// A connection that was just opened, and has to receive something within `limit` again and again, and each message within
-    /// `message_limit`.
+    /// A connection that was just opened, and has to receive something within `limit` again and
+    /// again, and each message within `message_limit`.
     pub(super) fn new(limit: Duration, message_limit: Duration, now: Instant) -> Self {
         Self {
             limit,

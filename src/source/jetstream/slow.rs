@@ -1,8 +1,9 @@
 //! A message that does not arrive in time, again and again, and how it is stepped over.
 //!
-//! The line may be slow for a while, and what only looks like a message is gone with its connection: only a message that was met
-//! twice at one place, and by every server, is left out. The servers are asked to do that by its size, which moves the place behind
-//! nothing else. Where one sends it all the same, the place moves by what its beginning says, or in growing steps.
+//! The line may be slow for a while, and what only looks like a message is gone with its
+//! connection: only a message that was met twice at one place, and by every server, is left out.
+//! The servers are asked to do that by its size, which moves the place behind nothing else. Where
+//! one sends it all the same, the place moves by what its beginning says, or in growing steps.
 
 use std::time::Duration;
 
@@ -41,7 +42,8 @@ impl UnderWay {
         &self.beginning
     }
 
-    /// The largest limit on sizes that leaves it out. Zstd makes nothing longer by more than a little (RFC 8878, section 3.1).
+    /// The largest limit on sizes that leaves it out. Zstd makes nothing longer by more than a
+    /// little (RFC 8878, section 3.1).
     fn limit(&self) -> u32 {
         let least = if self.is_text {
             self.bytes
@@ -76,7 +78,8 @@ pub(super) struct Slow {
 }
 
 impl Slow {
-    /// A message took too long. Whether it is stepped over from now on, having been met so often by so many servers.
+    /// A message took too long. Whether it is stepped over from now on, having been met so often by
+    /// so many servers.
     pub(super) fn note(&mut self, message: UnderWay, servers: usize) -> bool {
         self.met = self.met.saturating_add(1);
         let enough = u32::try_from(servers.max(TWICE)).unwrap_or(u32::MAX);

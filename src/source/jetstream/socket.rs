@@ -1,7 +1,8 @@
 //! A WebSocket as a client of a stream needs it: large reads, and frames looked at where they lie.
 //!
-//! Done here rather than by the WebSocket library (RFC 6455, section 5): that saves a copy, an allocation and a buffer to clear per
-//! event, and a message that is too large is stepped over instead of ending the connection.
+//! Done here rather than by the WebSocket library (RFC 6455, section 5): that saves a copy, an
+//! allocation and a buffer to clear per event, and a message that is too large is stepped over
+//! instead of ending the connection.
 
 mod error;
 mod fragments;
@@ -22,13 +23,15 @@ use self::{fragments::Fragments, incoming::reason, outgoing::Outgoing};
 use super::{connect::Stream, slow::UnderWay};
 use crate::wire::frame::{self, BINARY, CLOSE, CONTINUATION, Header, PING, PONG, Sender, TEXT};
 
-/// How much is read at once, and the size of the buffer unless a message is larger. Twice and half of it were measured: no difference.
+/// How much is read at once, and the size of the buffer unless a message is larger. Twice and half
+/// of it were measured: no difference.
 const BUFFER_BYTES: usize = 128 * 1024;
 
 /// How much of a message that is too large is shown.
 const EXCERPT_BYTES: usize = 160;
 
-/// The largest frame that is stepped over, unless larger ones are wanted. What says that it is larger is no frame, and would swallow the stream.
+/// The largest frame that is stepped over, unless larger ones are wanted. What says that it is
+/// larger is no frame, and would swallow the stream.
 const MAX_SKIPPED_BYTES: u64 = 1 << 30;
 
 /// The code that closes a connection that has served its purpose (RFC 6455, section 7.4.1).
@@ -42,7 +45,8 @@ pub(super) struct Socket<S = Stream> {
     /// What was received and not looked at yet.
     start: usize,
     end: usize,
-    /// How much of a message that is too large is still to come, and how large it is as far as that is known.
+    /// How much of a message that is too large is still to come, and how large it is as far as that
+    /// is known.
     to_skip: u64,
     skipping: u64,
     message: Option<Fragments>,
@@ -55,7 +59,8 @@ pub(super) struct Socket<S = Stream> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    /// A connection whose upgrade is done, and what was received behind it. Messages larger than `cap` bytes are stepped over.
+    /// A connection whose upgrade is done, and what was received behind it. Messages larger than
+    /// `cap` bytes are stepped over.
     pub(super) fn new(stream: S, received: &[u8], cap: usize) -> Self {
         let mut buffer = vec![0; BUFFER_BYTES.max(received.len())];
         buffer[..received.len()].copy_from_slice(received);
@@ -89,7 +94,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         }
     }
 
-    /// The next frame if it has come and is a whole message of a usual size: what it is, and where its payload lies. `None` says nothing.
+    /// The next frame if it has come and is a whole message of a usual size: what it is, and where
+    /// its payload lies. `None` says nothing.
     #[inline]
     fn take_simple(&mut self) -> Option<(u8, Range<usize>)> {
         if self.to_skip > 0 || self.message.is_some() {
@@ -144,7 +150,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.end - self.start
     }
 
-    /// The binary messages that are next, as far as they have come and are whole and of a usual size.
+    /// The binary messages that are next, as far as they have come and are whole and of a usual
+    /// size.
     pub(super) fn ready_binaries(&self) -> impl Iterator<Item = &[u8]> {
         let mut at = if self.to_skip > 0 || self.message.is_some() {
             self.end

@@ -7,7 +7,8 @@ const MAX_BYTES: usize = 1000;
 
 /// The `User-Agent` of every request: by default `rocketman/` and its version.
 ///
-/// A server's operator learns from it whom to ask about a client, so name your service, and where you can be reached.
+/// A server's operator learns from it whom to ask about a client, so name your service, and where
+/// you can be reached.
 ///
 /// ```
 /// use rocketman::source::jetstream::{JetstreamSettings, UserAgent};

@@ -29,7 +29,8 @@ pub(super) struct Wanted<'a> {
     pub(super) compress: bool,
 }
 
-/// One request: the query of the URL, and the first message where the filter is too long for a query.
+/// One request: the query of the URL, and the first message where the filter is too long for a
+/// query.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Request {
     pub(super) query: String,
@@ -46,8 +47,8 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// Asks to leave out what is larger than so many bytes, plainly: older servers measure what they send, and the beginning of a
-    /// plain message says where it is.
+    /// Asks to leave out what is larger than so many bytes, plainly: older servers measure what
+    /// they send, and the beginning of a plain message says where it is.
     pub(super) fn leave_out(&mut self, larger_than: u32) {
         self.max_message_bytes = match self.max_message_bytes {
             0 => larger_than,

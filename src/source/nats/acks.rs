@@ -1,6 +1,8 @@
-//! What is owed to a durable consumer: an acknowledgement for each message, once everything up to it is accepted.
+//! What is owed to a durable consumer: an acknowledgement for each message, once everything up to
+//! it is accepted.
 //!
-//! Without one in time the server gives the message to somebody again, perhaps to us while we still have it.
+//! Without one in time the server gives the message to somebody again, perhaps to us while we still
+//! have it.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -92,7 +94,8 @@ pub(super) struct Acks {
 }
 
 impl Acks {
-    /// Notes a message that was delivered; false if it is here already, and only its latest delivery is to be answered.
+    /// Notes a message that was delivered; false if it is here already, and only its latest
+    /// delivery is to be answered.
     pub(super) fn note(&mut self, seq: u64, reply: Subject) -> bool {
         let is_new = self.replies.insert(seq, reply).is_none();
         if is_new {

@@ -1,4 +1,5 @@
-//! One try after the other: what is looked at before a consumer is made, and what follows from one that failed or was lost.
+//! One try after the other: what is looked at before a consumer is made, and what follows from one
+//! that failed or was lost.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,14 +24,16 @@ use crate::{
     throttle,
 };
 
-/// How long a stream that was there may be gone before that counts as final: somebody may be making it anew.
+/// How long a stream that was there may be gone before that counts as final: somebody may be making
+/// it anew.
 const GONE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A sink that took nothing for this long has cost us the consumer, and nothing is wrong.
 const IDLE_GRACE: Duration = Duration::from_secs(20);
 
 impl NatsSource {
-    /// Waits until a try is due, and makes it. On failure the next try is scheduled, or the end is said.
+    /// Waits until a try is due, and makes it. On failure the next try is scheduled, or the end is
+    /// said.
     pub(super) async fn open(&mut self) -> Result<Option<Flow>, SourceError> {
         if let Some(due) = self.next_try {
             sleep_until(due).await;
@@ -199,8 +202,8 @@ impl NatsSource {
         Ok(())
     }
 
-    /// Whether an error would be met again. Once the stream was there, most of them pass: a server that has just started, or a
-    /// cluster that has no leader.
+    /// Whether an error would be met again. Once the stream was there, most of them pass: a server
+    /// that has just started, or a cluster that has no leader.
     fn is_final(&mut self, error: &NatsError) -> bool {
         match error {
             NatsError::Silent { .. } | NatsError::Unavailable { .. } | NatsError::Client { .. } => {

@@ -13,11 +13,12 @@ use crate::{
     nats::{Connection, NatsError, RequestFailed},
 };
 
-/// How long the server waits for the acknowledgement of a message before it gives it to somebody again; its own default.
+/// How long the server waits for the acknowledgement of a message before it gives it to somebody
+/// again; its own default.
 const ACK_WAIT: Duration = Duration::from_secs(30);
 
-/// How many messages may be without acknowledgement, all workers together: what a worker has written and not made durable, and what
-/// waits because nobody could deliver it. A guess.
+/// How many messages may be without acknowledgement, all workers together: what a worker has
+/// written and not made durable, and what waits because nobody could deliver it. A guess.
 const MAX_ACK_PENDING: u32 = 10_000;
 
 /// However short the server waits, progress is not reported more often.
@@ -26,7 +27,8 @@ const MIN_PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// The server's number of the error that there is no such consumer.
 const NO_SUCH_CONSUMER: u64 = 10_014;
 
-/// The server's numbers of the errors that a work queue is answered with: acknowledgements are needed, one consumer for each subject.
+/// The server's numbers of the errors that a work queue is answered with: acknowledgements are
+/// needed, one consumer for each subject.
 const QUEUE_ERRORS: [u64; 4] = [10_084, 10_098, 10_099, 10_100];
 
 /// The server forgets a consumer that asked for nothing for this long.
@@ -160,8 +162,8 @@ impl Consumer {
         }
     }
 
-    /// Takes a share of a durable one, whose messages are acknowledged one by one. Where there is none of that name it is made, and
-    /// begins there.
+    /// Takes a share of a durable one, whose messages are acknowledged one by one. Where there is
+    /// none of that name it is made, and begins there.
     pub(super) async fn join(
         connection: &Connection,
         wanted: &Wanted,
@@ -242,7 +244,8 @@ impl Consumer {
         format!("{}.{name}.{}.{}", self.prefix, self.stream, self.name)
     }
 
-    /// Has only these subjects delivered. Returns where it is asked for: a single subject is part of that, so that it can be permitted.
+    /// Has only these subjects delivered. Returns where it is asked for: a single subject is part
+    /// of that, so that it can be permitted.
     fn choose(&self, config: &mut Value, subjects: &[String]) -> String {
         let create = format!("CONSUMER.CREATE.{}.{}", self.stream, self.name);
         match subjects {

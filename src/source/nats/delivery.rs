@@ -1,4 +1,5 @@
-//! What the server says of a message that it delivers: the subject that an acknowledgement would go to.
+//! What the server says of a message that it delivers: the subject that an acknowledgement would go
+//! to.
 
 use memchr::memchr_iter;
 
@@ -8,7 +9,8 @@ const PREFIX: &[u8] = b"$JS.ACK.";
 /// The dots of the shorter form, which lacks the domain and the account before the stream.
 const SHORT_FORM_DOTS: usize = 6;
 
-/// The dots of the longer form up to its last number; what follows another dot is not ours (ADR-15).
+/// The dots of the longer form up to its last number; what follows another dot is not ours
+/// (ADR-15).
 const LONG_FORM_DOTS: usize = 8;
 
 /// Where a message stands.
@@ -39,13 +41,15 @@ impl Delivery {
     }
 }
 
-/// How often a message was delivered, this time included, by where its acknowledgement goes; 1 where that does not tell.
+/// How often a message was delivered, this time included, by where its acknowledgement goes; 1
+/// where that does not tell.
 pub(super) fn deliveries(reply: &str) -> u64 {
     let mut numbers = numbers(reply).unwrap_or_default();
     number(&mut numbers).unwrap_or(1)
 }
 
-/// The numbers that end either form, with the dots between them: the count of deliveries, and the four of a [`Delivery`].
+/// The numbers that end either form, with the dots between them: the count of deliveries, and the
+/// four of a [`Delivery`].
 fn numbers(reply: &str) -> Option<&[u8]> {
     let parts = reply.as_bytes().strip_prefix(PREFIX)?;
     let mut dots = [0; LONG_FORM_DOTS + 1];

@@ -1,4 +1,5 @@
-//! What comes from the server for one consumer: messages in its numbering, heartbeats, and what has become of our requests.
+//! What comes from the server for one consumer: messages in its numbering, heartbeats, and what has
+//! become of our requests.
 
 use std::{
     collections::VecDeque,
@@ -25,8 +26,9 @@ use crate::{
     source::{Flow, SourceError},
 };
 
-/// The waits before messages are asked for again where nobody answers for a consumer that was just made. Through a cluster the news
-/// of it may travel on another connection than the answer to who made it.
+/// The waits before messages are asked for again where nobody answers for a consumer that was just
+/// made. Through a cluster the news of it may travel on another connection than the answer to who
+/// made it.
 const RETRY_WAITS: [Duration; 6] = [
     Duration::from_millis(10),
     Duration::from_millis(25),
@@ -78,7 +80,8 @@ pub(super) struct Inbox {
     pub(super) room: Option<Room>,
     /// The number that is due among all that this consumer is delivered.
     due: u64,
-    /// What is owed, where others are delivered of the same consumer; its numbers are then not all ours.
+    /// What is owed, where others are delivered of the same consumer; its numbers are then not all
+    /// ours.
     pub(super) acks: Option<Acks>,
     /// The highest number that came.
     pub(super) highest: u64,
@@ -140,8 +143,9 @@ impl Inbox {
         self.window.wanting(at_work + batch.len())
     }
 
-    /// Takes messages until none is ready, the batch is full, or something else is to be done. From `may_look` on the stream may be
-    /// looked at because numbers are left out; `last_frame` is when something came.
+    /// Takes messages until none is ready, the batch is full, or something else is to be done. From
+    /// `may_look` on the stream may be looked at because numbers are left out; `last_frame` is when
+    /// something came.
     pub(super) fn poll_drain(
         &mut self,
         cx: &mut Context<'_>,
@@ -231,7 +235,8 @@ impl Inbox {
         outcome
     }
 
-    /// The consumer's own numbers have no holes; those of the stream may have, and then it is to be known why.
+    /// The consumer's own numbers have no holes; those of the stream may have, and then it is to be
+    /// known why.
     fn order(&mut self, reader: &mut Reader, delivery: Delivery) -> Option<Lost> {
         if delivery.consumer_seq != self.due {
             return Some(Lost::Skipped {
@@ -254,7 +259,8 @@ impl Inbox {
         }
     }
 
-    /// Takes in what has come, so that it can be spoken of although nobody reads it yet. It is no more than what was asked for.
+    /// Takes in what has come, so that it can be spoken of although nobody reads it yet. It is no
+    /// more than what was asked for.
     pub(super) fn gather(&mut self) {
         while let Some(Some(message)) = self.subscriber.next().now_or_never() {
             self.unread.push_back(message);
@@ -314,7 +320,8 @@ impl Inbox {
         None
     }
 
-    /// Nobody answers for the consumer: it is gone, or so new that this server does not know of it yet.
+    /// Nobody answers for the consumer: it is gone, or so new that this server does not know of it
+    /// yet.
     fn unanswered(&mut self) -> Drained {
         let Some(wait) = self.retry_waits.as_mut().and_then(Iterator::next) else {
             return Drained::Lost(Lost::Forgotten);

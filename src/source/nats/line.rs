@@ -19,12 +19,14 @@ pub enum WrapMode {
     Auto,
     /// No message: each payload is a line.
     Never,
-    /// No message: each goes as it is into a [stream](crate::sink::nats::NatsSinkSettings::carried), and is of no use to any other sink.
+    /// No message: each goes as it is into a
+    /// [stream](crate::sink::nats::NatsSinkSettings::carried), and is of no use to any other sink.
     Carried,
 }
 
 impl NatsMessage<'_> {
-    /// Writes its line after those of the batch, and reads the envelope. It becomes an event by [`Batch::keep`], or goes by [`Batch::cut`].
+    /// Writes its line after those of the batch, and reads the envelope. It becomes an event by
+    /// [`Batch::keep`], or goes by [`Batch::cut`].
     ///
     /// An event keeps its own time; its number is that of the stream.
     pub(super) fn write(
@@ -59,8 +61,8 @@ impl NatsMessage<'_> {
         Ok(self.envelope(batch.add_name(self.key())))
     }
 
-    /// Writes it as it is. What an event says of itself is for filters; which message it is, its number says, so that the copy has
-    /// each one of them.
+    /// Writes it as it is. What an event says of itself is for filters; which message it is, its
+    /// number says, so that the copy has each one of them.
     fn carry(&self, batch: &mut Batch, rules: LineRules) -> Envelope {
         let start = batch.buffer().len();
         Carried::write_head(batch.buffer(), self.subject, self.headers);
@@ -91,7 +93,8 @@ impl NatsMessage<'_> {
         }
     }
 
-    /// What a message is that is no event of a Jetstream: of no account, of another kind, and with its own key.
+    /// What a message is that is no event of a Jetstream: of no account, of another kind, and with
+    /// its own key.
     fn envelope(&self, key: Span) -> Envelope {
         Envelope {
             kind: Kind::Other,

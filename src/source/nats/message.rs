@@ -64,7 +64,8 @@ impl<'a> NatsMessage<'a> {
         self.payload
     }
 
-    /// What rjet calls the type, the number in the header `reflex_type`: 0 without it, and `None` where it is no number.
+    /// What rjet calls the type, the number in the header `reflex_type`: 0 without it, and `None`
+    /// where it is no number.
     pub fn event_type(&self) -> Option<i64> {
         match self.header(TYPE_HEADER) {
             Some(number) => number.trim().parse().ok(),

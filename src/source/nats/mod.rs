@@ -1,7 +1,8 @@
 //! A stream of NATS JetStream as a source: the retry loop around its consumers.
 //!
-//! `session` is one consumer, and `track` where in the stream we are. Here it is decided what comes after a consumer: where to go
-//! on, how long to wait, and when to give up. The connection below looks after itself.
+//! `session` is one consumer, and `track` where in the stream we are. Here it is decided what comes
+//! after a consumer: where to go on, how long to wait, and when to give up. The connection below
+//! looks after itself.
 
 mod acks;
 mod attempt;
@@ -93,8 +94,9 @@ const LAST_ACKS_TIMEOUT: Duration = Duration::from_secs(2);
 /// # }
 /// ```
 ///
-/// It reads by consumers of its own, which leave nothing on the server, and goes on with another one whenever something is
-/// wrong, exactly after the last message. A loss of messages is reported, never passed over.
+/// It reads by consumers of its own, which leave nothing on the server, and goes on with another
+/// one whenever something is wrong, exactly after the last message. A loss of messages is reported,
+/// never passed over.
 #[derive(Debug)]
 pub struct NatsSource {
     settings: NatsSourceSettings,
@@ -123,7 +125,8 @@ pub struct NatsSource {
 }
 
 impl NatsSource {
-    /// A source that connects when it is first asked for a batch, and counts where its [pipeline](crate::Pipeline) does.
+    /// A source that connects when it is first asked for a batch, and counts where its
+    /// [pipeline](crate::Pipeline) does.
     pub fn new(settings: NatsSourceSettings) -> Self {
         let host = format!("{}/{}", settings.connection.shown(), settings.stream);
         let reader = Reader {

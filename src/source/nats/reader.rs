@@ -207,8 +207,8 @@ impl Reader {
         }
     }
 
-    /// Reports a message that is not delivered, and decides how it is acknowledged. What no filter can look into is left out as
-    /// what a filter drops.
+    /// Reports a message that is not delivered, and decides how it is acknowledged. What no filter
+    /// can look into is left out as what a filter drops.
     fn refuse(
         &mut self,
         bad: BadEvent,
@@ -239,7 +239,8 @@ impl Reader {
         Some(remedy)
     }
 
-    /// Counts a bad message and keeps it where that was asked for; the first of its class is logged.
+    /// Counts a bad message and keeps it where that was asked for; the first of its class is
+    /// logged.
     fn report(&self, bad: BadEvent, seq: u64, payload: &[u8], batch: &Batch) {
         if let (Some(file), Some(origin)) = (&self.bad_file, batch.origin()) {
             let origin: &Origin = origin;
@@ -258,7 +259,8 @@ impl Reader {
 }
 
 impl Reader {
-    /// Whether a filter would drop messages of a durable consumer, and nobody said that they may go.
+    /// Whether a filter would drop messages of a durable consumer, and nobody said that they may
+    /// go.
     pub(super) fn takes_away(&self) -> bool {
         self.events_only && self.policy.as_ref().is_some_and(|policy| !policy.is_skip())
     }

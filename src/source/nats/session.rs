@@ -1,7 +1,8 @@
 //! One consumer of ours: messages in, lines out, until something is wrong with it.
 //!
-//! It is pulled, keeps nothing on the server but its place, and is thrown away at the first doubt: a number of its own that
-//! is left out, an error, a silence. What comes after it is decided one level up.
+//! It is pulled, keeps nothing on the server but its place, and is thrown away at the first doubt:
+//! a number of its own that is left out, an error, a silence. What comes after it is decided one
+//! level up.
 
 mod held;
 mod owed;
@@ -29,10 +30,12 @@ use crate::{
     source::Flow,
 };
 
-/// How many messages are asked for at once: more brings nothing (reference, section 5), and twice as many may wait in memory.
+/// How many messages are asked for at once: more brings nothing (reference, section 5), and twice
+/// as many may wait in memory.
 const BATCH_MESSAGES: u64 = 1000;
 
-/// The same where others want their share, and the sink takes batches: what one of them has waiting nobody else is given.
+/// The same where others want their share, and the sink takes batches: what one of them has waiting
+/// nobody else is given.
 const SHARE_MESSAGES: u64 = 64;
 
 /// How long closing may take.
@@ -146,7 +149,8 @@ impl Session {
         self.inbox.highest.max(self.delivered.stream_seq)
     }
 
-    /// What of a durable consumer was delivered and may not be done: from the message after the first number up to the second.
+    /// What of a durable consumer was delivered and may not be done: from the message after the
+    /// first number up to the second.
     pub(super) fn pending(&self) -> (u64, u64) {
         (self.ack_floor.stream_seq, self.delivered.stream_seq)
     }
@@ -263,7 +267,8 @@ impl Session {
             let drained = poll_fn(|cx| inbox.poll_drain(cx, reader, batch, *next_look, last_frame));
             tokio::select! {
                 biased;
-                // What waits is bounded, and is to fill the batch: without this it would be 128 messages at a time.
+                // What waits is bounded, and is to fill the batch: without this it would be 128
+                // messages at a time.
                 drained = unconstrained(drained) => {
                     if !matches!(drained, Drained::Heartbeat) {
                         self.beats = 0;

@@ -9,10 +9,12 @@ use crate::{
     source::{BadEventFile, OnGap},
 };
 
-/// The largest message that is accepted by default; servers take 1 MiB by default, and 64 MiB at most.
+/// The largest message that is accepted by default; servers take 1 MiB by default, and 64 MiB at
+/// most.
 const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 
-/// How long nothing at all may come, heartbeats included. Two of them may be lost, since they come every third of it.
+/// How long nothing at all may come, heartbeats included. Two of them may be lost, since they come
+/// every third of it.
 pub(super) const MAX_SILENCE: Duration = Duration::from_secs(9);
 
 /// How to read a stream of a NATS server.
@@ -40,11 +42,14 @@ pub struct NatsSourceSettings {
     pub stream: String,
     /// Only messages of these subjects, wildcards included; empty for all.
     pub subjects: Vec<String>,
-    /// Make the stream like this if it is not there; it then takes the `subjects` that are read, or its own name, unless the plan has others.
+    /// Make the stream like this if it is not there; it then takes the `subjects` that are read, or
+    /// its own name, unless the plan has others.
     pub create: Option<StreamPlan>,
-    /// Where to begin, whatever was saved; with the number 0 at the first message that there is. `None` begins after the last one.
+    /// Where to begin, whatever was saved; with the number 0 at the first message that there is.
+    /// `None` begins after the last one.
     pub start: Option<Start>,
-    /// Where to begin when nothing was saved yet; a run that goes on from a saved place does not look at it, nor does one with a `start`.
+    /// Where to begin when nothing was saved yet; a run that goes on from a saved place does not
+    /// look at it, nor does one with a `start`.
     pub start_if_new: Option<Start>,
     /// How far a resume goes back that has to be by time, for the cursor is of another stream.
     pub rewind: Duration,
@@ -54,15 +59,17 @@ pub struct NatsSourceSettings {
     pub on_gap: OnGap,
     /// What is put into an envelope.
     pub wrap_mode: WrapMode,
-    /// What the key of a message is that is no event of a Jetstream, by which its order is kept and shards go; `None` for the subject.
+    /// What the key of a message is that is no event of a Jetstream, by which its order is kept and
+    /// shards go; `None` for the subject.
     pub key: Option<MessageKey>,
     /// What is done to each line.
     pub rules: LineRules,
-    /// Only events of a Jetstream are of use, since a filter looks into them: a stream whose first message is another one is refused, and
-    /// later ones are stepped over.
+    /// Only events of a Jetstream are of use, since a filter looks into them: a stream whose first
+    /// message is another one is refused, and later ones are stepped over.
     pub events_only: bool,
-    /// The durable consumer that is shared with other workers: messages are acknowledged one by one once they are accepted, those that
-    /// are not come again, to anybody, and so out of order. `None` reads alone, in order.
+    /// The durable consumer that is shared with other workers: messages are acknowledged one by one
+    /// once they are accepted, those that are not come again, to anybody, and so out of order.
+    /// `None` reads alone, in order.
     pub durable: Option<String>,
     /// What becomes of a message of the durable consumer that cannot be delivered.
     pub on_undeliverable: OnUndeliverable,

@@ -1,4 +1,5 @@
-//! What follows from a connection that is lost: another try after a wait, and a look at the message where it was lost twice.
+//! What follows from a connection that is lost: another try after a wait, and a look at the message
+//! where it was lost twice.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -32,7 +33,8 @@ pub(super) struct Stumble {
     /// The message that was to come next.
     at: Option<u64>,
     losses: u32,
-    /// Messages of a durable consumer that cannot be read, and how many losses each may have caused.
+    /// Messages of a durable consumer that cannot be read, and how many losses each may have
+    /// caused.
     suspects: HashMap<u64, u32>,
     /// Up to where a durable consumer was read when the connection was lost.
     from: Option<u64>,
@@ -40,7 +42,8 @@ pub(super) struct Stumble {
 }
 
 impl NatsSource {
-    /// Decides what the loss of a connection means. The connection itself logs that it is lost, and back.
+    /// Decides what the loss of a connection means. The connection itself logs that it is lost, and
+    /// back.
     pub(super) fn disconnected(&mut self, session: Option<&Session>) -> Result<(), SourceError> {
         let at = match (session, &self.settings.durable) {
             (Some(session), Some(_)) => {
@@ -85,8 +88,8 @@ impl NatsSource {
         .into())
     }
 
-    /// Steps over the message where connections were lost, if that is one that the client library cannot read; returns whether it was.
-    /// Nothing else is stepped over, whatever happens.
+    /// Steps over the message where connections were lost, if that is one that the client library
+    /// cannot read; returns whether it was. Nothing else is stepped over, whatever happens.
     pub(super) async fn step_over(&mut self, connection: &Connection, origin: &Origin) -> bool {
         let Some(at) = self
             .stumble
@@ -105,7 +108,8 @@ impl NatsSource {
         true
     }
 
-    /// Looks for messages of a durable consumer at which the connection may have been lost, and has done with them what was chosen.
+    /// Looks for messages of a durable consumer at which the connection may have been lost, and has
+    /// done with them what was chosen.
     pub(super) async fn settle_unreadable(
         &mut self,
         connection: &Connection,
@@ -222,7 +226,8 @@ impl NatsSource {
         }
     }
 
-    /// Counts a message that cannot be read and keeps it where that was asked for; the first is logged.
+    /// Counts a message that cannot be read and keeps it where that was asked for; the first is
+    /// logged.
     fn report_unreadable(&self, single: &StoredMessage, why: &str, origin: &Origin, becomes: &str) {
         let raw = single.raw();
         if let Some(file) = &self.reader.bad_file {

@@ -1,13 +1,14 @@
 //! Where in the stream we are, and what became of the stream meanwhile.
 //!
-//! A number counts in one making of a stream: its instance, known by the time it was made. With it a place is exact, so a resume
-//! goes on after the last message and need not meet it again.
+//! A number counts in one making of a stream: its instance, known by the time it was made. With it
+//! a place is exact, so a resume goes on after the last message and need not meet it again.
 
 use std::time::Duration;
 
 use crate::event::{Origin, Place, Point, Position, Start, Trail, micros};
 
-/// A first message that is this much later than the time that was asked for means that there were others (design, section 4).
+/// A first message that is this much later than the time that was asked for means that there were
+/// others (design, section 4).
 const GAP_TOLERANCE: Duration = Duration::from_secs(60);
 
 /// What is looked at of a stream before it is read.
@@ -60,7 +61,8 @@ enum Next {
 #[derive(Debug)]
 pub(super) struct Track {
     next: Next,
-    /// The instance in which `next` counts; unknown before the first look, and for a number that was asked for.
+    /// The instance in which `next` counts; unknown before the first look, and for a number that
+    /// was asked for.
     instance: Option<String>,
     rewind: Duration,
     /// Where a resume in another stream begins.
@@ -83,7 +85,8 @@ impl Track {
         }
     }
 
-    /// Goes on from a saved place in the stream of this name, or from the last message of it that was read since.
+    /// Goes on from a saved place in the stream of this name, or from the last message of it that
+    /// was read since.
     pub(super) fn resume(&mut self, place: &Place, trail: &Trail, host: &str) {
         self.next = match place {
             Place::Reached(position) => {
@@ -125,7 +128,8 @@ impl Track {
         self.next = Next::Seq(seq.saturating_add(1));
     }
 
-    /// Decides where to begin in a stream that is as it is now, and what is missing there. `host` is its name in origins.
+    /// Decides where to begin in a stream that is as it is now, and what is missing there. `host`
+    /// is its name in origins.
     pub(super) fn begin(&mut self, host: &str, stream: &StreamState) -> (From, Option<Gap>) {
         let known = self.instance.replace(stream.instance.clone());
         let first = stream.first_seq.max(1);

@@ -1,7 +1,9 @@
-//! What becomes of a message of a durable consumer that cannot be delivered: it is too large, or not in the form that was asked for.
+//! What becomes of a message of a durable consumer that cannot be delivered: it is too large, or
+//! not in the form that was asked for.
 //!
-//! From a work queue an acknowledged or terminated message is gone, so nothing of that happens unless it was asked for. A message that
-//! is kept is given back with a wait that grows with each delivery, and the others flow meanwhile.
+//! From a work queue an acknowledged or terminated message is gone, so nothing of that happens
+//! unless it was asked for. A message that is kept is given back with a wait that grows with each
+//! delivery, and the others flow meanwhile.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -20,7 +22,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait. A guess: somebody who mends the reason need not wait for long.
 const MAX_WAIT: Duration = Duration::from_secs(600);
 
-/// So many messages that were met are known by their numbers, and only counted when they come again.
+/// So many messages that were met are known by their numbers, and only counted when they come
+/// again.
 const MAX_KNOWN: usize = 10_000;
 
 /// What becomes of a message of a durable consumer that cannot be delivered.
@@ -76,7 +79,8 @@ impl Policy {
         Remedy::Tell(AckKind::Later(FIRST_WAIT))
     }
 
-    /// Decides what becomes of a message that was delivered so often, and counts it. `envelope` puts it into one.
+    /// Decides what becomes of a message that was delivered so often, and counts it. `envelope`
+    /// puts it into one.
     pub(super) fn judge(
         &self,
         tries: u64,

@@ -1,7 +1,9 @@
-//! Messages that the client library cannot take off the wire: it drops the connection at them, and would do so again and again.
+//! Messages that the client library cannot take off the wire: it drops the connection at them, and
+//! would do so again and again.
 //!
-//! It does not say why a connection was lost. What it cannot read is known, though, and the server hands out a single message in a form
-//! that anybody can read: so the message where connections were lost is fetched, and looked at by the library's own rules.
+//! It does not say why a connection was lost. What it cannot read is known, though, and the server
+//! hands out a single message in a form that anybody can read: so the message where connections
+//! were lost is fetched, and looked at by the library's own rules.
 
 use std::{collections::BTreeMap, str::FromStr};
 
@@ -14,7 +16,8 @@ use crate::nats::{Connection, NO_SUCH_MESSAGE, RequestFailed, Stored, StoredMess
 const VERSION: &str = "NATS/1.0";
 
 impl StoredMessage {
-    /// The first message from this number on that has one of these subjects; of any where there are none.
+    /// The first message from this number on that has one of these subjects; of any where there are
+    /// none.
     pub(super) async fn next(
         connection: &Connection,
         stream: &str,
@@ -57,13 +60,15 @@ impl StoredMessage {
         Ok(flaw(&self.subject, &self.headers()))
     }
 
-    /// What it is, as far as it is kept of a bad message: its subject and number, its headers, its payload.
+    /// What it is, as far as it is kept of a bad message: its subject and number, its headers, its
+    /// payload.
     pub(super) fn raw(&self) -> Vec<u8> {
         let first = format!("{} {}\r\n", self.subject, self.seq);
         [first.into_bytes(), self.headers(), self.payload()].concat()
     }
 
-    /// The message in an envelope: with the headers that can be read, and beside them all of them in Base64.
+    /// The message in an envelope: with the headers that can be read, and beside them all of them
+    /// in Base64.
     pub(super) fn enveloped(&self) -> Vec<u8> {
         let (headers, payload) = (self.headers(), self.payload());
         let text = String::from_utf8_lossy(&headers);

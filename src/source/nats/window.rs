@@ -9,13 +9,15 @@ use tokio::sync::watch;
 /// How long the server keeps a request that it cannot fulfil.
 const REQUEST_LIFETIME: Duration = Duration::from_secs(30);
 
-/// How many bytes a request may bring at first. Twice that is the most that waits to be read: a bound on memory.
+/// How many bytes a request may bring at first. Twice that is the most that waits to be read: a
+/// bound on memory.
 const REQUEST_BYTES: u64 = 4 * 1024 * 1024;
 
 /// No server takes a message as large as this (64 MiB, with its head).
 const MAX_REQUEST_BYTES: u64 = 128 * 1024 * 1024;
 
-/// This number of requests may wait at a server at the same time; it takes 512 for all workers together.
+/// This number of requests may wait at a server at the same time; it takes 512 for all workers
+/// together.
 const MAX_REQUESTS: u64 = 8;
 
 /// What a sink has room for that works on each message.
@@ -32,9 +34,11 @@ pub(super) struct Room {
 pub(super) enum Share {
     /// Nobody else reads it: this number of messages a request, and the next request in time.
     Alone(u64),
-    /// Others read it too: at most this number of messages on their way, the batch that a sink takes.
+    /// Others read it too: at most this number of messages on their way, the batch that a sink
+    /// takes.
     Batch(u64),
-    /// Others read it too, and the sink works on each: at most this number of messages on their way or not done.
+    /// Others read it too, and the sink works on each: at most this number of messages on their way
+    /// or not done.
     AtOnce(u64),
 }
 
@@ -71,7 +75,8 @@ impl Window {
         }
     }
 
-    /// How many more messages it is time to ask for, while `in_hand` of them are not done; 0 for none.
+    /// How many more messages it is time to ask for, while `in_hand` of them are not done; 0 for
+    /// none.
     pub(super) fn wanting(&self, in_hand: usize) -> u64 {
         let outstanding = self.outstanding;
         match self.share {
@@ -121,8 +126,8 @@ impl Window {
         self.brought = true;
     }
 
-    /// A request is over; the headers say how much of it did not come. A message that is too large for any request makes the next
-    /// ones larger.
+    /// A request is over; the headers say how much of it did not come. A message that is too large
+    /// for any request makes the next ones larger.
     pub(super) fn over(&mut self, headers: Option<&HeaderMap>, is_too_large: bool) {
         let left = |name| {
             let value = headers.and_then(|headers| headers.get(name));

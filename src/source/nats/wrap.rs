@@ -1,6 +1,8 @@
-//! A message in an envelope: `{seq, subject, time, headers, type, key, data}`, always with all of them and in this order.
+//! A message in an envelope: `{seq, subject, time, headers, type, key, data}`, always with all of
+//! them and in this order.
 //!
-//! Type and key are what rjet makes of a message: the number in its header `reflex_type`, and its subject.
+//! Type and key are what rjet makes of a message: the number in its header `reflex_type`, and its
+//! subject.
 
 use std::{collections::BTreeMap, io::Write};
 
@@ -25,7 +27,8 @@ pub struct Wrapped<T = serde_json::Value> {
     /// The number in the header `reflex_type`; 0 without it, and `None` where it is no number.
     #[serde(rename = "type")]
     pub event_type: Option<i64>,
-    /// What rjet calls the foreign ID: the subject, unless a [`MessageKey`](super::MessageKey) made it.
+    /// What rjet calls the foreign ID: the subject, unless a [`MessageKey`](super::MessageKey) made
+    /// it.
     pub key: String,
     /// The payload: JSON, a text, or Base64.
     pub data: T,
@@ -64,7 +67,8 @@ impl NatsMessage<'_> {
         line.push(b'}');
     }
 
-    /// The payload where it is JSON, else as text; what is not even that in Base64, which is then said.
+    /// The payload where it is JSON, else as text; what is not even that in Base64, which is then
+    /// said.
     fn write_data(&self, line: &mut Vec<u8>, rules: LineRules) {
         let Ok(payload) = simdutf8::basic::from_utf8(self.payload) else {
             line.extend_from_slice(b",\"encoding\":\"base64\",\"data\":\"");
@@ -88,7 +92,8 @@ impl NatsMessage<'_> {
         }
     }
 
-    /// All values of each header, by name: a map has no order, and the same message has to be the same line.
+    /// All values of each header, by name: a map has no order, and the same message has to be the
+    /// same line.
     fn write_headers(&self, line: &mut Vec<u8>) {
         let Some(headers) = self.headers else {
             return;

@@ -20,7 +20,8 @@ pub fn choice(input: &mut &[u8]) -> u8 {
     }
 }
 
-/// A stream that hands out its bytes in pieces of the given sizes, over and over; 0 is a wait. It takes whatever is written.
+/// A stream that hands out its bytes in pieces of the given sizes, over and over; 0 is a wait. It
+/// takes whatever is written.
 #[derive(Debug)]
 pub struct Torn<'a> {
     pub bytes: Cow<'a, [u8]>,

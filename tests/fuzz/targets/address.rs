@@ -1,6 +1,7 @@
 //! The addresses of servers and of proxies.
 //!
-//! Input: how the rest is used, and the rest: an address, or two parts of one with a secret in between.
+//! Input: how the rest is used, and the rest: an address, or two parts of one with a secret in
+//! between.
 
 #![no_main]
 

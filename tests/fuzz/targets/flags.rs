@@ -1,6 +1,7 @@
 //! What can be typed: a whole command line with its environment, and single values.
 //!
-//! Input: how the rest is used, and the rest: one argument or `NAME=VALUE` a line; or a single value; or a file of accounts.
+//! Input: how the rest is used, and the rest: one argument or `NAME=VALUE` a line; or a single
+//! value; or a file of accounts.
 
 #![no_main]
 
@@ -38,7 +39,8 @@ use self::{
     },
 };
 
-/// The last time that RFC 3339 can show in every time zone: the end of 9999, less a day and two hours.
+/// The last time that RFC 3339 can show in every time zone: the end of 9999, less a day and two
+/// hours.
 const LAST_TIME_US: u64 = 253_402_207_200_000_000;
 
 static DIDS: LazyLock<PathBuf> = LazyLock::new(|| {

@@ -1,6 +1,7 @@
 //! Bytes of a socket to frames, wherever they are torn.
 //!
-//! Input: which cap, how the frames are made, the sizes of the pieces they come in, and the frames: as they are, or made of a few bytes each.
+//! Input: which cap, how the frames are made, the sizes of the pieces they come in, and the frames:
+//! as they are, or made of a few bytes each.
 
 #![no_main]
 
@@ -53,7 +54,8 @@ fuzz_target!(|input: &[u8]| {
     agrees_with_the_library(&whole, bytes, cap);
 });
 
-/// Frames of six bytes each: the first byte, how the length is written, the length, and what fills it.
+/// Frames of six bytes each: the first byte, how the length is written, the length, and what fills
+/// it.
 fn make(mut recipe: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     while let [first, form, high, low, fill, rest @ ..] = recipe {
@@ -116,7 +118,8 @@ fn read(bytes: &[u8], pieces: &[u8], cap: usize) -> Vec<Came> {
 fn agrees_with_the_library(ours: &[Came], bytes: &[u8], cap: usize) {
     let config = WebSocketConfig::default()
         .read_buffer_size(4096)
-        // The library's limit also holds for pings, pongs and farewells, which are small enough in any case.
+        // The library's limit also holds for pings, pongs and farewells, which are small enough in
+        // any case.
         .max_frame_size(Some(cap.max(125)))
         .max_message_size(Some(cap));
     let mut library =

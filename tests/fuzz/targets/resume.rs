@@ -1,6 +1,7 @@
 //! A stream across connections: what is new, and what was there before.
 //!
-//! Input: which server, and then either any points on any connections, or cuts of a server that keeps its word.
+//! Input: which server, and then either any points on any connections, or cuts of a server that
+//! keeps its word.
 
 #![no_main]
 
@@ -70,7 +71,8 @@ fn point(input: &mut &[u8]) -> Point {
     }
 }
 
-/// Whatever comes: an event is dropped only if it is known, or lies in the leading run before the asked time.
+/// Whatever comes: an event is dropped only if it is known, or lies in the leading run before the
+/// asked time.
 fn anything(mut input: &[u8]) {
     let input = &mut input;
     let origins = origins();
@@ -164,7 +166,8 @@ fn anything(mut input: &[u8]) {
     }
 }
 
-/// Servers with the same events, each in its own numbers or without any, cut at any place: each event comes out once, in order.
+/// Servers with the same events, each in its own numbers or without any, cut at any place: each
+/// event comes out once, in order.
 fn kept_word(mut input: &[u8]) {
     let input = &mut input;
     let origins = origins();
@@ -172,7 +175,8 @@ fn kept_word(mut input: &[u8]) {
     let mut known = Known::new(None, REWIND);
     let mut came = Vec::new();
     for n_tries in 0..TRIES {
-        // At last there is one server without numbers that stays; its first answer may be that it has none.
+        // At last there is one server without numbers that stays; its first answer may be that it
+        // has none.
         let is_last = n_tries >= TRIES - 2;
         let how = if is_last { 0 } else { choice(input) };
         let which = how & 1;
@@ -213,7 +217,8 @@ fn kept_word(mut input: &[u8]) {
     assert!(came.iter().copied().eq(0..points.len()), "{came:?}");
 }
 
-/// Events whose times stand still, go on, and go back by less than the rewind, but not beyond the first.
+/// Events whose times stand still, go on, and go back by less than the rewind, but not beyond the
+/// first.
 fn points(input: &mut &[u8]) -> Vec<Point> {
     let n_points = 1 + u64::from(choice(input));
     let (mut time_us, mut latest_us) = (NOON, NOON);

@@ -46,7 +46,8 @@ fn head(bytes: &[u8], legacy: bool) {
     }
 }
 
-/// A query is refused in words, or says something that a server may be asked for; and what our own client writes is read back.
+/// A query is refused in words, or says something that a server may be asked for; and what our own
+/// client writes is read back.
 fn query(bytes: &[u8], legacy: bool) {
     let text = String::from_utf8_lossy(bytes);
     match served::query(&text, legacy) {
@@ -89,7 +90,8 @@ fn check(asked: &served::Asked, legacy: bool) {
     );
 }
 
-/// A message changes the options only if it is an `options_update`, and is else refused in words that fit into a close frame or passed over.
+/// A message changes the options only if it is an `options_update`, and is else refused in words
+/// that fit into a close frame or passed over.
 fn update(message: &[u8]) {
     let json = serde_json::from_slice::<Value>(message);
     match served::update(message) {

@@ -1,6 +1,7 @@
 //! What answers an upgrade, wherever it is torn.
 //!
-//! Input: the sizes of the pieces, and the answer; in it `@KEY@` stands for the key that is expected.
+//! Input: the sizes of the pieces, and the answer; in it `@KEY@` stands for the key that is
+//! expected.
 
 #![no_main]
 

@@ -1,7 +1,7 @@
 //! A binary message to the bytes of an event.
 //!
-//! Input: which cap and how much room there already is, whether the rest is a frame or is made one, where that is then damaged and
-//! how, and the rest.
+//! Input: which cap and how much room there already is, whether the rest is a frame or is made one,
+//! where that is then damaged and how, and the rest.
 
 #![no_main]
 
@@ -65,7 +65,8 @@ fn deflate(text: &[u8], how: u8) -> Vec<u8> {
     })
 }
 
-/// Inflates behind something, and again where there is other room: what comes out depends on the frame alone.
+/// Inflates behind something, and again where there is other room: what comes out depends on the
+/// frame alone.
 fn check(frame: &[u8], cap: usize, room: usize) -> Result<Vec<u8>, BadEvent> {
     let [tight, roomy] = [0, room].map(|room| {
         let mut out = Vec::with_capacity(6 + room);

@@ -115,7 +115,8 @@ fn several_events_of_one_time_come_once_each_in_runs_of_any_length() {
     }
 }
 
-/// A server goes from what it stored to what is live, and is cut, or the run stops, before what was overtaken has come.
+/// A server goes from what it stored to what is live, and is cut, or the run stops, before what was
+/// overtaken has come.
 #[test]
 fn what_was_overtaken_before_a_stop_comes_with_the_next_run() {
     let folder = tempfile::tempdir().unwrap();

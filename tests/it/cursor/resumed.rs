@@ -66,7 +66,8 @@ fn after_kill_9_nothing_is_missing() {
             .with("--save-interval 1ms")
             .start();
         let mut lines = running.lines(n);
-        // It trails what was read by what the pipe holds; this much it has to be saved before the kill.
+        // It trails what was read by what the pipe holds; this much it has to be saved before the
+        // kill.
         wait_until("the cursor follows", || {
             read(folder.path()).is_some_and(|saved| saved["seq"].as_u64().unwrap() + 400 > n as u64)
         });
@@ -106,7 +107,8 @@ fn after_kill_9_nothing_is_missing() {
 fn after_kill_9_each_event_is_in_the_file_exactly_once() {
     const EACH: u64 = 3000;
     let folder = tempfile::tempdir().unwrap();
-    // Every connection has some events more than the one before, so that each run is killed with new ones in hand.
+    // Every connection has some events more than the one before, so that each run is killed with
+    // new ones in hand.
     let connections = std::sync::atomic::AtomicU64::new(0);
     let server = Server::every(move |request| {
         let end = EACH * (1 + connections.fetch_add(1, std::sync::atomic::Ordering::SeqCst));

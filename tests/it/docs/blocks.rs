@@ -17,7 +17,8 @@ impl Block {
         ["sh", "sh network", "sh nats", "console"].contains(&self.info.as_str())
     }
 
-    /// What a user types: without the output of a console, and with the installed program in place of a build of it.
+    /// What a user types: without the output of a console, and with the installed program in place
+    /// of a build of it.
     pub(super) fn script(&self) -> Option<String> {
         let typed = |line: &str| match self.info.as_str() {
             "console" => line.strip_prefix("$ ").map(str::to_owned),

@@ -1,5 +1,6 @@
-//! The commands of a page, run as printed: in the order of the page and in a folder of their own, against invented events where
-//! they name no server, and against a real NATS server. What would reach out into the world is not what it seems: `curl`.
+//! The commands of a page, run as printed: in the order of the page and in a folder of their own,
+//! against invented events where they name no server, and against a real NATS server. What would
+//! reach out into the world is not what it seems: `curl`.
 
 use std::{
     fs::{self, File},
@@ -31,7 +32,8 @@ struct Scene {
 }
 
 impl Scene {
-    /// With the files that a user would have written: those that the page shows, programs, and a list of accounts.
+    /// With the files that a user would have written: those that the page shows, programs, and a
+    /// list of accounts.
     fn new(page: &Page) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let stubs = folder.path().join("stubs");
@@ -66,7 +68,8 @@ impl Scene {
         }
     }
 
-    /// The script of a block, with our ports in place of the usual ones. `None` where it cannot be run here.
+    /// The script of a block, with our ports in place of the usual ones. `None` where it cannot be
+    /// run here.
     fn script(&self, block: &Block) -> Option<String> {
         let script = block.script()?;
         let lacks = |name: &&&str| {
@@ -90,7 +93,8 @@ impl Scene {
         folders.any(|folder| folder.join(program).is_file())
     }
 
-    /// Runs it as a shell does that stops at the first failure. Streams without an end have one after a second.
+    /// Runs it as a shell does that stops at the first failure. Streams without an end have one
+    /// after a second.
     fn run(&self, script: &str) -> Output {
         let script =
             format!("set -eo pipefail\ntrap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n{script}");

@@ -18,7 +18,8 @@ fn what_cannot_be_a_frame_ends_the_connection_and_is_resumed() {
         // A message goes on that did not begin; one begins inside of another.
         &[0x80, 1, b'x'],
         &[0x01, 1, b'x', 0x81, 1, b'x'],
-        // The same, and a kind that nobody knows, of more bytes than are held: at once, and not once they have come.
+        // The same, and a kind that nobody knows, of more bytes than are held: at once, and not
+        // once they have come.
         &[0x80, 127, 0, 0, 0, 0, 0x20, 0, 0, 0],
         &[0x8b, 127, 0, 0, 0, 0, 0x20, 0, 0, 0],
         // Messages without end, which would swallow the stream.
@@ -37,11 +38,13 @@ fn what_cannot_be_a_frame_ends_the_connection_and_is_resumed() {
     }
 }
 
-/// A zstd frame of a few kilobytes that inflates to so many blocks of 128 KiB, all of zeros (RFC 8878, section 3.1).
+/// A zstd frame of a few kilobytes that inflates to so many blocks of 128 KiB, all of zeros (RFC
+/// 8878, section 3.1).
 fn bomb(blocks: u32, tells_size: bool) -> Vec<u8> {
     const BLOCK: u32 = 128 * 1024;
     let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd];
-    // A window of 128 KiB, and the dictionary of the wire by its id; the size takes eight bytes, or is not told.
+    // A window of 128 KiB, and the dictionary of the wire by its id; the size takes eight bytes, or
+    // is not told.
     frame.push(if tells_size { 0b1100_0011 } else { 0b0000_0011 });
     frame.push(7 << 3);
     frame.extend(1_612_007_021_u32.to_le_bytes());

@@ -32,8 +32,8 @@ impl Survived {
     }
 }
 
-/// Three events, and between the second and the third a fault of the open connection, which costs no event and brings none again.
-/// Each change of state is one line.
+/// Three events, and between the second and the third a fault of the open connection, which costs
+/// no event and brings none again. Each change of state is one line.
 pub fn interrupted(arguments: &str, fault: impl FnOnce(Connection) + Send + 'static) -> Survived {
     let (go_on, may_go_on) = mpsc::channel();
     let server = Server::expecting([
@@ -59,7 +59,8 @@ pub fn interrupted(arguments: &str, fault: impl FnOnce(Connection) + Send + 'sta
     survived(running.finish(), &lines, noticed_after, 4)
 }
 
-/// Three events, and between the second and the third a cut, and a fault before the next connection is open.
+/// Three events, and between the second and the third a cut, and a fault before the next connection
+/// is open.
 pub fn unreachable(arguments: &str, fault: impl FnOnce(Request) + Send + 'static) -> Survived {
     let (tell, began) = mpsc::channel();
     let server = Server::expecting([
@@ -80,7 +81,8 @@ pub fn unreachable(arguments: &str, fault: impl FnOnce(Request) + Send + 'static
     survived(running.finish(), &lines, noticed_after, 5)
 }
 
-/// The lines that were read before come out whole with the rest, and on stderr there are so many lines.
+/// The lines that were read before come out whole with the rest, and on stderr there are so many
+/// lines.
 fn survived(
     mut output: Output,
     before: &[String],

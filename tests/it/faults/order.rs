@@ -64,8 +64,9 @@ fn numbered(n: u64, seq: u64) -> String {
     )
 }
 
-/// Another server repeats what lies within the rewind, with events among it that the first did not have yet. Where it is cut in the
-/// midst of that, it goes on by its own number, and the rest of what it repeats is still known.
+/// Another server repeats what lies within the rewind, with events among it that the first did not
+/// have yet. Where it is cut in the midst of that, it goes on by its own number, and the rest of
+/// what it repeats is still known.
 #[test]
 fn a_cut_in_the_midst_of_what_another_server_repeats_brings_no_repeats() {
     let refuse = |request: Request| request.refuse("503 Service Unavailable", "", "");

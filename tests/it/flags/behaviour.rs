@@ -253,7 +253,8 @@ fn json_messages_are_json_to_the_last_line() {
     assert_eq!(lines[2]["exit_code"], 3);
 }
 
-/// What a terminal shows of a run that lasts long enough to show something: the first ping tells when.
+/// What a terminal shows of a run that lasts long enough to show something: the first ping tells
+/// when.
 fn on_terminal(flags: &str, run: impl FnOnce(Rocketman) -> Output) -> Output {
     let server = Server::one(|request| {
         let mut connection = request.accept();

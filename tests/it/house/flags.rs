@@ -1,4 +1,5 @@
-//! The library does not speak of flags: its fields have names, and what to type only the program knows.
+//! The library does not speak of flags: its fields have names, and what to type only the program
+//! knows.
 
 use std::{fs, path::Path};
 

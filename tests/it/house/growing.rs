@@ -4,7 +4,8 @@ use std::{fs, path::Path};
 
 /// Enums of which a user is to name every variant, so that a new one is a change that they notice.
 ///
-/// Those of events, beginnings and the pace of a feed are handled case by case; the rest are two ways, or the formats of files.
+/// Those of events, beginnings and the pace of a feed are handled case by case; the rest are two
+/// ways, or the formats of files.
 const CLOSED: [&str; 8] = [
     "Change",
     "Place",

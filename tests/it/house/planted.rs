@@ -1,4 +1,5 @@
-//! Small trees with something planted in them, which has to be found, and honest ones, in which nothing is.
+//! Small trees with something planted in them, which has to be found, and honest ones, in which
+//! nothing is.
 
 use super::{circles::circles, forbidden_imports, tree::Tree};
 

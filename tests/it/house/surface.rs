@@ -1,11 +1,13 @@
-//! What the library makes public is listed in `public_api.txt`, so that a review sees each change of it.
+//! What the library makes public is listed in `public_api.txt`, so that a review sees each change
+//! of it.
 //!
 //! Read from rustdoc's JSON, which stable Rust writes only when it is made to: `.ci/run` does, and
 //! names the file in `ROCKETMAN_RUSTDOC_JSON`. How to bring the list up to date: CONTRIBUTING.md.
 
 use std::{collections::BTreeSet, fmt::Write, fs, path::Path};
 
-/// How many items there may be that are neither of `serve` nor of `probe`: it may fall, and not rise.
+/// How many items there may be that are neither of `serve` nor of `probe`: it may fall, and not
+/// rise.
 const MAX_ITEMS: usize = 168;
 
 const LIST: &str = "tests/it/house/public_api.txt";
@@ -47,7 +49,8 @@ fn the_public_api_is_the_one_that_is_listed() {
     );
 }
 
-/// The items that rustdoc lists, as `path::Name`: types, traits, functions and constants of modules.
+/// The items that rustdoc lists, as `path::Name`: types, traits, functions and constants of
+/// modules.
 fn items(surface: &str) -> BTreeSet<&str> {
     let kinds = [
         "struct ", "enum ", "trait ", "fn ", "const ", "type ", "use ",

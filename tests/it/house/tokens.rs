@@ -1,4 +1,5 @@
-//! Source text as words, marks and texts. Comments are left out, and so is what only tests or fuzz targets compile.
+//! Source text as words, marks and texts. Comments are left out, and so is what only tests or fuzz
+//! targets compile.
 
 use std::str::Chars;
 

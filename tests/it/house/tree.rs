@@ -129,7 +129,8 @@ impl Tree {
         source.paths.iter().filter_map(of).collect()
     }
 
-    /// Which files use which, for the sake of circles: what is an ancestor's own may be used by all below it.
+    /// Which files use which, for the sake of circles: what is an ancestor's own may be used by all
+    /// below it.
     pub fn edges(&self) -> BTreeSet<(String, String)> {
         let mut edges = BTreeSet::new();
         for (file, source) in &self.files {

@@ -27,8 +27,8 @@ fn account(n: u64) -> Did {
     Did::parse(&did(n)).unwrap()
 }
 
-/// Reads these accounts and, once the first event has come, that one, until `count` events came or the server says to stop. Returns
-/// their numbers, and what was said.
+/// Reads these accounts and, once the first event has come, that one, until `count` events came or
+/// the server says to stop. Returns their numbers, and what was said.
 fn read(
     server: &Server,
     folder: &Path,

@@ -1,4 +1,5 @@
-//! The example that reads one collection by its exact name: killed in the middle, slow, and against the official server.
+//! The example that reads one collection by its exact name: killed in the middle, slow, and against
+//! the official server.
 
 use std::{
     collections::HashSet,
@@ -37,7 +38,8 @@ fn events(text: &str) -> impl Iterator<Item = String> {
         .map(str::to_owned)
 }
 
-/// Starts it, and kills it once it has printed this many events and the cursor has moved. Returns all that it printed.
+/// Starts it, and kills it once it has printed this many events and the cursor has moved. Returns
+/// all that it printed.
 fn until_killed(server: &str, folder: &Path, count: usize) -> Vec<String> {
     let cursor = || fs::read_to_string(folder.join("ingestor.cursor")).unwrap_or_default();
     let before = cursor();

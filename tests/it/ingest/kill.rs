@@ -23,7 +23,8 @@ use crate::support::{
 
 const TOTAL: u64 = 6_000;
 
-/// Notes how often it was given each event. What a killed process has written is there; only a lost machine would need more.
+/// Notes how often it was given each event. What a killed process has written is there; only a lost
+/// machine would need more.
 struct Counting(Mutex<Connection>);
 
 impl Counting {
@@ -95,8 +96,8 @@ pub(super) fn cursor(folder: &Path, name: &str) -> u64 {
     }
 }
 
-/// Kills a program again and again, each time when a number has grown by some more, until it reaches `total`. `look` is called after
-/// each kill.
+/// Kills a program again and again, each time when a number has grown by some more, until it
+/// reaches `total`. `look` is called after each kill.
 fn kill_until_done(
     program: &str,
     server: &Server,
@@ -136,7 +137,8 @@ fn nothing_is_lost_and_repeats_are_what_the_cursor_had_not_counted(program: &str
             cursor(folder, "cursor"),
             count("SELECT max(seq) FROM events"),
         );
-        // Everything that the cursor counts is stored, and what is stored beyond it may come once more.
+        // Everything that the cursor counts is stored, and what is stored beyond it may come once
+        // more.
         let stored = format!("SELECT count(*) FROM events WHERE seq <= {counted}");
         assert_eq!(count(&stored), counted);
         repeatable += last - counted;
@@ -165,7 +167,8 @@ fn several_at_once_that_are_killed_lose_nothing_either() {
     nothing_is_lost_and_repeats_are_what_the_cursor_had_not_counted("sqlite with jobs");
 }
 
-/// A stream in which every record is made, every second one replaced, and every third one deleted again, some time later.
+/// A stream in which every record is made, every second one replaced, and every third one deleted
+/// again, some time later.
 fn event(n: u64) -> String {
     let (record, operation) = match n % 3 {
         0 => (n / 3, "create"),

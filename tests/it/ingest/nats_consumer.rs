@@ -1,4 +1,5 @@
-//! The example of a consumer of a stream of NATS: killed in the middle, struck by its fate, and nothing is missing.
+//! The example of a consumer of a stream of NATS: killed in the middle, struck by its fate, and
+//! nothing is missing.
 
 use futures_util::StreamExt;
 use serde_json::Value;
@@ -13,7 +14,8 @@ const KILLS: usize = 3;
 /// How many lines it prints before that.
 const LINES: usize = 600;
 
-/// The number and the payload of a line; `None` for what the process around the program prints, and for a line that was cut.
+/// The number and the payload of a line; `None` for what the process around the program prints, and
+/// for a line that was cut.
 fn tick(line: &str) -> Option<(u64, String)> {
     let line: Value = serde_json::from_str(line).ok()?;
     Some((line["seq"].as_u64()?, line["data"].to_string()))
@@ -52,7 +54,8 @@ fn a_killed_consumer_of_nats_goes_on_and_leaves_nothing_out() {
         }
         lines.extend(program.kill().lines().filter_map(tick));
         let first = lines[0].0;
-        // What was saved is a moment old: it goes on at or before the first line that is missing, and not at the beginning.
+        // What was saved is a moment old: it goes on at or before the first line that is missing,
+        // and not at the beginning.
         assert!(first <= last + 1, "{first} after {last}");
         assert!(kill == 0 || first > 1, "the saved place counts");
         let mut previous = first - 1;

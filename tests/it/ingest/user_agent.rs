@@ -44,7 +44,8 @@ async fn servers_are_told_the_user_agent_of_the_settings() {
         Jetstream::new(JetstreamSettings {
             endpoints: vec![Endpoint::parse(&server.url()).unwrap()],
             user_agent: UserAgent::parse("likes/1.2 (+https://likes.example)").unwrap(),
-            // A number that the server may not have any more, so that it is asked beside the stream how far back it goes.
+            // A number that the server may not have any more, so that it is asked beside the stream
+            // how far back it goes.
             start: Some(Start::Seq(7)),
             ..JetstreamSettings::default()
         }),

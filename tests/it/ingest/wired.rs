@@ -115,8 +115,8 @@ async fn ingestors_are_given_what_they_have_routes_for_and_no_more() {
     assert!(!asked.contains(collections[1]), "{asked}");
 }
 
-/// Gives three events to a sink that takes none of them; returns how many deliveries failed, and how
-/// many events were given up.
+/// Gives three events to a sink that takes none of them; returns how many deliveries failed, and
+/// how many events were given up.
 async fn failures_of(sink: impl Sink) -> (u64, u64) {
     let server = Server::one(|request| {
         let mut connection = request.accept();

@@ -1,4 +1,5 @@
-//! What the connection does with servers that are not there, do not let us in, or cannot do what is needed.
+//! What the connection does with servers that are not there, do not let us in, or cannot do what is
+//! needed.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! From stream to stream: what a program reads of the copy by rjet's rules is what it would have read of the original.
+//! From stream to stream: what a program reads of the copy by rjet's rules is what it would have
+//! read of the original.
 
 use async_nats::{
     HeaderMap,
@@ -18,7 +19,8 @@ use crate::support::{
     wait_until,
 };
 
-/// A message as rjet reads it: the foreign ID is the subject, the type a number in a header, the metadata the payload.
+/// A message as rjet reads it: the foreign ID is the subject, the type a number in a header, the
+/// metadata the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reflex {
     pub(super) foreign_id: String,

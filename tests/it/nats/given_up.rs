@@ -1,4 +1,5 @@
-//! Servers that were connected and do not come back: `--max-retries` holds for source, sink and cursor store.
+//! Servers that were connected and do not come back: `--max-retries` holds for source, sink and
+//! cursor store.
 
 use std::fs;
 
@@ -164,7 +165,8 @@ fn a_cursor_whose_server_stays_away_is_given_up() {
     wait_until("the cursor is saved", || nats.last_seq("KV_cursors") > 5);
     nats.kill();
     assert_gave_up(&nats, &running.finish());
-    // It goes on from what was saved while the server was there, and each event is in the file once.
+    // It goes on from what was saved while the server was there, and each event is in the file
+    // once.
     nats.restart();
     call().with("-n 20").succeed();
     let text = fs::read_to_string(&file).unwrap();

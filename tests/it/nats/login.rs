@@ -86,7 +86,8 @@ fn an_nkey_and_credentials_are_read_from_their_files() {
     writing(&serving, &address)
         .env("NATS_NKEY", &file)
         .succeed();
-    // A JWT that the server does not know, signed with the right seed: the credentials are read, and the server says no.
+    // A JWT that the server does not know, signed with the right seed: the credentials are read,
+    // and the server says no.
     let creds = folder.path().join("ann.creds");
     let text = format!(
         "-----BEGIN NATS USER JWT-----\neyJ0eXAi.eyJq.c2ln\n------END NATS USER JWT------\n\n\

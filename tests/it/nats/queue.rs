@@ -1,4 +1,5 @@
-//! Several processes that empty one work queue: what each of them takes, gives back, and may take out of it.
+//! Several processes that empty one work queue: what each of them takes, gives back, and may take
+//! out of it.
 
 use std::fs;
 
@@ -135,8 +136,8 @@ fn what_is_owed_outlives_a_consumer_that_cannot_be_reopened() {
     });
 }
 
-/// A server that takes large messages, and a work queue with one that is too large for most calls here, one that is no text, and two
-/// that are fine.
+/// A server that takes large messages, and a work queue with one that is too large for most calls
+/// here, one that is no text, and two that are fine.
 fn hard_queue(test: &str) -> Option<Nats> {
     let nats = Nats::configured(test, "max_payload: 8MB\njetstream {}")?;
     make_queue(&nats, "S");

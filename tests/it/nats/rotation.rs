@@ -1,4 +1,5 @@
-//! Credentials that are replaced under a running process: the next connection is made with the new ones.
+//! Credentials that are replaced under a running process: the next connection is made with the new
+//! ones.
 
 use std::{
     fs,
@@ -148,7 +149,8 @@ fn write_credentials(path: &Path, account: &KeyPair, lives: Option<u64>) {
     fs::rename(path.with_extension("new"), path).unwrap();
 }
 
-/// As every deployment with expiring credentials has it: the server ends the connection, and the file holds newer ones.
+/// As every deployment with expiring credentials has it: the server ends the connection, and the
+/// file holds newer ones.
 #[test]
 fn a_jwt_that_expires_is_followed_by_the_one_in_the_file() {
     let (operator, system, account) = (

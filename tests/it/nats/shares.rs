@@ -1,4 +1,5 @@
-//! A stream that programs of the library share out among themselves, by what rjet's users share out: the number, or a foreign ID.
+//! A stream that programs of the library share out among themselves, by what rjet's users share
+//! out: the number, or a foreign ID.
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +27,8 @@ use crate::support::{
     nats::{Nats, block_on},
 };
 
-/// Reads to the end with this filter, going on from the cursor. Returns the number and the key of each message.
+/// Reads to the end with this filter, going on from the cursor. Returns the number and the key of
+/// each message.
 async fn read(
     nats: &Nats,
     key: Option<MessageKey>,

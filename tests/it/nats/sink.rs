@@ -1,4 +1,5 @@
-//! Writing to a stream: what a message is, and that each event is in it once, in order, whatever happens.
+//! Writing to a stream: what a message is, and that each event is in it once, in order, whatever
+//! happens.
 
 mod kills;
 mod refusals;
@@ -87,8 +88,8 @@ fn a_message_is_the_line_with_its_names_and_its_place() {
     assert_eq!(header(created, "Nats-Msg-Id").len(), 16);
 }
 
-/// rjet reads: the sequence is the ID and the cursor, the subject the foreign ID, the header `reflex_type` the type or else 0,
-/// the payload the metadata.
+/// rjet reads: the sequence is the ID and the cursor, the subject the foreign ID, the header
+/// `reflex_type` the type or else 0, the payload the metadata.
 #[test]
 fn a_program_that_reads_with_rjets_rules_understands_it() {
     let Some(nats) = Nats::start("a_program_that_reads_with_rjets_rules_understands_it") else {
@@ -177,7 +178,8 @@ fn events_that_come_again_in_the_source_are_written_once() {
     assert_holds(&nats, &expected);
 }
 
-/// Another server, and longer after the first than the NATS server knows duplicates: the resume goes back by time.
+/// Another server, and longer after the first than the NATS server knows duplicates: the resume
+/// goes back by time.
 #[test]
 fn what_another_server_sends_again_after_a_restart_is_not_written_again() {
     let Some(nats) =

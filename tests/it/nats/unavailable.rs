@@ -9,7 +9,8 @@ use crate::support::{
     program::Rocketman,
 };
 
-/// Only one of three servers runs, so nobody leads: source, worker, sink and cursor store wait for that, and say so.
+/// Only one of three servers runs, so nobody leads: source, worker, sink and cursor store wait for
+/// that, and say so.
 #[test]
 fn a_cluster_without_a_leader_is_waited_for_at_the_start() {
     let test = "a_cluster_without_a_leader_is_waited_for_at_the_start";

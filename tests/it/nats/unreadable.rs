@@ -1,4 +1,5 @@
-//! Messages that the client library cannot take off the wire: nothing but them is stepped over, and they hold nothing up.
+//! Messages that the client library cannot take off the wire: nothing but them is stepped over, and
+//! they hold nothing up.
 
 use std::fs;
 
@@ -32,7 +33,8 @@ const READABLE: [(&[u8], &[u8]); 5] = [
     (b"s.a", b"NATS/1.0 503\r\n\r\n"),
 ];
 
-/// A stream of numbers: the first and the last are plain messages, those in between have these subjects and headers.
+/// A stream of numbers: the first and the last are plain messages, those in between have these
+/// subjects and headers.
 fn odd_stream(nats: &Nats, config: stream::Config, odd: &[(&[u8], &[u8])]) {
     make(nats, "S", config);
     publish(nats, "s.plain", numbers(1..2));

@@ -1,4 +1,5 @@
-//! Several processes that read one stream: shares of it by account or key, and a queue that they empty together.
+//! Several processes that read one stream: shares of it by account or key, and a queue that they
+//! empty together.
 
 use std::{fs, time::Duration};
 
@@ -7,7 +8,8 @@ use async_nats::jetstream::{consumer::pull, stream};
 use super::source::{make, numbers, numbers_in, publish};
 use crate::support::{events::post, nats::Nats, program::Rocketman, wait_until};
 
-/// What the server knows of a durable consumer: messages without acknowledgement, and messages to come.
+/// What the server knows of a durable consumer: messages without acknowledgement, and messages to
+/// come.
 pub(super) fn state_of(nats: &Nats, name: &str) -> (usize, u64) {
     state_in(nats, "S", name)
 }
@@ -290,8 +292,9 @@ fn make_plain(nats: &Nats) {
     }
 }
 
-/// Four workers with a key each, all killed five times while messages come: each message is in its worker's file, exactly once
-/// and in the order of its key. A fifth with a key that is taken is turned away.
+/// Four workers with a key each, all killed five times while messages come: each message is in its
+/// worker's file, exactly once and in the order of its key. A fifth with a key that is taken is
+/// turned away.
 #[test]
 fn killed_shards_leave_nothing_out_and_keep_the_order_of_each_key() {
     let Some(nats) = Nats::start("killed_shards_leave_nothing_out_and_keep_the_order_of_each_key")

@@ -34,7 +34,8 @@ fn told(server: &Server) -> Value {
     json(&output).remove(0)
 }
 
-/// Wants a number of milliseconds that is not below this, and not above it by more than a busy machine makes of it.
+/// Wants a number of milliseconds that is not below this, and not above it by more than a busy
+/// machine makes of it.
 #[track_caller]
 fn assert_about(value: &Value, expected_ms: f64) {
     let ms = value

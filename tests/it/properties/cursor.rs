@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// The last time that RFC 3339 can show in every time zone: the end of 9999, less a day and two hours.
+/// The last time that RFC 3339 can show in every time zone: the end of 9999, less a day and two
+/// hours.
 const LAST_TIME_US: u64 = 253_402_207_200_000_000;
 
 fn origin() -> impl Strategy<Value = Origin> {

@@ -19,7 +19,8 @@ use crate::support::{
     world::World,
 };
 
-/// The main promise, against the real thing: five kills of the program and five of the server, and nothing is lost.
+/// The main promise, against the real thing: five kills of the program and five of the server, and
+/// nothing is lost.
 #[test]
 fn nothing_is_lost_over_kills_of_the_program_and_of_the_server() {
     let Some(mut world) = World::start("nothing_is_lost") else {
@@ -35,7 +36,8 @@ fn nothing_is_lost_over_kills_of_the_program_and_of_the_server() {
         let events = events(whole);
         events.iter().map(identity).collect::<HashSet<_>>().len()
     };
-    // Older than the rewind, and with its beginnings sealed: a younger server starts all over when it is killed.
+    // Older than the rewind, and with its beginnings sealed: a younger server starts all over when
+    // it is killed.
     wait_until("2,500 events", || different() >= 2500);
     for round in 0..10 {
         let seen = different();
@@ -58,7 +60,8 @@ fn nothing_is_lost_over_kills_of_the_program_and_of_the_server() {
     assert_eq!(said.code, Some(0), "{said:#?}");
 
     let ours = events(&fs::read_to_string(&out).unwrap());
-    // A server that was killed may count anew: only the last number is sure to be in the numbering of the archive.
+    // A server that was killed may count anew: only the last number is sure to be in the numbering
+    // of the archive.
     let last = ours.last().unwrap()["cursor"].as_u64().unwrap();
     let archive = world.archive_up_to(last);
     let mut counts: HashMap<String, usize> = HashMap::new();
@@ -80,11 +83,13 @@ fn nothing_is_lost_over_kills_of_the_program_and_of_the_server() {
     );
     assert!(lost.is_empty(), "lost {lost:#?}");
     assert!(theirs.len() > 1000);
-    // Each kill of the program repeats at most what came since the last save, a second before, and the rewind.
+    // Each kill of the program repeats at most what came since the last save, a second before, and
+    // the rewind.
     assert!(repeats < 5 * 11 * 400, "{repeats} repeats");
 }
 
-/// A client that lives on: the server gives new numbers and times to what it reads again, and some events their old number by chance.
+/// A client that lives on: the server gives new numbers and times to what it reads again, and some
+/// events their old number by chance.
 #[test]
 fn each_event_comes_once_over_kills_of_the_server() {
     let Some(mut world) = World::start("each_event_comes_once") else {
@@ -94,7 +99,8 @@ fn each_event_comes_once_over_kills_of_the_server() {
     let out = folder.path().join("out.ndjson");
     let run = start(&world, &out, folder.path(), "--cursor 1");
     let count = || lines(&out).len();
-    // Older than the rewind, and with its beginnings sealed: a younger server starts all over when it is killed.
+    // Older than the rewind, and with its beginnings sealed: a younger server starts all over when
+    // it is killed.
     wait_until("2,500 events", || count() >= 2500);
     for _ in 0..6 {
         let seen = count();
@@ -116,7 +122,8 @@ fn each_event_comes_once_over_kills_of_the_server() {
     assert_each_once("living", &ours, &archive);
 }
 
-/// The program and the server are killed at the same moment, five times: what is in the files is exact all the same.
+/// The program and the server are killed at the same moment, five times: what is in the files is
+/// exact all the same.
 #[test]
 fn each_event_is_in_the_files_once_over_kills_of_both() {
     let Some(mut world) = World::start("each_event_is_in_the_files_once") else {
@@ -220,7 +227,8 @@ fn assert_each_once(name: &str, ours: &[Value], archive: &[Value]) {
     assert!(twice.is_empty(), "{name}: twice {twice:#?}");
 }
 
-/// The events of a file, as far as it is whole: more may be under way, and it may be about to get its name.
+/// The events of a file, as far as it is whole: more may be under way, and it may be about to get
+/// its name.
 fn lines(path: &Path) -> Vec<Value> {
     let Ok(file) = File::open(path) else {
         return Vec::new();

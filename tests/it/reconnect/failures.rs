@@ -122,7 +122,8 @@ fn after_so_many_failed_tries_in_a_row_it_gives_up_with_exit_code_3() {
 
 #[test]
 fn only_new_events_end_a_row_of_failed_tries() {
-    // Two failures, an event, a cut and one more failure: with two retries that is not enough to give up.
+    // Two failures, an event, a cut and one more failure: with two retries that is not enough to
+    // give up.
     let tries = AtomicUsize::new(0);
     let server = Server::every(move |request| {
         let n = tries.fetch_add(1, Ordering::SeqCst);
@@ -144,7 +145,8 @@ fn only_new_events_end_a_row_of_failed_tries() {
     let output = Rocketman::tail(&server.url()).with("--max-retries 2").run();
     assert_eq!(output.code, Some(3), "{output:#?}");
     assert_lines(&output, (0..2).map(post));
-    // 0, 1 fail; 2 brings an event and is cut; 3 fails; 4 brings an event and is cut; 5 and 6 bring nothing new.
+    // 0, 1 fail; 2 brings an event and is cut; 3 fails; 4 brings an event and is cut; 5 and 6 bring
+    // nothing new.
     assert_eq!(server.requests().len(), 7, "{}", output.stderr);
 }
 

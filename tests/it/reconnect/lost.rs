@@ -119,7 +119,8 @@ fn the_leading_run_before_the_asked_time_is_dropped_and_nothing_behind_it() {
     );
 }
 
-/// Runs against a server that does not count: each connection sends its events and cuts, the last one stays.
+/// Runs against a server that does not count: each connection sends its events and cuts, the last
+/// one stays.
 fn legacy(connections: impl IntoIterator<Item = Vec<String>>, n: usize) -> (Output, Vec<String>) {
     let connections: VecDeque<_> = connections.into_iter().collect();
     let left = Mutex::new(connections);

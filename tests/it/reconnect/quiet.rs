@@ -105,7 +105,8 @@ fn pings_move_the_saved_time_while_the_accounts_are_quiet_and_the_next_run_begin
     assert!(time_us() > now_us() - MINUTE);
 }
 
-/// Runs with these flags against a server that sends these events, pings five times, and then sends an event that is the end.
+/// Runs with these flags against a server that sends these events, pings five times, and then sends
+/// an event that is the end.
 fn saved_after_pings(flags: &str, events: Vec<String>) -> (Output, u64) {
     let server = Server::one(|request| {
         let mut connection = request.accept();

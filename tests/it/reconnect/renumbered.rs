@@ -17,7 +17,8 @@ fn numbered(n: u64, seq: u64) -> String {
     )
 }
 
-/// Reads events 0 to 4, is cut, meets `first` instead of event 4, and resumes by time on a server that counts from `seq`.
+/// Reads events 0 to 4, is cut, meets `first` instead of event 4, and resumes by time on a server
+/// that counts from `seq`.
 fn renumbered(first: String, seq: u64) {
     let scripts: [Script; 3] = [
         Box::new(|request| {

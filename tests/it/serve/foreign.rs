@@ -1,7 +1,8 @@
-//! Clients that were written elsewhere get every event as it was recorded. Each is skipped, with a reason, where it is not installed.
+//! Clients that were written elsewhere get every event as it was recorded. Each is skipped, with a
+//! reason, where it is not installed.
 //!
-//! `ROCKETMAN_NODE_MODULES` names a `node_modules` folder with `@skyware/jetstream`, `@atcute/jetstream` and `ws`;
-//! `ROCKETMAN_PYTHON` a Python with `websockets` and `zstandard`.
+//! `ROCKETMAN_NODE_MODULES` names a `node_modules` folder with `@skyware/jetstream`,
+//! `@atcute/jetstream` and `ws`; `ROCKETMAN_PYTHON` a Python with `websockets` and `zstandard`.
 
 use std::{
     env, fs,

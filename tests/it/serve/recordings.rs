@@ -217,7 +217,8 @@ fn speed_is_that_of_the_clock_or_another_or_none() {
     assert!(output.stdout.contains(&time_of(900)), "{output:?}");
     let (slower, _) = timed("--speed 0.5");
     assert!(slower >= 1800, "{slower}");
-    // The two others may take as long as they like on a busy machine, but not by waiting for events.
+    // The two others may take as long as they like on a busy machine, but not by waiting for
+    // events.
     for flags in ["--speed 10", "--speed max"] {
         let (faster, _) = timed(flags);
         assert!(faster < 900 + once, "{flags}: {faster}");

@@ -215,8 +215,8 @@ fn n_descriptors(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 
-/// Waits until no more than so many descriptors are open once so many events are done, half of which have failed, and returns
-/// how many are. Looks at what programs get, too.
+/// Waits until no more than so many descriptors are open once so many events are done, half of
+/// which have failed, and returns how many are. Looks at what programs get, too.
 fn n_descriptors_after(n_events: u64, most: usize) -> usize {
     let server = Server::one(events((0..n_events).map(post)));
     let text = "ls /proc/self/fd | wc -l; exit $((ROCKETMAN_EVENT_CURSOR % 2))";

@@ -1,5 +1,5 @@
-//! The server is killed, and the program with it: what the server reads again has other numbers and later times, and yet each event is in
-//! the files once.
+//! The server is killed, and the program with it: what the server reads again has other numbers and
+//! later times, and yet each event is in the files once.
 
 use std::{
     collections::BTreeMap,
@@ -21,12 +21,14 @@ use crate::support::{
 /// Events are so far apart, in microseconds.
 const STEP: u64 = 50_000;
 
-/// How many events each life of the server has: 75 seconds of them, more than a resume by time goes back.
+/// How many events each life of the server has: 75 seconds of them, more than a resume by time goes
+/// back.
 const LIFE: usize = 1_500;
 
 const LIVES: usize = 4;
 
-/// What a server has: which event, and with which time. The numbers are those of their places, from 1 on.
+/// What a server has: which event, and with which time. The numbers are those of their places, from
+/// 1 on.
 #[derive(Debug, Default, Clone)]
 struct Log(Vec<(u64, u64)>);
 
@@ -40,7 +42,8 @@ impl Log {
         }
     }
 
-    /// As it is after a kill: the last events, also some that are certainly saved, are read once more, 2 to 33 seconds later, and not in quite the same order.
+    /// As it is after a kill: the last events, also some that are certainly saved, are read once
+    /// more, 2 to 33 seconds later, and not in quite the same order.
     fn killed(&mut self, next: &mut u64) {
         let lost = self.0.split_off(self.0.len() - fastrand::usize(250..600));
         let shift = fastrand::u64(2_000_000..33_000_000);
@@ -94,7 +97,8 @@ fn counts(out: &Path) -> BTreeMap<u64, usize> {
     counts
 }
 
-/// What there is when a run is killed: the output folder, what the cursor counts, and what the server has.
+/// What there is when a run is killed: the output folder, what the cursor counts, and what the
+/// server has.
 struct Moment<'a> {
     out: &'a Path,
     saved: usize,
@@ -114,8 +118,8 @@ fn is_named(moment: &Moment<'_>) -> bool {
     moment.saved == moment.last && n_partial <= 1
 }
 
-/// Plays all lives: each run is killed in its moment, and `before` each restart something happens to the files. Returns how often which
-/// event is in the files, and how the last run ended.
+/// Plays all lives: each run is killed in its moment, and `before` each restart something happens
+/// to the files. Returns how often which event is in the files, and how the last run ended.
 fn play(
     arguments: &str,
     is_moment: impl Fn(&Moment<'_>) -> bool,

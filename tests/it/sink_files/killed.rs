@@ -1,4 +1,5 @@
-//! kill -9 at random moments, again and again: afterwards each event is in the files once, in order, and every file can be read.
+//! kill -9 at random moments, again and again: afterwards each event is in the files once, in
+//! order, and every file can be read.
 
 use std::{
     fs,
@@ -58,7 +59,8 @@ impl Game {
         })
     }
 
-    /// Plays rounds of `rocketman tail -o out/NAME` with these arguments, and returns how many files there are in the end.
+    /// Plays rounds of `rocketman tail -o out/NAME` with these arguments, and returns how many
+    /// files there are in the end.
     pub fn play(&self, arguments: &str) -> usize {
         let server = self.server();
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,5 @@
-//! Far more collections than files: strangers invent them, and decide neither how many files there are nor for how long a run stops.
+//! Far more collections than files: strangers invent them, and decide neither how many files there
+//! are nor for how long a run stops.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,5 @@
-//! Two processes and one fixed path: only one may count on its bytes, and whoever merely appends may be there too.
+//! Two processes and one fixed path: only one may count on its bytes, and whoever merely appends
+//! may be there too.
 
 use std::{
     fs::{self, File},

@@ -1,5 +1,6 @@
-//! A cluster of three NATS servers under a source and under a sink, with leaders killed and frozen, every server started anew,
-//! and our own process killed: nothing is lost, nothing comes twice, all is in order, and nobody starts anything again by hand.
+//! A cluster of three NATS servers under a source and under a sink, with leaders killed and frozen,
+//! every server started anew, and our own process killed: nothing is lost, nothing comes twice, all
+//! is in order, and nobody starts anything again by hand.
 
 use std::{
     fs,
@@ -19,7 +20,8 @@ use crate::support::{
     program::{Rocketman, Running},
 };
 
-/// How long a frozen leader is left alone: longer than a request may take, and than the other servers wait for it.
+/// How long a frozen leader is left alone: longer than a request may take, and than the other
+/// servers wait for it.
 const FROZEN: Duration = Duration::from_secs(12);
 
 /// How long a killed server stays away, so that the others go on without it.
@@ -48,7 +50,8 @@ impl Came {
     }
 }
 
-/// What is done to the servers, while whoever is tested goes on. `killed` is done between the freeze and the rolling restart.
+/// What is done to the servers, while whoever is tested goes on. `killed` is done between the
+/// freeze and the rolling restart.
 fn harm(cluster: &mut Cluster, stream: &str, mut killed: impl FnMut()) {
     let leader = cluster.leader(stream);
     cluster.end(leader, Signal::KILL);
@@ -137,7 +140,8 @@ fn lines(file: &Path) -> Vec<Value> {
     whole.map_while(Result::ok).collect()
 }
 
-/// Sends a signal to the program and starts it again as it was, as a service manager does after a kill.
+/// Sends a signal to the program and starts it again as it was, as a service manager does after a
+/// kill.
 fn start_anew(running: &mut Option<Running>, start: impl Fn() -> Running) {
     if let Some(running) = running.take() {
         running.kill();

@@ -16,7 +16,8 @@ use crate::support::{
 
 const CUTS: u64 = 10_000;
 
-/// A cut comes after so many bytes at the most: about twenty events. The answer to the upgrade is among them.
+/// A cut comes after so many bytes at the most: about twenty events. The answer to the upgrade is
+/// among them.
 const LONGEST: usize = 6000;
 
 /// The event that ends the run, behind the time that the program is given.
@@ -67,7 +68,8 @@ fn cut_at_random(name: &str, event: fn(u64) -> String) {
     println!("{name}: {CUTS} cuts, {lines} events, 0 lost, 0 repeated\n{summary}");
 }
 
-/// Sends what was asked for up to a random byte, and cuts; when there were enough cuts, sends more and the end.
+/// Sends what was asked for up to a random byte, and cuts; when there were enough cuts, sends more
+/// and the end.
 fn serve(request: Request, state: &Mutex<State>, event: fn(u64) -> String) {
     let first = asked_for(&request);
     // The first connection is to resume at the first event, whenever it is cut.

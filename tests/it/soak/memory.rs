@@ -1,4 +1,5 @@
-//! What each sink holds while its consumer is slow: with events of a mebibyte no more than six of them beyond what it holds of small ones.
+//! What each sink holds while its consumer is slow: with events of a mebibyte no more than six of
+//! them beyond what it holds of small ones.
 
 use std::{thread, time::Duration};
 

@@ -25,7 +25,8 @@ const RATE: u64 = 20_000;
 const PAUSE: Duration = Duration::from_secs(15);
 const TOTAL: u64 = 25 * RATE;
 
-/// A server that gives a write so long, and then closes the connection, does so in the middle of the pause.
+/// A server that gives a write so long, and then closes the connection, does so in the middle of
+/// the pause.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The most memory that it may ever take, in kilobytes.
@@ -79,7 +80,8 @@ fn pause(flags: &str, patience: Option<Duration>) {
     assert!(peak <= MOST || cfg!(debug_assertions), "{peak} kB");
 }
 
-/// Sends each event once its time has come, and closes a connection that takes nothing for too long.
+/// Sends each event once its time has come, and closes a connection that takes nothing for too
+/// long.
 fn serve(request: Request, begin: Instant, patience: Option<Duration>) {
     let mut next = asked_for(&request);
     let is_compressed = request.is_compressed();

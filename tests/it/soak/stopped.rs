@@ -116,7 +116,8 @@ fn another_server_takes_over_from_one_that_is_stopped() {
     assert_complete(&world, &out, &output.stderr);
 }
 
-/// Compares with what the server that was read last has in its archive, from the time on at which the run began.
+/// Compares with what the server that was read last has in its archive, from the time on at which
+/// the run began.
 fn assert_complete(world: &World, out: &Path, stderr: &str) {
     let (counts, events) = read(out);
     let (first, last) = (&events[0], events.last().unwrap());

@@ -1,4 +1,5 @@
-//! Fifty million events, with a cut every hundred thousand, and a cursor file that somebody else reads all the time.
+//! Fifty million events, with a cut every hundred thousand, and a cursor file that somebody else
+//! reads all the time.
 
 mod ready;
 
@@ -98,7 +99,8 @@ struct Watched {
     cursors: u64,
 }
 
-/// Reads the cursor file again and again, and looks at what the program uses, while there is progress: so many percent.
+/// Reads the cursor file again and again, and looks at what the program uses, while there is
+/// progress: so many percent.
 fn watch(running: &Running, folder: &Path, progress: impl Fn() -> Option<u64>) -> Watched {
     let mut watched = Watched::default();
     let mut last = 0;

@@ -1,5 +1,5 @@
-//! A cable between the program and a server, which can be pulled: what was open then stays open, and the program hears nothing more.
-//! Or it can be cut: what was open is closed.
+//! A cable between the program and a server, which can be pulled: what was open then stays open,
+//! and the program hears nothing more. Or it can be cut: what was open is closed.
 
 use std::{
     io::{Read, Write},
@@ -85,7 +85,8 @@ fn connect(mut client: TcpStream, behind: u16, state: &Arc<State>) {
     other.join().unwrap();
 }
 
-/// Passes on what comes from one side until there is no more of it; returns whether the cable held until then.
+/// Passes on what comes from one side until there is no more of it; returns whether the cable held
+/// until then.
 fn pass(mut from: &TcpStream, mut to: &TcpStream, state: &State, since: u32) -> bool {
     let mut buffer = [0; 16 * 1024];
     loop {

@@ -1,4 +1,5 @@
-//! Three real NATS servers on loopback that are one cluster, each of which can be killed, frozen and started again.
+//! Three real NATS servers on loopback that are one cluster, each of which can be killed, frozen
+//! and started again.
 
 use std::{
     fs::{self, File},
@@ -33,7 +34,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// A cluster with JetStream, all of it started. `None`, with the reason printed, when no server is at hand.
+    /// A cluster with JetStream, all of it started. `None`, with the reason printed, when no server
+    /// is at hand.
     pub fn start(test: &str) -> Option<Self> {
         let program = find(test)?;
         let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,8 @@ use zstd::bulk::Compressor;
 /// The dictionary of the wire.
 pub const DICTIONARY: &[u8] = include_bytes!("../../../src/wire/dictionary/v1.zdict");
 
-/// One zstd frame made with the dictionary. It tells its size only where `tells_size`; servers tell it from 256 bytes on.
+/// One zstd frame made with the dictionary. It tells its size only where `tells_size`; servers tell
+/// it from 256 bytes on.
 pub fn compress(text: &str, tells_size: bool) -> Vec<u8> {
     compress_with(DICTIONARY, text, tells_size)
 }

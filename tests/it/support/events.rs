@@ -105,8 +105,8 @@ pub fn posts(n: u64) -> impl Fn(Request) + Send + Sync + 'static {
     }
 }
 
-/// The same, and one more event that is eleven seconds later: a run whose end lies at the last post has then seen all that can come
-/// before it.
+/// The same, and one more event that is eleven seconds later: a run whose end lies at the last post
+/// has then seen all that can come before it.
 pub fn posts_and_later(n: u64) -> impl Fn(Request) + Send + Sync + 'static {
     move |request| {
         let from = request.cursor().map_or(0, |seq| seq - 1);

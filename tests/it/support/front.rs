@@ -1,4 +1,5 @@
-//! What stands between the program and a server: TLS, and a proxy. Each passes bytes on to a port of this machine.
+//! What stands between the program and a server: TLS, and a proxy. Each passes bytes on to a port
+//! of this machine.
 
 use std::{
     net::TcpListener,

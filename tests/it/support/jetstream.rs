@@ -1,6 +1,8 @@
-//! A scripted Jetstream server: a real socket on a free port, one script for each connection it expects.
+//! A scripted Jetstream server: a real socket on a free port, one script for each connection it
+//! expects.
 //!
-//! Dropped, it fails the test if a script was left, a script failed, or somebody came who was not expected.
+//! Dropped, it fails the test if a script was left, a script failed, or somebody came who was not
+//! expected.
 
 mod raw;
 
@@ -346,7 +348,8 @@ impl Connection {
             .filter(|message| !message.is_close())
     }
 
-    /// Sends the head of a text or binary message, its beginning, and then a byte now and then, until the client is gone.
+    /// Sends the head of a text or binary message, its beginning, and then a byte now and then,
+    /// until the client is gone.
     pub fn trickle(mut self, opcode: u8, bytes: u64, beginning: &[u8]) {
         self.send_raw(&[&[0x80 | opcode, 127][..], &bytes.to_be_bytes(), beginning].concat());
         while self.socket.get_mut().write_all(b"x").is_ok() {

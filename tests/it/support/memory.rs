@@ -64,7 +64,8 @@ fn read_slowly(mut pipe: impl Read) -> u64 {
     n_lines
 }
 
-/// The peak memory of a run over this load in kilobytes, and how many lines it printed to a reader that takes its time.
+/// The peak memory of a run over this load in kilobytes, and how many lines it printed to a reader
+/// that takes its time.
 pub fn peak_of(call: Rocketman, load: Load) -> (u64, u64) {
     let (reader, writer) = std::io::pipe().unwrap();
     let call = call.env("ROCKETMAN_COUNT", load.events.to_string());
@@ -82,8 +83,8 @@ pub fn peak_of(call: Rocketman, load: Load) -> (u64, u64) {
     (peak, reader.join().unwrap())
 }
 
-/// Runs twice, and returns both peaks in kilobytes: with so many usual events, and with so many large ones. `./slow` is a program
-/// that takes its time to read.
+/// Runs twice, and returns both peaks in kilobytes: with so many usual events, and with so many
+/// large ones. `./slow` is a program that takes its time to read.
 pub fn peaks(flags: &str, program: &str, n_usual: u64, n_large: u64) -> [u64; 2] {
     [(n_usual, USUAL), (n_large, MEBIBYTE)].map(|(events, bytes)| {
         let load = Load { events, bytes };

@@ -36,7 +36,8 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Fails when one of these tests does not exist: each is a path of modules in `tests/it`, and a function.
+/// Fails when one of these tests does not exist: each is a path of modules in `tests/it`, and a
+/// function.
 pub fn assert_tests_exist<'a>(tests: impl IntoIterator<Item = &'a str>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
     for test in tests {

@@ -30,7 +30,8 @@ pub struct Nats {
 }
 
 impl Nats {
-    /// A server with JetStream, open to everybody. `None`, with the reason printed, when no server is at hand.
+    /// A server with JetStream, open to everybody. `None`, with the reason printed, when no server
+    /// is at hand.
     pub fn start(test: &str) -> Option<Self> {
         Self::configured(test, "jetstream {}")
     }
@@ -125,7 +126,8 @@ impl Nats {
         })
     }
 
-    /// Stores a message of any bytes in a stream, as no client would: `headers` is all that stands before the payload.
+    /// Stores a message of any bytes in a stream, as no client would: `headers` is all that stands
+    /// before the payload.
     pub fn publish_raw(&self, subject: &[u8], headers: &[u8], payload: &[u8]) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
@@ -264,7 +266,8 @@ fn configure(folder: &Path, configuration: &str) {
     fs::write(folder.join("nats.conf"), configuration).unwrap();
 }
 
-/// `$NATS_SERVER`, then PATH, then where `.ci/run` puts one. `None`, with the reason printed, when no server is at hand.
+/// `$NATS_SERVER`, then PATH, then where `.ci/run` puts one. `None`, with the reason printed, when
+/// no server is at hand.
 pub(super) fn find(test: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join(".nats/bin");

@@ -172,7 +172,8 @@ impl Rocketman {
         self.run_on(screen, terminal, Stdio::piped())
     }
 
-    /// Runs it to its end with a terminal as its stdout and stderr; all of it is in the output's stderr.
+    /// Runs it to its end with a terminal as its stdout and stderr; all of it is in the output's
+    /// stderr.
     pub fn run_all_on_terminal(self) -> Output {
         let (screen, terminal) = Screen::open();
         let stdout = terminal.try_clone().unwrap().into();
@@ -194,8 +195,8 @@ impl Rocketman {
     }
 }
 
-/// The program, with the signals that a person's shell would give it: where the tests run in the background or under nohup,
-/// some are ignored, and what is ignored is inherited.
+/// The program, with the signals that a person's shell would give it: where the tests run in the
+/// background or under nohup, some are ignored, and what is ignored is inherited.
 fn program() -> Command {
     let program = env!("CARGO_BIN_EXE_rocketman");
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

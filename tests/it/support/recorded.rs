@@ -90,7 +90,8 @@ pub fn numbers(path: &Path) -> Vec<u64> {
         .collect()
 }
 
-/// Asserts that the files below a folder hold each event up to this number once, and each file in order. Returns how many files there are.
+/// Asserts that the files below a folder hold each event up to this number once, and each file in
+/// order. Returns how many files there are.
 #[track_caller]
 pub fn assert_each_once(folder: &Path, last: u64) -> usize {
     let files = files_below(folder);

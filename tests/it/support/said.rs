@@ -18,8 +18,8 @@ use tracing::{
 pub struct Said(Arc<Mutex<Vec<String>>>);
 
 impl Said {
-    /// Does something, and keeps what this thread says meanwhile. While one thread of all listens, what another one says first is
-    /// said to nobody for ever, unless somebody listens everywhere.
+    /// Does something, and keeps what this thread says meanwhile. While one thread of all listens,
+    /// what another one says first is said to nobody for ever, unless somebody listens everywhere.
     pub fn during<T>(&self, work: impl FnOnce() -> T) -> T {
         set_global_default(Self::default()).ok();
         with_default(self.clone(), work)

@@ -16,7 +16,8 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Runs a line of shell, `$R` being the program. `None`, with a printed reason, where there is no tmux.
+    /// Runs a line of shell, `$R` being the program. `None`, with a printed reason, where there is
+    /// no tmux.
     pub fn run(line: &str) -> Option<Self> {
         if Command::new("tmux").arg("-V").output().is_err() {
             println!("skipped: it takes tmux to see what a terminal shows");

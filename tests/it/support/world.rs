@@ -1,4 +1,5 @@
-//! The official Jetstream server and its network simulator, on loopback, where their binaries are at hand.
+//! The official Jetstream server and its network simulator, on loopback, where their binaries are
+//! at hand.
 
 use std::{
     fs::File,
@@ -64,12 +65,14 @@ impl World {
         self.server = server(&self.bin, self.folder.path(), self.ports, "js");
     }
 
-    /// Stops the server where it stands, or lets it go on: its sockets stay open, and it says nothing.
+    /// Stops the server where it stands, or lets it go on: its sockets stay open, and it says
+    /// nothing.
     pub fn signal_server(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.server), signal).unwrap();
     }
 
-    /// Starts a second server of the same network, which counts for itself, and returns its address once it is ready.
+    /// Starts a second server of the same network, which counts for itself, and returns its address
+    /// once it is ready.
     pub fn start_second(&mut self) -> String {
         let port = free_port();
         let ports = (self.ports.0, port);

@@ -1,6 +1,7 @@
 //! What to do about an error of the library, in words of the command line.
 //!
-//! The library's errors say what happened; which flag to change only the program knows. Each hint is a clause without an end.
+//! The library's errors say what happened; which flag to change only the program knows. Each hint
+//! is a clause without an end.
 
 mod cursor;
 #[cfg(feature = "nats")]

@@ -52,7 +52,8 @@ pub(super) fn beginning_if_new(
     }
 }
 
-/// Reads where a cursor file is to be put: a place that a server can have something behind. No server is there to ask what time it is.
+/// Reads where a cursor file is to be put: a place that a server can have something behind. No
+/// server is there to ask what time it is.
 pub(super) fn place(value: &str, now: SystemTime) -> Result<Start, SettingsError> {
     let latest = micros_since_1970(now).map(|now_us| now_us + micros(TOLERANCE));
     match start("VALUE", value, now)? {
@@ -64,7 +65,8 @@ pub(super) fn place(value: &str, now: SystemTime) -> Result<Start, SettingsError
     }
 }
 
-/// Reads the time before which the stream is to end. A beginning that was not typed is now, unless something `keeps` an earlier one.
+/// Reads the time before which the stream is to end. A beginning that was not typed is now, unless
+/// something `keeps` an earlier one.
 pub(super) fn end(
     until: Option<&str>,
     beginning: Option<Beginning>,

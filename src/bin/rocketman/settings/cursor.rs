@@ -59,7 +59,8 @@ pub(crate) enum Target {
 }
 
 impl CursorSettings {
-    /// Checks everything that can be checked without reading the cursor. `now` is what ages are counted from.
+    /// Checks everything that can be checked without reading the cursor. `now` is what ages are
+    /// counted from.
     pub(crate) fn resolve(
         command: CursorCommand,
         environment: &Environment,

@@ -99,7 +99,8 @@ impl Wanted {
         })
     }
 
-    /// The filter that keeps it. Where the source is asked for the shard alone, there is nothing left to do but to name it.
+    /// The filter that keeps it. Where the source is asked for the shard alone, there is nothing
+    /// left to do but to name it.
     pub(super) fn filter(&self, is_shared_out: bool) -> Filter {
         let mut filter = Filter::new()
             .collections(self.collections.iter().cloned())
@@ -153,7 +154,8 @@ fn at_most<T: Ord + Hash>(
     Ok(members)
 }
 
-/// The members that were named. The command line was checked against `allowed` already; the variable was not.
+/// The members that were named. The command line was checked against `allowed` already; the
+/// variable was not.
 fn chosen<T: Copy>(
     variable: &'static str,
     names: &[String],

@@ -1,4 +1,5 @@
-//! From what was typed, and the environment, to what is to be done: every check across flags, and every default.
+//! From what was typed, and the environment, to what is to be done: every check across flags, and
+//! every default.
 
 mod beginning;
 mod cursor;
@@ -39,7 +40,8 @@ pub(crate) use self::{
     tail::{MetricsSettings, TailSettings},
 };
 
-/// Where a service manager has made a folder for the state of a service, a relative path lies in that folder (systemd.exec, `StateDirectory=`).
+/// Where a service manager has made a folder for the state of a service, a relative path lies in
+/// that folder (systemd.exec, `StateDirectory=`).
 fn in_state_directory(path: PathBuf, environment: &Environment) -> PathBuf {
     match environment.get("STATE_DIRECTORY") {
         // Several folders are separated by colons; the first is the service's own.

@@ -135,7 +135,8 @@ impl<'a> Nats<'a> {
         }))
     }
 
-    /// The output, which is a stream of NATS if its address says so. `carried` is the subjects of messages that go there as they are.
+    /// The output, which is a stream of NATS if its address says so. `carried` is the subjects of
+    /// messages that go there as they are.
     pub(super) fn output(
         &self,
         address: Option<String>,

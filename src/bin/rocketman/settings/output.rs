@@ -73,7 +73,8 @@ impl Output {
         }
     }
 
-    /// What is to be said where nobody gets what is written to stdout. One that was closed is `/dev/null` here too.
+    /// What is to be said where nobody gets what is written to stdout. One that was closed is
+    /// `/dev/null` here too.
     pub(super) fn remark(&self) -> &'static str {
         match self {
             Self::Stdout { .. } if is_discarded() => "; stdout is /dev/null, and no event is kept",
@@ -84,7 +85,8 @@ impl Output {
         }
     }
 
-    /// Checks the flags of sinks against each other. No output file may be one of `reserved`. Nothing but a file of dead letters is opened.
+    /// Checks the flags of sinks against each other. No output file may be one of `reserved`.
+    /// Nothing but a file of dead letters is opened.
     pub(super) fn resolve(
         args: OutputArgs,
         file_args: &FileArgs,

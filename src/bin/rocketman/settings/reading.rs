@@ -11,7 +11,8 @@ use rocketman::{
     source::BadEventFile,
 };
 
-/// What stands for the partition in a subject: that of the shard, counted from 0 as servers and our sink count them.
+/// What stands for the partition in a subject: that of the shard, counted from 0 as servers and our
+/// sink count them.
 pub(super) const SHARD: &str = "{shard}";
 
 /// What flags say about a source besides its address and its connection.

@@ -1,4 +1,5 @@
-//! Files of one command line that something is written to: none has two roles, since one would overwrite the other.
+//! Files of one command line that something is written to: none has two roles, since one would
+//! overwrite the other.
 
 use std::path::{Path, PathBuf};
 
@@ -132,7 +133,8 @@ pub(super) fn is_stream(output: &Path) -> bool {
         .any(|start| text.starts_with(start))
 }
 
-/// The one file of `--output`, if it is one. The names of a pattern are looked at when they are made.
+/// The one file of `--output`, if it is one. The names of a pattern are looked at when they are
+/// made.
 fn fixed_output(args: &TailArgs) -> Option<PathBuf> {
     let FileArgs {
         rotate_size,
@@ -149,7 +151,8 @@ fn fixed_output(args: &TailArgs) -> Option<PathBuf> {
     Pattern::parse(path).ok()?.as_fixed()
 }
 
-/// Refuses an address in place of a file; one with a password in it would be shown by whatever fails on it.
+/// Refuses an address in place of a file; one with a password in it would be shown by whatever
+/// fails on it.
 pub(crate) fn refuse_address(what: &'static str, path: &Path) -> Result<(), SettingsError> {
     match path.to_str() {
         Some(text) if text.contains("://") || text.starts_with("sqlite:") => {
@@ -162,7 +165,8 @@ pub(crate) fn refuse_address(what: &'static str, path: &Path) -> Result<(), Sett
     }
 }
 
-/// Refuses two roles of which one is written to. What is only read may be the same, and stdout and stderr often are.
+/// Refuses two roles of which one is written to. What is only read may be the same, and stdout and
+/// stderr often are.
 fn check(roles: &[Role]) -> Result<(), SettingsError> {
     for role in roles {
         refuse_address(role.what, &role.path)?;

@@ -33,7 +33,8 @@ pub(crate) enum SourceSettings {
 }
 
 impl SourceSettings {
-    /// Checks the sources, and what was said about them, against each other. Nothing is connected to.
+    /// Checks the sources, and what was said about them, against each other. Nothing is connected
+    /// to.
     pub(super) fn resolve(
         sources: &[String],
         reading: Reading,

@@ -1,4 +1,5 @@
-//! A stream of NATS as the source, from what was typed and from what the `nats` command is set up for.
+//! A stream of NATS as the source, from what was typed and from what the `nats` command is set up
+//! for.
 
 use std::time::Duration;
 
@@ -21,7 +22,8 @@ use rocketman::{
 /// The longest name of a consumer that a server takes.
 const LONGEST_NAME: usize = 255;
 
-/// Checks the address, and what was said about the source, against each other. Nothing is connected to.
+/// Checks the address, and what was said about the source, against each other. Nothing is connected
+/// to.
 pub(super) fn resolve(
     address: &str,
     sources: &[String],
@@ -148,7 +150,8 @@ fn is_name(name: &str) -> bool {
             .all(|c| !c.is_whitespace() && !c.is_control() && !"./\\*>".contains(c))
 }
 
-/// The subjects of the messages that are carried as they are into another stream; `None` where they are made into lines.
+/// The subjects of the messages that are carried as they are into another stream; `None` where they
+/// are made into lines.
 pub(super) fn carried_subjects(sources: &[String], stream: &StreamArgs) -> Option<Vec<String>> {
     let [address] = sources else { return None };
     if stream.envelope.is_some() || !StreamAddress::is_meant(address) {

@@ -1,5 +1,5 @@
-//! Streams of NATS of one command line: none has two roles, since what was written to the one that is read would come back for
-//! ever. A bucket is a stream too.
+//! Streams of NATS of one command line: none has two roles, since what was written to the one that
+//! is read would come back for ever. A bucket is a stream too.
 
 use super::{Cursor, Output, SettingsError, SourceSettings};
 

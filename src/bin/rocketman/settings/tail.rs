@@ -55,7 +55,8 @@ pub(crate) struct TailSettings {
 }
 
 impl TailSettings {
-    /// Checks everything that can be checked without the network. `now` is what ages are counted from.
+    /// Checks everything that can be checked without the network. `now` is what ages are counted
+    /// from.
     pub(crate) fn resolve(
         args: TailArgs,
         environment: &Environment,
@@ -163,7 +164,8 @@ impl TailSettings {
     }
 }
 
-/// Refuses what does not go together, before any file is opened, let alone made. Returns files that no output file may be.
+/// Refuses what does not go together, before any file is opened, let alone made. Returns files that
+/// no output file may be.
 fn check(args: &TailArgs, environment: &Environment) -> Result<Vec<PathBuf>, SettingsError> {
     let reserved = roles::of_tail(args, environment)?;
     #[cfg(feature = "nats")]

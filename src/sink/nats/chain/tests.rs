@@ -177,7 +177,8 @@ fn a_last_message_that_is_gone_is_counted_by_its_number() {
     assert_eq!(chain.rebase(&gone(9), false), Err(Broken::AnotherWriter));
 }
 
-/// Whatever is lost on the way, and however little the server remembers: each event is stored once, in order.
+/// Whatever is lost on the way, and however little the server remembers: each event is stored once,
+/// in order.
 #[test]
 fn each_event_is_stored_once_and_in_order_whatever_is_lost() {
     for seed in 0..400 {
@@ -238,7 +239,8 @@ fn each_event_is_stored_once_and_in_order_whatever_is_lost() {
     }
 }
 
-/// The stream holds some of what comes already, further up than its last message: it was taken over by time.
+/// The stream holds some of what comes already, further up than its last message: it was taken over
+/// by time.
 #[test]
 fn events_that_the_server_knows_are_left_out_and_count_as_accepted() {
     let mut server = Server {

@@ -1,8 +1,9 @@
 //! A look at servers: are they there, which kind are they, how fast, how far behind, how far back.
 //!
-//! Each server is asked over three connections. The first is a live one: times, ping, the newest event, compression. When it is
-//! open, the second asks for events of long ago, and its first event tells how far back the server goes; the third asks for the
-//! beginning of the archive's list, which only servers with the v2 wire have. Each is closed as soon as it has told that.
+//! Each server is asked over three connections. The first is a live one: times, ping, the newest
+//! event, compression. When it is open, the second asks for events of long ago, and its first event
+//! tells how far back the server goes; the third asks for the beginning of the archive's list,
+//! which only servers with the v2 wire have. Each is closed as soon as it has told that.
 
 mod report;
 mod wire;
@@ -33,12 +34,14 @@ use crate::{
     source::SourceError,
 };
 
-/// The earliest time that a cursor can name; smaller ones are numbers (protocol reference, section 1.5).
+/// The earliest time that a cursor can name; smaller ones are numbers (protocol reference, section
+/// 1.5).
 ///
 /// Servers of both kinds answer it with the oldest event that they give, and without a complaint.
 pub(super) const LONG_AGO: u64 = 1_000_000_000_000_000;
 
-/// One entry of the archive's list: a few hundred bytes, and no other endpoint proves as much for less (section 2.6).
+/// One entry of the archive's list: a few hundred bytes, and no other endpoint proves as much for
+/// less (section 2.6).
 const ARCHIVE_LIST: &str = "/xrpc/network.bsky.jetstream.listSegments?limit=1";
 
 /// No clock counts as far as a duration can say; a look is over long before.
@@ -47,9 +50,11 @@ const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 /// A `Date` has whole seconds, and clocks that differ by less than this are taken to agree.
 const CLOCKS_AGREE_US: i64 = 2_000_000;
 
-/// Looks at all servers at the same time, and returns a report of each, in the order of the endpoints.
+/// Looks at all servers at the same time, and returns a report of each, in the order of the
+/// endpoints.
 ///
-/// Each takes at most about `timeout`; a server without events takes all of it. After each, `answered` hears how many are done.
+/// Each takes at most about `timeout`; a server without events takes all of it. After each,
+/// `answered` hears how many are done.
 pub async fn probe(
     endpoints: &[Endpoint],
     proxies: Proxies,
@@ -198,7 +203,8 @@ fn note(report: &mut ProbeReport, sample: &Sample, oldest: Option<Point>) {
         return;
     };
     report.oldest_time_us = Some(oldest.time_us);
-    // A server that does not go back answers with what is live, which is no older than what was live before.
+    // A server that does not go back answers with what is live, which is no older than what was
+    // live before.
     let is_live = sample
         .first_time_us
         .is_some_and(|first| oldest.time_us >= first);
@@ -215,8 +221,8 @@ fn age(time_us: u64, clock_ahead_us: i64) -> Duration {
     Duration::from_micros(server_us.saturating_sub(time_us))
 }
 
-/// How far this machine's clock is ahead of the server's, whose `Date` was made at some time between a request and its answer; 0
-/// where the clocks may agree.
+/// How far this machine's clock is ahead of the server's, whose `Date` was made at some time
+/// between a request and its answer; 0 where the clocks may agree.
 fn clock_ahead(date_us: u64, asked_us: u64, answered_us: u64) -> i64 {
     let ahead = |local_us: u64| {
         let local_us = i64::try_from(local_us).unwrap_or(i64::MAX);
@@ -233,7 +239,8 @@ fn clock_ahead(date_us: u64, asked_us: u64, answered_us: u64) -> i64 {
     least.midpoint(most)
 }
 
-/// Whether this answer to [`ARCHIVE_LIST`] is such a list; `None` where it may be a passing trouble, or somebody else's answer.
+/// Whether this answer to [`ARCHIVE_LIST`] is such a list; `None` where it may be a passing
+/// trouble, or somebody else's answer.
 fn is_archive_list(status: u16, body: &[u8]) -> Option<bool> {
     #[derive(Deserialize)]
     struct ArchiveList {
@@ -272,7 +279,8 @@ mod tests {
     #[test]
     fn clocks_that_may_agree_do() {
         let date = 1_800_000_000 * SECOND;
-        // Made at the end of its second, or just before the answer came; with two seconds of tolerance.
+        // Made at the end of its second, or just before the answer came; with two seconds of
+        // tolerance.
         for (asked, answered) in [
             (date, date + 1),
             (date + 3 * SECOND, date + 3 * SECOND),

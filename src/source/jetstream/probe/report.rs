@@ -21,9 +21,11 @@ pub struct ProbeReport {
     pub upgrade: Option<Duration>,
     /// How long a ping took, there and back.
     pub ping: Option<Duration>,
-    /// How far this machine's clock is ahead of the server's, in microseconds; negative when it is behind, 0 when the two agree within two seconds.
+    /// How far this machine's clock is ahead of the server's, in microseconds; negative when it is
+    /// behind, 0 when the two agree within two seconds.
     pub clock_ahead_us: Option<i64>,
-    /// Whether events carry the server's own number, which the wire calls `cursor`: new servers count, legacy ones do not.
+    /// Whether events carry the server's own number, which the wire calls `cursor`: new servers
+    /// count, legacy ones do not.
     pub sends_cursor: Option<bool>,
     /// Whether the v2 wire is there too.
     pub has_v2: Option<bool>,
@@ -31,9 +33,11 @@ pub struct ProbeReport {
     pub newest_time_us: Option<u64>,
     /// How old that event was when it came, by the server's clock.
     pub behind: Option<Duration>,
-    /// The time of the first event that was sent for a cursor of long ago, in microseconds since 1970.
+    /// The time of the first event that was sent for a cursor of long ago, in microseconds since
+    /// 1970.
     pub oldest_time_us: Option<u64>,
-    /// How old that event was, by the server's clock: the server goes back at least as far. Zero when it sent what was live.
+    /// How old that event was, by the server's clock: the server goes back at least as far. Zero
+    /// when it sent what was live.
     pub window: Option<Duration>,
     /// What came when compressed events were asked for.
     pub compression: Option<Compression>,
@@ -105,7 +109,8 @@ impl ProbeError {
         matches!(self, Self::Status { status, .. } if refusal::is_final(*status))
     }
 
-    /// Why no connection to `endpoint` opened. Its name stands beside it in any case, and that of a proxy is told.
+    /// Why no connection to `endpoint` opened. Its name stands beside it in any case, and that of a
+    /// proxy is told.
     pub(super) fn of_connect(error: ConnectError, endpoint: &Endpoint) -> Self {
         match error {
             ConnectError::Handshake(HandshakeError::Status {

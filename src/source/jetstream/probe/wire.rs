@@ -83,7 +83,8 @@ impl Wire {
         }
     }
 
-    /// Pings, and looks at some events; ends when both are done, at the deadline, or with the connection.
+    /// Pings, and looks at some events; ends when both are done, at the deadline, or with the
+    /// connection.
     pub(super) async fn sample(&mut self, deadline: Instant, clock_ahead_us: i64) -> Sample {
         let mut sample = Sample::default();
         let pinged = Instant::now();
@@ -236,7 +237,8 @@ impl Sample {
         }
     }
 
-    /// The compression with one more event. A server that compresses is one, also where it sends some events plain.
+    /// The compression with one more event. A server that compresses is one, also where it sends
+    /// some events plain.
     fn compression_with(&self, event_bytes: usize, wire_bytes: Option<usize>) -> Compression {
         match (self.compression, wire_bytes) {
             (before, None) => before.unwrap_or(Compression::Plain),

@@ -56,7 +56,8 @@ impl Direct {
     }
 }
 
-/// An address as it is typed, in brackets or not; one of IPv4 that is written as one of IPv6 is the former.
+/// An address as it is typed, in brackets or not; one of IPv4 that is written as one of IPv6 is the
+/// former.
 fn address_of(text: &str) -> Option<IpAddr> {
     let bare = text
         .strip_prefix('[')

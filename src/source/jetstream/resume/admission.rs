@@ -7,15 +7,18 @@ pub(in crate::source::jetstream) enum Admission {
     New,
     /// It is new, or came before where nothing is left to recognise it by.
     MayBeRepeat,
-    /// It is new, and so much later than this time, which was asked for, that the server no longer has what lies between.
+    /// It is new, and so much later than this time, which was asked for, that the server no longer
+    /// has what lies between.
     NewBehindGap(u64),
-    /// It is new, and what was asked for may be missing before it: only how far back the server goes can tell.
+    /// It is new, and what was asked for may be missing before it: only how far back the server
+    /// goes can tell.
     Doubtful(Doubt),
     /// It was there before the connection was lost.
     Repeat,
     /// It lies before the position that was asked for.
     Early,
-    /// It is not the event that was expected: the server counts otherwise than when the position was taken.
+    /// It is not the event that was expected: the server counts otherwise than when the position
+    /// was taken.
     Renumbered,
 }
 

@@ -54,7 +54,8 @@ impl Resume {
         self.recent
             .learn(lasts.filter_map(|server| server.last.identity));
         let highest_us = self.highest.us().unwrap_or(latest.last.time_us);
-        // The one that was read last is gone on with wherever it is: otherwise a run that ends early would never get on.
+        // The one that was read last is gone on with wherever it is: otherwise a run that ends
+        // early would never get on.
         let is_latest = !self.by_time && *latest.origin == *origin;
         self.begin_by_number(origin, highest_us, is_latest)
             .unwrap_or_else(|| self.begin_by_time(highest_us, is_latest))
@@ -120,7 +121,8 @@ impl Resume {
         let mut until_us = highest_us.saturating_add(self.rewind_us);
         let latest = self.servers.first();
         if let Some(latest) = latest.filter(|_| is_latest) {
-            // The same events have the same times here, and what lies before all that is known is not new.
+            // The same events have the same times here, and what lies before all that is known is
+            // not new.
             let since_us = self.recent.since_us().unwrap_or_default();
             from_us = from_us.max(since_us.min(latest.last.time_us));
             until_us = highest_us;

@@ -31,7 +31,8 @@ impl Past {
 }
 
 impl Resume {
-    /// Prepares for a new connection to `origin` that leaves out the message after the last event, and says where it begins.
+    /// Prepares for a new connection to `origin` that leaves out the message after the last event,
+    /// and says where it begins.
     pub(in crate::source::jetstream) fn begin_past(
         &mut self,
         origin: &Origin,

@@ -4,15 +4,15 @@ use std::collections::VecDeque;
 
 use crate::event::{Identities, Identity, Point, Recollection};
 
-/// How many of them are remembered: a minute of twice the whole network at its busiest (1,000 events/s),
-/// and more than outputs are asked for at the start.
+/// How many of them are remembered: a minute of twice the whole network at its busiest (1,000
+/// events/s), and more than outputs are asked for at the start.
 pub(super) const REMEMBERED: usize = 131_072;
 
 /// How many are forgotten at once where there are more, so that nearly every event is only added.
 pub(super) const FORGOTTEN: usize = 4096;
 
-/// How many of them, and of some that are no longer remembered, are in the set by which they are recognised. Where all that are
-/// remembered have room, this many and a few more do.
+/// How many of them, and of some that are no longer remembered, are in the set by which they are
+/// recognised. Where all that are remembered have room, this many and a few more do.
 const MOST_KNOWN: usize = 229_000;
 
 /// The latest events and their times: all there were since the first of them.
@@ -49,8 +49,9 @@ impl Recent {
         self.since_us
     }
 
-    /// Comes before each seam: from now on all that was read until now is recognised, and these too. What was read before the last
-    /// seam is so already, so that a connection that is soon lost costs no more than what it brought.
+    /// Comes before each seam: from now on all that was read until now is recognised, and these
+    /// too. What was read before the last seam is so already, so that a connection that is soon
+    /// lost costs no more than what it brought.
     pub(super) fn learn(&mut self, others: impl Iterator<Item = Identity>) {
         let n_new = self.events.len() - self.n_known;
         if self.known.len() + n_new > MOST_KNOWN {
@@ -68,7 +69,8 @@ impl Recent {
         self.known.contains(&identity)
     }
 
-    /// Adds events that were delivered before all of these. The latest stay where they are too many.
+    /// Adds events that were delivered before all of these. The latest stay where they are too
+    /// many.
     pub(super) fn recall(&mut self, delivered: &mut dyn Iterator<Item = Point>) {
         let known = delivered.filter_map(|point| Some((point.identity?, point.time_us)));
         let mut recalled: Vec<_> = known.collect();

@@ -5,12 +5,14 @@ use std::cmp::Ordering;
 use super::{Admission, Doubt, Recent};
 use crate::event::Point;
 
-/// The first event of a connection may be so much later than the time that was asked for; then events are missing.
-/// Identity and account events come several times a minute whatever the filter, so that silence alone is not taken for it.
+/// The first event of a connection may be so much later than the time that was asked for; then
+/// events are missing. Identity and account events come several times a minute whatever the filter,
+/// so that silence alone is not taken for it.
 const GAP_US: u64 = 60_000_000;
 
-/// How many new events of a later time than can be expected show that no more repeats will come. One does not: its time may be
-/// far off, or the server was down for longer than the rewind, and mixes new events with what it reads again: by some dozens.
+/// How many new events of a later time than can be expected show that no more repeats will come.
+/// One does not: its time may be far off, or the server was down for longer than the rewind, and
+/// mixes new events with what it reads again: by some dozens.
 pub(super) const ENOUGH_BEYOND: u32 = 1000;
 
 /// What is still to be checked on the present connection.
@@ -112,8 +114,8 @@ impl Seam {
         }
     }
 
-    /// Whether an event that is not recognised may have been there before all the same: it is not later than the last one, and
-    /// from before the time since which everything is known.
+    /// Whether an event that is not recognised may have been there before all the same: it is not
+    /// later than the last one, and from before the time since which everything is known.
     pub(super) fn may_be_repeat(&self, point: &Point) -> bool {
         self.repeats.as_ref().is_some_and(|repeats| {
             matches!(repeats.until, Until::Time(_))
@@ -133,7 +135,8 @@ impl Seam {
             Until::Seq(last) => (point.seq.is_none_or(|seq| seq > last), 1),
             Until::Time(last_us) => (point.time_us > last_us, ENOUGH_BEYOND),
         };
-        // Times and numbers can go backwards: behind a known event from beyond there may be known ones yet.
+        // Times and numbers can go backwards: behind a known event from beyond there may be known
+        // ones yet.
         if is_repeat {
             repeats.n_beyond = 0;
         } else if is_beyond {
@@ -146,10 +149,12 @@ impl Seam {
     }
 }
 
-/// Whether this is the event that was expected, under the number that it had, and the server has had it ever since.
+/// Whether this is the event that was expected, under the number that it had, and the server has
+/// had it ever since.
 ///
-/// A server that was killed reads again what was not on its disk, and by chance an event may get its old number, while one that never
-/// came got a smaller one. What is read again has the time of that; and where the last event has its old one, so has all before it.
+/// A server that was killed reads again what was not on its disk, and by chance an event may get
+/// its old number, while one that never came got a smaller one. What is read again has the time of
+/// that; and where the last event has its old one, so has all before it.
 fn is_again(expected: &Point, point: &Point) -> bool {
     // Of a mere beginning nothing is known but its place.
     let is_same = expected.identity.is_none() || point.identity == expected.identity;

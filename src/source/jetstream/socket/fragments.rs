@@ -23,7 +23,8 @@ impl Fragments {
         }
     }
 
-    /// Adds the next frame; a message of more than `cap` bytes is too large, and nothing of it is kept.
+    /// Adds the next frame; a message of more than `cap` bytes is too large, and nothing of it is
+    /// kept.
     pub(super) fn add(&mut self, head: &Header, payload: &[u8], cap: usize) {
         self.bytes = self.bytes.saturating_add(head.payload_bytes);
         if self.payload.len() + payload.len() > cap {

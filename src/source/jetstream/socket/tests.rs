@@ -209,7 +209,8 @@ async fn messages_in_parts_take_no_more_memory_with_each() {
     // How much the buffer holds, were it to grow by each message.
     let mut held = BUFFER_BYTES;
     for _ in 0..10 {
-        // It is full with the first byte of the last part, and full again with the first byte of a pong behind that.
+        // It is full with the first byte of the last part, and full again with the first byte of a
+        // pong behind that.
         bytes.extend(pongs(held - 2 - part.len() - 1));
         bytes.extend([&part[..], &end[..]].concat());
         bytes.extend(pongs(held - end.len() - 1 + 2));

@@ -1,4 +1,5 @@
-//! A message that waits until it is old enough and it is known why numbers before it are left out, and what the stream is looked at for.
+//! A message that waits until it is old enough and it is known why numbers before it are left out,
+//! and what the stream is looked at for.
 
 use std::time::Duration;
 
@@ -25,8 +26,8 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const PART_LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Session {
-    /// Admits the message that waits, once it may be: it is old enough, and it is known why numbers before it are left out.
-    /// Waits for that only while the batch is empty.
+    /// Admits the message that waits, once it may be: it is old enough, and it is known why numbers
+    /// before it are left out. Waits for that only while the batch is empty.
     pub(super) async fn release(
         &mut self,
         reader: &mut Reader,
@@ -58,7 +59,8 @@ impl Session {
         outcome.transpose().map_err(Lost::Fatal)
     }
 
-    /// Numbers were left out: where the first message of the stream is beyond them, they were removed before they could be read.
+    /// Numbers were left out: where the first message of the stream is beyond them, they were
+    /// removed before they could be read.
     pub(super) async fn look(&mut self, reader: &mut Reader) -> Result<(), Lost> {
         let Some(left_out) = reader.left_out else {
             return Ok(());

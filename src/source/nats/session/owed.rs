@@ -1,4 +1,5 @@
-//! What is owed to the server: acknowledgements, signs of progress, and messages that are given back.
+//! What is owed to the server: acknowledgements, signs of progress, and messages that are given
+//! back.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -21,7 +22,8 @@ use crate::{event::Point, source::SourceError};
 const RETURN_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Session {
-    /// Refuses a message that was delivered and could not be read. The server goes by the message's number alone.
+    /// Refuses a message that was delivered and could not be read. The server goes by the message's
+    /// number alone.
     pub(in crate::source::nats) fn refuse(&mut self, seq: u64, remedy: Remedy) {
         let Consumer { stream, name, .. } = &self.consumer;
         let number = self.delivered.consumer_seq;
@@ -36,7 +38,8 @@ impl Session {
         self.inbox.acks = Some(acks);
     }
 
-    /// Tells the server what is accepted, and of what is not that it is being worked on. Nothing to do where nothing is owed.
+    /// Tells the server what is accepted, and of what is not that it is being worked on. Nothing to
+    /// do where nothing is owed.
     pub(super) async fn acknowledge(&mut self) -> Result<(), Lost> {
         let (Some(acks), Some((every, next))) = (&mut self.inbox.acks, &mut self.progress) else {
             return Ok(());
@@ -90,8 +93,8 @@ impl Session {
         self.inbox.acks
     }
 
-    /// Has the server forget the consumer, or gives back to a durable one what nobody has read, as far as that is quickly done. What
-    /// is still owed is returned.
+    /// Has the server forget the consumer, or gives back to a durable one what nobody has read, as
+    /// far as that is quickly done. What is still owed is returned.
     pub(in crate::source::nats) async fn close(mut self) -> Option<Acks> {
         // What is not kept as a dead letter now comes again.
         self.acknowledge().await.ok();

@@ -1,4 +1,5 @@
-//! What the next run makes of a cursor that was set: it asks for exactly that, and delivers the event there first.
+//! What the next run makes of a cursor that was set: it asks for exactly that, and delivers the
+//! event there first.
 
 use super::*;
 use crate::support::jetstream::Connection;

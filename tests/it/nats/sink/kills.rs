@@ -87,7 +87,8 @@ fn a_demo_and_the_server_killed_at_once_leave_each_event_once_and_in_order() {
     assert!(numbers.eq(1..=total));
 }
 
-/// Nothing rests on what the server knows of duplicates: it knows nothing any more when it comes back.
+/// Nothing rests on what the server knows of duplicates: it knows nothing any more when it comes
+/// back.
 #[test]
 fn an_outage_longer_than_the_window_of_duplicates_repeats_nothing() {
     let Some(mut nats) =

@@ -1,4 +1,5 @@
-//! Servers that die, connections that break, readers that are slow or killed: nothing is lost, and nothing comes twice.
+//! Servers that die, connections that break, readers that are slow or killed: nothing is lost, and
+//! nothing comes twice.
 
 use std::{
     fs,
@@ -15,7 +16,8 @@ use async_nats::jetstream::stream;
 use super::{make, numbers, numbers_in, publish};
 use crate::support::{cable::Cable, nats::Nats, program::Rocketman, wait_until};
 
-/// The client library's own ordered consumer brings the whole stream again here (reference, section 3.1).
+/// The client library's own ordered consumer brings the whole stream again here (reference, section
+/// 3.1).
 #[test]
 fn an_idle_reader_at_the_head_gets_only_new_messages_when_the_server_comes_back() {
     let test = "an_idle_reader_at_the_head_gets_only_new_messages_when_the_server_comes_back";

@@ -1,4 +1,5 @@
-//! One of two servers that have the same events in another order, under other numbers and at other times.
+//! One of two servers that have the same events in another order, under other numbers and at other
+//! times.
 
 use std::{
     io::Write,
@@ -102,7 +103,8 @@ struct Stream {
 }
 
 impl Stream {
-    /// The times of the two servers differ by three seconds at the most: one is now ahead, now behind.
+    /// The times of the two servers differ by three seconds at the most: one is now ahead, now
+    /// behind.
     fn time_us(self, place: u64) -> u64 {
         let since = place * APART;
         let shift = match self.which {
@@ -135,7 +137,8 @@ impl Stream {
         event.replace(&time(EPOCH + n * STEP), &time(self.time_us(place)))
     }
 
-    /// The first place at or behind a cursor; the live tip without one, or when it lies in the future.
+    /// The first place at or behind a cursor; the live tip without one, or when it lies in the
+    /// future.
     fn first(self, cursor: Option<u64>) -> u64 {
         let end = due(self.began);
         let Some(cursor) = cursor else {

@@ -15,7 +15,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::{Connection, Request};
 
 impl Request {
-    /// Reads a request from a socket of the test's own; `None` when the client went away without a word.
+    /// Reads a request from a socket of the test's own; `None` when the client went away without a
+    /// word.
     pub fn read_from(stream: TcpStream) -> Option<Self> {
         Self::read(stream)
     }

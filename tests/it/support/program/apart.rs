@@ -1,4 +1,5 @@
-//! The program under conditions of its own: in a mount namespace where it asks a name server of the test's own, or under a limit.
+//! The program under conditions of its own: in a mount namespace where it asks a name server of the
+//! test's own, or under a limit.
 
 use std::{ffi::OsStr, path::Path, process::Command};
 

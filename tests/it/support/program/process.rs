@@ -20,7 +20,8 @@ impl Running {
         self.status("VmRSS:")
     }
 
-    /// Its memory now without the pages of its own file, of which a debug build alone has more than the whole program in a release.
+    /// Its memory now without the pages of its own file, of which a debug build alone has more than
+    /// the whole program in a release.
     pub fn kilobytes_of_its_own(&self) -> u64 {
         self.status("RssAnon:")
     }

@@ -1,4 +1,5 @@
-//! A server that is killed loses the end of its archive, and gives what it reads again new numbers and times.
+//! A server that is killed loses the end of its archive, and gives what it reads again new numbers
+//! and times.
 
 use std::collections::HashSet;
 

@@ -27,7 +27,8 @@ fn the_memory_of_a_stream_is_bounded() {
     );
 }
 
-/// What is not known is let through, for it may be new; and it is said that it may have been there before.
+/// What is not known is let through, for it may be new; and it is said that it may have been there
+/// before.
 #[test]
 fn what_cannot_be_told_from_a_repeat_is_let_through_and_said() {
     // After a restart only the last event is known.

@@ -96,7 +96,8 @@ fn with_another_filter_the_number_is_still_used_and_the_last_event_need_not_come
     }
 }
 
-/// Goes on after what an earlier run came to: event 30 of host `a`, while host `b` was read up to event 12.
+/// Goes on after what an earlier run came to: event 30 of host `a`, while host `b` was read up to
+/// event 12.
 fn over_two_servers(known: std::ops::RangeInclusive<u64>) -> Resume {
     let other = Position {
         origin: origin("b"),
@@ -133,7 +134,8 @@ fn a_known_server_is_gone_on_with_by_its_own_number() {
     assert_eq!(unknown, Beginning::Time(NOON + 10 * SECOND));
 }
 
-/// Event 5 has its old number by chance, and event 6, which is new, came before it when the server read them again.
+/// Event 5 has its old number by chance, and event 6, which is new, came before it when the server
+/// read them again.
 #[test]
 fn the_last_event_at_another_time_was_read_again() {
     let known = [3, 4, 5].map(|n| event(n, Some(n), n));

@@ -52,7 +52,8 @@ fn what_another_server_was_about_to_repeat_is_known_also_behind_a_cut() {
     assert_eq!(admissions(&mut resume, &behind), [Repeat, New, Repeat, New]);
 }
 
-/// A server that was down for longer than the rewind mixes new events with those that it reads again.
+/// A server that was down for longer than the rewind mixes new events with those that it reads
+/// again.
 #[test]
 fn what_is_read_again_after_a_long_outage_is_known() {
     let mut resume = read(&[1, 2, 3, 4].map(|n| event(n, Some(n), n)));
