@@ -236,7 +236,7 @@ impl Batch {
                         lines.copy_within(start..=start + len, end);
                         entries.copy_within(next..=next, kept);
                         if let Some(entry) = entries.get_mut(kept) {
-                            entry.start = super::to_u32(end);
+                            entry.start = crate::event::to_u32(end);
                         }
                     }
                     end += len + 1;
@@ -351,8 +351,8 @@ impl Batch {
         let len = self.lines.len() - start;
         self.lines.push(b'\n');
         self.entries.push(Entry {
-            start: super::to_u32(start),
-            len: super::to_u32(len),
+            start: crate::event::to_u32(start),
+            len: crate::event::to_u32(len),
             envelope,
         });
         // It is told by the entry, unless something else was before.

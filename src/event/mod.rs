@@ -18,6 +18,7 @@ mod path;
 mod payload;
 mod position;
 pub(crate) mod scan;
+mod span;
 mod start;
 mod trail;
 
@@ -31,6 +32,7 @@ use serde::de::DeserializeOwned;
 pub(crate) use self::decode::envelope as read_envelope;
 #[cfg(feature = "nats")]
 pub(crate) use self::decode::tidy;
+use self::span::to_u32;
 pub use self::{
     batch::{Batch, Events},
     change::{Change, RecordError},
@@ -44,7 +46,7 @@ pub use self::{
     start::{Start, StartError, micros, micros_since_1970, now_us, parse_time, show_time},
     trail::{MAX_SERVERS, Recollection, Trail},
 };
-pub(crate) use self::{identities::Identities, partition::partition, trail::Highest};
+pub(crate) use self::{identities::Identities, partition::partition, span::Span, trail::Highest};
 
 /// The kind of an event, as its `kind` field says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -139,84 +141,6 @@ impl Operation {
             Self::Other
         }
     }
-}
-
-/// Where a piece of text lies: in the event's own line, or in its batch's side buffer when it had
-/// to be unescaped.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Span {
-    start: u32,
-    /// With [`Span::UNESCAPED`] on top.
-    len: u32,
-}
-
-impl Span {
-    /// It lies in the side buffer.
-    const UNESCAPED: u32 = 1 << 31;
-
-    /// A range of the line; lines are at most `u32::MAX` bytes because frames are capped far below.
-    pub(crate) fn in_line(start: usize, len: usize) -> Self {
-        Self {
-            start: to_u32(start),
-            len: to_u32(len).min(Self::UNESCAPED - 1),
-        }
-    }
-
-    /// A range of the side buffer.
-    pub(crate) fn in_side(start: usize, len: usize) -> Self {
-        let span = Self::in_line(start, len);
-        Self {
-            len: span.len | Self::UNESCAPED,
-            ..span
-        }
-    }
-
-    /// Whether it lies in the side buffer.
-    fn is_unescaped(self) -> bool {
-        self.len & Self::UNESCAPED != 0
-    }
-
-    /// The same text where the line has been put behind `by` bytes of others.
-    #[cfg(any(feature = "nats", feature = "serve"))]
-    pub(crate) fn shifted(self, by: usize) -> Self {
-        if self.is_unescaped() {
-            return self;
-        }
-        Self {
-            start: self.start.saturating_add(to_u32(by)),
-            ..self
-        }
-    }
-
-    /// The text itself; empty when the span does not lie within its buffer.
-    pub(crate) fn of<'a>(self, line: &'a [u8], side: &'a [u8]) -> &'a [u8] {
-        let buffer = if self.is_unescaped() { side } else { line };
-        buffer.get(self.start()..self.end()).unwrap_or_default()
-    }
-
-    /// The text itself if it lies in the line and is exactly so long.
-    fn exactly<const N: usize>(self, line: &[u8]) -> Option<&[u8; N]> {
-        line.get(self.start()..)?
-            .first_chunk()
-            .filter(|_| self.len as usize == N)
-    }
-
-    fn start(self) -> usize {
-        self.start as usize
-    }
-
-    fn len(self) -> usize {
-        (self.len & !Self::UNESCAPED) as usize
-    }
-
-    /// Where it ends.
-    pub(crate) fn end(self) -> usize {
-        self.start() + self.len()
-    }
-}
-
-fn to_u32(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// The envelope of one event, as ranges of its line.
