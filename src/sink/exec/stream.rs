@@ -5,6 +5,7 @@
 //! they are handed out and their answers collected; `worker` is one program from its start to its
 //! end.
 
+mod pipes;
 mod supervisor;
 mod work_queue;
 mod worker;

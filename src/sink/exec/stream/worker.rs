@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncReadExt,
     process::{ChildStderr, ChildStdin, ChildStdout},
     time::{Instant, sleep_until, timeout},
 };
@@ -23,6 +23,7 @@ use super::{
         stderr_log::StderrLog,
         stdout_mux::{LineSplitter, MAX_LINE_BYTES},
     },
+    pipes::{read, write},
     work_queue::{InFlight, Replies, Reply, WorkQueue},
 };
 use crate::{
@@ -376,26 +377,6 @@ impl<'a> Worker<'a> {
             stderr: Some(self.stderr_log.tail()),
             ..Failure::new(why)
         }
-    }
-}
-
-/// Writes what can be written; waits for ever once it takes no more.
-///
-/// Cancel safety: what is not returned was not written.
-async fn write(stdin: &mut Option<ChildStdin>, lines: &[u8]) -> io::Result<usize> {
-    match stdin {
-        Some(stdin) => stdin.write(lines).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Reads what is there, and nothing at the end; waits for ever once that was returned.
-///
-/// Cancel safety: what is not returned was not read.
-async fn read(stderr: &mut Option<ChildStderr>, into: &mut [u8]) -> Option<usize> {
-    match stderr {
-        Some(stderr) => stderr.read(into).await.ok(),
-        None => std::future::pending().await,
     }
 }
 
