@@ -182,6 +182,7 @@ Examples:
     )]
     Probe(ProbeArgs),
     /// Look at a cursor, or move it
+    ///
     /// A cursor keeps the place of a rocketman tail, in a file (--cursor-file) or under a key of NATS (--cursor-kv).
     Cursor {
         /// What to do with it.
