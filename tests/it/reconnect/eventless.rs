@@ -69,7 +69,7 @@ fn a_quiet_server_makes_room_for_the_next() {
     assert_eq!(count(&output, "connected again to"), 1, "{}", output.stderr);
 }
 
-/// Neither the silence before the first event nor those behind it cost or repeat any.
+/// Neither the silence before the first event nor those after it cost or repeat any.
 #[test]
 fn a_single_quiet_server_loses_and_repeats_nothing() {
     type Make = fn(u64) -> String;
@@ -85,7 +85,7 @@ fn a_single_quiet_server_loses_and_repeats_nothing() {
             .with("--since 2026-09-21T14:13:20Z")
             .succeed();
         assert_eq!(output.lines(), [0, 1, 2].map(make));
-        let said = "no event came for 200ms, although it answers; connecting anew";
+        let said = "no event came for 200ms, although it answers; reconnecting";
         assert_eq!(count(&output, said), 1, "{}", output.stderr);
         for word in ["lost", "trying", "GAP", "connected again", "otherwise"] {
             assert_eq!(count(&output, word), 0, "{word:?} in {}", output.stderr);
