@@ -26,14 +26,14 @@ use crate::{
 /// How often a lock is tried for that others only look at, a millisecond apart.
 const MAX_TRIES: usize = 1000;
 
-/// What is held of a cursor file. The locks go when the files are closed, however the process ends.
+/// What is held of a cursor file. The locks go with it, and when the process ends, however it does.
 #[derive(Debug)]
 pub(super) struct Hold {
     path: PathBuf,
     /// The lock beside it.
     beside: File,
     /// The cursor file as it was at first, which a second name may still lead to.
-    _first: Option<File>,
+    first: Option<File>,
     /// The one that was saved last.
     newest: Option<File>,
 }
@@ -50,7 +50,7 @@ impl Hold {
         Ok(Self {
             path: path.to_owned(),
             beside: lock,
-            _first: own_existing(path, asked)?,
+            first: own_existing(path, asked)?,
             newest: None,
         })
     }
@@ -98,6 +98,16 @@ impl Hold {
         warn!(target: STATE, %file, "the lock of cursor file '{file}' was removed, and is taken again");
         self.beside = lock;
         Ok(())
+    }
+}
+
+/// A child that is being started has the files for a moment, and would keep the locks for as long.
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let files = self.newest.iter().chain(&self.first).chain([&self.beside]);
+        for file in files {
+            file.unlock().ok();
+        }
     }
 }
 
@@ -274,4 +284,23 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.push(".");
     name.push(suffix);
     path.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_locks_go_with_their_owner_though_a_child_has_the_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cursor");
+        let mut hold = Hold::take(&path, &path).unwrap();
+        hold.replace(b"{}").unwrap();
+        let hold_again = || Hold::take(&path, &path);
+        assert!(hold_again().is_err());
+        let inherited = [&hold.beside, hold.newest.as_ref().unwrap()].map(File::try_clone);
+        drop(hold);
+        assert!(hold_again().is_ok());
+        drop(inherited);
+    }
 }

@@ -39,7 +39,7 @@ pub(super) struct OutputFile {
     /// Whose turn it is; `None` for a fixed path.
     pub(super) slot: Option<Slot>,
     /// `None` while it is closed, since only some are open at once.
-    file: Option<File>,
+    file: Option<OpenFile>,
     /// The file as it lies on the disk, pending lines left out.
     pub(super) mark: FileMark,
     /// Lines that are not written yet.
@@ -53,6 +53,17 @@ pub(super) struct OutputFile {
     pub(super) trail: Trail,
 }
 
+/// An open file, which may be locked. A child that is being started has it for a moment too, and
+/// would keep the lock for as long.
+#[derive(Debug)]
+struct OpenFile(File);
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        self.0.unlock().ok();
+    }
+}
+
 impl OutputFile {
     /// A file that is open for appending, with its present length.
     pub(super) fn new(slot: Option<Slot>, path: PathBuf, file: File) -> Result<Self, SinkError> {
@@ -62,7 +73,7 @@ impl OutputFile {
         }
         Ok(Self {
             slot,
-            file: Some(file),
+            file: Some(OpenFile(file)),
             mark: FileMark::new(path, metadata.ino(), metadata.len()),
             pending: Vec::new(),
             used: 0,
@@ -80,17 +91,18 @@ impl OutputFile {
 
     /// The file, unless it is closed.
     pub(super) fn opened(&self) -> Option<&File> {
-        self.file.as_ref()
+        self.file.as_ref().map(|OpenFile(file)| file)
     }
 
     /// The file, which is opened again if it is closed.
     pub(super) fn file(&mut self) -> Result<&File, SinkError> {
         match &mut self.file {
-            Some(file) => Ok(file),
+            Some(OpenFile(file)) => Ok(file),
             closed => {
                 let file = open_again(&self.mark)?;
                 disk::lock(&file, &self.mark.path)?;
-                Ok(closed.insert(file))
+                let OpenFile(file) = closed.insert(OpenFile(file));
+                Ok(file)
             }
         }
     }
@@ -104,7 +116,7 @@ impl OutputFile {
 
     /// Takes the lock that keeps other processes out.
     pub(super) fn lock(&self) -> Result<(), SinkError> {
-        if let Some(file) = &self.file {
+        if let Some(OpenFile(file)) = &self.file {
             disk::lock(file, &self.mark.path)?;
         }
         Ok(())

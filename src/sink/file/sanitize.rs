@@ -41,7 +41,7 @@ pub(super) fn sanitize(name: &[u8]) -> Vec<u8> {
     safe
 }
 
-/// Whether [`safe`] could have made this.
+/// Whether [`sanitize`] could have made this.
 pub(super) fn is_safe(name: &[u8]) -> bool {
     let is_usual =
         |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'%');
