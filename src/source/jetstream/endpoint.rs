@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_or_a_secret_in_the_address_is_refused_and_not_repeated() {
+    fn a_query_or_secret_in_the_address_is_refused_and_not_shown() {
         let query = parsed("wss://x.example/subscribe?wantedCollections=app.bsky.feed.post");
         assert_eq!(
             query,

@@ -180,8 +180,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_server_that_is_lost_now_and_then_is_kept_and_one_that_is_lost_again_and_again_is_not()
-     {
+    async fn only_a_server_that_is_lost_again_and_again_is_left() {
         let mut rotation = three();
         for _ in 0..10 {
             rotation.connected();
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_a_healthy_while_elsewhere_the_first_gets_another_chance() {
+    async fn after_a_healthy_while_elsewhere_the_first_is_tried_again() {
         let mut rotation = three();
         rotation.failed(false);
         rotation.connected();

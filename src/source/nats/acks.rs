@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_comes_again_is_answered_where_it_came_last_and_not_delivered_twice() {
+    fn a_redelivery_is_acknowledged_anew_and_delivered_once() {
         let mut acks = noted(&[1, 2]);
         assert!(!acks.note(1, "again".into()));
         assert_eq!(accepted(&mut acks, 2), ["again", "r2"]);

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_place_it_begins_behind_the_last_message_and_stays_there() {
+    fn without_a_position_it_begins_after_the_last_message() {
         let mut track = track(None);
         let expected = (From::Seq(51), None);
         assert_eq!(track.begin(HOST, &stream("a", 1, 50)), expected);
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_was_asked_for_is_inclusive_and_0_is_the_first_there_is() {
+    fn a_number_is_inclusive_and_0_is_the_first_message() {
         let begin = |seq| track(Some(Start::Seq(seq))).begin(HOST, &stream("a", 10, 50));
         assert_eq!(begin(0), (From::Seq(10), None));
         assert_eq!(begin(10), (From::Seq(10), None));
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn another_name_of_the_same_stream_changes_nothing_and_another_stream_is_read_by_time() {
+    fn another_stream_is_read_by_time_and_a_renamed_one_is_not() {
         let place = saved(Some(20), "nats://other:4222/S", "a");
         let begun = resumed(&place, &stream("a", 1, 50));
         assert_eq!(begun, (From::Seq(21), None));
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_before_the_first_message_is_a_gap_only_where_there_were_others() {
+    fn a_time_before_the_first_message_is_a_gap_only_after_others() {
         let at = |time_us| track(Some(Start::Time(time_us)));
         let begun = at(900_000_000).begin(HOST, &stream("a", 1, 50));
         assert_eq!(begun, (From::Time(900_000_000), None));

@@ -144,7 +144,7 @@ async fn a_message_in_parts_is_put_together_around_a_ping() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_too_large_is_stepped_over_whole_or_in_parts() {
+async fn a_too_large_message_is_stepped_over_whole_or_in_parts() {
     let (mut socket, mut server) = pair(b"").await;
     let large = vec![b'x'; CAP + 1];
     let bytes = [

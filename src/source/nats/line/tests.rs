@@ -35,7 +35,7 @@ fn data(payload: &[u8]) -> String {
 }
 
 #[test]
-fn an_event_goes_through_byte_for_byte_with_the_number_of_the_stream() {
+fn an_event_passes_byte_for_byte_with_the_streams_number() {
     for wrap_mode in [WrapMode::Auto, WrapMode::Never] {
         let (line, envelope) = written(&message(EVENT.as_bytes()), wrap_mode).unwrap();
         assert_eq!(line, EVENT);
@@ -141,7 +141,7 @@ fn without_envelope_a_payload_is_a_line() {
 }
 
 #[test]
-fn equal_payloads_are_different_messages_and_a_message_is_the_same_in_every_form() {
+fn a_message_is_known_by_its_number_in_every_form() {
     let one = written(&message(b"tick"), WrapMode::Auto).unwrap().1.point;
     let same = written(&message(b"tick"), WrapMode::Never).unwrap().1.point;
     let mut next = message(b"tick");

@@ -8,7 +8,7 @@ fn the_first_connect_without_a_cursor_begins_at_the_live_tip() {
 }
 
 #[test]
-fn a_cut_before_the_first_event_resumes_at_the_handshakes_date_less_the_rewind() {
+fn a_cut_before_the_first_event_rewinds_from_the_handshake() {
     let mut resume = Resume::new(None, REWIND);
     resume.begin(&origin("a"));
     resume.set_live_from(NOON);
@@ -61,7 +61,7 @@ fn an_explicit_cursor_is_sent_as_given_until_an_event_has_come() {
 }
 
 #[test]
-fn a_mere_beginning_is_checked_by_its_place_and_its_event_is_wanted() {
+fn a_beginning_is_checked_by_place_and_its_event_is_wanted() {
     let beginning = Point {
         identity: None,
         ..event(1, Some(7), 1)
@@ -75,7 +75,7 @@ fn a_mere_beginning_is_checked_by_its_place_and_its_event_is_wanted() {
 }
 
 #[test]
-fn a_time_that_was_set_is_the_beginning_on_every_server_and_its_event_is_wanted() {
+fn a_time_that_was_set_is_inclusive_on_every_server() {
     for host in ["a", "b"] {
         let mut resume = Resume::new(None, REWIND);
         resume.begin_at_time(NOON);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_first_event_that_is_a_minute_later_than_the_last_tells_of_a_gap_once() {
+fn a_first_event_a_minute_after_the_last_is_one_gap() {
     for (second, expected) in [(61, New), (62, NewBehindGap(NOON + SECOND))] {
         let mut resume = read(&[event(1, None, 1)]);
         resume.begin(&origin("a"));

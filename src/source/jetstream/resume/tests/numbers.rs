@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn on_the_same_numbering_the_first_event_is_the_last_one_again_and_dropped() {
+fn on_the_same_numbering_the_repeated_last_event_is_dropped() {
     let mut resume = read(&[event(1, Some(7), 1), event(2, Some(9), 1)]);
     assert_eq!(resume.begin(&origin("a")), Beginning::Seq(9));
     assert_eq!(
@@ -20,7 +20,7 @@ fn on_the_same_numbering_the_first_event_is_the_last_one_again_and_dropped() {
 }
 
 #[test]
-fn another_identity_a_lower_or_a_higher_number_is_another_numbering() {
+fn another_identity_or_number_is_another_numbering() {
     for first in [
         event(5, Some(9), 1),
         event(2, Some(8), 1),
@@ -36,7 +36,7 @@ fn another_identity_a_lower_or_a_higher_number_is_another_numbering() {
 }
 
 #[test]
-fn after_another_numbering_repeats_are_dropped_by_identity_and_numbers_are_trusted_again() {
+fn after_another_numbering_repeats_are_dropped_by_identity() {
     let mut resume = read(&[event(1, Some(7), 1), event(2, Some(9), 2)]);
     resume.begin(&origin("a"));
     resume.distrust_numbers();
@@ -64,7 +64,7 @@ fn another_host_is_never_sent_a_number() {
 }
 
 #[test]
-fn a_verified_number_leaves_no_gap_however_long_the_stream_was_quiet() {
+fn a_verified_number_leaves_no_gap_after_any_silence() {
     let mut resume = read(&[event(1, Some(7), 1)]);
     resume.begin(&origin("a"));
     assert_eq!(
@@ -77,7 +77,7 @@ fn a_verified_number_leaves_no_gap_however_long_the_stream_was_quiet() {
 }
 
 #[test]
-fn with_another_filter_the_number_is_still_used_and_the_last_event_need_not_come_again() {
+fn with_another_filter_the_number_is_still_used() {
     let last = event(2, Some(9), 100);
     let changed = || {
         let mut resume = restored("a", last, false);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn repeats_are_known_to_the_last_one_also_where_numbers_go_backwards() {
+fn every_repeat_is_known_where_numbers_go_backwards() {
     let mut resume = read(&[
         event(1, Some(1), 1),
         event(4, Some(4), 1),
@@ -27,7 +27,7 @@ fn repeats_are_known_to_the_last_one_also_where_numbers_go_backwards() {
 }
 
 #[test]
-fn what_another_server_was_about_to_repeat_is_known_also_behind_a_cut() {
+fn what_another_server_may_repeat_is_known_after_a_cut_too() {
     let mut resume = read(&[
         event(1, Some(1), 1),
         event(2, Some(2), 2),

@@ -52,7 +52,7 @@ fn a_time_that_goes_backwards_is_never_a_reason_to_drop() {
 }
 
 #[test]
-fn repeats_are_known_to_the_last_one_also_where_times_go_backwards() {
+fn every_repeat_is_known_where_times_go_backwards() {
     let mut resume = read(&[event(1, None, 5), event(2, None, 3), event(3, None, 4)]);
     assert_eq!(
         resume.begin(&origin("a")),
