@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_event_that_is_no_json_or_would_tear_the_line_is_kept_as_text() {
+    async fn an_event_that_would_break_the_line_is_kept_as_text() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dead");
         let file = DeadLetterFile::open(&path).unwrap();

@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_sink_takes_all_up_to_the_event_that_fails_and_counts_all_before_it() {
+    async fn the_sink_takes_and_counts_all_before_the_event_that_fails() {
         let mut places = Vec::new();
         for seed in 0..200 {
             let context = SinkContext::default();

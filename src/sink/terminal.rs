@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_acts_upon_is_escaped_and_the_json_is_the_same() {
+    fn control_characters_are_escaped_and_the_json_is_the_same() {
         let all: String = ('\0'..='\u{fff}').chain('\u{2000}'..='\u{20ff}').collect();
         // As a careless server writes it: only what ends the string is escaped.
         let text = all.replace('\\', "\\\\").replace('"', "\\\"");

@@ -190,7 +190,7 @@ proptest! {
     })]
 
     #[test]
-    fn the_oldest_event_whose_lane_is_free_begins_and_only_what_has_no_hole_before_it_counts(
+    fn the_oldest_event_of_a_free_lane_begins_and_holes_hold_back(
         steps in vec(step(), 1..120),
     ) {
         let mut model = Model {

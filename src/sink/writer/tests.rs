@@ -89,7 +89,7 @@ impl Target for Moody {
 }
 
 #[tokio::test]
-async fn what_is_written_at_once_and_what_is_handed_over_come_in_order() {
+async fn direct_and_queued_writes_come_in_order() {
     let mut random = fastrand::Rng::with_seed(6);
     let (out, context) = (Arc::default(), SinkContext::default());
     let target = Moody {

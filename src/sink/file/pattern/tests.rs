@@ -118,7 +118,7 @@ proptest! {
     })]
 
     #[test]
-    fn whatever_the_event_its_name_is_recognised_and_stays_in_the_folder(
+    fn the_name_of_any_event_is_recognised_and_stays_in_the_folder(
         text in select(vec![
             "/d/{collection}",
             "/d/{collection}/%Y-%j.{n}.zst",

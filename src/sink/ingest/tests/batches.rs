@@ -69,7 +69,7 @@ async fn the_first_waits_for_others_so_long_and_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_comes_meanwhile_is_collected_and_no_more_than_that_is_taken() {
+async fn what_comes_meanwhile_is_collected_up_to_the_limit() {
     let slices = Slices {
         takes: Duration::from_secs(1),
         ..Slices::default()

@@ -39,7 +39,7 @@ impl Ingestor for Busy {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_of_one_account_keep_their_order_and_no_more_jobs_run_than_may() {
+async fn an_accounts_events_keep_order_and_jobs_are_limited() {
     let busy = Arc::new(Busy::default());
     let mut ingest = Ingest::new()
         .on("app.bsky.feed.post", Arc::clone(&busy))
@@ -89,7 +89,7 @@ async fn nothing_is_accepted_behind_an_event_that_is_not_done() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_lets_what_has_begun_come_to_its_end_and_begins_nothing_more() {
+async fn a_failure_lets_begun_jobs_end_and_begins_no_more() {
     let log = Log::default();
     let entries = log.clone();
     let ingestor = move |event: OwnedEvent| {

@@ -116,7 +116,7 @@ async fn a_lasting_failure_is_not_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn skipped_events_are_left_out_and_dead_letters_are_in_their_file() {
+async fn skipped_events_are_left_out_and_dead_letters_are_kept() {
     for jobs in [1, 3] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dead");
@@ -138,7 +138,7 @@ async fn skipped_events_are_left_out_and_dead_letters_are_in_their_file() {
 }
 
 #[tokio::test]
-async fn a_record_of_another_shape_is_its_authors_fault_and_ends_nothing() {
+async fn a_record_of_another_shape_does_not_end_the_run() {
     #[derive(Deserialize)]
     struct Post {
         text: String,

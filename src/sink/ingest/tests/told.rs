@@ -53,7 +53,7 @@ fn listen(log: &Log) -> DefaultGuard {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ingestor_that_waits_too_long_is_named_at_once_and_once_for_an_event() {
+async fn a_slow_ingestor_is_named_at_once_and_once_an_event() {
     let log = Log::default();
     let _guard = listen(&log);
     let ingestor = |event: OwnedEvent| async move {

@@ -80,7 +80,7 @@ fn send(chain: &mut Chain) -> Vec<(Identity, Link, Option<Reply>)> {
 }
 
 #[test]
-fn the_first_message_comes_after_a_number_and_each_other_after_an_event() {
+fn the_first_message_follows_a_number_and_others_an_event() {
     let mut chain = Chain::new(&tail(7, 70));
     for n in 1..=3 {
         chain.push(outgoing(n));
@@ -103,7 +103,7 @@ fn the_first_message_comes_after_a_number_and_each_other_after_an_event() {
 }
 
 #[test]
-fn one_answer_speaks_for_many_and_the_last_message_is_always_answered() {
+fn one_ack_covers_many_and_the_last_message_always_asks() {
     let mut chain = Chain::new(&tail(0, 0));
     for n in 1..=200 {
         chain.push(outgoing(n));
@@ -121,7 +121,7 @@ fn one_answer_speaks_for_many_and_the_last_message_is_always_answered() {
 }
 
 #[test]
-fn after_a_refusal_everything_behind_the_last_stored_one_is_sent_again() {
+fn after_a_refusal_all_after_the_last_stored_is_sent_again() {
     let mut chain = Chain::new(&tail(0, 0));
     for n in 1..=4 {
         chain.push(outgoing(n));
@@ -242,7 +242,7 @@ fn each_event_is_stored_once_and_in_order_whatever_is_lost() {
 /// The stream holds some of what comes already, further up than its last message: it was taken over
 /// by time.
 #[test]
-fn events_that_the_server_knows_are_left_out_and_count_as_accepted() {
+fn events_the_server_already_has_are_skipped_and_accepted() {
     let mut server = Server {
         stored: (1..=100).map(id).collect(),
         remembers: 100,
