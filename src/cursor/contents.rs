@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_time_is_shown_to_people_and_identities_are_one_line() {
+    fn the_highest_time_is_readable_and_identities_are_one_line() {
         let text = String::from_utf8(super::text(&with_trail())).unwrap();
         assert!(text.starts_with("{\n  \"format\": 2,\n"), "{text}");
         let until = format!("\"saved_until\": \"{}\"", show_time(8));

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_settled_when_every_kept_event_up_to_it_is_accepted() {
+    fn a_position_settles_once_every_event_up_to_it_is_accepted() {
         let mut pending = PendingPositions::default();
         pending.add(&batch("a", 1..4));
         assert_eq!(settled(&mut pending, 0), None);
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_large_batch_only_some_places_are_noted_unless_its_sink_takes_it_apart() {
+    fn a_large_batch_notes_few_positions_unless_it_is_split() {
         let mut pending = PendingPositions::default();
         let large = batch("a", 1..1001);
         pending.add(&large);
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sink_that_is_far_behind_costs_no_memory_and_still_gets_a_true_position() {
+    fn a_sink_far_behind_costs_no_memory_and_gets_a_true_position() {
         let mut pending = PendingPositions::default();
         for start in 0..100 {
             pending.add(&batch("a", start * 1000..(start + 1) * 1000));

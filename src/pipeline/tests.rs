@@ -87,7 +87,7 @@ fn identities_only() -> Filter {
 }
 
 #[tokio::test(start_paused = true)]
-async fn order_is_kept_over_batches_and_in_a_sink_that_takes_one_at_a_time() {
+async fn order_is_kept_over_batches_and_in_a_sink_that_takes_one() {
     for one_takes in [None, Some(SECOND)] {
         let steps = [
             Step::Events(1..3),
@@ -121,7 +121,7 @@ async fn dropped_events_advance_the_position() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_position_is_saved_only_when_every_kept_event_up_to_it_is_accepted() {
+async fn a_position_is_saved_once_every_event_up_to_it_is_accepted() {
     let mut setup = setup([
         Step::Events(7..14),
         Step::Wait(3 * SECOND),
@@ -137,7 +137,7 @@ async fn a_position_is_saved_only_when_every_kept_event_up_to_it_is_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn before_anything_is_accepted_the_first_events_place_is_saved_as_a_mere_beginning() {
+async fn before_any_event_is_accepted_a_mere_beginning_is_saved() {
     let mut setup = setup([Step::Events(10..14), Step::Wait(5 * SECOND), Step::End]);
     setup.filter = identities_only();
     setup.sink.lag = 100;
@@ -241,7 +241,7 @@ async fn a_stop_drains_what_was_read_then_ends_the_sink_then_saves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_while_the_sink_is_blocked_ends_after_the_grace_period_and_names_the_sink() {
+async fn a_stop_while_the_sink_blocks_ends_after_the_grace_period() {
     let mut setup = setup([Step::Events(1..4), Step::Events(4..7)]);
     setup.sink.blocks_at = 4;
     setup.settings.save_every = 3600 * SECOND;
@@ -272,7 +272,7 @@ async fn a_sink_that_does_not_finish_is_named_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn patience_with_a_slow_sink_ends_only_when_a_stop_was_asked_for() {
+async fn a_slow_sink_is_waited_for_until_a_stop_is_asked_for() {
     let mut setup = setup([Step::Events(1..4)]);
     setup.settings.count = Some(3);
     setup.sink.finish_takes = 3600 * SECOND;
@@ -282,7 +282,7 @@ async fn patience_with_a_slow_sink_ends_only_when_a_stop_was_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sink_that_takes_one_at_a_time_is_given_nothing_more_after_a_stop() {
+async fn after_a_stop_a_sink_that_takes_one_is_given_no_more() {
     // With a count that the batch would reach, the end is the stop all the same.
     for count in [None, Some(5)] {
         let mut setup = setup([Step::Events(1..6), Step::Silence]);
@@ -296,7 +296,7 @@ async fn a_sink_that_takes_one_at_a_time_is_given_nothing_more_after_a_stop() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_before_a_failure_of_the_source_are_delivered_and_saved() {
+async fn events_before_the_sources_failure_are_delivered_and_saved() {
     let setup = setup([Step::Events(1..4), Step::EventsAndFailure(4..6)]);
     let (record, result) = setup.run().await;
     assert!(matches!(result, Err(Error::Source(_))), "{result:?}");

@@ -56,7 +56,7 @@ async fn what_is_not_accepted_is_not_known_ahead_of_the_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_count_beyond_the_end_keeps_the_place_and_one_before_it_moves_it() {
+async fn only_a_count_before_the_end_moves_the_position() {
     for (count, saved, n_ahead) in [(1, 1, 0), (2, 2, 0), (3, 2, 1), (4, 2, 2)] {
         let mut setup = until([Step::Order(&[1, 2, 22, 3, 4, 5])]);
         setup.settings.count = Some(count);

@@ -61,7 +61,7 @@ fn set() -> Saved {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_place_that_was_set_stands_until_the_first_event_which_is_then_a_mere_beginning() {
+async fn a_position_that_was_set_stands_until_the_first_event() {
     let mut quiet = setup([Step::Wait(3 * SECOND), Step::End]);
     quiet.store.loads = || Ok(Some(set()));
     let (record, summary) = quiet.run().await;
@@ -82,7 +82,7 @@ async fn a_place_that_was_set_stands_until_the_first_event_which_is_then_a_mere_
 }
 
 #[tokio::test(start_paused = true)]
-async fn files_are_not_cut_back_when_the_source_does_not_go_on_from_there() {
+async fn files_are_cut_back_only_where_the_source_goes_on() {
     let cases: [(fn() -> _, _); 2] = [(|| Ok(false), Some(Vec::new())), (|| Err(failure()), None)];
     for (resumes, files) in cases {
         let mut setup = setup([Step::End]);
