@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_names_lie_and_how_long_they_are_makes_no_difference() {
+    fn where_names_lie_and_their_lengths_make_no_difference() {
         let mut random = fastrand::Rng::with_seed(5);
         for n in 0..20_000 {
             let mut length = |usual: usize| match random.u8(..4) {

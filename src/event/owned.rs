@@ -178,7 +178,7 @@ mod tests {
     use crate::event::{Batch, LineRules};
 
     #[test]
-    fn it_says_what_the_event_said_whatever_was_escaped_and_after_the_batch_is_gone() {
+    fn it_equals_the_escaped_event_after_the_batch_is_gone() {
         let lines = [
             r#"{"did":"did:plc:a","time_us":1,"cursor":7,"kind":"commit","commit":{"rev":"r","operation":"create","collection":"app.bsky.feed.post","rkey":"1","record":{"text":"é"},"cid":"c"}}"#,
             r#"{"did":"did:plc:\u0061b","time_us":2,"kind":"commit","commit":{"rev":"\u0072v","operation":"delete","collection":"app.bsky\u002efeed.like","rkey":"2\u0033"}}"#,

@@ -135,7 +135,7 @@ fn equal_filters_have_equal_descriptions_whatever_the_order() {
 }
 
 #[test]
-fn a_long_list_is_told_apart_as_in_cursors_that_are_saved_already() {
+fn the_hash_of_a_long_list_is_that_of_saved_cursors() {
     let dids: Vec<_> = (0..100)
         .map(|n| Did::parse(&format!("did:web:n{n}.example.com")).unwrap())
         .collect();

@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_a_loss_that_was_said_is_said_however_often_it_was_lost_since() {
+    fn the_end_of_a_reported_loss_is_reported_after_more_losses() {
         let (status, _watched) = watch::channel(Status::default());
         let lost = Mutex::new(Lost::default());
         for _ in 0..100 {
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_are_longer_where_tries_are_counted_and_within_the_maximum() {
+    fn waits_grow_where_tries_are_counted_up_to_the_maximum() {
         let waits = |max_retries, max_backoff| {
             let settings = NatsSettings {
                 max_retries,

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_that_is_too_long_keeps_its_root_and_nothing_a_terminal_acts_upon() {
+    fn a_long_reason_keeps_its_root_and_is_escaped() {
         let root = std::io::Error::other("failed to look up: No \u{1b}[31msuch\u{202e} name");
         let error = ProbeError::Lookup(root);
         assert_eq!(
