@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn cursors_are_told_apart_by_their_size_except_by_legacy_servers() {
+    fn a_cursors_size_tells_number_from_time_unless_legacy() {
         let cases = [
             ("", Ok(Cursor::Tip), Ok(Cursor::Tip)),
             ("0", Ok(Cursor::Seq(0)), Ok(Cursor::Time(0))),

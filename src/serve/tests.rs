@@ -76,7 +76,7 @@ async fn a_cursor_is_a_number_or_a_time() {
 }
 
 #[tokio::test]
-async fn a_legacy_server_tells_no_numbers_and_takes_every_cursor_for_a_time() {
+async fn a_legacy_server_gives_no_numbers_and_resumes_by_time() {
     let legacy = ServerSettings {
         legacy: true,
         ..ServerSettings::default()

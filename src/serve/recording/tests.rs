@@ -111,7 +111,7 @@ fn events_keep_their_numbers_and_are_found_by_them_and_by_time() {
 }
 
 #[test]
-fn events_without_numbers_or_with_numbers_that_go_back_are_counted() {
+fn events_without_or_with_falling_numbers_are_counted() {
     let world = World::new();
     let expected: Vec<u64> = (1..=6).collect();
     for numbers_told in [

@@ -102,7 +102,7 @@ async fn a_consumer_that_takes_nothing_is_cut_and_no_other_notices() {
 }
 
 #[tokio::test]
-async fn a_consumer_that_is_slow_and_far_behind_is_cut_although_it_takes_something() {
+async fn a_slow_consumer_far_behind_is_cut_although_it_still_reads() {
     let settings = ServerSettings {
         slow_window: Duration::from_millis(400),
         slow_behind: 1000,
@@ -137,7 +137,7 @@ async fn a_consumer_that_is_slow_and_far_behind_is_cut_although_it_takes_somethi
 }
 
 #[tokio::test]
-async fn a_consumer_near_the_newest_event_may_be_as_slow_as_the_stream() {
+async fn a_consumer_near_the_tip_may_be_as_slow_as_the_stream() {
     let settings = ServerSettings {
         slow_window: Duration::from_millis(50),
         slow_behind: 5,
@@ -221,7 +221,7 @@ async fn a_server_that_stops_takes_leave() {
 }
 
 #[tokio::test]
-async fn a_server_that_has_served_everything_ends_when_that_was_asked_for() {
+async fn a_server_ends_after_its_last_event_where_asked_to() {
     let settings = ServerSettings {
         exit_at_end: true,
         ..ServerSettings::default()

@@ -16,7 +16,7 @@ fn connect(server: &Serving) -> TcpStream {
 }
 
 #[test]
-fn a_thousand_connections_later_it_serves_as_before_and_has_not_grown() {
+fn a_thousand_connections_do_not_make_it_grow() {
     let server = Serving::new("demo:?rate=1000");
     assert_eq!(server.tail("-n 50").succeed().lines().len(), 50);
     let before = server.running.peak_kilobytes();

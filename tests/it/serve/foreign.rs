@@ -131,7 +131,7 @@ fn javascript_clients_get_every_event_as_it_was_recorded() {
 }
 
 #[test]
-fn a_python_client_gets_every_event_as_it_was_recorded_plain_and_compressed() {
+fn a_python_client_gets_every_event_plain_and_compressed() {
     let Some(python) = installed("ROCKETMAN_PYTHON") else {
         return;
     };

@@ -166,7 +166,7 @@ fn several_recordings_are_one_stream_and_stdin_is_one_of_them() {
 }
 
 #[test]
-fn a_recording_without_numbers_is_numbered_unless_that_is_not_wanted() {
+fn a_recording_without_numbers_is_numbered_unless_unwanted() {
     let lines: Vec<_> = (0..10).map(legacy_post).collect();
     let server = serving(&lines, "--speed max");
     let output = server.tail("-n 10 --cursor 1").succeed();
