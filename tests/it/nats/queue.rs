@@ -201,8 +201,8 @@ fn nothing_is_taken_out_of_a_queue_that_was_not_delivered() {
 }
 
 #[test]
-fn an_undeliverable_message_is_skipped_or_kept_where_that_was_asked() {
-    let test = "an_undeliverable_message_is_skipped_or_kept_where_that_was_asked";
+fn an_undeliverable_message_is_skipped_or_kept_as_asked() {
+    let test = "an_undeliverable_message_is_skipped_or_kept_as_asked";
     let Some(nats) = hard_queue(test) else {
         return;
     };
@@ -248,8 +248,8 @@ fn an_undeliverable_message_is_skipped_or_kept_where_that_was_asked() {
 }
 
 #[test]
-fn a_filter_on_a_work_queue_is_refused_unless_what_it_drops_may_go() {
-    let test = "a_filter_on_a_work_queue_is_refused_unless_what_it_drops_may_go";
+fn a_filter_on_a_work_queue_is_refused_unless_it_may_drop() {
+    let test = "a_filter_on_a_work_queue_is_refused_unless_it_may_drop";
     let Some(nats) = Nats::start(test) else {
         return;
     };

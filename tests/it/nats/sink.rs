@@ -181,9 +181,8 @@ fn events_that_come_again_in_the_source_are_written_once() {
 /// Another server, and longer after the first than the NATS server knows duplicates: the resume
 /// goes back by time.
 #[test]
-fn what_another_server_sends_again_after_a_restart_is_not_written_again() {
-    let Some(nats) =
-        Nats::start("what_another_server_sends_again_after_a_restart_is_not_written_again")
+fn repeats_of_another_server_are_not_written_after_a_restart() {
+    let Some(nats) = Nats::start("repeats_of_another_server_are_not_written_after_a_restart")
     else {
         return;
     };
@@ -305,10 +304,8 @@ fn a_stream_is_made_as_it_is_wanted() {
 }
 
 #[test]
-fn a_stop_delivers_what_was_read_and_the_next_run_goes_on_behind_it() {
-    let Some(nats) =
-        Nats::start("a_stop_delivers_what_was_read_and_the_next_run_goes_on_behind_it")
-    else {
+fn a_stop_delivers_what_was_read_and_the_next_run_follows() {
+    let Some(nats) = Nats::start("a_stop_delivers_what_was_read_and_the_next_run_follows") else {
         return;
     };
     let serving = firehose();

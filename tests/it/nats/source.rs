@@ -73,10 +73,8 @@ pub(super) fn numbers_of(output: &Output) -> Vec<u64> {
 }
 
 #[test]
-fn a_stream_is_read_from_a_number_a_time_or_its_first_message_to_its_head() {
-    let Some(nats) =
-        Nats::start("a_stream_is_read_from_a_number_a_time_or_its_first_message_to_its_head")
-    else {
+fn a_stream_is_read_from_a_number_time_or_start_to_its_head() {
+    let Some(nats) = Nats::start("a_stream_is_read_from_a_number_time_or_start_to_its_head") else {
         return;
     };
     make(&nats, "S", stream::Config::default());
@@ -100,10 +98,8 @@ fn a_stream_is_read_from_a_number_a_time_or_its_first_message_to_its_head() {
 }
 
 #[test]
-fn a_cursor_goes_on_behind_the_last_message_and_without_one_only_new_messages_come() {
-    let Some(nats) = Nats::start(
-        "a_cursor_goes_on_behind_the_last_message_and_without_one_only_new_messages_come",
-    ) else {
+fn without_a_cursor_only_new_messages_come() {
+    let Some(nats) = Nats::start("without_a_cursor_only_new_messages_come") else {
         return;
     };
     make(&nats, "S", stream::Config::default());
@@ -272,8 +268,8 @@ fn messages_are_held_back_until_they_are_as_old_as_asked() {
 }
 
 #[test]
-fn messages_that_are_larger_than_a_request_or_than_allowed_hold_nothing_up() {
-    let test = "messages_that_are_larger_than_a_request_or_than_allowed_hold_nothing_up";
+fn messages_larger_than_a_request_or_limit_hold_nothing_up() {
+    let test = "messages_larger_than_a_request_or_limit_hold_nothing_up";
     let Some(nats) = Nats::configured(test, "max_payload: 8MB\njetstream {}") else {
         return;
     };

@@ -143,8 +143,8 @@ fn odd_queue(nats: &Nats) {
 }
 
 #[test]
-fn an_unreadable_message_is_kept_in_the_queue_while_the_others_flow() {
-    let test = "an_unreadable_message_is_kept_in_the_queue_while_the_others_flow";
+fn an_unreadable_message_stays_queued_while_others_flow() {
+    let test = "an_unreadable_message_stays_queued_while_others_flow";
     let Some(nats) = Nats::start(test) else {
         return;
     };
@@ -178,8 +178,8 @@ fn an_unreadable_message_is_kept_in_the_queue_while_the_others_flow() {
 }
 
 #[test]
-fn an_unreadable_message_becomes_a_dead_letter_where_that_was_asked() {
-    let test = "an_unreadable_message_becomes_a_dead_letter_where_that_was_asked";
+fn an_unreadable_message_becomes_a_dead_letter_as_asked() {
+    let test = "an_unreadable_message_becomes_a_dead_letter_as_asked";
     let Some(nats) = Nats::start(test) else {
         return;
     };

@@ -117,10 +117,8 @@ fn a_slow_worker_keeps_what_it_has() {
 }
 
 #[test]
-fn a_work_queue_is_read_with_acknowledgements_from_its_first_message() {
-    let Some(nats) =
-        Nats::start("a_work_queue_is_read_with_acknowledgements_from_its_first_message")
-    else {
+fn a_work_queue_is_read_with_acks_from_its_first_message() {
+    let Some(nats) = Nats::start("a_work_queue_is_read_with_acks_from_its_first_message") else {
         return;
     };
     let queue = stream::Config {
@@ -209,10 +207,8 @@ fn assert_whole(shares: &[Vec<u64>], n: u64) {
 }
 
 #[test]
-fn shards_share_out_messages_by_their_subject_and_events_by_their_account() {
-    let Some(nats) =
-        Nats::start("shards_share_out_messages_by_their_subject_and_events_by_their_account")
-    else {
+fn shards_split_messages_by_subject_and_events_by_account() {
+    let Some(nats) = Nats::start("shards_split_messages_by_subject_and_events_by_account") else {
         return;
     };
     make(&nats, "S", stream::Config::default());
@@ -296,9 +292,8 @@ fn make_plain(nats: &Nats) {
 /// worker's file, exactly once and in the order of its key. A fifth with a key that is taken is
 /// turned away.
 #[test]
-fn killed_shards_leave_nothing_out_and_keep_the_order_of_each_key() {
-    let Some(nats) = Nats::start("killed_shards_leave_nothing_out_and_keep_the_order_of_each_key")
-    else {
+fn killed_shards_lose_nothing_and_keep_each_keys_order() {
+    let Some(nats) = Nats::start("killed_shards_lose_nothing_and_keep_each_keys_order") else {
         return;
     };
     make(&nats, "S", stream::Config::default());

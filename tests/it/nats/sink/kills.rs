@@ -19,9 +19,8 @@ fn wait_for(nats: &Nats, n: u64) {
 }
 
 #[test]
-fn the_server_killed_five_times_holds_each_event_once_and_in_order() {
-    let Some(mut nats) =
-        Nats::start("the_server_killed_five_times_holds_each_event_once_and_in_order")
+fn a_server_killed_five_times_has_each_event_once_in_order() {
+    let Some(mut nats) = Nats::start("a_server_killed_five_times_has_each_event_once_in_order")
     else {
         return;
     };
@@ -39,10 +38,8 @@ fn the_server_killed_five_times_holds_each_event_once_and_in_order() {
 }
 
 #[test]
-fn the_program_killed_five_times_leaves_each_event_once_and_in_order() {
-    let Some(nats) =
-        Nats::start("the_program_killed_five_times_leaves_each_event_once_and_in_order")
-    else {
+fn a_program_killed_five_times_leaves_each_event_once() {
+    let Some(nats) = Nats::start("a_program_killed_five_times_leaves_each_event_once") else {
         return;
     };
     let (serving, total) = (firehose(), total());
@@ -58,9 +55,8 @@ fn the_program_killed_five_times_leaves_each_event_once_and_in_order() {
 
 /// As it stands in the issue: the stream that is read comes and goes with the program.
 #[test]
-fn a_demo_and_the_server_killed_at_once_leave_each_event_once_and_in_order() {
-    let Some(mut nats) =
-        Nats::start("a_demo_and_the_server_killed_at_once_leave_each_event_once_and_in_order")
+fn program_and_server_killed_at_once_leave_each_event_once() {
+    let Some(mut nats) = Nats::start("program_and_server_killed_at_once_leave_each_event_once")
     else {
         return;
     };
@@ -90,9 +86,8 @@ fn a_demo_and_the_server_killed_at_once_leave_each_event_once_and_in_order() {
 /// Nothing rests on what the server knows of duplicates: it knows nothing any more when it comes
 /// back.
 #[test]
-fn an_outage_longer_than_the_window_of_duplicates_repeats_nothing() {
-    let Some(mut nats) =
-        Nats::start("an_outage_longer_than_the_window_of_duplicates_repeats_nothing")
+fn an_outage_beyond_the_duplicate_window_repeats_nothing() {
+    let Some(mut nats) = Nats::start("an_outage_beyond_the_duplicate_window_repeats_nothing")
     else {
         return;
     };

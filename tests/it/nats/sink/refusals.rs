@@ -234,7 +234,7 @@ fn a_stream_that_is_deleted_or_made_anew_ends_the_run() {
 }
 
 #[test]
-fn what_cannot_be_an_output_is_refused_before_anything_is_connected_to() {
+fn a_useless_output_is_refused_before_connecting() {
     for (output, words) in [
         (
             "nats://ann:geheim@127.0.0.1:1/S",

@@ -92,10 +92,8 @@ fn a_cursor_behind_the_end_of_the_stream_is_a_gap() {
 }
 
 #[test]
-fn a_stream_that_was_made_anew_is_a_gap_and_read_from_its_first_message() {
-    let Some(nats) =
-        Nats::start("a_stream_that_was_made_anew_is_a_gap_and_read_from_its_first_message")
-    else {
+fn a_recreated_stream_is_a_gap_and_read_from_its_start() {
+    let Some(nats) = Nats::start("a_recreated_stream_is_a_gap_and_read_from_its_start") else {
         return;
     };
     make(&nats, "S", stream::Config::default());

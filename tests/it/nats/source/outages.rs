@@ -19,8 +19,8 @@ use crate::support::{cable::Cable, nats::Nats, program::Rocketman, wait_until};
 /// The client library's own ordered consumer brings the whole stream again here (reference, section
 /// 3.1).
 #[test]
-fn an_idle_reader_at_the_head_gets_only_new_messages_when_the_server_comes_back() {
-    let test = "an_idle_reader_at_the_head_gets_only_new_messages_when_the_server_comes_back";
+fn a_reader_at_the_head_gets_only_new_messages_after_an_outage() {
+    let test = "a_reader_at_the_head_gets_only_new_messages_after_an_outage";
     let Some(mut nats) = Nats::start(test) else {
         return;
     };
@@ -46,9 +46,9 @@ fn an_idle_reader_at_the_head_gets_only_new_messages_when_the_server_comes_back(
 }
 
 #[test]
-fn a_connection_that_is_cut_again_and_again_loses_and_repeats_nothing() {
+fn a_connection_cut_again_and_again_loses_and_repeats_nothing() {
     cut_every_400_ms(
-        "a_connection_that_is_cut_again_and_again_loses_and_repeats_nothing",
+        "a_connection_cut_again_and_again_loses_and_repeats_nothing",
         Duration::from_secs(4),
     );
 }
