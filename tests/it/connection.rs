@@ -180,7 +180,7 @@ fn a_secure_address_is_read_through_tls() {
 }
 
 #[test]
-fn a_certificate_that_is_not_trusted_ends_the_try_with_its_reason() {
+fn an_untrusted_certificate_ends_the_try_with_its_reason() {
     let front = TlsFront::before(closed_port());
     let stranger = TlsFront::before(closed_port());
     let url = format!("wss://127.0.0.1:{}/subscribe", front.port);
@@ -310,7 +310,7 @@ fn hosts_in_no_proxy_are_reached_directly() {
 }
 
 #[test]
-fn a_server_that_says_nothing_is_given_up_after_the_connect_timeout() {
+fn a_silent_server_is_given_up_after_the_connect_timeout() {
     let server = Server::one(Request::until_gone);
     let call = Rocketman::tail(&server.url());
     let output = call.with("--max-retries 0 --connect-timeout 300ms").run();
@@ -354,7 +354,7 @@ fn the_next_source_is_tried_when_one_refuses() {
 }
 
 #[test]
-fn the_first_line_on_stderr_says_what_is_read_and_what_is_left_out() {
+fn the_first_message_says_what_is_read_and_what_is_left_out() {
     let all = "all kinds of events, from now on";
     let hint = "add --kind all to keep account, identity and sync events";
     let cases = [

@@ -58,7 +58,7 @@ fn tail(world: &World, arguments: &str) -> Vec<Value> {
 type Wanted<'a> = Box<dyn Fn(&Value) -> bool + 'a>;
 
 #[test]
-fn live_events_come_plain_and_compressed_and_every_filter_agrees_with_the_whole() {
+fn plain_compressed_and_filtered_events_agree() {
     let Some(world) = World::start("live_events") else {
         return;
     };
@@ -127,7 +127,7 @@ fn assert_agrees(world: &World, range: &str, arguments: &str, wanted: impl Fn(&V
 }
 
 #[test]
-fn a_cursor_in_every_form_begins_where_it_says_and_the_end_is_the_moment_of_the_start() {
+fn each_form_of_cursor_begins_where_it_says() {
     let Some(world) = World::start("a_cursor_in_every_form") else {
         return;
     };

@@ -16,7 +16,7 @@ use crate::support::{
 };
 
 #[test]
-fn a_refusal_that_passes_is_retried_not_sooner_than_the_server_asks() {
+fn a_passing_refusal_is_retried_when_the_server_allows_it() {
     for status in ["503 Service Unavailable", "429 Too Many Requests"] {
         let times = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&times);
@@ -102,7 +102,7 @@ fn a_refusal_without_a_wait_is_retried_too() {
 }
 
 #[test]
-fn after_so_many_failed_tries_in_a_row_it_gives_up_with_exit_code_3() {
+fn after_n_failed_tries_in_a_row_it_gives_up() {
     for retries in [0, 2] {
         let server = Server::every(|request| request.refuse("502 Bad Gateway", "", ""));
         let output = Rocketman::tail(&server.url())
@@ -151,7 +151,7 @@ fn only_new_events_end_a_row_of_failed_tries() {
 }
 
 #[test]
-fn a_server_that_accepts_and_brings_nothing_makes_room_for_the_next() {
+fn a_server_that_accepts_and_sends_nothing_is_left() {
     // Its date is that of the first event, so that the next server is asked for it.
     let date = Some("Mon, 21 Sep 2026 14:13:20 GMT");
     let bad = Server::one(move |request| request.accept_dated(date).cut());
@@ -168,7 +168,7 @@ fn a_server_that_accepts_and_brings_nothing_makes_room_for_the_next() {
 }
 
 #[test]
-fn a_server_that_is_cut_again_and_again_makes_room_and_nothing_is_lost_or_repeated() {
+fn a_server_cut_again_and_again_is_left_without_loss() {
     let cutting = Server::every(|request| {
         // Each connection brings the last event again, and one more.
         let from = request.cursor().map_or(0, |seq| seq - 1);
@@ -194,7 +194,7 @@ fn a_server_that_is_cut_again_and_again_makes_room_and_nothing_is_lost_or_repeat
 }
 
 #[test]
-fn a_server_that_says_no_makes_room_and_is_final_only_when_all_do() {
+fn a_refusal_is_final_only_when_all_servers_refuse() {
     let refusing = || Server::every(|request| request.refuse("404 Not Found", "", "no such page"));
     let (one, two) = (refusing(), refusing());
     let good = Server::one(|request| {

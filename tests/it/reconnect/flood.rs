@@ -4,7 +4,7 @@ use super::{assert_lines, count, cutting_server};
 use crate::support::{events::post, program::Rocketman};
 
 #[test]
-fn a_flood_of_losses_is_told_at_a_readable_pace_and_counted_in_full() {
+fn a_flood_of_losses_is_logged_readably_and_counted_in_full() {
     let server = cutting_server(1000, 4);
     let output = Rocketman::tail(&server.url()).with("-n 1000").succeed();
     assert_lines(&output, (0..1000).map(post));

@@ -28,7 +28,7 @@ fn forgetful() -> Server {
 }
 
 #[test]
-fn a_gap_is_told_in_one_line_with_from_and_to_and_reading_goes_on() {
+fn a_gap_is_one_line_with_from_and_to_and_reading_goes_on() {
     let server = forgetful();
     let output = Rocketman::tail(&server.url()).with("-n 5").succeed();
     let expected = [0, 1, 2, LATER, LATER + 1].map(legacy_post);
@@ -39,7 +39,7 @@ fn a_gap_is_told_in_one_line_with_from_and_to_and_reading_goes_on() {
 }
 
 #[test]
-fn on_gap_fail_ends_with_exit_code_4_and_the_cursor_before_the_gap() {
+fn on_gap_fail_ends_with_the_cursor_before_the_gap() {
     let server = forgetful();
     let call = Rocketman::tail(&server.url()).with("--on-gap fail --cursor-file c -o out");
     let folder = call.folder().to_owned();

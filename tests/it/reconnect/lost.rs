@@ -74,7 +74,7 @@ fn a_reset_is_resumed() {
 }
 
 #[test]
-fn a_cut_before_any_event_resumes_ten_seconds_before_the_handshake() {
+fn a_cut_before_any_event_resumes_10_s_before_the_handshake() {
     // EPOCH is 2026-09-21T14:13:20Z.
     const DATE: &str = "Mon, 21 Sep 2026 14:13:20 GMT";
     let expected = EPOCH - 10_000_000;
@@ -99,7 +99,7 @@ fn a_cut_before_any_event_resumes_ten_seconds_before_the_handshake() {
 }
 
 #[test]
-fn the_leading_run_before_the_asked_time_is_dropped_and_nothing_behind_it() {
+fn only_the_leading_events_before_the_asked_time_are_dropped() {
     let server = Server::one(|request| {
         assert_eq!(request.cursor(), Some(EPOCH + 5 * STEP));
         let mut connection = request.accept();

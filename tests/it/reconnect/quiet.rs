@@ -58,7 +58,7 @@ fn a_ping_behind_the_end_of_all_times_moves_nothing() {
 }
 
 #[test]
-fn pings_move_the_saved_time_while_the_accounts_are_quiet_and_the_next_run_begins_there() {
+fn pings_move_the_saved_time_while_accounts_are_quiet() {
     let scripts: [Script; 3] = [
         Box::new(|request| one_event_and_pings(request.accept())),
         Box::new(|request| {
@@ -126,13 +126,13 @@ fn saved_after_pings(flags: &str, events: Vec<String>) -> (Output, u64) {
 }
 
 #[test]
-fn without_a_filter_of_accounts_other_events_tell_how_far_the_stream_is_and_pings_move_nothing() {
+fn other_events_move_the_saved_time_and_pings_do_not() {
     let (output, after) = saved_after_pings("-c app.bsky.feed.like", vec![post(0), identity(1)]);
     assert_eq!((output.stdout.as_str(), after), ("", 1000));
 }
 
 #[test]
-fn pings_count_for_nothing_while_the_past_may_still_be_on_its_way() {
+fn pings_count_for_nothing_while_catching_up() {
     // The connection begins at a cursor, and no event from after its beginning has come.
     let flags = format!("-d {} --cursor 1", did(0));
     let (output, after) = saved_after_pings(&flags, vec![post(0)]);

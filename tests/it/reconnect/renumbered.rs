@@ -60,7 +60,7 @@ fn renumbered(first: String, seq: u64) {
 }
 
 #[test]
-fn another_event_under_the_last_number_is_noticed_and_nothing_is_lost() {
+fn another_event_under_the_last_number_loses_nothing() {
     renumbered(numbered(7, 5), 100);
 }
 
@@ -75,7 +75,7 @@ fn a_higher_number_is_noticed_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_server_that_no_longer_counts_is_noticed_and_nothing_is_lost() {
+fn a_server_that_no_longer_counts_loses_nothing() {
     renumbered(commit(6, None, "create", "app.bsky.feed.like", ""), 1000);
 }
 
