@@ -274,7 +274,7 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         &[
             "reconnect::doubts::a_number_beyond_what_the_server_counts_is_refused",
             "reconnect::doubts::a_time_that_has_not_come_yet_is_refused_by_the_servers_clock",
-            "cursor::command::tailed::a_server_that_does_not_have_the_number_is_an_end_and_not_a_live_tip",
+            "cursor::command::tailed::a_server_without_the_number_is_an_error_and_not_a_tip",
         ],
     ),
     (

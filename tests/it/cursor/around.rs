@@ -89,7 +89,7 @@ fn no_rewind_goes_back_beyond_the_first_run() {
 
 /// Five events for each time, from a server that does not count.
 #[test]
-fn several_events_of_one_time_come_once_each_in_runs_of_any_length() {
+fn events_of_one_time_come_once_each_in_runs_of_any_length() {
     for n in [1, 3, 4, 7] {
         let folder = tempfile::tempdir().unwrap();
         let line = |n: u64| {

@@ -75,7 +75,7 @@ fn until_delivers_all_before_the_end_and_the_next_run_the_rest() {
 }
 
 #[test]
-fn what_until_left_out_comes_once_into_a_file_although_it_is_killed() {
+fn what_until_left_out_comes_once_although_it_is_killed() {
     let server = numbered_server(reordered());
     let folder = tempfile::tempdir().unwrap();
     let call = || tail(&server, folder.path()).with("-o out --save-interval 10ms");
@@ -93,7 +93,7 @@ fn what_until_left_out_comes_once_into_a_file_although_it_is_killed() {
 }
 
 #[test]
-fn exit_at_end_reads_beyond_the_end_and_leaves_that_to_the_next_run() {
+fn exit_at_end_leaves_what_is_beyond_the_end_to_the_next_run() {
     // In seconds from the first connection on, which is the end.
     const SECONDS: [i64; 9] = [-5, -4, 5, -3, -2, 6, -1, 900, 901];
     let began = OnceLock::new();

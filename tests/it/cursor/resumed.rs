@@ -8,7 +8,7 @@ use super::*;
 use crate::support::wait_until;
 
 #[test]
-fn after_a_clean_end_the_next_run_goes_on_without_repeats_or_gaps() {
+fn after_a_clean_end_the_next_run_has_no_repeats_or_gaps() {
     let folder = tempfile::tempdir().unwrap();
     let server = counting_server(30);
     let mut all = Vec::new();
@@ -37,7 +37,7 @@ fn a_server_that_does_not_count_is_asked_by_time() {
 }
 
 #[test]
-fn after_a_stop_by_signal_the_next_run_goes_on_without_repeats_or_gaps() {
+fn after_a_signal_the_next_run_has_no_repeats_or_gaps() {
     let folder = tempfile::tempdir().unwrap();
     // The first connection has ten events, the second goes on from there.
     let server = Server::every(|request| {
@@ -238,7 +238,7 @@ fn a_missing_cursor_file_starts_live_and_is_made() {
 }
 
 #[test]
-fn a_position_that_moved_under_the_same_number_is_resumed_by_time() {
+fn another_event_under_the_saved_number_is_resumed_by_time() {
     let folder = tempfile::tempdir().unwrap();
     let server = counting_server(30);
     write(folder.path(), &server.url(), 20);

@@ -104,7 +104,7 @@ fn a_save_that_still_fails_at_the_end_is_exit_code_1() {
 }
 
 #[test]
-fn a_last_save_that_fails_is_told_also_where_the_run_failed_for_another_reason() {
+fn a_failed_last_save_is_reported_beside_another_failure() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("state")).unwrap();
     let server = counting_server(2);
@@ -139,7 +139,7 @@ fn a_closed_stdout_saves_the_cursor_for_what_was_certainly_read() {
 }
 
 #[test]
-fn while_running_the_cursor_trails_what_the_reader_of_a_pipe_has_certainly_read() {
+fn the_cursor_trails_what_the_reader_of_a_pipe_has_read() {
     const TOTAL: u64 = 2000;
     /// What the reader here takes out of the pipe at once.
     const AHEAD: u64 = 8 * 1024;

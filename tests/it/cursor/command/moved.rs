@@ -49,7 +49,7 @@ fn an_age_is_counted_from_now_and_none_is_now() {
 }
 
 #[test]
-fn the_server_and_the_filter_of_the_file_are_kept_unless_another_server_is_named() {
+fn server_and_filter_are_kept_unless_another_server_is_named() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), HOST, 20);
     let other = "ws://127.0.0.1:6008/subscribe";

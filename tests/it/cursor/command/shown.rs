@@ -27,7 +27,7 @@ fn reached(time_us: u64, rest: &str) -> String {
 }
 
 #[test]
-fn a_person_sees_server_time_age_number_filter_and_how_it_goes_on() {
+fn a_person_sees_server_time_number_filter_and_what_comes_next() {
     let time_us = now_us() - 190_000_000;
     let contents = reached(time_us, r#""seq":17,"identity":"00000000000000ff""#);
     let expected = format!(
@@ -43,7 +43,7 @@ fn a_person_sees_server_time_age_number_filter_and_how_it_goes_on() {
 }
 
 #[test]
-fn a_verified_event_a_mere_beginning_and_a_place_that_was_set_are_told_apart() {
+fn the_three_sorts_of_saved_position_are_told_apart() {
     let time_us = now_us();
     let cases = [
         (
@@ -156,7 +156,7 @@ fn state_of(file: &Path, inode: u64) -> (Value, String) {
 }
 
 #[test]
-fn output_files_are_shown_with_what_counts_and_what_has_become_of_them() {
+fn output_files_are_shown_with_counted_and_present_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("events");
     fs::write(&file, "1234").unwrap();

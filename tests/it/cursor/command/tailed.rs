@@ -98,7 +98,7 @@ fn rewind_delivers_again_what_lies_in_between() {
 }
 
 #[test]
-fn a_number_whose_event_is_gone_begins_with_the_next_that_is_left() {
+fn a_number_whose_event_is_gone_begins_with_the_next() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::every(|request| {
         let first = if request.cursor() == Some(8) { 9 } else { 0 };
@@ -114,7 +114,7 @@ fn a_number_whose_event_is_gone_begins_with_the_next_that_is_left() {
 }
 
 #[test]
-fn events_from_before_a_time_are_dropped_and_a_gap_behind_it_is_said() {
+fn events_before_a_time_are_dropped_and_a_gap_after_it_shown() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::every(|request| send(request, (1..30).map(post)));
     let set = "set cursor.json 2026-09-21T14:13:20.007Z";
@@ -161,7 +161,7 @@ fn a_number_is_never_sent_to_another_server() {
 }
 
 #[test]
-fn of_several_servers_only_that_of_the_number_is_asked_until_it_answers() {
+fn only_the_server_of_the_number_is_asked_until_it_answers() {
     let folder = tempfile::tempdir().unwrap();
     let refuse = |request: Request| request.refuse("503 Service Unavailable", "", "");
     let serve = |request: Request| send(request, (7..30).map(post));
@@ -183,7 +183,7 @@ fn of_several_servers_only_that_of_the_number_is_asked_until_it_answers() {
 }
 
 #[test]
-fn a_server_that_does_not_have_the_number_is_an_end_and_not_a_live_tip() {
+fn a_server_without_the_number_is_an_error_and_not_a_tip() {
     type Events = fn() -> Vec<String>;
     let cases: [Events; 2] = [
         || (0..5).map(post).collect(),
@@ -204,7 +204,7 @@ fn a_server_that_does_not_have_the_number_is_an_end_and_not_a_live_tip() {
 }
 
 #[test]
-fn a_cursor_that_was_set_stays_until_the_first_event_and_is_a_beginning_from_then_on() {
+fn a_cursor_that_was_set_stays_until_the_first_event() {
     let folder = tempfile::tempdir().unwrap();
     let silent = |request: Request| send(request, std::iter::empty());
     let (say, heard) = std::sync::mpsc::channel::<()>();
@@ -266,7 +266,7 @@ fn a_changed_filter_is_still_said() {
 }
 
 #[test]
-fn a_forgotten_file_is_neither_cut_nor_lost_and_is_counted_on_again_from_there() {
+fn a_forgotten_file_is_kept_whole_and_counted_from_there() {
     let folder = tempfile::tempdir().unwrap();
     let server = counting_server(30);
     let file = folder.path().join("events.ndjson");
