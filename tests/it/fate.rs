@@ -66,7 +66,7 @@ fn with_program(folder: &Path, program: &str) -> Output {
 }
 
 #[test]
-fn a_program_that_appends_without_regard_shows_repeats_and_an_idempotent_one_comes_out_right() {
+fn only_an_idempotent_program_hides_repeats() {
     let folder = tempfile::tempdir().unwrap();
     let program = "echo $ROCKETMAN_EVENT_CURSOR >> log; echo $ROCKETMAN_EVENT_KIND > rows.$ROCKETMAN_EVENT_CURSOR";
     let output = with_program(folder.path(), program);

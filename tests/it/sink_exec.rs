@@ -363,7 +363,7 @@ fn an_interrupt_from_the_keyboard_leaves_the_program_alone() {
 }
 
 #[test]
-fn a_program_that_hangs_is_named_after_the_grace_period_and_killed() {
+fn a_hanging_program_is_named_after_the_grace_and_killed() {
     let server = Server::one(events([post(0)]));
     let text = "echo $$ > pid; exec sleep 600";
     let rocketman = with_script(&server, text, "--grace 200ms --cursor-file cursor");

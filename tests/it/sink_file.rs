@@ -107,7 +107,7 @@ fn a_run_that_never_connected_leaves_the_cursor_as_it_was() {
 }
 
 #[test]
-fn killed_in_mid_stream_ten_times_each_event_is_in_the_file_once() {
+fn killed_ten_times_each_event_is_in_the_file_once() {
     const ALL: u64 = 60_000;
     let server = Server::every(posts(ALL));
     let folder = tempfile::tempdir().unwrap();
@@ -187,7 +187,7 @@ fn what_was_appended_behind_the_cursor_is_cut_back_and_said() {
 }
 
 #[test]
-fn a_file_shorter_than_the_cursor_counts_is_refused_and_left_alone() {
+fn a_file_shorter_than_its_cursor_says_is_refused() {
     let server = Server::one(posts(20));
     let folder = tempfile::tempdir().unwrap();
     archive(&server, folder.path()).with("-n 5").succeed();
@@ -222,7 +222,7 @@ fn another_file_of_the_same_name_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_path_that_cannot_be_a_file_is_refused_before_anything_is_read() {
+fn a_path_that_cannot_be_a_file_is_refused_before_reading() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("folder")).unwrap();
     for (path, said) in [
@@ -262,7 +262,7 @@ fn a_dash_is_stdout() {
 }
 
 #[test]
-fn a_full_disk_ends_it_and_with_room_again_each_event_comes_once() {
+fn after_a_full_disk_each_event_comes_once() {
     const ALL: u64 = 2000;
     let folder = tempfile::tempdir().unwrap();
     let small = folder.path().join("small");

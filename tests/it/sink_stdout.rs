@@ -170,7 +170,7 @@ fn a_slow_reader_costs_no_memory() {
 }
 
 #[test]
-fn a_reader_that_takes_a_little_now_and_much_then_gets_every_line_once() {
+fn an_uneven_reader_gets_every_line_once() {
     const N: u64 = 20_000;
     let server = Server::one(posts(N));
     let (mut reader, writer) = std::io::pipe().unwrap();
@@ -195,7 +195,7 @@ fn a_reader_that_takes_a_little_now_and_much_then_gets_every_line_once() {
 }
 
 #[test]
-fn a_reader_that_stands_still_holds_up_neither_pings_nor_signals() {
+fn a_blocked_reader_holds_up_neither_pings_nor_signals() {
     const PINGS: usize = 5;
     let (tell, pinged) = mpsc::channel();
     let server = Server::one(move |request| {
@@ -286,7 +286,7 @@ fn seq_in(text: &str) -> u64 {
 }
 
 #[test]
-fn a_pipe_that_somebody_made_non_blocking_still_gets_whole_lines() {
+fn a_non_blocking_pipe_still_gets_whole_lines() {
     const N: u64 = 3000;
     let server = Server::one(posts(N));
     let (reader, writer) = std::io::pipe().unwrap();

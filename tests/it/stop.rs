@@ -143,7 +143,7 @@ fn until_an_age_counts_back_from_the_start() {
 }
 
 #[test]
-fn the_end_is_the_first_event_after_the_start_and_is_not_delivered() {
+fn the_first_event_after_the_start_is_the_end_and_left_out() {
     let server = Server::one(|request| {
         let mut connection = request.accept();
         connection.send_all([post(at(-60)), post(at(-5)), post(at(30)), post(at(31))]);

@@ -57,7 +57,7 @@ fn a_program_that_a_stray_signal_ends_is_run_once_more() {
 }
 
 #[test]
-fn a_hanging_program_is_ended_with_all_it_started_and_has_failed() {
+fn a_hanging_program_is_ended_with_all_that_it_started() {
     let server = Server::one(events([post(0)]));
     let text = "trap 'echo term >> log' TERM; sleep 600 & echo $! > pid
         while :; do sleep 0.05; done";
@@ -83,7 +83,7 @@ fn a_skipped_event_is_told_and_passed() {
 }
 
 #[test]
-fn a_dead_letter_holds_the_event_the_status_and_the_end_of_stderr() {
+fn a_dead_letter_holds_event_status_and_the_end_of_stderr() {
     let server = Server::one(events([post(0), post(1), identity(2)]));
     let text = "[ $ROCKETMAN_EVENT_CURSOR = 1 ] && exit 0
         echo first >&2; printf 'last \\033\"' >&2; [ $ROCKETMAN_EVENT_CURSOR = 2 ] && exit 7; kill -9 $$";
@@ -104,7 +104,7 @@ fn a_dead_letter_holds_the_event_the_status_and_the_end_of_stderr() {
 }
 
 #[test]
-fn a_program_that_cannot_be_started_ends_the_run_whatever_was_chosen() {
+fn a_program_that_cannot_be_started_always_ends_the_run() {
     let server = Server::one(events([post(0)]));
     let call = Rocketman::tail(&server.url()).with("--on-exec-error skip --jobs 2 -x ./orphan");
     make_orphan(&call.path("orphan"));

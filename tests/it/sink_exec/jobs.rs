@@ -15,7 +15,7 @@ fn log(folder: &Path) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn events_of_one_account_never_overlap_nor_swap_and_others_run_beside_them() {
+fn events_of_one_account_never_overlap_or_swap() {
     // Ten accounts, each once in ten events.
     let posts = (0..120).map(|n| post(n).replace(&did(n), &did(n % 10)));
     let server = Server::one(events(posts));
@@ -43,7 +43,7 @@ fn events_of_one_account_never_overlap_nor_swap_and_others_run_beside_them() {
 }
 
 #[test]
-fn others_pass_an_event_that_takes_its_time_and_the_cursor_does_not() {
+fn others_pass_a_slow_event_and_the_cursor_does_not() {
     let server = Server::one(events((0..60).map(post)));
     let text = "n=$ROCKETMAN_EVENT_CURSOR
         [ $n != 5 ] || while ! [ -e go ]; do sleep 0.02; done; echo $n >> log";
@@ -246,7 +246,7 @@ fn no_descriptor_and_no_zombie_is_left_behind() {
 }
 
 #[test]
-fn names_in_arguments_are_replaced_and_hostile_ones_reach_no_shell() {
+fn names_in_arguments_are_replaced_and_reach_no_shell() {
     let hostile = post(1).replace(
         "3l00000000001",
         r"$(touch harm);\u0000\u001b[2J\n`touch harm`{did}",

@@ -14,7 +14,7 @@ fn for_each(text: &str) -> String {
 }
 
 #[test]
-fn each_line_that_comes_back_accepts_an_event_and_goes_to_stdout() {
+fn each_answered_line_accepts_an_event_and_goes_to_stdout() {
     let posts: Vec<_> = (0..3000).map(post).collect();
     let server = Server::one(events(posts.clone()));
     let rocketman = Rocketman::tail(&server.url()).with(STREAM);
@@ -95,7 +95,7 @@ fn a_line_that_begins_with_error_fails_its_event() {
 }
 
 #[test]
-fn an_event_that_is_tried_again_keeps_its_place_among_those_of_its_account() {
+fn a_retried_event_keeps_its_turn_within_its_account() {
     let posts = (0..60).map(|n| post(n).replace(&did(n), &did(n % 3)));
     let server = Server::one(events(posts));
     let text = for_each(
@@ -113,7 +113,7 @@ fn an_event_that_is_tried_again_keeps_its_place_among_those_of_its_account() {
 }
 
 #[test]
-fn one_that_does_not_answer_is_ended_after_the_timeout_and_had_no_more_than_in_flight() {
+fn a_silent_program_is_ended_after_the_timeout() {
     let server = Server::one(events((0..10).map(post)));
     let rocketman = Rocketman::tail(&server.url()).with(STREAM);
     let rocketman = rocketman.with("--in-flight 3 --exec-timeout 500ms -x sh -c");

@@ -21,7 +21,7 @@ fn size(path: &Path) -> u64 {
 }
 
 #[test]
-fn a_file_is_compressed_as_its_suffix_says_and_as_much_as_is_asked_for() {
+fn suffix_and_level_decide_how_a_file_is_compressed() {
     let server = Server::every(posts(3000));
     let folder = tempfile::tempdir().unwrap();
     let lines: String = (0..3000).map(|n| post(n) + "\n").collect();

@@ -38,7 +38,7 @@ fn tail(server: &Server, folder: &Path, n: u64, arguments: &str) -> Rocketman {
 }
 
 #[test]
-fn a_file_ends_with_its_time_and_has_its_name_once_the_cursor_counts_it() {
+fn a_file_gets_its_name_once_the_cursor_counts_it() {
     let server = sending((0..2500).map(event).collect());
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
@@ -216,7 +216,7 @@ fn few_open_files_are_enough_for_many_collections() {
 }
 
 #[test]
-fn without_a_cursor_files_have_their_names_at_the_end_and_are_appended_to() {
+fn without_a_cursor_files_are_named_at_the_end_and_extended() {
     let server = sending((0..100).map(event).collect());
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
@@ -272,7 +272,7 @@ fn nobody_elses_files_are_touched() {
 }
 
 #[test]
-fn an_unfinished_file_that_is_not_as_counted_is_refused_and_left_alone() {
+fn an_unfinished_file_that_is_not_as_counted_is_refused() {
     let server = sending((0..100).map(event).collect());
     for (change, said) in [
         ("remove", "is missing, and the cursor counts on it"),

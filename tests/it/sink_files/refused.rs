@@ -115,7 +115,7 @@ fn with_wait_a_torn_last_line_waits_for_room_too() {
 }
 
 #[test]
-fn a_full_disk_ends_it_with_a_hint_and_nothing_is_lost_or_doubled() {
+fn a_full_disk_ends_it_with_a_hint_and_loses_nothing() {
     const ALL: u64 = 650;
     let folder = tempfile::tempdir().unwrap();
     let small = folder.path().join("small");
@@ -219,7 +219,7 @@ fn in_two_halves() -> (Server, std::sync::mpsc::Sender<()>) {
 }
 
 #[test]
-fn a_file_or_folder_that_is_removed_while_it_is_written_to_is_an_error() {
+fn a_file_or_folder_removed_under_it_is_an_error() {
     for name in ["out/x.ndjson", "out/%Y.ndjson"] {
         let (server, go_on) = in_two_halves();
         let folder = tempfile::tempdir().unwrap();
