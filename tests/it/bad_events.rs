@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::{compress::compress, events::post, jetstream::Server, program::Rocketman};
 
 #[test]
-fn each_bad_event_is_one_line_with_its_class_its_place_and_itself() {
+fn each_bad_event_is_a_line_with_class_position_and_event() {
     let server = Server::one(|request| {
         let mut connection = request.accept();
         connection.send("{\"no\": \"event\"}");
@@ -63,7 +63,7 @@ fn each_bad_event_is_one_line_with_its_class_its_place_and_itself() {
 }
 
 #[test]
-fn a_file_that_cannot_be_opened_is_refused_and_one_that_cannot_be_written_costs_nothing() {
+fn only_a_file_that_cannot_be_opened_is_refused() {
     let call = Rocketman::tail("ws://127.0.0.1:1/subscribe").with("--bad-events no/such/folder");
     call.run()
         .assert_says(2, &["--bad-events", "no/such/folder", "No such file"]);

@@ -134,7 +134,7 @@ fn a_bad_line_in_a_file_of_accounts_is_named_by_its_number() {
 }
 
 #[test]
-fn a_missing_or_empty_file_of_accounts_is_no_filter_for_everybody() {
+fn a_missing_or_empty_list_of_accounts_is_refused() {
     let missing = to_refuse().with("-d @nowhere.txt").run();
     missing.assert_says(2, &["--did", "'nowhere.txt'", "No such file"]);
     let call = to_refuse().with("-d @dids.txt");
@@ -144,7 +144,7 @@ fn a_missing_or_empty_file_of_accounts_is_no_filter_for_everybody() {
 }
 
 #[test]
-fn more_names_than_a_server_takes_are_refused_before_it_is_asked() {
+fn too_many_names_are_refused_before_connecting() {
     let mut call = to_refuse();
     for n in 0..101 {
         call = call.with(&format!("-c app.bsky.feed.post{n}"));

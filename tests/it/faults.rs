@@ -72,7 +72,7 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
             "reconnect::eventless::a_quiet_server_is_connected_to_at_growing_distances",
             "reconnect::silence::a_short_silence_of_a_server_that_answers_pings_is_none",
             "reconnect::silence::a_server_that_only_pings_is_not_left_at_once",
-            "limits::a_stream_without_events_ends_after_the_idle_timeout_with_exit_code_5",
+            "limits::a_stream_without_events_ends_after_the_idle_timeout",
         ],
     ),
     (
@@ -87,7 +87,7 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         "half-open: the network is gone, and nobody was told",
         "75 s (`--frame-timeout`)", "resumed at the last event once it is back",
         &[
-            "faults::silence::a_cable_that_is_pulled_is_noticed_and_resumed_once_it_is_back",
+            "faults::silence::a_pulled_cable_is_noticed_and_resumed_once_it_is_back",
         ],
     ),
     (
@@ -95,7 +95,7 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         "10 s (`--connect-timeout`)", "tried again",
         &[
             "reconnect::silence::a_server_that_says_nothing_after_the_socket_opened_is_left",
-            "faults::silence::a_cable_that_is_pulled_is_noticed_and_resumed_once_it_is_back",
+            "faults::silence::a_pulled_cable_is_noticed_and_resumed_once_it_is_back",
             "faults::silence::a_server_that_says_nothing_behind_its_tls_is_left",
         ],
     ),
@@ -151,11 +151,11 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         "a message that is no event, or no UTF-8",
         "at once", "skipped and counted; the first of its kind is shown, `--bad-events` keeps all",
         &[
-            "bad_input::messages::a_message_that_is_no_event_is_counted_told_once_and_stepped_over",
-            "bad_input::messages::messages_that_end_too_early_or_lack_what_an_event_has_are_no_events",
+            "bad_input::messages::a_malformed_message_is_counted_logged_once_and_skipped",
+            "bad_input::messages::messages_that_end_early_or_lack_a_member_are_malformed",
             "bad_input::messages::a_time_that_no_server_can_be_asked_for_is_no_event",
-            "bad_events::each_bad_event_is_one_line_with_its_class_its_place_and_itself",
-            "bad_input::messages::messages_that_are_too_large_or_no_utf8_are_counted_and_stepped_over",
+            "bad_events::each_bad_event_is_a_line_with_class_position_and_event",
+            "bad_input::messages::messages_too_large_or_not_utf8_are_counted_and_skipped",
         ],
     ),
     (
@@ -181,7 +181,7 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         "a message of more than 8 MiB (`--max-frame-size`)",
         "at once", "skipped and counted, and never held in memory",
         &[
-            "bad_input::messages::messages_that_are_too_large_or_no_utf8_are_counted_and_stepped_over",
+            "bad_input::messages::messages_too_large_or_not_utf8_are_counted_and_skipped",
             "faults::silence::a_message_that_keeps_arriving_is_no_silence",
         ],
     ),
@@ -213,7 +213,7 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         "at the first", "recognised by what they are; dropped and counted",
         &[
             "faults::order::what_comes_again_after_a_cut_is_dropped_in_any_order",
-            "faults::order::a_cut_in_the_midst_of_what_another_server_repeats_brings_no_repeats",
+            "faults::order::a_cut_amid_another_servers_repeats_brings_no_repeats",
             "reconnect::lost::events_of_equal_time_across_a_cut_are_told_apart",
             "reconnect::lost::a_time_that_goes_backwards_before_a_cut_brings_no_repeats",
         ],
@@ -222,7 +222,7 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         "an event that a server sends twice on one connection",
         "no fault", "delivered twice",
         &[
-            "faults::order::what_a_server_sends_twice_in_one_connection_is_delivered_twice",
+            "faults::order::events_sent_twice_in_one_connection_are_delivered_twice",
         ],
     ),
     (
@@ -299,9 +299,9 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         "no fault", "resumes, waits, `-e` and the lag go by that clock",
         &[
             "faults::clock::a_cut_loses_nothing_although_the_clocks_differ",
-            "faults::clock::a_cut_before_any_event_loses_nothing_although_the_clocks_differ",
+            "faults::clock::a_cut_before_any_event_loses_nothing_despite_clock_skew",
             "faults::clock::the_end_is_that_of_the_servers_clock_also_behind_a_cut",
-            "faults::clock::the_status_line_tells_how_old_events_are_although_the_clocks_differ",
+            "faults::clock::the_status_line_shows_the_lag_despite_clock_skew",
             "reconnect::failures::a_wait_until_a_date_is_counted_by_the_servers_clock",
         ],
     ),
@@ -309,7 +309,7 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         "a full disk under the cursor file",
         "at the next save, 1 s (`--save-interval`)", "the old cursor stays whole, and each later save tries again; still full at the end is code 1",
         &[
-            "faults::disk::a_full_disk_under_the_cursor_file_is_said_and_nothing_is_lost",
+            "faults::disk::a_full_disk_under_the_cursor_file_loses_nothing",
             "cursor::saving::a_save_that_fails_is_told_once_and_tried_again",
         ],
     ),

@@ -224,7 +224,7 @@ fn verbose_says_more_step_by_step() {
 }
 
 #[test]
-fn the_variable_of_levels_overrides_flags_and_is_said_where_it_is_wrong() {
+fn the_variable_of_levels_overrides_flags_and_is_checked() {
     let said = |levels: &str, flag: &str| {
         let server = Server::one(posts(3));
         let run = Rocketman::tail(&server.url()).with("-n 3").with(flag);
@@ -323,7 +323,7 @@ fn an_error_that_nobody_can_read_keeps_its_exit_code() {
 
 /// A pager that is left alone, or a terminal that is held with Ctrl-S.
 #[test]
-fn a_stderr_that_takes_nothing_does_not_hold_up_the_lines_or_the_end() {
+fn a_blocked_stderr_holds_up_neither_lines_nor_the_end() {
     const N: u64 = 3000;
     // One by one, so that each is told at the most talkative level, which is more than a pipe
     // holds.

@@ -22,7 +22,7 @@ fn with_record(n: u64, record: &str) -> String {
 }
 
 #[test]
-fn a_message_that_is_no_event_is_counted_told_once_and_stepped_over() {
+fn a_malformed_message_is_counted_logged_once_and_skipped() {
     let bad = |n: u64| format!("{{\"did\":\x1b[31m{n}{}", "x".repeat(5000));
     let messages = vec![post(0), bad(1), bad(2), post(1), bad(3), post(2)];
     let output = tail_of(messages, "", 3);
@@ -42,7 +42,7 @@ fn a_message_that_is_no_event_is_counted_told_once_and_stepped_over() {
 }
 
 #[test]
-fn messages_that_end_too_early_or_lack_what_an_event_has_are_no_events() {
+fn messages_that_end_early_or_lack_a_member_are_malformed() {
     let cut_off = post(7);
     let bad = [
         "",
@@ -197,7 +197,7 @@ fn bad_zstd_of_every_kind_is_counted_and_stepped_over() {
 }
 
 #[test]
-fn messages_that_are_too_large_or_no_utf8_are_counted_and_stepped_over() {
+fn messages_too_large_or_not_utf8_are_counted_and_skipped() {
     let large = with_record(1, &format!("\"{}\"", "x".repeat(10_000)));
     let torn = post(2).into_bytes();
     let server = sending(move |connection| {

@@ -58,7 +58,7 @@ fn a_cut_loses_nothing_although_the_clocks_differ() {
 }
 
 #[test]
-fn a_cut_before_any_event_loses_nothing_although_the_clocks_differ() {
+fn a_cut_before_any_event_loses_nothing_despite_clock_skew() {
     for off in OFF {
         let first = at(off);
         let second_us = (EPOCH + first * STEP) / 1_000_000 * 1_000_000;
@@ -109,7 +109,7 @@ fn the_end_is_that_of_the_servers_clock_also_behind_a_cut() {
 
 /// The events are a minute old, whatever the clocks say.
 #[test]
-fn the_status_line_tells_how_old_events_are_although_the_clocks_differ() {
+fn the_status_line_shows_the_lag_despite_clock_skew() {
     for off in OFF {
         let (end, is_end) = mpsc::channel();
         let server = Server::one(move |request: Request| {

@@ -34,7 +34,7 @@ fn saved_seq(path: &Path) -> Option<u64> {
 }
 
 #[test]
-fn a_full_disk_under_the_cursor_file_is_said_and_nothing_is_lost() {
+fn a_full_disk_under_the_cursor_file_loses_nothing() {
     for gets_room in [true, false] {
         let folder = tempfile::tempdir().unwrap();
         let small = folder.path().join("small");

@@ -14,7 +14,7 @@ fn count(output: &Output, text: &str) -> usize {
 }
 
 #[test]
-fn what_a_server_sends_twice_in_one_connection_is_delivered_twice() {
+fn events_sent_twice_in_one_connection_are_delivered_twice() {
     let order = [0, 1, 1, 2, 0, 3];
     let server = Server::one(move |request| {
         let mut connection = request.accept();
@@ -68,7 +68,7 @@ fn numbered(n: u64, seq: u64) -> String {
 /// have yet. Where it is cut in the midst of that, it goes on by its own number, and the rest of
 /// what it repeats is still known.
 #[test]
-fn a_cut_in_the_midst_of_what_another_server_repeats_brings_no_repeats() {
+fn a_cut_amid_another_servers_repeats_brings_no_repeats() {
     let refuse = |request: Request| request.refuse("503 Service Unavailable", "", "");
     let first = Server::expecting([
         script(|request: Request| {

@@ -73,7 +73,7 @@ fn a_message_that_keeps_arriving_is_no_silence() {
 /// Half-open: neither a FIN nor a reset tells anybody. And as long as the cable is out, whatever
 /// accepts a connection says nothing, with TLS not even to the greeting.
 #[test]
-fn a_cable_that_is_pulled_is_noticed_and_resumed_once_it_is_back() {
+fn a_pulled_cable_is_noticed_and_resumed_once_it_is_back() {
     for is_secure in [false, true] {
         let server = Server::expecting([
             script(|request| {

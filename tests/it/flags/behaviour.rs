@@ -82,7 +82,7 @@ fn a_cursor_is_sent_as_given() {
 }
 
 #[test]
-fn a_cursor_file_goes_on_where_it_was_and_rewinds_on_another_server() {
+fn a_cursor_file_resumes_and_rewinds_on_another_server() {
     let folder = tempfile::tempdir().unwrap();
     let run = |server: &Server, flags: &str| {
         let call = Rocketman::tail(&server.url()).with("--cursor-file c");
@@ -292,7 +292,7 @@ fn the_status_line_is_shown_where_it_is_wanted() {
 }
 
 #[test]
-fn the_status_line_stays_away_from_a_terminal_that_gets_the_events() {
+fn the_status_line_stays_off_a_terminal_that_gets_events() {
     for (flags, is_shown) in [("", false), ("-o -", false), ("-o out", true)] {
         let output = on_terminal(flags, Rocketman::run_all_on_terminal);
         assert_eq!(output.stderr.contains(&post(0)), !is_shown, "{flags}");

@@ -159,7 +159,7 @@ fn what_is_typed_wins_over_a_variable_that_says_the_opposite() {
 }
 
 #[test]
-fn variables_reach_a_command_below_a_command_and_give_way_to_what_is_typed() {
+fn variables_reach_subcommands_and_give_way_to_flags() {
     let call = |arguments: &str| Rocketman::new(arguments.split(' '));
     let folder = tempfile::tempdir().unwrap();
     let set = || call("cursor set c 2h").inside(folder.path());

@@ -19,7 +19,7 @@ use crate::support::program::Rocketman;
 const ALL: Duration = Duration::from_secs(300);
 
 #[test]
-fn two_servers_that_die_every_few_seconds_lose_and_repeat_nothing() {
+fn two_servers_that_keep_dying_lose_and_repeat_nothing() {
     if !is_wanted("two_servers_that_die") {
         return;
     }

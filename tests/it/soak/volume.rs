@@ -23,7 +23,7 @@ const EVENTS: u64 = 50_000_000;
 const EVERY: u64 = 100_000;
 
 #[test]
-fn fifty_million_events_leave_memory_descriptors_and_cursor_as_they_were() {
+fn fifty_million_events_grow_neither_memory_nor_cursor() {
     if !is_wanted("fifty_million_events") {
         return;
     }
