@@ -55,7 +55,7 @@ fn shards_of_one_stream_share_its_accounts() {
 }
 
 #[test]
-fn a_copied_cursor_lets_one_process_become_several_without_loss_or_repeats() {
+fn a_copied_cursor_splits_one_process_without_loss_or_repeats() {
     let server = Server::every(posts(TOTAL));
     let folder = tempfile::tempdir().unwrap();
     let alone = Rocketman::tail(&server.url()).with("--cursor-file c -n 100");

@@ -119,7 +119,7 @@ fn doubt(said: &[String]) -> Option<&String> {
 }
 
 #[test]
-fn a_new_list_is_told_on_the_same_connection_and_asked_for_again() {
+fn a_new_list_is_sent_on_the_same_connection_and_kept() {
     let server = serving([
         script(|request| {
             assert_eq!(request.parameters("wantedDids"), [did(1)]);
@@ -159,7 +159,7 @@ fn a_new_list_is_told_on_the_same_connection_and_asked_for_again() {
 }
 
 #[test]
-fn a_cut_right_after_the_change_asks_for_the_new_list_and_doubts_nothing() {
+fn a_cut_right_after_the_change_asks_for_the_new_list() {
     let server = serving([
         script(|request| {
             let mut connection = request.accept();
@@ -230,7 +230,7 @@ fn a_place_that_was_reached_with_the_old_list_says_so() {
 }
 
 #[test]
-fn from_all_accounts_to_some_a_new_connection_goes_on_where_it_was() {
+fn from_all_accounts_to_some_a_new_connection_resumes() {
     let server = serving([
         script(|request| {
             assert_eq!(request.parameters("wantedDids"), [""; 0]);

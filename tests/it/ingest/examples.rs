@@ -72,7 +72,7 @@ fn one_collection_shows_posts_and_passes_over_what_is_none() {
 }
 
 #[tokio::test]
-async fn several_keeps_its_place_and_its_dead_letters_and_ends_cleanly() {
+async fn several_keeps_its_cursor_and_dead_letters_and_ends_well() {
     let folder = tempfile::tempdir().unwrap();
     let like = r#"{"subject":{"uri":"at://did:plc:a/app.bsky.feed.post/1"}}"#;
     let server = sending(vec![

@@ -158,7 +158,7 @@ fn nothing_is_lost_and_repeats_are_what_the_cursor_had_not_counted(program: &str
 }
 
 #[test]
-fn an_ingestor_that_is_killed_loses_nothing_and_repeats_only_what_was_not_counted() {
+fn a_killed_ingestor_repeats_only_what_was_not_counted() {
     nothing_is_lost_and_repeats_are_what_the_cursor_had_not_counted("sqlite");
 }
 

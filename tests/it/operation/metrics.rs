@@ -147,7 +147,7 @@ fn waits_for_the_sink_are_counted() {
 }
 
 #[test]
-fn healthz_is_true_while_events_arrive_or_tries_are_under_way_and_false_at_a_standstill() {
+fn healthz_is_false_only_at_a_standstill() {
     let server = plenty();
     let call =
         Rocketman::tail(&server.url()).with("--metrics-addr 127.0.0.1:0 --frame-timeout 500ms");
@@ -173,7 +173,7 @@ fn healthz_is_true_while_events_arrive_or_tries_are_under_way_and_false_at_a_sta
 }
 
 #[test]
-fn whoever_asks_otherwise_gets_a_plain_answer_and_the_stream_goes_on() {
+fn other_requests_get_an_answer_and_the_stream_goes_on() {
     let server = Server::one(|request| {
         let mut connection = request.accept();
         connection.send(post(0));

@@ -50,7 +50,7 @@ impl Manager {
 }
 
 #[test]
-fn ready_is_told_once_the_stream_is_read_and_stopping_at_the_end() {
+fn systemd_hears_ready_once_reading_and_stopping_at_the_end() {
     let manager = Manager::new();
     let server = Server::every(posts(3));
     let mut running = manager.call(Rocketman::tail(&server.url())).start();
@@ -85,7 +85,7 @@ fn a_start_without_a_network_is_excused_and_not_ready() {
 }
 
 #[test]
-fn the_watchdog_is_fed_while_the_stream_moves_and_not_at_a_standstill() {
+fn the_watchdog_is_fed_only_while_the_stream_moves() {
     let manager = Manager::new();
     let server = plenty();
     let call = Rocketman::tail(&server.url())

@@ -100,7 +100,7 @@ fn messages_can_be_json_and_quiet() {
 }
 
 #[test]
-fn a_terminal_shows_how_many_servers_are_done_and_then_only_the_table() {
+fn a_terminal_shows_progress_and_then_only_the_table() {
     let (quiet, legacy) = (quiet_server(), legacy_server());
     let line = format!("$R probe {} {} --timeout 3s", quiet.url(), legacy.url());
     let Some(terminal) = Terminal::run(&line) else {

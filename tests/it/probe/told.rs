@@ -124,7 +124,7 @@ fn the_keys_are_these_and_the_help_explains_them() {
 }
 
 #[test]
-fn several_servers_are_looked_at_at_once_and_shown_in_their_order() {
+fn several_servers_are_probed_at_once_and_shown_in_order() {
     let (quiet, new, legacy) = (quiet_server(), new_server(), legacy_server());
     let refusing = Server::every(|request| request.refuse("503 Service Unavailable", "", "soon\n"));
     let servers = [
@@ -227,7 +227,7 @@ fn what_a_server_does_not_tell_is_no_failure() {
 }
 
 #[test]
-fn ages_are_by_the_servers_clock_and_a_clock_that_differs_is_told() {
+fn ages_are_by_the_servers_clock_and_a_skew_is_shown() {
     // The server's clock is two hours and a half behind ours.
     let server = Server::every(|request| {
         let server_us = now_us() - 5 * HOUR / 2;

@@ -61,7 +61,7 @@ fn a_server_that_does_not_answer_is_given_up_after_the_timeout() {
 }
 
 #[test]
-fn a_server_that_opens_a_connection_and_says_nothing_is_not_usable() {
+fn a_server_that_connects_and_stays_silent_is_not_usable() {
     let server = server(Connection::stall, Connection::stall, Request::until_gone);
     let reason = "it opens a connection and says nothing within 1s";
     let told = assert_unusable(&[server.url()], "--timeout 1s", 3, reason);
@@ -72,7 +72,7 @@ fn a_server_that_opens_a_connection_and_says_nothing_is_not_usable() {
 }
 
 #[test]
-fn refusals_that_pass_and_those_that_stay_have_different_exit_codes() {
+fn passing_and_lasting_refusals_differ_in_exit_code() {
     let [busy, limited, missing, moved] = [
         refusing("503 Service Unavailable", "", "not ready\n"),
         refusing("429 Too Many Requests", "Retry-After: 60\r\n", ""),

@@ -122,7 +122,7 @@ proptest! {
     }
 
     #[test]
-    fn an_event_has_its_identity_from_what_it_is_and_not_from_where_it_stands(
+    fn an_events_identity_does_not_depend_on_where_it_stands(
         sent in sent(),
         place in (1..=LARGEST, option::of(0..=LARGEST)),
     ) {

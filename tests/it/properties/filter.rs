@@ -67,7 +67,7 @@ proptest! {
     #![proptest_config(cases(256))]
 
     #[test]
-    fn what_is_kept_is_what_a_server_was_asked_for_less_the_kinds_and_operations_that_were_not(
+    fn the_filter_keeps_what_was_asked_of_the_server_and_wanted(
         asked in asked(),
         events in vec(sent(), 0..30),
     ) {
@@ -80,7 +80,7 @@ proptest! {
     }
 
     #[test]
-    fn a_filter_keeps_the_same_events_in_the_same_order_under_any_batching(
+    fn a_filter_keeps_the_same_events_under_any_batching(
         asked in asked(),
         events in vec(sent(), 0..30),
         cuts in btree_set(0..30_usize, 0..6),
@@ -106,7 +106,7 @@ proptest! {
     }
 
     #[test]
-    fn shards_share_a_stream_without_remainder_and_leave_each_account_whole(
+    fn shards_cover_a_stream_and_leave_each_account_whole(
         asked in asked(),
         events in vec(sent(), 0..30),
         of in 1..9_u32,
