@@ -11,6 +11,7 @@ mod flags;
 mod growing;
 mod planted;
 mod surface;
+mod test_names;
 mod tokens;
 mod tree;
 

@@ -1,27 +1,15 @@
 //! What pages name: tests that hold an invariant, dependencies, keys of a line.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs};
 
 use serde_json::Value;
 
 use super::{Page, root};
-use crate::support::program::Rocketman;
+use crate::support::{code_below, program::Rocketman};
 
 /// What stands between backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
-}
-
-/// All code of a folder.
-fn code(folder: &Path, all: &mut String) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            code(&path, all);
-        } else if path.extension().is_some_and(|suffix| suffix == "rs") {
-            all.push_str(&fs::read_to_string(path).unwrap());
-        }
-    }
 }
 
 /// Rows of the tables that name what holds an invariant.
@@ -32,9 +20,8 @@ fn held_rows(page: &Page) -> impl Iterator<Item = &str> {
 
 #[test]
 fn what_holds_an_invariant_exists() {
-    let mut all = String::new();
-    code(&root().join("src"), &mut all);
-    code(&root().join("tests/it"), &mut all);
+    let code = code_below("src").chain(code_below("tests/it"));
+    let all: String = code.map(|(_, text)| text).collect();
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let mut n_tests = 0;
     for page in Page::all() {

@@ -1,7 +1,7 @@
 //! The library does not speak of flags: its fields have names, and what to type only the program
 //! knows.
 
-use std::{fs, path::Path};
+use crate::support::code_below;
 
 /// What stands before a flag that is another program's.
 const FOREIGN: &str = "nats stream ";
@@ -26,25 +26,6 @@ fn names_flag(line: &str) -> bool {
     })
 }
 
-fn flags_below(folder: &Path, found: &mut Vec<String>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() {
-            if name != "bin" && name != "tests" {
-                flags_below(&path, found);
-            }
-        } else if path.extension().is_some_and(|suffix| suffix == "rs") && name != "tests.rs" {
-            let lines = flags_in(&fs::read_to_string(&path).unwrap());
-            found.extend(
-                lines
-                    .iter()
-                    .map(|line| format!("{}:{line}", path.display())),
-            );
-        }
-    }
-}
-
 #[test]
 fn no_word_of_the_library_is_a_flag() {
     let planted = "//! Allow it with --allow-host.\nlet a = b - -c; // a--b\n\
@@ -53,9 +34,14 @@ fn no_word_of_the_library_is_a_flag() {
         flags_in(planted),
         ["1: //! Allow it with --allow-host.", "4: \"(--max)\""]
     );
-    let mut found = Vec::new();
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    flags_below(&src, &mut found);
+    let found: Vec<_> = code_below("src")
+        .filter(|(path, _)| !path.contains("/bin/") && !path.contains("/tests"))
+        .flat_map(|(path, text)| {
+            flags_in(&text)
+                .into_iter()
+                .map(move |line| format!("{path}:{line}"))
+        })
+        .collect();
     assert!(
         found.is_empty(),
         "name the field, and let src/bin/rocketman/hints say the flag: {found:#?}"

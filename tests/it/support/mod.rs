@@ -36,6 +36,31 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// Each Rust file below a folder of the repository: its path from there, and its text.
+pub fn code_below(folder: &str) -> impl Iterator<Item = (String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.join(folder)];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|suffix| suffix == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files.into_iter().map(move |path| {
+        let name = path.strip_prefix(root).unwrap_or(&path);
+        (
+            name.display().to_string(),
+            fs::read_to_string(&path).unwrap(),
+        )
+    })
+}
+
 /// Fails when one of these tests does not exist: each is a path of modules in `tests/it`, and a
 /// function.
 pub fn assert_tests_exist<'a>(tests: impl IntoIterator<Item = &'a str>) {
