@@ -16,13 +16,16 @@ use serde_json::Value;
 use super::is_wanted;
 use crate::support::{
     cluster::{Cluster, NODES, PATIENCE},
-    nats::block_on,
+    nats::block_on_within,
     program::{Rocketman, Running},
 };
 
 /// How long a frozen leader is left alone: longer than a request may take, and than the other
 /// servers wait for it.
 const FROZEN: Duration = Duration::from_secs(12);
+
+/// How long all of a run takes at most.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// How long a killed server stays away, so that the others go on without it.
 const AWAY: Duration = Duration::from_secs(4);
@@ -100,7 +103,7 @@ fn last_seq(cluster: &Cluster, stream: &str) -> u64 {
 
 /// Publishes numbers until it is told to stop, each until it is stored once.
 fn publish(urls: &[String], is_over: impl Fn() -> bool) -> u64 {
-    block_on(async {
+    block_on_within(LONGEST, async {
         let client = async_nats::connect(urls).await.unwrap();
         let mut jetstream = async_nats::jetstream::new(client);
         jetstream.set_timeout(Duration::from_secs(2));

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-use super::nats::{block_on, find};
+use super::nats::{block_on_within, find};
 
 /// How many servers there are.
 pub const NODES: usize = 3;
@@ -114,7 +114,7 @@ impl Cluster {
     #[track_caller]
     pub fn ask<T>(&self, what: &str, question: impl AsyncFn(Context) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
-        block_on(async {
+        block_on_within(2 * PATIENCE, async {
             loop {
                 let asked = async {
                     let client = async_nats::connect(self.urls()).await.ok()?;

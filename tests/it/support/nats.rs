@@ -8,6 +8,7 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use async_nats::jetstream::{
@@ -252,10 +253,18 @@ impl Message {
 
 /// Runs a future to its end on a runtime of its own.
 pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    block_on_within(3 * DEADLINE, work)
+}
+
+/// Runs a future that may take this long.
+pub fn block_on_within<T>(limit: Duration, work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    runtime.unwrap().block_on(work)
+    let done = runtime
+        .unwrap()
+        .block_on(async { timeout(limit, work).await });
+    done.expect("it ends in time")
 }
 
 /// Writes the configuration of a server whose store is in this folder.

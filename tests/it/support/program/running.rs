@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, ChildStdout, ExitStatus},
     sync::mpsc,
-    thread::{self, JoinHandle},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -19,7 +19,8 @@ use crate::support::DEADLINE;
 pub struct Running {
     pub(super) child: Child,
     stdout: Option<BufReader<ChildStdout>>,
-    stderr: Option<JoinHandle<String>>,
+    /// All of stderr, once it ends.
+    stderr: mpsc::Receiver<String>,
     messages: mpsc::Receiver<String>,
     folder: TempDir,
 }
@@ -36,10 +37,10 @@ impl Running {
         folder: TempDir,
     ) -> Self {
         let (tell, messages) = mpsc::channel();
-        let stderr = BufReader::new(stderr);
-        let stderr = thread::spawn(move || {
+        let lines = BufReader::new(stderr).lines().map_while(Result::ok);
+        let stderr = apart(move || {
             let mut all = String::new();
-            for line in stderr.lines().map_while(Result::ok) {
+            for line in lines {
                 all.push_str(&line);
                 all.push('\n');
                 tell.send(line).ok();
@@ -49,7 +50,7 @@ impl Running {
         Self {
             stdout: child.stdout.take().map(BufReader::new),
             child,
-            stderr: Some(stderr),
+            stderr,
             messages,
             folder,
         }
@@ -67,7 +68,7 @@ impl Running {
         self.child.id()
     }
 
-    /// The next line of stdout. A program that prints nothing is killed after the deadline.
+    /// The next line of stdout. A program that prints none within the deadline has failed.
     pub fn line(&mut self) -> String {
         let mut line = String::new();
         let pid = self.pid();
@@ -80,6 +81,10 @@ impl Running {
         self.stdout.as_mut().unwrap().read_line(&mut line).unwrap();
         drop(done);
         guard.join().unwrap();
+        if line.is_empty() {
+            self.child.kill().unwrap();
+            panic!("there is no next line; it said\n{}", self.said());
+        }
         line.truncate(line.trim_end().len());
         line
     }
@@ -129,25 +134,24 @@ impl Running {
         Output {
             code: status.code(),
             stdout,
-            stderr: self.stderr.take().unwrap().join().unwrap(),
+            stderr: self.said(),
         }
     }
 
+    /// What it still prints until nobody has its stdout any more: it, or a process that it left.
     fn rest(&mut self) -> Vec<u8> {
-        let pid = self.pid();
-        let (done, is_done) = mpsc::channel::<()>();
-        let guard = thread::spawn(move || {
-            if is_done.recv_timeout(3 * DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
-                kill_process(pid, Signal::KILL).ok();
-            }
-        });
-        let mut stdout = Vec::new();
-        if let Some(reader) = &mut self.stdout {
+        let Some(mut reader) = self.stdout.take() else {
+            return Vec::new();
+        };
+        let rest = apart(move || {
+            let mut stdout = Vec::new();
             reader.read_to_end(&mut stdout).unwrap();
-        }
-        drop(done);
-        guard.join().unwrap();
-        stdout
+            stdout
+        });
+        rest.recv_timeout(3 * DEADLINE).unwrap_or_else(|_| {
+            self.child.kill().unwrap();
+            panic!("its stdout did not end; it said\n{}", self.said())
+        })
     }
 
     fn wait(&mut self) -> ExitStatus {
@@ -158,11 +162,19 @@ impl Running {
             }
             if Instant::now() > deadline {
                 self.child.kill().unwrap();
-                let stderr = self.stderr.take().unwrap().join().unwrap();
-                panic!("the program did not end; it said\n{stderr}");
+                panic!("the program did not end; it said\n{}", self.said());
             }
             thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// All of stderr, or what of it nobody has asked for where it does not end.
+    fn said(&self) -> String {
+        let said = self.stderr.recv_timeout(DEADLINE);
+        said.unwrap_or_else(|_| {
+            let lines: Vec<_> = self.messages.try_iter().collect();
+            format!("{}\nand its stderr did not end", lines.join("\n"))
+        })
     }
 
     fn pid(&self) -> Pid {
@@ -175,4 +187,11 @@ impl Drop for Running {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// Does some work on a thread of its own, so that who waits for it may stop waiting.
+fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> mpsc::Receiver<T> {
+    let (done, is_done) = mpsc::channel();
+    thread::spawn(move || done.send(work()).ok());
+    is_done
 }
