@@ -24,10 +24,7 @@ use rocketman::{
     event::{CollectionPattern, Kind, Operation, OwnedEvent},
     filter::Filter,
     sink::ingest::{BatchIngestor, Batches, IngestError},
-    source::{
-        Jetstream,
-        jetstream::{Endpoint, JetstreamSettings},
-    },
+    source::jetstream::{Endpoint, Jetstream, JetstreamSettings},
 };
 use rusqlite::{Connection, Statement, params};
 use serde_json::value::RawValue;

@@ -60,7 +60,7 @@
 //!
 //! ```no_run
 //! use rocketman::{Pipeline, event::Batch, sink::{Sink, SinkContext, SinkError}};
-//! use rocketman::source::{Jetstream, jetstream::JetstreamSettings};
+//! use rocketman::source::jetstream::{Jetstream, JetstreamSettings};
 //!
 //! struct Count(u64);
 //!
@@ -123,7 +123,6 @@ pub mod paths;
 pub mod serve;
 pub mod sink;
 pub mod source;
-pub mod stats;
 
 mod backoff;
 mod error;
@@ -131,12 +130,12 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod pipeline;
+mod stats;
 mod throttle;
 mod wire;
 
 pub use crate::{
     error::{BoxError, ErrorKind},
-    filter::{Shard, ShardError},
     pipeline::{
         AutoAck, Deliveries, Delivery, DroppedDelivery, Ended, Error, Pipeline, PipelineSettings,
         Summary, ToStream, run_forever,

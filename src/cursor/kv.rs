@@ -50,7 +50,7 @@ impl KvCursorSettings {
 ///
 /// ```no_run
 /// use rocketman::{Pipeline, cursor::{KvCursor, KvCursorSettings}, nats::NatsSettings};
-/// use rocketman::{sink::StdoutSink, source::{Jetstream, jetstream::JetstreamSettings}};
+/// use rocketman::{sink::StdoutSink, source::jetstream::{Jetstream, JetstreamSettings}};
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let nats = NatsSettings::new("nats://localhost");

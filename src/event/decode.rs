@@ -111,9 +111,11 @@ fn are_control(bytes: &[u8]) -> bool {
     bytes.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < b' '
 }
 
-/// The point of an event in its stream, from its line of JSON without a line end.
-pub fn line_point(line: &[u8], rules: LineRules) -> Result<Point, BadEvent> {
-    envelope(line, &mut Vec::new(), rules).map(|envelope| envelope.point)
+impl Point {
+    /// Where the event of this line is, which is its JSON without a line end.
+    pub fn of_line(line: &[u8], rules: LineRules) -> Result<Self, BadEvent> {
+        envelope(line, &mut Vec::new(), rules).map(|envelope| envelope.point)
+    }
 }
 
 /// Reads the envelope of a line that is already tidy.

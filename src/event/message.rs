@@ -23,18 +23,21 @@ struct Line {
     _data: IgnoredAny,
 }
 
-/// The place of a message in its stream; `None` for a line that is not the envelope of one.
-pub fn message_point(line: &[u8]) -> Option<Point> {
-    if !line.starts_with(b"{\"seq\":") {
-        return None;
+impl Point {
+    /// Where the message of NATS is that this line was recorded of; `None` for a line that is not
+    /// the envelope of one.
+    pub fn of_message(line: &[u8]) -> Option<Self> {
+        if !line.starts_with(b"{\"seq\":") {
+            return None;
+        }
+        let message: Line = serde_json::from_slice(line).ok()?;
+        let time: jiff::Timestamp = message.time.parse().ok()?;
+        Some(Self {
+            seq: Some(message.seq),
+            time_us: u64::try_from(time.as_microsecond()).ok()?,
+            identity: Some(Identity::of_rest(line)),
+        })
     }
-    let message: Line = serde_json::from_slice(line).ok()?;
-    let time: jiff::Timestamp = message.time.parse().ok()?;
-    Some(Point {
-        seq: Some(message.seq),
-        time_us: u64::try_from(time.as_microsecond()).ok()?,
-        identity: Some(Identity::of_rest(line)),
-    })
 }
 
 #[cfg(test)]
@@ -44,11 +47,11 @@ mod tests {
     #[test]
     fn only_the_envelope_of_a_message_is_one() {
         let line = r#"{"seq":9,"subject":"a\"b","time":"2027-01-15T08:00:00.123456789Z","headers":{"H":["1"]},"type":null,"key":"a","data":{"n":1}}"#;
-        let point = message_point(line.as_bytes()).unwrap();
+        let point = Point::of_message(line.as_bytes()).unwrap();
         assert_eq!((point.seq, point.time_us), (Some(9), 1_800_000_000_123_456));
         assert_ne!(
             point.identity,
-            message_point(line.replace("9,", "8,").as_bytes())
+            Point::of_message(line.replace("9,", "8,").as_bytes())
                 .unwrap()
                 .identity
         );
@@ -60,7 +63,7 @@ mod tests {
             &line.replace("\"time\":\"", "\"time\":\"x"),
             &line.replace("\"data\"", "\"dat\""),
         ] {
-            assert!(message_point(other.as_bytes()).is_none(), "{other}");
+            assert!(Point::of_message(other.as_bytes()).is_none(), "{other}");
         }
     }
 }

@@ -36,17 +36,21 @@ use self::span::to_u32;
 pub use self::{
     batch::{Batch, Events},
     change::{Change, RecordError},
-    decode::{BadEvent, LineRules, line_point},
+    decode::{BadEvent, LineRules},
     identity::Identity,
-    message::message_point,
     name::{CollectionPattern, Did, NameError},
     owned::OwnedEvent,
     payload::{AccountPayload, IdentityPayload},
     position::{FileMark, Origin, Place, Point, Position},
     start::{Start, StartError, micros, micros_since_1970, now_us, parse_time, show_time},
-    trail::{MAX_SERVERS, Recollection, Trail},
+    trail::{Recollection, Trail},
 };
-pub(crate) use self::{identities::Identities, partition::partition, span::Span, trail::Highest};
+pub(crate) use self::{
+    identities::Identities,
+    partition::partition,
+    span::Span,
+    trail::{Highest, MAX_SERVERS},
+};
 
 /// The kind of an event, as its `kind` field says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

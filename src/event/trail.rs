@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Identity, Point, Position};
 
 /// Servers whose numbers are remembered, the one that was read last among them.
-pub const MAX_SERVERS: usize = 4;
+pub(crate) const MAX_SERVERS: usize = 4;
 
 /// A time that is later than the highest by more than this counts only once a second one is.
 const LEAP_US: u64 = 10_000_000;

@@ -165,7 +165,7 @@ impl Filter {
     /// let by_record = |event: &Event<'_>| event.rkey().to_owned();
     /// let filter = Filter::new().shard_by("2/4".parse()?, "record", by_record);
     /// assert_eq!(filter.description(), "all kinds of events, shard 2/4 by record");
-    /// # Ok::<(), rocketman::ShardError>(())
+    /// # Ok::<(), rocketman::filter::ShardError>(())
     /// ```
     #[must_use]
     pub fn shard_by(

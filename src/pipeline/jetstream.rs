@@ -5,10 +5,7 @@ use super::{Pipeline, stream::ToStream};
 use crate::{
     filter::Filter,
     sink::ingest::Ingest,
-    source::{
-        Jetstream,
-        jetstream::{JetstreamSettings, WantedAccounts},
-    },
+    source::jetstream::{Jetstream, JetstreamSettings, WantedAccounts},
 };
 
 impl Pipeline<Jetstream, Ingest> {

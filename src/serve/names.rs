@@ -11,7 +11,7 @@ use serde::{
 use super::options::OptionsError;
 use crate::{
     event::{CollectionPattern, Did, NameError},
-    source::jetstream::{MAX_COLLECTIONS, MAX_DIDS},
+    source::jetstream::JetstreamSettings,
 };
 
 /// What a list is made of.
@@ -29,7 +29,7 @@ pub(super) trait Name: Ord + Sized {
 impl Name for CollectionPattern {
     const LIST: &'static str = "wantedCollections";
     const MAX_VALUES: usize = 10_000;
-    const MAX_NAMES: usize = MAX_COLLECTIONS;
+    const MAX_NAMES: usize = JetstreamSettings::MAX_COLLECTIONS;
 
     fn parse(text: &str) -> Result<Self, NameError> {
         Self::parse_as_server(text)
@@ -39,7 +39,7 @@ impl Name for CollectionPattern {
 impl Name for Did {
     const LIST: &'static str = "wantedDids";
     const MAX_VALUES: usize = 1_000_000;
-    const MAX_NAMES: usize = MAX_DIDS;
+    const MAX_NAMES: usize = JetstreamSettings::MAX_DIDS;
 
     fn parse(text: &str) -> Result<Self, NameError> {
         Self::parse(text)

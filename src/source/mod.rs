@@ -3,6 +3,7 @@
 mod bad_file;
 mod error;
 mod forward;
+mod gap;
 pub mod jetstream;
 #[cfg(feature = "nats")]
 pub mod nats;
@@ -11,12 +12,10 @@ use std::{convert::Infallible, num::NonZeroUsize, sync::Arc};
 
 use tokio::sync::watch;
 
-#[cfg(feature = "nats")]
-pub use self::nats::NatsSource;
 pub use self::{
     bad_file::BadEventFile,
     error::{ReadError, SourceError},
-    jetstream::{Jetstream, OnGap},
+    gap::OnGap,
 };
 use crate::{
     event::{Batch, Did, Place, Point, Recollection, Trail},

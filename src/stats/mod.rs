@@ -123,8 +123,7 @@ impl EventClass {
 
 /// What became of a message of a durable consumer that could not be delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Undelivered {
+pub(crate) enum Undelivered {
     /// It was given back, to come again.
     Kept,
     /// It was terminated.
@@ -135,7 +134,7 @@ pub enum Undelivered {
 
 impl Undelivered {
     /// Every outcome, in the order of their counters.
-    pub const ALL: [Self; 3] = [Self::Kept, Self::Skipped, Self::DeadLettered];
+    const ALL: [Self; 3] = [Self::Kept, Self::Skipped, Self::DeadLettered];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -294,9 +293,23 @@ impl Stats {
         self.bad.get(class as usize).map_or(0, Counter::read)
     }
 
-    /// Messages of a durable consumer that could not be delivered, by what became of them; one that
-    /// is given back again and again counts each time.
-    pub fn undelivered(&self, outcome: Undelivered) -> u64 {
+    /// Messages of a durable consumer that could not be delivered and were given back; one that is
+    /// given back again and again counts each time.
+    pub fn undelivered_kept(&self) -> u64 {
+        self.undelivered(Undelivered::Kept)
+    }
+
+    /// Those that were terminated.
+    pub fn undelivered_skipped(&self) -> u64 {
+        self.undelivered(Undelivered::Skipped)
+    }
+
+    /// Those that were kept as dead letters.
+    pub fn undelivered_dead_lettered(&self) -> u64 {
+        self.undelivered(Undelivered::DeadLettered)
+    }
+
+    fn undelivered(&self, outcome: Undelivered) -> u64 {
         self.undelivered
             .get(outcome as usize)
             .map_or(0, Counter::read)

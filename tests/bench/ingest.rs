@@ -7,10 +7,7 @@ use rocketman::{
         Sink,
         ingest::{BatchIngestor, Batches, Ingest, IngestError, Ingestor},
     },
-    source::{
-        Jetstream,
-        jetstream::{Endpoint, JetstreamSettings},
-    },
+    source::jetstream::{Endpoint, Jetstream, JetstreamSettings},
 };
 
 struct Nothing;

@@ -14,13 +14,12 @@ use proptest::{
     test_runner::RngSeed,
 };
 use rocketman::{
-    Shard,
     cursor::{CursorStore, FileCursor, Saved},
     event::{
         Batch, CollectionPattern, Did, FileMark, Identity, Kind, LineRules, Operation, Origin,
         Place, Point, Position, Start, Trail, parse_time, show_time,
     },
-    filter::Filter,
+    filter::{Filter, Shard},
 };
 
 /// The same cases on every run, and nothing written down when one fails: it is then made a test of

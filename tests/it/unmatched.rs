@@ -7,10 +7,7 @@ use rocketman::{
     Pipeline,
     event::{CollectionPattern, Did},
     sink::ingest::Ingest,
-    source::{
-        Jetstream,
-        jetstream::{Endpoint, JetstreamSettings},
-    },
+    source::jetstream::{Endpoint, Jetstream, JetstreamSettings},
 };
 use tokio_util::sync::CancellationToken;
 

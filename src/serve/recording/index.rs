@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    event::{BadEvent, LineRules, message_point, read_envelope},
+    event::{BadEvent, LineRules, Point, read_envelope},
     serve::block::BLOCK_BYTES,
 };
 
@@ -165,7 +165,7 @@ impl Index {
                         part.bytes += usize::try_from(bytes).unwrap_or_default();
                     }
                 }
-                Err(_) if !is_too_long && message_point(line).is_some() => {
+                Err(_) if !is_too_long && Point::of_message(line).is_some() => {
                     self.parts.extend(open.take());
                     self.n_messages += 1;
                 }

@@ -28,9 +28,6 @@ use crate::{
     nats::{AsNats, Connection, NatsError, NatsSettings, StreamPlan, insist},
 };
 
-/// The subject that events are written below when nothing else is said.
-pub const DEFAULT_PREFIX: &str = "atproto";
-
 /// Where and how to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NatsSinkSettings {
@@ -60,12 +57,15 @@ pub struct NatsSinkSettings {
 }
 
 impl NatsSinkSettings {
+    /// The subject that events are written below when nothing else is said.
+    pub const DEFAULT_PREFIX: &str = "atproto";
+
     /// Writes to this stream, below `atproto`.
     pub fn new(nats: NatsSettings, stream: impl Into<String>) -> Self {
         Self {
             nats,
             stream: stream.into(),
-            prefix: DEFAULT_PREFIX.to_owned(),
+            prefix: Self::DEFAULT_PREFIX.to_owned(),
             carried: false,
             partitions: None,
             create: None,

@@ -10,7 +10,8 @@ use tracing::info;
 
 use super::{
     Jetstream,
-    v1::{MAX_DIDS, MAX_HELLO_BYTES, Wanted},
+    settings::JetstreamSettings,
+    v1::{MAX_HELLO_BYTES, Wanted},
 };
 use crate::{event::Did, log::STATE};
 
@@ -31,7 +32,7 @@ const MAX_OTHER_BYTES: usize = 100_000;
 /// The list is not saved: a program gives the next run the accounts that it wants by then.
 ///
 /// ```
-/// use rocketman::{event::Did, source::{Jetstream, jetstream::JetstreamSettings}};
+/// use rocketman::{event::Did, source::jetstream::{Jetstream, JetstreamSettings}};
 ///
 /// let source = Jetstream::new(JetstreamSettings {
 ///     dids: vec![Did::parse("did:plc:z72i7hdynmk6r22z27h6tvur")?],
@@ -54,7 +55,7 @@ pub struct WantedAccounts {
 #[non_exhaustive]
 pub enum AccountsError {
     /// More than a server takes.
-    #[error("{0} accounts are too many: a server takes at most {MAX_DIDS}")]
+    #[error("{0} accounts are too many: a server takes at most {most}", most = JetstreamSettings::MAX_DIDS)]
     TooMany(usize),
     /// Their DIDs are longer than a message may be.
     #[error(
@@ -78,7 +79,7 @@ impl WantedAccounts {
     /// counts once.
     pub fn set(&self, accounts: impl IntoIterator<Item = Did>) -> Result<(), AccountsError> {
         let accounts: BTreeSet<_> = accounts.into_iter().collect();
-        if accounts.len() > MAX_DIDS {
+        if accounts.len() > JetstreamSettings::MAX_DIDS {
             return Err(AccountsError::TooMany(accounts.len()));
         }
         // With its quotation marks and a comma.
@@ -160,19 +161,25 @@ mod tests {
         let mut changes = wanted.changes();
         let dids = |n: usize| (0..n).map(|n| Did::parse(&format!("did:web:a{n}")).unwrap());
         assert_eq!(
-            wanted.set(dids(MAX_DIDS + 1)),
-            Err(AccountsError::TooMany(MAX_DIDS + 1))
+            wanted.set(dids(JetstreamSettings::MAX_DIDS + 1)),
+            Err(AccountsError::TooMany(JetstreamSettings::MAX_DIDS + 1))
         );
         let long = "a".repeat(1000);
-        let long = dids(MAX_DIDS).map(|did| Did::parse(&format!("{did}{long}")).unwrap());
+        let long = dids(JetstreamSettings::MAX_DIDS)
+            .map(|did| Did::parse(&format!("{did}{long}")).unwrap());
         assert!(matches!(
             wanted.set(long),
             Err(AccountsError::TooLong(10_000_000..))
         ));
         assert!(!changes.has_changed().unwrap());
-        wanted.set(dids(MAX_DIDS).chain(dids(3))).unwrap();
+        wanted
+            .set(dids(JetstreamSettings::MAX_DIDS).chain(dids(3)))
+            .unwrap();
         assert!(changes.has_changed().unwrap());
-        assert_eq!(changes.borrow_and_update().len(), MAX_DIDS);
-        assert_eq!(wanted.get().len(), MAX_DIDS);
+        assert_eq!(
+            changes.borrow_and_update().len(),
+            JetstreamSettings::MAX_DIDS
+        );
+        assert_eq!(wanted.get().len(), JetstreamSettings::MAX_DIDS);
     }
 }

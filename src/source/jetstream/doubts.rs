@@ -4,7 +4,7 @@
 use tracing::{info, warn};
 
 use super::{
-    Jetstream, OnGap,
+    Jetstream,
     aside::{Floor, Found},
     reader::Question,
     resume::Doubt,
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     event::show_time,
     log::STATE,
-    source::{ReadError, SourceError},
+    source::{OnGap, ReadError, SourceError},
 };
 
 /// The number of the first event that a server ever had.

@@ -43,15 +43,16 @@ use tokio::{
 };
 use tracing::{debug, info};
 
+#[cfg(feature = "serve")]
+pub(crate) use self::v1::MAX_HELLO_BYTES;
 pub use self::{
     accounts::{AccountsError, WantedAccounts},
     endpoint::{Endpoint, EndpointError},
     error::JetstreamError,
     probe::{Compression, ProbeError, ProbeReport, probe},
     proxy::{Proxies, ProxyError},
-    settings::{JetstreamSettings, OnGap},
+    settings::JetstreamSettings,
     user_agent::{UserAgent, UserAgentError},
-    v1::{MAX_COLLECTIONS, MAX_DIDS, MAX_HELLO_BYTES},
 };
 use self::{
     ahead::Inflation,

@@ -8,7 +8,6 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::{
-    OnGap,
     accounts::Accounts,
     ahead::Inflation,
     matches::Unmatched,
@@ -19,7 +18,7 @@ use super::{
 use crate::{
     event::{BadEvent, Batch, Envelope, LineRules, Origin, Point, micros, show_time},
     log::STATE,
-    source::BadEventFile,
+    source::{BadEventFile, OnGap},
     stats::{EventClass, Stats},
 };
 

@@ -5,21 +5,11 @@ use std::{sync::Arc, time::Duration};
 use super::{Endpoint, Proxies, UserAgent};
 use crate::{
     event::{CollectionPattern, Did, LineRules, Start},
-    source::BadEventFile,
+    source::{BadEventFile, OnGap},
 };
 
 /// The largest event that is accepted unless told otherwise; those of servers stay far below.
 pub(super) const MAX_FRAME_BYTES: usize = 8 * 1024 * 1024;
-
-/// What a gap means: events that a server no longer has, so that they cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OnGap {
-    /// It is told, and reading goes on behind it.
-    Warn,
-    /// It is the end; the saved cursor stays before it.
-    Fail,
-}
 
 /// How to read from Jetstream servers. The defaults read everything, live, from the public
 /// instances.
@@ -28,9 +18,9 @@ pub struct JetstreamSettings {
     /// The servers, best first; the next one is tried when one cannot be reached.
     pub endpoints: Vec<Endpoint>,
     /// The collections the server is asked for; empty for all. At most
-    /// [`MAX_COLLECTIONS`](super::MAX_COLLECTIONS).
+    /// [`MAX_COLLECTIONS`](Self::MAX_COLLECTIONS).
     pub collections: Vec<CollectionPattern>,
-    /// The accounts the server is asked for; empty for all. At most [`MAX_DIDS`](super::MAX_DIDS).
+    /// The accounts the server is asked for; empty for all. At most [`MAX_DIDS`](Self::MAX_DIDS).
     pub dids: Vec<Did>,
     /// The server is asked to leave out events whose JSON is larger than this, in bytes; 0 for no
     /// limit. A filter makes sure of it:
@@ -84,6 +74,14 @@ pub struct JetstreamSettings {
     pub proxies: Proxies,
     /// Where messages that are no events are kept, if anywhere.
     pub bad_events: Option<Arc<BadEventFile>>,
+}
+
+impl JetstreamSettings {
+    /// The most collections a server takes.
+    pub const MAX_COLLECTIONS: usize = 100;
+
+    /// The most accounts a server takes.
+    pub const MAX_DIDS: usize = 10_000;
 }
 
 impl Default for JetstreamSettings {

@@ -8,14 +8,8 @@ use url::form_urlencoded;
 use super::{JetstreamSettings, inflate::Inflater};
 use crate::event::{CollectionPattern, Did};
 
-/// The most collections a server takes.
-pub const MAX_COLLECTIONS: usize = 100;
-
-/// The most DIDs a server takes.
-pub const MAX_DIDS: usize = 10_000;
-
 /// The largest message a server takes from a client.
-pub const MAX_HELLO_BYTES: usize = 10_000_000;
+pub(crate) const MAX_HELLO_BYTES: usize = 10_000_000;
 
 /// A query longer than this is sent as a message instead: some proxies refuse longer request lines.
 const LONG_QUERY: usize = 2000;
@@ -155,13 +149,13 @@ mod tests {
 
     #[test]
     fn a_long_filter_goes_as_a_message_and_only_there() {
-        let request = request(MAX_DIDS, None);
+        let request = request(JetstreamSettings::MAX_DIDS, None);
         assert_eq!(request.query, "requireHello=true&compress=true");
         let hello: serde_json::Value = serde_json::from_str(&request.hello.unwrap()).unwrap();
         assert_eq!(hello["type"], "options_update");
         assert_eq!(
             hello["payload"]["wantedDids"].as_array().unwrap().len(),
-            MAX_DIDS
+            JetstreamSettings::MAX_DIDS
         );
         assert_eq!(hello["payload"]["wantedCollections"][0], "app.bsky.feed.*");
         assert_eq!(hello["payload"]["maxMessageSizeBytes"], 1000);

@@ -21,7 +21,7 @@ use rocketman::{
     event::{CollectionPattern, Did, Start, micros_since_1970, parse_time, show_time},
     filter::Filter,
     log::chain,
-    source::jetstream::{Endpoint, JetstreamSettings, MAX_COLLECTIONS, MAX_DIDS},
+    source::jetstream::{Endpoint, JetstreamSettings},
 };
 use rocketman_fuzz::choice;
 
@@ -105,7 +105,7 @@ fn file_of_dids(contents: &[u8]) {
     match resolve(arguments, [], now()).expect("a good command line") {
         Ok(Resolved::Tail { source, .. }) => {
             let dids = &source.dids;
-            assert!(!dids.is_empty() && dids.len() <= MAX_DIDS);
+            assert!(!dids.is_empty() && dids.len() <= JetstreamSettings::MAX_DIDS);
             let text = String::from_utf8_lossy(contents);
             assert!(dids.iter().all(|did| text.contains(did.as_str())));
             assert!(dids.is_sorted());
@@ -151,8 +151,8 @@ fn makes_sense(resolved: &Resolved) {
         } => {
             assert_eq!(source.endpoints.is_empty(), *is_demo);
             assert!(source.max_frame_bytes > 0);
-            assert!(source.collections.len() <= MAX_COLLECTIONS);
-            assert!(source.dids.len() <= MAX_DIDS);
+            assert!(source.collections.len() <= JetstreamSettings::MAX_COLLECTIONS);
+            assert!(source.dids.len() <= JetstreamSettings::MAX_DIDS);
             if let (Some(Start::Time(since)), Some(until)) = (source.start, pipeline.until_us) {
                 assert!(since < until);
             }

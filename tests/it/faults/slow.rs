@@ -16,8 +16,8 @@ use rocketman::{
     event::{BadEvent, OwnedEvent, show_time},
     sink::ingest::Ingest,
     source::{
-        BadEventFile, Jetstream, OnGap,
-        jetstream::{Endpoint, JetstreamSettings},
+        BadEventFile, OnGap,
+        jetstream::{Endpoint, Jetstream, JetstreamSettings},
     },
 };
 

@@ -6,9 +6,9 @@
 
 use std::{collections::BTreeSet, fmt::Write, fs, path::Path};
 
-/// How many items there may be that are neither of `serve` nor of `probe`: it may fall, and not
-/// rise.
-const MAX_ITEMS: usize = 168;
+/// How many items there may be in rustdoc's list of all items, besides those of `serve`, of the
+/// probe, and of what reads recordings: it may fall, and not rise.
+const MAX_ITEMS: usize = 151;
 
 const LIST: &str = "tests/it/house/public_api.txt";
 
@@ -49,42 +49,49 @@ fn the_public_api_is_the_one_that_is_listed() {
     );
 }
 
-/// The items that rustdoc lists, as `path::Name`: types, traits, functions and constants of
-/// modules.
+/// The items of rustdoc's list of all items, as `path::Name`: types, traits, functions, constants
+/// and macros of modules, and what is passed on of other crates. What belongs to a type or a trait
+/// is no item of its own.
+///
+/// The two lists are the same as long as nothing of the library's has two paths, which rustdoc
+/// lists by one of them.
 fn items(surface: &str) -> BTreeSet<&str> {
-    let kinds = [
-        "struct ", "enum ", "trait ", "fn ", "const ", "type ", "use ",
+    surface.lines().filter_map(item).collect()
+}
+
+/// The path of the item that a line is about.
+fn item(line: &str) -> Option<&str> {
+    const KINDS: [&str; 9] = [
+        "struct", "enum", "union", "trait", "fn", "const", "static", "type", "macro",
     ];
-    let lines = surface.lines();
-    let lines = lines.map(|line| line.trim_start_matches("#[non_exhaustive] "));
-    let rest = lines.filter_map(|line| line.strip_prefix("pub "));
-    let named = rest.filter_map(|line| {
-        let line = line
-            .trim_start_matches("const fn ")
-            .trim_start_matches("async ");
-        let (kind, rest) = line.split_once(' ')?;
-        let name = rest.split(['<', '(', ':']).next()?;
-        let path = rest.split(['<', '(', ' ']).next()?;
-        let path = path.trim_end_matches(':');
-        let parent = path.rsplit_once("::").map_or("", |(parent, _)| parent);
-        // What belongs to a type is no item of its own.
-        let is_member = parent.rsplit("::").next()?.starts_with(char::is_uppercase);
-        let is_item = kinds.contains(&format!("{kind} ").as_str()) && !name.is_empty();
-        // A type alias and a re-export of another crate are listed by what they stand for.
-        let is_foreign = path.starts_with("alloc::");
-        (is_item && !is_member && !is_foreign).then_some(path)
-    });
-    named.collect()
+    let line = line.trim_start_matches("#[non_exhaustive] ");
+    let mut words = line.strip_prefix("pub ")?.split(' ').peekable();
+    if let Some(passed_on) = words.next_if_eq(&"use").and(words.peek()) {
+        return Some(passed_on);
+    }
+    words.find(|word| KINDS.contains(word))?;
+    // Of a `const fn`, both words are kinds.
+    let path = words.find(|word| !KINDS.contains(word))?;
+    let path = path.split(['<', '(', ';', '!']).next()?;
+    let path = path.trim_end_matches(':');
+    let (parent, _) = path.rsplit_once("::").unwrap_or_default();
+    let is_member = |name: &str| name.starts_with(char::is_uppercase);
+    let of_another_crate = ["alloc::", "core::", "std::"];
+    let is_item = !parent.split("::").any(is_member)
+        && !of_another_crate.iter().any(|name| path.starts_with(name))
+        && path.starts_with(|c: char| c.is_alphabetic());
+    is_item.then_some(path)
 }
 
 #[test]
 fn the_public_api_does_not_grow_without_a_reason() {
     let Some(surface) = surface() else { return };
     let all = items(&surface);
-    let own: Vec<_> = all
-        .iter()
-        .filter(|path| !path.starts_with("serve::") && !path.to_lowercase().contains("probe"))
-        .collect();
+    let is_own = |path: &&&str| {
+        let is_recording = path.starts_with("compressed::");
+        !path.starts_with("serve::") && !path.to_lowercase().contains("probe") && !is_recording
+    };
+    let own: Vec<_> = all.iter().filter(is_own).collect();
     let n_items = own.len();
     assert!(n_items <= MAX_ITEMS, "{n_items} items: {own:#?}");
     assert!(n_items > 50, "the list is not read well: {own:#?}");
@@ -94,7 +101,16 @@ fn the_public_api_does_not_grow_without_a_reason() {
 fn members_of_types_are_no_items_of_their_own() {
     let surface = "pub mod event\npub struct event::Batch\npub fn event::Batch::new() -> Self\n\
                    #[non_exhaustive] pub enum event::Kind\npub event::Kind::Commit\npub fn event::now_us() -> u64\n\
-                   pub type event::Batch::Error = u8\npub const event::MAX: usize\nimpl event::Batch\n";
-    let expected = ["event::Batch", "event::Kind", "event::MAX", "event::now_us"];
+                   pub type event::Batch::Error = u8\npub const event::MAX: usize\nimpl event::Batch\n\
+                   pub use Stream\npub fn &mut S::name(&self)\npub const fn event::Batch::empty() -> Self\n\
+                   pub fn alloc::boxed::Box<S>::name(&self)\npub async fn event::read<R>(R)\n";
+    let expected = [
+        "Stream",
+        "event::Batch",
+        "event::Kind",
+        "event::MAX",
+        "event::now_us",
+        "event::read",
+    ];
     assert_eq!(items(surface), BTreeSet::from(expected));
 }

@@ -11,8 +11,8 @@ use rocketman::{
     event::{OwnedEvent, Start},
     sink::ingest::Ingest,
     source::{
-        Jetstream, Source,
-        jetstream::{Endpoint, JetstreamSettings},
+        Source,
+        jetstream::{Endpoint, Jetstream, JetstreamSettings},
     },
 };
 

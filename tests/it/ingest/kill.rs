@@ -7,10 +7,7 @@ use rocketman::{
     cursor::FileCursor,
     event::Event,
     sink::ingest::{Ingest, IngestError, Ingestor},
-    source::{
-        Jetstream,
-        jetstream::{Endpoint, JetstreamSettings},
-    },
+    source::jetstream::{Endpoint, Jetstream, JetstreamSettings},
 };
 use rusqlite::{Connection, OpenFlags, params};
 

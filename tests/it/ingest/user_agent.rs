@@ -9,10 +9,7 @@ use rocketman::{
     Pipeline, PipelineSettings,
     event::{OwnedEvent, Start},
     sink::ingest::Ingest,
-    source::{
-        Jetstream,
-        jetstream::{Endpoint, JetstreamSettings, Proxies, UserAgent, probe},
-    },
+    source::jetstream::{Endpoint, Jetstream, JetstreamSettings, Proxies, UserAgent, probe},
 };
 
 use crate::support::{DEADLINE, events::post, jetstream::Server};

@@ -6,17 +6,13 @@ use std::{
 };
 
 use rocketman::{
-    Error, Pipeline, PipelineSettings,
+    Error, Pipeline, PipelineSettings, Stats,
     event::{Did, OwnedEvent},
     sink::{
         ExecSettings, ExecSink, OnFailure, Sink,
         ingest::{Ingest, IngestError, Route},
     },
-    source::{
-        Jetstream,
-        jetstream::{Endpoint, JetstreamSettings},
-    },
-    stats::Stats,
+    source::jetstream::{Endpoint, Jetstream, JetstreamSettings},
 };
 use tokio_util::sync::CancellationToken;
 

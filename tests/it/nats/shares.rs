@@ -9,10 +9,10 @@ use std::{
 
 use async_nats::jetstream::stream;
 use rocketman::{
-    Pipeline, PipelineSettings, Shard,
+    Pipeline, PipelineSettings,
     cursor::FileCursor,
     event::{OwnedEvent, Start},
-    filter::Filter,
+    filter::{Filter, Shard},
     sink::ingest::Ingest,
     source::nats::{MessageKey, NatsSource, NatsSourceSettings},
 };

@@ -14,10 +14,7 @@ use std::{
 use rocketman::{
     Ended, Pipeline,
     sink::ingest::Ingest,
-    source::{
-        Jetstream,
-        jetstream::{Endpoint, JetstreamSettings},
-    },
+    source::jetstream::{Endpoint, Jetstream, JetstreamSettings},
 };
 
 use super::count;

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum, builder::BoolishValueParser, value_parser};
 
 use super::units::{duration, interval, small_size};
-use rocketman::Shard;
+use rocketman::filter::Shard;
 
 /// Which events
 #[derive(Debug, Args)]

@@ -11,11 +11,10 @@ use std::{
 use super::{Environment, SettingsError};
 use crate::args::{FilterArgs, KINDS, OPERATIONS};
 use rocketman::{
-    Shard,
     address::without_address,
     event::{CollectionPattern, Did, Kind, Operation},
-    filter::Filter,
-    source::jetstream::{MAX_COLLECTIONS, MAX_DIDS},
+    filter::{Filter, Shard},
+    source::jetstream::JetstreamSettings,
 };
 
 /// The longest line of a file of DIDs; a DID has at most 2048 bytes.
@@ -53,7 +52,7 @@ impl Wanted {
             .map(|text| CollectionPattern::parse(text))
             .collect::<Result<_, _>>()
             .map_err(named(flag))?;
-        let collections = at_most(MAX_COLLECTIONS, flag, collections)?;
+        let collections = at_most(JetstreamSettings::MAX_COLLECTIONS, flag, collections)?;
         let flag = spoken("--did", &did, "ROCKETMAN_DID");
         let mut dids = HashSet::new();
         for text in or_variable(did, "ROCKETMAN_DID", environment) {
@@ -64,7 +63,7 @@ impl Wanted {
                 }
             }
         }
-        let dids = at_most(MAX_DIDS, flag, dids)?;
+        let dids = at_most(JetstreamSettings::MAX_DIDS, flag, dids)?;
         let op = or_variable(op, "ROCKETMAN_OP", environment);
         let kind = or_variable(kind, "ROCKETMAN_KIND", environment);
         let hides_kinds = kind.is_empty() && !(collections.is_empty() && op.is_empty());

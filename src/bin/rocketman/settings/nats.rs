@@ -9,7 +9,7 @@ use rocketman::{
     nats::{
         KeyAddress, NatsError, NatsOverrides, NatsSettings, Servers, StreamAddress, StreamPlan,
     },
-    sink::nats::{DEFAULT_PREFIX, NatsSinkSettings},
+    sink::nats::NatsSinkSettings,
 };
 
 /// Who you are, without what is secret.
@@ -216,7 +216,7 @@ impl<'a> Nats<'a> {
             prefix: match prefix {
                 Some(prefix) => prefix,
                 None if is_carried => String::new(),
-                None => DEFAULT_PREFIX.to_owned(),
+                None => NatsSinkSettings::DEFAULT_PREFIX.to_owned(),
             },
             carried: is_carried,
             partitions,

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::args::{ConnectionArgs, EnvelopeArg, OnUndeliverableArg, StreamArgs};
 use rocketman::{
-    Shard,
     address::without_secrets,
+    filter::Shard,
     nats::{NatsError, StreamAddress},
     sink::DeadLetterFile,
     source::nats::{NatsSourceSettings, OnUndeliverable, WrapMode},

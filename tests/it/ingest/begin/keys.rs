@@ -4,7 +4,7 @@ use rocketman::{
     cursor::{CursorStore, KvCursor, KvCursorSettings},
     event::Start,
     nats::{KeyAddress, NatsSettings},
-    source::{NatsSource, nats::NatsSourceSettings},
+    source::nats::{NatsSource, NatsSourceSettings},
 };
 
 use super::read;

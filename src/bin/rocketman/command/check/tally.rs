@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use rocketman::event::{Identity, LineRules, Point, line_point, message_point};
+use rocketman::event::{Identity, LineRules, Point};
 
 /// How many events are remembered.
 const MAX_REMEMBERED_EVENTS: usize = 1_000_000;
@@ -150,10 +150,10 @@ impl<'a> Lines<'a> {
             ..LineRules::default()
         };
         let line = self.line.trim_ascii();
-        let event = line_point(line, rules);
+        let event = Point::of_line(line, rules);
         let message = match event {
             Ok(_) => None,
-            Err(_) => message_point(line),
+            Err(_) => Point::of_message(line),
         };
         let is_blank = line.is_empty() && !self.is_too_long;
         match event.ok().or(message) {

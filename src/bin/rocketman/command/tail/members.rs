@@ -8,7 +8,7 @@ use rocketman::{
     cursor::{CursorError, CursorStore, FileCursor, NoCursor, Saved},
     event::{Batch, FileMark, Place, Point, Position, Recollection, Trail},
     sink::{ExecSink, FileSink, Sink, SinkContext, SinkError, StdoutSink},
-    source::{Flow, Jetstream, Outlook, RunContext, Source, SourceError},
+    source::{Flow, Outlook, RunContext, Source, SourceError, jetstream::Jetstream},
 };
 use tokio::sync::watch;
 

@@ -27,11 +27,10 @@ use rocketman::{
     event::show_time,
     log::STATE,
     sink::{ExecSink, Fate, Fated, FileSink, Sink, StdoutSink},
-    source::Jetstream,
-    stats::Undelivered,
+    source::jetstream::Jetstream,
 };
 #[cfg(feature = "nats")]
-use rocketman::{cursor::KvCursor, sink::nats::NatsSink, source::NatsSource};
+use rocketman::{cursor::KvCursor, sink::nats::NatsSink, source::nats::NatsSource};
 
 /// How far apart the ends of a pipeline may hear of the same Ctrl-C.
 const SAME_KEY_WINDOW: Duration = Duration::from_millis(50);
@@ -269,21 +268,21 @@ fn tell(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_cursor:
             ["event in the shared file", "events in the shared file"],
         ),
         (
-            stats.undelivered(Undelivered::Kept),
+            stats.undelivered_kept(),
             [
                 "time an undeliverable message was given back",
                 "times an undeliverable message was given back",
             ],
         ),
         (
-            stats.undelivered(Undelivered::Skipped),
+            stats.undelivered_skipped(),
             [
                 "undeliverable message terminated",
                 "undeliverable messages terminated",
             ],
         ),
         (
-            stats.undelivered(Undelivered::DeadLettered),
+            stats.undelivered_dead_lettered(),
             [
                 "undeliverable message kept as a dead letter",
                 "undeliverable messages kept as dead letters",

@@ -1,0 +1,11 @@
+//! What a gap in a stream means.
+
+/// What a gap means: events that a server no longer has, so that they cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnGap {
+    /// It is told, and reading goes on behind it.
+    Warn,
+    /// It is the end; the saved cursor stays before it.
+    Fail,
+}
