@@ -10,7 +10,7 @@ use crate::support::{
     DEADLINE,
     events::post,
     jetstream::{Connection, Request, Server},
-    program::{Output, Rocketman},
+    program::{Output, Rocketman, Running},
 };
 
 /// A stream with a fault in it, and what the program made of that.
@@ -47,11 +47,7 @@ pub fn interrupted(arguments: &str, fault: impl FnOnce(Connection) + Send + 'sta
         }),
         script(the_last_of_three),
     ]);
-    let mut running = Rocketman::tail(&server.url())
-        .with("-n 3")
-        .with(arguments)
-        .start();
-    let lines = running.lines(2);
+    let (running, lines) = before_the_fault(&server, arguments);
     let begin = Instant::now();
     go_on.send(()).unwrap();
     running.message(": lost ");
@@ -71,14 +67,20 @@ pub fn unreachable(arguments: &str, fault: impl FnOnce(Request) + Send + 'static
         }),
         script(the_last_of_three),
     ]);
+    let (running, lines) = before_the_fault(&server, arguments);
+    running.message(": cannot reach ");
+    let noticed_after = began.recv().unwrap().elapsed();
+    survived(running.finish(), &lines, noticed_after, 5)
+}
+
+/// The program that reads three events, once the first two of them came.
+fn before_the_fault(server: &Server, arguments: &str) -> (Running, Vec<String>) {
     let mut running = Rocketman::tail(&server.url())
         .with("-n 3")
         .with(arguments)
         .start();
     let lines = running.lines(2);
-    running.message(": cannot reach ");
-    let noticed_after = began.recv().unwrap().elapsed();
-    survived(running.finish(), &lines, noticed_after, 5)
+    (running, lines)
 }
 
 /// The lines that were read before come out whole with the rest, and on stderr there are so many

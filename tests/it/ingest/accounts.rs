@@ -111,6 +111,24 @@ fn serving<const N: usize>(scripts: [Script; N]) -> Server {
     })
 }
 
+/// What comes of the second account after the first event of the first one, which is the place
+/// that was reached and not asked for.
+fn the_second_account(request: Request) {
+    assert_eq!(request.parameters("wantedDids"), [did(2)]);
+    assert_eq!(request.cursor(), Some(2));
+    let mut connection = request.accept();
+    connection.send_all([post(102), post(202)]);
+    connection.until_closed();
+}
+
+/// Reads these accounts and from the first event on the second, of which two events come.
+#[track_caller]
+fn assert_changed(server: &Server, folder: &Path, accounts: &[u64]) {
+    let (came, said) = read(server, folder, accounts, 2, 3, &CancellationToken::new());
+    assert_eq!(came, [2, 103, 203]);
+    assert_eq!(doubt(&said), None);
+}
+
 /// Says that the server counts otherwise, or lost something.
 fn doubt(said: &[String]) -> Option<&String> {
     let words = ["GAP", "otherwise", "cannot tell"];
@@ -139,16 +157,7 @@ fn a_new_list_is_sent_on_the_same_connection_and_kept() {
         }),
     ]);
     let folder = tempfile::tempdir().unwrap();
-    let (came, said) = read(
-        &server,
-        folder.path(),
-        &[1],
-        2,
-        3,
-        &CancellationToken::new(),
-    );
-    assert_eq!(came, [2, 103, 203]);
-    assert_eq!(doubt(&said), None);
+    assert_changed(&server, folder.path(), &[1]);
     let saved = saved(folder.path());
     assert_eq!(saved.place.seq(), Some(203));
     let filter = saved.filter.unwrap();
@@ -166,26 +175,9 @@ fn a_cut_right_after_the_change_asks_for_the_new_list() {
             connection.send(post(1));
             told(&mut connection);
         }),
-        script(|request| {
-            assert_eq!(request.parameters("wantedDids"), [did(2)]);
-            assert_eq!(request.cursor(), Some(2));
-            let mut connection = request.accept();
-            // The event at the place is not of an account that is asked for.
-            connection.send_all([post(102), post(202)]);
-            connection.until_closed();
-        }),
+        script(the_second_account),
     ]);
-    let folder = tempfile::tempdir().unwrap();
-    let (came, said) = read(
-        &server,
-        folder.path(),
-        &[1],
-        2,
-        3,
-        &CancellationToken::new(),
-    );
-    assert_eq!(came, [2, 103, 203]);
-    assert_eq!(doubt(&said), None);
+    assert_changed(&server, tempfile::tempdir().unwrap().path(), &[1]);
 }
 
 #[test]
@@ -238,16 +230,7 @@ fn from_all_accounts_to_some_a_new_connection_resumes() {
             connection.send(post(1));
             connection.until_closed();
         }),
-        script(|request| {
-            assert_eq!(request.parameters("wantedDids"), [did(2)]);
-            assert_eq!(request.cursor(), Some(2));
-            let mut connection = request.accept();
-            connection.send_all([post(102), post(202)]);
-            connection.until_closed();
-        }),
+        script(the_second_account),
     ]);
-    let folder = tempfile::tempdir().unwrap();
-    let (came, said) = read(&server, folder.path(), &[], 2, 3, &CancellationToken::new());
-    assert_eq!(came, [2, 103, 203]);
-    assert_eq!(doubt(&said), None);
+    assert_changed(&server, tempfile::tempdir().unwrap().path(), &[]);
 }

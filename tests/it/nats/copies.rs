@@ -3,17 +3,11 @@
 
 use async_nats::{
     HeaderMap,
-    jetstream::{
-        consumer::{AckPolicy, pull},
-        stream,
-    },
+    jetstream::{Message, stream},
 };
-use futures_util::StreamExt;
 use rustix::process::Signal;
-use tokio::time::timeout;
 
 use crate::support::{
-    DEADLINE,
     nats::Nats,
     program::{Rocketman, Running},
     wait_until,
@@ -32,25 +26,10 @@ pub(super) struct Reflex {
 
 /// Everything in a stream, in its order.
 pub(super) fn read(nats: &Nats, stream: &str) -> Vec<Reflex> {
-    nats.with(async |jetstream| {
-        let stream = jetstream.get_stream(stream).await.unwrap();
-        let count = usize::try_from(stream.cached_info().state.messages).unwrap();
-        let config = pull::Config {
-            ack_policy: AckPolicy::None,
-            ..pull::Config::default()
-        };
-        let consumer = stream.create_consumer(config).await.unwrap();
-        let mut reader = consumer.messages().await.unwrap();
-        let mut read = Vec::with_capacity(count);
-        while read.len() < count {
-            let message = timeout(DEADLINE, reader.next()).await.unwrap();
-            read.push(reflex(&message.unwrap().unwrap()));
-        }
-        read
-    })
+    nats.read(stream, reflex)
 }
 
-fn reflex(message: &async_nats::Message) -> Reflex {
+fn reflex(message: &Message) -> Reflex {
     let headers = message.headers.clone().unwrap_or_default();
     let event_type = headers.get("reflex_type");
     let mut lines: Vec<_> = headers

@@ -178,6 +178,15 @@ fn events_that_come_again_in_the_source_are_written_once() {
     assert_holds(&nats, &expected);
 }
 
+/// A server with these events.
+fn sending(events: std::ops::Range<u64>) -> Server {
+    Server::one(move |request| {
+        let mut connection = request.accept();
+        connection.send_all(events.map(post));
+        connection.until_closed();
+    })
+}
+
 /// Another server, and longer after the first than the NATS server knows duplicates: the resume
 /// goes back by time.
 #[test]
@@ -186,18 +195,11 @@ fn repeats_of_another_server_are_not_written_after_a_restart() {
     else {
         return;
     };
-    let server = |events: std::ops::Range<u64>| {
-        Server::one(move |request| {
-            let mut connection = request.accept();
-            connection.send_all(events.map(post));
-            connection.until_closed();
-        })
-    };
     let short = |url: &str, n| writing(url, &nats, n).with("--stream-dupe-window 100ms");
-    let first = server(0..3000);
+    let first = sending(0..3000);
     short(&first.url(), 3000).succeed();
     std::thread::sleep(std::time::Duration::from_millis(200));
-    let second = server(500..4000);
+    let second = sending(500..4000);
     // The source itself knows the very last event, and drops that.
     let output = short(&second.url(), 3499).succeed();
     output.assert_says(
@@ -217,20 +219,13 @@ fn a_minute_of_events_is_known_however_many_they_are() {
     let Some(nats) = Nats::start("a_minute_of_events_is_known_however_many_they_are") else {
         return;
     };
-    let server = |events: std::ops::Range<u64>| {
-        Server::one(move |request| {
-            let mut connection = request.accept();
-            connection.send_all(events.map(post));
-            connection.until_closed();
-        })
-    };
     let short = |url: &str, n| {
         let flags = "--stream-dupe-window 100ms --no-compress --rewind 60s";
         writing(url, &nats, n).with(flags)
     };
-    let first = server(0..30_000);
+    let first = sending(0..30_000);
     short(&first.url(), 30_000).succeed();
-    let second = server(2_000..30_500);
+    let second = sending(2_000..30_500);
     let output = short(&second.url(), 28_499).succeed();
     output.assert_says(0, &["27999 events came again and were not written again"]);
     let expected: Vec<_> = (0..30_500).map(post).collect();

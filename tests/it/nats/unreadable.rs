@@ -1,15 +1,15 @@
 //! Messages that the client library cannot take off the wire: nothing but them is stepped over, and
 //! they hold nothing up.
 
-use std::fs;
+use std::{fs, time::Duration};
 
-use async_nats::jetstream::{consumer::pull, stream};
+use async_nats::jetstream::stream;
 use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{
     source::{make, numbers, numbers_in, numbers_of, publish},
-    workers::state_of,
+    workers::{make_consumer, state_of},
 };
 use crate::support::{nats::Nats, program::Rocketman, wait_until};
 
@@ -131,15 +131,7 @@ fn odd_queue(nats: &Nats) {
     };
     odd_stream(nats, queue, &UNREADABLE[1..2]);
     publish(nats, "s.plain", numbers(4..31));
-    nats.with(async |jetstream| {
-        let stream = jetstream.get_stream("S").await.unwrap();
-        let config = pull::Config {
-            durable_name: Some("work".to_owned()),
-            ack_wait: std::time::Duration::from_secs(1),
-            ..pull::Config::default()
-        };
-        stream.create_consumer(config).await.unwrap();
-    });
+    make_consumer(nats, Duration::from_secs(1));
 }
 
 #[test]
@@ -163,18 +155,11 @@ fn an_unreadable_message_stays_queued_while_others_flow() {
     });
     worker.signal(Signal::TERM);
     worker.finish().assert_says(0, &["it stays in the stream"]);
-    assert_eq!(
-        nats.with(async |jetstream| {
-            jetstream
-                .get_stream("S")
-                .await
-                .unwrap()
-                .cached_info()
-                .state
-                .messages
-        }),
-        1
-    );
+    let n_left = nats.with(async |jetstream| {
+        let stream = jetstream.get_stream("S").await.unwrap();
+        stream.cached_info().state.messages
+    });
+    assert_eq!(n_left, 1);
 }
 
 #[test]

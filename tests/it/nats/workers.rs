@@ -24,6 +24,19 @@ pub(super) fn state_in(nats: &Nats, stream: &str, name: &str) -> (usize, u64) {
     })
 }
 
+/// Makes the durable consumer `work`, which gives a message to another worker after this time.
+pub(super) fn make_consumer(nats: &Nats, ack_wait: Duration) {
+    nats.with(async |jetstream| {
+        let stream = jetstream.get_stream("S").await.unwrap();
+        let config = pull::Config {
+            durable_name: Some("work".to_owned()),
+            ack_wait,
+            ..pull::Config::default()
+        };
+        stream.create_consumer(config).await.unwrap();
+    });
+}
+
 #[test]
 fn workers_of_one_durable_consumer_share_its_messages() {
     let Some(nats) = Nats::start("workers_of_one_durable_consumer_share_its_messages") else {
@@ -65,15 +78,7 @@ fn what_a_killed_worker_had_comes_to_another() {
         return;
     };
     make(&nats, "S", stream::Config::default());
-    nats.with(async |jetstream| {
-        let stream = jetstream.get_stream("S").await.unwrap();
-        let config = pull::Config {
-            durable_name: Some("work".to_owned()),
-            ack_wait: Duration::from_secs(1),
-            ..pull::Config::default()
-        };
-        stream.create_consumer(config).await.unwrap();
-    });
+    make_consumer(&nats, Duration::from_secs(1));
     publish(&nats, "s.a", numbers(1..201));
     let worker = || Rocketman::tail(&nats.address("S")).with("--durable work");
     // It has a share of them, and never finishes the first.
@@ -95,15 +100,7 @@ fn a_slow_worker_keeps_what_it_has() {
         return;
     };
     make(&nats, "S", stream::Config::default());
-    nats.with(async |jetstream| {
-        let stream = jetstream.get_stream("S").await.unwrap();
-        let config = pull::Config {
-            durable_name: Some("work".to_owned()),
-            ack_wait: Duration::from_millis(400),
-            ..pull::Config::default()
-        };
-        stream.create_consumer(config).await.unwrap();
-    });
+    make_consumer(&nats, Duration::from_millis(400));
     publish(&nats, "s.a", numbers(1..4));
     // Each takes longer than the server waits.
     let folder = tempfile::tempdir().unwrap();

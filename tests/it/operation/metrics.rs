@@ -18,6 +18,20 @@ fn address(running: &Running) -> String {
     rest.split_once("/metrics").unwrap().0.to_owned()
 }
 
+/// A program that reads one post and waits for more, and the address of its page.
+fn after_one_post() -> (Server, Running, String) {
+    let server = Server::one(|request| {
+        let mut connection = request.accept();
+        connection.send(post(0));
+        connection.until_closed();
+    });
+    let running = Rocketman::tail(&server.url())
+        .with("--metrics-addr 127.0.0.1:0")
+        .start();
+    let address = address(&running);
+    (server, running, address)
+}
+
 /// The value of a line of the page; 0 where there is no such line.
 fn value(page: &str, name: &str) -> f64 {
     let line = page
@@ -174,16 +188,7 @@ fn healthz_is_false_only_at_a_standstill() {
 
 #[test]
 fn other_requests_get_an_answer_and_the_stream_goes_on() {
-    let server = Server::one(|request| {
-        let mut connection = request.accept();
-        connection.send(post(0));
-        // Ends when the client says so.
-        connection.until_closed();
-    });
-    let mut running = Rocketman::tail(&server.url())
-        .with("--metrics-addr 127.0.0.1:0")
-        .start();
-    let address = address(&running);
+    let (_server, mut running, address) = after_one_post();
     assert_eq!(get(&address, "/").status, 404);
     assert_eq!(get(&address, "/metrics?x=1").status, 200);
     assert_eq!(ask(&address, b"POST /metrics HTTP/1.1\r\n\r\n").status, 405);
@@ -204,15 +209,7 @@ fn other_requests_get_an_answer_and_the_stream_goes_on() {
 
 #[test]
 fn requests_that_are_never_finished_keep_nobody_out() {
-    let server = Server::one(|request| {
-        let mut connection = request.accept();
-        connection.send(post(0));
-        connection.until_closed();
-    });
-    let mut running = Rocketman::tail(&server.url())
-        .with("--metrics-addr 127.0.0.1:0")
-        .start();
-    let address = address(&running);
+    let (_server, mut running, address) = after_one_post();
     let begin = std::time::Instant::now();
     let half: Vec<_> = (0..200)
         .map(|n| {

@@ -15,24 +15,34 @@ use crate::support::{
     program::Rocketman,
 };
 
+/// A server that refuses the first request in this way, and the times of its requests.
+fn refusing_once(
+    status: &'static str,
+    headers: String,
+    body: &'static str,
+) -> (Server, Arc<Mutex<Vec<Instant>>>) {
+    let times = Arc::<Mutex<Vec<_>>>::default();
+    let seen = Arc::clone(&times);
+    let server = Server::every(move |request| {
+        let mut times = seen.lock().unwrap();
+        times.push(Instant::now());
+        let is_first = times.len() == 1;
+        drop(times);
+        if is_first {
+            request.refuse(status, &headers, body);
+        } else {
+            let mut connection = request.accept();
+            connection.send(post(0));
+            connection.until_closed();
+        }
+    });
+    (server, times)
+}
+
 #[test]
 fn a_passing_refusal_is_retried_when_the_server_allows_it() {
     for status in ["503 Service Unavailable", "429 Too Many Requests"] {
-        let times = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&times);
-        let server = Server::every(move |request| {
-            let mut times = seen.lock().unwrap();
-            times.push(Instant::now());
-            let is_first = times.len() == 1;
-            drop(times);
-            if is_first {
-                request.refuse(status, "Retry-After: 1\r\n", "not yet");
-            } else {
-                let mut connection = request.accept();
-                connection.send(post(0));
-                connection.until_closed();
-            }
-        });
+        let (server, times) = refusing_once(status, "Retry-After: 1\r\n".to_owned(), "not yet");
         let output = Rocketman::tail(&server.url()).with("-n 1").succeed();
         assert_lines(&output, [post(0)].into_iter());
         let code = status.get(..3).unwrap();
@@ -58,21 +68,7 @@ fn a_wait_until_a_date_is_counted_by_the_servers_clock() {
         let now = (EPOCH + at(off) * STEP) / 1_000_000;
         let (now, later) = (http_date(now), http_date(now + 2));
         let headers = format!("Date: {now}\r\nRetry-After: {later}\r\n");
-        let times = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&times);
-        let server = Server::every(move |request| {
-            let mut times = seen.lock().unwrap();
-            times.push(Instant::now());
-            let is_first = times.len() == 1;
-            drop(times);
-            if is_first {
-                request.refuse("503 Service Unavailable", &headers, "");
-            } else {
-                let mut connection = request.accept();
-                connection.send(post(0));
-                connection.until_closed();
-            }
-        });
+        let (server, times) = refusing_once("503 Service Unavailable", headers, "");
         let output = Rocketman::tail(&server.url()).with("-n 1").succeed();
         output.assert_says(0, &["HTTP 503; trying again in 2.0 s"]);
         let times = times.lock().unwrap();

@@ -183,6 +183,15 @@ impl Nats {
 
     /// Everything in a stream, in its order, as any client reads it.
     pub fn messages(&self, stream: &str) -> Vec<Message> {
+        self.read(stream, Message::new)
+    }
+
+    /// What is made of each message of a stream, in its order.
+    pub fn read<T>(
+        &self,
+        stream: &str,
+        make: impl Fn(&async_nats::jetstream::Message) -> T,
+    ) -> Vec<T> {
         self.with(async |jetstream| {
             let stream = jetstream.get_stream(stream).await.unwrap();
             let count = usize::try_from(stream.cached_info().state.messages).unwrap();
@@ -195,7 +204,7 @@ impl Nats {
             let mut reader = consumer.messages().await.unwrap();
             while messages.len() < count {
                 let next = timeout(DEADLINE, reader.next()).await.unwrap();
-                messages.push(Message::new(&next.unwrap().unwrap()));
+                messages.push(make(&next.unwrap().unwrap()));
             }
             messages
         })
