@@ -108,7 +108,7 @@ impl Header {
 /// The header of a server's frame that is a whole message of a usual size, as almost all are: its
 /// opcode, its own length and that of the payload. `None` says nothing.
 #[inline]
-pub(crate) fn usual(bytes: &[u8]) -> Option<(u8, usize, usize)> {
+pub(crate) fn peek_simple(bytes: &[u8]) -> Option<(u8, usize, usize)> {
     let (first, header_bytes, payload_bytes) = match bytes {
         [first, IN_TWO_BYTES, a, b, ..] => (first, 4, usize::from(u16::from_be_bytes([*a, *b]))),
         [first, length @ ..IN_TWO_BYTES, ..] => (first, 2, usize::from(*length)),
@@ -231,7 +231,7 @@ mod tests {
         for first in 0..=u8::MAX {
             for second in 0..=u8::MAX {
                 let bytes = [first, second, 1, 0];
-                let Some((opcode, header_bytes, payload_bytes)) = usual(&bytes) else {
+                let Some((opcode, header_bytes, payload_bytes)) = peek_simple(&bytes) else {
                     continue;
                 };
                 let expected = Header {
@@ -243,15 +243,15 @@ mod tests {
                 assert_eq!(Header::parse(&bytes, Sender::Server), Ok(Some(expected)));
             }
         }
-        assert_eq!(usual(&[0x81, 125]), Some((TEXT, 2, 125)));
-        assert_eq!(usual(&[0x82, 126, 1, 2]), Some((BINARY, 4, 258)));
+        assert_eq!(peek_simple(&[0x81, 125]), Some((TEXT, 2, 125)));
+        assert_eq!(peek_simple(&[0x82, 126, 1, 2]), Some((BINARY, 4, 258)));
         for other in [
             &[FINAL | TEXT][..],
             &[FINAL | TEXT, 126, 1],
             &[TEXT, 1],
             &[FINAL | PING, 0],
         ] {
-            assert_eq!(usual(other), None, "{other:?}");
+            assert_eq!(peek_simple(other), None, "{other:?}");
         }
     }
 

@@ -118,11 +118,11 @@ impl Jetstream {
             return;
         }
         let is_of_some = !dids.is_empty();
-        let was_of_some = std::mem::replace(&mut self.reader.may_pause, is_of_some);
+        let was_of_some = std::mem::replace(&mut self.state.may_pause, is_of_some);
         self.settings.dids.clone_from(&dids);
-        self.reader.resume.read_otherwise();
+        self.state.resume.read_otherwise();
         let n = dids.len();
-        info!(target: STATE, accounts = n, "the wanted accounts have changed: {}", shown(n));
+        info!(target: STATE, accounts = n, "the wanted accounts have changed: {}", counted(n));
         let hello = Wanted::of(&self.settings).hello();
         let names = dids.iter().map(Did::to_bytes).collect();
         self.changed_accounts = Some(dids);
@@ -132,18 +132,18 @@ impl Jetstream {
         // How long it may be silent, and what is stepped over, was settled when it was opened.
         let is_alike = is_of_some == was_of_some && self.slow.step().is_none();
         if is_alike && session.update(&hello) {
-            self.reader.keep_to(is_of_some.then_some(names));
+            self.state.keep_to(is_of_some.then_some(names));
             return;
         }
         self.asks_anew = true;
-        self.reader.stats.set_connected(false);
+        self.state.stats.set_connected(false);
         if let Some(mut session) = self.session.take() {
             session.close().await;
         }
     }
 }
 
-fn shown(n: usize) -> String {
+fn counted(n: usize) -> String {
     match n {
         0 => "all".to_owned(),
         1 => "1 account".to_owned(),

@@ -20,17 +20,17 @@ use crate::event::BadEvent;
 
 /// The compressed bytes of a chunk: some 40 events, and about as long to inflate as it takes to
 /// wake a thread.
-const CHUNK: usize = 8 * 1024;
+const CHUNK_BYTES: usize = 8 * 1024;
 
 /// How many inflated bytes may wait for the reader: what lies ready inflates to a small part of it,
 /// unless a server means harm.
-const ROOM: usize = 4 * 1024 * 1024;
+const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
 
 /// What a chunk keeps for the next events.
-const KEEP: usize = 64 * 1024;
+const MAX_KEPT_BYTES: usize = 64 * 1024;
 
 /// From how many bytes on the thread is woken.
-pub(super) const MIN_BACKLOG_BYTES: usize = 3 * CHUNK;
+pub(super) const MIN_BACKLOG_BYTES: usize = 3 * CHUNK_BYTES;
 
 /// What inflates the events of a connection: one core, or two.
 #[derive(Debug)]
@@ -61,9 +61,9 @@ impl Inflation {
 
     /// Begins with the compressed events that are asked for next, in their order. Only asked while
     /// it is out of work.
-    pub(super) fn plan<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>) {
+    pub(super) fn schedule<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>) {
         if let Some(ahead) = &mut self.ahead {
-            ahead.plan(frames);
+            ahead.schedule(frames);
         }
     }
 
@@ -107,7 +107,7 @@ impl Chunk {
     }
 
     fn has_room(&self) -> bool {
-        self.frames.len() < CHUNK
+        self.frames.len() < CHUNK_BYTES
     }
 
     /// Inflates until there are so many bytes; what is left is the reader's.
@@ -193,14 +193,14 @@ impl ParallelInflater {
         })
     }
 
-    fn plan<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>) {
+    fn schedule<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>) {
         let mut chunks: VecDeque<Chunk> = VecDeque::new();
         let mut first = 0;
         let mut first_bytes = 0;
         for frame in frames {
             self.planned += 1;
             // The thread never comes to the first chunk before the reader does.
-            if first_bytes < CHUNK {
+            if first_bytes < CHUNK_BYTES {
                 first += 1;
                 first_bytes += frame.len();
                 continue;
@@ -280,7 +280,7 @@ impl ParallelInflater {
     fn recycle(&mut self, next: Share) {
         if let Share::Done(mut chunk, ..) = mem::replace(&mut self.now, next) {
             chunk.clear();
-            chunk.inflated.shrink_to(KEEP);
+            chunk.inflated.shrink_to(MAX_KEPT_BYTES);
             self.spare.push(chunk);
         }
     }
@@ -317,7 +317,7 @@ fn work(shared: &Shared, mut inflater: Inflater) {
         let held: usize = work.made.iter().map(|chunk| chunk.inflated.len()).sum();
         work.is_working = true;
         drop(work);
-        chunk.inflate(&mut inflater, ROOM.saturating_sub(held));
+        chunk.inflate(&mut inflater, MAX_WAITING_BYTES.saturating_sub(held));
         work = shared.lock();
         work.made.push(chunk);
         work.is_working = false;

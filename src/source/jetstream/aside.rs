@@ -18,7 +18,7 @@ use super::{
     handshake,
     matches::Sight,
     probe::{LONG_AGO, Wire},
-    reader::Question,
+    read_state::Question,
     v1::Wanted,
 };
 use crate::{event::Point, log::chain};

@@ -6,7 +6,7 @@ use tracing::{info, warn};
 use super::{
     Jetstream,
     aside::{Floor, Found},
-    reader::Question,
+    read_state::Question,
     resume::Doubt,
 };
 use crate::{
@@ -88,7 +88,7 @@ impl Jetstream {
             self.conclude(found)?;
         }
         self.is_doubtful = false;
-        self.reader.resume.clear_doubts();
+        self.state.resume.clear_doubts();
         Ok(())
     }
 
@@ -112,10 +112,10 @@ impl Jetstream {
         let url = self.rotation.current().to_string();
         let verdict = judge(question.doubt, floor);
         let is_gap = matches!(verdict, Verdict::Gap(..) | Verdict::NumberGap(..));
-        if is_gap && !self.reader.may_pause {
-            self.reader.stats.add_gaps(1);
+        if is_gap && !self.state.may_pause {
+            self.state.stats.add_gaps(1);
         }
-        let fails = self.settings.on_gap == OnGap::Fail && !self.reader.may_pause;
+        let fails = self.settings.on_gap == OnGap::Fail && !self.state.may_pause;
         match verdict {
             Verdict::Nothing => {}
             Verdict::Begins(time_us) => {
@@ -164,7 +164,7 @@ impl Jetstream {
             warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, as {url} does not say how far back it goes");
         } else if matches!(verdict, Verdict::Hole(..)) {
             warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, as numbers have holes");
-        } else if self.reader.may_pause {
+        } else if self.state.may_pause {
             warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, as only some accounts are read");
         } else {
             warn!(target: STATE, from, to, "GAP from={from} to={to}: the server no longer has the events in between");

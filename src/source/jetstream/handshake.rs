@@ -191,7 +191,7 @@ impl Answer {
             match name.to_ascii_lowercase().as_str() {
                 "sec-websocket-accept" => answer.accept = Some(value),
                 "date" => answer.date = http_date(&value),
-                "location" => answer.location = Some(shown(value.as_bytes())),
+                "location" => answer.location = Some(excerpt(value.as_bytes())),
                 "retry-after" => answer.retry_after = Some(value),
                 "content-length" => answer.body_bytes = value.parse().ok(),
                 "transfer-encoding" => answer.is_chunked = value.eq_ignore_ascii_case("chunked"),
@@ -212,7 +212,7 @@ async fn refusal(
     let now = answer.date.unwrap_or_else(SystemTime::now);
     HandshakeError::Status {
         status: answer.status,
-        body: shown(&body(stream, &answer, received).await),
+        body: excerpt(&body(stream, &answer, received).await),
         location: answer.location,
         retry_after: answer.retry_after.and_then(|value| wait(&value, now)),
     }
@@ -266,7 +266,7 @@ fn http_date(value: &str) -> Option<SystemTime> {
 }
 
 /// At most 300 characters on one line, and nothing that a terminal acts upon.
-fn shown(text: &[u8]) -> String {
+fn excerpt(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text.trim_ascii());
     printable(&text.chars().take(300).collect::<String>())
 }
@@ -320,8 +320,8 @@ mod tests {
         );
         assert_eq!(without_chunks(b"5\r\nhello\r\n1000\r\n wor"), b"hello wor");
         assert_eq!(without_chunks(b"ffffffffffffffff\r\nx"), b"x");
-        assert_eq!(shown(b"bad \x1b[31mcolour\n\n"), "bad \\u{1b}[31mcolour");
-        assert_eq!(shown("a\u{202e}b".as_bytes()), "a\\u{202e}b");
-        assert_eq!(shown(&vec![b'x'; 5000]).len(), 300);
+        assert_eq!(excerpt(b"bad \x1b[31mcolour\n\n"), "bad \\u{1b}[31mcolour");
+        assert_eq!(excerpt("a\u{202e}b".as_bytes()), "a\\u{202e}b");
+        assert_eq!(excerpt(&vec![b'x'; 5000]).len(), 300);
     }
 }

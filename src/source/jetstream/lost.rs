@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{reader::Halt, slow::UnderWay, socket::SocketError, stranger::Stranger};
+use super::{read_state::Halt, slow::UnderWay, socket::SocketError, stranger::Stranger};
 
 /// A connection whose first messages are no events, so many of them, brings none at all.
 pub(super) const STRANGE: u64 = 100;

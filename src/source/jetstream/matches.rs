@@ -87,7 +87,7 @@ fn commits_of(patterns: &[CollectionPattern]) -> Filter {
 impl Jetstream {
     /// Looks which collections the server sends, because some that were asked for do not come.
     pub(super) fn look_for_matches(&mut self) {
-        self.reader.unmatched.end();
+        self.state.unmatched.end();
         let within = self.settings.connect_timeout;
         self.aside
             .see_collections(&self.connector, self.rotation.current(), within);
@@ -98,7 +98,7 @@ impl Jetstream {
     pub(super) fn name_collections(&self, sight: Option<Sight>) {
         let Unmatched {
             patterns, after, ..
-        } = &self.reader.unmatched;
+        } = &self.state.unmatched;
         let sight = sight.unwrap_or_default();
         let seen = || sight.collections.iter().map(String::as_str);
         let after = humantime::format_duration(*after);
@@ -117,7 +117,7 @@ impl Jetstream {
                     warn!(target: STATE, %collection, nearest, events, "no event of {collection} came in {after}{among}: is {nearest} meant?");
                 }
                 // Where only some accounts are read, or nothing is seen, that says nothing.
-                None if self.reader.may_pause || events == 0 => {}
+                None if self.state.may_pause || events == 0 => {}
                 None => {
                     warn!(target: STATE, %collection, events, "no event of {collection} came in {after}{among}: it is rare, or mistyped");
                 }

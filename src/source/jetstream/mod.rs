@@ -21,7 +21,7 @@ mod opening;
 mod probe;
 mod proxy;
 mod quiet;
-mod reader;
+mod read_state;
 mod recovery;
 mod refusal;
 mod resume;
@@ -49,7 +49,7 @@ pub use self::{
     accounts::{AccountsError, WantedAccounts},
     endpoint::{Endpoint, EndpointError},
     error::JetstreamError,
-    probe::{Compression, ProbeError, ProbeReport, probe},
+    probe::{ProbeError, ProbeReport, WireCompression, probe},
     proxy::{Proxies, ProxyError},
     settings::JetstreamSettings,
     user_agent::{UserAgent, UserAgentError},
@@ -60,7 +60,7 @@ use self::{
     connect::Connector,
     matches::Unmatched,
     quiet::Quiet,
-    reader::{Checks, Reader},
+    read_state::{Checks, ReadState},
     resume::Resume,
     rotation::Rotation,
     session::Session,
@@ -93,7 +93,7 @@ const LAST_LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct Jetstream {
     settings: JetstreamSettings,
     connector: Connector,
-    reader: Reader,
+    state: ReadState,
     session: Option<Session>,
     backoff: Backoff,
     /// When the next try is due, after a failed one.
@@ -128,7 +128,7 @@ impl Jetstream {
     /// # Panics
     /// Without an endpoint.
     pub fn new(settings: JetstreamSettings) -> Self {
-        let reader = Reader {
+        let state = ReadState {
             resume: Resume::new(settings.start.or(settings.start_if_new), settings.rewind),
             inflation: Inflation::new(settings.max_frame_bytes, settings.threads),
             rules: settings.rules,
@@ -146,7 +146,7 @@ impl Jetstream {
         let accounts = WantedAccounts::new(settings.dids.clone());
         Self {
             connector: Connector::new(settings.proxies.clone(), settings.user_agent.clone()),
-            reader,
+            state,
             session: None,
             backoff: Backoff::new(settings.max_backoff),
             next_try: None,
@@ -170,7 +170,7 @@ impl Jetstream {
 
 impl Source for Jetstream {
     fn attach(&mut self, run: &RunContext) {
-        self.reader.stats = Arc::clone(&run.stats);
+        self.state.stats = Arc::clone(&run.stats);
     }
 
     fn resume(
@@ -188,7 +188,7 @@ impl Source for Jetstream {
             }
             .into());
         }
-        let resume = &mut self.reader.resume;
+        let resume = &mut self.state.resume;
         if self.settings.start.is_some() {
             info!(target: STATE, saved = %place, "a beginning is given: the saved cursor is not used");
             return Ok(false);
@@ -231,17 +231,17 @@ impl Source for Jetstream {
 
     fn outlook(&self) -> Outlook {
         Outlook {
-            end_us: self.reader.end_us,
-            repeats_until_us: self.reader.resume.repeats_until_us(),
+            end_us: self.state.end_us,
+            repeats_until_us: self.state.resume.repeats_until_us(),
         }
     }
 
     fn recollect(&self, point: &Point, most: usize) -> Recollection {
-        self.reader.resume.recollect(point, most)
+        self.state.resume.recollect(point, most)
     }
 
     fn recall(&mut self, delivered: &mut dyn Iterator<Item = Point>) {
-        self.reader.resume.recall(delivered);
+        self.state.resume.recall(delivered);
     }
 
     async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, SourceError> {
@@ -256,7 +256,7 @@ impl Source for Jetstream {
                 self.connect().await?;
                 continue;
             };
-            let due = self.reader.unmatched.due();
+            let due = self.state.unmatched.due();
             let result = tokio::select! {
                 biased;
                 Some(found) = self.aside.next(), if !self.aside.is_empty() => {
@@ -271,9 +271,9 @@ impl Source for Jetstream {
                     self.look_for_matches();
                     continue;
                 }
-                result = session.read(&mut self.reader, batch) => result,
+                result = session.read(&mut self.state, batch) => result,
             };
-            if let Some(question) = self.reader.question.take() {
+            if let Some(question) = self.state.question.take() {
                 self.ask(question);
             }
             if !batch.is_empty() {

@@ -10,7 +10,7 @@ use super::{
     clock::{ahead_us, end_moment},
     connect::ConnectError,
     handshake::{self, HandshakeError},
-    reader::Checks,
+    read_state::Checks,
     resume::Beginning,
     session::{Limits, Session},
     slow::Step,
@@ -38,14 +38,14 @@ impl Jetstream {
         let endpoint = self.rotation.current().clone();
         let origin = endpoint.origin();
         self.connector.prepare(&endpoint)?;
-        let resume = &mut self.reader.resume;
+        let resume = &mut self.state.resume;
         let beginning = match self.slow.step() {
             Some(Step::Past(past)) => resume.begin_past(&origin, past),
             _ => resume.begin(&origin),
         };
-        self.reader.checks = Checks::of(self.slow.stepping());
+        self.state.checks = Checks::of(self.slow.stepping());
         let limit = self.settings.connect_timeout;
-        self.reader
+        self.state
             .stats
             .set_alive_until(Instant::now() + limit + OVERDUE_GRACE);
         match timeout(limit, self.open(&endpoint, origin, beginning))
@@ -84,12 +84,12 @@ impl Jetstream {
         )
         .await?;
         let began_us = upgraded.date_us.unwrap_or_else(now_us);
-        self.reader
+        self.state
             .stats
             .set_ahead_us(ahead_us(upgraded.date_us, now_us()));
-        self.reader.resume.set_live_from(began_us);
+        self.state.resume.set_live_from(began_us);
         if self.settings.exit_at_end {
-            self.reader
+            self.state
                 .end_us
                 .get_or_insert_with(|| end_moment(upgraded.date_us, now_us()));
         }
@@ -100,9 +100,9 @@ impl Jetstream {
         );
         let limits = self.limits();
         let live_from_us = beginning.cursor().map(|_| began_us);
-        self.reader.inflation.forget();
+        self.state.inflation.forget();
         let mut session = Session::new(socket, Arc::new(origin), limits, live_from_us);
-        self.reader
+        self.state
             .stats
             .set_alive_until(Instant::now() + limits.frame_timeout);
         if let Some(hello) = request.hello {
@@ -114,8 +114,8 @@ impl Jetstream {
 
     /// A time that has not come yet by the server's clock would be waited for in silence.
     fn check_beginning(&self, endpoint: &Endpoint) -> Result<(), SourceError> {
-        let server_us = self.reader.stats.server_now_us();
-        match self.reader.resume.first_us() {
+        let server_us = self.state.stats.server_now_us();
+        match self.state.resume.first_us() {
             Some(time_us) if time_us > server_us.saturating_add(micros(CLOCK_TOLERANCE)) => {
                 Err(JetstreamError::Future {
                     url: endpoint.to_string(),
@@ -144,7 +144,7 @@ impl Jetstream {
     }
 
     fn announce(&mut self, endpoint: &Endpoint, beginning: Beginning) {
-        let stats = &self.reader.stats;
+        let stats = &self.state.stats;
         stats.set_host(&endpoint.to_string());
         let asks_anew = std::mem::take(&mut self.asks_anew);
         if !asks_anew {

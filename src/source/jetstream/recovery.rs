@@ -8,7 +8,7 @@ use tracing::{debug, warn};
 
 use super::{
     Jetstream, OVERDUE_GRACE, connect::ConnectError, endpoint::Endpoint, handshake::HandshakeError,
-    lost::Lost, reader::Halt, refusal, slow::UnderWay,
+    lost::Lost, read_state::Halt, refusal, slow::UnderWay,
 };
 use crate::{
     log::{STATE, chain},
@@ -23,7 +23,7 @@ impl Jetstream {
         endpoint: &Endpoint,
         error: ConnectError,
     ) -> Result<(), SourceError> {
-        self.reader.stats.count_reconnect(error.cause());
+        self.state.stats.count_reconnect(error.cause());
         self.asks_anew = false;
         let mut asked_wait = Duration::ZERO;
         let mut is_refused = false;
@@ -70,7 +70,7 @@ impl Jetstream {
         }
         let due = Instant::now() + wait;
         self.next_try = Some(due);
-        self.reader.stats.set_alive_until(due + OVERDUE_GRACE);
+        self.state.stats.set_alive_until(due + OVERDUE_GRACE);
         let pace = if let Some(Lost::Strange(_)) = error.downcast_ref() {
             let host = endpoint.to_string();
             self.strange.entry(host).or_insert_with(Throttle::sparse)
@@ -78,10 +78,10 @@ impl Jetstream {
             &mut self.pace
         };
         let left_out = if wait < throttle::REFILL_INTERVAL {
-            pace.allow()
+            pace.check()
         } else {
             // What is said before a longer wait stands for a while, so it has to be true.
-            Some(pace.insist())
+            Some(pace.take_left_out())
         };
         self.was_told = left_out.is_some();
         let Some(left_out) = left_out else {
@@ -94,7 +94,7 @@ impl Jetstream {
             next.to_string()
         };
         let slow = slow.map_or(String::new(), |slow| {
-            let sink = self.reader.stats.sink();
+            let sink = self.state.stats.sink();
             format!(
                 ", after {sink} took nothing for {:.1} s",
                 slow.as_secs_f64()
@@ -111,19 +111,19 @@ impl Jetstream {
     /// the next try is due at once.
     pub(super) fn lost(&mut self, lost: Lost) -> Result<Flow, SourceError> {
         let slow = self.session.take().and_then(|session| session.slow_for());
-        self.reader.stats.set_connected(false);
+        self.state.stats.set_connected(false);
         match lost.cause() {
-            Some(cause) => self.reader.stats.count_reconnect(cause),
+            Some(cause) => self.state.stats.count_reconnect(cause),
             None => self.asks_anew = true,
         }
         let endpoint = self.rotation.current().clone();
         match lost {
             Lost::Halted(Halt::Renumbered) => {
-                if let Some(seq) = self.reader.resume.first_seq() {
+                if let Some(seq) = self.state.resume.first_seq() {
                     let url = endpoint.to_string();
                     return Err(JetstreamError::NoSuchNumber { url, seq }.into());
                 }
-                self.reader.resume.distrust_numbers();
+                self.state.resume.distrust_numbers();
                 warn!(target: STATE, %endpoint, "{endpoint} renumbered its events; resuming by time");
                 self.was_told = true;
                 Ok(Flow::More)
@@ -136,7 +136,7 @@ impl Jetstream {
             .into()),
             Lost::Halted(Halt::Doubtful(question)) => {
                 let patience = self.settings.connect_timeout + OVERDUE_GRACE;
-                self.reader.stats.set_alive_until(Instant::now() + patience);
+                self.state.stats.set_alive_until(Instant::now() + patience);
                 self.ask(question);
                 self.is_doubtful = true;
                 self.was_told = false;
@@ -186,7 +186,7 @@ impl Jetstream {
     fn quiet(&mut self, endpoint: &Endpoint, lost: &Lost) -> Flow {
         let servers = self.rotation.choices();
         let is_told = self.quiet.note(servers);
-        self.reader.stats.set_quiet(true);
+        self.state.stats.set_quiet(true);
         if self.settings.exit_at_end && self.quiet.in_a_row() >= servers.max(2) {
             return Flow::EndAssumed;
         }

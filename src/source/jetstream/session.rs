@@ -18,7 +18,7 @@ use tracing::{debug, trace};
 use super::{
     ahead::MIN_BACKLOG_BYTES,
     lost::{Lost, STRANGE},
-    reader::{Counts, Reader},
+    read_state::{Counts, ReadState},
     signs::{Overdue, Signs},
     socket::{Incoming, Socket},
     stranger::Stranger,
@@ -133,7 +133,7 @@ impl Session {
     /// Cancel safety: events that were added stay in the batch, and no event is lost.
     pub(super) async fn read(
         &mut self,
-        reader: &mut Reader,
+        state: &mut ReadState,
         batch: &mut Batch,
     ) -> Result<Flow, Lost> {
         if let Some(since) = self.idle_since.take() {
@@ -146,17 +146,17 @@ impl Session {
             }
         }
         batch.set_origin(&self.origin);
-        poll_fn(|cx| self.poll_read(cx, reader, batch)).await
+        poll_fn(|cx| self.poll_read(cx, state, batch)).await
     }
 
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
-        reader: &mut Reader,
+        state: &mut ReadState,
         batch: &mut Batch,
     ) -> Poll<Result<Flow, Lost>> {
         let mut counts = Counts::default();
-        let outcome = self.drain(cx, reader, batch, &mut counts);
+        let outcome = self.drain(cx, state, batch, &mut counts);
         self.flush(cx);
         counts.wire_bytes = self.socket.take_received();
         if counts.frames > 0 || counts.wire_bytes > 0 {
@@ -166,13 +166,13 @@ impl Session {
                 .received(now, completed, self.socket.is_in_message());
             self.note(&counts, now);
             trace!(?counts, "read");
-            let stats = &reader.stats;
+            let stats = &state.stats;
             stats.set_alive_until(now + self.limits.frame_timeout);
-            reader.note(&self.origin, batch, &counts);
-            reader.stay(batch, &counts);
+            state.flush_counts(&self.origin, batch, &counts);
+            state.stay(batch, &counts);
         }
-        if reader.unmatched.is_open() && self.is_live(batch) {
-            reader.unmatched.look_at(batch);
+        if state.unmatched.is_open() && self.is_live(batch) {
+            state.unmatched.look_at(batch);
         }
         if let Some(outcome) = outcome {
             return Poll::Ready(outcome);
@@ -180,20 +180,20 @@ impl Session {
         if batch.reached().is_some() {
             return Poll::Ready(Ok(Flow::More));
         }
-        self.poll_clocks(cx, reader)
+        self.poll_clocks(cx, state)
     }
 
     /// Takes frames until none is ready (`None`), the batch is full, or the connection is over.
     fn drain(
         &mut self,
         cx: &mut Context<'_>,
-        reader: &mut Reader,
+        state: &mut ReadState,
         batch: &mut Batch,
         counts: &mut Counts,
     ) -> Option<Result<Flow, Lost>> {
         while !batch.is_full() {
-            if reader.inflation.is_out_of_work() && self.socket.n_ready() >= MIN_BACKLOG_BYTES {
-                reader.inflation.plan(self.socket.ready_binaries());
+            if state.inflation.is_out_of_work() && self.socket.n_ready() >= MIN_BACKLOG_BYTES {
+                state.inflation.schedule(self.socket.ready_binaries());
             }
             let incoming = match self.socket.poll_next(cx) {
                 Poll::Pending => return None,
@@ -209,7 +209,7 @@ impl Session {
                     batch.buffer().extend_from_slice(text);
                     Ok(())
                 }
-                Incoming::Binary(frame) => reader
+                Incoming::Binary(frame) => state
                     .inflation
                     .inflate(frame, batch.buffer())
                     .map_err(|bad| (bad, frame)),
@@ -217,7 +217,7 @@ impl Session {
                 Incoming::Close(farewell) => return Some(Err(Lost::Closed(farewell))),
                 Incoming::Ping => {
                     if self.is_live(batch) {
-                        reader.move_on(batch);
+                        state.on_ping(batch);
                     }
                     continue;
                 }
@@ -226,11 +226,11 @@ impl Session {
             counts.messages += 1;
             match filled {
                 Ok(()) => {
-                    if let Some(halt) = reader.admit(batch, start, counts) {
+                    if let Some(halt) = state.on_message(batch, start, counts) {
                         return Some(Err(halt.into()));
                     }
                 }
-                Err((bad, bytes)) => reader.report(bad, bytes, batch, counts),
+                Err((bad, bytes)) => state.report(bad, bytes, batch, counts),
             }
             if let Some(like) = self.is_strange(counts) {
                 return Some(Err(Lost::Strange(like)));
@@ -282,7 +282,7 @@ impl Session {
     }
 
     /// Sends pings, and notices silence. Ready only when something is to be reported.
-    fn poll_clocks(&mut self, cx: &mut Context<'_>, reader: &Reader) -> Poll<Result<Flow, Lost>> {
+    fn poll_clocks(&mut self, cx: &mut Context<'_>, state: &ReadState) -> Poll<Result<Flow, Lost>> {
         // All other clocks only move on; this one begins with a message.
         if self.signs.due() < self.timer.deadline() {
             self.timer.as_mut().reset(self.signs.due());
@@ -312,7 +312,7 @@ impl Session {
                 let like = self.like.filter(|_| !self.has_events);
                 return Poll::Ready(Err(Lost::Quiet { after, like }));
             }
-            let end_at = reader.end_by_silence(self.last_event);
+            let end_at = state.end_by_silence(self.last_event);
             if end_at.is_some_and(|end_at| now >= end_at) {
                 return Poll::Ready(Ok(Flow::EndAssumed));
             }

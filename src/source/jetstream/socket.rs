@@ -109,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// The frame at this place of the buffer, as `take_simple` has it.
     #[inline]
     fn peek_simple(&self, start: usize) -> Option<(u8, Range<usize>)> {
-        let (opcode, header, length) = frame::usual(self.buffer.get(start..self.end)?)?;
+        let (opcode, header, length) = frame::peek_simple(self.buffer.get(start..self.end)?)?;
         let payload = start + header..start + header + length;
         if payload.end > self.end || length > self.cap {
             return None;

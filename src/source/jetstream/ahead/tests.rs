@@ -39,7 +39,7 @@ fn what_two_threads_inflate_is_the_same_in_the_same_order() {
     for n in [1, 40, 900, 2000, 0, 3] {
         let frames = frames(n);
         assert!(two.is_out_of_work() && !one.is_out_of_work());
-        two.plan(frames.iter().map(Vec::as_slice));
+        two.schedule(frames.iter().map(Vec::as_slice));
         assert!(
             inflate_all(&mut two, &frames) == inflate_all(&mut one, &frames),
             "{n}"
@@ -51,7 +51,7 @@ fn what_two_threads_inflate_is_the_same_in_the_same_order() {
 fn the_second_thread_takes_its_part() {
     let frames = frames(2000);
     let mut two = Inflation::new(CAP, 2);
-    two.plan(frames.iter().map(Vec::as_slice));
+    two.schedule(frames.iter().map(Vec::as_slice));
     let ahead = two.ahead.as_mut().unwrap();
     let mut work = ahead.shared.lock();
     while work.made.is_empty() {
@@ -72,10 +72,10 @@ fn a_new_connection_has_nothing_of_the_one_before() {
     let (old, new) = (frames(900), frames(800));
     let mut two = Inflation::new(CAP, 2);
     for taken in [0, 1, 450, 899] {
-        two.plan(old.iter().map(Vec::as_slice));
+        two.schedule(old.iter().map(Vec::as_slice));
         inflate_all(&mut two, &old[..taken]);
         two.forget();
-        two.plan(new.iter().map(Vec::as_slice));
+        two.schedule(new.iter().map(Vec::as_slice));
         assert!(
             inflate_all(&mut two, &new) == inflate_all(&mut Inflation::new(CAP, 1), &new),
             "{taken}"
@@ -89,14 +89,14 @@ fn events_that_inflate_to_very_much_are_left_to_the_reader() {
     let large = compressor.compress(&vec![b'x'; CAP]).unwrap();
     let frames = vec![large; 3000];
     let mut two = Inflation::new(CAP, 2);
-    two.plan(frames.iter().map(Vec::as_slice));
+    two.schedule(frames.iter().map(Vec::as_slice));
     let ahead = two.ahead.as_ref().unwrap();
     let mut work = ahead.shared.lock();
     while !work.waiting.is_empty() || work.is_working {
         work = ahead.shared.is_made.wait(work).unwrap();
     }
     let held: usize = work.made.iter().map(|chunk| chunk.inflated.len()).sum();
-    assert!(held <= ROOM + CAP, "{held}");
+    assert!(held <= MAX_WAITING_BYTES + CAP, "{held}");
     drop(work);
     assert!(
         inflate_all(&mut two, &frames)

@@ -15,7 +15,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
-pub use self::report::{Compression, ProbeError, ProbeReport};
+pub use self::report::{ProbeError, ProbeReport, WireCompression};
 use self::wire::Sample;
 pub(super) use self::wire::Wire;
 use super::{

@@ -40,13 +40,13 @@ pub struct ProbeReport {
     /// when it sent what was live.
     pub window: Option<Duration>,
     /// What came when compressed events were asked for.
-    pub compression: Option<Compression>,
+    pub compression: Option<WireCompression>,
 }
 
 /// What a server sends when it is asked for compressed events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Compression {
+pub enum WireCompression {
     /// Plain text.
     Plain,
     /// zstd with the dictionary of the wire; the sizes are those of the events that were looked at.
@@ -58,7 +58,7 @@ pub enum Compression {
     },
 }
 
-impl Compression {
+impl WireCompression {
     /// How many times smaller the events came than they are; `None` for plain ones.
     pub fn ratio(self) -> Option<f64> {
         let size = |bytes: u64| f64::from(u32::try_from(bytes).unwrap_or(u32::MAX));

@@ -19,7 +19,7 @@ use super::{
         settings::MAX_FRAME_BYTES,
         socket::{Incoming, Socket},
     },
-    Compression, ProbeError, age,
+    ProbeError, WireCompression, age,
 };
 use crate::event::{BadEvent, Batch, Envelope, LineRules, Point};
 
@@ -64,7 +64,7 @@ pub(super) struct Sample {
     /// How old the newest event was.
     pub(super) behind: Option<Duration>,
     pub(super) sends_cursor: Option<bool>,
-    pub(super) compression: Option<Compression>,
+    pub(super) compression: Option<WireCompression>,
     n_messages: usize,
     bad: Option<BadEvent>,
     lost: Option<Lost>,
@@ -138,7 +138,7 @@ impl Wire {
     /// The collection of the latest event; empty where it is no commit.
     pub(in crate::source::jetstream) fn collection(&mut self) -> Option<&str> {
         let envelope = self.envelope.take()?;
-        self.batch.keep(0, envelope);
+        self.batch.commit_tail(0, envelope);
         Some(self.batch.events().next()?.collection())
     }
 
@@ -178,7 +178,7 @@ impl Wire {
             Incoming::Ping | Incoming::Other => return Poll::Ready(Ok(Seen::Other)),
         };
         let event_bytes = self.batch.tail(0).len();
-        let read = filled.and_then(|()| self.batch.read(0, LineRules::default()));
+        let read = filled.and_then(|()| self.batch.parse_tail(0, LineRules::default()));
         Poll::Ready(Ok(match read {
             Ok(envelope) => {
                 self.envelope = Some(envelope);
@@ -239,18 +239,18 @@ impl Sample {
 
     /// The compression with one more event. A server that compresses is one, also where it sends
     /// some events plain.
-    fn compression_with(&self, event_bytes: usize, wire_bytes: Option<usize>) -> Compression {
+    fn compression_with(&self, event_bytes: usize, wire_bytes: Option<usize>) -> WireCompression {
         match (self.compression, wire_bytes) {
-            (before, None) => before.unwrap_or(Compression::Plain),
+            (before, None) => before.unwrap_or(WireCompression::Plain),
             (before, Some(wire)) => {
                 let (wire_bytes, events) = match before {
-                    Some(Compression::Zstd {
+                    Some(WireCompression::Zstd {
                         wire_bytes,
                         event_bytes,
                     }) => (wire_bytes, event_bytes),
                     _ => (0, 0),
                 };
-                Compression::Zstd {
+                WireCompression::Zstd {
                     wire_bytes: wire_bytes + wire as u64,
                     event_bytes: events + event_bytes as u64,
                 }

@@ -6,14 +6,14 @@ use crate::event::{Identities, Identity, Point, Recollection};
 
 /// How many of them are remembered: a minute of twice the whole network at its busiest (1,000
 /// events/s), and more than outputs are asked for at the start.
-pub(super) const REMEMBERED: usize = 131_072;
+pub(super) const MAX_RECENT_EVENTS: usize = 131_072;
 
 /// How many are forgotten at once where there are more, so that nearly every event is only added.
-pub(super) const FORGOTTEN: usize = 4096;
+pub(super) const FORGOTTEN_AT_ONCE: usize = 4096;
 
 /// How many of them, and of some that are no longer remembered, are in the set by which they are
 /// recognised. Where all that are remembered have room, this many and a few more do.
-const MOST_KNOWN: usize = 229_000;
+const MAX_KNOWN_EVENTS: usize = 229_000;
 
 /// The latest events and their times: all there were since the first of them.
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ impl Recent {
     /// lost costs no more than what it brought.
     pub(super) fn learn(&mut self, others: impl Iterator<Item = Identity>) {
         let n_new = self.events.len() - self.n_known;
-        if self.known.len() + n_new > MOST_KNOWN {
+        if self.known.len() + n_new > MAX_KNOWN_EVENTS {
             self.known.clear();
             self.n_known = 0;
         }
@@ -75,7 +75,7 @@ impl Recent {
         let known = delivered.filter_map(|point| Some((point.identity?, point.time_us)));
         let mut recalled: Vec<_> = known.collect();
         recalled.sort_unstable_by_key(|(_, time_us)| *time_us);
-        let room = REMEMBERED - self.events.len();
+        let room = MAX_RECENT_EVENTS - self.events.len();
         let too_many = recalled.len().saturating_sub(room);
         self.learn(std::iter::empty());
         for (identity, time_us) in recalled.into_iter().skip(too_many).rev() {
@@ -96,7 +96,7 @@ impl Recent {
     /// Adds the event that was read last.
     #[inline]
     pub(super) fn push(&mut self, identity: Identity, time_us: u64) {
-        if self.events.len() == REMEMBERED {
+        if self.events.len() == MAX_RECENT_EVENTS {
             self.forget();
         }
         self.events.push_back((identity, time_us));
@@ -104,8 +104,8 @@ impl Recent {
 
     #[cold]
     fn forget(&mut self) {
-        self.events.drain(..FORGOTTEN);
-        self.n_known = self.n_known.saturating_sub(FORGOTTEN);
+        self.events.drain(..FORGOTTEN_AT_ONCE);
+        self.n_known = self.n_known.saturating_sub(FORGOTTEN_AT_ONCE);
         self.since_us = self.events.front().map(|(_, time_us)| *time_us);
     }
 
@@ -148,15 +148,15 @@ mod tests {
 
     #[test]
     fn cuts_change_neither_what_is_recognised_nor_the_bound() {
-        for between_cuts in [1000, 40_000, 3 * REMEMBERED] {
+        for between_cuts in [1000, 40_000, 3 * MAX_RECENT_EVENTS] {
             let mut recent = Recent::default();
-            for n in 0..6 * REMEMBERED {
+            for n in 0..6 * MAX_RECENT_EVENTS {
                 recent.push(identity(n), 0);
                 if (n + 1) % between_cuts != 0 {
                     continue;
                 }
                 recent.learn(std::iter::empty());
-                assert!(recent.known.len() <= MOST_KNOWN);
+                assert!(recent.known.len() <= MAX_KNOWN_EVENTS);
                 let oldest = n + 1 - recent.events.len();
                 assert!(recent.is_known(identity(n)) && recent.is_known(identity(oldest)));
                 assert!(!recent.is_known(identity(n + 1)));

@@ -10,7 +10,7 @@ mod times;
 
 use super::{
     beginning::EVERYTHING_US,
-    recent::{FORGOTTEN, REMEMBERED},
+    recent::{FORGOTTEN_AT_ONCE, MAX_RECENT_EVENTS},
     seam::ENOUGH_BEYOND,
     *,
 };

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use rocketman::{
     log::chain,
-    source::jetstream::{Compression, ProbeError, ProbeReport},
+    source::jetstream::{ProbeError, ProbeReport, WireCompression},
 };
 
 /// One line. The keys are explained in the help.
@@ -63,10 +63,10 @@ impl Line {
             window_ms: report.window.map(milliseconds),
             compressed: report
                 .compression
-                .map(|compression| compression != Compression::Plain),
+                .map(|compression| compression != WireCompression::Plain),
             compression_ratio: report
                 .compression
-                .and_then(Compression::ratio)
+                .and_then(WireCompression::ratio)
                 .map(|ratio| (ratio * 100.0).round() / 100.0),
         }
     }

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
     use rocketman::{
         event::BadEvent,
-        source::jetstream::{Compression, Endpoint},
+        source::jetstream::{Endpoint, WireCompression},
     };
 
     fn report(source: &str, error: Option<ProbeError>) -> ProbeReport {
@@ -160,7 +160,7 @@ mod tests {
         good.has_v2 = Some(true);
         good.behind = ms(110.0);
         good.window = Some(Duration::from_secs(37 * 3600));
-        good.compression = Some(Compression::Zstd {
+        good.compression = Some(WireCompression::Zstd {
             wire_bytes: 1000,
             event_bytes: 2130,
         });
@@ -169,7 +169,7 @@ mod tests {
         old.has_v2 = Some(false);
         old.behind = ms(143_000.0);
         old.window = Some(Duration::ZERO);
-        old.compression = Some(Compression::Plain);
+        old.compression = Some(WireCompression::Plain);
         let mut quiet = report("quiet.example", None);
         quiet.has_v2 = Some(false);
         for (report, [connect, upgrade, ping]) in [

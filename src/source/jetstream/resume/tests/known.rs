@@ -12,15 +12,15 @@ fn the_memory_of_a_stream_is_bounded() {
     let mut resume = Resume::new(None, REWIND);
     resume.begin(&origin("a"));
     // As many as may be there before some are forgotten.
-    let last = (REMEMBERED + FORGOTTEN) as u64 - 1;
+    let last = (MAX_RECENT_EVENTS + FORGOTTEN_AT_ONCE) as u64 - 1;
     for n in 0..=last {
         resume.admit(&event(n, Some(n), n));
     }
-    assert_eq!(remembered(&resume, last).len(), REMEMBERED);
+    assert_eq!(remembered(&resume, last).len(), MAX_RECENT_EVENTS);
     resume.admit(&event(last + 1, Some(last + 1), last + 1));
     let remembered = remembered(&resume, last + 1);
-    assert_eq!(remembered.len(), REMEMBERED - FORGOTTEN + 1);
-    let first = FORGOTTEN as u64 * 2;
+    assert_eq!(remembered.len(), MAX_RECENT_EVENTS - FORGOTTEN_AT_ONCE + 1);
+    let first = FORGOTTEN_AT_ONCE as u64 * 2;
     assert_eq!(
         resume.recent.since_us(),
         Some(event(0, None, first).time_us)
@@ -70,10 +70,10 @@ fn recalled_events_are_dropped_where_a_resume_goes_by_time() {
 #[test]
 fn of_too_many_recalled_events_the_latest_are_remembered() {
     let mut resume = Resume::new(None, REWIND);
-    let last = REMEMBERED as u64 + 10;
+    let last = MAX_RECENT_EVENTS as u64 + 10;
     restore(&mut resume, "a", event(last, None, last), true);
     resume.recall(&mut (0..last).map(|n| event(n, None, n)));
     let remembered = remembered(&resume, last);
-    assert_eq!(remembered.len(), REMEMBERED);
+    assert_eq!(remembered.len(), MAX_RECENT_EVENTS);
     assert_eq!(remembered.first(), Some(&identity(11)));
 }

@@ -23,19 +23,19 @@ use crate::{
 };
 
 /// How much of a bad event is logged.
-const EXCERPT: usize = 160;
+const EXCERPT_BYTES: usize = 160;
 
 /// How far the place of a quiet stream stays behind a ping: what a server still has on its way is
 /// never passed (design, section 4).
-const BEHIND_PING: Duration = Duration::from_secs(120);
+const PING_MARGIN: Duration = Duration::from_secs(120);
 
 /// How much later than the last event the place of a quiet stream is, before it counts; until then
 /// that event's number is worth more.
-const QUIET: Duration = Duration::from_secs(600);
+const MIN_QUIET: Duration = Duration::from_secs(600);
 
 /// What outlives a connection and is needed to read one.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(super) struct ReadState {
     pub(super) resume: Resume,
     pub(super) inflation: Inflation,
     pub(super) rules: LineRules,
@@ -137,28 +137,28 @@ impl Counts {
     }
 }
 
-impl Reader {
+impl ReadState {
     /// Reads what stands behind `start` and keeps it if it is new. What is returned ends the
     /// connection.
-    pub(super) fn admit(
+    pub(super) fn on_message(
         &mut self,
         batch: &mut Batch,
         start: usize,
         counts: &mut Counts,
     ) -> Option<Halt> {
         counts.event_bytes += (batch.buffer().len() - start) as u64;
-        let envelope = match batch.read(start, self.rules) {
+        let envelope = match batch.parse_tail(start, self.rules) {
             Ok(envelope) => envelope,
             Err(bad) => {
                 self.report(bad, batch.tail(start), batch, counts);
-                batch.cut(start);
+                batch.discard_tail(start);
                 return None;
             }
         };
         let admission = self.resume.admit(&envelope.point);
         if admission == Admission::New && !self.checks.is_any {
             counts.add(&envelope);
-            batch.keep(start, envelope);
+            batch.commit_tail(start, envelope);
             return None;
         }
         self.admit_at_seam(batch, start, envelope, admission, counts)
@@ -211,7 +211,7 @@ impl Reader {
                     && let Some(halt) = self.stepped_over(stepping, time_us, batch)
                 {
                     self.resume.take_back(&envelope.point);
-                    batch.cut(start);
+                    batch.discard_tail(start);
                     return Some(halt);
                 }
                 let is_over = stepping.is_some_and(|stepping| stepping.by_size);
@@ -223,11 +223,11 @@ impl Reader {
                     .is_some_and(|accounts| !accounts.contains(did))
                 {
                     self.resume.take_back(&envelope.point);
-                    batch.cut(start);
+                    batch.discard_tail(start);
                     return is_over.then_some(Halt::Past);
                 }
                 counts.add(&envelope);
-                batch.keep(start, envelope);
+                batch.commit_tail(start, envelope);
                 if admission == Admission::MayBeRepeat {
                     batch.doubt();
                 }
@@ -244,7 +244,7 @@ impl Reader {
             }
             Admission::Renumbered => Some(Halt::Renumbered),
         };
-        batch.cut(start);
+        batch.discard_tail(start);
         outcome
     }
 
@@ -290,7 +290,7 @@ impl Reader {
     }
 
     /// Notes once per batch what was counted, and how far the stream was read.
-    pub(super) fn note(&mut self, origin: &Arc<Origin>, batch: &Batch, counts: &Counts) {
+    pub(super) fn flush_counts(&mut self, origin: &Arc<Origin>, batch: &Batch, counts: &Counts) {
         let stats = &self.stats;
         stats.add_messages(counts.messages);
         stats.add_wire_bytes(counts.wire_bytes);
@@ -333,7 +333,7 @@ impl Reader {
     /// A ping has come on a live connection: everything up to some time before it is read. Where
     /// only some accounts are read, that moves the place in the stream on while nothing of theirs
     /// comes, so that it does not fall out of what the server keeps.
-    pub(super) fn move_on(&self, batch: &mut Batch) {
+    pub(super) fn on_ping(&self, batch: &mut Batch) {
         if !self.may_pause {
             // Identity and account events tell how far the stream is, and better.
             return;
@@ -342,9 +342,9 @@ impl Reader {
         self.stats.set_caught_up_us(now_us);
         let last = batch.reached().or_else(|| self.resume.last());
         let is_event = last.is_some_and(|last| last.identity.is_some());
-        let ahead_us = if is_event { micros(QUIET) } else { 1 };
+        let ahead_us = if is_event { micros(MIN_QUIET) } else { 1 };
         let earliest_us = last.map_or(0, |last| last.time_us.saturating_add(ahead_us));
-        let time_us = now_us.saturating_sub(micros(BEHIND_PING));
+        let time_us = now_us.saturating_sub(micros(PING_MARGIN));
         if time_us >= earliest_us {
             batch.advance(Point {
                 seq: None,
@@ -370,7 +370,7 @@ impl Reader {
             file.append(bad, bytes, origin, after.copied());
         }
         if self.stats.add_bad(bad) {
-            let shown = bytes.get(..EXCERPT).unwrap_or(bytes);
+            let shown = bytes.get(..EXCERPT_BYTES).unwrap_or(bytes);
             let excerpt = shown.escape_ascii().to_string();
             warn!(why = %bad, excerpt, "skipped a message that is not an event (later ones of this class are only counted)");
         }
