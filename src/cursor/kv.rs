@@ -17,7 +17,7 @@ use self::key::{Key, NotPut, Owner, Value};
 use super::{CursorError, CursorStore, Glimpse, Saved, contents};
 use crate::{
     log::STATE,
-    nats::{AsNats, Connection, KeyAddress, NatsError, NatsSettings, insist},
+    nats::{AsNats, Connection, KeyAddress, NatsError, NatsSettings, retry},
 };
 
 /// How often a save is sent: somebody may delete the key and the bucket under it, and no more than
@@ -92,7 +92,7 @@ impl KvCursor {
     async fn hold(&self) -> Result<(Held, Option<Saved>), CursorError> {
         let nats = &self.settings.nats;
         let connection = Connection::open(nats).await?;
-        insist(nats, || self.claim(connection.clone())).await
+        retry(nats, || self.claim(connection.clone())).await
     }
 
     async fn claim(&self, connection: Connection) -> Result<(Held, Option<Saved>), CursorError> {

@@ -138,7 +138,7 @@ fn note(event: &Event, status: &watch::Sender<Status>, servers: &str, lost: &Mut
             let now = Instant::now();
             lost.since.get_or_insert(now);
             lost.said = Some(now);
-            let allowed = lost.pace.get_or_insert_with(Throttle::new).allow();
+            let allowed = lost.pace.get_or_insert_with(Throttle::new).check();
             lost.was_said |= allowed.is_some();
             if let Some(left_out) = allowed {
                 let more = throttle::more(left_out);

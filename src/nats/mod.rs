@@ -17,11 +17,11 @@ mod context;
 mod error;
 mod events;
 mod insert;
-mod insist;
 mod login;
 mod options;
 mod plan;
 mod request;
+mod retry;
 mod settings;
 mod stored;
 mod subject;
@@ -39,8 +39,8 @@ pub use self::{
 pub(crate) use self::{
     carried::{Carried, add_headers},
     insert::TYPE_HEADER,
-    insist::{AsNats, insist},
     request::RequestFailed,
+    retry::{AsNats, retry},
     stored::{NO_SUCH_MESSAGE, Stored, StoredMessage},
     subject::{covers, excerpt, takes},
 };

@@ -14,7 +14,7 @@ use crate::{
 /// tried.
 ///
 /// Cancel safety: that of the work.
-pub(crate) async fn insist<T, E, F>(
+pub(crate) async fn retry<T, E, F>(
     settings: &NatsSettings,
     mut work: impl FnMut() -> F,
 ) -> Result<T, E>

@@ -1,6 +1,6 @@
 //! Looking at a key without claiming it.
 
-use super::{Connection, CursorError, Glimpse, Key, KvCursor, KvCursorSettings, insist};
+use super::{Connection, CursorError, Glimpse, Key, KvCursor, KvCursorSettings, retry};
 
 impl KvCursor {
     /// What a key holds, and whether a process has it.
@@ -10,7 +10,7 @@ impl KvCursor {
     pub async fn look(settings: &KvCursorSettings) -> Result<Glimpse, CursorError> {
         let KvCursorSettings { nats, address, .. } = settings;
         let connection = Connection::open(nats).await?;
-        insist(nats, || async {
+        retry(nats, || async {
             let key = Key::open(connection.clone(), nats, address, false).await?;
             let value = key.get().await?;
             let saved = value.saved(address)?;

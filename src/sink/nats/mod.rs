@@ -25,7 +25,7 @@ use super::{RECALL, Sink, SinkContext, SinkError};
 use crate::{
     event::{Batch, FileMark, Place, Position, show_time},
     log::{STATE, printable},
-    nats::{AsNats, Connection, NatsError, NatsSettings, StreamPlan, insist},
+    nats::{AsNats, Connection, NatsError, NatsSettings, StreamPlan, retry},
 };
 
 /// Where and how to write.
@@ -138,7 +138,7 @@ impl Sink for NatsSink {
             .collect();
         let format = MessageFormat::new(&self.settings, &id);
         let connection = Connection::open(nats).await?;
-        let (info, tail) = insist(nats, || async {
+        let (info, tail) = retry(nats, || async {
             let info = stream::open(&connection, name, &format, create.as_ref()).await?;
             let tail = stream::tail(&connection, name, &info).await?;
             Ok::<_, SinkError>((info, tail))

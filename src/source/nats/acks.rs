@@ -144,7 +144,7 @@ impl Acks {
 }
 
 /// Answers each of these messages alike. Where that fails the server gives the message again.
-pub(super) async fn tell(
+pub(super) async fn answer(
     connection: &Connection,
     replies: impl IntoIterator<Item = Subject>,
     word: AckKind,

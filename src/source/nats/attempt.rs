@@ -13,7 +13,7 @@ use super::{
     inbox::Lost,
     session::Session,
     settings::MAX_SILENCE,
-    track::From,
+    track::ReadFrom,
 };
 use crate::{
     event::{Origin, Start, show_time},
@@ -83,7 +83,7 @@ impl NatsSource {
         // A durable consumer has its own place, and what of it is done nobody but the server knows.
         if let (Some(gap), None) = (gap, &self.settings.durable) {
             self.reader.left_out = None;
-            self.reader.tell(gap)?;
+            self.reader.report_gap(gap)?;
         }
         if self.reader.exit_at_end && self.settings.durable.is_none() {
             self.reader.end.get_or_insert(state.last_seq);
@@ -139,8 +139,8 @@ impl NatsSource {
                 let name = &session.consumer().name;
                 info!(stream, name, "sharing the consumer '{name}'");
             }
-            From::Seq(seq) => info!(stream, seq, "reading from message {seq} on"),
-            From::Time(time_us) => {
+            ReadFrom::Seq(seq) => info!(stream, seq, "reading from message {seq} on"),
+            ReadFrom::Time(time_us) => {
                 let from = show_time(time_us);
                 info!(stream, from, "reading from {from} on");
             }
@@ -194,7 +194,7 @@ impl NatsSource {
         let due = Instant::now() + wait;
         self.next_try = Some(due);
         self.reader.stats.set_alive_until(due + OVERDUE_GRACE);
-        if let Some(left_out) = self.pace.allow() {
+        if let Some(left_out) = self.pace.check() {
             let (stream, error, wait) = (&self.host, chain(&error), wait.as_secs_f64());
             let more = throttle::more(left_out);
             warn!(target: STATE, stream, error, wait, tries, left_out, "{error}; trying again in {wait:.1} s{more}");
@@ -256,7 +256,7 @@ impl NatsSource {
         let stream = &self.host;
         if idle.is_some_and(|idle| idle >= IDLE_GRACE) {
             debug!(stream, why, "another consumer after a pause");
-        } else if let Some(left_out) = self.pace.allow() {
+        } else if let Some(left_out) = self.pace.check() {
             let more = throttle::more(left_out);
             warn!(target: STATE, stream, why, left_out, "lost the consumer of {stream}: {why}; going on with another{more}");
         }
@@ -270,13 +270,13 @@ pub(super) enum Failed {
     Final(SourceError),
 }
 
-impl std::convert::From<NatsError> for Failed {
+impl From<NatsError> for Failed {
     fn from(error: NatsError) -> Self {
         Self::Nats(error)
     }
 }
 
-impl std::convert::From<SourceError> for Failed {
+impl From<SourceError> for Failed {
     fn from(error: SourceError) -> Self {
         Self::Final(error)
     }

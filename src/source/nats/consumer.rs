@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::track::{From, StreamState};
+use super::track::{ReadFrom, StreamState};
 use crate::{
     event::show_time,
     nats::{Connection, NatsError, RequestFailed},
@@ -135,7 +135,7 @@ impl Consumer {
         &self,
         connection: &Connection,
         wanted: &Wanted,
-        from: From,
+        from: ReadFrom,
     ) -> Result<ConsumerInfo, NatsError> {
         let mut config = json!({
             "name": self.name,
@@ -168,7 +168,7 @@ impl Consumer {
         connection: &Connection,
         wanted: &Wanted,
         name: &str,
-        from: From,
+        from: ReadFrom,
     ) -> Result<(Self, ConsumerInfo), NatsError> {
         let consumer = Self {
             stream: wanted.stream.clone(),
@@ -262,13 +262,13 @@ impl Consumer {
     }
 }
 
-fn begin(config: &mut Value, from: From) {
+fn begin(config: &mut Value, from: ReadFrom) {
     match from {
-        From::Seq(seq) => {
+        ReadFrom::Seq(seq) => {
             config["deliver_policy"] = "by_start_sequence".into();
             config["opt_start_seq"] = seq.into();
         }
-        From::Time(time_us) => {
+        ReadFrom::Time(time_us) => {
             config["deliver_policy"] = "by_start_time".into();
             config["opt_start_time"] = show_time(time_us).into();
         }

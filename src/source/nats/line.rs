@@ -41,7 +41,7 @@ impl NatsMessage<'_> {
         let start = batch.buffer().len();
         if wrap_mode != WrapMode::Always && self.may_be_event() {
             batch.buffer().extend_from_slice(self.payload);
-            match batch.read(start, rules) {
+            match batch.parse_tail(start, rules) {
                 Ok(mut envelope) => {
                     envelope.point.seq = Some(self.seq);
                     if envelope.point.time_us == 0 {
@@ -49,7 +49,7 @@ impl NatsMessage<'_> {
                     }
                     return Ok(envelope);
                 }
-                Err(_) => batch.cut(start),
+                Err(_) => batch.discard_tail(start),
             }
         }
         match wrap_mode {
@@ -71,7 +71,7 @@ impl NatsMessage<'_> {
         let of_message = self.envelope(Span::default());
         if self.may_be_event() {
             let rules = LineRules { raw: true, ..rules };
-            if let Ok(event) = batch.read(payload, rules) {
+            if let Ok(event) = batch.parse_tail(payload, rules) {
                 let by = payload - start;
                 let mut point = of_message.point;
                 if event.point.time_us > 0 {

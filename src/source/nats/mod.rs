@@ -279,8 +279,8 @@ impl Source for NatsSource {
             Vec::new()
         };
         let last = async {
-            acks::tell(connection, done, AckKind::Done).await;
-            acks::tell(connection, left, AckKind::GivenBack).await;
+            acks::answer(connection, done, AckKind::Done).await;
+            acks::answer(connection, left, AckKind::GivenBack).await;
             connection.client().flush().await.ok();
         };
         timeout(LAST_ACKS_TIMEOUT, last).await.ok();

@@ -87,7 +87,7 @@ impl Reader {
                 if let Some(counter) = counts.events.get_mut(class.index()) {
                     *counter += 1;
                 }
-                batch.keep(start, envelope);
+                batch.commit_tail(start, envelope);
                 counts.event_bytes += (batch.buffer().len() - start) as u64;
             }
             Err(_) if self.events_only && !self.met_event && is_message(message) => {
@@ -131,7 +131,7 @@ impl Reader {
         let envelope = line.write(batch, self.wrap_mode, self.rules)?;
         let is_event = envelope.did != Span::default();
         if self.events_only && !is_event {
-            batch.cut(start);
+            batch.discard_tail(start);
             return Err(BadEvent::Envelope);
         }
         self.met_event |= is_event;
@@ -144,7 +144,7 @@ impl Reader {
     }
 
     /// Tells of a gap; an error where that is to be the end.
-    pub(super) fn tell(&self, gap: Gap) -> Result<(), SourceError> {
+    pub(super) fn report_gap(&self, gap: Gap) -> Result<(), SourceError> {
         let stream = &self.stream;
         let (from, to, why) = match gap {
             Gap::Removed { from, to } if self.is_part => {
@@ -250,7 +250,7 @@ impl Reader {
             let head = payload.get(..EXCERPT_BYTES).unwrap_or(payload);
             let excerpt = head.escape_ascii().to_string();
             if let (Some(policy), true) = (&self.policy, bad != BadEvent::Envelope) {
-                policy.say(&self.stream, seq, &self.why(bad), &excerpt);
+                policy.log(&self.stream, seq, &self.why(bad), &excerpt);
                 return;
             }
             warn!(why = %bad, excerpt, "skipped a message that is not an event (later ones of this class are only counted)");

@@ -21,7 +21,7 @@ use super::{
     consumer::{Consumer, Numbers, Wanted},
     inbox::{Drained, Held, Inbox, Lost},
     reader::Reader,
-    track::{From, Track},
+    track::{ReadFrom, Track},
     window::{Room, Share, Window},
 };
 use crate::{
@@ -84,7 +84,7 @@ impl Session {
         connection: &Connection,
         wanted: &Wanted,
         origin: Origin,
-        from: From,
+        from: ReadFrom,
         accepted: watch::Receiver<Option<Point>>,
         room: Option<Room>,
         own: Option<Consumer>,

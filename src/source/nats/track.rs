@@ -24,7 +24,7 @@ pub(super) struct StreamState {
 
 /// Where a consumer begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum From {
+pub(super) enum ReadFrom {
     /// With the message of this number, or the next one that is left.
     Seq(u64),
     /// With the first message of this time, in microseconds since 1970.
@@ -130,14 +130,14 @@ impl Track {
 
     /// Decides where to begin in a stream that is as it is now, and what is missing there. `host`
     /// is its name in origins.
-    pub(super) fn begin(&mut self, host: &str, stream: &StreamState) -> (From, Option<Gap>) {
+    pub(super) fn begin(&mut self, host: &str, stream: &StreamState) -> (ReadFrom, Option<Gap>) {
         let known = self.instance.replace(stream.instance.clone());
         let first = stream.first_seq.max(1);
         let (seq, instance) = match &self.next {
             Next::New => (stream.last_seq.saturating_add(1), None),
             Next::First => (first, None),
             Next::Seq(seq) => (*seq, known),
-            Next::Time(time_us) => return (From::Time(*time_us), older(*time_us, stream)),
+            Next::Time(time_us) => return (ReadFrom::Time(*time_us), older(*time_us, stream)),
             Next::Behind(origin, point) => {
                 let made_anew = origin
                     .instance
@@ -147,7 +147,7 @@ impl Track {
                     // Another stream: its numbers mean nothing here.
                     let time_us = self.earliest_us;
                     self.next = Next::Time(time_us);
-                    return (From::Time(time_us), older(time_us, stream));
+                    return (ReadFrom::Time(time_us), older(time_us, stream));
                 };
                 let seq = seq.saturating_add(u64::from(point.identity.is_some()));
                 (seq, origin.instance.clone())
@@ -165,7 +165,7 @@ impl Track {
             (seq, None)
         };
         self.next = Next::Seq(seq);
-        (From::Seq(seq), gap)
+        (ReadFrom::Seq(seq), gap)
     }
 }
 
@@ -215,7 +215,7 @@ mod tests {
         })
     }
 
-    fn resumed(place: &Place, stream: &StreamState) -> (From, Option<Gap>) {
+    fn resumed(place: &Place, stream: &StreamState) -> (ReadFrom, Option<Gap>) {
         let mut track = track(None);
         track.resume(place, &Trail::default(), HOST);
         track.begin(HOST, stream)
@@ -224,90 +224,93 @@ mod tests {
     #[test]
     fn without_a_position_it_begins_after_the_last_message() {
         let mut track = track(None);
-        let expected = (From::Seq(51), None);
+        let expected = (ReadFrom::Seq(51), None);
         assert_eq!(track.begin(HOST, &stream("a", 1, 50)), expected);
         // What came while it was connected again is new too.
         assert_eq!(track.begin(HOST, &stream("a", 1, 60)), expected);
         track.reached(55);
-        assert_eq!(track.begin(HOST, &stream("a", 1, 60)).0, From::Seq(56));
+        assert_eq!(track.begin(HOST, &stream("a", 1, 60)).0, ReadFrom::Seq(56));
     }
 
     #[test]
     fn an_empty_stream_begins_with_its_first_message() {
         for (first, last) in [(0, 0), (1, 0)] {
             let begun = track(None).begin(HOST, &stream("a", first, last));
-            assert_eq!(begun, (From::Seq(1), None));
+            assert_eq!(begun, (ReadFrom::Seq(1), None));
         }
         assert_eq!(
             track(None).begin(HOST, &stream("a", 51, 50)),
-            (From::Seq(51), None)
+            (ReadFrom::Seq(51), None)
         );
     }
 
     #[test]
     fn a_number_is_inclusive_and_0_is_the_first_message() {
         let begin = |seq| track(Some(Start::Seq(seq))).begin(HOST, &stream("a", 10, 50));
-        assert_eq!(begin(0), (From::Seq(10), None));
-        assert_eq!(begin(10), (From::Seq(10), None));
+        assert_eq!(begin(0), (ReadFrom::Seq(10), None));
+        assert_eq!(begin(10), (ReadFrom::Seq(10), None));
         let gap = Gap::Removed { from: 4, to: 10 };
-        assert_eq!(begin(5), (From::Seq(10), Some(gap)));
-        assert_eq!(begin(51), (From::Seq(51), None));
+        assert_eq!(begin(5), (ReadFrom::Seq(10), Some(gap)));
+        assert_eq!(begin(51), (ReadFrom::Seq(51), None));
         let gap = Gap::CutBack { from: 51, to: 51 };
-        assert_eq!(begin(52), (From::Seq(51), Some(gap)));
+        assert_eq!(begin(52), (ReadFrom::Seq(51), Some(gap)));
     }
 
     #[test]
     fn a_saved_place_is_behind_us() {
         let place = saved(Some(20), HOST, "a");
         let begun = resumed(&place, &stream("a", 1, 50));
-        assert_eq!(begun, (From::Seq(21), None));
+        assert_eq!(begun, (ReadFrom::Seq(21), None));
         let begun = resumed(&place, &stream("a", 1, 20));
-        assert_eq!(begun, (From::Seq(21), None));
+        assert_eq!(begun, (ReadFrom::Seq(21), None));
         let gap = Gap::Removed { from: 20, to: 31 };
         let begun = resumed(&place, &stream("a", 31, 50));
-        assert_eq!(begun, (From::Seq(31), Some(gap)));
+        assert_eq!(begun, (ReadFrom::Seq(31), Some(gap)));
         let gap = Gap::CutBack { from: 20, to: 16 };
         let begun = resumed(&place, &stream("a", 1, 15));
-        assert_eq!(begun, (From::Seq(16), Some(gap)));
+        assert_eq!(begun, (ReadFrom::Seq(16), Some(gap)));
     }
 
     #[test]
     fn a_stream_that_was_made_anew_is_read_from_its_beginning() {
         let gap = Gap::MadeAnew { from: 20, to: 1 };
         let begun = resumed(&saved(Some(20), HOST, "a"), &stream("b", 1, 50));
-        assert_eq!(begun, (From::Seq(1), Some(gap)));
+        assert_eq!(begun, (ReadFrom::Seq(1), Some(gap)));
         let mut track = track(None);
         track.begin(HOST, &stream("a", 1, 50));
         track.reached(60);
         let gap = Gap::MadeAnew { from: 60, to: 1 };
         assert_eq!(
             track.begin(HOST, &stream("b", 0, 0)),
-            (From::Seq(1), Some(gap))
+            (ReadFrom::Seq(1), Some(gap))
         );
-        assert_eq!(track.begin(HOST, &stream("b", 0, 0)), (From::Seq(1), None));
+        assert_eq!(
+            track.begin(HOST, &stream("b", 0, 0)),
+            (ReadFrom::Seq(1), None)
+        );
     }
 
     #[test]
     fn another_stream_is_read_by_time_and_a_renamed_one_is_not() {
         let place = saved(Some(20), "nats://other:4222/S", "a");
         let begun = resumed(&place, &stream("a", 1, 50));
-        assert_eq!(begun, (From::Seq(21), None));
+        assert_eq!(begun, (ReadFrom::Seq(21), None));
         let begun = resumed(&place, &stream("b", 1, 50));
-        assert_eq!(begun, (From::Time(1_990_000_000), None));
+        assert_eq!(begun, (ReadFrom::Time(1_990_000_000), None));
     }
 
     #[test]
     fn a_time_before_the_first_message_is_a_gap_only_after_others() {
         let at = |time_us| track(Some(Start::Time(time_us)));
         let begun = at(900_000_000).begin(HOST, &stream("a", 1, 50));
-        assert_eq!(begun, (From::Time(900_000_000), None));
+        assert_eq!(begun, (ReadFrom::Time(900_000_000), None));
         let gap = Gap::Older {
             from_us: 900_000_000,
             to_us: 1_000_000_000,
         };
         let begun = at(900_000_000).begin(HOST, &stream("a", 7, 50));
-        assert_eq!(begun, (From::Time(900_000_000), Some(gap)));
+        assert_eq!(begun, (ReadFrom::Time(900_000_000), Some(gap)));
         let begun = at(950_000_000).begin(HOST, &stream("a", 7, 50));
-        assert_eq!(begun, (From::Time(950_000_000), None));
+        assert_eq!(begun, (ReadFrom::Time(950_000_000), None));
     }
 }

@@ -123,7 +123,7 @@ impl Policy {
     }
 
     /// Says what becomes of the first message of its class.
-    pub(super) fn say(&self, stream: &str, seq: u64, why: &str, excerpt: &str) {
+    pub(super) fn log(&self, stream: &str, seq: u64, why: &str, excerpt: &str) {
         if self.is_stop() {
             return;
         }

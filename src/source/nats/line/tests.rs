@@ -22,7 +22,7 @@ fn written(message: &NatsMessage<'_>, wrap_mode: WrapMode) -> Result<(String, En
     let mut batch = Batch::new();
     let envelope = message.write(&mut batch, wrap_mode, LineRules::default())?;
     let line = batch.tail(0).to_vec();
-    batch.keep(0, envelope);
+    batch.commit_tail(0, envelope);
     Ok((String::from_utf8(line).unwrap(), envelope))
 }
 
@@ -115,7 +115,7 @@ fn a_carried_message_keeps_its_bytes_and_what_a_filter_looks_at() {
         let start = batch.buffer().len();
         let rules = LineRules::default();
         let envelope = message.write(&mut batch, WrapMode::Carried, rules);
-        batch.keep(start, envelope.unwrap());
+        batch.commit_tail(start, envelope.unwrap());
         let event = batch.events().nth(1).unwrap();
         let carried = Carried::parse(event.line()).unwrap();
         assert_eq!(carried.payload, payload.as_bytes());
@@ -178,13 +178,13 @@ fn a_key_of_the_users_own_takes_the_place_of_the_subject() {
         let mut batch = Batch::new();
         let message = of(b"x");
         let envelope = message.write(&mut batch, wrap_mode, LineRules::default());
-        batch.keep(0, envelope.unwrap());
+        batch.commit_tail(0, envelope.unwrap());
         assert_eq!(batch.events().next().unwrap().key(), "9 Some(7) 7");
     }
     // An event of a Jetstream has its account.
     let mut batch = Batch::new();
     let message = of(EVENT.as_bytes());
     let envelope = message.write(&mut batch, WrapMode::Auto, LineRules::default());
-    batch.keep(0, envelope.unwrap());
+    batch.commit_tail(0, envelope.unwrap());
     assert_eq!(batch.events().next().unwrap().key(), "did:plc:a");
 }

@@ -83,7 +83,7 @@ impl Session {
             let next = self.held.as_ref().map(|held| held.delivery.seq);
             let to = next.map_or(state.first_seq, |next| next.min(state.first_seq));
             let from = left_out.saturating_sub(1);
-            reader.tell(Gap::Removed { from, to })?;
+            reader.report_gap(Gap::Removed { from, to })?;
         }
         Ok(())
     }

@@ -46,12 +46,12 @@ impl Session {
         };
         let point = *self.accepted.borrow_and_update();
         let done = point.map_or_else(Vec::new, |point| acks.accept(&point));
-        acks::tell(&self.connection, done, AckKind::Done).await;
+        acks::answer(&self.connection, done, AckKind::Done).await;
         let refused = acks.take_refused();
         if *next <= Instant::now() {
             *next = Instant::now() + *every;
             self.inbox.gather();
-            acks::tell(&self.connection, self.inbox.waiting(), AckKind::InProgress).await;
+            acks::answer(&self.connection, self.inbox.waiting(), AckKind::InProgress).await;
         }
         for refused in refused {
             self.dispose(refused).await?;
@@ -71,7 +71,7 @@ impl Session {
                 AckKind::Done
             }
         };
-        acks::tell(&self.connection, [reply], word).await;
+        acks::answer(&self.connection, [reply], word).await;
         Ok(())
     }
 
@@ -103,7 +103,7 @@ impl Session {
             if is_shared {
                 self.inbox.gather_rest().await;
                 let unread: Vec<_> = self.inbox.unread_replies().cloned().collect();
-                acks::tell(&self.connection, unread, AckKind::GivenBack).await;
+                acks::answer(&self.connection, unread, AckKind::GivenBack).await;
             } else {
                 let client = self.connection.client();
                 client.publish(self.consumer.delete(), "".into()).await.ok();
