@@ -13,15 +13,15 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// No two names of a set have the same hash. The seed is random, for names can be those of a
 /// stranger: `serve` filters for whoever asks.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Names {
+pub(super) struct ByteSet {
     seed: u64,
     /// A bit for each name, found by its hash. Few others have one there, and most are known by
     /// that: it lies in the cache of the processor, where ten thousand names do not.
     marks: Box<[u64]>,
-    by_hash: HashMap<u64, Arc<[u8]>, BuildHasherDefault<AsItIs>>,
+    by_hash: HashMap<u64, Arc<[u8]>, BuildHasherDefault<IdentityHasher>>,
 }
 
-impl Names {
+impl ByteSet {
     /// The set of these names.
     pub(super) fn new<I: Iterator<Item = Arc<[u8]>>>(names: impl Fn() -> I) -> Self {
         loop {
@@ -91,9 +91,9 @@ fn place(hash: u64, n_words: usize) -> (usize, u64) {
 
 /// Takes a hash for what it is.
 #[derive(Debug, Default)]
-struct AsItIs(u64);
+struct IdentityHasher(u64);
 
-impl Hasher for AsItIs {
+impl Hasher for IdentityHasher {
     fn write(&mut self, bytes: &[u8]) {
         self.0 = xxh3_64_with_seed(bytes, self.0);
     }
@@ -120,20 +120,20 @@ mod tests {
     fn has_what_was_put_in_and_nothing_else() {
         let all: Vec<String> = (0..20_000).map(|n| format!("did:web:n{n}")).collect();
         let (inside, outside) = all.split_at(10_000);
-        let set = Names::new(|| inside.iter().map(|name| name.as_bytes().into()));
+        let set = ByteSet::new(|| inside.iter().map(|name| name.as_bytes().into()));
         assert!(inside.iter().all(|name| set.has(name.as_bytes())));
         assert!(!outside.iter().any(|name| set.has(name.as_bytes())));
-        assert!(!set.is_empty() && Names::default().is_empty());
-        assert!(!Names::default().has(b""));
+        assert!(!set.is_empty() && ByteSet::default().is_empty());
+        assert!(!ByteSet::default().has(b""));
     }
 
     #[test]
     fn two_names_of_one_hash_take_another_seed() {
         let by_length = |name: &[u8], seed| name.len() as u64 + seed;
-        assert!(Names::seeded(0, names(&["a", "b"]), by_length).is_none());
-        let set = Names::seeded(0, names(&["a", "bc", "a"]), by_length).unwrap();
+        assert!(ByteSet::seeded(0, names(&["a", "b"]), by_length).is_none());
+        let set = ByteSet::seeded(0, names(&["a", "bc", "a"]), by_length).unwrap();
         assert_eq!(set.by_hash.len(), 2);
-        let set = Names::new(|| names(&["a", "b", "a"]));
+        let set = ByteSet::new(|| names(&["a", "b", "a"]));
         assert!(set.has(b"a") && set.has(b"b") && !set.has(b"c"));
     }
 }

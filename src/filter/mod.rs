@@ -3,7 +3,7 @@
 //! Servers filter too, by collection and DID; everything is applied again here, so that what comes
 //! out never depends on them.
 
-mod names;
+mod byte_set;
 mod shard;
 mod words;
 
@@ -12,7 +12,7 @@ pub use self::shard::{Shard, ShardError};
 use std::{fmt::Write as _, sync::Arc};
 
 use self::{
-    names::Names,
+    byte_set::ByteSet,
     shard::ShardBy,
     words::{Words, listed, set_of},
 };
@@ -24,9 +24,9 @@ use crate::event::{CollectionPattern, Did, Event, Kind, Operation};
 /// `kinds` to leave it out.
 #[derive(Debug, Clone)]
 pub struct Filter {
-    exact: Names,
+    exact: ByteSet,
     prefixes: Vec<Box<[u8]>>,
-    dids: Names,
+    dids: ByteSet,
     kinds: Choice,
     operations: Choice,
     shard: Option<Box<(Shard, ShardBy)>>,
@@ -52,9 +52,9 @@ impl Choice {
 impl Default for Filter {
     fn default() -> Self {
         Self {
-            exact: Names::default(),
+            exact: ByteSet::default(),
             prefixes: Vec::new(),
-            dids: Names::default(),
+            dids: ByteSet::default(),
             kinds: Choice::default(),
             operations: Choice::default(),
             shard: None,
@@ -94,7 +94,7 @@ impl Filter {
         let (prefixes, exact): (Vec<_>, Vec<_>) = collections
             .iter()
             .partition(|pattern| pattern.prefix().is_some());
-        self.exact = Names::new(|| {
+        self.exact = ByteSet::new(|| {
             exact
                 .iter()
                 .map(|pattern| pattern.as_str().as_bytes().into())
@@ -114,7 +114,7 @@ impl Filter {
     #[must_use]
     pub fn dids(mut self, dids: impl IntoIterator<Item = Did>) -> Self {
         let dids: Vec<_> = dids.into_iter().collect();
-        self.dids = Names::new(|| dids.iter().map(Did::to_bytes));
+        self.dids = ByteSet::new(|| dids.iter().map(Did::to_bytes));
         self.words.dids = listed(&set_of(dids.iter().map(Did::as_str)));
         self.described()
     }
