@@ -40,7 +40,7 @@ impl Throttle {
     }
 
     /// Whether one more may be said now; then how many were left out since the last that was.
-    pub(crate) fn allow(&mut self) -> Option<u64> {
+    pub(crate) fn check(&mut self) -> Option<u64> {
         let now = Instant::now();
         while self.left < self.burst && now.duration_since(self.filled) >= REFILL_INTERVAL {
             self.left += 1;
@@ -54,11 +54,11 @@ impl Throttle {
             return None;
         }
         self.left -= 1;
-        Some(self.insist())
+        Some(self.take_left_out())
     }
 
     /// Says it in any case; returns how many were left out since the last that was said.
-    pub(crate) fn insist(&mut self) -> u64 {
+    pub(crate) fn take_left_out(&mut self) -> u64 {
         std::mem::take(&mut self.left_out)
     }
 }
@@ -81,34 +81,34 @@ mod tests {
     async fn a_burst_is_said_in_full_and_a_flood_is_counted() {
         let mut pace = Throttle::new();
         for _ in 0..MAX_BURST {
-            assert_eq!(pace.allow(), Some(0));
+            assert_eq!(pace.check(), Some(0));
         }
-        assert_eq!([pace.allow(), pace.allow()], [None, None]);
+        assert_eq!([pace.check(), pace.check()], [None, None]);
         advance(REFILL_INTERVAL).await;
-        assert_eq!([pace.allow(), pace.allow()], [Some(2), None]);
-        assert_eq!(pace.insist(), 1);
-        assert_eq!(pace.allow(), None);
+        assert_eq!([pace.check(), pace.check()], [Some(2), None]);
+        assert_eq!(pace.take_left_out(), 1);
+        assert_eq!(pace.check(), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_sparse_message_has_no_burst() {
         let mut pace = Throttle::sparse();
-        assert_eq!([pace.allow(), pace.allow()], [Some(0), None]);
+        assert_eq!([pace.check(), pace.check()], [Some(0), None]);
         advance(REFILL_INTERVAL).await;
-        assert_eq!([pace.allow(), pace.allow()], [Some(1), None]);
+        assert_eq!([pace.check(), pace.check()], [Some(1), None]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_happens_now_and_then_is_always_said() {
         let mut pace = Throttle::new();
         for _ in 0..100 {
-            assert_eq!(pace.allow(), Some(0));
+            assert_eq!(pace.check(), Some(0));
             advance(REFILL_INTERVAL).await;
         }
         // A long rest saves up no more than a burst.
         advance(REFILL_INTERVAL * 1000).await;
         assert_eq!(
-            (0..100).filter_map(|_| pace.allow()).count(),
+            (0..100).filter_map(|_| pace.check()).count(),
             MAX_BURST as usize
         );
     }

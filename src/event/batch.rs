@@ -42,7 +42,7 @@ struct Entry {
 #[derive(Debug, Default)]
 pub struct Batch {
     lines: Vec<u8>,
-    side: Vec<u8>,
+    unescaped: Vec<u8>,
     entries: Vec<Entry>,
     origin: Option<Arc<Origin>>,
     /// The places that the entries do not tell: set before the first or the last of them goes.
@@ -55,8 +55,8 @@ pub struct Batch {
     held: Option<usize>,
     /// Events that may have come before.
     doubtful: Vec<Identity>,
-    /// How long `side` was before the latest line was read.
-    side_before: usize,
+    /// How long `unescaped` was before the latest line was read.
+    unescaped_before: usize,
 }
 
 impl Batch {
@@ -78,7 +78,7 @@ impl Batch {
     pub fn clear(&mut self) {
         let Self {
             lines,
-            side,
+            unescaped,
             entries,
             origin: _,
             first,
@@ -86,7 +86,7 @@ impl Batch {
             taken,
             held,
             doubtful,
-            side_before,
+            unescaped_before,
         } = self;
         lines.clear();
         // One that grows from nothing with its lines ends up larger than what is kept, and so would
@@ -94,15 +94,15 @@ impl Batch {
         if !(1..=KEPT_BYTES).contains(&lines.capacity()) {
             *lines = Vec::with_capacity(KEPT_BYTES);
         }
-        side.clear();
-        side.shrink_to(KEPT_BYTES);
+        unescaped.clear();
+        unescaped.shrink_to(KEPT_BYTES);
         entries.clear();
         *first = None;
         *reached = None;
         *taken = 0;
         *held = None;
         doubtful.clear();
-        *side_before = 0;
+        *unescaped_before = 0;
     }
 
     /// Says which stream the events come from; all events of one batch come from the same.
@@ -190,10 +190,10 @@ impl Batch {
         let start = self.lines.len();
         self.lines.extend_from_slice(line);
         let result = self
-            .read(start, rules)
-            .map(|envelope| self.keep(start, envelope));
+            .parse_tail(start, rules)
+            .map(|envelope| self.commit_tail(start, envelope));
         if result.is_err() {
-            self.cut(start);
+            self.discard_tail(start);
         }
         result
     }
@@ -201,9 +201,9 @@ impl Batch {
     /// Adds a copy of an event of another batch, as it was read there.
     pub(crate) fn push_event(&mut self, event: &Event<'_>) {
         let start = self.lines.len();
-        let envelope = event.envelope_beside(&mut self.side);
+        let envelope = event.envelope_beside(&mut self.unescaped);
         self.lines.extend_from_slice(event.line());
-        self.keep(start, envelope);
+        self.commit_tail(start, envelope);
     }
 
     /// Keeps the events that `wanted` says yes to, in place and in order. Comes before any is
@@ -212,7 +212,7 @@ impl Batch {
         self.note_places();
         let Self {
             lines,
-            side,
+            unescaped,
             entries,
             held,
             ..
@@ -229,7 +229,7 @@ impl Batch {
                 let line = lines.get(start..start + len).unwrap_or_default();
                 if wanted(Event {
                     line,
-                    side,
+                    unescaped,
                     envelope: &entry.envelope,
                 }) {
                     if kept < next {
@@ -275,7 +275,7 @@ impl Batch {
     pub(crate) fn take_lines(&mut self, empty: Vec<u8>) -> Vec<u8> {
         self.note_places();
         self.entries.clear();
-        self.side.clear();
+        self.unescaped.clear();
         self.taken = 0;
         std::mem::replace(&mut self.lines, empty)
     }
@@ -316,13 +316,17 @@ impl Batch {
         &mut self.lines
     }
 
-    /// Reads what was written behind `start` as one line. It becomes an event by `keep`, or goes by
-    /// `cut`.
-    pub(crate) fn read(&mut self, start: usize, rules: LineRules) -> Result<Envelope, BadEvent> {
-        self.side_before = self.side.len();
+    /// Reads what was written behind `start` as one line. It becomes an event by `commit_tail`, or goes by
+    /// `discard_tail`.
+    pub(crate) fn parse_tail(
+        &mut self,
+        start: usize,
+        rules: LineRules,
+    ) -> Result<Envelope, BadEvent> {
+        self.unescaped_before = self.unescaped.len();
         if decode::is_plain(self.tail(start)) {
             let line = self.lines.get(start..).unwrap_or_default();
-            return decode::plain_envelope(line, &mut self.side, rules, false);
+            return decode::plain_envelope(line, &mut self.unescaped, rules, false);
         }
         let line = self.lines.get_mut(start..).unwrap_or_default();
         let has_control = decode::has_control(line);
@@ -335,19 +339,19 @@ impl Batch {
             self.lines.truncate(start + len);
         }
         let line = self.lines.get(start..).unwrap_or_default();
-        decode::text_envelope(line, &mut self.side, rules, has_control)
+        decode::text_envelope(line, &mut self.unescaped, rules, has_control)
     }
 
     /// Keeps a name of the event to come that does not stand in its line.
     #[cfg(feature = "nats")]
     pub(crate) fn add_name(&mut self, name: &str) -> Span {
-        self.side_before = self.side.len();
-        self.side.extend_from_slice(name.as_bytes());
-        Span::in_side(self.side_before, name.len())
+        self.unescaped_before = self.unescaped.len();
+        self.unescaped.extend_from_slice(name.as_bytes());
+        Span::in_side(self.unescaped_before, name.len())
     }
 
     /// Makes what was written behind `start` an event.
-    pub(crate) fn keep(&mut self, start: usize, envelope: Envelope) {
+    pub(crate) fn commit_tail(&mut self, start: usize, envelope: Envelope) {
         let len = self.lines.len() - start;
         self.lines.push(b'\n');
         self.entries.push(Entry {
@@ -372,14 +376,14 @@ impl Batch {
 
     /// The account of the line behind `start`, as it was read just now.
     pub(crate) fn did(&self, start: usize, envelope: &Envelope) -> &[u8] {
-        envelope.did.of(self.tail(start), &self.side)
+        envelope.did.of(self.tail(start), &self.unescaped)
     }
 
     /// Drops what was written behind `start` and read just now, with the names that had to be
     /// unescaped.
-    pub(crate) fn cut(&mut self, start: usize) {
+    pub(crate) fn discard_tail(&mut self, start: usize) {
         self.lines.truncate(start);
-        self.side.truncate(self.side_before);
+        self.unescaped.truncate(self.unescaped_before);
     }
 }
 

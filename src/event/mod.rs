@@ -163,7 +163,7 @@ pub(crate) struct Envelope {
 #[derive(Clone, Copy)]
 pub struct Event<'a> {
     line: &'a [u8],
-    side: &'a [u8],
+    unescaped: &'a [u8],
     envelope: &'a Envelope,
 }
 
@@ -257,7 +257,7 @@ impl<'a> Event<'a> {
         } = &mut envelope;
         for name in [did, collection, rkey, rev] {
             if name.is_unescaped() {
-                let text = name.of(self.line, self.side);
+                let text = name.of(self.line, self.unescaped);
                 *name = Span::in_side(side.len(), text.len());
                 side.extend_from_slice(text);
             }
@@ -297,19 +297,19 @@ impl<'a> Event<'a> {
         } else {
             self.envelope.did
         };
-        key.of(self.line, self.side)
+        key.of(self.line, self.unescaped)
     }
 
     pub(crate) fn did_bytes(&self) -> &'a [u8] {
-        self.envelope.did.of(self.line, self.side)
+        self.envelope.did.of(self.line, self.unescaped)
     }
 
     pub(crate) fn collection_bytes(&self) -> &'a [u8] {
-        self.envelope.collection.of(self.line, self.side)
+        self.envelope.collection.of(self.line, self.unescaped)
     }
 
     fn text(&self, span: Span) -> &'a str {
-        str::from_utf8(span.of(self.line, self.side)).unwrap_or_default()
+        str::from_utf8(span.of(self.line, self.unescaped)).unwrap_or_default()
     }
 }
 

@@ -55,10 +55,10 @@ impl OwnedEvent {
 
     /// The event as one borrows it from a batch.
     pub fn event(&self) -> Event<'_> {
-        let (line, side) = self.text.split_at(self.line_len);
+        let (line, unescaped) = self.text.split_at(self.line_len);
         Event {
             line,
-            side,
+            unescaped,
             envelope: &self.envelope,
         }
     }

@@ -83,7 +83,7 @@ impl SaveClock {
             sink.checkpoint().await?;
         }
         self.is_unheard |= begin_save(cursor, context, stats);
-        self.tell(sink, context)?;
+        self.pass_on_save(sink, context)?;
         self.is_second = !self.is_second && context.accepted() < cursor.kept();
         let wait = if self.is_second {
             self.every / OUTCOME_DIVISOR
@@ -120,7 +120,7 @@ impl SaveClock {
     }
 
     /// Tells the sink that the cursor was saved, if it has not heard yet.
-    pub(super) fn tell<K: Sink>(
+    pub(super) fn pass_on_save<K: Sink>(
         &mut self,
         sink: &mut K,
         context: &SinkContext,

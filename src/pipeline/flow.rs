@@ -69,7 +69,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             if let Some(saved) = self.cursor.finished_now() {
                 clock.note(saved, &self.cursor, &self.context, &self.stats)?;
             }
-            clock.tell(&mut self.sink, &self.context)?;
+            clock.pass_on_save(&mut self.sink, &self.context)?;
             if clock.is_due(now) {
                 let (sink, cursor) = (&mut self.sink, &mut self.cursor);
                 clock.tick(sink, cursor, &self.context, &self.stats).await?;
@@ -133,7 +133,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 }
                 saved = self.cursor.finished() => {
                     clock.note(saved, &self.cursor, &self.context, &self.stats)?;
-                    clock.tell(&mut self.sink, &self.context)?;
+                    clock.pass_on_save(&mut self.sink, &self.context)?;
                 }
                 () = clock.due(has_news) => {
                     let (sink, cursor) = (&mut self.sink, &mut self.cursor);

@@ -248,7 +248,7 @@ impl<F> Shared<F> {
     /// out before.
     fn may_tell(&self) -> Option<String> {
         let mut cuts = self.cuts.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(match cuts.allow()? {
+        Some(match cuts.check()? {
             0 => String::new(),
             n => format!(" ({n} more before)"),
         })

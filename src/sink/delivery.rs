@@ -209,7 +209,7 @@ impl DeliveryPolicy {
     /// Whether one more message about the recipient may be logged now; then how many were left out
     /// before it.
     pub(super) fn may_log(&self) -> Option<u64> {
-        locked(&self.throttle).allow()
+        locked(&self.throttle).check()
     }
 }
 

@@ -146,7 +146,7 @@ fn batch(origin: &Arc<Origin>, numbers: Range<u64>, every: u64) -> Batch {
             rkey: Span::default(),
             rev: Span::default(),
         };
-        batch.keep(start, envelope);
+        batch.commit_tail(start, envelope);
     }
     batch.retain(|event| event.time_us() % every == 0);
     batch

@@ -36,7 +36,7 @@ impl<'a> Iterator for Events<'a> {
             .unwrap_or_default();
         Some(Event {
             line,
-            side: &self.batch.side,
+            unescaped: &self.batch.unescaped,
             envelope: &entry.envelope,
         })
     }

@@ -167,12 +167,12 @@ fn the_stops_of_a_batch_are_few_and_the_last_event_is_one() {
 #[test]
 fn a_line_that_is_dropped_leaves_nothing_behind() {
     let mut batch = batch(&[ESCAPED]);
-    let (lines, side) = (batch.lines.len(), batch.side.len());
+    let (lines, side) = (batch.lines.len(), batch.unescaped.len());
     for _ in 0..100 {
         let start = batch.buffer().len();
         batch.buffer().extend_from_slice(ESCAPED.as_bytes());
-        batch.read(start, LineRules::default()).unwrap();
-        batch.cut(start);
+        batch.parse_tail(start, LineRules::default()).unwrap();
+        batch.discard_tail(start);
     }
-    assert_eq!((batch.lines.len(), batch.side.len()), (lines, side));
+    assert_eq!((batch.lines.len(), batch.unescaped.len()), (lines, side));
 }

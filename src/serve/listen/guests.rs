@@ -90,7 +90,7 @@ impl Guests {
         };
         waiting.bytes -= held.bytes;
         held.leave.cancel();
-        if let Some(n_more) = waiting.pace.allow() {
+        if let Some(n_more) = waiting.pace.check() {
             let more = match n_more {
                 0 => String::new(),
                 n => format!(" ({n} more were closed before)"),

@@ -136,7 +136,7 @@ impl ExecSink {
                 self.is_over |= happened.is_err();
                 happened?;
             }
-            news = news(&mut self.stdout_mux) => news?,
+            printed = stdout_changed(&mut self.stdout_mux) => printed?,
         }
         let mut result = Ok(());
         for (ticket, outcome) in through {
@@ -307,9 +307,9 @@ impl Drop for ExecSink {
 }
 
 /// Resolves when programs have printed something.
-async fn news(stdout_mux: &mut Option<StdoutMux>) -> Result<(), SinkError> {
+async fn stdout_changed(stdout_mux: &mut Option<StdoutMux>) -> Result<(), SinkError> {
     match stdout_mux {
-        Some(stdout_mux) => stdout_mux.news().await,
+        Some(stdout_mux) => stdout_mux.changed().await,
         None => std::future::pending().await,
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct StdoutBuffer(Arc<Inner>);
 struct Inner {
     lines: Mutex<Vec<u8>>,
     /// Lines were put in.
-    news: Notify,
+    changed: Notify,
     /// Lines were taken out.
     room: Notify,
 }
@@ -55,7 +55,7 @@ impl StdoutBuffer {
             }
             room.await;
         }
-        self.0.news.notify_one();
+        self.0.changed.notify_one();
     }
 
     /// Takes all lines out, in exchange for an empty buffer.
@@ -102,9 +102,9 @@ impl StdoutMux {
     /// Resolves when lines were put into the buffer, or fails when stdout does.
     ///
     /// Cancel safety: dropped and asked again at any time.
-    pub(super) async fn news(&mut self) -> Result<(), SinkError> {
+    pub(super) async fn changed(&mut self) -> Result<(), SinkError> {
         tokio::select! {
-            () = self.stdout_buffer.0.news.notified() => Ok(()),
+            () = self.stdout_buffer.0.changed.notified() => Ok(()),
             error = self.writer.failed(), if !self.is_broken => {
                 self.is_broken = true;
                 Err(error)

@@ -104,7 +104,7 @@ impl Stream {
         through: &mut Vec<(Ticket, Outcome)>,
     ) -> Result<(), SinkError> {
         tokio::select! {
-            () = self.replies.news() => self.collect(through),
+            () = self.replies.changed() => self.collect(through),
             decided = next_of(&mut self.failed) => match decided {
                 Decided::Again(item) => self.hand_out(item),
                 Decided::Through(ticket, outcome) => self.end(ticket, outcome, through),

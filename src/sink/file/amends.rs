@@ -85,13 +85,13 @@ impl Amends {
     }
 
     /// Says how many were not named, if that is not too often.
-    pub(super) fn tell_rest(&mut self) {
-        if self.tallies.iter().any(|tally| tally.more > 0) && self.pace.allow().is_some() {
-            self.tell();
+    pub(super) fn log_rest_if_due(&mut self) {
+        if self.tallies.iter().any(|tally| tally.more > 0) && self.pace.check().is_some() {
+            self.log_rest();
         }
     }
 
-    fn tell(&mut self) {
+    fn log_rest(&mut self) {
         let bytes = self.tallies[0].more_bytes;
         let [cut, removed, put_back, completed] = self.tallies.each_mut().map(|tally| {
             tally.more_bytes = 0;
@@ -121,6 +121,6 @@ fn more(n: u64) -> String {
 
 impl Drop for Amends {
     fn drop(&mut self) {
-        self.tell();
+        self.log_rest();
     }
 }

@@ -85,7 +85,7 @@ impl Folders {
         let changed: Vec<_> = self.changed.iter().collect();
         disk::for_each(&changed, |folder| disk::sync_folder(folder))?;
         self.changed.clear();
-        self.amends.tell_rest();
+        self.amends.log_rest_if_due();
         Ok(())
     }
 }

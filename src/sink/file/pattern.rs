@@ -17,7 +17,7 @@ use std::{
 
 pub(super) use self::slot::Slot;
 use self::{
-    calendar::{LETTERS, civil, shown, width},
+    calendar::{LETTERS, civil, text_of, width},
     slot::DIGITS,
 };
 use super::sanitize::{self, OTHERS, PARTIAL};
@@ -155,7 +155,7 @@ impl Pattern {
         let mut text = Vec::new();
         for piece in &self.pieces {
             if let Piece::Time(letter) = piece {
-                text.extend_from_slice(shown(*letter, time, time_us).as_bytes());
+                text.extend_from_slice(text_of(*letter, time, time_us).as_bytes());
                 text.push(b' ');
             }
         }
@@ -183,7 +183,7 @@ impl Pattern {
             match piece {
                 Piece::Text(piece) => text.extend_from_slice(piece),
                 Piece::Time(letter) => {
-                    text.extend_from_slice(shown(*letter, time, time_us).as_bytes());
+                    text.extend_from_slice(text_of(*letter, time, time_us).as_bytes());
                 }
                 Piece::Collection => text.extend_from_slice(collection),
                 Piece::Number => slot.after = Some(Vec::new()),
@@ -200,7 +200,7 @@ impl Pattern {
             match piece {
                 Piece::Text(text) => push_text(&mut pieces, text),
                 Piece::Time(letter) => {
-                    push_text(&mut pieces, shown(*letter, time, time_us).as_bytes());
+                    push_text(&mut pieces, text_of(*letter, time, time_us).as_bytes());
                 }
                 Piece::Collection | Piece::Number => pieces.push(piece.clone()),
             }

@@ -65,7 +65,7 @@ pub use self::{
 };
 use self::{
     concurrent::Concurrent,
-    route::{Place, Routes},
+    route::{RouteKey, Routes},
 };
 use super::{Sink, SinkContext, SinkError};
 use crate::{
@@ -131,27 +131,27 @@ impl Ingest {
     /// Identity events, which announce another handle or DID document, go to this ingestor.
     #[must_use]
     pub fn on_identity(self, route: impl Into<Route>) -> Self {
-        self.at(Place::Kind(Kind::Identity), route.into())
+        self.at(RouteKey::Kind(Kind::Identity), route.into())
     }
 
     /// Account events, which say whether an account is active, deactivated, taken down or deleted,
     /// go to this ingestor. Whoever stores records needs them, to honour deletions.
     #[must_use]
     pub fn on_account(self, route: impl Into<Route>) -> Self {
-        self.at(Place::Kind(Kind::Account), route.into())
+        self.at(RouteKey::Kind(Kind::Account), route.into())
     }
 
     /// Sync events, which say that a repository was reset to another state, go to this ingestor.
     #[must_use]
     pub fn on_sync(self, route: impl Into<Route>) -> Self {
-        self.at(Place::Kind(Kind::Sync), route.into())
+        self.at(RouteKey::Kind(Kind::Sync), route.into())
     }
 
     /// All events without a route of their own go to this ingestor, also those of kinds that this
     /// version does not know.
     #[must_use]
     pub fn otherwise(self, route: impl Into<Route>) -> Self {
-        self.at(Place::Otherwise, route.into())
+        self.at(RouteKey::Otherwise, route.into())
     }
 
     /// Has this many events in hand at the same time, by tasks of the runtime; those of one account
@@ -179,7 +179,7 @@ impl Ingest {
         self.routes.collections()
     }
 
-    fn at(mut self, place: Place, route: Route) -> Self {
+    fn at(mut self, place: RouteKey, route: Route) -> Self {
         if !self.routes.add(place, route) {
             self.note_twice(place.as_str());
         }

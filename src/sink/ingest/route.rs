@@ -131,12 +131,12 @@ pub(super) struct Routes {
 
 /// What else than collections a route can be for.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Place {
+pub(super) enum RouteKey {
     Kind(Kind),
     Otherwise,
 }
 
-impl Place {
+impl RouteKey {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Kind(kind) => kind.as_str(),
@@ -168,11 +168,11 @@ impl Routes {
     }
 
     /// Adds a route for a kind, or for all that has none; `false` when there is one already.
-    pub(super) fn add(&mut self, place: Place, route: Route) -> bool {
+    pub(super) fn add(&mut self, place: RouteKey, route: Route) -> bool {
         let idx = self.place(place.as_str().to_owned(), route);
         let slot = match place {
-            Place::Kind(kind) => self.kind_mut(kind),
-            Place::Otherwise => Some(&mut self.otherwise),
+            RouteKey::Kind(kind) => self.kind_mut(kind),
+            RouteKey::Otherwise => Some(&mut self.otherwise),
         };
         slot.is_some_and(|slot| slot.replace(idx).is_none())
     }

@@ -30,8 +30,10 @@ fn one_event() -> Batch {
     let mut batch = Batch::new();
     let line = br#"{"did":"did:plc:a","time_us":1,"kind":"identity"}"#;
     batch.buffer().extend_from_slice(line);
-    let envelope = batch.read(0, crate::event::LineRules::default()).unwrap();
-    batch.keep(0, envelope);
+    let envelope = batch
+        .parse_tail(0, crate::event::LineRules::default())
+        .unwrap();
+    batch.commit_tail(0, envelope);
     batch
 }
 

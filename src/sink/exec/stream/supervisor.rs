@@ -83,7 +83,7 @@ impl Supervisor<'_> {
             if self.queue.is_closing() {
                 return false;
             }
-            self.queue.news().await;
+            self.queue.changed().await;
         }
         let is_stopped = self.backoff.tries() > 0 && self.context.run.is_stopped();
         let is_left = is_stopped || self.queue.is_left();
@@ -137,9 +137,9 @@ impl Supervisor<'_> {
     }
 }
 
-/// Resolves once the queue takes nothing any more. Other news are seen when work is looked for.
+/// Resolves once the queue takes nothing any more. Other changes are seen when work is looked for.
 async fn left(queue: &WorkQueue) {
     while !queue.is_left() {
-        queue.news().await;
+        queue.changed().await;
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct WorkQueue {
     /// How many events its program may have and not have answered.
     pub(super) max_in_flight: usize,
     waiting: Mutex<Waiting>,
-    news: Notify,
+    changed: Notify,
     is_closing: AtomicBool,
 }
 
@@ -43,7 +43,7 @@ impl WorkQueue {
         Self {
             max_in_flight,
             waiting: Mutex::default(),
-            news: Notify::new(),
+            changed: Notify::new(),
             is_closing: AtomicBool::new(false),
         }
     }
@@ -56,7 +56,7 @@ impl WorkQueue {
         }
         waiting.items.push_back(item);
         drop(waiting);
-        self.news.notify_one();
+        self.changed.notify_one();
         None
     }
 
@@ -77,7 +77,7 @@ impl WorkQueue {
         waiting.is_left = true;
         let items = std::mem::take(&mut waiting.items);
         drop(waiting);
-        self.news.notify_one();
+        self.changed.notify_one();
         items
     }
 
@@ -89,7 +89,7 @@ impl WorkQueue {
     /// Says that nothing more will come.
     pub(super) fn close(&self) {
         self.is_closing.store(true, Ordering::Release);
-        self.news.notify_one();
+        self.changed.notify_one();
     }
 
     pub(super) fn is_closing(&self) -> bool {
@@ -99,8 +99,8 @@ impl WorkQueue {
     /// Resolves when events were added, or nothing more will come.
     ///
     /// Cancel safety: dropped and asked again at any time.
-    pub(super) async fn news(&self) {
-        self.news.notified().await;
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -121,13 +121,13 @@ pub(super) enum Reply {
 #[derive(Debug, Default)]
 pub(super) struct Replies {
     list: Mutex<Vec<Reply>>,
-    news: Notify,
+    changed: Notify,
 }
 
 impl Replies {
     pub(super) fn put(&self, replies: impl IntoIterator<Item = Reply>) {
         self.list().extend(replies);
-        self.news.notify_one();
+        self.changed.notify_one();
     }
 
     pub(super) fn take(&self) -> Vec<Reply> {
@@ -137,8 +137,8 @@ impl Replies {
     /// Resolves when there are some.
     ///
     /// Cancel safety: dropped and asked again at any time.
-    pub(super) async fn news(&self) {
-        self.news.notified().await;
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     fn list(&self) -> MutexGuard<'_, Vec<Reply>> {

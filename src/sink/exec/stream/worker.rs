@@ -149,7 +149,7 @@ impl<'a> Worker<'a> {
                     None
                 }
                 status = self.process.wait() => Some(self.on_exit(status, in_flight).await),
-                () = self.queue.news(), if has_room => None,
+                () = self.queue.changed(), if has_room => None,
                 () = sleep_until(self.since + limit), if !in_flight.is_empty() => {
                     self.process.end().await;
                     self.log_rest_of_stderr();
@@ -228,7 +228,7 @@ impl<'a> Worker<'a> {
             self.ends.pop_front();
             if let Some(error) = line.strip_prefix(ERROR_PREFIX) {
                 lines.get_or_insert_with(|| self.stdout_buf.get(..at).unwrap_or_default().to_vec());
-                replies.push(Reply::Failed(item, Failure::new(shown(error))));
+                replies.push(Reply::Failed(item, Failure::new(excerpt(error))));
             } else {
                 if let Some(lines) = &mut lines {
                     lines.extend_from_slice(line);
@@ -381,7 +381,7 @@ impl<'a> Worker<'a> {
 }
 
 /// The beginning of a program's error, for people.
-fn shown(error: &[u8]) -> String {
+fn excerpt(error: &[u8]) -> String {
     let error = error.get(..MAX_ERROR_BYTES).unwrap_or(error);
     printable(String::from_utf8_lossy(error).trim_end())
 }

@@ -14,7 +14,7 @@ pub(super) fn civil(time_us: u64) -> DateTime {
 }
 
 /// What a directive becomes.
-pub(super) fn shown(letter: u8, time: DateTime, time_us: u64) -> String {
+pub(super) fn text_of(letter: u8, time: DateTime, time_us: u64) -> String {
     match letter {
         b'Y' => format!("{:04}", time.year()),
         b'y' => format!("{:02}", time.year() % 100),
