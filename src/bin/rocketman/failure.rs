@@ -120,7 +120,7 @@ pub(crate) fn failed(failure: &Failure, args: &GlobalArgs, line: &StatusLine) ->
             let text = format!("rocketman: {label}{}\n{hint}", chain(failure));
             // Told whatever the message level is. Where nobody reads stderr any more, the exit code
             // still tells.
-            line.say(text.as_bytes());
+            line.print(text.as_bytes());
         }
     }
     ExitCode::from(failure.exit_code())

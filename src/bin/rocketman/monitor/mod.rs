@@ -30,7 +30,7 @@ impl Monitor {
                 never = serve(&mut self.exporter, stats) => match never {},
                 () = due(self.service.as_ref()) => {
                     if let Some(service) = &mut self.service {
-                        service.tell(stats);
+                        service.notify(stats);
                     }
                 }
             }

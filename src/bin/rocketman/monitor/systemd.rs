@@ -67,7 +67,7 @@ impl Service {
     }
 
     /// Says how things are. Ready is who was connected once; alive is who receives, or tries again.
-    pub(crate) fn tell(&mut self, stats: &Stats) {
+    pub(crate) fn notify(&mut self, stats: &Stats) {
         let status = describe(stats, None, stats.lag());
         let mut message = format!("STATUS={status}\n");
         let extension = format!("EXTEND_TIMEOUT_USEC={}\n", START_EXTENSION.as_micros());

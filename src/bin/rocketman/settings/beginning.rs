@@ -11,11 +11,11 @@ use rocketman::{
 };
 
 /// How far a clock may be off.
-const TOLERANCE: Duration = Duration::from_secs(60);
+const MAX_CLOCK_ERROR: Duration = Duration::from_secs(60);
 
 /// A number of seconds since 1970 is taken for what it is from so long before now to so long after.
-const RECENT: Duration = Duration::from_secs(5 * 365 * 86_400);
-const SOON: Duration = Duration::from_secs(365 * 86_400);
+const MAX_AGE: Duration = Duration::from_secs(5 * 365 * 86_400);
+const MAX_AHEAD: Duration = Duration::from_secs(365 * 86_400);
 
 /// A beginning, and the flag that it was typed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(super) fn beginning_if_new(
 /// Reads where a cursor file is to be put: a place that a server can have something behind. No
 /// server is there to ask what time it is.
 pub(super) fn place(value: &str, now: SystemTime) -> Result<Start, SettingsError> {
-    let latest = micros_since_1970(now).map(|now_us| now_us + micros(TOLERANCE));
+    let latest = micros_since_1970(now).map(|now_us| now_us + micros(MAX_CLOCK_ERROR));
     match start("VALUE", value, now)? {
         Start::Seq(0) | Start::Time(0) => Err(SettingsError::Nothing(value.to_owned())),
         Start::Time(time_us) if Some(time_us) > latest => {
@@ -112,7 +112,10 @@ fn is_like_seconds(number: u64, now: SystemTime) -> bool {
     let Some(now_us) = micros_since_1970(now) else {
         return false;
     };
-    let (first, last) = (now_us.saturating_sub(micros(RECENT)), now_us + micros(SOON));
+    let (first, last) = (
+        now_us.saturating_sub(micros(MAX_AGE)),
+        now_us + micros(MAX_AHEAD),
+    );
     (first..=last).contains(&number.saturating_mul(1_000_000))
 }
 

@@ -68,7 +68,7 @@ impl StatusLine {
     }
 
     /// Writes a message, whole lines with their ends, past the status line.
-    pub(crate) fn say(&self, message: &[u8]) {
+    pub(crate) fn print(&self, message: &[u8]) {
         self.console.message(message);
     }
 
@@ -199,7 +199,7 @@ pub(crate) fn short(duration: Duration) -> String {
 /// Messages on their way to stderr: each whole, with the status line out of the way.
 impl Write for StatusLine {
     fn write(&mut self, message: &[u8]) -> io::Result<usize> {
-        self.say(message);
+        self.print(message);
         Ok(message.len())
     }
 

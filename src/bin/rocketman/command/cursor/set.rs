@@ -83,7 +83,7 @@ async fn put(at: &CursorAt, target: &Target, forget_files: bool) -> Result<ExitC
     let before = store.load().await.map_err(Error::from)?;
     let after = moved(at, before.as_ref(), target, forget_files)?;
     store.save(&after).await.map_err(Error::from)?;
-    tell(at, before.as_ref(), &after.place, target);
+    log_move(at, before.as_ref(), &after.place, target);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -164,14 +164,14 @@ fn stands_at(saved: &Saved) -> String {
 }
 
 /// One line for the new place, and one for each file that is counted on no more.
-fn tell(at: &CursorAt, before: Option<&Saved>, to: &Place, target: &Target) {
+fn log_move(at: &CursorAt, before: Option<&Saved>, to: &Place, target: &Target) {
     let (file, key, name) = (at.file(), at.key(), at.name());
     let what = if key.is_some() { "key" } else { "file" };
     let age = to
         .time_us()
         .map_or(String::new(), |time_us| format!(" ({})", ago(time_us)));
     let host = match to {
-        Place::Seq { origin, .. } => format!(" of {}", shown(&origin.host)),
+        Place::Seq { origin, .. } => format!(" of {}", escaped(&origin.host)),
         Place::Reached(_) | Place::Time { .. } => String::new(),
     };
     let from = before.map(stands_at);
@@ -188,13 +188,13 @@ fn tell(at: &CursorAt, before: Option<&Saved>, to: &Place, target: &Target) {
         }
     }
     for mark in before.map_or(&[][..], |before| &before.files) {
-        let output = shown(&mark.path.to_string_lossy());
+        let output = escaped(&mark.path.to_string_lossy());
         warn!(target: STATE, output, "'{output}' stays as it is, and the cursor no longer counts on it: events may be in it twice, or not at all");
     }
 }
 
 /// Text from a cursor, which anything may have written.
-pub(crate) fn shown(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.escape_debug().to_string()
 }
 
@@ -210,6 +210,6 @@ fn list(files: &[FileMark]) -> String {
     };
     format!(
         "output file '{}'{others}",
-        shown(&first.path.to_string_lossy())
+        escaped(&first.path.to_string_lossy())
     )
 }

@@ -7,7 +7,7 @@ use std::{fmt::Write as _, fs, io, os::unix::fs::MetadataExt};
 use serde::Serialize;
 
 use crate::{
-    command::cursor::set::{MoveError, shown},
+    command::cursor::set::{MoveError, escaped},
     failure::Failure,
     settings::CursorAt,
     terminal::status_line::ago,
@@ -132,10 +132,10 @@ impl Report {
 
     /// A line for each thing there is to say.
     fn for_people(&self) -> String {
-        let source = self.source.as_deref().map(shown).unwrap_or_default();
+        let source = self.source.as_deref().map(escaped).unwrap_or_default();
         let server = self.host.as_deref().map_or_else(
             || "any server".to_owned(),
-            |host| format!("{} ({source})", shown(host)),
+            |host| format!("{} ({source})", escaped(host)),
         );
         let mut lines = vec![("server", server)];
         if let (Some(time), Some(time_us)) = (&self.time, self.time_us) {
@@ -157,7 +157,7 @@ impl Report {
             "filter",
             self.filter
                 .as_deref()
-                .map_or_else(|| "none yet".to_owned(), shown),
+                .map_or_else(|| "none yet".to_owned(), escaped),
         ));
         lines.extend(self.files.iter().map(|file| ("output", file.for_people())));
         let in_use = match self.in_use {
@@ -207,7 +207,7 @@ impl ServerReport {
     }
 
     fn for_people(&self) -> String {
-        let (host, time) = (shown(&self.host), &self.time);
+        let (host, time) = (escaped(&self.host), &self.time);
         match self.seq {
             Some(seq) => format!("{host}: number {seq}, {time}"),
             None => format!("{host}: {time}"),
@@ -257,6 +257,6 @@ impl FileReport {
             FileState::Unreadable => "but the file cannot be read".to_owned(),
             FileState::Complete => "complete".to_owned(),
         };
-        format!("'{}': {} bytes, {state}", shown(&self.path), self.bytes)
+        format!("'{}': {} bytes, {state}", escaped(&self.path), self.bytes)
     }
 }

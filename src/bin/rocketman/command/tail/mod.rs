@@ -124,7 +124,7 @@ pub(crate) async fn run(
         // A Ctrl-C ends the reader of the pipe too, and its end may be seen first.
         asked = timeout(SAME_KEY_WINDOW, signals.next()).await.ok();
     }
-    tell(&summary, &stats, asked, has_cursor);
+    log_end(&summary, &stats, asked, has_cursor);
     Ok(match asked {
         Some(StopSignal::Interrupt)
             if matches!(summary.ended, Ended::Stopped | Ended::OutputClosed) =>
@@ -211,7 +211,7 @@ async fn open_exporter(page: Option<MetricsSettings>) -> Result<Option<Exporter>
 }
 
 /// The last line on stderr.
-fn tell(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_cursor: bool) {
+fn log_end(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_cursor: bool) {
     let Summary {
         ended,
         accepted,
