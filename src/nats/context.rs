@@ -116,8 +116,18 @@ impl NatsSettings {
         let tls_identity = match (tls_cert, tls_key) {
             (Some(cert), Some(key)) => Some((cert, key)),
             (None, None) => None,
-            (Some(_), None) => return Err(half("the certificate", "its key (tls_key)")),
-            (None, Some(_)) => return Err(half("the key", "its certificate (tls_cert)")),
+            (Some(_), None) => {
+                return Err(NatsError::HalfTls {
+                    there: "the certificate",
+                    missing: "its key (tls_key)",
+                });
+            }
+            (None, Some(_)) => {
+                return Err(NatsError::HalfTls {
+                    there: "the key",
+                    missing: "its certificate (tls_cert)",
+                });
+            }
         };
         let tls_ca = path(&given.tls_ca, "NATS_CA", &found.ca);
         let given_text =

@@ -68,6 +68,14 @@ pub enum NatsError {
         /// What is wrong.
         what: &'static str,
     },
+    /// A certificate without its key, or the other way round.
+    #[error("{there} is set, and {missing} is not")]
+    HalfTls {
+        /// What is there.
+        there: &'static str,
+        /// What belongs to it.
+        missing: &'static str,
+    },
     /// A JWT without its seed, or the other way round.
     #[error("{there} is set, and {missing} is not")]
     Half {
@@ -229,6 +237,7 @@ impl NatsError {
             | Self::Context { .. }
             | Self::Unsupported { .. }
             | Self::Variable { .. }
+            | Self::HalfTls { .. }
             | Self::Half { .. }
             | Self::TooOld { .. }
             | Self::NoJetStream { .. }

@@ -79,7 +79,7 @@ impl Watch {
         if lag > limit && !self.is_alerted {
             self.is_alerted = true;
             let limit = humantime::format_duration(limit);
-            warn!(target: STATE, seconds, "the stream is read {shown} behind, more than the lag alert of {limit}");
+            warn!(target: STATE, seconds, setting = "lag_alert", "the stream is read {shown} behind, more than the lag alert of {limit}");
         } else if lag <= limit / 2 && self.is_alerted {
             self.is_alerted = false;
             info!(target: STATE, seconds, "the stream is read near its end again, {shown} behind");

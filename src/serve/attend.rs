@@ -161,7 +161,7 @@ fn refuse<F>(shared: &Shared<F>, request: Request) -> Request {
 /// A browser shows its page no answer, so that whoever made the page learns it here.
 fn tell_refused<F>(shared: &Shared<F>, peer: SocketAddr, refusal: &Refusal) {
     if let Some(more) = shared.may_tell() {
-        warn!(target: STATE, %peer, "refused a request of {peer}: {refusal}{more}");
+        warn!(target: STATE, %peer, setting = refusal.setting(), "refused a request of {peer}: {refusal}{more}");
     }
 }
 

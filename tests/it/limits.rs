@@ -121,7 +121,7 @@ fn falling_behind_and_catching_up_are_each_logged_once() {
     output.assert_says(
         0,
         &[
-            "behind, more than the lag alert of 1m",
+            "behind, more than the lag alert of 1m; --lag-alert",
             "near its end again",
         ],
     );

@@ -274,6 +274,17 @@ pub(crate) enum Refusal {
     Origin(String),
 }
 
+impl Refusal {
+    /// The setting that allows it, where one does.
+    pub(crate) fn setting(&self) -> Option<&'static str> {
+        match self {
+            Self::Hosts => None,
+            Self::Host(_) => Some("allowed_hosts"),
+            Self::Origin(_) => Some("allowed_origins"),
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

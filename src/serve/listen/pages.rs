@@ -11,10 +11,14 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::{Gate, Guest, Guests, Head, HostPattern, Refusal, read_head};
-use crate::wire::http;
+use crate::{
+    log::STATE,
+    throttle::{Throttle, more},
+    wire::http,
+};
 
 /// The largest head of a request; Prometheus sends some 300 bytes.
 const LARGEST_HEAD: usize = 8 * 1024;
@@ -59,7 +63,8 @@ pub struct PageServer {
     listener: TcpListener,
     gate: Arc<Gate>,
     guests: Arc<Guests>,
-    requests: JoinSet<()>,
+    requests: JoinSet<Option<Refusal>>,
+    refusals: Throttle,
 }
 
 impl PageServer {
@@ -74,6 +79,7 @@ impl PageServer {
             // No head is large enough to be counted.
             guests: Guests::new("the metrics page", AT_ONCE, LARGEST_HEAD),
             requests: JoinSet::new(),
+            refusals: Throttle::sparse(),
         })
     }
 
@@ -99,10 +105,11 @@ impl PageServer {
                             let answer = answer(stream, &guest, &gate, page);
                             tokio::select! {
                                 // A client that is too slow, or leaves, gets nothing.
-                                answered = timeout(LIMIT, answer) => if let Err(error) = answered {
+                                answered = timeout(LIMIT, answer) => answered.unwrap_or_else(|error| {
                                     debug!(%error, "a request took too long");
-                                },
-                                () = guest.turned_out() => {}
+                                    None
+                                }),
+                                () = guest.turned_out() => None,
                             }
                         });
                     }
@@ -111,30 +118,38 @@ impl PageServer {
                         sleep(AFTER_FAILURE).await;
                     }
                 },
-                Some(ended) = self.requests.join_next() => {
-                    if let Err(error) = ended {
-                        debug!(%error, "a request failed");
-                    }
+                Some(ended) = self.requests.join_next() => match ended {
+                    Ok(None) => {}
+                    Ok(Some(refusal)) => self.log_refused(&refusal),
+                    Err(error) => debug!(%error, "a request failed"),
                 }
             }
         }
     }
+
+    fn log_refused(&mut self, refusal: &Refusal) {
+        if let Some(left_out) = self.refusals.check() {
+            let more = more(left_out);
+            warn!(target: STATE, setting = refusal.setting(), "the metrics page refused a request: {refusal}{more}");
+        }
+    }
 }
 
+/// Answers a request, and says why it was refused.
 async fn answer(
     mut stream: TcpStream,
     guest: &Guest,
     gate: &Gate,
     page: impl Fn(&str) -> Page + Send,
-) {
-    let Some(request) = request(&mut stream, guest, gate).await else {
-        return;
-    };
+) -> Option<Refusal> {
+    let request = request(&mut stream, guest, gate).await?;
+    let mut refused = None;
     let (page, with_body) = match request {
         Request::Foreign => (Page::text("400 Bad Request", "not a request\n"), true),
         Request::Refused(refusal) => {
-            debug!(%refusal, "a request was refused");
-            (Page::text("403 Forbidden", format!("{refusal}\n")), true)
+            let page = Page::text("403 Forbidden", format!("{refusal}\n"));
+            refused = Some(refusal);
+            (page, true)
         }
         Request::Ask { method, path } => match method.as_str() {
             "GET" | "HEAD" => (page(&path), method == "GET"),
@@ -145,6 +160,7 @@ async fn answer(
         },
     };
     respond(&mut stream, page, with_body).await;
+    refused
 }
 
 /// What came.

@@ -6,15 +6,55 @@ use crate::{error::ErrorKind, nats::NatsError, sink::SinkError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StreamError {
-    /// Its configuration does not allow what is promised.
+    /// Its configuration does not allow what is promised: another stream is needed.
     #[error("the stream '{stream}' {why}")]
     Unfit {
         /// The stream.
         stream: String,
         /// What stands against it.
-        why: String,
-        /// What to do about it.
-        hint: String,
+        why: &'static str,
+    },
+    /// It does not acknowledge messages.
+    #[error(
+        "the stream '{stream}' does not acknowledge messages, so that nobody can know what is stored"
+    )]
+    NoAcks {
+        /// The stream.
+        stream: String,
+    },
+    /// It does not take the subjects that events are written to.
+    #[error("the stream '{stream}' takes {subjects}, and events are written to {needed}")]
+    NoSubjects {
+        /// The stream.
+        stream: String,
+        /// What it takes.
+        subjects: String,
+        /// What it would have to take.
+        needed: String,
+    },
+    /// It does not take the subject of a message that keeps its own.
+    #[error("the stream '{stream}' takes {subjects}, and a message has the subject {subject}")]
+    NoSubject {
+        /// The stream.
+        stream: String,
+        /// What it takes.
+        subjects: String,
+        /// What it would have to take.
+        subject: String,
+    },
+    /// Another stream of the account takes the subject of an event.
+    #[error("the stream '{stream}' does not take the subject of an event, and another stream does")]
+    Overlap {
+        /// The stream.
+        stream: String,
+        /// Messages keep their own subjects, and are not written below a prefix.
+        keeps_subjects: bool,
+    },
+    /// It is the stream that is read.
+    #[error("the stream '{stream}' is what is read, so that it would be copied for ever")]
+    Origin {
+        /// The stream.
+        stream: String,
     },
     /// Its last message tells nothing of where to go on.
     #[error(
@@ -88,7 +128,14 @@ impl StreamError {
     /// What kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Unfit { .. } | Self::NotOurs { .. } | Self::Gone { .. } => ErrorKind::Usage,
+            Self::Unfit { .. }
+            | Self::NoAcks { .. }
+            | Self::NoSubjects { .. }
+            | Self::NoSubject { .. }
+            | Self::Overlap { .. }
+            | Self::Origin { .. }
+            | Self::NotOurs { .. }
+            | Self::Gone { .. } => ErrorKind::Usage,
             Self::AnotherWriter { .. } => ErrorKind::CursorTaken,
             Self::Shorter { .. }
             | Self::Recreated { .. }

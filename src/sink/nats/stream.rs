@@ -39,47 +39,31 @@ pub(super) async fn open(
 
 fn check(config: &Config, format: &MessageFormat) -> Result<(), StreamError> {
     let prefix = format.prefix();
-    let unfit = |why: &str, hint: &str| {
-        Err(StreamError::Unfit {
-            stream: printable(&config.name),
-            why: why.to_owned(),
-            hint: hint.to_owned(),
-        })
-    };
-    let another = "give it a stream of its own";
+    let stream = printable(&config.name);
+    let unfit = |stream, why| Err(StreamError::Unfit { stream, why });
     if config.mirror.is_some() {
-        return unfit("is a mirror, which nobody can write to", another);
+        return unfit(stream, "is a mirror, which nobody can write to");
     }
     if config
         .sources
         .as_ref()
         .is_some_and(|sources| !sources.is_empty())
     {
-        return unfit(
-            "is also filled from other streams, so that it has several writers",
-            another,
-        );
+        let why = "is also filled from other streams, so that it has several writers";
+        return unfit(stream, why);
     }
     if config.sealed {
-        return unfit("is sealed", another);
+        return unfit(stream, "is sealed");
     }
     if config.no_ack {
-        return unfit(
-            "does not acknowledge messages, so that nobody can know what is stored",
-            "have it acknowledge: nats stream edit --ack",
-        );
+        return Err(StreamError::NoAcks { stream });
     }
     let is_covered = |subject: &String| covers(subject, prefix);
     if !format.keeps_subjects() && !config.subjects.iter().any(is_covered) {
-        let subjects = printable(&config.subjects.join(", "));
-        let prefix = printable(prefix);
-        return Err(StreamError::Unfit {
-            stream: printable(&config.name),
-            why: format!("takes {subjects}, and events are written to {prefix}.>"),
-            hint: format!(
-                "add '{prefix}.>' to its subjects (nats stream edit {} --subjects), or name its own prefix: ?subject=PREFIX",
-                printable(&config.name)
-            ),
+        return Err(StreamError::NoSubjects {
+            stream,
+            subjects: printable(&config.subjects.join(", ")),
+            needed: format!("{}.>", printable(prefix)),
         });
     }
     Ok(())

@@ -176,11 +176,8 @@ impl Writer {
         let source = Source::of(origin);
         if source != *self.source {
             if stream::is_origin(&self.info, origin) {
-                return Err(StreamError::Unfit {
-                    stream: printable(&self.stream),
-                    why: "is what is read, so that it would be copied for ever".to_owned(),
-                    hint: "write to another stream".to_owned(),
-                });
+                let stream = printable(&self.stream);
+                return Err(StreamError::Origin { stream });
             }
             self.source = Arc::new(source);
         }

@@ -372,7 +372,8 @@ impl ReadState {
         if self.stats.add_bad(bad) {
             let shown = bytes.get(..EXCERPT_BYTES).unwrap_or(bytes);
             let excerpt = shown.escape_ascii().to_string();
-            warn!(why = %bad, excerpt, "skipped a message that is not an event (later ones of this class are only counted)");
+            let setting = (bad == BadEvent::TooLarge).then_some("max_frame_bytes");
+            warn!(why = %bad, excerpt, setting, "skipped a message that is not an event (later ones of this class are only counted)");
         }
     }
 }

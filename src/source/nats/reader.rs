@@ -253,7 +253,8 @@ impl Reader {
                 policy.log(&self.stream, seq, &self.why(bad), &excerpt);
                 return;
             }
-            warn!(why = %bad, excerpt, "skipped a message that is not an event (later ones of this class are only counted)");
+            let setting = (bad == BadEvent::TooLarge).then_some("max_message_bytes");
+            warn!(why = %bad, excerpt, setting, "skipped a message that is not an event (later ones of this class are only counted)");
         }
     }
 }

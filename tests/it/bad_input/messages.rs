@@ -215,6 +215,7 @@ fn messages_too_large_or_not_utf8_are_counted_and_skipped() {
     assert_eq!(output.lines(), [post(0), post(3)]);
     let words = [
         "it is larger than the size limit",
+        "; --max-frame-size allows larger ones",
         "it is not valid UTF-8",
         "2 malformed messages skipped",
     ];

@@ -249,6 +249,8 @@ fn a_name_is_refused_unless_it_is_allowed() {
     let answer = get_from(&page, "evil.example", "/metrics");
     assert_eq!(answer.status, 403);
     assert!(answer.body.contains("allowed hosts"), "{answer:?}");
+    let said = running.message("the metrics page refused a request: 'evil.example'");
+    assert!(said.ends_with("; --allow-host adds it"), "{said}");
     assert!(!answer.body.contains("rocketman_"), "{answer:?}");
     assert_eq!(get_from(&page, "127.0.0.1:9090", "/metrics").status, 200);
     drop(running);

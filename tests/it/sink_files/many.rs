@@ -56,6 +56,10 @@ fn beyond_the_limit_collections_share_one_file() {
         let output = tail(&server, folder.path(), &arguments).succeed();
         let said = "5 collections have files of their own: events of further ones go to '";
         assert_eq!(output.stderr.matches(said).count(), 1, "{output:#?}");
+        assert!(
+            output.stderr.contains("'; --max-files allows more\n"),
+            "{output:#?}"
+        );
         let summary = "200 events delivered, read up to";
         output.assert_says(0, &[summary, ", 150 events in the shared file", "_others"]);
         let out = folder.path().join("out");

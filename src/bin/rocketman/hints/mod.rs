@@ -8,11 +8,17 @@ mod cursor;
 mod nats;
 mod sink;
 mod source;
+mod warning;
 
 use rocketman::Error;
 
 #[cfg(feature = "nats")]
 pub(crate) use self::nats::of_nats;
+
+/// What to do about a warning that names this setting of the library.
+pub(crate) fn of_setting(setting: &str) -> Option<&'static str> {
+    warning::hint(setting)
+}
 
 /// What to do about the end of a run.
 pub(crate) fn of_run(error: &Error) -> Option<String> {

@@ -20,10 +20,7 @@ pub(crate) fn of_nats(error: &NatsError) -> Option<String> {
         NatsError::Unsupported { .. } => {
             "write the credentials into the context as creds, nkey, token, or user and password"
         }
-        NatsError::Half {
-            there: "the certificate" | "the key",
-            ..
-        } => "give both: --tlscert and --tlskey",
+        NatsError::HalfTls { .. } => "give both: --tlscert and --tlskey",
         NatsError::Half { .. } => "set both, or NATS_CREDS to a credentials file, which holds both",
         NatsError::Unreachable { .. } => {
             "check the address and whether the server runs; rocketman tail without --max-retries keeps trying"

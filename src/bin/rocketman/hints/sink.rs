@@ -96,10 +96,28 @@ fn of_program(error: &ExecError) -> Option<&'static str> {
 #[cfg(feature = "nats")]
 fn of_stream(error: &StreamError) -> Option<String> {
     let hint = match error {
-        StreamError::Unfit { hint, .. } if hint.ends_with("a stream of its own") => {
-            return Some(format!("{hint}: --create-stream makes one"));
+        StreamError::Unfit { .. } => "give it a stream of its own: --create-stream makes one",
+        StreamError::NoAcks { .. } => "have it acknowledge: nats stream edit --ack",
+        StreamError::NoSubjects { stream, needed, .. } => {
+            return Some(format!(
+                "add '{needed}' to its subjects (nats stream edit {stream} --subjects), or name its own prefix: ?subject=PREFIX"
+            ));
         }
-        StreamError::Unfit { hint, .. } => return Some(hint.clone()),
+        StreamError::NoSubject { stream, .. } => {
+            return Some(format!(
+                "add it to its subjects (nats stream edit {stream} --subjects), or put a prefix before all subjects: ?subject=PREFIX"
+            ));
+        }
+        StreamError::Overlap {
+            keeps_subjects: true,
+            ..
+        } => {
+            "in one account no two streams have the same subjects: put a prefix before them (?subject=PREFIX), or write to another account or server"
+        }
+        StreamError::Overlap { .. } => {
+            "have only one stream take the subjects below the prefix: nats stream ls --subjects"
+        }
+        StreamError::Origin { .. } => "write to another stream",
         StreamError::NotOurs { stream, .. } => {
             return Some(format!(
                 "only one program may write to a stream: give rocketman one of its own, or look with nats stream view {stream}"

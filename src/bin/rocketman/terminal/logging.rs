@@ -24,6 +24,7 @@ use tracing_subscriber::{
 
 use crate::{
     args::{GlobalArgs, LogFormat, When},
+    hints,
     terminal::status_line::StatusLine,
 };
 use rocketman::log::{CHILD_STDERR, STATE, chain, printable, printable_json};
@@ -135,6 +136,9 @@ where
             label(*metadata.level(), self.has_colors),
             on_screen(&parts.message)
         )?;
+        if let Some(hint) = parts.hint {
+            write!(writer, "; {hint}")?;
+        }
         if ![STATE, CHILD_STDERR].contains(&metadata.target()) {
             write!(writer, "{}", on_screen(&parts.fields))?;
         }
@@ -169,10 +173,15 @@ impl io::Write for Json {
 struct Parts {
     message: String,
     fields: String,
+    /// What to do about it, where it names a setting.
+    hint: Option<&'static str>,
 }
 
 impl Visit for Parts {
     fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "setting" {
+            self.hint = hints::of_setting(value);
+        }
         self.record_debug(field, &format_args!("{value}"));
     }
 
@@ -183,8 +192,8 @@ impl Visit for Parts {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let written = match field.name() {
             "message" => fmt::write(&mut self.message, format_args!("{value:?}")),
-            // The log crate's own, repeated by its bridge.
-            name if name.starts_with("log.") => Ok(()),
+            // What its flag says, and what is the log crate's own, repeated by its bridge.
+            name if name == "setting" || name.starts_with("log.") => Ok(()),
             name => fmt::write(&mut self.fields, format_args!(" {name}={value:?}")),
         };
         written.expect("writing to a String cannot fail");

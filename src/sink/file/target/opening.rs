@@ -88,7 +88,7 @@ impl FileTarget {
         }
         let name = slot.name(1);
         let (file, limit) = (name.display(), self.settings.max_files);
-        warn!(target: STATE, %file, limit, "{limit} collections have files of their own: events of further ones go to '{file}' (max_files allows more)");
+        warn!(target: STATE, %file, limit, setting = "max_files", "{limit} collections have files of their own: events of further ones go to '{file}'");
     }
 
     /// Whether the file is open and has room for these bytes.

@@ -79,18 +79,15 @@ impl Writer {
                 Some(outgoing) => self.too_large(outgoing, answer).into(),
                 None => StreamError::Refused { stream, answer }.into(),
             },
-            code::ANOTHER_STREAM => StreamError::Unfit {
+            code::ANOTHER_STREAM => StreamError::Overlap {
                 stream,
-                why: "does not take the subject of an event, and another stream does".to_owned(),
-                hint: if self.format.keeps_subjects() {
-                    "in one account no two streams have the same subjects: put a prefix before them (?subject=PREFIX), or write to another account or server"
-                } else {
-                    "have only one stream take the subjects below the prefix: nats stream ls --subjects"
-                }
-                .to_owned(),
+                keeps_subjects: self.format.keeps_subjects(),
             }
             .into(),
-            _ => match self.connection.failed(RequestFailed::Answer(error), &self.action()) {
+            _ => match self
+                .connection
+                .failed(RequestFailed::Answer(error), &self.action())
+            {
                 // Whatever of it was left out is sent again after the stream's last message.
                 NatsError::Unavailable { .. } => return Ok(Answer::Refused),
                 NatsError::Answer { answer, .. } => StreamError::Refused { stream, answer }.into(),
@@ -108,16 +105,10 @@ impl Writer {
         if subjects.iter().any(|pattern| takes(pattern, subject)) {
             return Ok(());
         }
-        let (name, subject) = (printable(&self.stream), printable(subject));
-        Err(StreamError::Unfit {
-            why: format!(
-                "takes {}, and a message has the subject {subject}",
-                printable(&subjects.join(", "))
-            ),
-            hint: format!(
-                "add it to its subjects (nats stream edit {name} --subjects), or put a prefix before all subjects: ?subject=PREFIX"
-            ),
-            stream: name,
+        Err(StreamError::NoSubject {
+            stream: printable(&self.stream),
+            subjects: printable(&subjects.join(", ")),
+            subject: printable(subject),
         })
     }
 

@@ -1,0 +1,13 @@
+//! What to do about a warning of the library: its field `setting` names what to change there.
+
+/// The flag of a setting, and what it does about the warning.
+pub(super) fn hint(setting: &str) -> Option<&'static str> {
+    Some(match setting {
+        "allowed_hosts" => "--allow-host adds it",
+        "allowed_origins" => "--allow-origin adds it",
+        "lag_alert" => "--lag-alert moves the limit, and --max-lag ends a run",
+        "max_frame_bytes" | "max_message_bytes" => "--max-frame-size allows larger ones",
+        "max_files" => "--max-files allows more",
+        _ => return None,
+    })
+}
