@@ -257,10 +257,11 @@ impl Filter {
     }
 
     /// Whether a server with this filter sends the event: a commit without a collection passes;
-    /// kinds, operations, the shard and the size are not asked.
+    /// operations, the shard and the size are not asked.
     #[cfg(feature = "serve")]
     pub(crate) fn sends(&self, kind: Kind, did: &[u8], collection: &[u8]) -> bool {
-        self.keeps_did(did)
+        self.kinds.has(kind as u8)
+            && self.keeps_did(did)
             && (kind != Kind::Commit || collection.is_empty() || self.keeps_collection(collection))
     }
 

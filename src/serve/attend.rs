@@ -16,13 +16,17 @@ use tracing::{debug, info, warn};
 
 use super::{
     Feed, Shared,
+    answer::{Answer, respond},
     budget::Share,
     consumer::{Consumer, Disconnect},
-    request::{self, Answer, LARGEST_HEAD, Request, Subscribe},
+    encoding::Wire,
+    options::Cursor,
+    request::{self, LARGEST_HEAD, Request, Subscribe},
 };
 use crate::{
     log::{STATE, chain},
     serve::listen::{Guest, Head, Refusal, read_head},
+    wire::v2::error::CURSOR_TOO_OLD,
 };
 
 /// A connection that has to say what it wants.
@@ -65,12 +69,13 @@ pub(super) async fn attend<F: Feed>(
             return;
         }
     };
+    let request = refuse_too_old(&shared, request).await;
     match admit(&shared, &places, peer, request) {
         Err(answer) => {
             debug!(%peer, status = answer.status, "a request was answered");
             tokio::select! {
                 // Whoever asked may be gone, or take too long.
-                _ = timeout(within, request::respond(&mut stream, &answer)) => {}
+                _ = timeout(within, respond(&mut stream, &answer)) => {}
                 () = guest.turned_out() => {}
             }
         }
@@ -127,14 +132,14 @@ fn admit<F>(
     };
     let Ok(place) = Arc::clone(places).try_acquire_owned() else {
         let text = "there are too many consumers, try again later";
-        return Err(Answer::text(503, text));
+        return Err(Answer::of_status(subscribe.encoding.wire(), 503, text));
     };
     let mut share = shared.budget.share();
     if !share.hold(subscribe.query.options.held_bytes) {
         let left = shared.over_budget();
         log_disconnect(shared, peer, &left);
         let text = "the filters of all consumers together are too large, try again later";
-        return Err(Answer::text(503, text));
+        return Err(Answer::of_status(subscribe.encoding.wire(), 503, text));
     }
     let seat = Seat {
         share,
@@ -146,16 +151,35 @@ fn admit<F>(
 /// Refuses a request that would make a consumer, as often as that is wanted.
 fn refuse<F>(shared: &Shared<F>, request: Request) -> Request {
     match (request, shared.settings.faults.refusals()) {
-        (Request::Subscribe(_), Some((status, times)))
+        (Request::Subscribe(subscribe), Some((status, times)))
             if shared.refused.fetch_add(1, Relaxed) < times =>
         {
-            Request::Other(Answer::text(
-                status,
+            let (wire, text) = (
+                subscribe.encoding.wire(),
                 "refused on purpose, by the fault refuse",
-            ))
+            );
+            Request::Other(Answer::of_status(wire, status, text))
         }
         (request, _) => request,
     }
+}
+
+/// Refuses a number before the first one there is, as the v2 wire does; on the v1 wire such a
+/// consumer begins at the first event.
+async fn refuse_too_old<F: Feed>(shared: &Shared<F>, request: Request) -> Request {
+    let Request::Subscribe(subscribe) = &request else {
+        return request;
+    };
+    let (Wire::V2, Cursor::Seq(seq)) = (subscribe.encoding.wire(), subscribe.query.cursor) else {
+        return request;
+    };
+    let first = shared.first_seq().await;
+    // There is no event 0.
+    if seq.max(1) >= first {
+        return request;
+    }
+    let text = format!("the cursor {seq} is too old: the first event there is has {first}");
+    Request::Other(Answer::error(400, CURSOR_TOO_OLD, &text))
 }
 
 /// A browser shows its page no answer, so that whoever made the page learns it here.

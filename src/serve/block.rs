@@ -1,16 +1,19 @@
-//! A block of events, encoded once and sent to every consumer: WebSocket frames back to back, plain
-//! and compressed.
+//! A block of events, encoded once and sent to every consumer: WebSocket frames back to back, of
+//! each wire, plain and compressed.
 
 use std::{ops::Range, sync::OnceLock};
 
 use super::{
-    deflate::{Deflated, deflate},
+    deflate::deflate,
+    encoding::{Encoding, Wire},
+    frames::Frames,
     line::Layout,
+    v2,
 };
 use crate::{
     event::{BadEvent, Kind, LineRules, Span, read_envelope},
     filter::Filter,
-    wire::frame::{TEXT, push_header},
+    wire::frame::{Header, Sender, TEXT, push_header},
 };
 
 /// A feed ends a block when it has this many bytes. Every consumer may hold a block of its own;
@@ -38,14 +41,10 @@ pub(super) struct Block {
     plain: Vec<u8>,
     /// Names that had to be unescaped.
     side: Vec<u8>,
-    deflated: OnceLock<Deflated>,
-}
-
-/// Which of a block's two encodings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Encoding {
-    Plain,
-    Zstd,
+    /// The other encodings, each made when the first consumer asks for it.
+    zstd: OnceLock<Frames>,
+    v2: OnceLock<Frames>,
+    v2_zstd: OnceLock<Frames>,
 }
 
 impl Block {
@@ -55,56 +54,115 @@ impl Block {
 
     /// The frames of an encoding.
     pub(super) fn frames(&self, encoding: Encoding) -> &[u8] {
-        match encoding {
-            Encoding::Plain => &self.plain,
-            Encoding::Zstd => self.deflated().frames(),
-        }
+        self.other(encoding).map_or(&self.plain, Frames::all)
     }
 
-    /// The place of an event's frame among the frames.
+    /// The place of an event's frame among the frames; empty where the wire has none for it.
     pub(super) fn frame(&self, idx: usize, encoding: Encoding) -> Range<usize> {
-        match encoding {
-            Encoding::Plain => self.plain_frame(idx),
-            Encoding::Zstd => self.deflated().frame(idx),
+        match self.other(encoding) {
+            Some(frames) => frames.frame(idx),
+            None => self.plain_frame(idx),
         }
     }
 
-    /// The length of an event's JSON, which is what consumers bound.
-    pub(super) fn json_bytes(&self, idx: usize) -> usize {
-        self.entries
-            .get(idx)
-            .map_or(0, |entry| entry.json_bytes as usize)
+    /// The length of what a wire says of an event before it is compressed, which is what consumers
+    /// bound.
+    pub(super) fn payload_bytes(&self, idx: usize, wire: Wire) -> usize {
+        match wire {
+            Wire::V1 => self.json_bytes(idx),
+            Wire::V2 => self.payload(idx, wire).len(),
+        }
     }
 
-    /// Whether a server with this filter sends the event.
-    pub(super) fn is_wanted(&self, idx: usize, filter: &Filter) -> bool {
+    /// What a wire says of an event before it is compressed; nothing where it has nothing to say.
+    pub(super) fn payload(&self, idx: usize, wire: Wire) -> &[u8] {
+        match wire {
+            Wire::V1 => {
+                let end = self.plain_frame(idx).end;
+                let range = end.saturating_sub(self.json_bytes(idx))..end;
+                self.plain.get(range).unwrap_or_default()
+            }
+            Wire::V2 => {
+                let frames = self.v2();
+                let frame = frames.all().get(frames.frame(idx)).unwrap_or_default();
+                match Header::parse(frame, Sender::Server) {
+                    Ok(Some(header)) => frame.get(header.bytes..).unwrap_or_default(),
+                    _ => &[],
+                }
+            }
+        }
+    }
+
+    /// Whether a server with this filter sends the event on a wire.
+    pub(super) fn is_wanted(&self, idx: usize, filter: &Filter, wire: Wire) -> bool {
         self.entries.get(idx).is_some_and(|entry| {
+            let has_frame = match wire {
+                Wire::V1 => entry.kind != Kind::Sync,
+                Wire::V2 => !self.v2().frame(idx).is_empty(),
+            };
             let text = |span: Span| span.of(&self.plain, &self.side);
-            filter.sends(entry.kind, text(entry.did), text(entry.collection))
+            let sends = || filter.sends(entry.kind, text(entry.did), text(entry.collection));
+            has_frame && (filter.is_everything() || sends())
         })
-    }
-
-    /// The event's JSON.
-    pub(super) fn json(&self, idx: usize) -> &[u8] {
-        let end = self.plain_frame(idx).end;
-        let range = end.saturating_sub(self.json_bytes(idx))..end;
-        self.plain.get(range).unwrap_or_default()
     }
 
     /// How much memory it takes.
     pub(super) fn bytes(&self) -> usize {
-        let deflated = self.deflated.get().map_or(0, Deflated::bytes);
-        self.plain.len() + deflated + self.entries.len() * size_of::<Entry>()
+        let others = [&self.zstd, &self.v2, &self.v2_zstd];
+        let made = others.into_iter().filter_map(OnceLock::get);
+        let others: usize = made.map(Frames::memory).sum();
+        self.plain.len() + others + self.entries.len() * size_of::<Entry>()
     }
 
-    pub(super) fn is_deflated(&self) -> bool {
-        self.deflated.get().is_some()
+    /// Whether nothing is left to do for this encoding.
+    pub(super) fn is_made(&self, encoding: Encoding) -> bool {
+        match encoding {
+            Encoding::Plain => true,
+            Encoding::Zstd => self.zstd.get().is_some(),
+            Encoding::V2 => self.v2.get().is_some(),
+            Encoding::V2Zstd => self.v2_zstd.get().is_some(),
+        }
     }
 
-    /// Compresses the events, once. Takes some microseconds for each.
-    pub(super) fn deflated(&self) -> &Deflated {
-        self.deflated
-            .get_or_init(|| deflate((0..self.entries.len()).map(|idx| self.json(idx))))
+    /// Encodes the events, once. Takes some microseconds for each.
+    pub(super) fn make(&self, encoding: Encoding) {
+        self.other(encoding);
+    }
+
+    /// The frames of an encoding that the block is not read into.
+    fn other(&self, encoding: Encoding) -> Option<&Frames> {
+        let (wire, made) = match encoding {
+            Encoding::Plain => return None,
+            Encoding::V2 => return Some(self.v2()),
+            Encoding::Zstd => (Wire::V1, &self.zstd),
+            Encoding::V2Zstd => (Wire::V2, &self.v2_zstd),
+        };
+        Some(made.get_or_init(|| {
+            deflate(
+                wire,
+                (0..self.entries.len()).map(|idx| self.payload(idx, wire)),
+            )
+        }))
+    }
+
+    fn v2(&self) -> &Frames {
+        self.v2.get_or_init(|| {
+            let (mut frames, mut payload) = (Frames::default(), Vec::new());
+            for (idx, entry) in self.entries.iter().enumerate() {
+                payload.clear();
+                let line = self.payload(idx, Wire::V1);
+                let has_frame = v2::frame::push(line, entry.seq, entry.time_us, &mut payload);
+                frames.push(TEXT, has_frame.then_some(&payload));
+            }
+            frames
+        })
+    }
+
+    /// The length of an event's line.
+    fn json_bytes(&self, idx: usize) -> usize {
+        self.entries
+            .get(idx)
+            .map_or(0, |entry| entry.json_bytes as usize)
     }
 
     fn plain_frame(&self, idx: usize) -> Range<usize> {
@@ -152,16 +210,12 @@ impl BlockBuilder {
 
     /// Adds one event from its line of JSON, with this number and time in place of its own.
     ///
-    /// Numbers ascend, from one block to the next too. A sync event is left out, for the v1 wire
-    /// has none.
+    /// Numbers ascend, from one block to the next too.
     pub fn push(&mut self, line: &[u8], seq: u64, time_us: u64) -> Result<(), BadEvent> {
         let layout = Layout::read(line).ok_or(BadEvent::Envelope)?;
         self.line.clear();
         layout.rewrite(line, time_us, (!self.legacy).then_some(seq), &mut self.line);
         let envelope = read_envelope(&self.line, &mut self.block.side, LineRules::default())?;
-        if envelope.kind == Kind::Sync {
-            return Ok(());
-        }
         let plain = &mut self.block.plain;
         push_header(plain, TEXT, self.line.len());
         let at = plain.len();
@@ -205,13 +259,13 @@ mod tests {
     #[test]
     fn events_get_their_number_and_time_and_keep_the_rest() {
         let block = block(&[POST, ACCOUNT], false);
-        let first = String::from_utf8(block.json(0).to_vec()).unwrap();
+        let first = String::from_utf8(block.payload(0, Wire::V1).to_vec()).unwrap();
         assert_eq!(
             first,
             POST.replace(":5,", ":1001,")
                 .replace("\"cursor\":9", "\"cursor\":1")
         );
-        let second = String::from_utf8(block.json(1).to_vec()).unwrap();
+        let second = String::from_utf8(block.payload(1, Wire::V1).to_vec()).unwrap();
         assert_eq!(second, ACCOUNT.replace(":6,", ":1002,\"cursor\":2,"));
         assert_eq!(block.frame(1, Encoding::Plain).end, block.plain.len());
     }
@@ -219,7 +273,7 @@ mod tests {
     #[test]
     fn a_legacy_block_tells_no_numbers() {
         let block = block(&[POST, ACCOUNT], true);
-        let first = String::from_utf8(block.json(0).to_vec()).unwrap();
+        let first = String::from_utf8(block.payload(0, Wire::V1).to_vec()).unwrap();
         assert_eq!(first, POST.replace(":5,\"cursor\":9", ":1001"));
     }
 
@@ -234,7 +288,7 @@ mod tests {
             let dids: Vec<_> = dids.iter().map(|text| Did::parse(text).unwrap()).collect();
             let filter = Filter::new().collections(collections).dids(dids);
             (0..3)
-                .filter(|idx| block.is_wanted(*idx, &filter))
+                .filter(|idx| block.is_wanted(*idx, &filter, Wire::V1))
                 .collect()
         };
         assert_eq!(wanted(&[], &[]), [0, 1, 2]);

@@ -12,7 +12,8 @@ use tokio::{
 };
 
 use super::{
-    block::{Block, BlockBuilder, Encoding},
+    block::{Block, BlockBuilder},
+    encoding::Encoding,
     feed::{Feed, FeedError},
 };
 
@@ -91,11 +92,11 @@ impl<F: Feed> Blocks<F> {
                 return failure.map_or(Ok(None), Err);
             }
         };
-        if encoding == Encoding::Zstd && !block.is_deflated() {
+        if !block.is_made(encoding) {
             let block = Arc::clone(&block);
             let _turn = self.at_work.acquire().await;
             // The block itself sees to it that this is done once.
-            spawn_blocking(move || block.deflated().bytes()).await.ok();
+            spawn_blocking(move || block.make(encoding)).await.ok();
         }
         self.shelf().weigh(index, block.bytes(), self.most_bytes);
         Ok(Some(block))

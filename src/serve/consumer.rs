@@ -29,8 +29,8 @@ use self::{
 };
 use super::{
     Shared,
-    block::Encoding,
     budget::Share,
+    encoding::{Encoding, Wire},
     fault::Fault,
     feed::{Feed, FeedError},
     incoming::{Incoming, Message},
@@ -274,6 +274,9 @@ impl<F: Feed> Consumer<F> {
                     if self.pong_due.take().is_some() {
                         self.next_ping = Instant::now() + self.shared.settings.ping_every;
                     }
+                }
+                Ok(Message::Text(_) | Message::Binary) if self.encoding.wire() == Wire::V2 => {
+                    self.close(1008, "unexpected data message");
                 }
                 Ok(Message::Text(text)) if self.closing.is_none() => self.update(text).await?,
                 Ok(Message::Text(_) | Message::Binary) => {}

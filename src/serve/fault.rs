@@ -3,7 +3,7 @@
 
 use std::{num::NonZeroU64, str::FromStr};
 
-use super::{block::Encoding, random::Random};
+use super::{encoding::Encoding, random::Random};
 use crate::{
     address::in_short,
     wire::frame::{BINARY, TEXT},
@@ -118,9 +118,10 @@ impl Faults {
             b"\x28\xb5\x2f\xfd\x27\x01\x02\x03\x04\x00\x01\x00\x00",
         ];
         let mut random = Random::new(self.seed, n);
-        let (opcode, choice) = match encoding {
-            Encoding::Plain => (TEXT, &TEXTS[..]),
-            Encoding::Zstd => (BINARY, &FRAMES[..]),
+        let (opcode, choice) = if encoding.is_compressed() {
+            (BINARY, &FRAMES[..])
+        } else {
+            (TEXT, &TEXTS[..])
         };
         (opcode, random.one_of(choice).unwrap_or_default())
     }

@@ -3,13 +3,15 @@
 
 #![allow(missing_docs, reason = "nobody else sees it")]
 
-use std::net::Ipv4Addr;
+use std::{borrow::Cow, net::Ipv4Addr};
 
 use super::{
-    block::{BlockBuilder, Encoding},
+    answer::Answer,
+    block::BlockBuilder,
+    encoding::{Encoding, Wire},
     incoming::Incoming,
     options::{Cursor, Options, Query, Update},
-    request::{self, Answer, Request, Rules},
+    request::{self, Request, Rules},
 };
 use crate::serve::listen::Gate;
 
@@ -61,15 +63,20 @@ pub fn request(head: &[u8], legacy: bool) -> Result<(Asked, String), (u16, Strin
     match request::parse(head, &rules) {
         Request::Subscribe(subscribe) => {
             let switching = request::switching(&subscribe);
-            let is_compressed = subscribe.encoding == Encoding::Zstd;
+            let is_compressed = subscribe.encoding.is_compressed();
             Ok((Asked::new(subscribe.query, is_compressed), switching))
         }
         Request::Refused(refusal) => {
             let answer = Answer::from(&refusal);
-            Err((answer.status, answer.body))
+            Err((answer.status, text_of(answer.body)))
         }
-        Request::Other(answer) => Err((answer.status, answer.body)),
+        Request::Other(answer) => Err((answer.status, text_of(answer.body))),
     }
+}
+
+/// A body that is text; nothing for the dictionary, which is not.
+fn text_of(body: Cow<'static, [u8]>) -> String {
+    String::from_utf8(body.into_owned()).unwrap_or_default()
 }
 
 /// What a query says.
@@ -92,15 +99,21 @@ pub fn update(message: &[u8]) -> Result<Option<(String, u32)>, String> {
     }
 }
 
-/// The line of a recording as it is served, and its frame; `None` where it is no event, or one that
-/// is left out.
-pub fn served(line: &[u8], seq: u64, time_us: u64, legacy: bool) -> Option<(Vec<u8>, Vec<u8>)> {
+/// The line of a recording as it is served, its frame, and what the v2 wire says of it; `None` where
+/// it is no event.
+pub fn served(
+    line: &[u8],
+    seq: u64,
+    time_us: u64,
+    legacy: bool,
+) -> Option<(Vec<u8>, Vec<u8>, Vec<u8>)> {
     let mut builder = BlockBuilder::new(legacy);
     builder.push(line, seq, time_us).ok()?;
     let block = builder.finish();
     block.entries().first()?;
     let frame = block.frames(Encoding::Plain);
-    Some((block.json(0).to_vec(), frame.to_vec()))
+    let [line, of_v2] = [Wire::V1, Wire::V2].map(|wire| block.payload(0, wire).to_vec());
+    Some((line, frame.to_vec(), of_v2))
 }
 
 /// What a consumer's bytes say, received in pieces of these sizes over and over, up to the first

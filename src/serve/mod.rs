@@ -1,4 +1,4 @@
-//! A Jetstream of your own: the v1 wire from the server's side, over events that are invented or
+//! A Jetstream of your own: both wires from the server's side, over events that are invented or
 //! were recorded.
 //!
 //! A [`Feed`] yields events in blocks; each is encoded once and shared by all consumers, who are
@@ -16,6 +16,7 @@
 //! # Ok(()) }
 //! ```
 
+mod answer;
 mod any;
 mod attend;
 mod block;
@@ -24,8 +25,10 @@ mod budget;
 mod consumer;
 mod deflate;
 mod demo;
+mod encoding;
 mod fault;
 mod feed;
+mod frames;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod incoming;
@@ -37,6 +40,7 @@ mod outbox;
 mod random;
 mod recording;
 mod request;
+mod v2;
 
 use std::{
     io,
@@ -50,7 +54,7 @@ use std::{
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OnceCell, Semaphore},
     task::{JoinSet, spawn_blocking},
     time::{Instant, sleep},
 };
@@ -95,8 +99,8 @@ const BEGINNING: Duration = Duration::from_millis(100);
 /// How a server treats its consumers. The default is what public servers do.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
-    /// Speak as servers did that do not number their events: no `cursor` in events, and every
-    /// cursor is a time.
+    /// Speak as servers did that do not number their events: no `cursor` in events, every cursor is
+    /// a time, and there is no v2 wire.
     pub legacy: bool,
     /// End when a consumer has everything, and none is left.
     pub exit_at_end: bool,
@@ -188,6 +192,8 @@ struct Shared<F> {
     settings: ServerSettings,
     description: String,
     clock: OnceLock<Clock>,
+    /// The number of the first event.
+    first_seq: OnceCell<u64>,
     consumers: AtomicU64,
     sent: AtomicU64,
     /// How often it is told that a consumer was cut off, or not let in.
@@ -271,6 +277,28 @@ impl<F: Feed> Shared<F> {
         self.clock().start_us
     }
 
+    /// The number of the first event there is. The clock does not begin by this, for whoever asks
+    /// may be refused.
+    async fn first_seq(&self) -> u64 {
+        let read = || async {
+            let feed = Arc::clone(&self.feed);
+            let read = move || {
+                let start_us = feed::wall_us();
+                let mut block = BlockBuilder::new(false);
+                let index = feed.find(Place::Beginning, start_us);
+                feed.read(index, start_us, &mut block).ok()?;
+                block.finish().entries().first().map(|entry| entry.seq)
+            };
+            spawn_blocking(read).await.ok().flatten().ok_or(())
+        };
+        // What cannot be read is said to the consumer that then reads it.
+        self.first_seq
+            .get_or_try_init(read)
+            .await
+            .copied()
+            .unwrap_or_default()
+    }
+
     /// Where a consumer begins that names no place.
     fn tip(&self) -> Place {
         let Clock { start, pace, .. } = self.clock();
@@ -310,6 +338,7 @@ impl<F: Feed> Server<F> {
                 long: Arc::new(Semaphore::new(1)),
                 settings,
                 clock: OnceLock::new(),
+                first_seq: OnceCell::new(),
                 consumers: AtomicU64::new(0),
                 sent: AtomicU64::new(0),
                 cuts: Mutex::new(throttle::Throttle::new()),

@@ -12,15 +12,13 @@ use url::form_urlencoded;
 pub(super) use self::error::OptionsError;
 use super::{line::present, names::NameList};
 use crate::{
-    event::{CollectionPattern, Did},
+    event::{CollectionPattern, Did, Kind},
     filter::Filter,
+    wire::v2::{FIRST_TIME_CURSOR, MAX_PARAMETERS},
 };
 
 /// What a name of a filter takes beside its text: measured with ten thousand DIDs, and rounded up.
 const NAME_BYTES: usize = 96;
-
-/// From here on a cursor is microseconds since 1970, below it a number.
-const FIRST_TIME: i64 = 1_000_000_000_000_000;
 
 /// Which events a consumer gets.
 #[derive(Debug, Clone, Default)]
@@ -58,15 +56,27 @@ impl Options {
         max_bytes: u32,
     ) -> Result<Self, OptionsError> {
         let (collections, dids) = (collections.finish()?, dids.finish()?);
+        Ok(Self::of(collections, dids, Vec::new(), max_bytes))
+    }
+
+    pub(super) fn of(
+        collections: Vec<CollectionPattern>,
+        dids: Vec<Did>,
+        kinds: Vec<Kind>,
+        max_bytes: u32,
+    ) -> Self {
         let texts = collections.iter().map(CollectionPattern::as_str);
         let texts = texts.chain(dids.iter().map(Did::as_str));
         let names_bytes: usize = texts.map(|text| text.len() + NAME_BYTES).sum();
-        let filter = Filter::new().collections(collections).dids(dids);
-        Ok(Self {
+        let filter = Filter::new()
+            .collections(collections)
+            .dids(dids)
+            .kinds(kinds);
+        Self {
             held_bytes: names_bytes + filter.description().len(),
             filter,
             max_bytes,
-        })
+        }
     }
 }
 
@@ -75,6 +85,9 @@ impl Query {
     pub(super) fn parse(query: &str, legacy: bool) -> Result<Self, OptionsError> {
         if !is_well_encoded(query) {
             return Err(OptionsError::Encoding);
+        }
+        if !legacy && query.split('&').count() > MAX_PARAMETERS {
+            return Err(OptionsError::Parameters);
         }
         let (mut collections, mut dids) = (NameList::default(), NameList::default());
         let [mut cursor, mut compress, mut hello, mut max_bytes] = [const { None }; 4];
@@ -107,17 +120,26 @@ impl Cursor {
         }
         let number: i64 = text.parse().map_err(|_| OptionsError::Cursor)?;
         match u64::try_from(number) {
-            Ok(time_us) if legacy || number >= FIRST_TIME => Ok(Self::Time(time_us)),
-            Ok(seq) => Ok(Self::Seq(seq)),
+            Ok(time_us) if legacy => Ok(Self::Time(time_us)),
+            Ok(number) => Ok(Self::of(number)),
             // A legacy server takes it for a time before 1970.
             Err(_) if legacy => Ok(Self::Time(0)),
             Err(_) => Err(OptionsError::NegativeCursor),
         }
     }
+
+    /// A number is the server's own, or microseconds since 1970 where it is large.
+    pub(super) fn of(number: u64) -> Self {
+        if number < FIRST_TIME_CURSOR {
+            Self::Seq(number)
+        } else {
+            Self::Time(number)
+        }
+    }
 }
 
 /// Whether every `%` is followed by two hexadecimal digits.
-fn is_well_encoded(query: &str) -> bool {
+pub(super) fn is_well_encoded(query: &str) -> bool {
     query
         .as_bytes()
         .split(|byte| *byte == b'%')
@@ -278,9 +300,9 @@ mod tests {
     fn what_a_server_refuses_is_refused() {
         let many = |name: &str, value: &dyn Fn(usize) -> String, n: usize| {
             (0..n)
-                .map(|i| [name, "=", &value(i), "&"].concat())
+                .map(|i| [name, "=", &value(i)].concat())
                 .collect::<Vec<_>>()
-                .concat()
+                .join("&")
         };
         let collection = |i: usize| format!("app.bsky.feed.a{i}");
         let did = |i: usize| format!("did:plc:a{i}");

@@ -5,8 +5,8 @@
 
 use std::{collections::VecDeque, io::IoSlice, ops::Range, sync::Arc};
 
-use super::block::{Block, Encoding};
-use crate::wire::frame::{CLOSE, PING, PONG, push_header};
+use super::{block::Block, deflate::deflate, encoding::Encoding};
+use crate::wire::frame::{CLOSE, PING, PONG, TEXT, push_header};
 
 /// So many pieces go out in one write; Linux takes 1024, and more than this gained nothing.
 pub(super) const PIECES: usize = 64;
@@ -63,6 +63,16 @@ impl Outbox {
     pub(super) fn push_own(&mut self, opcode: u8, payload: &[u8]) {
         push_header(&mut self.own, opcode, payload.len());
         self.own.extend_from_slice(payload);
+    }
+
+    /// Adds a message of its own, compressed where events are.
+    pub(super) fn push_info(&mut self, message: &[u8]) {
+        if self.encoding.is_compressed() {
+            let frames = deflate(self.encoding.wire(), std::iter::once(message));
+            self.own.extend_from_slice(frames.all());
+        } else {
+            self.push_own(TEXT, message);
+        }
     }
 
     pub(super) fn ping(&mut self) {

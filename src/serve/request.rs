@@ -1,28 +1,26 @@
-//! The HTTP request that begins a connection, and the answers to those that lead to none.
+//! The HTTP request that begins a connection: which wire it asks for, and what of it.
 //!
 //! Protocol reference, sections 1.3 and 1.4.
 
-use std::{io, time::Duration};
-
-use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{block::Encoding, deflate, options::Query};
+use super::{
+    answer::{Answer, date},
+    deflate,
+    encoding::{Encoding, Wire},
+    options::Query,
+    v2,
+};
 use crate::{
     serve::listen::{Gate, Refusal},
-    wire::http::{self, Headers},
+    wire::{
+        http::{self, Headers},
+        v2::{DICTIONARY_PATH, SUBPROTOCOL, SUBSCRIBE_PATH, error},
+    },
 };
 
 /// The largest head of a request: what Go's servers take (protocol reference, section 1.1).
 pub(super) const LARGEST_HEAD: usize = 1024 * 1024;
-
-/// How long an answer's last bytes are waited for, so that a reset does not overtake them.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A request to be upgraded.
 #[derive(Debug)]
@@ -30,34 +28,8 @@ pub(super) struct Subscribe {
     pub(super) query: Query,
     pub(super) encoding: Encoding,
     accept: String,
-}
-
-/// An answer that is the end of it.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: String,
-    html: bool,
-}
-
-impl Answer {
-    pub(super) fn text(status: u16, body: impl Into<String>) -> Self {
-        let mut body = body.into();
-        body.push('\n');
-        Self {
-            status,
-            body,
-            html: false,
-        }
-    }
-
-    fn html(body: String) -> Self {
-        Self {
-            status: 200,
-            body,
-            html: true,
-        }
-    }
+    /// Whether the name of the wire was offered, and is sent back.
+    is_named: bool,
 }
 
 /// What a request asks for.
@@ -79,16 +51,6 @@ impl Request {
     /// What does not even begin as a request.
     pub(super) fn foreign() -> Self {
         Self::Other(Answer::text(400, "this is not a request"))
-    }
-}
-
-impl From<&Refusal> for Answer {
-    fn from(refusal: &Refusal) -> Self {
-        let status = match refusal {
-            Refusal::Hosts => 400,
-            Refusal::Host(_) | Refusal::Origin(_) => 403,
-        };
-        Self::text(status, refusal.to_string())
     }
 }
 
@@ -124,22 +86,86 @@ pub(super) fn parse(head: &[u8], rules: &Rules<'_>) -> Request {
         rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/")
     });
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    if !matches!(path, "/" | "/subscribe") {
-        return Request::Other(Answer::text(404, "there are / and /subscribe"));
+    let is_get = method == "GET";
+    match path {
+        "/" | "/subscribe" if !is_get => Request::Other(Answer::text(405, "only GET")),
+        "/" => {
+            let host = headers.texts("host").find(|host| is_host(host));
+            Request::Other(page(rules, host.unwrap_or("127.0.0.1:6008")))
+        }
+        "/subscribe" => subscribe(&headers, query, rules),
+        path if path.starts_with("/xrpc/") && !rules.legacy => match path {
+            SUBSCRIBE_PATH | DICTIONARY_PATH if !is_get => {
+                let name = error::METHOD_NOT_ALLOWED;
+                Request::Other(Answer::error(405, name, "only GET"))
+            }
+            SUBSCRIBE_PATH => subscribe_events(&headers, query),
+            DICTIONARY_PATH => Request::Other(v2::endpoint::answer(&headers, query)),
+            _ => {
+                let text = "there are subscribeEvents and getZstdDictionary";
+                Request::Other(Answer::error(501, error::METHOD_NOT_IMPLEMENTED, text))
+            }
+        },
+        _ => Request::Other(Answer::text(404, "there are / and /subscribe")),
     }
-    if method != "GET" {
-        return Request::Other(Answer::text(405, "only GET"));
-    }
-    if path == "/" {
-        let host = headers.texts("host").find(|host| is_host(host));
-        return Request::Other(page(rules, host.unwrap_or("127.0.0.1:6008")));
-    }
-    subscribe(&headers, query, rules).map_or_else(Request::Other, |subscribe| {
-        Request::Subscribe(Box::new(subscribe))
-    })
 }
 
-fn subscribe(headers: &Headers<'_>, query: &str, rules: &Rules<'_>) -> Result<Subscribe, Answer> {
+/// A request for the v1 wire.
+fn subscribe(headers: &Headers<'_>, query: &str, rules: &Rules<'_>) -> Request {
+    let accept = match upgrade(headers) {
+        Ok(accept) => accept,
+        Err(answer) => return Request::Other(answer),
+    };
+    let query = match Query::parse(query, rules.legacy) {
+        Ok(query) => query,
+        Err(error) => return Request::Other(Answer::text(400, error.to_string())),
+    };
+    let wants_zstd = query.compress || wants_v1_zstd(headers);
+    let offers_deflate = headers
+        .texts("sec-websocket-extensions")
+        .any(|value| value.contains("permessage-deflate"));
+    if wants_zstd && offers_deflate && !rules.legacy {
+        let text = "zstd and permessage-deflate together: offer one of them";
+        return Request::Other(Answer::text(400, text));
+    }
+    Request::Subscribe(Box::new(Subscribe {
+        query,
+        encoding: Encoding::new(Wire::V1, wants_zstd && deflate::AVAILABLE),
+        accept,
+        is_named: false,
+    }))
+}
+
+/// A request for the v2 wire.
+fn subscribe_events(headers: &Headers<'_>, query: &str) -> Request {
+    let query = match v2::query::parse(query, wants_v1_zstd(headers)) {
+        Ok(query) => query,
+        Err(error) => {
+            return Request::Other(Answer::error(400, error.name(), &error.to_string()));
+        }
+    };
+    let accept = match upgrade(headers) {
+        Ok(accept) => accept,
+        Err(answer) => return Request::Other(answer),
+    };
+    let offers = headers.texts("sec-websocket-protocol");
+    let mut offers = offers.flat_map(|value| value.split(','));
+    Request::Subscribe(Box::new(Subscribe {
+        encoding: Encoding::new(Wire::V2, query.compress),
+        query,
+        accept,
+        is_named: offers.any(|offer| offer.trim() == SUBPROTOCOL),
+    }))
+}
+
+/// Whether compressed events are asked for by a header, as on the v1 wire.
+fn wants_v1_zstd(headers: &Headers<'_>) -> bool {
+    let mut values = headers.texts("socket-encoding");
+    values.any(|value| value.contains("zstd"))
+}
+
+/// What an upgrade is accepted with.
+fn upgrade(headers: &Headers<'_>) -> Result<String, Answer> {
     let has = |name: &str, word: &str| {
         headers
             .texts(name)
@@ -154,30 +180,7 @@ fn subscribe(headers: &Headers<'_>, query: &str, rules: &Rules<'_>) -> Result<Su
     if !has("sec-websocket-version", "13") {
         return Err(Answer::text(426, "the WebSocket version has to be 13"));
     }
-    let query =
-        Query::parse(query, rules.legacy).map_err(|error| Answer::text(400, error.to_string()))?;
-    let wants_zstd = query.compress
-        || headers
-            .texts("socket-encoding")
-            .any(|value| value.contains("zstd"));
-    let offers_deflate = headers
-        .texts("sec-websocket-extensions")
-        .any(|value| value.contains("permessage-deflate"));
-    if wants_zstd && offers_deflate && !rules.legacy {
-        return Err(Answer::text(
-            400,
-            "zstd and permessage-deflate together: offer one of them",
-        ));
-    }
-    Ok(Subscribe {
-        query,
-        encoding: if wants_zstd && deflate::AVAILABLE {
-            Encoding::Zstd
-        } else {
-            Encoding::Plain
-        },
-        accept: derive_accept_key(key.as_bytes()),
-    })
+    Ok(derive_accept_key(key.as_bytes()))
 }
 
 /// Whether it can stand in a page and in a command as it is.
@@ -191,18 +194,22 @@ fn is_host(text: &str) -> bool {
 
 fn page(rules: &Rules<'_>, host: &str) -> Answer {
     let description = escaped(rules.description);
-    let wire = if rules.legacy {
-        "as servers without numbers speak it"
+    let (wire, of_v2) = if rules.legacy {
+        (
+            "the v1 wire, as servers without numbers speak it",
+            String::new(),
+        )
     } else {
-        "with numbers"
+        let url = format!("ws://{host}{SUBSCRIBE_PATH}");
+        ("the v1 and the v2 wire", format!(", or <code>{url}</code>"))
     };
     Answer::html(format!(
         "<!doctype html>\n<meta charset=\"utf-8\">\n<title>A Jetstream of your own</title>\n\
          <h1>A Jetstream of your own</h1>\n\
          <p>This is a Jetstream on your machine, not the public network. \
-         It serves {description} over the v1 wire, {wire}.</p>\n\
+         It serves {description} over {wire}.</p>\n\
          <pre>rocketman tail ws://{host}/subscribe</pre>\n\
-         <p>Any other Jetstream client does as well: <code>ws://{host}/subscribe</code></p>\n"
+         <p>Any other Jetstream client does as well: <code>ws://{host}/subscribe</code>{of_v2}</p>\n"
     ))
 }
 
@@ -221,55 +228,15 @@ fn escaped(text: &str) -> String {
 
 /// The answer that makes a WebSocket of the connection.
 pub(super) fn switching(subscribe: &Subscribe) -> String {
+    let named = if subscribe.is_named {
+        format!("Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n")
+    } else {
+        String::new()
+    };
     format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {}\r\n{}\r\n",
+         Sec-WebSocket-Accept: {}\r\n{named}{}\r\n",
         subscribe.accept,
         date()
     )
-}
-
-/// Answers, and takes leave.
-pub(super) async fn respond(stream: &mut TcpStream, answer: &Answer) -> io::Result<()> {
-    let reason = match answer.status {
-        200 => "OK",
-        400 => "Bad Request",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        426 => "Upgrade Required",
-        429 => "Too Many Requests",
-        431 => "Request Header Fields Too Large",
-        503 => "Service Unavailable",
-        _ => "Refused",
-    };
-    let more = match answer.status {
-        405 => "Allow: GET\r\n",
-        426 => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
-        429 | 503 => "Retry-After: 1\r\n",
-        _ => "",
-    };
-    let kind = if answer.html { "html" } else { "plain" };
-    let text = format!(
-        "HTTP/1.1 {} {reason}\r\nContent-Type: text/{kind}; charset=utf-8\r\nContent-Length: {}\r\n{more}{}Connection: close\r\n\r\n{}",
-        answer.status,
-        answer.body.len(),
-        date(),
-        answer.body
-    );
-    stream.write_all(text.as_bytes()).await?;
-    stream.shutdown().await?;
-    let mut rest = [0; 4096];
-    let drain = async { while matches!(stream.read(&mut rest).await, Ok(1..)) {} };
-    // Whoever keeps sending has had time to read.
-    timeout(DRAIN_TIMEOUT, drain).await.ok();
-    Ok(())
-}
-
-/// The `Date` header, by which consumers know the server's clock.
-fn date() -> String {
-    DateTimePrinter::new()
-        .timestamp_to_rfc9110_string(&Timestamp::now())
-        .map(|date| format!("Date: {date}\r\n"))
-        .unwrap_or_default()
 }

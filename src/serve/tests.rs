@@ -3,6 +3,7 @@
 mod limits;
 mod memory;
 mod strangers;
+mod v2;
 mod world;
 
 use std::time::Duration;

@@ -5,6 +5,7 @@ mod foreign;
 mod recordings;
 mod rehearsal;
 mod strangers;
+mod v2;
 
 use std::net::TcpListener;
 

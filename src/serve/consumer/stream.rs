@@ -9,10 +9,12 @@ use tokio::time::Instant;
 
 use super::{Consumer, Disconnect};
 use crate::serve::{
-    block::{Block, Encoding},
+    block::Block,
+    encoding::Wire,
     fault::FaultsAfter,
     feed::{Feed, FeedError, Place},
     options::{Cursor, Options},
+    v2,
 };
 
 /// Events that are due are sent so often: fewer, larger writes, and nobody sees the difference.
@@ -145,8 +147,29 @@ impl<F: Feed> Consumer<F> {
             self.seek(self.shared.tip(), true);
             return Ok(Next::Again);
         }
+        if let (Place::Time(asked_us), 0) = (place, idx)
+            && time_us > asked_us
+            && index
+                == self
+                    .shared
+                    .feed
+                    .find(Place::Beginning, self.shared.start_us())
+        {
+            let first = block.entries().first().map_or(0, |entry| entry.seq);
+            self.tell_outdated(&format!(
+                "the time asked for is older than all events: it begins at {first}"
+            ));
+        }
         self.at = At::Within { index, block, idx };
         Ok(Next::Again)
+    }
+
+    /// Says on the v2 wire that events before its beginning are missing.
+    fn tell_outdated(&mut self, message: &str) {
+        if self.encoding.wire() == Wire::V2 {
+            let info = v2::frame::outdated_cursor(message);
+            self.outbox.push_info(&info);
+        }
     }
 
     /// Puts the events that are wanted and due into the outbox, and returns the event that is next.
@@ -208,14 +231,14 @@ impl<F: Feed> Consumer<F> {
         } = &self.options;
         let is_small = *max_bytes == 0 || {
             // Legacy servers compare what they send (protocol reference, section 1.1).
-            let bytes = if self.shared.settings.legacy && self.encoding == Encoding::Zstd {
+            let bytes = if self.shared.settings.legacy && self.encoding.is_compressed() {
                 block.frame(idx, self.encoding).len()
             } else {
-                block.json_bytes(idx)
+                block.payload_bytes(idx, self.encoding.wire())
             };
             bytes <= *max_bytes as usize
         };
-        is_small && (filter.is_everything() || block.is_wanted(idx, filter))
+        is_small && block.is_wanted(idx, filter, self.encoding.wire())
     }
 
     fn end(&mut self) -> Next {

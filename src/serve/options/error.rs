@@ -1,12 +1,14 @@
 //! Why a consumer's wishes are refused.
 
-use crate::event::NameError;
+use crate::{event::NameError, wire::v2::MAX_PARAMETERS};
 
 /// Why a query or a message is refused.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::serve) enum OptionsError {
     #[error("the query is not well encoded: a % needs two hexadecimal digits")]
     Encoding,
+    #[error("there are more than {MAX_PARAMETERS} query parameters")]
+    Parameters,
     #[error("{0}")]
     Name(#[from] NameError),
     #[error("{0} are too many: at most {1} values")]

@@ -3,6 +3,7 @@ use std::{fs, io::Write};
 use serde_json::Value;
 
 use super::*;
+use crate::serve::encoding::Wire;
 
 const BEGIN_US: u64 = 1_790_000_000_000_000;
 const START_US: u64 = 1_800_000_000_000_000;
@@ -58,7 +59,7 @@ fn block(recording: &Recording, index: u64) -> Option<Vec<Value>> {
         .then(|| {
             let block = builder.finish();
             (0..block.entries().len())
-                .map(|idx| serde_json::from_slice(block.json(idx)).unwrap())
+                .map(|idx| serde_json::from_slice(block.payload(idx, Wire::V1)).unwrap())
                 .collect()
         })
 }

@@ -14,7 +14,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest, http::Request},
 };
 
-use crate::serve::*;
+use crate::{serve::*, wire::v2::SUBSCRIBE_PATH};
 
 /// How long anything may take.
 pub(super) const DEADLINE: Duration = Duration::from_secs(20);
@@ -80,7 +80,10 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn with(pace: Pace, settings: ServerSettings) -> Self {
-        let feed = Numbers { pace };
+        Self::of(Numbers { pace }, settings).await
+    }
+
+    pub(super) async fn of(feed: impl Feed, settings: ServerSettings) -> Self {
         let server = Server::bind(([127, 0, 0, 1], 0).into(), feed, settings);
         let server = server.await.unwrap();
         let stop = CancellationToken::new();
@@ -107,7 +110,24 @@ impl World {
         query: &str,
         headers: &[(&str, &str)],
     ) -> Result<Client, Error> {
-        let url = format!("ws://{}/subscribe?{query}", self.address);
+        self.connect_to("/subscribe", query, headers).await
+    }
+
+    pub(super) async fn connect_v2(
+        &self,
+        query: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Client, Error> {
+        self.connect_to(SUBSCRIBE_PATH, query, headers).await
+    }
+
+    async fn connect_to(
+        &self,
+        path: &str,
+        query: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Client, Error> {
+        let url = format!("ws://{}{path}?{query}", self.address);
         let mut request: Request<()> = url.into_client_request().unwrap();
         for (name, value) in headers {
             let name: tokio_tungstenite::tungstenite::http::HeaderName = name.parse().unwrap();
@@ -119,6 +139,10 @@ impl World {
 
     /// Sends bytes, and returns all that comes back.
     pub(super) async fn ask(&self, request: &[u8]) -> String {
+        String::from_utf8(self.ask_bytes(request).await).unwrap()
+    }
+
+    pub(super) async fn ask_bytes(&self, request: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(request).await.unwrap();
         let mut answer = Vec::new();
@@ -126,7 +150,19 @@ impl World {
             .await
             .unwrap()
             .unwrap();
-        String::from_utf8(answer).unwrap()
+        answer
+    }
+
+    /// Sends bytes, and returns the head of the answer.
+    pub(super) async fn head(&self, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
+            let read = timeout(DEADLINE, stream.read_buf(&mut answer)).await;
+            assert!(read.unwrap().unwrap() > 0, "{answer:?}");
+        }
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     pub(super) async fn served(mut self) -> Served {
@@ -138,6 +174,7 @@ impl World {
     }
 }
 
+#[derive(Debug)]
 pub(super) struct Client(pub(super) WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Client {

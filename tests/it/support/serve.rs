@@ -18,7 +18,8 @@ impl Serving {
     pub fn start(call: Rocketman) -> Self {
         let running = call.with("--listen 127.0.0.1:0").start();
         let message = running.message("serving ");
-        let url = message.rsplit_once(" at ").unwrap().1.to_owned();
+        let (_, url) = message.split_once(" at ws://").unwrap();
+        let url = format!("ws://{}", url.split(',').next().unwrap().trim_end());
         Self { running, url }
     }
 

@@ -58,6 +58,11 @@ impl World {
         format!("ws://127.0.0.1:{}/subscribe", self.ports.1)
     }
 
+    /// `127.0.0.1:PORT`.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.1)
+    }
+
     /// kill -9, and a new start with the same data on the same port.
     pub fn kill_server(&mut self) {
         self.server.kill().unwrap();

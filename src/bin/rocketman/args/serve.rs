@@ -44,7 +44,7 @@ pub(crate) struct ServeArgs {
     pub(crate) allow_origin: Vec<String>,
     /// Speak as servers do that do not number their events
     ///
-    /// Events carry no cursor, and every cursor that is asked for is a time in microseconds.
+    /// Events carry no cursor, every cursor that is asked for is a time in microseconds, and there is no v2 wire.
     #[arg(long, env = "ROCKETMAN_LEGACY", value_parser = BoolishValueParser::new())]
     pub(crate) legacy: bool,
     /// Play recordings so many times as fast as they were made, or max for no waits

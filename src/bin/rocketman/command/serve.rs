@@ -71,10 +71,15 @@ pub(crate) async fn run(settings: ServeSettings) -> Result<ExitCode, Failure> {
         address: listen,
         source,
     };
-    let description = feed.describe();
+    let (description, has_v2) = (feed.describe(), !server.legacy);
     let server = Server::bind(listen, feed, server).await.map_err(failed)?;
     let address = server.address().map_err(failed)?;
-    info!(target: STATE, %address, "serving {description} at ws://{address}/subscribe");
+    let of_v2 = if has_v2 {
+        format!(", and over v2 at http://{address}")
+    } else {
+        String::new()
+    };
+    info!(target: STATE, %address, "serving {description} at ws://{address}/subscribe{of_v2}");
     let stop = CancellationToken::new();
     let mut run = pin!(server.run(stop.clone()));
     let mut asked = None;
