@@ -8,7 +8,7 @@ use std::{env, error::Error, future::pending, time::Duration};
 
 use rocketman::nats::{Connection, EventStream, NatsSettings, StreamPlan};
 use rocketman::source::nats::{NatsSource, NatsSourceSettings};
-use rocketman::{Pipeline, event::OwnedEvent, event::Start, run_forever, sink::ingest::Ingest};
+use rocketman::{Pipeline, event::OwnedEvent, event::Start, sink::ingest::Ingest};
 use rocketman::{cursor::KvCursor, cursor::KvCursorSettings, sink::Fate, sink::Fated};
 
 /// Inserts a tick every few milliseconds, which has the writer and the number of the one before it.
@@ -38,7 +38,7 @@ pub async fn run(server: &str) -> Result<(), Box<dyn Error>> {
         let pipeline = Pipeline::new(NatsSource::new(source.clone()), sink);
         Ok(pipeline.cursor(KvCursor::new(cursor.clone())))
     };
-    let consume = async { Ok(run_forever(consumer, pending()).await?) };
+    let consume = async { Ok(Pipeline::run_forever(consumer, pending()).await?) };
     tokio::try_join!(consume, insert(&ticks, 0, 0), insert(&ticks, 1, 0)).map(drop)
 }
 

@@ -15,7 +15,7 @@ use std::{env, error::Error};
 use rocketman::{
     Pipeline,
     event::{Change, OwnedEvent},
-    sink::ingest::{Ingest, IngestError, typed},
+    sink::ingest::{Ingest, IngestError, Route},
     source::jetstream::{Endpoint, JetstreamSettings},
 };
 use serde::Deserialize;
@@ -43,7 +43,7 @@ async fn show(change: Change<Post>, event: OwnedEvent) -> Result<(), IngestError
 
 /// Reads from this server, or from the public ones.
 pub async fn run(server: Option<String>) -> Result<(), Box<dyn Error>> {
-    let ingest = Ingest::new().on("app.bsky.feed.post", typed(show));
+    let ingest = Ingest::new().on("app.bsky.feed.post", Route::typed(show));
     let mut source = JetstreamSettings::default();
     if let Some(server) = server {
         source.endpoints = vec![Endpoint::parse(&server)?];

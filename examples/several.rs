@@ -27,7 +27,7 @@ use rocketman::{
     event::{Change, Event, OwnedEvent},
     sink::{
         DeadLetterFile,
-        ingest::{Ingest, IngestError, Ingestor, Route, typed},
+        ingest::{Ingest, IngestError, Ingestor, Route},
     },
     source::jetstream::{Endpoint, JetstreamSettings},
 };
@@ -89,7 +89,7 @@ pub async fn run(
 ) -> Result<(), Box<dyn Error>> {
     let popularity = Arc::new(Popularity::default());
     let (liked, followed) = (Arc::clone(&popularity), Arc::clone(&popularity));
-    let likes = typed(move |change: Change<Like>, _event: OwnedEvent| {
+    let likes = Route::typed(move |change: Change<Like>, _event: OwnedEvent| {
         let liked = Arc::clone(&liked);
         async move {
             if let Change::Create(Like { subject }) = change {
@@ -100,7 +100,7 @@ pub async fn run(
             Ok(())
         }
     });
-    let follows = typed(move |change: Change<Follow>, event: OwnedEvent| {
+    let follows = Route::typed(move |change: Change<Follow>, event: OwnedEvent| {
         let followed = Arc::clone(&followed);
         async move {
             if let Change::Create(Follow { subject }) = change {
@@ -113,13 +113,10 @@ pub async fn run(
     let dead_letters = DeadLetterFile::open(folder.join("several.dead"))?;
     let ingest = Ingest::new()
         // A like that is none is no loss; a hiccup is tried again ten times.
-        .on(
-            "app.bsky.feed.like",
-            Route::new(likes).retries(10).or_skip(),
-        )
+        .on("app.bsky.feed.like", likes.retries(10).or_skip())
         .on(
             "app.bsky.graph.follow",
-            Route::new(follows).or_dead_letter(dead_letters),
+            follows.or_dead_letter(dead_letters),
         )
         .on_account(Route::new(Accounts(popularity)).slow_after(Duration::from_millis(20)));
     let mut source = JetstreamSettings::default();

@@ -1,17 +1,62 @@
 //! Showing what was typed as an address, or where one was typed by mistake, without what may be
 //! secret in it.
 
-use crate::log::printable;
+use std::{error::Error, fmt};
+
+use crate::log::{chain, printable, printable_json};
 
 /// The most characters that are shown.
 const LONGEST: usize = 200;
 
 /// The same of what should have been a word or two.
+#[cfg(feature = "serve")]
 const SHORT: usize = 80;
+
+/// A text of a person, of the network or of another program, made safe for a screen and a log: all
+/// that a terminal acts upon is escaped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown(String);
+
+impl Shown {
+    /// All of a text.
+    pub fn text(text: &str) -> Self {
+        Self(printable(text))
+    }
+
+    /// All of a text that is JSON: it stays the same JSON.
+    pub fn json(json: &str) -> Self {
+        Self(printable_json(json))
+    }
+
+    /// An error and all its causes, on one line.
+    ///
+    /// `Display` of this library's errors never repeats the cause, so that this is the way to show
+    /// one.
+    pub fn error(error: &(dyn Error + 'static)) -> Self {
+        Self(chain(error))
+    }
+
+    /// An address, as it was typed and shortened. What stands before an '@', or behind a '?' or a
+    /// '#', may be secret, and is left out.
+    pub fn address(text: &str) -> Self {
+        Self(without_secrets(text))
+    }
+
+    /// What is hardly ever an address: only where it looks like one is anything left out.
+    pub fn word(text: &str) -> Self {
+        Self(without_address(text))
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// What was typed, shortened and escaped. What stands before an '@', or behind a '?' or a '#', is
 /// left out.
-pub fn without_secrets(text: &str) -> String {
+pub(crate) fn without_secrets(text: &str) -> String {
     let is_scheme = |scheme: &str| {
         scheme
             .bytes()
@@ -42,7 +87,7 @@ pub fn without_secrets(text: &str) -> String {
 }
 
 /// The same for what is hardly ever an address: only where it looks like one is anything left out.
-pub fn without_address(text: &str) -> String {
+pub(crate) fn without_address(text: &str) -> String {
     if text.contains("://") {
         return without_secrets(text);
     }
@@ -50,7 +95,8 @@ pub fn without_address(text: &str) -> String {
 }
 
 /// The same of what should have been a word or two.
-pub fn in_short(text: &str) -> String {
+#[cfg(feature = "serve")]
+pub(crate) fn in_short(text: &str) -> String {
     without_address(text).chars().take(SHORT).collect()
 }
 

@@ -41,7 +41,7 @@ impl ErrorKind {
 }
 
 /// Any error of a member.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A sentence of its own before a cause.
 #[derive(Debug, thiserror::Error)]
@@ -70,28 +70,28 @@ macro_rules! member_error {
         #[derive(Debug)]
         pub struct $name {
             kind: $crate::error::ErrorKind,
-            error: $crate::error::BoxError,
+            error: Box<dyn std::error::Error + Send + Sync>,
         }
 
         impl $name {
             /// An error of this kind.
             pub fn new(
                 kind: $crate::error::ErrorKind,
-                error: impl Into<$crate::error::BoxError>,
+                error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
             ) -> Self {
                 let error = error.into();
                 Self { kind, error }
             }
 
             /// Any error, or a mere text: the run failed.
-            pub fn other(error: impl Into<$crate::error::BoxError>) -> Self {
+            pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
                 Self::new($crate::error::ErrorKind::Failed, error)
             }
 
             /// The same, with a sentence before its cause.
             pub fn caused(
                 what: impl std::fmt::Display,
-                cause: impl Into<$crate::error::BoxError>,
+                cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
             ) -> Self {
                 Self::other($crate::error::Caused::new(what, cause))
             }

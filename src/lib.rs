@@ -16,14 +16,14 @@
 //!
 //! ```no_run
 //! use rocketman::{Pipeline, cursor::FileCursor, event::{Change, OwnedEvent}};
-//! use rocketman::{sink::ingest::{Ingest, typed}, source::jetstream::JetstreamSettings};
+//! use rocketman::{sink::ingest::{Ingest, Route}, source::jetstream::JetstreamSettings};
 //!
 //! #[derive(serde::Deserialize)]
 //! struct Post { text: String }
 //!
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let posts = typed(async |change: Change<Post>, event: OwnedEvent| {
+//!     let posts = Route::typed(async |change: Change<Post>, event: OwnedEvent| {
 //!         if let Some(post) = change.into_record() {
 //!             println!("{}: {}", event.did(), post.text);
 //!         }
@@ -110,7 +110,6 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-pub mod address;
 pub mod compressed;
 pub mod cursor;
 pub mod event;
@@ -124,6 +123,7 @@ pub mod serve;
 pub mod sink;
 pub mod source;
 
+mod address;
 mod backoff;
 mod error;
 #[cfg(fuzzing)]
@@ -135,15 +135,11 @@ mod throttle;
 mod wire;
 
 pub use crate::{
-    error::{BoxError, ErrorKind},
-    pipeline::{
-        AutoAck, Deliveries, Delivery, DroppedDelivery, Ended, Error, Pipeline, PipelineSettings,
-        Summary, ToStream, run_forever,
-    },
+    address::Shown,
+    error::ErrorKind,
+    pipeline::{AutoAck, Deliveries, Delivery, Ended, Error, Pipeline, PipelineSettings, Summary},
     stats::Stats,
 };
-/// What [`Deliveries`] are; its combinators are in the crates futures and tokio-stream.
-pub use futures_util::Stream;
 /// Stops several runs and servers at once; see [`Pipeline::run`].
 pub use tokio_util::sync::CancellationToken;
 

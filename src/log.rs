@@ -12,7 +12,7 @@ pub const CHILD_STDERR: &str = "rocketman::program";
 ///
 /// `Display` of this library's errors never repeats the cause, so that this is the way to print
 /// one.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
@@ -28,7 +28,7 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 
 /// The text with everything escaped that a terminal acts upon, or that turns its other characters
 /// around.
-pub fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|c| match c {
             '"' | '\'' | '\\' => vec![c],
@@ -39,7 +39,7 @@ pub fn printable(text: &str) -> String {
 
 /// The same for what is JSON already, in which such characters can only stand within texts: it
 /// stays the same JSON.
-pub fn printable_json(json: &str) -> String {
+pub(crate) fn printable_json(json: &str) -> String {
     let escaped = |c: char| {
         let mut units = [0; 2];
         let units = c.encode_utf16(&mut units).iter();

@@ -151,10 +151,7 @@ impl<C: CursorStore> CursorStore for Box<C> {
 }
 
 /// No cursor: every run starts where its source says, and nothing is kept.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoCursor;
-
-impl CursorStore for NoCursor {
+impl CursorStore for () {
     async fn load(&mut self) -> Result<Option<Saved>, CursorError> {
         Ok(None)
     }

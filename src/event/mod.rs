@@ -20,6 +20,7 @@ mod position;
 pub(crate) mod scan;
 mod span;
 mod start;
+mod time_us;
 mod trail;
 
 use std::{
@@ -42,13 +43,15 @@ pub use self::{
     owned::OwnedEvent,
     payload::{AccountPayload, IdentityPayload},
     position::{FileMark, Origin, Place, Point, Position},
-    start::{Start, StartError, micros, micros_since_1970, now_us, parse_time, show_time},
+    start::{Start, StartError},
+    time_us::TimeUs,
     trail::{Recollection, Trail},
 };
 pub(crate) use self::{
     identities::Identities,
     partition::partition,
     span::Span,
+    start::{micros, micros_since_1970, now_us, show_time},
     trail::{Highest, MAX_SERVERS},
 };
 

@@ -123,7 +123,7 @@ impl Start {
 }
 
 /// Reads an RFC 3339 time, or an age before `now`, as microseconds since 1970.
-pub fn parse_time(text: &str, now: SystemTime) -> Result<u64, StartError> {
+pub(crate) fn parse_time(text: &str, now: SystemTime) -> Result<u64, StartError> {
     let too_early = || StartError::TooEarly(without_address(text));
     let no_time = || StartError::NoTime(without_address(text));
     // An age has a unit; a mere 0 would be taken for one.
@@ -141,19 +141,19 @@ pub fn parse_time(text: &str, now: SystemTime) -> Result<u64, StartError> {
 }
 
 /// A clock reading as microseconds since 1970; `None` before it.
-pub fn micros_since_1970(time: SystemTime) -> Option<u64> {
+pub(crate) fn micros_since_1970(time: SystemTime) -> Option<u64> {
     time.duration_since(UNIX_EPOCH)
         .ok()
         .and_then(|since| u64::try_from(since.as_micros()).ok())
 }
 
 /// The local clock, in microseconds since 1970.
-pub fn now_us() -> u64 {
+pub(crate) fn now_us() -> u64 {
     micros_since_1970(SystemTime::now()).unwrap_or_default()
 }
 
 /// Microseconds since 1970 as RFC 3339 in UTC, with six digits of the second.
-pub fn show_time(time_us: u64) -> String {
+pub(crate) fn show_time(time_us: u64) -> String {
     i64::try_from(time_us)
         .ok()
         .and_then(|micros| Timestamp::from_microsecond(micros).ok())
@@ -161,7 +161,7 @@ pub fn show_time(time_us: u64) -> String {
 }
 
 /// A duration in whole microseconds.
-pub fn micros(duration: Duration) -> u64 {
+pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 

@@ -1,7 +1,7 @@
 //! Pipelines from Jetstream servers that are wired by themselves: the filter keeps what the servers
 //! are asked for.
 
-use super::{Pipeline, stream::ToStream};
+use super::Pipeline;
 use crate::{
     filter::Filter,
     sink::ingest::Ingest,
@@ -28,7 +28,7 @@ impl Pipeline<Jetstream, Ingest> {
     }
 }
 
-impl Pipeline<Jetstream, ToStream> {
+impl Pipeline<Jetstream, ()> {
     /// What these settings ask for, to be read with [`Pipeline::into_stream`]. What servers send
     /// besides is dropped: other collections and accounts, and what is too large. Events about
     /// accounts come too, as servers send them whatever is asked for.

@@ -28,12 +28,11 @@ use self::{
 };
 pub use self::{
     error::Error,
-    forever::run_forever,
     settings::{Ended, PipelineSettings, Summary},
-    stream::{AutoAck, Deliveries, Delivery, DroppedDelivery, ToStream},
+    stream::{AutoAck, Deliveries, Delivery},
 };
 use crate::{
-    cursor::{CursorStore, CursorWriter, NoCursor, Saved},
+    cursor::{CursorStore, CursorWriter, Saved},
     event::Place,
     filter::Filter,
     log::{STATE, chain},
@@ -50,7 +49,7 @@ const MAX_KNOWN: usize = 10_000;
 /// Delivery is at least once, in the source's order: the saved cursor never passes an event that
 /// the sink has not accepted. What a sink makes of a repeat after a crash is its own promise.
 #[derive(Debug)]
-pub struct Pipeline<S, K, C = NoCursor> {
+pub struct Pipeline<S, K, C = ()> {
     source: S,
     filter: Filter,
     sink: K,
@@ -66,11 +65,17 @@ pub struct Pipeline<S, K, C = NoCursor> {
 impl<S: Source, K: Sink> Pipeline<S, K> {
     /// Everything from `source` to `sink`, without a cursor.
     pub fn new(source: S, sink: K) -> Self {
+        Self::of(source, sink)
+    }
+}
+
+impl<S, K> Pipeline<S, K> {
+    fn of(source: S, sink: K) -> Self {
         Self {
             source,
             filter: Filter::default(),
             sink,
-            cursor: CursorWriter::new(NoCursor),
+            cursor: CursorWriter::new(()),
             settings: PipelineSettings::default(),
             stats: Arc::default(),
             context: SinkContext::default(),
@@ -80,7 +85,7 @@ impl<S: Source, K: Sink> Pipeline<S, K> {
     }
 }
 
-impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
+impl<S, K, C> Pipeline<S, K, C> {
     /// Keeps only what the filter keeps.
     #[must_use]
     pub fn filter(self, filter: Filter) -> Self {
@@ -114,6 +119,32 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         }
     }
 
+    /// The same to another sink.
+    fn to<L>(self, sink: L) -> Pipeline<S, L, C> {
+        let Self {
+            source,
+            filter,
+            sink: _,
+            cursor,
+            settings,
+            stats,
+            context,
+            held_to,
+            limit,
+        } = self;
+        Pipeline {
+            source,
+            filter,
+            sink,
+            cursor,
+            settings,
+            stats,
+            context,
+            held_to,
+            limit,
+        }
+    }
+
     /// Uses these settings.
     #[must_use]
     pub fn settings(self, settings: PipelineSettings) -> Self {
@@ -125,7 +156,9 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
     pub fn stats(self, stats: Arc<Stats>) -> Self {
         Self { stats, ..self }
     }
+}
 
+impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
     /// Runs until `stop` resolves, a limit, the end of the source, or a failure. In every case the
     /// sink is brought to its end and the cursor is saved.
     ///

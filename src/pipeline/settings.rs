@@ -25,6 +25,10 @@ pub struct PipelineSettings {
     pub lag_alert: Option<Duration>,
     /// How often the cursor is saved while it changes.
     pub save_every: Duration,
+    /// How many events of a [stream](crate::Pipeline::into_stream) may be unacknowledged, counted from the
+    /// first that is not; at least one. It bounds memory, and how many events may come again after
+    /// a crash.
+    pub max_unacked: usize,
     /// How long the sink may take to come to an end once a stop was asked for.
     pub grace: Duration,
 }
@@ -40,6 +44,7 @@ impl Default for PipelineSettings {
             max_lag: None,
             lag_alert: None,
             save_every: Duration::from_secs(1),
+            max_unacked: 1000,
             grace: Duration::from_secs(10),
         }
     }

@@ -30,8 +30,7 @@ struct Shared {
 
 /// What becomes of the positions that a sink accepts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CursorMode {
+pub(crate) enum CursorMode {
     /// There is no cursor store.
     #[default]
     Off,
@@ -90,7 +89,7 @@ impl SinkContext {
     }
 
     /// Whether positions are saved, and whether the run goes on from a saved one.
-    pub fn cursor_mode(&self) -> CursorMode {
+    pub(crate) fn cursor_mode(&self) -> CursorMode {
         *held(&self.0.cursor_mode)
     }
 

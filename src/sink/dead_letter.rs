@@ -22,7 +22,7 @@ use crate::{
 
 /// An event that could not be delivered, and why.
 #[derive(Debug, Clone, Copy)]
-pub struct DeadLetter<'a> {
+pub(crate) struct DeadLetter<'a> {
     /// The event's line.
     pub event: &'a [u8],
     /// What went wrong the last time.
@@ -119,7 +119,7 @@ impl DeadLetterFile {
     /// share one wait for the disk.
     ///
     /// Cancel safety: once begun, it comes to its end also when nobody waits for it.
-    pub async fn append(&self, letter: DeadLetter<'_>) -> Result<(), SinkError> {
+    pub(crate) async fn append(&self, letter: DeadLetter<'_>) -> Result<(), SinkError> {
         let line = letter.line();
         let inner = Arc::clone(&self.0);
         let done = tokio::task::spawn_blocking(move || inner.append(&line)).await;

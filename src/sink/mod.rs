@@ -19,17 +19,15 @@ mod writer;
 
 use std::{num::NonZeroUsize, time::Duration};
 
+pub(crate) use self::{context::CursorMode, dead_letter::DeadLetter};
 pub use self::{
-    context::{CursorMode, SinkContext},
-    dead_letter::{DeadLetter, DeadLetterFile},
+    context::SinkContext,
+    dead_letter::DeadLetterFile,
     delivery::OnFailure,
     error::{Closed, OutputError, SinkError},
-    exec::{ExecError, ExecMode, ExecSettings, ExecSink, name_in},
+    exec::{ExecError, ExecMode, ExecSettings, ExecSink},
     fate::{Fate, FateError, Fated},
-    file::{
-        Checkpoint, Compression, FileError, FileSettings, FileSink, Pattern, PatternError, Reopen,
-        Rotation,
-    },
+    file::{Compression, FileError, FileSettings, FileSink, Pattern, PatternError, Rotation},
     stdout::StdoutSink,
 };
 use crate::event::{Batch, FileMark, Place, Point, Position};

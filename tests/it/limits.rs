@@ -11,7 +11,10 @@ use crate::support::{
 /// Event `n`, as if it had just happened.
 fn fresh(n: u64) -> String {
     let time = |us: u64| format!("\"time_us\":{us}");
-    post(n).replace(&time(EPOCH + n * 1000), &time(rocketman::event::now_us()))
+    post(n).replace(
+        &time(EPOCH + n * 1000),
+        &time(rocketman::event::TimeUs::now().0),
+    )
 }
 
 #[test]

@@ -17,7 +17,7 @@ use rocketman::{
     cursor::{CursorStore, FileCursor, Saved},
     event::{
         Batch, CollectionPattern, Did, FileMark, Identity, Kind, LineRules, Operation, Origin,
-        Place, Point, Position, Start, Trail, parse_time, show_time,
+        Place, Point, Position, Start, TimeUs, Trail,
     },
     filter::{Filter, Shard},
 };

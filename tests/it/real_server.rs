@@ -175,5 +175,5 @@ fn each_form_of_cursor_begins_where_it_says() {
 }
 
 fn rfc3339(time_us: u64) -> String {
-    rocketman::event::show_time(time_us)
+    rocketman::event::TimeUs(time_us).to_string()
 }

@@ -15,10 +15,7 @@ use crate::{
         status_line::StatusLine,
     },
 };
-use rocketman::{
-    self, ErrorKind,
-    log::{STATE, chain, printable},
-};
+use rocketman::{self, ErrorKind, Shown, log::STATE};
 
 /// A run that was interrupted from the keyboard ends with this code, so that a shell script stops
 /// too.
@@ -110,14 +107,14 @@ pub(crate) fn failed(failure: &Failure, args: &GlobalArgs, line: &StatusLine) ->
     let hint = failure.hint.as_deref();
     match args.log_format {
         LogFormat::Json => {
-            error!(target: STATE, hint, exit_code = failure.exit_code(), "{}", chain(failure));
+            error!(target: STATE, hint, exit_code = failure.exit_code(), "{}", Shown::error(failure).to_string());
         }
         LogFormat::Text => {
             let label = label(Level::ERROR, has_colors(args.color));
             let hint = hint.map_or(String::new(), |hint| {
-                format!("\nhint: {}\n", printable(hint))
+                format!("\nhint: {}\n", Shown::text(hint))
             });
-            let text = format!("rocketman: {label}{}\n{hint}", chain(failure));
+            let text = format!("rocketman: {label}{}\n{hint}", Shown::error(failure));
             // Told whatever the message level is. Where nobody reads stderr any more, the exit code
             // still tells.
             line.print(text.as_bytes());

@@ -3,7 +3,7 @@
 mod auto_ack;
 mod delivery;
 mod sink;
-mod window;
+pub(super) mod window;
 
 use std::{
     fmt,
@@ -18,8 +18,8 @@ use futures_util::Stream;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::window::Window;
-pub use self::{auto_ack::AutoAck, delivery::Delivery, sink::ToStream, window::DroppedDelivery};
+pub use self::{auto_ack::AutoAck, delivery::Delivery};
+use self::{sink::ToStream, window::Window};
 use super::{Error, Pipeline, Summary};
 use crate::{cursor::CursorStore, source::Source};
 
@@ -29,28 +29,20 @@ const TURN_INTERVAL: Duration = Duration::from_millis(5);
 
 type Run = Pin<Box<dyn Future<Output = Result<Summary, Error>> + Send>>;
 
-impl<S: Source> Pipeline<S, ToStream> {
-    /// The events of this source, to be read with [`Pipeline::into_stream`].
+impl<S: Source> Pipeline<S, ()> {
+    /// The events of this source, to be read with [`Pipeline::into_stream`]: without a sink.
     pub fn events_from(source: S) -> Self {
-        Self::new(source, ToStream::new())
+        Self::of(source, ())
     }
 }
 
-impl<S: Source + 'static, C: CursorStore> Pipeline<S, ToStream, C> {
-    /// Bounds how many events may be unacknowledged, counted from the first that is not: 1,000
-    /// unless set here, at least one. It bounds memory, and how many events may come again after a
-    /// crash.
-    #[must_use]
-    pub fn max_unacked(mut self, most: usize) -> Self {
-        self.sink.max_unacked = most.max(1);
-        self
-    }
-
+impl<S: Source + 'static, C: CursorStore> Pipeline<S, (), C> {
     /// The events, one after the other. Nothing happens before the first is asked for.
     pub fn into_stream(self) -> Deliveries {
         let stop = CancellationToken::new();
-        let window = Arc::clone(&self.sink.window);
-        let run = self.run(stop.clone().cancelled_owned());
+        let window = Arc::default();
+        let sink = ToStream::new(Arc::clone(&window), self.settings.max_unacked);
+        let run = self.to(sink).run(stop.clone().cancelled_owned());
         Deliveries {
             run: Some(Box::pin(run)),
             outcome: None,
@@ -90,9 +82,9 @@ impl<S: Source + 'static, C: CursorStore> Pipeline<S, ToStream, C> {
 /// not accepted: the stream goes on, and the cursor stays before that event.
 ///
 /// **The bound.** From the first event that is not acknowledged on, at most
-/// [`Pipeline::max_unacked`] are given. Then the next one waits for that acknowledgement, with a
-/// warning after ten seconds; where its delivery was dropped, the stream fails with a
-/// [`DroppedDelivery`] in its [`Error::Sink`].
+/// [`max_unacked`](crate::PipelineSettings::max_unacked) are given. Then the next one waits for that acknowledgement, with a
+/// warning after ten seconds; where its delivery was dropped, the stream fails with an
+/// [`Error::Sink`].
 ///
 /// **The run** goes on while the next event is asked for, and only then: that is when it reads,
 /// answers pings, and saves the cursor. A consumer that does not ask for a minute or longer may

@@ -12,9 +12,6 @@ use crate::{
     sink::{Sink, SinkContext, SinkError},
 };
 
-/// How many events are not acknowledged at most, unless it is said otherwise.
-const MAX_UNACKED: usize = 1000;
-
 /// How many events are taken from a batch at a time. The cursor knows the place of each event in so
 /// small a part.
 const MAX_PORTION: usize = 64;
@@ -24,16 +21,16 @@ const WARN_AFTER: Duration = Duration::from_secs(10);
 
 /// What a pipeline has for a sink that is read as a [stream](super::Deliveries).
 #[derive(Debug)]
-pub struct ToStream {
-    pub(super) window: Arc<Window>,
-    pub(super) max_unacked: usize,
+pub(super) struct ToStream {
+    window: Arc<Window>,
+    max_unacked: usize,
 }
 
 impl ToStream {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(window: Arc<Window>, max_unacked: usize) -> Self {
         Self {
-            window: Arc::default(),
-            max_unacked: MAX_UNACKED,
+            window,
+            max_unacked: max_unacked.max(1),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{event::OwnedEvent, log::printable, sink::SinkContext};
     "the delivery of {event} was dropped without an acknowledgement, and none of the {unacked} events from it on is accepted: \
      acknowledge each with ack(), or read the stream with auto_ack()"
 )]
-pub struct DroppedDelivery {
+pub(crate) struct DroppedDelivery {
     /// The event, as its address or its account.
     pub event: String,
     /// How many events are taken and not accepted.

@@ -29,7 +29,9 @@ async fn a_fate_goes_on_over_restarts_and_so_do_the_runs() {
         n_runs += 1;
         Ok(going_on(&record, &fate))
     };
-    let summary = run_forever(make, std::future::pending()).await.unwrap();
+    let summary = Pipeline::run_forever(make, std::future::pending())
+        .await
+        .unwrap();
     assert_eq!(summary.ended, Ended::End);
     assert_eq!(record.saved().last(), Some(&200));
     assert!((3..=40).contains(&n_runs), "{n_runs} runs");
@@ -61,7 +63,7 @@ async fn runs_until(
         setup.sink.fails_with = fails_with;
         Ok(Pipeline::new(setup.source, setup.sink))
     };
-    let result = run_forever(make, sleep(stop)).await;
+    let result = Pipeline::run_forever(make, sleep(stop)).await;
     (n_runs, result)
 }
 
@@ -94,7 +96,7 @@ async fn failures_that_would_only_come_again_end_it() {
     let taken = || -> Result<Pipeline<Memory, Keep>, Error> {
         Err(CursorError::from(CursorFileError::Taken("x".into())).into())
     };
-    let error = run_forever(taken, std::future::pending()).await;
+    let error = Pipeline::run_forever(taken, std::future::pending()).await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::CursorTaken);
 }
 
@@ -106,7 +108,9 @@ async fn a_stop_ends_the_run_that_is_on_in_order() {
         setup.store.record = record.clone();
         Ok(Pipeline::new(setup.source, setup.sink).cursor(setup.store))
     };
-    let summary = run_forever(make, sleep(5 * SECOND)).await.unwrap();
+    let summary = Pipeline::run_forever(make, sleep(5 * SECOND))
+        .await
+        .unwrap();
     assert_eq!((summary.ended, summary.accepted), (Ended::Stopped, 3));
     assert_eq!(record.saved(), [1, 3]);
 }

@@ -1,13 +1,16 @@
 //! Events read as a stream: what is given, what is accepted, and how it ends.
 
 use super::*;
-use crate::{cursor::NoCursor, sink::SinkError};
+use crate::{pipeline::stream::window::DroppedDelivery, sink::SinkError};
 
 /// A stream of these steps, and what becomes of its cursor.
 fn stream(steps: impl IntoIterator<Item = Step>, most: usize) -> (Deliveries, Record) {
     let setup = setup(steps);
     let pipeline = Pipeline::events_from(setup.source).cursor(setup.store);
-    let pipeline = pipeline.settings(setup.settings).max_unacked(most);
+    let pipeline = pipeline.settings(PipelineSettings {
+        max_unacked: most,
+        ..setup.settings
+    });
     (pipeline.into_stream(), setup.record)
 }
 
@@ -207,7 +210,7 @@ async fn a_failure_is_given_after_the_events_and_their_acks() {
 async fn a_limit_ends_it_after_so_many_events() {
     let mut setup = setup([Step::Events(1..200), Step::Silence]);
     setup.settings.count = Some(70);
-    let pipeline = Pipeline::events_from(setup.source).cursor(NoCursor);
+    let pipeline = Pipeline::events_from(setup.source).cursor(());
     let mut events = pipeline.settings(setup.settings).into_stream().auto_ack();
     let mut given = 0;
     while let Some(event) = events.next().await {

@@ -89,7 +89,7 @@ impl Name {
 }
 
 /// The first name of an event that an argument holds.
-pub fn name_in(argument: &OsStr) -> Option<&'static str> {
+pub(super) fn name_in(argument: &OsStr) -> Option<&'static str> {
     let named = Argument::parse(argument).0;
     NAMES
         .iter()

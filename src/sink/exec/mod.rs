@@ -20,16 +20,15 @@ use std::{ffi::OsString, num::NonZeroUsize};
 
 use tracing::info;
 
-pub use self::{
-    arguments::name_in,
-    error::ExecError,
-    settings::{ExecMode, ExecSettings},
-};
 use self::{
     context::{Delivery, ExecContext, Outcome, name_for_people},
     process::Groups,
     runner::Runner,
     stdout_mux::StdoutMux,
+};
+pub use self::{
+    error::ExecError,
+    settings::{ExecMode, ExecSettings},
 };
 use super::{
     Fate, Sink, SinkContext, SinkError,

@@ -1,7 +1,8 @@
 //! How programs are run, and what becomes of events that they fail on.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{ffi::OsStr, num::NonZeroUsize, time::Duration};
 
+use super::arguments;
 use crate::sink::{OnFailure, lanes::LaneLimits};
 
 /// How far one may look ahead of an event that is not done. As many places are remembered for the
@@ -34,6 +35,11 @@ pub struct ExecSettings {
 }
 
 impl ExecSettings {
+    /// The first name of an event that an argument holds, such as `{rkey}`.
+    pub fn name_in(argument: &OsStr) -> Option<&'static str> {
+        arguments::name_in(argument)
+    }
+
     pub(super) fn lives_on(&self) -> bool {
         self.mode != ExecMode::Event
     }

@@ -44,7 +44,7 @@ use self::{
 pub use self::{
     error::FileError,
     pattern::{Pattern, PatternError},
-    settings::{Checkpoint, Compression, FileSettings, Rotation},
+    settings::{Compression, FileSettings, Rotation},
 };
 use super::{
     Sink, SinkContext, SinkError,
@@ -71,10 +71,9 @@ pub struct FileSink {
     reopen: Reopen,
 }
 
-/// Asks a [`FileSink`] to close its files and open them again, for example because one was moved
-/// away.
+/// Asks for the files to be closed and opened again.
 #[derive(Debug, Clone, Default)]
-pub struct Reopen(Arc<Wish>);
+struct Reopen(Arc<Wish>);
 
 #[derive(Debug, Default)]
 struct Wish {
@@ -83,8 +82,7 @@ struct Wish {
 }
 
 impl Reopen {
-    /// Asks; it is done before anything else is written. A file of a pattern gets its name.
-    pub fn ask(&self) {
+    fn ask(&self) {
         self.0.is_asked.store(true, Ordering::Release);
         self.0.notify.notify_one();
     }
@@ -132,9 +130,11 @@ impl FileSink {
         })
     }
 
-    /// A way to ask for a reopening while it runs.
-    pub fn reopen(&self) -> Reopen {
-        self.reopen.clone()
+    /// What closes the files and opens them again while it runs, for example because one was moved
+    /// away: before anything else is written. A file of a pattern gets its name.
+    pub fn reopen(&self) -> impl Fn() + Send + Sync + use<> {
+        let reopen = self.reopen.clone();
+        move || reopen.ask()
     }
 
     /// Repairs what earlier runs left, and returns what there is.

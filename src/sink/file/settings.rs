@@ -18,8 +18,12 @@ pub struct FileSettings {
     pub compression: Compression,
     /// When the next file begins, apart from what the pattern says.
     pub rotation: Rotation,
-    /// How often compressed files are made durable.
-    pub checkpoint: Checkpoint,
+    /// Compressed files end a frame and are made durable at the pace of the cursor, but not before
+    /// this many bytes of lines came, for each file on average, or the oldest line has waited for
+    /// `checkpoint_every`. It is also the most that is compressed in one piece.
+    pub checkpoint_bytes: u64,
+    /// How long the oldest line waits for that.
+    pub checkpoint_every: Duration,
     /// How many collections may have a file of their own at once; what there is of others goes to
     /// one file that they share.
     pub max_files: NonZeroUsize,
@@ -41,7 +45,8 @@ impl FileSettings {
             compression: Compression::of(pattern.suffix()),
             pattern,
             rotation: Rotation::default(),
-            checkpoint: Checkpoint::default(),
+            checkpoint_bytes: 128 * 1024,
+            checkpoint_every: Duration::from_secs(30),
             max_files: const { NonZeroUsize::new(1000).expect("it is not 0") },
             max_open_files: const { NonZeroUsize::new(100).expect("it is not 0") },
             reserved: Vec::new(),
@@ -93,25 +98,5 @@ impl Rotation {
     /// Whether there is any, and files need a number.
     pub fn is_any(&self) -> bool {
         *self != Self::default()
-    }
-}
-
-/// How often compressed files end a frame and are made durable: at the pace of the cursor, but not
-/// before either is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// This many bytes of lines came, for each file on average. It is also the most that is
-    /// compressed in one piece.
-    pub bytes: u64,
-    /// The oldest line has waited this long.
-    pub every: Duration,
-}
-
-impl Default for Checkpoint {
-    fn default() -> Self {
-        Self {
-            bytes: 128 * 1024,
-            every: Duration::from_secs(30),
-        }
     }
 }

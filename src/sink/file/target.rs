@@ -172,7 +172,7 @@ impl FileTarget {
                 output.pending.extend_from_slice(line);
                 output.mark.events += 1;
                 output.used = self.events;
-                if output.pending.len() as u64 >= self.settings.checkpoint.bytes {
+                if output.pending.len() as u64 >= self.settings.checkpoint_bytes {
                     self.flush(at)?;
                 }
             }
@@ -203,7 +203,7 @@ impl FileTarget {
                 output.pending.extend_from_slice(lines);
                 output.pending.len() as u64
             });
-            if pending >= self.settings.checkpoint.bytes {
+            if pending >= self.settings.checkpoint_bytes {
                 self.flush(0)?;
             }
         }

@@ -45,7 +45,7 @@ use crate::{
 /// }
 /// ```
 ///
-/// A closure that takes an [`OwnedEvent`] is an ingestor too, and [`typed`] makes one that is given
+/// A closure that takes an [`OwnedEvent`] is an ingestor too, and [`Route::typed`](super::Route::typed) makes one that is given
 /// the record as a type of yours.
 pub trait Ingestor: Send + Sync {
     /// Does it.
@@ -69,50 +69,10 @@ impl<I: Ingestor> Ingestor for Arc<I> {
     }
 }
 
-/// Makes an ingestor of a closure that is given what happened to the record, parsed, and the event
-/// it came in.
-///
-/// A record that is of another shape, which anybody may write, is no failure: it goes to the
-/// route's dead letters if it has any ([`Route::or_dead_letter`](super::Route::or_dead_letter)),
-/// and is otherwise skipped with a warning.
-///
-/// ```
-/// use rocketman::{event::{Change, OwnedEvent}, sink::ingest::{Ingest, typed}};
-///
-/// #[derive(serde::Deserialize)]
-/// struct Post { text: String }
-///
-/// let ingest = Ingest::new().on("app.bsky.feed.post", typed(|change: Change<Post>, event: OwnedEvent| async move {
-///     match change {
-///         Change::Create(post) | Change::Update(post) => println!("{}: {}", event.did(), post.text),
-///         Change::Delete => println!("{} deleted {}", event.did(), event.rkey()),
-///     }
-///     Ok(())
-/// }));
-/// # drop(ingest);
-/// ```
-pub fn typed<T, F, Fut>(ingest: F) -> Typed<T, F>
-where
-    T: DeserializeOwned + Send,
-    F: Fn(Change<T>, OwnedEvent) -> Fut + Send + Sync,
-    Fut: Future<Output = Result<(), IngestError>> + Send,
-{
-    Typed {
-        ingest,
-        record: PhantomData,
-    }
-}
-
-/// An ingestor that is given typed records; made by [`typed`].
-pub struct Typed<T, F> {
-    ingest: F,
-    record: PhantomData<fn() -> T>,
-}
-
-impl<T, F> fmt::Debug for Typed<T, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Typed").finish_non_exhaustive()
-    }
+/// An ingestor that is given typed records.
+pub(super) struct Typed<T, F> {
+    pub(super) ingest: F,
+    pub(super) record: PhantomData<fn() -> T>,
 }
 
 impl<T, F, Fut> Ingestor for Typed<T, F>
@@ -129,15 +89,15 @@ where
 
 /// Why an event could not be ingested.
 ///
-/// `?` makes one of whatever becomes a [`BoxError`]: an error of any type, a text, a
+/// `?` makes one of whatever becomes a `Box<dyn Error + Send + Sync>`: an error of any type, a text, a
 /// `Box<dyn Error + Send + Sync>`, and also `anyhow::Error` and `eyre::Report`. It is one that may
 /// pass. A [`RecordError`] means that the author of the record was wrong; it is only recognised as
 /// it is, and not within another error.
 ///
 /// ```
-/// use rocketman::{BoxError, event::OwnedEvent, sink::ingest::Ingest};
+/// use rocketman::{event::OwnedEvent, sink::ingest::Ingest};
 ///
-/// async fn store(event: &OwnedEvent) -> Result<(), BoxError> {
+/// async fn store(event: &OwnedEvent) -> std::io::Result<()> {
 ///     println!("{event}");
 ///     Ok(())
 /// }
@@ -156,7 +116,7 @@ pub struct IngestError {
 
 impl IngestError {
     /// An error that may pass: it is tried again as often as the route says.
-    pub fn new(cause: impl Into<BoxError>) -> Self {
+    pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             cause: cause.into(),
             is_lasting: false,
@@ -165,7 +125,7 @@ impl IngestError {
 
     /// An error that the next try would meet again: what the route says of failures is done at
     /// once.
-    pub fn lasting(cause: impl Into<BoxError>) -> Self {
+    pub fn lasting(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             cause: cause.into(),
             is_lasting: true,
@@ -188,7 +148,7 @@ impl IngestError {
     }
 
     /// What went wrong, to be kept.
-    pub fn into_cause(self) -> BoxError {
+    pub fn into_cause(self) -> Box<dyn Error + Send + Sync> {
         self.cause
     }
 

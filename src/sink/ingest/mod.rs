@@ -6,7 +6,7 @@
 //!
 //! ```no_run
 //! use rocketman::{Pipeline, cursor::FileCursor, event::{Change, OwnedEvent}};
-//! use rocketman::sink::ingest::{Ingest, Route, typed};
+//! use rocketman::sink::ingest::{Ingest, Route};
 //! use rocketman::source::jetstream::JetstreamSettings;
 //!
 //! #[derive(serde::Deserialize)]
@@ -15,7 +15,7 @@
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let ingest = Ingest::new()
-//!         .on("app.bsky.feed.post", typed(|change: Change<Post>, event: OwnedEvent| async move {
+//!         .on("app.bsky.feed.post", Route::typed(|change: Change<Post>, event: OwnedEvent| async move {
 //!             if let Some(post) = change.into_record() {
 //!                 println!("{}: {}", event.did(), post.text);
 //!             }
@@ -39,7 +39,7 @@
 //! | --- | --- |
 //! | a type of your own with an `async fn` that borrows the event | [`Ingestor`] |
 //! | a closure | a closure that takes an [`OwnedEvent`](crate::event::OwnedEvent) |
-//! | a record type with serde | [`typed`] |
+//! | a record type with serde | [`Route::typed`] |
 //! | events that take long, and could be done at the same time | [`Ingest::jobs`] |
 //! | a database that is best written many rows at a time | [`Batches`] and [`BatchIngestor`] |
 //!
@@ -60,7 +60,7 @@ use tokio::{task::yield_now, time::Instant};
 pub use self::{
     batches::{BatchIngestor, Batches},
     error::IngestorFailed,
-    ingestor::{IngestError, Ingestor, Typed, typed},
+    ingestor::{IngestError, Ingestor},
     route::Route,
 };
 use self::{

@@ -1,13 +1,16 @@
 //! Which ingestor an event goes to.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, marker::PhantomData, sync::Arc, time::Duration};
+
+use serde::de::DeserializeOwned;
 
 use super::{
-    Ingestor,
+    IngestError, Ingestor,
     deliver::{IngestPolicy, Work},
+    ingestor::Typed,
 };
 use crate::{
-    event::{CollectionPattern, Event, Kind},
+    event::{Change, CollectionPattern, Event, Kind, OwnedEvent},
     sink::{DeadLetterFile, OnFailure, delivery::Recipient},
     stats::Stats,
 };
@@ -41,6 +44,40 @@ impl Route {
         }
     }
 
+    /// To a closure that is given what happened to the record, parsed, and the event
+    /// it came in.
+    ///
+    /// A record that is of another shape, which anybody may write, is no failure: it goes to the
+    /// route's dead letters if it has any ([`or_dead_letter`](Self::or_dead_letter)),
+    /// and is otherwise skipped with a warning.
+    ///
+    /// ```
+    /// use rocketman::{event::{Change, OwnedEvent}, sink::ingest::{Ingest, Route}};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Post { text: String }
+    ///
+    /// let ingest = Ingest::new().on("app.bsky.feed.post", Route::typed(|change: Change<Post>, event: OwnedEvent| async move {
+    ///     match change {
+    ///         Change::Create(post) | Change::Update(post) => println!("{}: {}", event.did(), post.text),
+    ///         Change::Delete => println!("{} deleted {}", event.did(), event.rkey()),
+    ///     }
+    ///     Ok(())
+    /// }));
+    /// # drop(ingest);
+    /// ```
+    pub fn typed<T, F, Fut>(ingest: F) -> Self
+    where
+        T: DeserializeOwned + Send + 'static,
+        F: Fn(Change<T>, OwnedEvent) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), IngestError>> + Send,
+    {
+        Self::new(Typed {
+            ingest,
+            record: PhantomData,
+        })
+    }
+
     /// Tries a failed event again up to this many times, after waits that double from a quarter of
     /// a second to half a minute, each at random between none and its limit. Later events wait
     /// meanwhile.
@@ -66,7 +103,7 @@ impl Route {
     }
 
     /// Writes an event to this file when the retries are used up, and goes on once it is on the
-    /// disk. Records of an unexpected shape go there too (see [`typed`](super::typed)).
+    /// disk. Records of an unexpected shape go there too (see [`typed`](Self::typed)).
     #[must_use]
     pub fn or_dead_letter(mut self, file: DeadLetterFile) -> Self {
         self.policy.delivery.on_failure = OnFailure::DeadLetter(file);

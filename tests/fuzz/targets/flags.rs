@@ -18,9 +18,9 @@ use clap::Parser;
 use libfuzzer_sys::fuzz_target;
 use rocketman::{
     PipelineSettings,
-    event::{CollectionPattern, Did, Start, micros_since_1970, parse_time, show_time},
+    event::{CollectionPattern, Did, Start, TimeUs},
     filter::Filter,
-    log::chain,
+    Shown,
     source::jetstream::{Endpoint, JetstreamSettings},
 };
 use rocketman_fuzz::choice;
@@ -67,7 +67,7 @@ fn now() -> SystemTime {
 
 /// One value, as a time, a cursor and a name.
 fn value(text: &str) {
-    let time = parse_time(text, now());
+    let time = TimeUs::parse(text, now()).map(|time| time.0);
     let start = Start::parse(text, now());
     if let Ok(time_us) = time {
         assert_eq!(start, Ok(Start::Time(time_us)), "a time is a cursor too");
@@ -75,7 +75,7 @@ fn value(text: &str) {
     match start {
         Ok(Start::Seq(seq)) => assert!(seq < 1_000_000_000_000_000 && text.parse() == Ok(seq)),
         Ok(Start::Time(time_us)) => {
-            let again = parse_time(&show_time(time_us), now());
+            let again = TimeUs::parse(&TimeUs(time_us).to_string(), now()).map(|time| time.0);
             assert!(time_us > LAST_TIME_US || again == Ok(time_us), "{again:?}");
         }
         Err(error) => assert!(!error.to_string().is_empty()),
@@ -168,7 +168,7 @@ fn makes_sense(resolved: &Resolved) {
             assert!(!endpoints.is_empty() && !timeout.is_zero());
         }
         Resolved::Cursor(start) => {
-            let now_us = micros_since_1970(now());
+            let now_us = TimeUs::of(now()).map(|time| time.0);
             match start {
                 Some(Start::Seq(seq)) => assert_ne!(*seq, 0),
                 Some(Start::Time(time_us)) => {
@@ -248,5 +248,5 @@ fn resolve(
             Ok(Resolved::Other)
         }
     };
-    Some(resolved.map_err(|error| format!("{}\n{:?}", chain(&error), error.hint())))
+    Some(resolved.map_err(|error| format!("{}\n{:?}", Shown::error(&error).to_string(), error.hint())))
 }

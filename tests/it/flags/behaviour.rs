@@ -2,7 +2,7 @@
 
 use std::{fs, net::TcpListener};
 
-use rocketman::event::now_us;
+use rocketman::event::TimeUs;
 use rustix::process::Signal;
 
 use crate::support::{
@@ -179,7 +179,10 @@ fn limits_end_the_stream_before_the_first_event_behind_them() {
     assert_eq!(output.lines(), [post(0), post(1)]);
     output.assert_says(0, &["--until is reached"]);
     let hour = 3_600_000_000;
-    let (past, future) = (post_at(now_us() - hour), post_at(now_us() + hour));
+    let (past, future) = (
+        post_at(TimeUs::now().0 - hour),
+        post_at(TimeUs::now().0 + hour),
+    );
     let server = sending([past.clone(), future, post(3)]);
     let output = Rocketman::tail(&server.url()).with("-e").succeed();
     assert_eq!(output.lines(), [past]);

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, fmt::Write, fs, path::Path};
 
 /// How many items there may be in rustdoc's list of all items, besides those of `serve`, of the
 /// probe, and of what reads recordings: it may fall, and not rise.
-const MAX_ITEMS: usize = 151;
+const MAX_ITEMS: usize = 128;
 
 const LIST: &str = "tests/it/house/public_api.txt";
 
@@ -89,7 +89,8 @@ fn the_public_api_does_not_grow_without_a_reason() {
     let all = items(&surface);
     let is_own = |path: &&&str| {
         let is_recording = path.starts_with("compressed::");
-        !path.starts_with("serve::") && !path.to_lowercase().contains("probe") && !is_recording
+        let is_report = path.to_lowercase().contains("probe") || path.ends_with("WireCompression");
+        !path.starts_with("serve::") && !is_report && !is_recording
     };
     let own: Vec<_> = all.iter().filter(is_own).collect();
     let n_items = own.len();

@@ -27,7 +27,7 @@ pub(super) async fn open(settings: &NatsSettings) -> Result<Connection, NatsErro
 
 /// What is said of a failure, with its causes.
 fn told(error: &NatsError) -> String {
-    rocketman::log::chain(error)
+    rocketman::Shown::error(error).to_string()
 }
 
 #[track_caller]

@@ -35,7 +35,7 @@ fn nothing(request: Request) {
 
 /// Event `n`, as if it happened in a minute: later than any connection of the test began.
 fn fresh(n: u64) -> String {
-    let soon = rocketman::event::now_us() + 60_000_000;
+    let soon = rocketman::event::TimeUs::now().0 + 60_000_000;
     post(n).replace(&(EPOCH + n * STEP).to_string(), &soon.to_string())
 }
 
@@ -208,7 +208,7 @@ fn the_end_is_not_assumed_while_the_next_server_brings_events() {
     let stuck = Server::one(nothing);
     let hour = 3_600_000_000;
     let future = move || {
-        let now = rocketman::event::now_us();
+        let now = rocketman::event::TimeUs::now().0;
         post(1).replace(&(EPOCH + STEP).to_string(), &(now + hour).to_string())
     };
     let other = Server::one(move |request| {

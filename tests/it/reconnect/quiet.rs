@@ -18,7 +18,7 @@ const MINUTE: u64 = 60_000_000;
 type Script = Box<dyn FnOnce(Request) + Send>;
 
 fn now_us() -> u64 {
-    rocketman::event::now_us()
+    rocketman::event::TimeUs::now().0
 }
 
 fn saved(path: &Path) -> Value {
@@ -143,7 +143,7 @@ fn pings_count_for_nothing_while_catching_up() {
 #[test]
 fn the_saved_time_of_a_quiet_stream_is_by_the_servers_clock() {
     let ahead = now_us() + 120 * MINUTE;
-    let date = rocketman::event::show_time(ahead);
+    let date = rocketman::event::TimeUs(ahead).to_string();
     let date: jiff::Timestamp = date.parse().unwrap();
     let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let server = Server::one(move |request| one_event_and_pings(request.accept_dated(Some(&date))));

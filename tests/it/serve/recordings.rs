@@ -228,10 +228,10 @@ fn speed_is_that_of_the_clock_or_another_or_none() {
 
 #[test]
 fn rebased_events_are_of_now() {
-    let before = rocketman::event::now_us();
+    let before = rocketman::event::TimeUs::now().0;
     for flags in ["--rebase --speed 100", "--rebase --speed max"] {
         let (_, output) = timed(flags);
-        let after = rocketman::event::now_us();
+        let after = rocketman::event::TimeUs::now().0;
         let times: Vec<u64> = output
             .lines()
             .iter()

@@ -12,7 +12,7 @@ use clap::{
 use super::Cli;
 #[cfg(feature = "nats")]
 use super::CursorCommand;
-use rocketman::address;
+use rocketman::Shown;
 
 /// Flags that contradict each other. Typed together they are refused; a variable gives way to what was typed.
 const OPPONENTS: [(&str, &str); 15] = [
@@ -92,7 +92,7 @@ fn note_flags_of_nats(cli: &mut Cli, is_typed: impl Fn(&str, &str) -> bool) {
 
 /// The error without the secrets of an address that was typed where none belongs.
 fn without_secrets(mut error: Error) -> Error {
-    let shown = |text: &String| ContextValue::String(address::without_address(text));
+    let shown = |text: &String| ContextValue::String(Shown::word(text).to_string());
     let contexts: Vec<_> = error
         .context()
         .filter_map(|(kind, value)| match value {

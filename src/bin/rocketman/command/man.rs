@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use rocketman::{ErrorKind, address::without_address};
+use rocketman::{ErrorKind, Shown};
 
 use crate::{args, failure::Failure, terminal::print};
 
@@ -48,7 +48,7 @@ pub(crate) fn run(command: &[String], dir: Option<&Path>) -> Result<ExitCode, Fa
     let wanted = format!("{}.1", name.join("-"));
     match pages.iter().find(|(file, _)| *file == wanted) {
         Some((_, page)) => print(page),
-        None => Err(ManError::NoPage(without_address(&command.join(" "))).into()),
+        None => Err(ManError::NoPage(Shown::word(&command.join(" ")).to_string()).into()),
     }
 }
 

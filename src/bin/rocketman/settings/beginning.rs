@@ -6,7 +6,7 @@ use tracing::warn;
 
 use super::SettingsError;
 use rocketman::{
-    event::{Start, micros, micros_since_1970, parse_time, show_time},
+    event::{Start, TimeUs},
     log::STATE,
 };
 
@@ -55,11 +55,13 @@ pub(super) fn beginning_if_new(
 /// Reads where a cursor file is to be put: a place that a server can have something behind. No
 /// server is there to ask what time it is.
 pub(super) fn place(value: &str, now: SystemTime) -> Result<Start, SettingsError> {
-    let latest = micros_since_1970(now).map(|now_us| now_us + micros(MAX_CLOCK_ERROR));
+    let latest = TimeUs::of(now)
+        .map(|time| time.0)
+        .map(|now_us| now_us + TimeUs::micros(MAX_CLOCK_ERROR));
     match start("VALUE", value, now)? {
         Start::Seq(0) | Start::Time(0) => Err(SettingsError::Nothing(value.to_owned())),
         Start::Time(time_us) if Some(time_us) > latest => {
-            Err(SettingsError::Future(show_time(time_us)))
+            Err(SettingsError::Future(TimeUs(time_us).to_string()))
         }
         start => Ok(start),
     }
@@ -82,12 +84,12 @@ pub(super) fn end(
             start: Start::Time(from_us),
             flag,
         }) if until_us <= from_us => Err(SettingsError::EndBeforeStart {
-            until: show_time(until_us),
+            until: TimeUs(until_us).to_string(),
             flag,
-            from: show_time(from_us),
+            from: TimeUs(from_us).to_string(),
         }),
-        None if !keeps && Some(until_us) <= micros_since_1970(now) => {
-            Err(SettingsError::EndBeforeNow(show_time(until_us)))
+        None if !keeps && Some(until_us) <= TimeUs::of(now).map(|time| time.0) => {
+            Err(SettingsError::EndBeforeNow(TimeUs(until_us).to_string()))
         }
         _ => Ok(Some(until_us)),
     }
@@ -98,23 +100,25 @@ fn start(flag: &'static str, text: &str, now: SystemTime) -> Result<Start, Setti
     if let Start::Seq(number) = start
         && is_like_seconds(number, now)
     {
-        let time = show_time(number * 1_000_000);
+        let time = TimeUs(number * 1_000_000).to_string();
         warn!(target: STATE, number, "{flag}: {number} is taken for the number of an event; if it is seconds since 1970, write {time}");
     }
     Ok(start)
 }
 
 fn time(flag: &'static str, text: &str, now: SystemTime) -> Result<u64, SettingsError> {
-    parse_time(text, now).map_err(|source| SettingsError::Start { flag, source })
+    TimeUs::parse(text, now)
+        .map(|time| time.0)
+        .map_err(|source| SettingsError::Start { flag, source })
 }
 
 fn is_like_seconds(number: u64, now: SystemTime) -> bool {
-    let Some(now_us) = micros_since_1970(now) else {
+    let Some(now_us) = TimeUs::of(now).map(|time| time.0) else {
         return false;
     };
     let (first, last) = (
-        now_us.saturating_sub(micros(MAX_AGE)),
-        now_us + micros(MAX_AHEAD),
+        now_us.saturating_sub(TimeUs::micros(MAX_AGE)),
+        now_us + TimeUs::micros(MAX_AHEAD),
     );
     (first..=last).contains(&number.saturating_mul(1_000_000))
 }

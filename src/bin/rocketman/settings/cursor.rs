@@ -18,7 +18,7 @@ use crate::{
     settings::CursorAt,
 };
 #[cfg(not(feature = "nats"))]
-use rocketman::address::without_secrets;
+use rocketman::Shown;
 #[cfg(feature = "nats")]
 use rocketman::cursor::KvCursorSettings;
 use rocketman::{
@@ -119,7 +119,9 @@ fn cursor_at(args: CursorAtArgs, environment: &Environment) -> Result<CursorAt, 
             return Ok(CursorAt::Key(Box::new(settings)));
         }
         #[cfg(not(feature = "nats"))]
-        return Err(SettingsError::WithoutNats(without_secrets(address)));
+        return Err(SettingsError::WithoutNats(
+            Shown::address(address).to_string(),
+        ));
     }
     #[cfg(feature = "nats")]
     if let Some(flag) = nats.typed {

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use super::{SettingsError, suffix};
 use crate::args::{ExecArgs, ExecModeArg, OnExecErrorArg};
-use rocketman::sink::{DeadLetterFile, ExecMode, ExecSettings, OnFailure, name_in};
+use rocketman::sink::{DeadLetterFile, ExecMode, ExecSettings, OnFailure};
 
 /// Checks the flags of programs, and opens the file of dead letters.
 pub(super) fn resolve(
@@ -30,7 +30,9 @@ pub(super) fn resolve(
         return Err(SettingsError::InFlight);
     }
     if mode != ExecMode::Event
-        && let Some(name) = arguments.iter().find_map(|argument| name_in(argument))
+        && let Some(name) = arguments
+            .iter()
+            .find_map(|argument| ExecSettings::name_in(argument))
     {
         return Err(SettingsError::NameInStream(name));
     }

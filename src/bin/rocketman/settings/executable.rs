@@ -10,7 +10,7 @@ use std::{
 use rustix::fs::{Access, access};
 
 use super::SettingsError;
-use rocketman::address::without_address;
+use rocketman::Shown;
 
 /// Where programs are looked for without a PATH (execvp of glibc).
 const USUAL_PATH: &str = "/bin:/usr/bin";
@@ -26,7 +26,7 @@ pub(super) fn check(program: &OsStr, path: Option<&OsStr>) -> Result<(), Setting
     let first = program.to_str().and_then(|text| text.split_once(' '));
     let is_a_line = first.is_some_and(|(first, _)| find(first.as_ref(), path).is_ok());
     Err(SettingsError::Program {
-        program: without_address(&program.to_string_lossy()),
+        program: Shown::word(&program.to_string_lossy()).to_string(),
         is_a_line,
         source,
     })

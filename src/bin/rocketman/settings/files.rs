@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use super::{SettingsError, roles::refuse_address, suffix};
 use crate::args::{FileArgs, OnDiskFullArg};
-use rocketman::sink::{Checkpoint, Compression, FileSettings, Pattern, Rotation};
+use rocketman::sink::{Compression, FileSettings, Pattern, Rotation};
 
 /// What a file sink is to do with this path or pattern.
 pub(super) fn resolve(path: PathBuf, args: &FileArgs) -> Result<FileSettings, SettingsError> {
@@ -57,10 +57,8 @@ pub(super) fn resolve(path: PathBuf, args: &FileArgs) -> Result<FileSettings, Se
     Ok(FileSettings {
         compression,
         rotation,
-        checkpoint: Checkpoint {
-            bytes: checkpoint.bytes.unwrap_or(defaults.checkpoint.bytes),
-            every: checkpoint.every.unwrap_or(defaults.checkpoint.every),
-        },
+        checkpoint_bytes: checkpoint.bytes.unwrap_or(defaults.checkpoint_bytes),
+        checkpoint_every: checkpoint.every.unwrap_or(defaults.checkpoint_every),
         max_files: max_files
             .and_then(|most| NonZeroUsize::new(most.into()))
             .unwrap_or(defaults.max_files),

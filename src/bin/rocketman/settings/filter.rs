@@ -11,7 +11,7 @@ use std::{
 use super::{Environment, SettingsError};
 use crate::args::{FilterArgs, KINDS, OPERATIONS};
 use rocketman::{
-    address::without_address,
+    Shown,
     event::{CollectionPattern, Did, Kind, Operation},
     filter::{Filter, Shard},
     source::jetstream::JetstreamSettings,
@@ -168,7 +168,7 @@ fn chosen<T: Copy>(
             .find(|member| allowed.contains(&wanted.as_str()) && name(**member) == wanted);
         member.copied().ok_or_else(|| SettingsError::Variable {
             variable,
-            value: without_address(wanted),
+            value: Shown::word(wanted).to_string(),
             allowed,
         })
     };

@@ -7,7 +7,7 @@ use super::{Environment, SettingsError, in_state_directory};
 #[cfg(feature = "nats")]
 use crate::args::NatsArgs;
 use crate::args::{ExecArgs, FileArgs, OnExecErrorArg, OnUndeliverableArg, TailArgs};
-use rocketman::{address::without_secrets, cursor::FileCursor, paths::FileId, sink::Pattern};
+use rocketman::{Shown, cursor::FileCursor, paths::FileId, sink::Pattern};
 
 /// Where stdout and stderr go, also where they were redirected to a file.
 pub(crate) const STDOUT: &str = "/dev/stdout";
@@ -158,7 +158,7 @@ pub(crate) fn refuse_address(what: &'static str, path: &Path) -> Result<(), Sett
         Some(text) if text.contains("://") || text.starts_with("sqlite:") => {
             Err(SettingsError::Address {
                 what,
-                text: without_secrets(text),
+                text: Shown::address(text).to_string(),
             })
         }
         _ => Ok(()),

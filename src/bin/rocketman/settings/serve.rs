@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use super::{Environment, SettingsError, filter::or_variable};
 use crate::args::{ServeArgs, Speed};
 use rocketman::{
-    address::{without_address, without_secrets},
+    Shown,
     serve::{Demo, Faults, HostPattern, OriginPattern, Playback, ServerSettings},
 };
 
@@ -44,7 +44,9 @@ impl ServeSettings {
         } = args;
         check_host_flag(&allow_host, listen)?;
         if let Some(server) = source.iter().find(|source| source.contains("://")) {
-            return Err(SettingsError::ServesNoServers(without_secrets(server)));
+            return Err(SettingsError::ServesNoServers(
+                Shown::address(server).to_string(),
+            ));
         }
         let served = if let Some(demo) = demo(&source)? {
             for (flag, is_given) in [
@@ -123,8 +125,8 @@ pub(super) fn demo(sources: &[String]) -> Result<Option<Demo>, SettingsError> {
         None => Ok(Some(demo)),
         // What is asked of a demo is no secret.
         Some(other) if Demo::is_demo(other) => {
-            Err(SettingsError::MixedDemo(without_address(other)))
+            Err(SettingsError::MixedDemo(Shown::word(other).to_string()))
         }
-        Some(other) => Err(SettingsError::MixedDemo(without_secrets(other))),
+        Some(other) => Err(SettingsError::MixedDemo(Shown::address(other).to_string())),
     }
 }

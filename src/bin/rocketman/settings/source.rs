@@ -12,7 +12,7 @@ use crate::args::{ConnectionArgs, OnGapArg, StreamArgs};
 #[cfg(feature = "nats")]
 use rocketman::source::nats::NatsSourceSettings;
 use rocketman::{
-    address::without_secrets,
+    Shown,
     serve::{Demo, Feed},
     source::{
         OnGap,
@@ -56,7 +56,9 @@ impl SourceSettings {
             )
             .map(|settings| Self::Nats(Box::new(settings)));
             #[cfg(not(feature = "nats"))]
-            return Err(SettingsError::WithoutNats(without_secrets(address)));
+            return Err(SettingsError::WithoutNats(
+                Shown::address(address).to_string(),
+            ));
         }
         let StreamArgs {
             envelope,
@@ -181,7 +183,9 @@ pub(super) fn endpoints(sources: &[String]) -> Result<Vec<Endpoint>, SettingsErr
         return Ok(Endpoint::public());
     }
     if let Some(address) = sources.iter().find(|source| is_nats(source)) {
-        return Err(SettingsError::OnlyJetstream(without_secrets(address)));
+        return Err(SettingsError::OnlyJetstream(
+            Shown::address(address).to_string(),
+        ));
     }
     Ok(sources
         .iter()

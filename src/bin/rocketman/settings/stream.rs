@@ -12,7 +12,7 @@ use super::{
 };
 use crate::args::{ConnectionArgs, EnvelopeArg, OnUndeliverableArg, StreamArgs};
 use rocketman::{
-    address::without_secrets,
+    Shown,
     filter::Shard,
     nats::{NatsError, StreamAddress},
     sink::DeadLetterFile,
@@ -34,10 +34,12 @@ pub(super) fn resolve(
     environment: &Environment,
 ) -> Result<NatsSourceSettings, SettingsError> {
     if let Some(other) = sources.iter().find(|source| *source != address) {
-        return Err(SettingsError::MixedNats(without_secrets(other)));
+        return Err(SettingsError::MixedNats(Shown::address(other).to_string()));
     }
     if sources.len() > 1 {
-        return Err(SettingsError::MixedNats(without_secrets(address)));
+        return Err(SettingsError::MixedNats(
+            Shown::address(address).to_string(),
+        ));
     }
     let StreamArgs {
         envelope,
@@ -46,7 +48,7 @@ pub(super) fn resolve(
         on_undeliverable,
     } = stream;
     if let Some(name) = durable.as_deref().filter(|name| !is_name(name)) {
-        return Err(SettingsError::Durable(without_secrets(name)));
+        return Err(SettingsError::Durable(Shown::address(name).to_string()));
     }
     let wrap_mode = match envelope {
         None if reading.is_carried => WrapMode::Carried,

@@ -27,7 +27,7 @@ use crate::args::OnGapArg;
 use crate::args::{FateArgs, OperationArgs, PositionArgs, StopArgs, TailArgs};
 use rocketman::{
     PipelineSettings,
-    event::{Start, show_time},
+    event::{Start, TimeUs},
     filter::Filter,
     serve::HostPattern,
 };
@@ -123,7 +123,7 @@ impl TailSettings {
         #[cfg(not(feature = "nats"))]
         if let Some(address) = address {
             return Err(SettingsError::WithoutNats(
-                rocketman::address::without_secrets(&address),
+                rocketman::Shown::address(&address).to_string(),
             ));
         }
         let output = output.recalling(rewind);
@@ -258,7 +258,7 @@ fn from(start: Option<Start>, if_new: Option<Start>, cursor: &Cursor, is_stream:
 fn from_start(start: Start) -> String {
     match start {
         Start::OLDEST => "from the oldest event on".to_owned(),
-        Start::Time(time_us) => format!("from {}", show_time(time_us)),
+        Start::Time(time_us) => format!("from {}", TimeUs(time_us)),
         Start::Seq(seq) => format!("from number {seq}"),
     }
 }

@@ -27,7 +27,10 @@ use crate::{
     hints,
     terminal::status_line::StatusLine,
 };
-use rocketman::log::{CHILD_STDERR, STATE, chain, printable, printable_json};
+use rocketman::{
+    Shown,
+    log::{CHILD_STDERR, STATE},
+};
 
 /// Starts writing messages, past the status line. Called once.
 pub(crate) fn start(args: &GlobalArgs, line: &StatusLine) {
@@ -148,7 +151,10 @@ where
 
 /// Without anything that a terminal acts upon but tabs, which programs print.
 fn on_screen(text: &str) -> String {
-    let parts: Vec<_> = text.split('\t').map(printable).collect();
+    let parts: Vec<_> = text
+        .split('\t')
+        .map(|part| Shown::text(part).to_string())
+        .collect();
     parts.join("\t")
 }
 
@@ -158,7 +164,7 @@ struct Json(StatusLine);
 impl io::Write for Json {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         let len = lines.len();
-        let lines = printable_json(&String::from_utf8_lossy(lines));
+        let lines = Shown::json(&String::from_utf8_lossy(lines)).to_string();
         self.0.write_all(lines.as_bytes())?;
         Ok(len)
     }
@@ -186,7 +192,7 @@ impl Visit for Parts {
     }
 
     fn record_error(&mut self, field: &Field, error: &(dyn std::error::Error + 'static)) {
-        self.record_debug(field, &format_args!("{}", chain(error)));
+        self.record_debug(field, &format_args!("{}", Shown::error(error)));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {

@@ -14,7 +14,7 @@ use crate::{
     args::{GlobalArgs, LogFormat, When},
     terminal::stderr::Console,
 };
-use rocketman::{Stats, event::now_us};
+use rocketman::{Stats, event::TimeUs};
 
 /// How often the line is redrawn.
 const DRAW_INTERVAL: Duration = Duration::from_millis(250);
@@ -175,7 +175,7 @@ pub(crate) fn describe(stats: &Stats, rate: Option<f64>, lag: Option<Duration>) 
 
 /// How long ago a time is, by the local clock.
 pub(crate) fn ago(time_us: u64) -> String {
-    let now_us = now_us();
+    let now_us = TimeUs::now().0;
     let distance = short(Duration::from_micros(now_us.abs_diff(time_us)));
     if time_us > now_us {
         format!("in {distance}")
@@ -233,7 +233,7 @@ mod tests {
             line,
             "312/s read  12,345 delivered  1.2 s behind  wss://a.example/subscribe  2 reconnects"
         );
-        stats.set_early_us(now_us() - 3_600_000_000);
+        stats.set_early_us(TimeUs::now().0 - 3_600_000_000);
         let line = describe(&stats, Some(900.0), None);
         assert_eq!(
             line,

@@ -133,14 +133,13 @@ impl FileTarget {
 
     /// Whether compressed files have enough for a checkpoint.
     pub(super) fn is_due(&self) -> bool {
-        let checkpoint = &self.settings.checkpoint;
         let n_files = self.outputs.len().min(self.settings.max_open_files.get());
         let n_files = n_files.max(1) as u64;
         self.encoder.is_plain()
-            || self.fresh_bytes >= checkpoint.bytes.saturating_mul(n_files)
+            || self.fresh_bytes >= self.settings.checkpoint_bytes.saturating_mul(n_files)
             || self
                 .fresh_since
-                .is_some_and(|since| since.elapsed() >= checkpoint.every)
+                .is_some_and(|since| since.elapsed() >= self.settings.checkpoint_every)
     }
 
     /// One cut through all files: everything up to here is durable, and accepted.

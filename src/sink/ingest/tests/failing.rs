@@ -154,7 +154,7 @@ async fn a_record_of_another_shape_does_not_end_the_run() {
     let log = Log::default();
     let ingestor = || {
         let log = log.clone();
-        typed(move |change: Change<Post>, event: OwnedEvent| {
+        Route::typed(move |change: Change<Post>, event: OwnedEvent| {
             let log = log.clone();
             async move {
                 let what = match change {
@@ -171,7 +171,7 @@ async fn a_record_of_another_shape_does_not_end_the_run() {
     assert_eq!(run(&mut stops, lines()).await, (4, None));
     assert_eq!(log.entries(), ["0 create 0", "2 update 2", "3 delete"]);
     let file = DeadLetterFile::open(&path).unwrap();
-    let route = Route::new(ingestor()).or_dead_letter(file);
+    let route = ingestor().or_dead_letter(file);
     let mut keeps = Ingest::new().on("app.bsky.feed.post", route);
     assert_eq!(run(&mut keeps, lines()).await, (4, None));
     let letters = fs::read_to_string(&path).unwrap();

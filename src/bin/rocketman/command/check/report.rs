@@ -9,7 +9,7 @@ use super::{
     CheckError,
     examine::{Found, State, is_unfinished},
 };
-use rocketman::{compressed::FrameFormat, event::show_time};
+use rocketman::{compressed::FrameFormat, event::TimeUs};
 
 /// All that is reported of a file. The names are the keys of `--json`, which scripts rely on.
 #[derive(Serialize)]
@@ -90,7 +90,7 @@ impl Found {
             parts.extend(contents(tally.events, tally.messages));
         }
         if let (Some(first), Some(last)) = (tally.first_time_us, tally.last_time_us) {
-            parts.push(format!("{} to {}", show_time(first), show_time(last)));
+            parts.push(format!("{} to {}", TimeUs(first), TimeUs(last)));
         }
         for (n, what) in [
             (tally.repeats, ["repeat", "repeats"]),
@@ -164,7 +164,7 @@ impl Total {
     pub(super) fn text(&self) -> String {
         let times = match (self.first_time_us, self.last_time_us) {
             (Some(first), Some(last)) => {
-                format!(", {} to {}", show_time(first), show_time(last))
+                format!(", {} to {}", TimeUs(first), TimeUs(last))
             }
             _ => String::new(),
         };

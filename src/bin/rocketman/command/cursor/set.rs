@@ -10,7 +10,7 @@ use crate::{failure::Failure, settings::CursorAt, settings::Target, terminal::st
 use rocketman::{
     Error, ErrorKind,
     cursor::{CursorStore, Saved},
-    event::{FileMark, Origin, Place, Start, Trail, micros, show_time},
+    event::{FileMark, Origin, Place, Start, TimeUs, Trail},
     log::STATE,
 };
 
@@ -143,7 +143,7 @@ fn back_from(at: &CursorAt, before: &Saved, back: Duration) -> Result<Place, Mov
             seq: place.seq().unwrap_or_default(),
             at: at.clone(),
         })?;
-    match from_us.checked_sub(micros(back)) {
+    match from_us.checked_sub(TimeUs::micros(back)) {
         None | Some(0) => Err(MoveError::TooFar {
             from: stands_at(before),
             back,
@@ -159,7 +159,7 @@ fn back_from(at: &CursorAt, before: &Saved, back: Duration) -> Result<Place, Mov
 fn stands_at(saved: &Saved) -> String {
     match saved.trail.highest_us {
         0 => saved.place.to_string(),
-        highest_us => show_time(highest_us),
+        highest_us => TimeUs(highest_us).to_string(),
     }
 }
 

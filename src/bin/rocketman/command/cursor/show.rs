@@ -15,7 +15,7 @@ use crate::{
 use rocketman::{
     Error,
     cursor::{Glimpse, Saved},
-    event::{FileMark, Identity, Place, Position, now_us, show_time},
+    event::{FileMark, Identity, Place, Position, TimeUs},
 };
 
 /// All that is shown. The names are the keys of `--json`, which scripts rely on.
@@ -78,7 +78,7 @@ pub(crate) async fn run(at: &CursorAt, json: bool) -> Result<Vec<u8>, Failure> {
     let look = async { Ok(at.look().await.map_err(Error::from)?) };
     let Glimpse { saved, in_use } = at.in_time(look).await?;
     let saved = saved.ok_or_else(|| MoveError::Missing(at.clone()))?;
-    let report = Report::new(at, &saved, in_use, now_us());
+    let report = Report::new(at, &saved, in_use, TimeUs::now().0);
     let mut text = if json {
         serde_json::to_string(&report).expect("plain data with string keys is always JSON")
     } else {
@@ -117,10 +117,10 @@ impl Report {
             host: place.origin().map(|origin| origin.host.clone()),
             seq: place.seq(),
             time_us: place.time_us(),
-            time: place.time_us().map(show_time),
+            time: place.time_us().map(|time_us| TimeUs(time_us).to_string()),
             age_seconds: place.time_us().and_then(age),
             highest_us: known(trail.highest_us),
-            highest: known(trail.highest_us).map(show_time),
+            highest: known(trail.highest_us).map(|time_us| TimeUs(time_us).to_string()),
             first_us: known(trail.first_us),
             others: trail.others.iter().map(ServerReport::new).collect(),
             identity,
@@ -202,7 +202,7 @@ impl ServerReport {
             host: origin.host.clone(),
             seq: point.seq,
             time_us: point.time_us,
-            time: show_time(point.time_us),
+            time: TimeUs(point.time_us).to_string(),
         }
     }
 

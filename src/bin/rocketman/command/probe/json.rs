@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use rocketman::{
-    log::chain,
+    Shown,
     source::jetstream::{ProbeError, ProbeReport, WireCompression},
 };
 
@@ -46,7 +46,10 @@ impl Line {
         Self {
             source: report.endpoint.to_string(),
             usable: report.error.is_none(),
-            error: report.error.as_ref().map(|error| chain(error)),
+            error: report
+                .error
+                .as_ref()
+                .map(|error| Shown::error(error).to_string()),
             http_status: match report.error {
                 Some(ProbeError::Status { status, .. }) => Some(status),
                 _ => None,

@@ -4,7 +4,7 @@ use std::{error::Error, time::Duration};
 
 use crate::terminal::status_line::short;
 use rocketman::{
-    log::{chain, printable},
+    Shown,
     source::jetstream::{ProbeError, ProbeReport},
 };
 
@@ -109,13 +109,13 @@ fn latency(duration: Duration) -> String {
 
 /// Why a server cannot be used, in at most `room` characters.
 fn reason(error: &ProbeError, room: usize) -> String {
-    let whole = chain(error);
+    let whole = Shown::error(error).to_string();
     if whole.chars().count() <= room {
         return whole;
     }
     // What failed, and the root of it, say more than what is in between.
     let brief = match (error.source(), whole.rsplit_once(": ")) {
-        (Some(_), Some((_, root))) => format!("{}: {root}", printable(&error.to_string())),
+        (Some(_), Some((_, root))) => format!("{}: {root}", Shown::text(&error.to_string())),
         _ => whole,
     };
     shortened(&brief, room)

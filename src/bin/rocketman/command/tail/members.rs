@@ -5,7 +5,7 @@ use std::{convert::Infallible, num::NonZeroUsize};
 #[cfg(feature = "nats")]
 use rocketman::{cursor::KvCursor, sink::nats::NatsSink, source::nats::NatsSource};
 use rocketman::{
-    cursor::{CursorError, CursorStore, FileCursor, NoCursor, Saved},
+    cursor::{CursorError, CursorStore, FileCursor, Saved},
     event::{Batch, FileMark, Place, Point, Position, Recollection, Trail},
     sink::{ExecSink, FileSink, Sink, SinkContext, SinkError, StdoutSink},
     source::{Flow, Outlook, RunContext, Source, SourceError, jetstream::Jetstream},
@@ -250,7 +250,7 @@ impl Source for AnySource {
 #[derive(Debug)]
 pub(crate) enum AnyCursorStore {
     /// Nothing is kept.
-    None(NoCursor),
+    None(()),
     /// A file.
     File(FileCursor),
     /// A key in a bucket of NATS.

@@ -23,8 +23,8 @@ use crate::{
 };
 use rocketman::{
     Ended, Error, ErrorKind, Pipeline, Stats, Summary,
-    cursor::{FileCursor, NoCursor},
-    event::show_time,
+    cursor::FileCursor,
+    event::TimeUs,
     log::STATE,
     sink::{ExecSink, Fate, Fated, FileSink, Sink, StdoutSink},
     source::jetstream::Jetstream,
@@ -57,7 +57,7 @@ pub(crate) async fn run(
         Cursor::File(path) => AnyCursorStore::File(FileCursor::open(path).map_err(Error::from)?),
         #[cfg(feature = "nats")]
         Cursor::Kv(settings) => AnyCursorStore::Kv(Box::new(KvCursor::new(*settings))),
-        Cursor::Nowhere => AnyCursorStore::None(NoCursor),
+        Cursor::Nowhere => AnyCursorStore::None(()),
     };
     let mut monitor = Monitor {
         ticker: Ticker::new(line),
@@ -97,7 +97,7 @@ pub(crate) async fn run(
             result = &mut run => break result,
             signal = signals.next() => {
                 if let (StopSignal::HangUp, Some(reopen)) = (signal, &reopen) {
-                    reopen.ask();
+                    reopen();
                     continue;
                 }
                 if asked.is_some() {
@@ -235,7 +235,7 @@ fn log_end(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_curs
         } else {
             "read up to"
         };
-        format!(", {saved} {}", show_time(highest_us))
+        format!(", {saved} {}", TimeUs(highest_us))
     });
     let mut extras = Vec::new();
     for (n, what) in [
