@@ -173,12 +173,16 @@ async fn refuse_too_old<F: Feed>(shared: &Shared<F>, request: Request) -> Reques
     let (Wire::V2, Cursor::Seq(seq)) = (subscribe.encoding.wire(), subscribe.query.cursor) else {
         return request;
     };
-    let first = shared.first_seq().await;
-    // There is no event 0.
-    if seq.max(1) >= first {
-        return request;
-    }
-    let text = format!("the cursor {seq} is too old: the first event there is has {first}");
+    let text = if shared.settings.faults.too_old() {
+        format!("the cursor {seq} is too old, by the fault too-old")
+    } else {
+        let first = shared.first_seq().await;
+        // There is no event 0.
+        if seq.max(1) >= first {
+            return request;
+        }
+        format!("the cursor {seq} is too old: the first event there is has {first}")
+    };
     Request::Other(Answer::error(400, CURSOR_TOO_OLD, &text))
 }
 

@@ -8,6 +8,7 @@ use super::{
     encoding::{Encoding, Wire},
     frames::Frames,
     line::Layout,
+    numbering::Numbering,
     v2,
 };
 use crate::{
@@ -106,6 +107,12 @@ impl Block {
         })
     }
 
+    /// The collection of an event; empty where it is no commit.
+    pub(super) fn collection(&self, idx: usize) -> &[u8] {
+        let entry = self.entries.get(idx);
+        entry.map_or(&[], |entry| entry.collection.of(&self.plain, &self.side))
+    }
+
     /// How much memory it takes.
     pub(super) fn bytes(&self) -> usize {
         let others = [&self.zstd, &self.v2, &self.v2_zstd];
@@ -181,15 +188,22 @@ pub struct BlockBuilder {
     block: Block,
     line: Vec<u8>,
     legacy: bool,
+    numbering: Numbering,
 }
 
 impl BlockBuilder {
     /// An empty block; with `legacy` its events tell no numbers.
     pub(super) fn new(legacy: bool) -> Self {
+        Self::numbered(legacy, Numbering::default())
+    }
+
+    /// The same with other numbers than those of the feed.
+    pub(super) fn numbered(legacy: bool, numbering: Numbering) -> Self {
         Self {
             block: Block::default(),
             line: Vec::new(),
             legacy,
+            numbering,
         }
     }
 
@@ -212,6 +226,7 @@ impl BlockBuilder {
     ///
     /// Numbers ascend, from one block to the next too.
     pub fn push(&mut self, line: &[u8], seq: u64, time_us: u64) -> Result<(), BadEvent> {
+        let (seq, time_us) = self.numbering.number(seq, time_us);
         let layout = Layout::read(line).ok_or(BadEvent::Envelope)?;
         self.line.clear();
         layout.rewrite(line, time_us, (!self.legacy).then_some(seq), &mut self.line);

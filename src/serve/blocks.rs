@@ -15,6 +15,7 @@ use super::{
     block::{Block, BlockBuilder},
     encoding::Encoding,
     feed::{Feed, FeedError},
+    numbering::Numbering,
 };
 
 /// How many blocks are read or compressed at once, however many consumers ask: each takes a thread
@@ -27,6 +28,8 @@ pub(super) struct Blocks<F> {
     feed: Arc<F>,
     legacy: bool,
     most_bytes: usize,
+    /// Which numbers events have now.
+    numbering: Mutex<Numbering>,
     shelf: Mutex<Shelf>,
     at_work: Semaphore,
 }
@@ -34,11 +37,14 @@ pub(super) struct Blocks<F> {
 /// What is kept, and for how much longer.
 #[derive(Debug, Default)]
 struct Shelf {
-    held: HashMap<u64, Held>,
+    held: HashMap<Key, Held>,
     bytes: usize,
     /// Counts the requests, so that the block that was asked for the longest ago is known.
     requests: u64,
 }
+
+/// Whether a block is of the time after a kill, and its index.
+type Key = (bool, u64);
 
 #[derive(Debug)]
 struct Held {
@@ -48,11 +54,12 @@ struct Held {
 }
 
 impl<F: Feed> Blocks<F> {
-    pub(super) fn new(feed: Arc<F>, legacy: bool, most_bytes: usize) -> Self {
+    pub(super) fn new(feed: Arc<F>, legacy: bool, most_bytes: usize, numbering: Numbering) -> Self {
         Self {
             feed,
             legacy,
             most_bytes,
+            numbering: Mutex::new(numbering),
             shelf: Mutex::default(),
             at_work: Semaphore::new(AT_ONCE),
         }
@@ -65,12 +72,14 @@ impl<F: Feed> Blocks<F> {
         start_us: u64,
         encoding: Encoding,
     ) -> Result<Option<Arc<Block>>, FeedError> {
-        let cell = self.shelf().ask(index);
+        let numbering = self.numbering();
+        let key = (numbering.is_second(), index);
+        let cell = self.shelf().ask(key);
         let read = || async {
             let (feed, legacy) = (Arc::clone(&self.feed), self.legacy);
             let _turn = self.at_work.acquire().await;
             let result = spawn_blocking(move || {
-                let mut builder = BlockBuilder::new(legacy);
+                let mut builder = BlockBuilder::numbered(legacy, numbering);
                 let there_is = feed.read(index, start_us, &mut builder)?;
                 Ok::<_, FeedError>(there_is.then(|| Arc::new(builder.finish())))
             });
@@ -88,7 +97,7 @@ impl<F: Feed> Blocks<F> {
         let block = match cell.get_or_try_init(read).await {
             Ok(block) => Arc::clone(block),
             Err(failure) => {
-                self.shelf().forget(index);
+                self.shelf().forget(key);
                 return failure.map_or(Ok(None), Err);
             }
         };
@@ -98,8 +107,24 @@ impl<F: Feed> Blocks<F> {
             // The block itself sees to it that this is done once.
             spawn_blocking(move || block.make(encoding)).await.ok();
         }
-        self.shelf().weigh(index, block.bytes(), self.most_bytes);
+        self.shelf().weigh(key, block.bytes(), self.most_bytes);
         Ok(Some(block))
+    }
+
+    /// Which numbers events have now.
+    pub(super) fn numbering(&self) -> Numbering {
+        *self
+            .numbering
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives events other numbers from now on.
+    pub(super) fn renumber(&self, numbering: Numbering) {
+        *self
+            .numbering
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = numbering;
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
@@ -109,9 +134,9 @@ impl<F: Feed> Blocks<F> {
 }
 
 impl Shelf {
-    fn ask(&mut self, index: u64) -> Arc<OnceCell<Arc<Block>>> {
+    fn ask(&mut self, key: Key) -> Arc<OnceCell<Arc<Block>>> {
         self.requests += 1;
-        let held = self.held.entry(index).or_insert_with(|| Held {
+        let held = self.held.entry(key).or_insert_with(|| Held {
             cell: Arc::default(),
             bytes: 0,
             used: 0,
@@ -120,21 +145,21 @@ impl Shelf {
         Arc::clone(&held.cell)
     }
 
-    fn forget(&mut self, index: u64) {
-        if let Some(held) = self.held.remove(&index) {
+    fn forget(&mut self, key: Key) {
+        if let Some(held) = self.held.remove(&key) {
             self.bytes -= held.bytes;
         }
     }
 
     /// Notes how large a block is, and makes room by those that were asked for the longest ago.
-    fn weigh(&mut self, index: u64, bytes: usize, most_bytes: usize) {
-        if let Some(held) = self.held.get_mut(&index) {
+    fn weigh(&mut self, key: Key, bytes: usize, most_bytes: usize) {
+        if let Some(held) = self.held.get_mut(&key) {
             self.bytes = self.bytes + bytes - held.bytes;
             held.bytes = bytes;
         }
         while self.bytes > most_bytes && self.held.len() > 1 {
             let oldest = self.held.iter().min_by_key(|(_, held)| held.used);
-            let Some(oldest) = oldest.map(|(index, _)| *index) else {
+            let Some(oldest) = oldest.map(|(key, _)| *key) else {
                 return;
             };
             self.forget(oldest);

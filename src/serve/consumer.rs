@@ -71,6 +71,8 @@ pub(super) enum Disconnect {
 pub(super) struct Consumer<F> {
     shared: Arc<Shared<F>>,
     stop: CancellationToken,
+    /// Ends when the server is killed on purpose.
+    life: CancellationToken,
     options: Options,
     encoding: Encoding,
     at: At,
@@ -112,6 +114,7 @@ impl<F: Feed> Consumer<F> {
         let mut consumer = Self {
             next_ping: now + shared.settings.ping_every,
             headway: Headway::start(&shared.settings),
+            life: shared.life(),
             shared,
             stop,
             options: query.options,
@@ -160,8 +163,15 @@ impl<F: Feed> Consumer<F> {
         let mut was_writing = false;
         loop {
             let mut next = Next::Nothing;
+            if self.life.is_cancelled() {
+                return Err(Disconnect::Cut);
+            }
             if self.outbox.is_empty() {
                 match self.fault.take() {
+                    Some(Fault::Kill(time_us)) => {
+                        self.shared.kill(time_us);
+                        return Err(Disconnect::Cut);
+                    }
                     Some(Fault::Cut) => return Err(Disconnect::Cut),
                     Some(Fault::Stall) => return self.stall(reader).await,
                     Some(Fault::Close(code)) => {
@@ -197,6 +207,7 @@ impl<F: Feed> Consumer<F> {
                     self.progress = Instant::now();
                 }
                 () = tokio::task::yield_now(), if again => {}
+                () = self.life.cancelled() => return Err(Disconnect::Cut),
                 () = self.stop.cancelled(), if self.closing.is_none() => {
                     self.close(1001, "server shutting down");
                 }

@@ -3,9 +3,10 @@
 
 use std::{num::NonZeroU64, str::FromStr};
 
-use super::{encoding::Encoding, random::Random};
+use super::{encoding::Encoding, numbering::Numbering, random::Random};
 use crate::{
     address::in_short,
+    event::CollectionPattern,
     wire::frame::{BINARY, TEXT},
 };
 
@@ -20,7 +21,17 @@ pub struct Faults {
     refuse: Option<(u16, u64)>,
     /// A close code, and behind which event it is sent.
     close: Option<(u16, NonZeroU64)>,
-    /// Decides which garbage comes.
+    /// Behind which event the server is killed.
+    renumber: Option<NonZeroU64>,
+    /// A cursor by time is answered as if it lay before all events.
+    outdated: Option<()>,
+    /// The same of a number.
+    too_old: Option<()>,
+    /// A collection, and from which event on it is missing.
+    blind: Option<(CollectionPattern, NonZeroU64)>,
+    /// How many events of how many are missing.
+    drop: Option<(u64, NonZeroU64)>,
+    /// Decides which garbage comes, and which events are missing.
     seed: u64,
 }
 
@@ -30,7 +41,7 @@ pub struct Faults {
 pub enum FaultError {
     /// There is no such fault.
     #[error(
-        "there is no fault '{0}'; there are cut-every=N, stall-after=N, garbage-every=N, duplicate-every=N, refuse=STATUS:TIMES, close=CODE@N, and seed=N"
+        "there is no fault '{0}'; there are cut-every=N, stall-after=N, garbage-every=N, duplicate-every=N, refuse=STATUS:TIMES, close=CODE@N, renumber@N, too-old, outdated, blind=COLLECTION@N, drop=1/N, and seed=N"
     )]
     Unknown(String),
     /// Its value cannot be understood.
@@ -55,7 +66,10 @@ impl Faults {
         let mut seed = None;
         for fault in faults {
             let fault = fault.as_ref();
-            let (name, value) = fault.split_once('=').unwrap_or((fault, ""));
+            let (name, value) = fault
+                .split_once('=')
+                .or_else(|| fault.split_once('@'))
+                .unwrap_or((fault, ""));
             match name {
                 "cut-every" => set(&mut parsed.cut_every, "cut-every", value, number)?,
                 "stall-after" => set(&mut parsed.stall_after, "stall-after", value, number)?,
@@ -70,6 +84,11 @@ impl Faults {
                 }
                 "refuse" => set(&mut parsed.refuse, "refuse", value, refusal)?,
                 "close" => set(&mut parsed.close, "close", value, close)?,
+                "renumber" => set(&mut parsed.renumber, "renumber", value, number)?,
+                "outdated" => set(&mut parsed.outdated, "outdated", value, nothing)?,
+                "too-old" => set(&mut parsed.too_old, "too-old", value, nothing)?,
+                "blind" => set(&mut parsed.blind, "blind", value, blind)?,
+                "drop" => set(&mut parsed.drop, "drop", value, share)?,
                 "seed" => set(&mut seed, "seed", value, |value| value.parse().ok())?,
                 _ => return Err(FaultError::Unknown(in_short(fault))),
             }
@@ -81,6 +100,38 @@ impl Faults {
     /// The status and number of requests that are refused.
     pub(super) fn refusals(&self) -> Option<(u16, u64)> {
         self.refuse
+    }
+
+    /// The numbers of the server, which may be killed.
+    pub(super) fn numbering(&self) -> Numbering {
+        Numbering::new(self.renumber.map(NonZeroU64::get))
+    }
+
+    /// Whether a cursor by time is answered as if it lay before all events.
+    pub(super) fn outdated(&self) -> bool {
+        self.outdated.is_some()
+    }
+
+    /// Whether a cursor by number is answered so.
+    pub(super) fn too_old(&self) -> bool {
+        self.too_old.is_some()
+    }
+
+    /// Whether the event of this number is missing, for every consumer.
+    pub(super) fn hides<'a>(&self, seq: u64, collection: impl FnOnce() -> &'a [u8]) -> bool {
+        let is_dropped = self.drop.is_some_and(|(n, of)| {
+            // Another sequence than that of the garbage.
+            Random::new(!self.seed, seq).below(of.get()) < n
+        });
+        is_dropped
+            || self.blind.as_ref().is_some_and(|(pattern, from)| {
+                let collection = collection();
+                seq >= from.get()
+                    && match pattern.prefix() {
+                        Some(prefix) => collection.starts_with(prefix.as_bytes()),
+                        None => collection == pattern.as_str().as_bytes(),
+                    }
+            })
     }
 
     /// What happens behind the event that is the nth of its connection.
@@ -146,6 +197,8 @@ pub(super) enum Fault {
     Stall,
     /// It is closed with this code.
     Close(u16),
+    /// The server is killed, at the time of this event.
+    Kill(u64),
 }
 
 fn set<T>(
@@ -158,6 +211,9 @@ fn set<T>(
         "refuse" => "STATUS:TIMES, a status from 400 to 599 and a number",
         "close" => "CODE@N, a close code that may be sent and a number from 1 on",
         "seed" => "a number",
+        "outdated" | "too-old" => "nothing",
+        "blind" => "COLLECTION@N, a collection and a number from 1 on",
+        "drop" => "M/N, how many events of how many",
         _ => "a number from 1 on",
     };
     let read = read(value).ok_or_else(|| FaultError::Value {
@@ -173,6 +229,24 @@ fn set<T>(
 
 fn number<T: FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
+}
+
+fn nothing(text: &str) -> Option<()> {
+    text.is_empty().then_some(())
+}
+
+fn blind(text: &str) -> Option<(CollectionPattern, NonZeroU64)> {
+    let (collection, from) = text.split_once('@')?;
+    Some((
+        CollectionPattern::parse(collection).ok()?,
+        from.parse().ok()?,
+    ))
+}
+
+fn share(text: &str) -> Option<(u64, NonZeroU64)> {
+    let (n, of) = text.split_once('/')?;
+    let (n, of): (_, NonZeroU64) = (n.parse().ok()?, of.parse().ok()?);
+    (n <= of.get()).then_some((n, of))
 }
 
 fn refusal(text: &str) -> Option<(u16, u64)> {
@@ -246,6 +320,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_missing_is_missing_for_everyone() {
+        let faults = Faults::parse(&["blind=app.bsky.feed.*@10", "drop=1/100"]).unwrap();
+        let hides = |seq, collection: &'static [u8]| faults.hides(seq, || collection);
+        let dropped: Vec<u64> = (1..100_000).filter(|seq| hides(*seq, b"")).collect();
+        assert!((900..1100).contains(&dropped.len()), "{}", dropped.len());
+        let kept = (10..99).find(|seq| !dropped.contains(seq)).unwrap();
+        assert!(hides(kept, b"app.bsky.feed.post") && !hides(kept, b"app.bsky.feeds"));
+        let early = (1..10).find(|seq| !dropped.contains(seq)).unwrap();
+        assert!(!hides(early, b"app.bsky.feed.post"));
+        let again = Faults::parse(&["drop=1/100", "seed=0"]).unwrap();
+        assert!(dropped.iter().all(|seq| again.hides(*seq, || b"")));
+        let other = Faults::parse(&["drop=1/100", "seed=1"]).unwrap();
+        assert!(!dropped.iter().all(|seq| other.hides(*seq, || b"")));
+        assert!(!Faults::default().hides(1, || b"app.bsky.feed.post"));
+    }
+
+    #[test]
     fn what_is_no_fault_is_refused_with_what_there_is() {
         for (fault, words) in [
             ("cut", "cut-every=N"),
@@ -258,6 +349,12 @@ mod tests {
             ("close=1011", "CODE@N"),
             ("close=1011@0", "CODE@N"),
             ("seed=x", "takes a number, not 'x'"),
+            ("renumber@0", "takes a number from 1 on, not '0'"),
+            ("too-old=1", "takes nothing, not '1'"),
+            ("blind=app.bsky.feed.post", "COLLECTION@N"),
+            ("blind=x@1", "COLLECTION@N"),
+            ("drop=2/1", "M/N"),
+            ("drop=1/0", "M/N"),
             ("\u{7}=1", "'\\u{7}=1'"),
         ] {
             let error = Faults::parse(&[fault]).unwrap_err().to_string();

@@ -35,18 +35,20 @@ mod incoming;
 mod line;
 pub mod listen;
 mod names;
+mod numbering;
 mod options;
 mod outbox;
 mod random;
 mod recording;
 mod request;
+mod shared;
 mod v2;
 
 use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -55,8 +57,8 @@ use std::{
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OnceCell, Semaphore},
-    task::{JoinSet, spawn_blocking},
-    time::{Instant, sleep},
+    task::JoinSet,
+    time::sleep,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -74,8 +76,7 @@ use self::{
     attend::{Visit, attend},
     blocks::Blocks,
     budget::Budget,
-    consumer::Disconnect,
-    request::Rules,
+    shared::Shared,
 };
 use crate::{
     serve::listen::{Gate, Guests},
@@ -85,16 +86,8 @@ use crate::{
 /// How much memory heads of requests may take that are larger than most, all of them together.
 const HEADS_BYTES: usize = 8 * 1024 * 1024;
 
-/// What is longer than this is read on another thread, one at a time: it takes longer than an event
-/// may wait.
-const LONG_BYTES: usize = 64 * 1024;
-
 /// How long it is waited when no connection can be accepted, for want of descriptors for example.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
-
-/// Who comes so soon after the first consumer begins where that one did, so that the first event is
-/// not lost between two clock readings.
-const BEGINNING: Duration = Duration::from_millis(100);
 
 /// How a server treats its consumers. The default is what public servers do.
 #[derive(Debug, Clone)]
@@ -184,138 +177,6 @@ pub struct Server<F> {
     shared: Arc<Shared<F>>,
 }
 
-/// What all connections share.
-#[derive(Debug)]
-struct Shared<F> {
-    feed: Arc<F>,
-    blocks: Blocks<F>,
-    settings: ServerSettings,
-    description: String,
-    clock: OnceLock<Clock>,
-    /// The number of the first event.
-    first_seq: OnceCell<u64>,
-    consumers: AtomicU64,
-    sent: AtomicU64,
-    /// How often it is told that a consumer was cut off, or not let in.
-    cuts: Mutex<throttle::Throttle>,
-    gate: Gate,
-    budget: Arc<Budget>,
-    over_budget: AtomicU64,
-    /// What is long is read by one at a time.
-    long: Arc<Semaphore>,
-    /// How many requests were refused on purpose.
-    refused: AtomicU64,
-    /// A consumer has everything, and that is to be the end.
-    over: CancellationToken,
-}
-
-/// The moment the first consumer began.
-#[derive(Debug, Clone, Copy)]
-struct Clock {
-    start: Instant,
-    start_us: u64,
-    pace: Pace,
-}
-
-impl<F> Shared<F> {
-    fn rules(&self) -> Rules<'_> {
-        Rules {
-            legacy: self.settings.legacy,
-            description: &self.description,
-            gate: &self.gate,
-        }
-    }
-
-    /// Reads what a consumer sent: at once what is short, and what is long on another thread, so
-    /// that others get their events meanwhile. None where the program ends.
-    async fn read<T: Send + 'static>(
-        &self,
-        n_bytes: usize,
-        read: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
-        if n_bytes <= LONG_BYTES {
-            return Some(read());
-        }
-        let turn = Arc::clone(&self.long).acquire_owned().await.ok()?;
-        let read = move || {
-            let _turn = turn;
-            read()
-        };
-        spawn_blocking(read).await.ok()
-    }
-
-    /// Counts a consumer for which there is no memory.
-    fn over_budget(&self) -> Disconnect {
-        self.over_budget.fetch_add(1, Relaxed);
-        Disconnect::OverBudget(self.settings.consumer_bytes)
-    }
-
-    /// Whether it is to be said that a consumer was cut off or not let in; then with what was left
-    /// out before.
-    fn may_tell(&self) -> Option<String> {
-        let mut cuts = self.cuts.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(match cuts.check()? {
-            0 => String::new(),
-            n => format!(" ({n} more before)"),
-        })
-    }
-}
-
-impl<F: Feed> Shared<F> {
-    fn clock(&self) -> &Clock {
-        self.clock.get_or_init(|| {
-            let start_us = feed::wall_us();
-            Clock {
-                start: Instant::now(),
-                start_us,
-                pace: self.feed.pace(start_us),
-            }
-        })
-    }
-
-    fn start_us(&self) -> u64 {
-        self.clock().start_us
-    }
-
-    /// The number of the first event there is. The clock does not begin by this, for whoever asks
-    /// may be refused.
-    async fn first_seq(&self) -> u64 {
-        let read = || async {
-            let feed = Arc::clone(&self.feed);
-            let read = move || {
-                let start_us = feed::wall_us();
-                let mut block = BlockBuilder::new(false);
-                let index = feed.find(Place::Beginning, start_us);
-                feed.read(index, start_us, &mut block).ok()?;
-                block.finish().entries().first().map(|entry| entry.seq)
-            };
-            spawn_blocking(read).await.ok().flatten().ok_or(())
-        };
-        // What cannot be read is said to the consumer that then reads it.
-        self.first_seq
-            .get_or_try_init(read)
-            .await
-            .copied()
-            .unwrap_or_default()
-    }
-
-    /// Where a consumer begins that names no place.
-    fn tip(&self) -> Place {
-        let Clock { start, pace, .. } = self.clock();
-        let mut elapsed = start.elapsed();
-        if elapsed < BEGINNING {
-            elapsed = Duration::ZERO;
-        }
-        pace.now(elapsed).map_or(Place::Beginning, Place::Time)
-    }
-
-    /// When an event of this time is sent; `None` for never.
-    fn due(&self, time_us: u64) -> Option<Instant> {
-        let Clock { start, pace, .. } = self.clock();
-        start.checked_add(pace.due(time_us)?)
-    }
-}
-
 impl<F: Feed> Server<F> {
     /// Listens. Nobody is served before [`Server::run`].
     pub async fn bind(address: SocketAddr, feed: F, settings: ServerSettings) -> io::Result<Self> {
@@ -330,7 +191,13 @@ impl<F: Feed> Server<F> {
             listener,
             shared: Arc::new(Shared {
                 description: feed.describe(),
-                blocks: Blocks::new(Arc::clone(&feed), settings.legacy, settings.cache_bytes),
+                blocks: Blocks::new(
+                    Arc::clone(&feed),
+                    settings.legacy,
+                    settings.cache_bytes,
+                    settings.faults.numbering(),
+                ),
+                life: Mutex::default(),
                 feed,
                 gate,
                 budget: Budget::new(settings.consumer_bytes),

@@ -1,5 +1,6 @@
 //! The wire from the consumer's side: raw sockets, and a client of the WebSocket library.
 
+mod faults;
 mod limits;
 mod memory;
 mod strangers;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_tungstenite::tungstenite::Message;
 

@@ -79,7 +79,7 @@ impl<F: Feed> Consumer<F> {
         let Place::Time(now_us) = place else {
             return Ok(None);
         };
-        let mut index = self.shared.feed.find(place, self.shared.start_us());
+        let mut index = self.shared.find(place);
         while let Some(block) = self.read(index).await? {
             let mut entries = block.entries().iter();
             if let Some(entry) = entries.find(|entry| entry.time_us >= now_us) {

@@ -11,7 +11,7 @@ use super::{Consumer, Disconnect};
 use crate::serve::{
     block::Block,
     encoding::Wire,
-    fault::FaultsAfter,
+    fault::{Fault, FaultsAfter},
     feed::{Feed, FeedError, Place},
     options::{Cursor, Options},
     v2,
@@ -59,15 +59,24 @@ impl<F: Feed> Consumer<F> {
         let At::AwaitingHello(cursor) = self.at else {
             return;
         };
+        let faults = &self.shared.settings.faults;
         match cursor {
             Cursor::Tip => self.seek(self.shared.tip(), true),
+            // On the v2 wire it was refused.
+            Cursor::Seq(_) if faults.too_old() => self.seek(self.shared.tip(), true),
+            Cursor::Time(_) if faults.outdated() => {
+                self.tell_outdated(
+                    "the time asked for is older than all events, by the fault outdated",
+                );
+                self.seek(self.shared.tip(), true);
+            }
             Cursor::Seq(seq) => self.seek(Place::Seq(seq), false),
             Cursor::Time(time_us) => self.seek(Place::Time(time_us), false),
         }
     }
 
     fn seek(&mut self, place: Place, is_tip: bool) {
-        let index = self.shared.feed.find(place, self.shared.start_us());
+        let index = self.shared.find(place);
         self.at = At::Seeking {
             index,
             place,
@@ -149,11 +158,8 @@ impl<F: Feed> Consumer<F> {
         }
         if let (Place::Time(asked_us), 0) = (place, idx)
             && time_us > asked_us
-            && index
-                == self
-                    .shared
-                    .feed
-                    .find(Place::Beginning, self.shared.start_us())
+            && !is_tip
+            && index == self.shared.find(Place::Beginning)
         {
             let first = block.entries().first().map_or(0, |entry| entry.seq);
             self.tell_outdated(&format!(
@@ -177,6 +183,7 @@ impl<F: Feed> Consumer<F> {
         let now = Instant::now();
         let (mut idx, mut n_sent) = (from, 0);
         let mut next = Next::Again;
+        let kill_at = self.shared.blocks.numbering().kill_at();
         while let Some(entry) = block.entries().get(idx) {
             let due = self.shared.due(entry.time_us);
             if due.is_none_or(|due| due > now) {
@@ -185,12 +192,18 @@ impl<F: Feed> Consumer<F> {
             }
             let is_wanted = self.is_wanted(block, idx);
             idx += 1;
+            let mut is_over = false;
             if is_wanted {
                 self.outbox.push(block, block.frame(idx - 1, self.encoding));
                 n_sent += 1;
-                if self.spoil(block, idx - 1) {
-                    break;
-                }
+                is_over = self.spoil(block, idx - 1);
+            }
+            if kill_at.is_some_and(|kill_at| entry.seq >= kill_at) {
+                self.fault = Some(Fault::Kill(entry.time_us));
+                is_over = true;
+            }
+            if is_over {
+                break;
             }
         }
         self.shared.sent.fetch_add(n_sent, Relaxed);
@@ -238,7 +251,11 @@ impl<F: Feed> Consumer<F> {
             };
             bytes <= *max_bytes as usize
         };
-        is_small && block.is_wanted(idx, filter, self.encoding.wire())
+        let faults = &self.shared.settings.faults;
+        let seq = block.entries().get(idx).map_or(0, |entry| entry.seq);
+        is_small
+            && !faults.hides(seq, || block.collection(idx))
+            && block.is_wanted(idx, filter, self.encoding.wire())
     }
 
     fn end(&mut self) -> Next {

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The next frame, inflated.
-async fn frame(client: &mut Client) -> Value {
+pub(super) async fn frame(client: &mut Client) -> Value {
     let message = client.message().await.unwrap().unwrap();
     let text = match &message {
         Message::Text(text) => text.as_bytes().to_vec(),
@@ -26,7 +26,7 @@ async fn frame(client: &mut Client) -> Value {
 }
 
 /// The numbers of the next events.
-async fn numbers(client: &mut Client, n: usize) -> Vec<u64> {
+pub(super) async fn numbers(client: &mut Client, n: usize) -> Vec<u64> {
     let mut numbers = Vec::new();
     while numbers.len() < n {
         let payload = &frame(client).await["payload"];
@@ -39,7 +39,7 @@ async fn numbers(client: &mut Client, n: usize) -> Vec<u64> {
 }
 
 /// The status and the body that a subscription is refused with.
-async fn refused(world: &World, query: &str) -> (u16, Value) {
+pub(super) async fn refused(world: &World, query: &str) -> (u16, Value) {
     match world.connect_v2(query, &[]).await {
         Err(Error::Http(response)) => {
             let body = response.body().clone().unwrap_or_default();

@@ -83,6 +83,58 @@ fn refusals_end_after_so_many() {
     assert_eq!(server.tail("-n 1").succeed().lines().len(), 1);
 }
 
+/// The lines without what a kill of the server changes.
+fn identities(output: &Output) -> Vec<Value> {
+    let lines = output.stdout.lines();
+    lines
+        .map(|line| {
+            let mut event: Value = serde_json::from_str(line).unwrap();
+            for key in ["cursor", "time_us"] {
+                event.as_object_mut().unwrap().remove(key);
+            }
+            event
+        })
+        .collect()
+}
+
+#[test]
+fn numbers_that_are_given_again_lose_and_repeat_nothing() {
+    let output = tail("--fault renumber@200", "-n 500");
+    let untroubled = tail("", "-n 500");
+    assert!(
+        identities(&output) == identities(&untroubled),
+        "{}",
+        output.stderr
+    );
+    let numbers = numbers(&output);
+    assert_eq!((numbers[159], numbers[160], numbers[199]), (160, 181, 220));
+    // Event 201 has number 201: one of those that were given before.
+    assert_eq!(numbers[200..], (201..=500).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_cursor_that_lies_before_all_events_is_a_gap() {
+    let demo = "demo:?rate=1000 --fault outdated --fault too-old";
+    let server = Serving::new(demo);
+    let output = server.tail("-n 1 --since 10m --on-gap fail").run();
+    output.assert_says(4, &["GAP"]);
+}
+
+#[test]
+fn what_is_missing_is_missing_every_time() {
+    let faults = "--fault drop=1/10 --fault blind=app.bsky.feed.like@101";
+    let output = tail(faults, "-n 200");
+    let likes = output
+        .stdout
+        .lines()
+        .filter(|line| line.contains("app.bsky.feed.like\",\"rkey"));
+    let numbers = numbers(&output);
+    let n_before = numbers.iter().filter(|number| **number <= 100).count();
+    assert!((80..100).contains(&n_before), "{n_before} of 100");
+    assert!(likes.clone().count() < n_before);
+    assert_eq!(output.stdout, tail(faults, "-n 200 --no-compress").stdout);
+}
+
 #[test]
 fn the_same_seed_rehearses_the_same() {
     let run = || {

@@ -76,8 +76,9 @@ pub(crate) struct ServeArgs {
     pub(crate) exit_at_end: bool,
     /// Make this go wrong, so that you see how your consumer copes (can be repeated)
     ///
-    /// cut-every=N, stall-after=N, garbage-every=N, duplicate-every=N, refuse=STATUS:TIMES, close=CODE@N: see below. Events
-    /// are counted on each connection anew, so that it is the same every time; seed=N decides which garbage comes.
+    /// cut-every=N, stall-after=N, garbage-every=N, duplicate-every=N, refuse=STATUS:TIMES, close=CODE@N, renumber@N, too-old,
+    /// outdated, blind=COLLECTION@N, drop=M/N: see below. Events are counted on each connection anew, so that it is the same
+    /// every time; seed=N decides which garbage comes, and which events are dropped.
     #[arg(long, value_name = "FAULT", help_heading = "Rehearsal")]
     pub(crate) fault: Vec<String>,
 }
@@ -119,6 +120,16 @@ Faults, and what a good consumer does:
                       up on other 4xx
   close=CODE@N        the connection is closed with this code behind its Nth event:
                       connect again, as after a cut
+  renumber@N          behind the event of number N the server is killed, and
+                      gives the numbers of the last events to others: ask for the
+                      last number, see that it is another event, go on by time
+  too-old             a cursor by number lies before all events: CursorTooOld on
+                      the v2 wire, and the live tip without a word on v1: say
+                      what is missing
+  outdated            the same of a cursor by time: OutdatedCursor on the v2 wire
+  blind=COLLECTION@N  from number N on a collection (or prefix.*) is missing, for
+                      every consumer: rocketman compare tells
+  drop=M/N            M of N events are missing, the same for every consumer
 
 Exit codes:
   0    asked to stop by SIGTERM or SIGHUP, or everything was served, with
