@@ -1,6 +1,7 @@
-//! The checked way into an envelope: any field order, any escapes, any kind.
+//! The envelope of an event, what an event and its copy say of it, and the checked way into it: any
+//! field order, any escapes, any kind.
 //!
-//! Slower than `scan`, and only asked where that gives up. Unknown keys are ignored, unknown kinds
+//! That way is slower than `scan`, and only asked where that gives up. Unknown keys are ignored, unknown kinds
 //! pass, and a commit is only looked at in an event that is one. Nesting costs no stack: whatever
 //! is not part of the envelope is skipped without recursion.
 
@@ -9,7 +10,157 @@ use std::{borrow::Cow, ops::Range};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use super::{Envelope, Identity, Kind, Operation, Point, Span};
+use super::{Event, Identity, Kind, Operation, OwnedEvent, Point, Span};
+
+/// The envelope of one event, as ranges of its line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Envelope {
+    pub(crate) kind: Kind,
+    pub(crate) operation: Option<Operation>,
+    pub(crate) point: Point,
+    pub(crate) did: Span,
+    pub(crate) collection: Span,
+    pub(crate) rkey: Span,
+    pub(crate) rev: Span,
+}
+
+impl Envelope {
+    /// One that is of no commit and names nothing.
+    pub(crate) fn bare(kind: Kind, point: Point) -> Self {
+        let none = Span::default();
+        Self {
+            kind,
+            operation: None,
+            point,
+            did: none,
+            collection: none,
+            rkey: none,
+            rev: none,
+        }
+    }
+
+    /// All that lies in the line or beside it.
+    pub(crate) fn names_mut(&mut self) -> impl Iterator<Item = &mut Span> + use<'_> {
+        let Self {
+            kind: _,
+            operation: _,
+            point: _,
+            did,
+            collection,
+            rkey,
+            rev,
+        } = self;
+        [did, collection, rkey, rev].into_iter()
+    }
+
+    /// All that is text, as it is read.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn texts(mut self, line: &[u8], unescaped: &[u8]) -> Vec<Vec<u8>> {
+        let names = self.names_mut();
+        names
+            .map(|name| name.of(line, unescaped).to_vec())
+            .collect()
+    }
+}
+
+/// What the envelope says.
+impl<'a> Event<'a> {
+    /// The kind of the event.
+    pub fn kind(&self) -> Kind {
+        self.envelope.kind
+    }
+
+    /// What a commit did; `None` for every other kind.
+    pub fn operation(&self) -> Option<Operation> {
+        self.envelope.operation
+    }
+
+    /// The account the event is about.
+    pub fn did(&self) -> &'a str {
+        self.text(self.envelope.did)
+    }
+
+    /// The record's collection, an NSID; empty when the event is no commit.
+    pub fn collection(&self) -> &'a str {
+        self.text(self.envelope.collection)
+    }
+
+    /// The record's key in its collection; the subject of a message of NATS that is no event; else
+    /// empty.
+    pub fn rkey(&self) -> &'a str {
+        self.text(self.envelope.rkey)
+    }
+
+    /// The repository's revision after the commit; empty when the event is no commit.
+    pub fn rev(&self) -> &'a str {
+        self.text(self.envelope.rev)
+    }
+
+    /// The server's own time of the event, in microseconds since 1970.
+    ///
+    /// Neither unique nor strictly increasing: use [`Event::point`] to resume, not this.
+    pub fn time_us(&self) -> u64 {
+        self.envelope.point.time_us
+    }
+
+    /// The event's number on servers that count, in their own numbering.
+    pub fn seq(&self) -> Option<u64> {
+        self.envelope.point.seq
+    }
+
+    /// The event's place in the stream it was read from.
+    pub fn point(&self) -> &'a Point {
+        &self.envelope.point
+    }
+}
+
+/// What the envelope says.
+impl OwnedEvent {
+    /// See [`Event::kind`].
+    pub fn kind(&self) -> Kind {
+        self.envelope.kind
+    }
+
+    /// See [`Event::operation`].
+    pub fn operation(&self) -> Option<Operation> {
+        self.envelope.operation
+    }
+
+    /// See [`Event::did`].
+    pub fn did(&self) -> &str {
+        self.event().did()
+    }
+
+    /// See [`Event::collection`].
+    pub fn collection(&self) -> &str {
+        self.event().collection()
+    }
+
+    /// See [`Event::rkey`].
+    pub fn rkey(&self) -> &str {
+        self.event().rkey()
+    }
+
+    /// See [`Event::rev`].
+    pub fn rev(&self) -> &str {
+        self.event().rev()
+    }
+
+    /// See [`Event::time_us`].
+    pub fn time_us(&self) -> u64 {
+        self.envelope.point.time_us
+    }
+
+    /// See [`Event::seq`].
+    pub fn seq(&self) -> Option<u64> {
+        self.envelope.point.seq
+    }
+
+    /// See [`Event::point`].
+    pub fn point(&self) -> &Point {
+        &self.envelope.point
+    }
+}
 
 #[derive(Deserialize)]
 struct WireEvent<'a> {
@@ -71,13 +222,8 @@ pub(crate) fn read(line: &[u8], side: &mut Vec<u8>) -> Result<Envelope, serde_js
     };
     if kind != Kind::Commit {
         return Ok(Envelope {
-            kind,
-            operation: None,
-            point: point(identity_of(&event, kind, line))?,
             did: place(&event.did),
-            collection: Span::default(),
-            rkey: Span::default(),
-            rev: Span::default(),
+            ..Envelope::bare(kind, point(identity_of(&event, kind, line))?)
         });
     }
     let commit = event

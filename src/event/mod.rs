@@ -25,6 +25,7 @@ mod trail;
 
 use std::{
     fmt,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -40,7 +41,6 @@ pub use self::{
     decode::{BadEvent, LineRules},
     identity::Identity,
     name::{CollectionPattern, Did, NameError},
-    owned::OwnedEvent,
     payload::{AccountPayload, IdentityPayload},
     position::{FileMark, Origin, Place, Point, Position},
     start::{Start, StartError},
@@ -48,6 +48,7 @@ pub use self::{
     trail::{Recollection, Trail},
 };
 pub(crate) use self::{
+    envelope::Envelope,
     identities::Identities,
     partition::partition,
     span::Span,
@@ -150,24 +151,24 @@ impl Operation {
     }
 }
 
-/// The envelope of one event, as ranges of its line.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Envelope {
-    pub(crate) kind: Kind,
-    pub(crate) operation: Option<Operation>,
-    pub(crate) point: Point,
-    pub(crate) did: Span,
-    pub(crate) collection: Span,
-    pub(crate) rkey: Span,
-    pub(crate) rev: Span,
-}
-
 /// One event of a [`Batch`], borrowed from it.
 #[derive(Clone, Copy)]
 pub struct Event<'a> {
     line: &'a [u8],
     unescaped: &'a [u8],
     envelope: &'a Envelope,
+}
+
+/// One event with a copy of its line, to be kept, sent to another task, or worked on while the
+/// stream goes on.
+///
+/// Made by [`Event::into_owned`] with one allocation; a clone shares the copy.
+#[derive(Clone)]
+pub struct OwnedEvent {
+    /// The line, and behind it the names that had to be unescaped.
+    text: Arc<[u8]>,
+    line_len: usize,
+    envelope: Envelope,
 }
 
 impl<'a> Event<'a> {
@@ -183,63 +184,15 @@ impl<'a> Event<'a> {
         simdutf8::basic::from_utf8(self.line).unwrap_or_default()
     }
 
-    /// The kind of the event.
-    pub fn kind(&self) -> Kind {
-        self.envelope.kind
-    }
-
-    /// What a commit did; `None` for every other kind.
-    pub fn operation(&self) -> Option<Operation> {
-        self.envelope.operation
-    }
-
-    /// The account the event is about.
-    pub fn did(&self) -> &'a str {
-        self.text(self.envelope.did)
-    }
-
-    /// The record's collection, an NSID; empty when the event is no commit.
-    pub fn collection(&self) -> &'a str {
-        self.text(self.envelope.collection)
-    }
-
-    /// The record's key in its collection; the subject of a message of NATS that is no event; else
-    /// empty.
-    pub fn rkey(&self) -> &'a str {
-        self.text(self.envelope.rkey)
-    }
-
-    /// The repository's revision after the commit; empty when the event is no commit.
-    pub fn rev(&self) -> &'a str {
-        self.text(self.envelope.rev)
-    }
-
     /// What its order and its shard go by: the account, or the subject of a message of NATS that is
     /// no event.
     pub fn key(&self) -> &'a str {
         str::from_utf8(self.key_bytes()).unwrap_or_default()
     }
 
-    /// The server's own time of the event, in microseconds since 1970.
-    ///
-    /// Neither unique nor strictly increasing: use [`Event::point`] to resume, not this.
-    pub fn time_us(&self) -> u64 {
-        self.envelope.point.time_us
-    }
-
     /// The server's own time of the event. See [`Event::time_us`].
     pub fn time(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_micros(self.time_us())
-    }
-
-    /// The event's number on servers that count, in their own numbering.
-    pub fn seq(&self) -> Option<u64> {
-        self.envelope.point.seq
-    }
-
-    /// The event's place in the stream it was read from.
-    pub fn point(&self) -> &'a Point {
-        &self.envelope.point
     }
 
     /// The `at://` address of a commit's record; `None` for every other kind.
@@ -251,14 +204,7 @@ impl<'a> Event<'a> {
     /// The envelope of a copy of the line, whose unescaped names are put behind those in `side`.
     fn envelope_beside(&self, side: &mut Vec<u8>) -> Envelope {
         let mut envelope = *self.envelope;
-        let Envelope {
-            did,
-            collection,
-            rkey,
-            rev,
-            ..
-        } = &mut envelope;
-        for name in [did, collection, rkey, rev] {
+        for name in envelope.names_mut() {
             if name.is_unescaped() {
                 let text = name.of(self.line, self.unescaped);
                 *name = Span::in_side(side.len(), text.len());

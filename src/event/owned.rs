@@ -1,24 +1,10 @@
-//! An event that outlives its batch.
+//! The event that outlives its batch: how it is made, and what it says beyond its envelope.
 
-use std::{fmt, str::FromStr, sync::Arc, time::SystemTime};
+use std::{fmt, str::FromStr, time::SystemTime};
 
 use serde::de::DeserializeOwned;
 
-use super::{
-    BadEvent, Batch, Change, Envelope, Event, Kind, LineRules, Operation, Point, RecordError,
-};
-
-/// One event with a copy of its line, to be kept, sent to another task, or worked on while the
-/// stream goes on.
-///
-/// Made by [`Event::into_owned`] with one allocation; a clone shares the copy.
-#[derive(Clone)]
-pub struct OwnedEvent {
-    /// The line, and behind it the names that had to be unescaped.
-    text: Arc<[u8]>,
-    line_len: usize,
-    envelope: Envelope,
-}
+use super::{BadEvent, Batch, Change, Event, LineRules, OwnedEvent, RecordError};
 
 impl OwnedEvent {
     pub(super) fn new(event: Event<'_>) -> Self {
@@ -74,59 +60,14 @@ impl OwnedEvent {
         self.event().line_str()
     }
 
-    /// See [`Event::kind`].
-    pub fn kind(&self) -> Kind {
-        self.envelope.kind
-    }
-
-    /// See [`Event::operation`].
-    pub fn operation(&self) -> Option<Operation> {
-        self.envelope.operation
-    }
-
-    /// See [`Event::did`].
-    pub fn did(&self) -> &str {
-        self.event().did()
-    }
-
-    /// See [`Event::collection`].
-    pub fn collection(&self) -> &str {
-        self.event().collection()
-    }
-
-    /// See [`Event::rkey`].
-    pub fn rkey(&self) -> &str {
-        self.event().rkey()
-    }
-
-    /// See [`Event::rev`].
-    pub fn rev(&self) -> &str {
-        self.event().rev()
-    }
-
     /// See [`Event::key`].
     pub fn key(&self) -> &str {
         self.event().key()
     }
 
-    /// See [`Event::time_us`].
-    pub fn time_us(&self) -> u64 {
-        self.envelope.point.time_us
-    }
-
     /// See [`Event::time`].
     pub fn time(&self) -> SystemTime {
         self.event().time()
-    }
-
-    /// See [`Event::seq`].
-    pub fn seq(&self) -> Option<u64> {
-        self.envelope.point.seq
-    }
-
-    /// See [`Event::point`].
-    pub fn point(&self) -> &Point {
-        &self.envelope.point
     }
 
     /// See [`Event::uri`].

@@ -26,25 +26,16 @@ pub struct Read {
     pub operation: Option<Operation>,
     pub point: Point,
     /// DID, collection, record key and revision.
-    pub names: [Vec<u8>; 4],
+    pub names: Vec<Vec<u8>>,
 }
 
 impl Read {
     fn new(envelope: &Envelope, line: &[u8], side: &[u8]) -> Self {
-        let Envelope {
-            kind,
-            operation,
-            point,
-            did,
-            collection,
-            rkey,
-            rev,
-        } = *envelope;
         Self {
-            kind,
-            operation,
-            point,
-            names: [did, collection, rkey, rev].map(|span| span.of(line, side).to_vec()),
+            kind: envelope.kind,
+            operation: envelope.operation,
+            point: envelope.point,
+            names: envelope.texts(line, side),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 
 use super::*;
-use crate::event::{Envelope, Kind, Span};
+use crate::event::{Envelope, Kind};
 
 /// What happens to pending positions.
 #[derive(Debug, Clone)]
@@ -133,19 +133,12 @@ fn batch(origin: &Arc<Origin>, numbers: Range<u64>, every: u64) -> Batch {
     batch.set_origin(origin);
     for time_us in numbers {
         let start = batch.buffer().len();
-        let envelope = Envelope {
-            kind: Kind::Other,
-            operation: None,
-            point: Point {
-                seq: None,
-                time_us,
-                identity: None,
-            },
-            did: Span::default(),
-            collection: Span::default(),
-            rkey: Span::default(),
-            rev: Span::default(),
+        let point = Point {
+            seq: None,
+            time_us,
+            identity: None,
         };
+        let envelope = Envelope::bare(Kind::Other, point);
         batch.commit_tail(start, envelope);
     }
     batch.retain(|event| event.time_us() % every == 0);

@@ -92,25 +92,15 @@ fn digits(random: &mut fastrand::Rng) -> String {
     std::iter::once(first).chain(rest).collect()
 }
 
-/// What was read, with the names as text.
+/// What was read, with the names as bytes.
 fn read(
     line: &[u8],
     envelope: Option<Envelope>,
     side: &[u8],
 ) -> Option<impl PartialEq + std::fmt::Debug + use<>> {
     envelope.map(|envelope| {
-        let Envelope {
-            kind,
-            operation,
-            point,
-            did,
-            collection,
-            rkey,
-            rev,
-        } = envelope;
-        let names = [did, collection, rkey, rev]
-            .map(|name| String::from_utf8_lossy(name.of(line, side)).into_owned());
-        (kind, operation, point, names)
+        let names = envelope.texts(line, side);
+        (envelope.kind, envelope.operation, envelope.point, names)
     })
 }
 

@@ -77,14 +77,11 @@ impl NatsMessage<'_> {
                 if event.point.time_us > 0 {
                     point.time_us = event.point.time_us;
                 }
-                return Envelope {
-                    did: event.did.shifted(by),
-                    collection: event.collection.shifted(by),
-                    rkey: event.rkey.shifted(by),
-                    rev: event.rev.shifted(by),
-                    point,
-                    ..event
-                };
+                let mut event = Envelope { point, ..event };
+                for name in event.names_mut() {
+                    *name = name.shifted(by);
+                }
+                return event;
             }
         }
         Envelope {
@@ -96,18 +93,14 @@ impl NatsMessage<'_> {
     /// What a message is that is no event of a Jetstream: of no account, of another kind, and with
     /// its own key.
     fn envelope(&self, key: Span) -> Envelope {
+        let point = Point {
+            seq: Some(self.seq),
+            time_us: self.time_us(),
+            identity: Some(Identity::of_message(self.seq, self.payload)),
+        };
         Envelope {
-            kind: Kind::Other,
-            operation: None,
-            point: Point {
-                seq: Some(self.seq),
-                time_us: self.time_us(),
-                identity: Some(Identity::of_message(self.seq, self.payload)),
-            },
-            did: Span::default(),
-            collection: Span::default(),
             rkey: key,
-            rev: Span::default(),
+            ..Envelope::bare(Kind::Other, point)
         }
     }
 
