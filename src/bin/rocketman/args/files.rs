@@ -5,6 +5,7 @@ use std::{num::NonZeroUsize, time::Duration};
 use clap::{Args, ValueEnum};
 
 use super::units::{duration, interval, is_size, size};
+use rocketman::sink::{FileSettings, Rotation};
 
 /// Output files
 #[derive(Debug, Args)]
@@ -67,6 +68,52 @@ pub(crate) struct FileArgs {
     pub(crate) on_disk_full: Option<OnDiskFullArg>,
 }
 
+impl FileArgs {
+    /// Hands over what no other flag has a say in.
+    pub(crate) fn apply(&self, settings: &mut FileSettings) {
+        let Self {
+            // See `rotation`.
+            rotate_size: _,
+            rotate_every: _,
+            rotate_count: _,
+            // These go with how a file is compressed.
+            compression_level: _,
+            checkpoint: _,
+            max_files,
+            max_open_files,
+            on_disk_full,
+        } = *self;
+        settings.rotation = self.rotation();
+        let max_files = max_files.and_then(|most| NonZeroUsize::new(most.into()));
+        settings.max_files = max_files.unwrap_or(settings.max_files);
+        settings.max_open_files = max_open_files.unwrap_or(settings.max_open_files);
+        settings.waits_for_room = on_disk_full == Some(OnDiskFullArg::Wait);
+    }
+
+    /// When new files are begun.
+    pub(crate) fn rotation(&self) -> Rotation {
+        Rotation {
+            bytes: self.rotate_size,
+            every: self.rotate_every,
+            events: self.rotate_count,
+        }
+    }
+
+    /// Each flag, and whether it was given.
+    pub(crate) fn given(&self) -> [(&'static str, bool); 8] {
+        [
+            ("--rotate-size", self.rotate_size.is_some()),
+            ("--rotate-every", self.rotate_every.is_some()),
+            ("--rotate-count", self.rotate_count.is_some()),
+            ("--compression-level", self.compression_level.is_some()),
+            ("--checkpoint", self.checkpoint.is_some()),
+            ("--max-files", self.max_files.is_some()),
+            ("--max-open-files", self.max_open_files.is_some()),
+            ("--on-disk-full", self.on_disk_full.is_some()),
+        ]
+    }
+}
+
 /// What to do when the disk is full
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnDiskFullArg {
@@ -110,7 +157,20 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::{Args as _, Command, FromArgMatches as _};
+
     use super::*;
+
+    #[test]
+    fn no_flag_of_files_is_passed_over_where_there_are_none() {
+        let group = FileArgs::augment_args(Command::new("files"));
+        let typed: Vec<_> = group
+            .get_arguments()
+            .filter_map(|arg| Some(format!("--{}", arg.get_long()?)))
+            .collect();
+        let nothing = FileArgs::from_arg_matches(&group.get_matches_from([""])).unwrap();
+        assert_eq!(nothing.given().map(|(flag, _)| flag).as_slice(), typed);
+    }
 
     #[test]
     fn a_checkpoint_is_a_size_a_duration_or_one_of_each() {

@@ -41,7 +41,7 @@ pub(crate) use self::{
     cursor::{CursorAtArgs, CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
     exec::{ExecArgs, ExecModeArg, OnExecErrorArg},
     fate::FateArgs,
-    files::{FileArgs, OnDiskFullArg},
+    files::{CheckpointArg, FileArgs},
     generate::{completions, man_pages},
     operation::OperationArgs,
     output::OutputArgs,

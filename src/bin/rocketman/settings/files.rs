@@ -1,46 +1,31 @@
 //! Which files are written, and how, from what was typed.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::path::PathBuf;
 
 use super::{SettingsError, roles::refuse_address, suffix};
-use crate::args::{FileArgs, OnDiskFullArg};
-use rocketman::sink::{Compression, FileSettings, Pattern, Rotation};
+use crate::args::{CheckpointArg, FileArgs};
+use rocketman::sink::{Compression, FileSettings, Pattern};
 
 /// What a file sink is to do with this path or pattern.
 pub(super) fn resolve(path: PathBuf, args: &FileArgs) -> Result<FileSettings, SettingsError> {
-    let FileArgs {
-        rotate_size,
-        rotate_every,
-        rotate_count,
-        compression_level,
-        checkpoint,
-        max_files,
-        max_open_files,
-        on_disk_full,
-    } = *args;
-    let rotation = Rotation {
-        bytes: rotate_size,
-        every: rotate_every,
-        events: rotate_count,
-    };
     refuse_address("--output", &path)?;
     suffix::check_output(&path)?;
-    let pattern = if rotation.is_any() {
+    let pattern = if args.rotation().is_any() {
         Pattern::numbered(&path)
     } else {
         Pattern::parse(&path)
     };
     let pattern = pattern.map_err(|source| SettingsError::Pattern { path, source })?;
     for (flag, is_given) in [
-        ("--max-files", max_files.is_some()),
-        ("--max-open-files", max_open_files.is_some()),
+        ("--max-files", args.max_files.is_some()),
+        ("--max-open-files", args.max_open_files.is_some()),
     ] {
         if is_given && !pattern.has_collection() {
             return Err(SettingsError::ForCollections(flag));
         }
     }
-    let defaults = FileSettings::new(pattern);
-    let compression = match (defaults.compression, compression_level) {
+    let mut settings = FileSettings::new(pattern);
+    settings.compression = match (settings.compression, args.compression_level) {
         (compression, None) => compression,
         (Compression::Gzip(_), Some(level @ 10..)) => {
             return Err(SettingsError::GzipLevel(level));
@@ -50,49 +35,21 @@ pub(super) fn resolve(path: PathBuf, args: &FileArgs) -> Result<FileSettings, Se
         // Not compressed, or in a way that has no levels.
         (_, Some(_)) => return Err(SettingsError::ForCompressed("--compression-level")),
     };
-    if checkpoint.is_some() && compression == Compression::Plain {
-        return Err(SettingsError::ForCompressed("--checkpoint"));
+    if let Some(CheckpointArg { bytes, every }) = args.checkpoint {
+        if settings.compression == Compression::Plain {
+            return Err(SettingsError::ForCompressed("--checkpoint"));
+        }
+        settings.checkpoint_bytes = bytes.unwrap_or(settings.checkpoint_bytes);
+        settings.checkpoint_every = every.unwrap_or(settings.checkpoint_every);
     }
-    let checkpoint = checkpoint.unwrap_or_default();
-    Ok(FileSettings {
-        compression,
-        rotation,
-        checkpoint_bytes: checkpoint.bytes.unwrap_or(defaults.checkpoint_bytes),
-        checkpoint_every: checkpoint.every.unwrap_or(defaults.checkpoint_every),
-        max_files: max_files
-            .and_then(|most| NonZeroUsize::new(most.into()))
-            .unwrap_or(defaults.max_files),
-        max_open_files: max_open_files.unwrap_or(defaults.max_open_files),
-        waits_for_room: on_disk_full == Some(OnDiskFullArg::Wait),
-        ..defaults
-    })
+    args.apply(&mut settings);
+    Ok(settings)
 }
 
 /// Refuses flags of files where events go elsewhere.
 pub(super) fn refuse(args: &FileArgs) -> Result<(), SettingsError> {
-    let FileArgs {
-        rotate_size,
-        rotate_every,
-        rotate_count,
-        compression_level,
-        checkpoint,
-        max_files,
-        max_open_files,
-        on_disk_full,
-    } = args;
-    for (flag, is_given) in [
-        ("--rotate-size", rotate_size.is_some()),
-        ("--rotate-every", rotate_every.is_some()),
-        ("--rotate-count", rotate_count.is_some()),
-        ("--compression-level", compression_level.is_some()),
-        ("--checkpoint", checkpoint.is_some()),
-        ("--max-files", max_files.is_some()),
-        ("--max-open-files", max_open_files.is_some()),
-        ("--on-disk-full", on_disk_full.is_some()),
-    ] {
-        if is_given {
-            return Err(SettingsError::ForFiles(flag));
-        }
+    match args.given().into_iter().find(|(_, is_given)| *is_given) {
+        Some((flag, _)) => Err(SettingsError::ForFiles(flag)),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! From what was typed, and the environment, to what is to be done: every check across flags, and
 //! every default.
 
+mod any_sink;
 mod beginning;
 mod cursor;
 mod cursor_at;
@@ -32,7 +33,7 @@ pub(crate) use self::{
     cursor_at::CursorAt,
     environment::Environment,
     error::SettingsError,
-    output::Output,
+    output::{AnySink, Output},
     probe::ProbeSettings,
     roles::{STDOUT, refuse_address},
     serve::{ServeSettings, Served},

@@ -13,12 +13,25 @@ use std::{
     time::Duration,
 };
 
-use super::{SettingsError, exec, executable, files, roles::is_stream};
+use super::{SettingsError, any_sink::any_sink, exec, executable, files, roles::is_stream};
 use crate::args::{ExecArgs, FileArgs, OutputArgs};
 use rocketman::{
     event::LineRules,
-    sink::{ExecSettings, FileSettings},
+    sink::{ExecSettings, ExecSink, Fate, Fated, FileSettings, FileSink, SinkError, StdoutSink},
 };
+#[cfg(feature = "nats")]
+use rocketman::{
+    nats::NatsSettings,
+    sink::nats::{NatsSink, NatsSinkSettings},
+};
+
+any_sink! {
+    Stdout(StdoutSink),
+    File(FileSink),
+    Exec(Box<ExecSink>),
+    #[cfg(feature = "nats")]
+    Nats(Box<NatsSink>),
+}
 
 /// Where events go.
 #[derive(Debug, Clone)]
@@ -33,10 +46,32 @@ pub(crate) enum Output {
         settings: ExecSettings,
     },
     #[cfg(feature = "nats")]
-    Nats(Box<rocketman::sink::nats::NatsSinkSettings>),
+    Nats(Box<NatsSinkSettings>),
 }
 
 impl Output {
+    /// Opens it. A program's failures on purpose are its own, and may be tried again.
+    pub(crate) fn open(self, fate: Option<Fate>) -> Result<Fated<AnySink>, SinkError> {
+        Ok(match self {
+            Self::Stdout { print0 } => Fated::new(AnySink::Stdout(StdoutSink::new(print0)), fate),
+            Self::File(settings) => Fated::new(AnySink::File(FileSink::new(*settings)?), fate),
+            Self::Exec {
+                program,
+                arguments,
+                settings,
+            } => {
+                let programs = ExecSink::new(program, arguments)
+                    .settings(settings)
+                    .fate(fate);
+                Fated::new(AnySink::Exec(Box::new(programs)), None)
+            }
+            #[cfg(feature = "nats")]
+            Self::Nats(settings) => {
+                Fated::new(AnySink::Nats(Box::new(NatsSink::new(*settings))), fate)
+            }
+        })
+    }
+
     /// What it holds is read back as far as a resume by time goes back.
     pub(super) fn recalling(mut self, rewind: Duration) -> Self {
         let recall = match &mut self {
@@ -70,6 +105,15 @@ impl Output {
             #[cfg(feature = "nats")]
             Self::Nats(_) => true,
             Self::Stdout { .. } | Self::File(_) | Self::Exec { .. } => false,
+        }
+    }
+
+    /// The stream of NATS that it is, and where that is.
+    #[cfg(feature = "nats")]
+    pub(super) fn stream(&self) -> Option<(&NatsSettings, &String)> {
+        match self {
+            Self::Nats(settings) => Some((&settings.nats, &settings.stream)),
+            Self::Stdout { .. } | Self::File(_) | Self::Exec { .. } => None,
         }
     }
 

@@ -13,10 +13,8 @@ pub(super) fn check(
         SourceSettings::Nats(settings) => Some(("SOURCE", &settings.connection, &settings.stream)),
         SourceSettings::Jetstream(_) | SourceSettings::Demo(..) => None,
     };
-    let output = match output {
-        Output::Nats(settings) => Some(("--output", &settings.nats, &settings.stream)),
-        Output::Stdout { .. } | Output::File(_) | Output::Exec { .. } => None,
-    };
+    let output = output.stream();
+    let output = output.map(|(at, stream)| ("--output", at, stream));
     let bucket = match cursor {
         Cursor::Kv(settings) => Some((settings, format!("KV_{}", settings.address.bucket))),
         Cursor::Nowhere | Cursor::File(_) => None,

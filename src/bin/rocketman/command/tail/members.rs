@@ -1,145 +1,15 @@
-//! The source, the sink and the cursor store of a run, whichever the command line named.
+//! The source and the cursor store of a run, whichever the command line named.
 
 use std::{convert::Infallible, num::NonZeroUsize};
 
 #[cfg(feature = "nats")]
-use rocketman::{cursor::KvCursor, sink::nats::NatsSink, source::nats::NatsSource};
+use rocketman::{cursor::KvCursor, source::nats::NatsSource};
 use rocketman::{
     cursor::{CursorError, CursorStore, FileCursor, Saved},
-    event::{Batch, FileMark, Place, Point, Position, Recollection, Trail},
-    sink::{ExecSink, FileSink, Sink, SinkContext, SinkError, StdoutSink},
+    event::{Batch, Place, Point, Recollection, Trail},
     source::{Flow, Outlook, RunContext, Source, SourceError, jetstream::Jetstream},
 };
 use tokio::sync::watch;
-
-/// The sinks of this crate, as one type.
-#[derive(Debug)]
-pub(crate) enum AnySink {
-    /// Standard output.
-    Stdout(StdoutSink),
-    /// A file.
-    File(FileSink),
-    /// Programs.
-    Exec(Box<ExecSink>),
-    /// A stream of NATS JetStream.
-    #[cfg(feature = "nats")]
-    Nats(Box<NatsSink>),
-}
-
-impl Sink for AnySink {
-    fn name(&self) -> String {
-        match self {
-            Self::Stdout(sink) => sink.name(),
-            Self::File(sink) => sink.name(),
-            Self::Exec(sink) => sink.name(),
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.name(),
-        }
-    }
-
-    fn at_once(&self) -> Option<NonZeroUsize> {
-        match self {
-            Self::Stdout(sink) => sink.at_once(),
-            Self::File(sink) => sink.at_once(),
-            Self::Exec(sink) => sink.at_once(),
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.at_once(),
-        }
-    }
-
-    async fn last_position(
-        &mut self,
-        saved: Option<&Place>,
-    ) -> Result<Option<Position>, SinkError> {
-        match self {
-            Self::Stdout(sink) => sink.last_position(saved).await,
-            Self::File(sink) => sink.last_position(saved).await,
-            Self::Exec(sink) => sink.last_position(saved).await,
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.last_position(saved).await,
-        }
-    }
-
-    fn begin(&mut self, files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
-        match self {
-            Self::Stdout(sink) => sink.begin(files, context),
-            Self::File(sink) => sink.begin(files, context),
-            Self::Exec(sink) => sink.begin(files, context),
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.begin(files, context),
-        }
-    }
-
-    async fn recall(&mut self) -> Vec<Point> {
-        match self {
-            Self::Stdout(sink) => sink.recall().await,
-            Self::File(sink) => sink.recall().await,
-            Self::Exec(sink) => sink.recall().await,
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.recall().await,
-        }
-    }
-
-    async fn accept(&mut self, batch: &mut Batch, context: &SinkContext) -> Result<(), SinkError> {
-        match self {
-            Self::Stdout(sink) => sink.accept(batch, context).await,
-            Self::File(sink) => sink.accept(batch, context).await,
-            Self::Exec(sink) => sink.accept(batch, context).await,
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.accept(batch, context).await,
-        }
-    }
-
-    async fn checkpoint(&mut self) -> Result<(), SinkError> {
-        match self {
-            Self::Stdout(sink) => sink.checkpoint().await,
-            Self::File(sink) => sink.checkpoint().await,
-            Self::Exec(sink) => sink.checkpoint().await,
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.checkpoint().await,
-        }
-    }
-
-    fn on_cursor_saved(&mut self, context: &SinkContext) -> Result<(), SinkError> {
-        match self {
-            Self::Stdout(sink) => sink.on_cursor_saved(context),
-            Self::File(sink) => sink.on_cursor_saved(context),
-            Self::Exec(sink) => sink.on_cursor_saved(context),
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.on_cursor_saved(context),
-        }
-    }
-
-    async fn finish(&mut self, context: &SinkContext) -> Result<(), SinkError> {
-        match self {
-            Self::Stdout(sink) => sink.finish(context).await,
-            Self::File(sink) => sink.finish(context).await,
-            Self::Exec(sink) => sink.finish(context).await,
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.finish(context).await,
-        }
-    }
-
-    async fn abandon(&mut self) {
-        match self {
-            Self::Stdout(sink) => sink.abandon().await,
-            Self::File(sink) => sink.abandon().await,
-            Self::Exec(sink) => sink.abandon().await,
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.abandon().await,
-        }
-    }
-
-    async fn drive(&mut self) -> SinkError {
-        match self {
-            Self::Stdout(sink) => sink.drive().await,
-            Self::File(sink) => sink.drive().await,
-            Self::Exec(sink) => sink.drive().await,
-            #[cfg(feature = "nats")]
-            Self::Nats(sink) => sink.drive().await,
-        }
-    }
-}
 
 /// The sources of this crate, as one type.
 #[derive(Debug)]

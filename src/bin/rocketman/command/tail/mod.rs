@@ -14,11 +14,11 @@ use crate::signals::{Signals, StopSignal};
 use crate::{
     command::tail::{
         demo_server::DemoServer,
-        members::{AnyCursorStore, AnySink, AnySource},
+        members::{AnyCursorStore, AnySource},
     },
     failure::{Failure, INTERRUPTED},
     monitor::{Monitor, metrics_page::Exporter, systemd::Service},
-    settings::{Cursor, Environment, MetricsSettings, Output, SourceSettings, TailSettings},
+    settings::{AnySink, Cursor, Environment, MetricsSettings, SourceSettings, TailSettings},
     terminal::status_line::{StatusLine, Ticker},
 };
 use rocketman::{
@@ -26,11 +26,11 @@ use rocketman::{
     cursor::FileCursor,
     event::TimeUs,
     log::STATE,
-    sink::{ExecSink, Fate, Fated, FileSink, Sink, StdoutSink},
+    sink::{Fate, Sink},
     source::jetstream::Jetstream,
 };
 #[cfg(feature = "nats")]
-use rocketman::{cursor::KvCursor, sink::nats::NatsSink, source::nats::NatsSource};
+use rocketman::{cursor::KvCursor, source::nats::NatsSource};
 
 /// How far apart the ends of a pipeline may hear of the same Ctrl-C.
 const SAME_KEY_WINDOW: Duration = Duration::from_millis(50);
@@ -66,7 +66,7 @@ pub(crate) async fn run(
     };
     // After the metrics page: what is counted before there is one goes nowhere.
     let stats = Arc::new(Stats::default());
-    let sink = open_sink(output, fate.map(tempt))?;
+    let sink = output.open(fate.map(tempt)).map_err(Error::from)?;
     info!(target: STATE, "{introduction}");
     if let (AnySink::File(_), false) = (sink.sink(), has_cursor) {
         info!(
@@ -153,31 +153,6 @@ fn open_source(settings: SourceSettings) -> Result<(AnySource, Option<DemoServer
     };
     let source = Jetstream::new(settings);
     Ok((AnySource::Jetstream(Box::new(source)), demo))
-}
-
-/// Opens what is written to. A program's failures on purpose are its own, and may be tried again.
-fn open_sink(output: Output, fate: Option<Fate>) -> Result<Fated<AnySink>, Failure> {
-    Ok(match output {
-        Output::Stdout { print0 } => Fated::new(AnySink::Stdout(StdoutSink::new(print0)), fate),
-        Output::File(settings) => {
-            let file = FileSink::new(*settings).map_err(Error::from)?;
-            Fated::new(AnySink::File(file), fate)
-        }
-        Output::Exec {
-            program,
-            arguments,
-            settings,
-        } => {
-            let programs = ExecSink::new(program, arguments)
-                .settings(settings)
-                .fate(fate);
-            Fated::new(AnySink::Exec(Box::new(programs)), None)
-        }
-        #[cfg(feature = "nats")]
-        Output::Nats(settings) => {
-            Fated::new(AnySink::Nats(Box::new(NatsSink::new(*settings))), fate)
-        }
-    })
 }
 
 /// Says loudly that deliveries will fail.
