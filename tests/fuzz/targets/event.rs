@@ -91,7 +91,7 @@ fn read(event: &Event<'_>) -> Read {
         kind: event.kind(),
         operation: event.operation(),
         point: *event.point(),
-        names: names.map(|name| name.as_bytes().to_vec()),
+        names: names.map(|name| name.as_bytes().to_vec()).into(),
     }
 }
 
