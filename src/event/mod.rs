@@ -3,6 +3,7 @@
 //! An event is one line of JSON whose envelope (who, what kind, which record, when) was read in
 //! place. The record inside is never parsed here; [`Event::record`] does that for those who ask.
 
+mod bad;
 mod batch;
 mod change;
 mod decode;
@@ -22,6 +23,7 @@ mod span;
 mod start;
 mod time_us;
 mod trail;
+pub(crate) mod v2;
 
 use std::{
     fmt,
@@ -36,9 +38,10 @@ pub(crate) use self::decode::envelope as read_envelope;
 pub(crate) use self::decode::tidy;
 use self::span::to_u32;
 pub use self::{
+    bad::BadEvent,
     batch::{Batch, Events},
     change::{Change, RecordError},
-    decode::{BadEvent, LineRules},
+    decode::LineRules,
     identity::Identity,
     name::{CollectionPattern, Did, NameError},
     payload::{AccountPayload, IdentityPayload},

@@ -16,7 +16,7 @@ pub use crate::source::jetstream::fuzzing::{
 };
 use crate::{
     cursor::{CursorFileError, Saved, contents},
-    event::{Envelope, Kind, Operation, Point, envelope, scan},
+    event::{Envelope, Kind, Operation, Point, envelope, scan, v2},
 };
 
 /// An envelope with its names.
@@ -57,6 +57,15 @@ pub fn parsed(line: &[u8]) -> Option<Read> {
     let mut side = b"of another event".to_vec();
     let envelope = envelope::read(line, &mut side).ok()?;
     Some(Read::new(&envelope, line, &side))
+}
+
+/// The line of a frame of the v2 wire, in the fast way and in the careful one; `None` where there
+/// is none.
+pub fn cut(frame: &[u8]) -> [Option<Vec<u8>>; 2] {
+    let (mut fast, mut careful) = (Vec::new(), Vec::new());
+    let is_fast = v2::cut_fast(frame, &mut fast);
+    let is_event = v2::cut(frame, &mut careful, true) == Ok(v2::Frame::Event);
+    [is_fast.then_some(fast), is_event.then_some(careful)]
 }
 
 /// What a cursor file says.

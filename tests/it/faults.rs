@@ -193,6 +193,32 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
         ],
     ),
     (
+        "trouble with a dictionary of the v2 wire: retired, rotated, none, torn, damaged, 1 GiB",
+        "at once", "another one is asked for, around caches and by its id; else events are read plain, which is said; nothing is lost",
+        &[
+            "v2::dictionary::a_retired_dictionary_is_replaced",
+            "v2::dictionary::a_dictionary_that_rotates_while_connected_loses_nothing",
+            "v2::dictionary::a_dictionary_that_is_no_use_is_no_obstacle",
+            "v2::dictionary::where_no_dictionary_is_taken_events_are_read_plain",
+        ],
+    ),
+    (
+        "the v2 wire says that the number asked for is too old",
+        "at once", "resumed by time; the GAP line says from when to when events are missing, and `--on-gap` decides",
+        &[
+            "v2::resumed::a_number_that_is_too_old_is_a_gap_told_in_time",
+            "v2::resumed::on_gap_fail_ends_where_a_number_is_too_old",
+            "v2::resumed::a_gap_of_moments_is_told_where_the_server_says_so",
+        ],
+    ),
+    (
+        "a proxy refuses a request that names many accounts (414, 431)",
+        "at once", "the server is asked for all accounts, and the others are left out here",
+        &[
+            "v2::accounts::a_proxy_that_takes_no_long_request_is_asked_for_all",
+        ],
+    ),
+    (
         "zstd that inflates to more than 8 MiB (`--max-frame-size`)",
         "at once", "skipped and counted; memory stays flat",
         &[

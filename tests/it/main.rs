@@ -44,3 +44,4 @@ mod stop;
 mod tail;
 mod unmatched;
 mod usage;
+mod v2;

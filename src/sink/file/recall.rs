@@ -167,7 +167,11 @@ impl Lines {
         }
         self.n += 1;
         self.side.clear();
-        if let Ok(envelope) = read_envelope(line, &mut self.side, LineRules::default()) {
+        let rules = LineRules {
+            raw: true,
+            ..LineRules::default()
+        };
+        if let Ok(envelope) = read_envelope(line, &mut self.side, rules) {
             self.n_events += 1;
             events.push(envelope.point);
         }

@@ -15,7 +15,7 @@ use std::{
 
 use tracing::warn;
 
-use super::inflate::Inflater;
+use super::{dictionary::Dictionary, inflate::Inflater};
 use crate::event::BadEvent;
 
 /// The compressed bytes of a chunk: some 40 events, and about as long to inflate as it takes to
@@ -35,6 +35,9 @@ pub(super) const MIN_BACKLOG_BYTES: usize = 3 * CHUNK_BYTES;
 /// What inflates the events of a connection: one core, or two.
 #[derive(Debug)]
 pub(super) struct Inflation {
+    cap: usize,
+    /// The id of the dictionary, where it is not that of the v1 wire.
+    id: Option<u32>,
     own: Inflater,
     ahead: Option<ParallelInflater>,
 }
@@ -45,6 +48,8 @@ impl Inflation {
     pub(super) fn new(cap: usize, threads: u8) -> Self {
         let ahead = (threads > 1).then(|| ParallelInflater::start(cap));
         Self {
+            cap,
+            id: None,
             own: Inflater::new(cap),
             ahead: ahead.transpose().unwrap_or_else(|error| {
                 warn!(%error, "cannot start a second thread, inflating on one: {error}");
@@ -72,6 +77,28 @@ impl Inflation {
         if let Some(ahead) = &mut self.ahead {
             ahead.forget();
         }
+    }
+
+    /// From now on events are made with this dictionary; without one, with that of the v1 wire.
+    /// Nothing may be planned. Returns false, and changes nothing, where the dictionary is damaged.
+    pub(super) fn use_dictionary(&mut self, dictionary: Option<&Dictionary>) -> bool {
+        let id = dictionary.map(Dictionary::id);
+        if id == self.id {
+            return true;
+        }
+        let make = || match dictionary {
+            Some(dictionary) => Inflater::with(self.cap, dictionary),
+            None => Some(Inflater::new(self.cap)),
+        };
+        let (Some(own), Some(theirs)) = (make(), make()) else {
+            return false;
+        };
+        self.own = own;
+        if let Some(ahead) = &mut self.ahead {
+            ahead.shared.lock().fresh = Some(theirs);
+        }
+        self.id = id;
+        true
     }
 
     /// Appends the inflated event to `out`, or leaves `out` as it was.
@@ -175,6 +202,8 @@ struct Work {
     is_working: bool,
     /// Made by the thread; the last one comes first in the stream.
     made: Vec<Chunk>,
+    /// What the thread goes on with.
+    fresh: Option<Inflater>,
     is_over: bool,
 }
 
@@ -308,6 +337,9 @@ fn work(shared: &Shared, mut inflater: Inflater) {
     loop {
         if work.is_over {
             return;
+        }
+        if let Some(fresh) = work.fresh.take() {
+            inflater = fresh;
         }
         let Some(mut chunk) = work.waiting.pop_back() else {
             let woken = shared.has_work.wait(work);

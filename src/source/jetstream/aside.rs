@@ -14,12 +14,12 @@ use tracing::debug;
 
 use super::{
     connect::{ConnectError, Connector},
-    endpoint::Endpoint,
+    endpoint::{Endpoint, WireVersion},
     handshake,
     matches::Sight,
     probe::{LONG_AGO, Wire},
     read_state::Question,
-    v1::Wanted,
+    v1, v2,
 };
 use crate::{event::Point, log::chain};
 
@@ -104,11 +104,11 @@ impl Aside {
     pub(super) fn learn_floor(
         &mut self,
         connector: &Connector,
-        endpoint: &Endpoint,
+        server: (&Endpoint, WireVersion),
         question: Question,
         within: Duration,
     ) {
-        let look = Look::new(connector, endpoint, within);
+        let look = Look::new(connector, server, within);
         self.looks
             .spawn(async move { Found::Floor(question, look.floor().await) });
     }
@@ -117,10 +117,10 @@ impl Aside {
     pub(super) fn see_collections(
         &mut self,
         connector: &Connector,
-        endpoint: &Endpoint,
+        server: (&Endpoint, WireVersion),
         within: Duration,
     ) {
-        let look = Look::new(connector, endpoint, within);
+        let look = Look::new(connector, server, within);
         self.looks
             .spawn(async move { Found::Sight(look.collections().await) });
     }
@@ -130,15 +130,21 @@ impl Aside {
 struct Look {
     connector: Connector,
     endpoint: Endpoint,
+    version: WireVersion,
     /// Until when the connection has to be open and to have brought something.
     deadline: Instant,
 }
 
 impl Look {
-    fn new(connector: &Connector, endpoint: &Endpoint, within: Duration) -> Self {
+    fn new(
+        connector: &Connector,
+        (endpoint, version): (&Endpoint, WireVersion),
+        within: Duration,
+    ) -> Self {
         Self {
             connector: connector.clone(),
             endpoint: endpoint.clone(),
+            version,
             deadline: Instant::now() + within,
         }
     }
@@ -180,11 +186,15 @@ impl Look {
     async fn open(&self, cursor: Option<u64>) -> Option<Wire> {
         let open = async {
             let stream = self.connector.open(&self.endpoint).await?;
-            let query = Wanted::default().request(cursor).query;
+            let query = match self.version {
+                WireVersion::V1 => v1::Wanted::default().request(cursor).query,
+                WireVersion::V2 => v2::Wanted::default().query(cursor),
+            };
+            let user_agent = self.connector.user_agent();
             let upgraded =
-                handshake::upgrade(stream, &self.endpoint, &query, self.connector.user_agent())
+                handshake::upgrade(stream, &self.endpoint, self.version, &query, user_agent)
                     .await?;
-            Ok::<_, ConnectError>(Wire::new(upgraded, None))
+            Ok::<_, ConnectError>(Wire::new(upgraded, self.version, None))
         };
         match timeout_at(self.deadline, open).await.ok()? {
             Ok(wire) => Some(wire),

@@ -77,8 +77,10 @@ impl Jetstream {
     /// Has the server of the present connection asked how far back it goes.
     pub(super) fn ask(&mut self, question: Question) {
         let within = self.settings.connect_timeout;
+        let endpoint = self.rotation.current();
+        let server = (endpoint, self.wires.version(endpoint));
         self.aside
-            .learn_floor(&self.connector, self.rotation.current(), question, within);
+            .learn_floor(&self.connector, server, question, within);
     }
 
     /// Waits until it is known how far back the server goes. That is where a gap is to be the end:

@@ -1,17 +1,18 @@
-//! The address of a server, as a user may write it.
+//! The address of a server, as a user may write it: a service, which speaks what it speaks, or one
+//! wire of it, exactly there.
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
 use url::{Host, Url};
 
 use super::SOURCE;
-use crate::{address::without_secrets, event::Origin};
+use crate::{address::without_secrets, event::Origin, wire::v2};
 
 /// The public instances that the official documentation lists, tried in this order: first the two
 /// that also speak the v2 wire, then those of the v1 wire alone.
 const PUBLIC: [&str; 4] = [
-    "wss://jetstream.us-east.bsky.network/subscribe",
-    "wss://jetstream.us-west.bsky.network/subscribe",
+    "https://jetstream.us-east.bsky.network",
+    "https://jetstream.us-west.bsky.network",
     "wss://jetstream1.us-west.bsky.network/subscribe",
     "wss://jetstream2.us-east.bsky.network/subscribe",
 ];
@@ -21,7 +22,7 @@ const PUBLIC: [&str; 4] = [
 #[non_exhaustive]
 pub enum EndpointError {
     /// Not an address of a Jetstream server.
-    #[error("'{0}' is not a source: write wss://HOST/subscribe, https://HOST, or HOST[:PORT]")]
+    #[error("'{0}' is not a source: write https://HOST, HOST[:PORT], or wss://HOST/subscribe")]
     NotASource(String),
     /// The address carries a query.
     #[error(
@@ -35,13 +36,24 @@ pub enum EndpointError {
     Secret(String),
 }
 
-/// One server and path of the v1 wire.
+/// Which of the two wires is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WireVersion {
+    V1,
+    V2,
+}
+
+/// The path of the v1 wire.
+const V1_PATH: &str = "/subscribe";
+
+/// A service, or one wire of it at one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     secure: bool,
     host: Host<String>,
     port: u16,
-    path: String,
+    /// Where exactly; a service is asked which wires it has.
+    path: Option<String>,
     /// What positions call it, where that is not its address.
     name: Option<String>,
 }
@@ -55,8 +67,9 @@ impl Endpoint {
             .collect()
     }
 
-    /// Reads `wss://HOST[:PORT]/PATH` (the v1 wire exactly there), `https://HOST`, or `HOST[:PORT]`
-    /// (its `/subscribe`).
+    /// Reads `https://HOST` or `HOST[:PORT]` (a service, by the v2 wire where it has that),
+    /// `wss://HOST[:PORT]/xrpc/network.bsky.jetstream.subscribeEvents` (the v2 wire exactly there),
+    /// or `wss://HOST[:PORT]/PATH` (the v1 wire exactly there; `/subscribe` where no path is given).
     ///
     /// Without a scheme TLS is used, except on loopback. `ws://` and `http://` never use it.
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
@@ -76,15 +89,15 @@ impl Endpoint {
             return Err(EndpointError::Query(bare(&url)));
         }
         let has_path = !matches!(url.path(), "" | "/");
+        let exactly = || Some(if has_path { url.path() } else { V1_PATH }.to_owned());
         let (secure, path) = match url.scheme() {
-            "wss" if has_scheme => (true, url.path()),
-            "ws" => (false, url.path()),
-            "https" if !has_path => (true, ""),
-            "http" if !has_path => (false, ""),
-            "wss" if !has_path && looks_like_a_host(text, &host) => (!is_loopback(&host), ""),
+            "wss" if has_scheme => (true, exactly()),
+            "ws" => (false, exactly()),
+            "https" if !has_path => (true, None),
+            "http" if !has_path => (false, None),
+            "wss" if !has_path && looks_like_a_host(text, &host) => (!is_loopback(&host), None),
             _ => return Err(refused()),
         };
-        let path = if has_path { path } else { "/subscribe" };
         let explicit = if has_scheme {
             url.port()
         } else {
@@ -95,7 +108,7 @@ impl Endpoint {
             secure,
             host,
             port,
-            path: path.to_owned(),
+            path,
             name: None,
         })
     }
@@ -110,13 +123,26 @@ impl Endpoint {
         }
     }
 
-    /// The stream of this server, as positions name it.
+    /// The stream of this server, as positions name it: both wires of a service share it.
     pub fn origin(&self) -> Origin {
         Origin {
             source: SOURCE.into(),
-            host: self.name.clone().unwrap_or_else(|| self.to_string()),
+            host: self.name.clone().unwrap_or_else(|| self.service()),
             instance: None,
         }
+    }
+
+    /// The service that an origin names: until it was, positions named a path of it.
+    pub(super) fn service_of(host: &str) -> String {
+        match Self::parse(host) {
+            Ok(endpoint) if host.contains("://") => endpoint.service(),
+            _ => host.to_owned(),
+        }
+    }
+
+    fn service(&self) -> String {
+        let scheme = if self.secure { "https" } else { "http" };
+        format!("{scheme}://{}", self.authority())
     }
 
     /// Whether TLS is used.
@@ -136,8 +162,30 @@ impl Endpoint {
         self.port
     }
 
-    pub(super) fn path(&self) -> &str {
-        &self.path
+    /// The wire that the address names; `None` for a service, which may have both.
+    pub(super) fn wire(&self) -> Option<WireVersion> {
+        let path = self.path.as_ref()?;
+        Some(if path.ends_with(v2::SUBSCRIBE_PATH) {
+            WireVersion::V2
+        } else {
+            WireVersion::V1
+        })
+    }
+
+    /// Where one of its wires is.
+    pub(super) fn path(&self, wire: WireVersion) -> &str {
+        match (&self.path, wire) {
+            (Some(path), _) => path,
+            (None, WireVersion::V1) => V1_PATH,
+            (None, WireVersion::V2) => v2::SUBSCRIBE_PATH,
+        }
+    }
+
+    /// Where its dictionary is: beside the v2 wire.
+    pub(super) fn dictionary_path(&self) -> String {
+        let path = self.path(WireVersion::V2);
+        let before = path.strip_suffix(v2::SUBSCRIBE_PATH).unwrap_or_default();
+        format!("{before}{}", v2::DICTIONARY_PATH)
     }
 
     pub(super) fn is_loopback(&self) -> bool {
@@ -147,7 +195,12 @@ impl Endpoint {
     /// The shortest text that [`Endpoint::parse`] reads as this endpoint.
     pub fn shortest(&self) -> String {
         let whole = self.to_string();
-        let scheme = if self.secure { "wss://" } else { "ws://" };
+        let scheme = match (&self.path, self.secure) {
+            (None, true) => "https://",
+            (None, false) => "http://",
+            (Some(_), true) => "wss://",
+            (Some(_), false) => "ws://",
+        };
         let authority = self.authority();
         let candidates = [authority.clone(), format!("{scheme}{authority}")];
         let means_the_same = |text: &String| Self::parse(text).as_ref() == Ok(self);
@@ -174,8 +227,11 @@ impl FromStr for Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(path) = &self.path else {
+            return f.write_str(&self.service());
+        };
         let scheme = if self.secure { "wss" } else { "ws" };
-        write!(f, "{scheme}://{}{}", self.authority(), self.path)
+        write!(f, "{scheme}://{}{path}", self.authority())
     }
 }
 
@@ -209,141 +265,4 @@ fn bare(url: &Url) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(text: &str) -> Result<String, EndpointError> {
-        text.parse::<Endpoint>()
-            .map(|endpoint| endpoint.to_string())
-    }
-
-    #[test]
-    fn addresses_are_read_as_the_grammar_says() {
-        let cases = [
-            (
-                "wss://jetstream.example/subscribe",
-                "wss://jetstream.example/subscribe",
-            ),
-            (
-                "wss://jetstream.example",
-                "wss://jetstream.example/subscribe",
-            ),
-            (
-                "wss://jetstream.example:8443/other",
-                "wss://jetstream.example:8443/other",
-            ),
-            (
-                "ws://127.0.0.1:6008/subscribe",
-                "ws://127.0.0.1:6008/subscribe",
-            ),
-            (
-                "https://jetstream.example",
-                "wss://jetstream.example/subscribe",
-            ),
-            (
-                "http://jetstream.example:81/",
-                "ws://jetstream.example:81/subscribe",
-            ),
-            ("jetstream.example", "wss://jetstream.example/subscribe"),
-            ("jetstream.example:443", "wss://jetstream.example/subscribe"),
-            ("localhost:8080", "ws://localhost:8080/subscribe"),
-            ("jetstream:6008", "wss://jetstream:6008/subscribe"),
-            ("127.0.0.1:443", "ws://127.0.0.1:443/subscribe"),
-            ("[::1]:8080", "ws://[::1]:8080/subscribe"),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(parsed(text).as_deref(), Ok(expected), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_shortest_text_means_the_same() {
-        let cases = [
-            ("wss://jetstream.example/subscribe", "jetstream.example"),
-            ("wss://jetstream.example:8443", "jetstream.example:8443"),
-            (
-                "wss://jetstream.example/other",
-                "wss://jetstream.example/other",
-            ),
-            ("wss://jetstream", "wss://jetstream"),
-            ("ws://jetstream.example", "ws://jetstream.example"),
-            ("ws://127.0.0.1:6008/subscribe", "127.0.0.1:6008"),
-            ("ws://[::1]/subscribe", "[::1]"),
-            ("wss://localhost:8080/subscribe", "wss://localhost:8080"),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(Endpoint::parse(text).unwrap().shortest(), expected);
-        }
-    }
-
-    #[test]
-    fn what_is_no_address_is_refused_with_the_forms() {
-        for bad in [
-            "",
-            "posts",
-            "ftp://x.example",
-            "wss://",
-            "wss://a b",
-            "host:99999",
-            "https://x.example/xrpc",
-            "x.example/y",
-            "a\u{1b}.b c",
-        ] {
-            assert!(
-                matches!(parsed(bad), Err(EndpointError::NotASource(_))),
-                "{bad:?}: {:?}",
-                parsed(bad)
-            );
-        }
-    }
-
-    #[test]
-    fn a_query_or_secret_in_the_address_is_refused_and_not_shown() {
-        let query = parsed("wss://x.example/subscribe?wantedCollections=app.bsky.feed.post");
-        assert_eq!(
-            query,
-            Err(EndpointError::Query("wss://x.example/subscribe".to_owned()))
-        );
-        let secret =
-            parsed("wss://me:hunter2@x.example/subscribe").map_err(|error| error.to_string());
-        assert!(secret.is_err_and(|message| !message.contains("hunter2") && message.contains("x.example")));
-    }
-
-    #[test]
-    fn a_secret_is_not_repeated_either_where_the_address_is_none() {
-        for (text, expected) in [
-            (
-                "wss://me:hunter2@x.example:99999/y",
-                "wss://…@x.example:99999/y",
-            ),
-            ("wss://me:hunter2@", "wss://…@"),
-            ("me:hunter2@x y", "…@x y"),
-            ("wss://me:hunt?er@2@x y", "wss://…"),
-            (
-                "wss://x.example:99999/?token=hunter2",
-                "wss://x.example:99999/?…",
-            ),
-            ("file://me:hunter2@x.example", "file://…@x.example"),
-            ("me:hunter2@x://y:99999", "…@x://y:99999"),
-        ] {
-            let refused = Err(EndpointError::NotASource(expected.to_owned()));
-            assert_eq!(parsed(text), refused, "{text}");
-        }
-    }
-
-    #[test]
-    fn the_public_list_is_usable() {
-        let public = Endpoint::public();
-        let hosts: Vec<_> = public.iter().map(Endpoint::host).collect();
-        assert_eq!(
-            hosts,
-            [
-                "jetstream.us-east.bsky.network",
-                "jetstream.us-west.bsky.network",
-                "jetstream1.us-west.bsky.network",
-                "jetstream2.us-east.bsky.network",
-            ]
-        );
-        assert!(public.iter().all(Endpoint::is_secure));
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
-    endpoint::Endpoint,
+    endpoint::{Endpoint, WireVersion},
     handshake::{HandshakeError, upgrade},
     inflate::Inflater,
     proxy::Proxies,
@@ -128,7 +128,8 @@ pub enum Answered {
 /// Asks for an upgrade over any stream.
 pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, query: &str) -> Answered {
     let endpoint = Endpoint::parse("ws://x.example/subscribe").expect("a valid address");
-    match upgrade(stream, &endpoint, query, &UserAgent::default()).await {
+    let user_agent = UserAgent::default();
+    match upgrade(stream, &endpoint, WireVersion::V1, query, &user_agent).await {
         Ok(upgraded) => Answered::Upgraded {
             received: upgraded.received,
             date_us: upgraded.date_us,
@@ -136,6 +137,7 @@ pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, query: &str)
         Err(HandshakeError::Status {
             status,
             body,
+            error: _,
             location,
             retry_after,
         }) => Answered::Refused {

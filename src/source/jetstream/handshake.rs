@@ -10,25 +10,35 @@ use std::{
 };
 
 use jiff::fmt::rfc2822;
+use serde::Deserialize;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     time,
 };
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
-use super::{endpoint::Endpoint, user_agent::UserAgent};
+use super::{
+    endpoint::{Endpoint, WireVersion},
+    user_agent::UserAgent,
+};
 use crate::{
     event::micros_since_1970,
     log::printable,
-    wire::http::{BadHead, Response, is_interim},
+    wire::{
+        http::{BadHead, Response, is_interim},
+        v2::SUBPROTOCOL,
+    },
 };
 
 /// The largest head of an answer, with those of all answers before the last; Go's servers and
 /// common proxies stay far below.
 const LARGEST_HEAD: usize = 64 * 1024;
 
-/// How much of a body is read, and how long for.
-const BODY: (usize, Duration) = (2048, Duration::from_secs(1));
+/// How much of a refusal's body is read, and how long for.
+pub(super) const REFUSAL: Most = Most {
+    bytes: 2048,
+    time: Duration::from_secs(1),
+};
 
 /// The longest `Retry-After` that is believed.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -46,10 +56,14 @@ pub(super) enum HandshakeError {
     TooLong,
     #[error("what answered does not speak WebSocket")]
     NotWebSocket,
+    #[error("it answers in another subprotocol than was offered: '{0}'")]
+    Subprotocol(String),
     #[error("HTTP {status}{}{body}", if body.is_empty() { "" } else { ": " })]
     Status {
         status: u16,
         body: String,
+        /// The name of the error where the body has one, as on the v2 wire.
+        error: Option<String>,
         location: Option<String>,
         retry_after: Option<Duration>,
     },
@@ -76,25 +90,55 @@ pub(super) struct Upgraded<S> {
 /// An answer without an upgrade.
 pub(super) struct Document {
     pub(super) status: u16,
-    /// At most as much of it as is read of a refusal.
+    /// At most as much of it as was asked for.
     pub(super) body: Vec<u8>,
+    /// The body is complete.
+    pub(super) is_whole: bool,
+    location: Option<String>,
+    retry_after: Option<Duration>,
 }
 
-/// Asks for `query` at the endpoint.
+impl Document {
+    /// What the answer means where another one was expected.
+    pub(super) fn into_error(self) -> HandshakeError {
+        HandshakeError::Status {
+            status: self.status,
+            error: error_name(&self.body),
+            body: excerpt(&self.body),
+            location: self.location,
+            retry_after: self.retry_after,
+        }
+    }
+}
+
+/// How much of a body is read, and how long for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most {
+    pub(super) bytes: usize,
+    pub(super) time: Duration,
+}
+
+/// Asks for `query` at the endpoint, on one of its wires.
 pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     endpoint: &Endpoint,
+    version: WireVersion,
     query: &str,
     user_agent: &UserAgent,
 ) -> Result<Upgraded<S>, HandshakeError> {
     let key = generate_key();
+    let path = endpoint.path(version);
     let target = if query.is_empty() {
-        endpoint.path().to_owned()
+        path.to_owned()
     } else {
-        format!("{}?{query}", endpoint.path())
+        format!("{path}?{query}")
+    };
+    let offer = match version {
+        WireVersion::V1 => String::new(),
+        WireVersion::V2 => format!("Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n"),
     };
     let headers = format!(
-        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\nUser-Agent: {user_agent}\r\n"
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{offer}User-Agent: {user_agent}\r\n"
     );
     let (answer, mut received) = ask(&mut stream, endpoint, &target, &headers).await?;
     if answer.status != 101 {
@@ -102,6 +146,12 @@ pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     }
     if answer.accept.as_deref() != Some(derive_accept_key(key.as_bytes()).as_str()) {
         return Err(HandshakeError::NotWebSocket);
+    }
+    // On the v1 wire nothing is offered, and whatever is answered means nothing.
+    if version == WireVersion::V2
+        && let Some(answered) = answer.subprotocol.filter(|name| name != SUBPROTOCOL)
+    {
+        return Err(HandshakeError::Subprotocol(excerpt(answered.as_bytes())));
     }
     let received = received.split_off(answer.head_bytes);
     Ok(Upgraded {
@@ -111,18 +161,25 @@ pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     })
 }
 
-/// Asks for something small on the endpoint's host, and for no upgrade.
+/// Asks for something small on the endpoint's host, and for no upgrade; `headers` are more of
+/// them, each with its line end.
 pub(super) async fn get(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     endpoint: &Endpoint,
     target: &str,
+    headers: &str,
     user_agent: &UserAgent,
+    most: Most,
 ) -> Result<Document, HandshakeError> {
-    let headers = format!("Connection: close\r\nUser-Agent: {user_agent}\r\n");
+    let headers = format!("Connection: close\r\n{headers}User-Agent: {user_agent}\r\n");
     let (answer, received) = ask(&mut stream, endpoint, target, &headers).await?;
+    let (body, is_whole) = body(stream, &answer, received, most).await;
     Ok(Document {
         status: answer.status,
-        body: body(stream, &answer, received).await,
+        body,
+        is_whole,
+        retry_after: answer.wait(),
+        location: answer.location,
     })
 }
 
@@ -165,6 +222,7 @@ struct Answer {
     head_bytes: usize,
     status: u16,
     accept: Option<String>,
+    subprotocol: Option<String>,
     date: Option<SystemTime>,
     location: Option<String>,
     retry_after: Option<String>,
@@ -190,6 +248,7 @@ impl Answer {
             let value = value.trim().to_owned();
             match name.to_ascii_lowercase().as_str() {
                 "sec-websocket-accept" => answer.accept = Some(value),
+                "sec-websocket-protocol" => answer.subprotocol = Some(value),
                 "date" => answer.date = http_date(&value),
                 "location" => answer.location = Some(excerpt(value.as_bytes())),
                 "retry-after" => answer.retry_after = Some(value),
@@ -200,6 +259,13 @@ impl Answer {
         }
         Ok(Some(answer))
     }
+
+    /// How long it asks to wait.
+    fn wait(&self) -> Option<Duration> {
+        // A date to wait for is one of the server's clock, which need not agree with ours.
+        let now = self.date.unwrap_or_else(SystemTime::now);
+        wait(self.retry_after.as_deref()?, now)
+    }
 }
 
 /// Reads the reason of a refusal.
@@ -208,33 +274,52 @@ async fn refusal(
     answer: Answer,
     received: Vec<u8>,
 ) -> HandshakeError {
-    // A date to wait for is one of the server's clock, which need not agree with ours.
-    let now = answer.date.unwrap_or_else(SystemTime::now);
+    let (body, _) = body(stream, &answer, received, REFUSAL).await;
     HandshakeError::Status {
         status: answer.status,
-        body: excerpt(&body(stream, &answer, received).await),
+        error: error_name(&body),
+        body: excerpt(&body),
+        retry_after: answer.wait(),
         location: answer.location,
-        retry_after: answer.retry_after.and_then(|value| wait(&value, now)),
     }
 }
 
-/// Reads the body of an answer, as far as it comes within a second.
+/// The name of an error of the v2 wire.
+fn error_name(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Body {
+        error: String,
+    }
+    serde_json::from_slice(body)
+        .ok()
+        .map(|Body { error }| error)
+}
+
+/// Reads the body of an answer, as far as it comes in time, and tells whether that is all of it.
 async fn body(
     mut stream: impl AsyncRead + Unpin,
     answer: &Answer,
     mut received: Vec<u8>,
-) -> Vec<u8> {
+    most: Most,
+) -> (Vec<u8>, bool) {
     let mut body = received.split_off(answer.head_bytes);
-    let wanted = answer.body_bytes.unwrap_or(usize::MAX).min(BODY.0);
+    let wanted = answer.body_bytes.unwrap_or(usize::MAX).min(most.bytes);
+    let mut is_over = false;
     let read = async {
-        while body.len() < wanted && matches!(stream.read_buf(&mut body).await, Ok(1..)) {}
+        while body.len() < wanted && !is_over {
+            is_over = !matches!(stream.read_buf(&mut body).await, Ok(1..));
+        }
     };
     // A body that is late counts as far as it came.
-    time::timeout(BODY.1, read).await.ok();
+    time::timeout(most.time, read).await.ok();
     if answer.is_chunked {
-        body = without_chunks(&body);
+        let is_whole = body.ends_with(b"\r\n0\r\n\r\n");
+        return (without_chunks(&body), is_whole);
     }
-    body
+    let is_whole = answer
+        .body_bytes
+        .map_or(is_over, |bytes| body.len() == bytes);
+    (body, is_whole)
 }
 
 /// The contents of the chunks, as far as they came.

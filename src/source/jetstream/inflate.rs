@@ -1,13 +1,12 @@
-//! Compressed events: one binary message is one zstd frame, made with the dictionary of the v1
-//! wire.
+//! Compressed events: one binary message is one zstd frame, made with the dictionary of its wire.
 //!
 //! One context and one prepared dictionary serve every event, and the output goes straight into the
 //! batch.
 
 #[cfg(feature = "zstd")]
-pub(super) use with_zstd::Inflater;
+pub(super) use with_zstd::{Inflater, dictionary_id};
 #[cfg(not(feature = "zstd"))]
-pub(super) use without_zstd::Inflater;
+pub(super) use without_zstd::{Inflater, dictionary_id};
 
 #[cfg(feature = "zstd")]
 mod with_zstd {
@@ -15,6 +14,7 @@ mod with_zstd {
 
     use zstd::zstd_safe::{self, DCtx, DDict};
 
+    use super::super::dictionary::Dictionary;
     use crate::{
         event::BadEvent,
         wire::dictionary::{DICTIONARY, DICTIONARY_ID},
@@ -30,6 +30,7 @@ mod with_zstd {
     pub(in super::super) struct Inflater {
         context: DCtx<'static>,
         dictionary: DDict<'static>,
+        id: u32,
         cap: usize,
     }
 
@@ -37,13 +38,24 @@ mod with_zstd {
         /// Whether the server may be asked for compressed events.
         pub(in super::super) const AVAILABLE: bool = true;
 
-        /// An inflater that refuses events larger than `cap` bytes.
+        /// An inflater of the v1 wire that refuses events larger than `cap` bytes.
         pub(in super::super) fn new(cap: usize) -> Self {
             Self {
                 context: DCtx::create(),
                 dictionary: DDict::create(DICTIONARY),
+                id: DICTIONARY_ID,
                 cap,
             }
+        }
+
+        /// The same with another dictionary; `None` where it is damaged.
+        pub(in super::super) fn with(cap: usize, dictionary: &Dictionary) -> Option<Self> {
+            Some(Self {
+                context: DCtx::create(),
+                dictionary: DDict::try_create(dictionary.bytes())?,
+                id: dictionary.id(),
+                cap,
+            })
         }
 
         /// Appends the inflated event to `out`, or leaves `out` as it was.
@@ -55,8 +67,7 @@ mod with_zstd {
             if !frame.starts_with(&MAGIC) {
                 return Err(BadEvent::NotZstd);
             }
-            if zstd_safe::get_dict_id_from_frame(frame).is_some_and(|id| id.get() != DICTIONARY_ID)
-            {
+            if zstd_safe::get_dict_id_from_frame(frame).is_some_and(|id| id.get() != self.id) {
                 return Err(BadEvent::WrongDictionary);
             }
             let told =
@@ -107,6 +118,11 @@ mod with_zstd {
                 }
             }
         }
+    }
+
+    /// The id of the dictionary that a frame was made with.
+    pub(in super::super) fn dictionary_id(frame: &[u8]) -> Option<u32> {
+        zstd_safe::get_dict_id_from_frame(frame).map(std::num::NonZero::get)
     }
 
     /// Codes are only told apart by their text: the safe bindings export no constants.
@@ -194,6 +210,7 @@ mod with_zstd {
 
 #[cfg(not(feature = "zstd"))]
 mod without_zstd {
+    use super::super::dictionary::Dictionary;
     use crate::event::BadEvent;
 
     /// Stands in for the inflater in a build without zstd: compressed events are never asked for,
@@ -210,6 +227,11 @@ mod without_zstd {
             Self
         }
 
+        /// The same.
+        pub(in super::super) fn with(_cap: usize, _dictionary: &Dictionary) -> Option<Self> {
+            None
+        }
+
         /// Refuses.
         #[expect(clippy::unused_self, reason = "the signature of the real one")]
         pub(in super::super) fn inflate(
@@ -219,5 +241,10 @@ mod without_zstd {
         ) -> Result<(), BadEvent> {
             Err(BadEvent::Compressed)
         }
+    }
+
+    /// Nobody compresses.
+    pub(in super::super) fn dictionary_id(_frame: &[u8]) -> Option<u32> {
+        None
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{read_state::Halt, slow::UnderWay, socket::SocketError, stranger::Stranger};
+use crate::{event::v2::Notice, log::printable};
 
 /// A connection whose first messages are no events, so many of them, brings none at all.
 pub(super) const STRANGE: u64 = 100;
@@ -12,6 +13,8 @@ pub(super) const STRANGE: u64 = 100;
 pub(super) enum Lost {
     #[error("the server closed the connection ({0})")]
     Closed(String),
+    #[error("the server ends the connection: {}", said(.0))]
+    Told(Notice),
     #[error(transparent)]
     Socket(#[from] SocketError),
     #[error("nothing was received for {}", humantime::format_duration(*.0))]
@@ -36,6 +39,7 @@ impl Lost {
     pub(super) fn cause(&self) -> Option<&'static str> {
         Some(match self {
             Self::Closed(_) => "closed",
+            Self::Told(_) => "told",
             Self::Socket(SocketError::Io(_)) => "broken",
             Self::Socket(SocketError::Eof) => "ended",
             Self::Socket(SocketError::Protocol(_)) => "protocol",
@@ -46,6 +50,16 @@ impl Lost {
             Self::Halted(_) => return None,
         })
     }
+}
+
+/// What a server says, bounded and escaped.
+pub(super) fn said(notice: &Notice) -> String {
+    let Notice { name, message } = notice;
+    let text = match message.as_str() {
+        "" => name.clone(),
+        message => format!("{name}: {message}"),
+    };
+    printable(&text.chars().take(300).collect::<String>())
 }
 
 fn looks(like: Option<Stranger>) -> String {

@@ -89,8 +89,9 @@ impl Jetstream {
     pub(super) fn look_for_matches(&mut self) {
         self.state.unmatched.end();
         let within = self.settings.connect_timeout;
-        self.aside
-            .see_collections(&self.connector, self.rotation.current(), within);
+        let endpoint = self.rotation.current();
+        let server = (endpoint, self.wires.version(endpoint));
+        self.aside.see_collections(&self.connector, server, within);
     }
 
     /// Says which names may have been meant by those that nothing came of. One that is seen, or

@@ -1,4 +1,4 @@
-//! A Jetstream server as a source: the retry loop around its connections.
+//! A Jetstream server as a source: the retry loop around its connections, over either wire.
 //!
 //! `session` is one connection, and `socket` its frames. Here connections are opened; `recovery`
 //! decides what comes after one: how long to wait, which server is next, and when to give up.
@@ -6,11 +6,14 @@
 mod accounts;
 mod ahead;
 mod aside;
+mod asked;
 mod clock;
 mod connect;
+mod dictionary;
 mod doubts;
 mod endpoint;
 mod error;
+mod frames;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod handshake;
@@ -34,6 +37,8 @@ mod socket;
 mod stranger;
 mod user_agent;
 mod v1;
+mod v2;
+mod wires;
 
 use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 
@@ -46,7 +51,7 @@ use tracing::{debug, info};
 #[cfg(feature = "serve")]
 pub(crate) use self::v1::MAX_HELLO_BYTES;
 pub use self::{
-    accounts::{AccountsError, WantedAccounts},
+    accounts::WantedAccounts,
     endpoint::{Endpoint, EndpointError},
     error::JetstreamError,
     probe::{ProbeError, ProbeReport, WireCompression, probe},
@@ -58,6 +63,7 @@ use self::{
     ahead::Inflation,
     aside::Aside,
     connect::Connector,
+    dictionary::Cache,
     matches::Unmatched,
     quiet::Quiet,
     read_state::{Checks, ReadState},
@@ -65,6 +71,7 @@ use self::{
     rotation::Rotation,
     session::Session,
     slow::Slow,
+    wires::Wires,
 };
 use super::{Flow, Outlook, RunContext, Source, SourceError};
 use crate::{
@@ -85,7 +92,8 @@ const OVERDUE_GRACE: Duration = Duration::from_secs(5);
 /// How long the end may be held up by a look that is under way.
 const LAST_LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The event stream of one or more Jetstream servers, over the v1 wire.
+/// The event stream of one or more Jetstream servers, over the v2 wire where a service has it, else
+/// over the v1 wire. The lines are the same.
 ///
 /// It reconnects by itself, for ever unless told otherwise, and resumes where it was. Each change
 /// of its state is logged.
@@ -93,6 +101,7 @@ const LAST_LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct Jetstream {
     settings: JetstreamSettings,
     connector: Connector,
+    wires: Wires,
     state: ReadState,
     session: Option<Session>,
     backoff: Backoff,
@@ -115,6 +124,10 @@ pub struct Jetstream {
     was_told: bool,
     /// The connection was closed to be opened otherwise, which is no reconnect.
     asks_anew: bool,
+    /// Servers are not told of accounts, which something on the way does not take.
+    asks_for_all: bool,
+    /// That was said.
+    said_all: bool,
     accounts: WantedAccounts,
     changes: watch::Receiver<Vec<Did>>,
     /// The accounts that are read since the batch before, for the filter.
@@ -136,16 +149,18 @@ impl Jetstream {
             end_us: None,
             end_silence: settings.end_silence,
             on_gap: settings.on_gap,
-            may_pause: !settings.dids.is_empty(),
+            may_pause: false,
             bad_file: settings.bad_events.clone(),
             question: None,
             checks: Checks::default(),
+            text: Vec::new(),
             message_timeout: settings.message_timeout,
             unmatched: Unmatched::new(settings.collections.clone(), settings.unmatched_after),
         };
         let accounts = WantedAccounts::new(settings.dids.clone());
         Self {
             connector: Connector::new(settings.proxies.clone(), settings.user_agent.clone()),
+            wires: Wires::new(Cache::new(settings.cache_folder.clone())),
             state,
             session: None,
             backoff: Backoff::new(settings.max_backoff),
@@ -160,6 +175,8 @@ impl Jetstream {
             strange: HashMap::new(),
             was_told: false,
             asks_anew: false,
+            asks_for_all: false,
+            said_all: false,
             changes: accounts.changes(),
             accounts,
             changed_accounts: None,

@@ -7,6 +7,7 @@ use tracing::{debug, info};
 
 use super::{
     Endpoint, Jetstream, JetstreamError, OVERDUE_GRACE,
+    asked::Asked,
     clock::{ahead_us, end_moment},
     connect::ConnectError,
     handshake::{self, HandshakeError},
@@ -15,7 +16,7 @@ use super::{
     session::{Limits, Session},
     slow::Step,
     socket::Socket,
-    v1::Wanted,
+    wires::Spoken,
 };
 use crate::{
     event::{Origin, micros, now_us, show_time},
@@ -58,6 +59,7 @@ impl Jetstream {
                 self.rotation.connected();
                 self.check_beginning(&endpoint)
             }
+            Err(error) if self.asks_otherwise(&endpoint, beginning, &error) => Ok(()),
             Err(error) => self.failed(&endpoint, error),
         }
     }
@@ -69,20 +71,35 @@ impl Jetstream {
         origin: Origin,
         beginning: Beginning,
     ) -> Result<Session, ConnectError> {
-        let mut wanted = Wanted::of(&self.settings);
-        if let Some(Step::Size(limit)) = self.slow.step() {
-            wanted.leave_out(limit);
-        }
-        let request = wanted.request(beginning.cursor());
+        let step = self.slow.step();
+        // The beginning of a plain message says where it is.
+        let compress = self.settings.compress && !matches!(step, Some(Step::Size(_)));
+        let Spoken {
+            version,
+            dictionary,
+        } = self
+            .wires
+            .learn(&self.connector, endpoint, compress)
+            .await?;
+        let larger_than = match step {
+            Some(Step::Size(larger_than)) => Some(larger_than),
+            _ => None,
+        };
+        let Asked {
+            request,
+            names_accounts,
+        } = self.ask_for(version, dictionary.as_ref(), larger_than, beginning);
         debug!(%endpoint, query = request.query, "connecting");
         let stream = self.connector.open(endpoint).await?;
         let upgraded = handshake::upgrade(
             stream,
             endpoint,
+            version,
             &request.query,
             self.connector.user_agent(),
         )
         .await?;
+        self.state.may_pause = names_accounts;
         let began_us = upgraded.date_us.unwrap_or_else(now_us);
         self.state
             .stats
@@ -101,7 +118,8 @@ impl Jetstream {
         let limits = self.limits();
         let live_from_us = beginning.cursor().map(|_| began_us);
         self.state.inflation.forget();
-        let mut session = Session::new(socket, Arc::new(origin), limits, live_from_us);
+        self.state.inflation.use_dictionary(dictionary.as_ref());
+        let mut session = Session::new(socket, version, Arc::new(origin), limits, live_from_us);
         self.state
             .stats
             .set_alive_until(Instant::now() + limits.frame_timeout);
@@ -139,7 +157,7 @@ impl Jetstream {
         Limits {
             frame_timeout: self.settings.frame_timeout,
             message_timeout: self.settings.message_timeout,
-            patience: self.settings.dids.is_empty().then_some(patience),
+            patience: (!self.state.may_pause).then_some(patience),
         }
     }
 

@@ -48,6 +48,8 @@ pub(super) struct ReadState {
     /// Only some accounts are read, so that a pause may be theirs.
     pub(super) may_pause: bool,
     pub(super) bad_file: Option<Arc<BadEventFile>>,
+    /// What a compressed frame of the v2 wire inflates to.
+    pub(super) text: Vec<u8>,
     /// What the first event of the present connection leaves open.
     pub(super) question: Option<Question>,
     /// What is looked at on the present connection besides whether an event is new.
@@ -110,6 +112,9 @@ pub(super) enum Halt {
     },
     #[error("the server may no longer have what was asked for")]
     Doubtful(Question),
+    /// A frame came that was made with this one.
+    #[error("the server compresses with another dictionary")]
+    Dictionary(Option<u32>),
 }
 
 /// What one read found.

@@ -153,6 +153,11 @@ impl Jetstream {
                 why,
             }
             .into()),
+            Lost::Halted(Halt::Dictionary(named)) => {
+                self.retire_dictionary(&endpoint, named);
+                self.was_told = false;
+                Ok(Flow::More)
+            }
             // The connection was good for what came after one message.
             Lost::Halted(Halt::Past) => {
                 self.was_told = false;

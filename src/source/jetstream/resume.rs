@@ -22,6 +22,7 @@ use self::{
     recent::Recent,
     seam::{Repeats, Seam, Until},
 };
+use super::endpoint::Endpoint;
 use crate::event::{
     Highest, MAX_SERVERS, Origin, Point, Position, Recollection, Start, Trail, micros, now_us,
 };
@@ -47,6 +48,8 @@ pub(super) struct Resume {
     first_run_us: u64,
     /// Numbers are not to be trusted until the next new event.
     by_time: bool,
+    /// The server said that the number asked for is one of events that it no longer has.
+    is_too_old: bool,
     /// When the first connection began, while no event has come.
     live_from_us: Option<u64>,
     recent: Recent,
@@ -79,6 +82,7 @@ impl Resume {
             highest: Highest::default(),
             first_run_us: 0,
             by_time: false,
+            is_too_old: false,
             live_from_us: None,
             recent: Recent::default(),
             unfinished_us: None,
@@ -133,7 +137,7 @@ impl Resume {
     pub(super) fn restore(&mut self, position: &Position, trail: &Trail, same_filter: bool) {
         let servers = std::iter::once(position).chain(&trail.others);
         let servers = servers.take(MAX_SERVERS).map(|position| Reached {
-            origin: Arc::new(position.origin.clone()),
+            origin: Arc::new(service_of(&position.origin)),
             last: position.point,
             other_filter: !same_filter,
         });
@@ -173,6 +177,19 @@ impl Resume {
     /// Stops trusting numbers until the next new event.
     pub(super) fn distrust_numbers(&mut self) {
         self.by_time = true;
+    }
+
+    /// The server said that it no longer has the event of the number that was asked for: the next
+    /// connection begins by time, and the first new event shows what is missing. Returns whether
+    /// a number was asked for.
+    pub(super) fn number_is_too_old(&mut self, beginning: Beginning) -> bool {
+        let is_number = matches!(
+            beginning,
+            Beginning::Seq(_) | Beginning::Asked(Start::Seq(_))
+        );
+        self.is_too_old |= is_number;
+        self.by_time |= is_number;
+        is_number
     }
 
     /// Decides on one event, and remembers it when it is new.
@@ -262,6 +279,7 @@ impl Resume {
         self.asked = None;
         self.is_cleared = false;
         self.by_time = false;
+        self.is_too_old = false;
         self.unfinished_us = None;
         self.highest.note(point, now_us);
         self.begin_first_run(point);
@@ -291,6 +309,14 @@ impl Resume {
             until,
             n_beyond: 0,
         }
+    }
+}
+
+/// The stream of a saved position: some were saved when streams were named by a path.
+fn service_of(origin: &Origin) -> Origin {
+    Origin {
+        host: Endpoint::service_of(&origin.host),
+        ..origin.clone()
     }
 }
 

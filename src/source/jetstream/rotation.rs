@@ -54,8 +54,9 @@ impl Rotation {
         &self.endpoints[self.current]
     }
 
-    /// Begins with the server of this address; returns whether there is one.
+    /// Begins with the server of this stream; returns whether there is one.
     pub(super) fn begin_with(&mut self, host: &str) -> bool {
+        let host = Endpoint::service_of(host);
         let known = self
             .endpoints
             .iter()

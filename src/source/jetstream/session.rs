@@ -17,6 +17,7 @@ use tracing::{debug, trace};
 
 use super::{
     ahead::MIN_BACKLOG_BYTES,
+    endpoint::WireVersion,
     lost::{Lost, STRANGE},
     read_state::{Counts, ReadState},
     signs::{Overdue, Signs},
@@ -45,6 +46,7 @@ const SINK_WAIT_EFFECT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Session {
     socket: Socket,
+    version: WireVersion,
     origin: Arc<Origin>,
     limits: Limits,
     signs: Signs,
@@ -81,6 +83,7 @@ impl Session {
     /// live; `None` for one that began at the live tip.
     pub(super) fn new(
         socket: Socket,
+        version: WireVersion,
         origin: Arc<Origin>,
         limits: Limits,
         live_from_us: Option<u64>,
@@ -89,6 +92,7 @@ impl Session {
         let next_ping = now + limits.frame_timeout / PINGS_PER_LIMIT;
         Self {
             socket,
+            version,
             origin,
             limits,
             signs: Signs::new(limits.frame_timeout, limits.message_timeout, now),
@@ -110,6 +114,11 @@ impl Session {
     pub(super) fn slow_for(&self) -> Option<Duration> {
         let (waited, over) = self.slow?;
         (over.elapsed() < SINK_WAIT_EFFECT).then_some(waited)
+    }
+
+    /// The wire that is spoken.
+    pub(super) fn version(&self) -> WireVersion {
+        self.version
     }
 
     /// Sends one message; used before anything is read.
@@ -201,36 +210,31 @@ impl Session {
                 Poll::Ready(Err(error)) => return Some(Err(error.into())),
             };
             counts.frames += 1;
-            let start = batch.buffer().len();
-            let filled = match incoming {
-                Incoming::Text(text) => {
-                    // With room for its end, so that a large one does not double the buffer.
-                    batch.buffer().reserve(text.len() + 1);
-                    batch.buffer().extend_from_slice(text);
-                    Ok(())
+            let lost = match (incoming, self.version) {
+                (Incoming::Text(text), WireVersion::V1) => state.admit_text(text, batch, counts),
+                (Incoming::Binary(compressed), WireVersion::V1) => {
+                    state.admit_compressed(compressed, batch, counts)
                 }
-                Incoming::Binary(frame) => state
-                    .inflation
-                    .inflate(frame, batch.buffer())
-                    .map_err(|bad| (bad, frame)),
-                Incoming::TooLarge(head) => Err((BadEvent::TooLarge, head)),
-                Incoming::Close(farewell) => return Some(Err(Lost::Closed(farewell))),
-                Incoming::Ping => {
+                (Incoming::Text(frame), WireVersion::V2) => state.admit_frame(frame, batch, counts),
+                (Incoming::Binary(compressed), WireVersion::V2) => {
+                    state.admit_compressed_frame(compressed, batch, counts)
+                }
+                (Incoming::TooLarge(head), _) => {
+                    state.report(BadEvent::TooLarge, head, batch, counts);
+                    None
+                }
+                (Incoming::Close(farewell), _) => return Some(Err(Lost::Closed(farewell))),
+                (Incoming::Ping, _) => {
                     if self.is_live(batch) {
                         state.on_ping(batch);
                     }
                     continue;
                 }
-                Incoming::Pong | Incoming::Other => continue,
+                (Incoming::Pong | Incoming::Other, _) => continue,
             };
             counts.messages += 1;
-            match filled {
-                Ok(()) => {
-                    if let Some(halt) = state.on_message(batch, start, counts) {
-                        return Some(Err(halt.into()));
-                    }
-                }
-                Err((bad, bytes)) => state.report(bad, bytes, batch, counts),
+            if let Some(lost) = lost {
+                return Some(Err(lost));
             }
             if let Some(like) = self.is_strange(counts) {
                 return Some(Err(Lost::Strange(like)));

@@ -1,10 +1,10 @@
 //! How Jetstream servers are to be read.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use super::{Endpoint, Proxies, UserAgent};
 use crate::{
-    event::{CollectionPattern, Did, LineRules, Start},
+    event::{CollectionPattern, Did, Kind, LineRules, Start},
     source::{BadEventFile, OnGap},
 };
 
@@ -20,8 +20,13 @@ pub struct JetstreamSettings {
     /// The collections the server is asked for; empty for all. At most
     /// [`MAX_COLLECTIONS`](Self::MAX_COLLECTIONS).
     pub collections: Vec<CollectionPattern>,
-    /// The accounts the server is asked for; empty for all. At most [`MAX_DIDS`](Self::MAX_DIDS).
+    /// The accounts the server is asked for; empty for all. Where they are more than a server takes,
+    /// it is asked for all, and those of others have to be dropped by a
+    /// [filter](crate::filter::Filter::dids).
     pub dids: Vec<Did>,
+    /// The kinds a server of the v2 wire is asked for, besides what moves the place on; empty for
+    /// all. A filter makes sure of them: [`Filter::kinds`](crate::filter::Filter::kinds).
+    pub kinds: Vec<Kind>,
     /// The server is asked to leave out events whose JSON is larger than this, in bytes; 0 for no
     /// limit. A filter makes sure of it:
     /// [`Filter::max_bytes`](crate::filter::Filter::max_bytes).
@@ -30,6 +35,8 @@ pub struct JetstreamSettings {
     pub max_frame_bytes: usize,
     /// Whether to ask for compressed events. Plain ones are understood in any case.
     pub compress: bool,
+    /// Where dictionaries of the v2 wire are kept between runs, if anywhere.
+    pub cache_folder: Option<PathBuf>,
     /// On how many threads a backlog of compressed events is inflated: 1 or 2. The second one
     /// sleeps while events come singly.
     pub threads: u8,
@@ -90,9 +97,11 @@ impl Default for JetstreamSettings {
             endpoints: Endpoint::public(),
             collections: Vec::new(),
             dids: Vec::new(),
+            kinds: Vec::new(),
             max_message_bytes: 0,
             max_frame_bytes: MAX_FRAME_BYTES,
             compress: true,
+            cache_folder: None,
             threads: 1,
             start: None,
             start_if_new: None,

@@ -49,7 +49,7 @@ impl fmt::Display for Stranger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::V2 => {
-                "this looks like the v2 wire; give the server's /subscribe as the source, which is the v1 wire"
+                "this looks like the v2 wire; give https:// and the host as the source, or this address with the path of that wire"
             }
             Self::Firehose => {
                 "this looks like the CBOR firehose of a relay; give a Jetstream server as the source"

@@ -11,6 +11,10 @@ use crate::event::{CollectionPattern, Did};
 /// The largest message a server takes from a client.
 pub(crate) const MAX_HELLO_BYTES: usize = 10_000_000;
 
+/// What the rest of a message of options may take: a hundred collections, and the words around
+/// them.
+const MAX_OTHER_BYTES: usize = 100_000;
+
 /// A query longer than this is sent as a message instead: some proxies refuse longer request lines.
 const LONG_QUERY: usize = 2000;
 
@@ -41,14 +45,12 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// Asks to leave out what is larger than so many bytes, plainly: older servers measure what
-    /// they send, and the beginning of a plain message says where it is.
-    pub(super) fn leave_out(&mut self, larger_than: u32) {
-        self.max_message_bytes = match self.max_message_bytes {
-            0 => larger_than,
-            most => most.min(larger_than),
-        };
-        self.compress = false;
+    /// Whether a server takes that many accounts.
+    pub(super) fn fits(&self) -> bool {
+        // With its quotation marks and a comma.
+        let bytes = self.dids.iter().map(|did| did.as_str().len() + 3);
+        self.dids.len() <= JetstreamSettings::MAX_DIDS
+            && bytes.sum::<usize>() <= MAX_HELLO_BYTES - MAX_OTHER_BYTES
     }
 
     /// The request that begins at `cursor`, or at the live tip.

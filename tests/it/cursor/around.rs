@@ -66,7 +66,7 @@ fn each_server_is_gone_on_with_by_its_own_number() {
     assert_eq!(cursors(&servers[1]), [&*first, "6"]);
     let output = Rocketman::new(["cursor", "show", "cursor.json"]);
     let output = output.inside(folder.path()).succeed();
-    let elsewhere = format!("elsewhere {}: number 9, ", servers[0].url());
+    let elsewhere = format!("elsewhere {}: number 9, ", servers[0].service());
     for words in ["highest   2026-09-21T14:13:20.011000Z", &*elsewhere] {
         assert!(output.stdout.contains(words), "{}", output.stdout);
     }

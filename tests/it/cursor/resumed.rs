@@ -234,7 +234,7 @@ fn a_missing_cursor_file_starts_live_and_is_made() {
     assert_eq!(output.lines(), posts(0, 5));
     let cursor = read(folder.path()).unwrap();
     assert_eq!(cursor["seq"], 5);
-    assert_eq!(cursor["host"], server.url().as_str());
+    assert_eq!(cursor["host"], server.service().as_str());
 }
 
 #[test]

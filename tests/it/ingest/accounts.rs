@@ -48,7 +48,7 @@ fn read(
     let ingest = Ingest::new().on("app.bsky.feed.post", move |event: OwnedEvent| {
         kept.lock().unwrap().push(event.seq().unwrap());
         if let Some(handle) = handle.lock().unwrap().take() {
-            handle.set([account(then)]).unwrap();
+            handle.set([account(then)]);
             assert_eq!(handle.get(), [account(then)]);
         }
         async { Ok(()) }

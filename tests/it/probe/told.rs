@@ -146,7 +146,7 @@ fn several_servers_are_probed_at_once_and_shown_in_order() {
     let sources: Vec<_> = rows.iter().skip(1).map(|row| row[0].to_owned()).collect();
     assert_eq!(
         sources,
-        servers.map(|server| format!("127.0.0.1:{}", server.port()))
+        servers.map(|server| format!("ws://127.0.0.1:{}", server.port()))
     );
     assert_eq!(rows[4][1..], ["HTTP", "503:", "soon"]);
     let ends: Vec<_> = [1, 2, 5].map(|row| rows[row][7..].join(" ")).into();
@@ -299,7 +299,7 @@ fn tls_and_proxies_are_used_for_every_question() {
     let call = call.env("HTTPS_PROXY", format!("http://127.0.0.1:{}", proxy.port));
     let output = call.env("SSL_CERT_FILE", "roots.pem").succeed();
     let told = &json(&output)[0];
-    assert_eq!(told["source"], "wss://jetstream.test/subscribe");
+    assert_eq!(told["source"], "https://jetstream.test");
     assert_eq!(
         (&told["v2"], &told["sends_cursor"]),
         (&Value::Bool(true), &Value::Bool(true))

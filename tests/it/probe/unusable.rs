@@ -252,7 +252,7 @@ fn what_cannot_be_begun_is_refused() {
     let proxy = Rocketman::probe(["x.example"]).env("HTTPS_PROXY", "socks5://127.0.0.1:1");
     proxy
         .run()
-        .assert_says(2, &["HTTPS_PROXY", "wss://x.example", "http://HOST:PORT"]);
+        .assert_says(2, &["HTTPS_PROXY", "https://x.example", "http://HOST:PORT"]);
     let unneeded = Rocketman::probe(["ws://127.0.0.1:1"]).env("ALL_PROXY", "socks5://127.0.0.1:1");
     unneeded.run().assert_says(3, &["no server is usable"]);
 }

@@ -356,14 +356,14 @@ fn behind_an_event_many_that_are_none_are_stepped_over() {
 }
 
 #[test]
-fn the_refusal_of_another_wire_points_to_ours() {
+fn the_refusal_of_a_relay_points_to_a_jetstream() {
     let server = Server::one(|request| {
-        let answer = r#"{"error":"InvalidRequest","message":"compress is not supported"}"#;
+        let answer = r#"{"error":"InvalidRequest","message":"no such cursor"}"#;
         request.refuse("400 Bad Request", "", answer);
     });
     let url = server
         .url()
-        .replace("/subscribe", "/xrpc/network.bsky.jetstream.subscribeEvents");
+        .replace("/subscribe", "/xrpc/com.atproto.sync.subscribeRepos");
     let output = Rocketman::tail(&url).run();
-    output.assert_says(6, &["this is no address of the v1 wire", "/subscribe"]);
+    output.assert_says(6, &["this is no address of a Jetstream", "https://"]);
 }

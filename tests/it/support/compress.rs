@@ -19,7 +19,15 @@ pub fn compress_otherwise(text: &str) -> Vec<u8> {
     compress_with(&other, text, true)
 }
 
-fn compress_with(dictionary: &[u8], text: &str, tells_size: bool) -> Vec<u8> {
+/// A dictionary of this id, which is that of the v1 wire in all else.
+pub fn dictionary(id: u32) -> Vec<u8> {
+    let mut dictionary = DICTIONARY.to_vec();
+    dictionary[4..8].copy_from_slice(&id.to_le_bytes());
+    dictionary
+}
+
+/// One zstd frame made with a dictionary.
+pub fn compress_with(dictionary: &[u8], text: &str, tells_size: bool) -> Vec<u8> {
     let mut compressor = Compressor::with_dictionary(3, dictionary).unwrap();
     compressor.include_contentsize(tells_size).unwrap();
     compressor.compress(text.as_bytes()).unwrap()

@@ -84,6 +84,11 @@ impl Server {
         format!("ws://127.0.0.1:{}/subscribe", self.port)
     }
 
+    /// The service at that address, which is asked which wires it has.
+    pub fn service(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -238,6 +243,13 @@ impl Request {
     /// Answers 200 with a document, as a plain GET gets it.
     pub fn document(self, body: &str) {
         self.refuse("200 OK", "Content-Type: application/json\r\n", body);
+    }
+
+    /// Answers 200 with bytes.
+    pub fn bytes(self, headers: &str, body: &[u8]) {
+        let length = body.len();
+        let head = format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: {length}\r\n\r\n");
+        self.answer(&[head.as_bytes(), body].concat());
     }
 
     /// Answers without an upgrade. The body goes in a packet of its own.

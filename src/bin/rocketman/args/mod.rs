@@ -255,8 +255,9 @@ impl Command {
 pub(crate) struct TailArgs {
     /// Servers to read from, in order of preference, or a stream of NATS, or demo:
     ///
-    /// wss://HOST[:PORT]/subscribe is the Jetstream exactly there. https://HOST or HOST[:PORT] is the Jetstream of that
-    /// host; without a scheme, TLS is used except on loopback. The next server is tried when one cannot be
+    /// https://HOST or HOST[:PORT] is the Jetstream of that host, over the v2 wire, or the v1 wire where it has no other; without
+    /// a scheme, TLS is used except on loopback. wss://HOST[:PORT]/subscribe is the v1 wire exactly there, and
+    /// wss://HOST[:PORT]/xrpc/network.bsky.jetstream.subscribeEvents the v2 wire. The next server is tried when one cannot be
     /// reached, falls silent, brings nothing, or is lost three times in a minute.
     ///
     /// demo: is a stream of invented events, served and read within this process, without a network. demo:?rate=1000&seed=7

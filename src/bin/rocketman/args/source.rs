@@ -18,7 +18,8 @@ pub(crate) struct FilterArgs {
     pub(crate) collection: Vec<String>,
     /// Only this account, or those listed in @FILE (can be repeated)
     ///
-    /// A file holds one DID a line; blank lines and what follows a # are ignored. At most 10,000 in all.
+    /// A file holds one DID a line; blank lines and what follows a # are ignored. More than a server takes
+    /// (10,000) are filtered here: the server is then asked for all accounts, which is said.
     #[arg(short, long, value_name = "DID")]
     pub(crate) did: Vec<String>,
     /// Only this kind of event (can be repeated)

@@ -210,8 +210,7 @@ impl SettingsError {
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::TooMany { flag: "--collection" | "ROCKETMAN_COLLECTION", .. } => Some("use prefixes such as 'app.bsky.*', or no --collection and a filter behind the pipe".to_owned()),
-            Self::TooMany { .. } => Some("run several processes, each with a part of the accounts".to_owned()),
+            Self::TooMany { .. } => Some("use prefixes such as 'app.bsky.*', or no --collection and a filter behind the pipe".to_owned()),
             Self::NoDid(_) => Some("write one DID a line; an empty list would mean every account".to_owned()),
             Self::Proxy(_) => Some("set it to http://HOST:PORT, or name the server in NO_PROXY".to_owned()),
             Self::Start { source, .. } => source.hint(),

@@ -63,7 +63,8 @@ impl Wanted {
                 }
             }
         }
-        let dids = at_most(JetstreamSettings::MAX_DIDS, flag, dids)?;
+        let mut dids: Vec<_> = dids.into_iter().collect();
+        dids.sort_unstable();
         let op = or_variable(op, "ROCKETMAN_OP", environment);
         let kind = or_variable(kind, "ROCKETMAN_KIND", environment);
         let hides_kinds = kind.is_empty() && !(collections.is_empty() && op.is_empty());

@@ -1,5 +1,7 @@
 //! Where events come from, and from which place on, from what was typed.
 
+use std::path::PathBuf;
+
 #[cfg(feature = "nats")]
 use super::stream as nats_stream;
 use super::{
@@ -109,6 +111,7 @@ impl SourceSettings {
             rules,
             proxies,
             bad_events,
+            cache_folder: cache_folder(environment),
             ..resolve_connection(connection, wanted)
         };
         Ok(match demo {
@@ -165,6 +168,7 @@ fn resolve_connection(args: ConnectionArgs, wanted: Wanted) -> JetstreamSettings
     JetstreamSettings {
         collections: wanted.collections,
         dids: wanted.dids,
+        kinds: wanted.kinds,
         max_message_bytes: wanted.max_bytes.unwrap_or_default(),
         max_frame_bytes: max_frame_size as usize,
         compress: !no_compress,
@@ -176,6 +180,20 @@ fn resolve_connection(args: ConnectionArgs, wanted: Wanted) -> JetstreamSettings
         max_backoff,
         ..defaults
     }
+}
+
+/// The user's folder for what can be had again.
+fn cache_folder(environment: &Environment) -> Option<PathBuf> {
+    let folder = |name| environment.get(name).map(PathBuf::from);
+    let absolute = folder("XDG_CACHE_HOME").filter(|folder| folder.is_absolute());
+    let home = || folder("HOME").filter(|home| home.is_absolute());
+    let below = if cfg!(target_os = "macos") {
+        "Library/Caches"
+    } else {
+        ".cache"
+    };
+    let caches = absolute.or_else(|| Some(home()?.join(below)))?;
+    Some(caches.join("rocketman"))
 }
 
 pub(super) fn endpoints(sources: &[String]) -> Result<Vec<Endpoint>, SettingsError> {

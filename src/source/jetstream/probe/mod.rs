@@ -20,13 +20,13 @@ use self::wire::Sample;
 pub(super) use self::wire::Wire;
 use super::{
     connect::{ConnectError, Connector, Stream},
-    endpoint::Endpoint,
-    handshake::{self, Upgraded},
+    endpoint::{Endpoint, WireVersion},
+    handshake::{self, REFUSAL, Upgraded},
     inflate::Inflater,
     proxy::Proxies,
     settings::MAX_FRAME_BYTES,
     user_agent::UserAgent,
-    v1::Wanted,
+    v1, v2,
 };
 use crate::{
     event::{Point, now_us},
@@ -109,7 +109,7 @@ impl Probe<'_> {
             .await
             .unwrap_or(Err(ConnectError::TimedOut(self.timeout)));
         let mut live = match opened {
-            Ok(upgraded) => Wire::new(upgraded, Some(inflater)),
+            Ok(upgraded) => Wire::new(upgraded, self.version(), Some(inflater)),
             Err(error) => {
                 report.error = Some(ProbeError::of_connect(error, self.endpoint));
                 return report;
@@ -132,14 +132,8 @@ impl Probe<'_> {
         let began = Instant::now();
         let stream = self.connector.open(self.endpoint).await?;
         report.connect = Some(began.elapsed());
-        let wanted = Wanted {
-            compress: Inflater::AVAILABLE,
-            ..Wanted::default()
-        };
-        let query = wanted.request(None).query;
         let (began, began_us) = (Instant::now(), now_us());
-        let upgraded =
-            handshake::upgrade(stream, self.endpoint, &query, self.connector.user_agent()).await?;
+        let upgraded = self.upgrade(stream, None, Inflater::AVAILABLE).await?;
         report.upgrade = Some(began.elapsed());
         report.clock_ahead_us = upgraded
             .date_us
@@ -150,7 +144,11 @@ impl Probe<'_> {
     /// The oldest event that the server gives.
     async fn oldest(&self) -> Option<Point> {
         let oldest = match self.open_long_ago().await {
-            Ok(upgraded) => Wire::new(upgraded, None).first_event().await,
+            Ok(upgraded) => {
+                Wire::new(upgraded, self.version(), None)
+                    .first_event()
+                    .await
+            }
             Err(error) => Err(ProbeError::of_connect(error, self.endpoint)),
         };
         oldest
@@ -162,8 +160,31 @@ impl Probe<'_> {
 
     async fn open_long_ago(&self) -> Result<Upgraded<Stream>, ConnectError> {
         let stream = self.connector.open(self.endpoint).await?;
-        let query = Wanted::default().request(Some(LONG_AGO)).query;
-        Ok(handshake::upgrade(stream, self.endpoint, &query, self.connector.user_agent()).await?)
+        self.upgrade(stream, Some(LONG_AGO), false).await
+    }
+
+    /// A service is looked at over the wire that all of them have.
+    fn version(&self) -> WireVersion {
+        self.endpoint.wire().unwrap_or(WireVersion::V1)
+    }
+
+    async fn upgrade(
+        &self,
+        stream: Stream,
+        cursor: Option<u64>,
+        compress: bool,
+    ) -> Result<Upgraded<Stream>, ConnectError> {
+        let version = self.version();
+        let wanted = v1::Wanted {
+            compress,
+            ..v1::Wanted::default()
+        };
+        let query = match version {
+            WireVersion::V1 => wanted.request(cursor).query,
+            WireVersion::V2 => v2::Wanted::default().query(cursor),
+        };
+        let user_agent = self.connector.user_agent();
+        Ok(handshake::upgrade(stream, self.endpoint, version, &query, user_agent).await?)
     }
 
     /// Whether the server has the v2 wire; `None` where its answer does not tell.
@@ -175,7 +196,9 @@ impl Probe<'_> {
                     stream,
                     self.endpoint,
                     ARCHIVE_LIST,
+                    "",
                     self.connector.user_agent(),
+                    REFUSAL,
                 )
                 .await?,
             )

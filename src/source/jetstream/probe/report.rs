@@ -116,6 +116,7 @@ impl ProbeError {
             ConnectError::Handshake(HandshakeError::Status {
                 status,
                 body,
+                error: _,
                 location,
                 retry_after: _,
             }) => Self::Status {

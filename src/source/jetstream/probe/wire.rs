@@ -12,6 +12,7 @@ use tracing::debug;
 use super::{
     super::{
         connect::Stream,
+        endpoint::WireVersion,
         handshake::Upgraded,
         inflate::Inflater,
         lost::Lost,
@@ -21,7 +22,10 @@ use super::{
     },
     ProbeError, WireCompression, age,
 };
-use crate::event::{BadEvent, Batch, Envelope, LineRules, Point};
+use crate::event::{
+    BadEvent, Batch, Envelope, LineRules, Point,
+    v2::{Frame, cut},
+};
 
 /// So many messages are looked at: enough for a ratio, and over at once on a busy stream. A guess.
 const SAMPLE: usize = 32;
@@ -35,6 +39,7 @@ const LATEST_PONG: Duration = Duration::from_secs(2);
 /// A connection, and what it takes to read events from it.
 pub(in crate::source::jetstream) struct Wire {
     socket: Socket,
+    version: WireVersion,
     /// `None` until it is needed.
     inflater: Option<Inflater>,
     batch: Batch,
@@ -73,10 +78,12 @@ pub(super) struct Sample {
 impl Wire {
     pub(in crate::source::jetstream) fn new(
         upgraded: Upgraded<Stream>,
+        version: WireVersion,
         inflater: Option<Inflater>,
     ) -> Self {
         Self {
             socket: Socket::new(upgraded.stream, &upgraded.received, MAX_FRAME_BYTES),
+            version,
             inflater,
             batch: Batch::new(),
             envelope: None,
@@ -159,6 +166,13 @@ impl Wire {
         }
         self.batch.clear();
         let (filled, wire_bytes) = match ready!(self.socket.poll_next(cx))? {
+            Incoming::Text(frame) if self.version == WireVersion::V2 => {
+                match cut(frame, self.batch.buffer(), false) {
+                    Ok(Frame::Event) => (Ok(()), None),
+                    Ok(Frame::Info(_) | Frame::Error(_)) => return Poll::Ready(Ok(Seen::Other)),
+                    Err(bad) => (Err(bad), None),
+                }
+            }
             Incoming::Text(text) => {
                 self.batch.buffer().extend_from_slice(text);
                 (Ok(()), None)

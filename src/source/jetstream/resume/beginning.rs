@@ -67,7 +67,10 @@ impl Resume {
             self.seam.has_from_us = Some(time_us).filter(|time_us| *time_us > EVERYTHING_US);
         }
         self.seam.counts_from = self.first_seq();
-        Beginning::Asked(start)
+        match start {
+            Start::Seq(_) if self.is_too_old => Beginning::Time(EVERYTHING_US),
+            start => Beginning::Asked(start),
+        }
     }
 
     /// Nothing was asked for, and no event has come.
@@ -130,6 +133,7 @@ impl Resume {
         let until = Until::Time(until_us.max(self.unfinished_us.unwrap_or_default()));
         self.seam.not_before_us = Some(from_us);
         self.seam.has_from_us = Some(highest_us);
+        self.seam.is_too_old = self.is_too_old;
         self.seam.was_there = latest.is_some_and(|latest| !latest.other_filter);
         self.seam.repeats = Some(self.repeats(highest_us, until));
         Beginning::Time(from_us)

@@ -30,6 +30,9 @@ pub(super) struct Seam {
     pub(super) has_from_us: Option<u64>,
     /// There was an event at that time, which has to come again.
     pub(super) was_there: bool,
+    /// The server said that it does not have that event, so that a later one shows that events are
+    /// missing, however soon it comes.
+    pub(super) is_too_old: bool,
     pub(super) repeats: Option<Repeats>,
 }
 
@@ -103,7 +106,8 @@ impl Seam {
             }
             self.not_before_us = None;
         }
-        let gap = from_us.filter(|from_us| point.time_us.saturating_sub(*from_us) > GAP_US);
+        let least_us = if self.is_too_old { 0 } else { GAP_US };
+        let gap = from_us.filter(|from_us| point.time_us.saturating_sub(*from_us) > least_us);
         match gap {
             _ if self.is_repeat(point, recent) => Admission::Repeat,
             Some(from_us) if self.was_there => Admission::NewBehindGap(from_us),

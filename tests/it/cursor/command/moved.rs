@@ -9,6 +9,9 @@ use super::*;
 
 const HOST: &str = "wss://jetstream.example/subscribe";
 
+/// The same as it is written today.
+const SERVICE: &str = "https://jetstream.example";
+
 /// The parts of a report that tell where a cursor stands.
 fn place(folder: &Path) -> Value {
     let report = shown(folder);
@@ -55,7 +58,7 @@ fn an_age_is_counted_from_now_and_none_is_now() {
 fn server_and_filter_are_kept_unless_another_server_is_named() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), HOST, 20);
-    let other = "ws://127.0.0.1:6008/subscribe";
+    let other = "http://127.0.0.1:6008";
     for (arguments, kind, host, seq, time_us) in [
         ("2026-09-21T14:13:20Z", "time", HOST, None, Some(EPOCH)),
         ("17", "seq", HOST, Some(17), None),
@@ -71,7 +74,7 @@ fn server_and_filter_are_kept_unless_another_server_is_named() {
         (
             "2026-09-21T14:13:20Z --source jetstream.example",
             "time",
-            HOST,
+            SERVICE,
             None,
             Some(EPOCH),
         ),
@@ -90,9 +93,10 @@ fn a_missing_file_is_made_by_a_number_of_a_server_that_is_named() {
         "set cursor.json 17 --source jetstream.example",
     )
     .succeed();
-    let said = format!("rocketman: set 'cursor.json' to number 17 of {HOST}; it is a new file\n");
+    let said =
+        format!("rocketman: set 'cursor.json' to number 17 of {SERVICE}; it is a new file\n");
     assert_eq!(output.stderr, said);
-    let expected = json!(["seq", HOST, 17, null, null]);
+    let expected = json!(["seq", SERVICE, 17, null, null]);
     assert_eq!(place(folder.path()), expected);
 }
 

@@ -305,7 +305,7 @@ fn a_link_shows_the_file_it_points_to_and_who_has_it() {
     let report = shown(folder.path());
     assert_eq!(
         (&report["host"], &report["in_use"]),
-        (&server.url().into(), &true.into())
+        (&server.service().into(), &true.into())
     );
 }
 

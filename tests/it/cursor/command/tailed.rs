@@ -147,7 +147,7 @@ fn a_number_is_never_sent_to_another_server() {
     let before = text(folder.path());
     let output = tail(&server, folder.path()).with("-n 3").run();
     let words = [
-        "the saved cursor is number 8 of wss://elsewhere.example/subscribe, which is not among the sources",
+        "the saved cursor is number 8 of https://elsewhere.example, which is not among the sources",
         "hint: name that server as a SOURCE, or set the cursor to a time",
     ];
     output.assert_says(2, &words);

@@ -147,7 +147,7 @@ impl<'a> Lines<'a> {
         self.ended += 1;
         let rules = LineRules {
             validate: true,
-            ..LineRules::default()
+            raw: true,
         };
         let line = self.line.trim_ascii();
         let event = Point::of_line(line, rules);

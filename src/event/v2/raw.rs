@@ -1,0 +1,56 @@
+//! A frame that is kept as it came: its envelope, with names that lie beside it.
+
+use super::{careful, fast, frame::Frame};
+use crate::event::{BadEvent, Envelope, Span, envelope, scan};
+
+/// Reads the envelope of a frame; its names are appended to `side`.
+///
+/// It is that of the line which the frame would become, so that an event is the same whichever of
+/// the two was kept.
+pub(in crate::event) fn envelope(frame: &[u8], side: &mut Vec<u8>) -> Result<Envelope, BadEvent> {
+    let start = side.len();
+    if !fast::cut(frame, side) && careful::cut(frame, side)? != Frame::Event {
+        return Err(BadEvent::Envelope);
+    }
+    let line = side.get(start..).unwrap_or_default();
+    let read = if let Some(envelope) = scan::commit(line) {
+        Ok(envelope)
+    } else {
+        let line = side.split_off(start);
+        let read = envelope::read(&line, side);
+        // What had to be unescaped stays where it is, and the line goes behind it.
+        let unescaped = side.len();
+        side.extend_from_slice(&line);
+        read.map(|envelope| beside(envelope, unescaped))
+    };
+    let Ok(read) = read else {
+        side.truncate(start);
+        return Err(BadEvent::Envelope);
+    };
+    let envelope = beside(read, start);
+    let names = [
+        envelope.did,
+        envelope.collection,
+        envelope.rkey,
+        envelope.rev,
+    ];
+    side.truncate(names.iter().map(|name| name.end()).fold(start, usize::max));
+    Ok(envelope)
+}
+
+/// The same where the line lies in the side buffer, from `start` on.
+fn beside(mut envelope: Envelope, start: usize) -> Envelope {
+    let Envelope {
+        did,
+        collection,
+        rkey,
+        rev,
+        ..
+    } = &mut envelope;
+    for name in [did, collection, rkey, rev] {
+        if !name.is_unescaped() && *name != Span::default() {
+            *name = Span::in_side(start + name.start(), name.len());
+        }
+    }
+    envelope
+}
