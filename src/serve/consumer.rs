@@ -6,12 +6,7 @@
 mod headway;
 mod stream;
 
-use std::{
-    convert::Infallible,
-    io::{self, IoSlice},
-    sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, io::IoSlice, sync::Arc};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -30,9 +25,10 @@ use self::{
 use super::{
     Shared,
     budget::Share,
+    disconnect::Disconnect,
     encoding::{Encoding, Wire},
     fault::Fault,
-    feed::{Feed, FeedError},
+    feed::Feed,
     incoming::{Incoming, Message},
     options::{Options, Update},
     outbox::{Outbox, PIECES},
@@ -41,31 +37,6 @@ use super::{
 
 /// The close code of whom there is no room for (IANA's registry).
 const TRY_AGAIN: u16 = 1013;
-
-/// How a connection ended.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Disconnect {
-    #[error("it left")]
-    Gone,
-    #[error("the connection broke")]
-    Broken(#[from] io::Error),
-    #[error("it took nothing for {}", humantime::format_duration(*.0))]
-    Slow(Duration),
-    #[error("it was {0} events behind and did not get on")]
-    Behind(u64),
-    #[error("it did not answer a ping within {}", humantime::format_duration(*.0))]
-    Silent(Duration),
-    #[error("a message of it was not whole within {}", humantime::format_duration(*.0))]
-    Unfinished(Duration),
-    #[error("with its filter, all consumers together would hold more than {0} bytes of memory")]
-    OverBudget(usize),
-    #[error("it was cut on purpose")]
-    Cut,
-    #[error("closed with {0}")]
-    Closed(u16),
-    #[error("the feed failed")]
-    Feed(#[from] FeedError),
-}
 
 /// A connection that was upgraded.
 pub(super) struct Consumer<F> {

@@ -25,6 +25,7 @@ mod budget;
 mod consumer;
 mod deflate;
 mod demo;
+mod disconnect;
 mod encoding;
 mod fault;
 mod feed;

@@ -20,7 +20,7 @@ use super::{
     block::BlockBuilder,
     blocks::Blocks,
     budget::Budget,
-    consumer::Disconnect,
+    disconnect::Disconnect,
     feed::{self, Feed, Pace, Place},
     request::Rules,
 };
