@@ -40,6 +40,43 @@ impl ErrorKind {
     }
 }
 
+/// Why something that was given is not of the form that is needed: a text that cannot be read, or
+/// a list that no server takes. `Display` says what is wrong, and what to write.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct ParseError {
+    text: String,
+    hint: Option<String>,
+}
+
+impl ParseError {
+    pub(crate) fn new(error: impl fmt::Display) -> Self {
+        let text = error.to_string();
+        Self { text, hint: None }
+    }
+
+    pub(crate) fn with_hint(self, hint: Option<String>) -> Self {
+        Self { hint, ..self }
+    }
+
+    /// What to write instead, where that can be told.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+}
+
+/// Lets an error of a kind of text be a [`ParseError`].
+macro_rules! parse_error {
+    ($name:ident) => {
+        impl From<$name> for $crate::error::ParseError {
+            fn from(error: $name) -> Self {
+                Self::new(error)
+            }
+        }
+    };
+}
+pub(crate) use parse_error;
+
 /// Any error of a member.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 

@@ -136,7 +136,7 @@ mod wire;
 
 pub use crate::{
     address::Shown,
-    error::ErrorKind,
+    error::{ErrorKind, ParseError},
     pipeline::{AutoAck, Deliveries, Delivery, Ended, Error, Pipeline, PipelineSettings, Summary},
     stats::Stats,
 };

@@ -23,8 +23,7 @@ impl CursorError {
 
 /// Why a save did not come to an end.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SaveError {
+pub(crate) enum SaveError {
     /// A save took too long while running.
     #[error("the save did not come to an end within {}", humantime::format_duration(*.0))]
     Unanswered(Duration),

@@ -16,12 +16,12 @@ mod writer;
 #[cfg(feature = "nats")]
 pub use self::kv::{KvCursor, KvCursorError, KvCursorSettings};
 pub use self::{
-    error::{CursorError, SaveError},
+    error::CursorError,
     file::{CursorFileError, FileCursor},
 };
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::{pending::PendingPositions, writer::CursorWriter};
+pub(crate) use self::{error::SaveError, pending::PendingPositions, writer::CursorWriter};
 use crate::event::{FileMark, MAX_SERVERS, Place, Position, Trail};
 
 /// What a store keeps. A store of your own may keep it in whatever form serde writes.

@@ -36,6 +36,8 @@ use serde::de::DeserializeOwned;
 pub(crate) use self::decode::envelope as read_envelope;
 #[cfg(feature = "nats")]
 pub(crate) use self::decode::tidy;
+#[cfg(feature = "serve")]
+pub(crate) use self::name::NameError;
 use self::span::to_u32;
 pub use self::{
     bad::BadEvent,
@@ -43,10 +45,10 @@ pub use self::{
     change::{Change, RecordError},
     decode::LineRules,
     identity::Identity,
-    name::{CollectionPattern, Did, NameError},
+    name::{CollectionPattern, Did},
     payload::{AccountPayload, IdentityPayload},
     position::{FileMark, Origin, Place, Point, Position},
-    start::{Start, StartError},
+    start::Start,
     time_us::TimeUs,
     trail::{Recollection, Trail},
 };

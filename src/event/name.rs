@@ -8,11 +8,11 @@ use std::{fmt, str::FromStr, sync::Arc};
 use serde::{Serialize, Serializer};
 
 use crate::address::without_address;
+use crate::error::ParseError;
 
 /// Why a name was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NameError {
+pub(crate) enum NameError {
     /// Not an NSID, nor a prefix pattern.
     #[error(
         "'{0}' is not a collection: write an NSID such as app.bsky.feed.post, or a prefix such as app.bsky.feed.*"
@@ -25,13 +25,15 @@ pub enum NameError {
     Did(String),
 }
 
+crate::error::parse_error!(NameError);
+
 /// Which collections are wanted: one NSID, or every NSID with a prefix.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CollectionPattern(String);
 
 impl CollectionPattern {
     /// Reads `app.bsky.feed.post` or `app.bsky.feed.*`.
-    pub fn parse(text: &str) -> Result<Self, NameError> {
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
         let is_valid = match text.strip_suffix(".*") {
             Some(head) => text.len() <= 317 && !head.is_empty() && head.split('.').all(is_label),
             None => is_nsid(text),
@@ -39,13 +41,13 @@ impl CollectionPattern {
         if is_valid {
             Ok(Self(text.to_owned()))
         } else {
-            Err(NameError::Collection(shown(text)))
+            Err(NameError::Collection(shown(text)).into())
         }
     }
 
     /// Reads a pattern as servers do: of a prefix they only want that it ends in `.*`.
     #[cfg(feature = "serve")]
-    pub(crate) fn parse_as_server(text: &str) -> Result<Self, NameError> {
+    pub(crate) fn parse_as_server(text: &str) -> Result<Self, ParseError> {
         if text.ends_with(".*") {
             Ok(Self(text.to_owned()))
         } else {
@@ -66,9 +68,9 @@ impl CollectionPattern {
 
 /// See [`CollectionPattern::parse`].
 impl FromStr for CollectionPattern {
-    type Err = NameError;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<Self, NameError> {
+    fn from_str(text: &str) -> Result<Self, ParseError> {
         Self::parse(text)
     }
 }
@@ -92,11 +94,11 @@ pub struct Did(Arc<str>);
 
 impl Did {
     /// Reads `did:METHOD:ID`.
-    pub fn parse(text: &str) -> Result<Self, NameError> {
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
         if is_did(text) {
             Ok(Self(text.into()))
         } else {
-            Err(NameError::Did(shown(text)))
+            Err(NameError::Did(shown(text)).into())
         }
     }
 
@@ -113,9 +115,9 @@ impl Did {
 
 /// See [`Did::parse`].
 impl FromStr for Did {
-    type Err = NameError;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<Self, NameError> {
+    fn from_str(text: &str) -> Result<Self, ParseError> {
         Self::parse(text)
     }
 }

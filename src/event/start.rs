@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use jiff::Timestamp;
 
 use crate::address::without_address;
+use crate::error::ParseError;
 
 /// Numbers from here on are microseconds since 1970, smaller ones are a server's own numbers
 /// (protocol reference, section 0).
@@ -22,8 +23,7 @@ pub enum Start {
 
 /// A beginning that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
+pub(crate) enum StartError {
     /// Neither a number nor a time.
     #[error(
         "'{0}' is neither a cursor number, nor a time such as 2026-11-23T10:00:00Z, nor an age such as 2h"
@@ -47,9 +47,15 @@ pub enum StartError {
     TooEarly(String),
 }
 
+impl From<StartError> for ParseError {
+    fn from(error: StartError) -> Self {
+        Self::new(&error).with_hint(error.hint())
+    }
+}
+
 impl StartError {
     /// What to write instead, where that can be told.
-    pub fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Unit { time_us, .. } => {
                 Some(format!("write {time_us}, or {}", show_time(*time_us)))
@@ -81,7 +87,7 @@ impl Start {
     pub const OLDEST: Self = Self::Seq(0);
 
     /// Reads a number (a seq, or microseconds), an RFC 3339 time, or an age before `now`.
-    pub fn parse(text: &str, now: SystemTime) -> Result<Self, StartError> {
+    pub fn parse(text: &str, now: SystemTime) -> Result<Self, ParseError> {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             let number: u64 = text
                 .parse()
@@ -92,11 +98,12 @@ impl Start {
                 _ => None,
             };
             if let (Some(unit), Some(time_us)) = (unit, time_of_digits(text)) {
-                return Err(StartError::Unit {
+                let error = StartError::Unit {
                     number,
                     unit,
                     time_us,
-                });
+                };
+                return Err(error.into());
             }
             return Ok(if number < FIRST_TIME {
                 Self::Seq(number)
@@ -107,8 +114,8 @@ impl Start {
         parse_time(text, now)
             .map(Self::Time)
             .map_err(|error| match error {
-                StartError::NoTime(text) => StartError::Unreadable(text),
-                other => other,
+                StartError::NoTime(text) => StartError::Unreadable(text).into(),
+                other => other.into(),
             })
     }
 
@@ -226,7 +233,7 @@ mod tests {
         ] {
             assert_eq!(
                 Start::parse(bad, now()),
-                Err(StartError::Unreadable(bad.to_owned()))
+                Err(StartError::Unreadable(bad.to_owned()).into())
             );
         }
         for number in ["17", "0"] {

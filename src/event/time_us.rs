@@ -5,7 +5,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::start::{StartError, micros, micros_since_1970, now_us, parse_time, show_time};
+use super::start::{micros, micros_since_1970, now_us, parse_time, show_time};
+use crate::error::ParseError;
 
 /// A time as events have it: microseconds since 1970. It is shown as RFC 3339 in UTC, with six
 /// digits of the second.
@@ -30,8 +31,8 @@ impl TimeUs {
     }
 
     /// Reads an RFC 3339 time, or an age before `now`.
-    pub fn parse(text: &str, now: SystemTime) -> Result<Self, StartError> {
-        parse_time(text, now).map(Self)
+    pub fn parse(text: &str, now: SystemTime) -> Result<Self, ParseError> {
+        Ok(Self(parse_time(text, now)?))
     }
 
     /// A duration in whole microseconds.

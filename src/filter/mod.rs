@@ -7,7 +7,7 @@ mod byte_set;
 mod shard;
 mod words;
 
-pub use self::shard::{Shard, ShardError};
+pub use self::shard::Shard;
 
 use std::{fmt::Write as _, sync::Arc};
 
@@ -80,7 +80,7 @@ impl Filter {
     ///     filter.description(),
     ///     "commit events, collections app.bsky.feed.post, app.bsky.graph.*, operations create"
     /// );
-    /// # Ok::<(), rocketman::event::NameError>(())
+    /// # Ok::<(), rocketman::ParseError>(())
     /// ```
     pub fn new() -> Self {
         Self::default()
@@ -165,7 +165,7 @@ impl Filter {
     /// let by_record = |event: &Event<'_>| event.rkey().to_owned();
     /// let filter = Filter::new().shard_by("2/4".parse()?, "record", by_record);
     /// assert_eq!(filter.description(), "all kinds of events, shard 2/4 by record");
-    /// # Ok::<(), rocketman::filter::ShardError>(())
+    /// # Ok::<(), rocketman::ParseError>(())
     /// ```
     #[must_use]
     pub fn shard_by(

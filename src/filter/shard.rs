@@ -5,6 +5,7 @@
 
 use std::{fmt, num::NonZeroU32, str::FromStr, sync::Arc};
 
+use crate::error::ParseError;
 use crate::event::{Event, partition};
 
 /// One of N parts of all accounts: those whose DID's FNV-1a hash of 32 bits has a certain remainder
@@ -105,8 +106,7 @@ impl fmt::Debug for ShardBy {
 
 /// Why a shard was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ShardError {
+pub(crate) enum ShardError {
     /// Not two numbers with a slash in between.
     #[error("write it like 1/4 for the first of four, up to 4/4")]
     Form,
@@ -118,16 +118,18 @@ pub enum ShardError {
     },
 }
 
+crate::error::parse_error!(ShardError);
+
 impl FromStr for Shard {
-    type Err = ShardError;
+    type Err = ParseError;
 
     /// Reads `M/N`, which counts from `1/N` to `N/N`.
-    fn from_str(text: &str) -> Result<Self, ShardError> {
+    fn from_str(text: &str) -> Result<Self, ParseError> {
         let (number, of) = text.split_once('/').ok_or(ShardError::Form)?;
         let of = digits(of).and_then(NonZeroU32::new);
         let of = of.ok_or(ShardError::Form)?;
         let number = digits(number).ok_or(ShardError::Form)?;
-        Self::new(number, of.get()).ok_or(ShardError::Number { of })
+        Self::new(number, of.get()).ok_or_else(|| ShardError::Number { of }.into())
     }
 }
 
@@ -184,12 +186,16 @@ mod tests {
             "１/４",
             "1\\4",
         ] {
-            assert_eq!(form.parse::<Shard>(), Err(ShardError::Form), "{form}");
+            assert_eq!(
+                form.parse::<Shard>(),
+                Err(ShardError::Form.into()),
+                "{form}"
+            );
         }
         let of = NonZeroU32::new(4).unwrap();
         for number in ["0/4", "5/4", "00/4"] {
             let error = number.parse::<Shard>();
-            assert_eq!(error, Err(ShardError::Number { of }), "{number}");
+            assert_eq!(error, Err(ShardError::Number { of }.into()), "{number}");
         }
     }
 }

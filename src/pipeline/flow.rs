@@ -14,7 +14,7 @@ use crate::{
     cursor::CursorStore,
     event::Batch,
     sink::{Sink, SinkError},
-    source::{Flow, Outlook, Source},
+    source::{Flow, Source},
 };
 
 /// How long a sink that was slow may take for the next event before the run counts as dead: the
@@ -147,11 +147,8 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
     /// Drops what was not asked for, and what lies behind a limit. `Some` means that the limit is
     /// reached.
     fn sift(&mut self, batch: &mut Batch) -> Option<Ended> {
-        let Outlook {
-            end_us,
-            repeats_until_us,
-        } = self.source.outlook();
-        self.cursor.note_repeats(repeats_until_us);
+        self.cursor.note_repeats(self.source.repeats_until_us());
+        let end_us = self.source.end_us();
         let mut ended = self.limit.leave_out(batch, end_us);
         let n_repeats = self.cursor.drop_ahead(batch);
         self.stats.add_repeats(n_repeats);

@@ -10,7 +10,8 @@ use serde::{
 
 use super::options::OptionsError;
 use crate::{
-    event::{CollectionPattern, Did, NameError},
+    error::ParseError,
+    event::{CollectionPattern, Did},
     source::jetstream::JetstreamSettings,
 };
 
@@ -23,7 +24,7 @@ pub(super) trait Name: Ord + Sized {
     /// How many different ones there may be.
     const MAX_NAMES: usize;
 
-    fn parse(text: &str) -> Result<Self, NameError>;
+    fn parse(text: &str) -> Result<Self, ParseError>;
 }
 
 impl Name for CollectionPattern {
@@ -31,7 +32,7 @@ impl Name for CollectionPattern {
     const MAX_VALUES: usize = 10_000;
     const MAX_NAMES: usize = JetstreamSettings::MAX_COLLECTIONS;
 
-    fn parse(text: &str) -> Result<Self, NameError> {
+    fn parse(text: &str) -> Result<Self, ParseError> {
         Self::parse_as_server(text)
     }
 }
@@ -41,7 +42,7 @@ impl Name for Did {
     const MAX_VALUES: usize = 1_000_000;
     const MAX_NAMES: usize = JetstreamSettings::MAX_DIDS;
 
-    fn parse(text: &str) -> Result<Self, NameError> {
+    fn parse(text: &str) -> Result<Self, ParseError> {
         Self::parse(text)
     }
 }

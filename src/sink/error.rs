@@ -30,19 +30,19 @@ impl From<io::Error> for SinkError {
 /// The reader of stdout went away.
 #[derive(Debug, thiserror::Error)]
 #[error("stdout was closed by its reader")]
-pub struct Closed;
+struct Closed;
 
 /// The operating system refused something with an output that is no file of ours.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {target}")]
-pub struct OutputError {
+pub(crate) struct OutputError {
     /// What was tried.
-    pub action: &'static str,
+    pub(crate) action: &'static str,
     /// The output.
-    pub target: String,
+    pub(crate) target: String,
     /// The refusal.
     #[source]
-    pub source: io::Error,
+    pub(crate) source: io::Error,
 }
 
 impl From<OutputError> for SinkError {

@@ -19,10 +19,9 @@ use crate::{
 
 /// A delivery that failed because it was to fail.
 #[derive(Debug)]
-#[non_exhaustive]
-pub struct FateError {
+struct FateError {
     /// The event, as its address or its account, where that is known.
-    pub event: Option<String>,
+    event: Option<String>,
 }
 
 impl fmt::Display for FateError {
@@ -35,6 +34,13 @@ impl fmt::Display for FateError {
 }
 
 impl std::error::Error for FateError {}
+
+impl SinkError {
+    /// Whether it was a [`Fate`] that had it fail.
+    pub fn is_fated(&self) -> bool {
+        self.downcast_ref::<FateError>().is_some()
+    }
+}
 
 /// What decides which deliveries fail: around a sink ([`Fated`]), or in code of your own.
 ///
@@ -82,9 +88,9 @@ impl Fate {
 
     /// Fails if the next delivery is to fail. For an ingestor: after its work, and before it says
     /// that all is well.
-    pub fn tempt(&self) -> Result<(), FateError> {
+    pub fn tempt(&self) -> Result<(), SinkError> {
         if self.strikes() {
-            return Err(FateError { event: None });
+            return Err(SinkError::other(FateError { event: None }));
         }
         Ok(())
     }

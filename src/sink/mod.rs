@@ -19,15 +19,15 @@ mod writer;
 
 use std::{num::NonZeroUsize, time::Duration};
 
-pub(crate) use self::{context::CursorMode, dead_letter::DeadLetter};
+pub(crate) use self::{context::CursorMode, dead_letter::DeadLetter, error::OutputError};
 pub use self::{
     context::SinkContext,
     dead_letter::DeadLetterFile,
     delivery::OnFailure,
-    error::{Closed, OutputError, SinkError},
+    error::SinkError,
     exec::{ExecError, ExecMode, ExecSettings, ExecSink},
-    fate::{Fate, FateError, Fated},
-    file::{Compression, FileError, FileSettings, FileSink, Pattern, PatternError, Rotation},
+    fate::{Fate, Fated},
+    file::{Compression, FileError, FileSettings, FileSink, Pattern},
     stdout::StdoutSink,
 };
 use crate::event::{Batch, FileMark, Place, Point, Position};

@@ -4,7 +4,7 @@ use std::{convert::Infallible, num::NonZeroUsize};
 
 use tokio::sync::watch;
 
-use super::{Flow, Outlook, RunContext, Source, SourceError};
+use super::{Flow, RunContext, Source, SourceError};
 use crate::event::{Batch, Did, Place, Point, Recollection, Trail};
 
 macro_rules! forward {
@@ -35,8 +35,12 @@ macro_rules! forward {
                 (**self).recall(delivered);
             }
 
-            fn outlook(&self) -> Outlook {
-                (**self).outlook()
+            fn end_us(&self) -> Option<u64> {
+                (**self).end_us()
+            }
+
+            fn repeats_until_us(&self) -> Option<u64> {
+                (**self).repeats_until_us()
             }
 
             fn changed_accounts(&mut self) -> Option<Vec<Did>> {

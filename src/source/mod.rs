@@ -34,16 +34,6 @@ pub enum Flow {
     EndAssumed,
 }
 
-/// What a source knows of the stream that is still to come.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Outlook {
-    /// The end that the source was asked for, as the time from which on events are left out, once
-    /// it is known.
-    pub end_us: Option<u64>,
-    /// Up to this time events that were delivered may still come again.
-    pub repeats_until_us: Option<u64>,
-}
-
 /// What a run has for its source.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -108,10 +98,16 @@ pub trait Source: Send {
     /// meant to go, and leaves the events out when they come again.
     fn recall(&mut self, _delivered: &mut dyn Iterator<Item = Point>) {}
 
-    /// What is known of the stream that is still to come. Asked for after each batch, so it has to
-    /// cost nothing.
-    fn outlook(&self) -> Outlook {
-        Outlook::default()
+    /// The end that the source was asked for, as the time from which on events are left out, once it
+    /// is known. Asked for after each batch, so it has to cost nothing.
+    fn end_us(&self) -> Option<u64> {
+        None
+    }
+
+    /// Up to this time events that were delivered may still come again. Asked for after each batch,
+    /// so it has to cost nothing.
+    fn repeats_until_us(&self) -> Option<u64> {
+        None
     }
 
     /// The accounts that are read from the present batch on, where they were changed since the

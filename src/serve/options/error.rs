@@ -1,6 +1,6 @@
 //! Why a consumer's wishes are refused.
 
-use crate::{event::NameError, wire::v2::MAX_PARAMETERS};
+use crate::{error::ParseError, wire::v2::MAX_PARAMETERS};
 
 /// Why a query or a message is refused.
 #[derive(Debug, thiserror::Error)]
@@ -10,7 +10,7 @@ pub(in crate::serve) enum OptionsError {
     #[error("there are more than {MAX_PARAMETERS} query parameters")]
     Parameters,
     #[error("{0}")]
-    Name(#[from] NameError),
+    Name(#[from] ParseError),
     #[error("{0} are too many: at most {1} values")]
     TooMany(&'static str, usize),
     #[error("cursor is not a number: write what an event's cursor or time_us says")]

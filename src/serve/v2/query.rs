@@ -9,6 +9,7 @@ use url::form_urlencoded;
 
 use super::dictionary;
 use crate::{
+    error::ParseError,
     event::{CollectionPattern, Did, Kind, NameError},
     serve::options::{Cursor, Options, Query, is_well_encoded},
     source::jetstream::JetstreamSettings,
@@ -39,7 +40,7 @@ pub(in crate::serve) enum QueryError {
     )]
     Compress,
     #[error("{0}")]
-    Name(#[from] NameError),
+    Name(#[from] ParseError),
     #[error("{0} are too many: at most {1} values")]
     TooMany(&'static str, usize),
     #[error("there is no kind of this name: write commit, identity, account or sync")]
@@ -130,12 +131,12 @@ pub(in crate::serve) fn parse(query: &str, wants_v1_zstd: bool) -> Result<Query,
     })
 }
 
-fn collection(text: &str) -> Result<CollectionPattern, NameError> {
+fn collection(text: &str) -> Result<CollectionPattern, ParseError> {
     let pattern = CollectionPattern::parse(text)?;
     match pattern.prefix() {
         // An NSID has to be able to begin so.
         Some(prefix) => CollectionPattern::parse(&[prefix, "x"].concat()).map_or_else(
-            |_| Err(NameError::Collection(text.to_owned())),
+            |_| Err(NameError::Collection(text.to_owned()).into()),
             |_| Ok(pattern),
         ),
         None => Ok(pattern),

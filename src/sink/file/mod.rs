@@ -43,8 +43,8 @@ use self::{
 };
 pub use self::{
     error::FileError,
-    pattern::{Pattern, PatternError},
-    settings::{Compression, FileSettings, Rotation},
+    pattern::Pattern,
+    settings::{Compression, FileSettings},
 };
 use super::{
     Sink, SinkContext, SinkError,

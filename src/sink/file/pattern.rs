@@ -21,6 +21,7 @@ use self::{
     slot::DIGITS,
 };
 use super::sanitize::{self, OTHERS, PARTIAL};
+use crate::error::ParseError;
 
 /// A path that a file sink writes to: one file, or as many as the pattern makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +40,7 @@ enum Piece {
 
 /// A pattern that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PatternError {
+pub(crate) enum PatternError {
     /// An unknown directive.
     #[error("'{0}' is no part of a time; there are %Y %y %m %d %j %H %M %S %s %G %V %u %F %R %T")]
     Directive(String),
@@ -61,9 +61,11 @@ pub enum PatternError {
     Partial,
 }
 
+crate::error::parse_error!(PatternError);
+
 impl Pattern {
     /// Reads a pattern. `%%` is a percent sign.
-    pub fn parse(path: &Path) -> Result<Self, PatternError> {
+    pub fn parse(path: &Path) -> Result<Self, ParseError> {
         let mut rest = path.as_os_str().as_bytes();
         let mut pieces = Vec::new();
         while let Some((byte, behind)) = rest.split_first() {
@@ -89,7 +91,7 @@ impl Pattern {
     }
 
     /// The same with `{n}` before the suffixes of the file's name, if there is no number in it yet.
-    pub fn numbered(path: &Path) -> Result<Self, PatternError> {
+    pub fn numbered(path: &Path) -> Result<Self, ParseError> {
         let plain = Self::parse(path)?;
         if plain.has(&Piece::Number) {
             return Ok(plain);

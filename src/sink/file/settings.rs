@@ -16,8 +16,14 @@ pub struct FileSettings {
     pub pattern: Pattern,
     /// How they are compressed.
     pub compression: Compression,
-    /// When the next file begins, apart from what the pattern says.
-    pub rotation: Rotation,
+    /// Begin the next file when one has this many bytes on the disk. A compressed one may have one
+    /// checkpoint more.
+    pub rotate_bytes: Option<u64>,
+    /// Begin the next file at each multiple of this, by the server's time of the events, counted
+    /// from 1970.
+    pub rotate_every: Option<Duration>,
+    /// Begin the next file when one has this many events.
+    pub rotate_events: Option<u64>,
     /// Compressed files end a frame and are made durable at the pace of the cursor, but not before
     /// this many bytes of lines came, for each file on average, or the oldest line has waited for
     /// `checkpoint_every`. It is also the most that is compressed in one piece.
@@ -44,7 +50,9 @@ impl FileSettings {
         Self {
             compression: Compression::of(pattern.suffix()),
             pattern,
-            rotation: Rotation::default(),
+            rotate_bytes: None,
+            rotate_every: None,
+            rotate_events: None,
             checkpoint_bytes: 128 * 1024,
             checkpoint_every: Duration::from_secs(30),
             max_files: const { NonZeroUsize::new(1000).expect("it is not 0") },
@@ -80,23 +88,5 @@ impl Compression {
             b"zst" => Self::Zstd(3),
             _ => Self::Plain,
         }
-    }
-}
-
-/// When the next file begins.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Rotation {
-    /// When a file has this many bytes on the disk. A compressed one may have one checkpoint more.
-    pub bytes: Option<u64>,
-    /// At each multiple of this, by the server's time of the events, counted from 1970.
-    pub every: Option<Duration>,
-    /// When a file has this many events.
-    pub events: Option<u64>,
-}
-
-impl Rotation {
-    /// Whether there is any, and files need a number.
-    pub fn is_any(&self) -> bool {
-        *self != Self::default()
     }
 }

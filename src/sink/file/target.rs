@@ -241,7 +241,7 @@ impl FileTarget {
             return Ok(());
         }
         let now_us = self.time.latest_us();
-        let turn = self.settings.rotation.every.map(micros);
+        let turn = self.settings.rotate_every.map(micros);
         let is_same = |unit: u64| now_us / unit == before_us / unit;
         if is_same(1_000_000) && turn.is_none_or(|turn| is_same(turn.max(1))) {
             return Ok(());
@@ -262,7 +262,7 @@ impl FileTarget {
             // Other names, and other numbers in them.
             self.numbers.forget();
         }
-        if let Some(every) = self.settings.rotation.every {
+        if let Some(every) = self.settings.rotate_every {
             let turn = latest_us / micros(every).max(1);
             text.extend_from_slice(&turn.to_be_bytes());
         }

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::ReusableBoxFuture;
 use tracing::warn;
 
-use super::{IngestError, IngestorFailed};
+use super::{IngestError, error::IngestorFailed};
 use crate::{
     event::Event,
     log::STATE,

@@ -5,12 +5,12 @@ use crate::error::BoxError;
 /// An ingestor failed on an event, or several.
 #[derive(Debug, thiserror::Error)]
 #[error("ingestor '{name}' failed on {event}")]
-pub struct IngestorFailed {
+pub(super) struct IngestorFailed {
     /// What it is for.
-    pub name: String,
+    pub(super) name: String,
     /// The event, as its address or its account.
-    pub event: String,
+    pub(super) event: String,
     /// What it said.
     #[source]
-    pub source: BoxError,
+    pub(super) source: BoxError,
 }

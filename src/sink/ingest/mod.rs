@@ -59,7 +59,6 @@ use tokio::{task::yield_now, time::Instant};
 
 pub use self::{
     batches::{BatchIngestor, Batches},
-    error::IngestorFailed,
     ingestor::{IngestError, Ingestor},
     route::Route,
 };

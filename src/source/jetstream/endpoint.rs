@@ -6,7 +6,7 @@ use std::{fmt, net::IpAddr, str::FromStr};
 use url::{Host, Url};
 
 use super::SOURCE;
-use crate::{address::without_secrets, event::Origin, wire::v2};
+use crate::{address::without_secrets, error::ParseError, event::Origin, wire::v2};
 
 /// The public instances that the official documentation lists, tried in this order: first the two
 /// that also speak the v2 wire, then those of the v1 wire alone.
@@ -19,8 +19,7 @@ const PUBLIC: [&str; 4] = [
 
 /// Why an address was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum EndpointError {
+pub(crate) enum EndpointError {
     /// Not an address of a Jetstream server.
     #[error("'{0}' is not a source: write https://HOST, HOST[:PORT], or wss://HOST/subscribe")]
     NotASource(String),
@@ -35,6 +34,8 @@ pub enum EndpointError {
     )]
     Secret(String),
 }
+
+crate::error::parse_error!(EndpointError);
 
 /// Which of the two wires is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,8 +73,8 @@ impl Endpoint {
     /// or `wss://HOST[:PORT]/PATH` (the v1 wire exactly there; `/subscribe` where no path is given).
     ///
     /// Without a scheme TLS is used, except on loopback. `ws://` and `http://` never use it.
-    pub fn parse(text: &str) -> Result<Self, EndpointError> {
-        let refused = || EndpointError::NotASource(without_secrets(text));
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let refused = || ParseError::from(EndpointError::NotASource(without_secrets(text)));
         let has_scheme = text.contains("://");
         let url = if has_scheme {
             Url::parse(text)
@@ -83,10 +84,10 @@ impl Endpoint {
         let url = url.map_err(|_| refused())?;
         let host = url.host().ok_or_else(refused)?.to_owned();
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(EndpointError::Secret(host.to_string()));
+            return Err(EndpointError::Secret(host.to_string()).into());
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(EndpointError::Query(bare(&url)));
+            return Err(EndpointError::Query(bare(&url)).into());
         }
         let has_path = !matches!(url.path(), "" | "/");
         let exactly = || Some(if has_path { url.path() } else { V1_PATH }.to_owned());
@@ -218,9 +219,9 @@ impl Endpoint {
 
 /// See [`Endpoint::parse`].
 impl FromStr for Endpoint {
-    type Err = EndpointError;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<Self, EndpointError> {
+    fn from_str(text: &str) -> Result<Self, ParseError> {
         Self::parse(text)
     }
 }

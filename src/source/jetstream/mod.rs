@@ -52,12 +52,12 @@ use tracing::{debug, info};
 pub(crate) use self::v1::MAX_HELLO_BYTES;
 pub use self::{
     accounts::WantedAccounts,
-    endpoint::{Endpoint, EndpointError},
+    endpoint::Endpoint,
     error::JetstreamError,
     probe::{ProbeError, ProbeReport, WireCompression, probe},
-    proxy::{Proxies, ProxyError},
+    proxy::Proxies,
     settings::JetstreamSettings,
-    user_agent::{UserAgent, UserAgentError},
+    user_agent::UserAgent,
 };
 use self::{
     ahead::Inflation,
@@ -73,7 +73,7 @@ use self::{
     slow::Slow,
     wires::Wires,
 };
-use super::{Flow, Outlook, RunContext, Source, SourceError};
+use super::{Flow, RunContext, Source, SourceError};
 use crate::{
     backoff::Backoff,
     event::{Batch, Did, Place, Point, Recollection, Trail},
@@ -246,11 +246,12 @@ impl Source for Jetstream {
         true
     }
 
-    fn outlook(&self) -> Outlook {
-        Outlook {
-            end_us: self.state.end_us,
-            repeats_until_us: self.state.resume.repeats_until_us(),
-        }
+    fn end_us(&self) -> Option<u64> {
+        self.state.end_us
+    }
+
+    fn repeats_until_us(&self) -> Option<u64> {
+        self.state.resume.repeats_until_us()
     }
 
     fn recollect(&self, point: &Point, most: usize) -> Recollection {

@@ -13,6 +13,7 @@ use url::Url;
 
 use self::direct::Direct;
 use super::endpoint::Endpoint;
+use crate::error::ParseError;
 use crate::wire::http;
 
 /// The largest answer to a CONNECT that is read, with those before the last.
@@ -20,8 +21,7 @@ const LARGEST_ANSWER: usize = 16 * 1024;
 
 /// Why a proxy made no tunnel.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ProxyError {
+pub(super) enum ProxyError {
     /// The proxy's socket failed.
     #[error("it did not answer")]
     Io(#[from] io::Error),
@@ -97,9 +97,10 @@ impl Proxies {
     pub fn check<'a>(
         &self,
         endpoints: impl IntoIterator<Item = &'a Endpoint>,
-    ) -> Result<(), ProxyError> {
+    ) -> Result<(), ParseError> {
         let mut endpoints = endpoints.into_iter();
-        endpoints.try_for_each(|endpoint| self.for_endpoint(endpoint).map(drop))
+        let found = endpoints.try_for_each(|endpoint| self.for_endpoint(endpoint).map(drop));
+        found.map_err(ParseError::new)
     }
 
     /// The proxy for an endpoint. Loopback is always direct.

@@ -1,5 +1,6 @@
 //! What servers are told of who asks.
 
+use crate::error::ParseError;
 use std::{fmt, str::FromStr, sync::Arc};
 
 /// The longest that is sent: it is a part of every request's head.
@@ -18,15 +19,14 @@ const MAX_BYTES: usize = 1000;
 ///     ..JetstreamSettings::default()
 /// };
 /// assert!(UserAgent::parse("likes\r\nHost: elsewhere").is_err());
-/// # Ok::<(), rocketman::source::jetstream::UserAgentError>(())
+/// # Ok::<(), rocketman::ParseError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserAgent(Arc<str>);
 
 /// A user agent that cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum UserAgentError {
+pub(crate) enum UserAgentError {
     /// Nothing but blanks.
     #[error("the user agent is empty")]
     Empty,
@@ -38,17 +38,19 @@ pub enum UserAgentError {
     TooLong(usize),
 }
 
+crate::error::parse_error!(UserAgentError);
+
 impl UserAgent {
     /// Reads what is to be sent, without the blanks around it.
-    pub fn parse(text: &str) -> Result<Self, UserAgentError> {
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
         if text.len() > MAX_BYTES {
-            return Err(UserAgentError::TooLong(text.len()));
+            return Err(UserAgentError::TooLong(text.len()).into());
         }
         if text.contains(char::is_control) {
-            return Err(UserAgentError::Control(text.to_owned()));
+            return Err(UserAgentError::Control(text.to_owned()).into());
         }
         match text.trim() {
-            "" => Err(UserAgentError::Empty),
+            "" => Err(UserAgentError::Empty.into()),
             text => Ok(Self(text.into())),
         }
     }
@@ -66,7 +68,7 @@ impl Default for UserAgent {
 }
 
 impl FromStr for UserAgent {
-    type Err = UserAgentError;
+    type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::parse(text)
@@ -94,14 +96,14 @@ mod tests {
             "a\0",
         ] {
             let error = UserAgent::parse(bad).unwrap_err();
-            assert_eq!(error, UserAgentError::Control(bad.to_owned()));
+            assert_eq!(error, UserAgentError::Control(bad.to_owned()).into());
             assert!(!error.to_string().contains(char::is_control), "{error}");
         }
-        assert_eq!(UserAgent::parse("  "), Err(UserAgentError::Empty));
+        assert_eq!(UserAgent::parse("  "), Err(UserAgentError::Empty.into()));
         let long = "x".repeat(MAX_BYTES + 1);
         assert_eq!(
             UserAgent::parse(&long),
-            Err(UserAgentError::TooLong(MAX_BYTES + 1))
+            Err(UserAgentError::TooLong(MAX_BYTES + 1).into())
         );
         let mine = UserAgent::parse(" mine/1 (+https://mine.example) ").unwrap();
         assert_eq!(mine.as_str(), "mine/1 (+https://mine.example)");

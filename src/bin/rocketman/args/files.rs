@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, time::Duration};
 use clap::{Args, ValueEnum};
 
 use super::units::{duration, interval, is_size, size};
-use rocketman::sink::{FileSettings, Rotation};
+use rocketman::sink::FileSettings;
 
 /// Output files
 #[derive(Debug, Args)]
@@ -72,10 +72,9 @@ impl FileArgs {
     /// Hands over what no other flag has a say in.
     pub(crate) fn apply(&self, settings: &mut FileSettings) {
         let Self {
-            // See `rotation`.
-            rotate_size: _,
-            rotate_every: _,
-            rotate_count: _,
+            rotate_size,
+            rotate_every,
+            rotate_count,
             // These go with how a file is compressed.
             compression_level: _,
             checkpoint: _,
@@ -83,20 +82,18 @@ impl FileArgs {
             max_open_files,
             on_disk_full,
         } = *self;
-        settings.rotation = self.rotation();
+        settings.rotate_bytes = rotate_size;
+        settings.rotate_every = rotate_every;
+        settings.rotate_events = rotate_count;
         let max_files = max_files.and_then(|most| NonZeroUsize::new(most.into()));
         settings.max_files = max_files.unwrap_or(settings.max_files);
         settings.max_open_files = max_open_files.unwrap_or(settings.max_open_files);
         settings.waits_for_room = on_disk_full == Some(OnDiskFullArg::Wait);
     }
 
-    /// When new files are begun.
-    pub(crate) fn rotation(&self) -> Rotation {
-        Rotation {
-            bytes: self.rotate_size,
-            every: self.rotate_every,
-            events: self.rotate_count,
-        }
+    /// Whether new files are begun besides those of the pattern.
+    pub(crate) fn rotates(&self) -> bool {
+        self.rotate_size.is_some() || self.rotate_every.is_some() || self.rotate_count.is_some()
     }
 
     /// Each flag, and whether it was given.

@@ -1,10 +1,10 @@
 //! What to do when an output takes no more.
 
-use std::io;
+use std::{error::Error, io};
 
 #[cfg(feature = "nats")]
 use rocketman::sink::nats::StreamError;
-use rocketman::sink::{ExecError, FateError, FileError, OutputError, SinkError};
+use rocketman::sink::{ExecError, FileError, SinkError};
 
 pub(super) fn hint(error: &SinkError) -> Option<String> {
     if let Some(error) = error.downcast_ref() {
@@ -22,15 +22,13 @@ pub(super) fn hint(error: &SinkError) -> Option<String> {
             return super::of_nats(error);
         }
     }
-    if error.downcast_ref::<FateError>().is_some() {
+    if error.is_fated() {
         return Some("that is what --fate is for: with --cursor-file the next run begins at or before that event".to_owned());
     }
-    match error.downcast_ref() {
-        Some(OutputError { source, .. }) if source.kind() == io::ErrorKind::FileTooLarge => {
-            Some("raise the limit on file sizes: ulimit -f, LimitFSIZE= of a unit".to_owned())
-        }
-        _ => None,
-    }
+    // Of an output that is no file of ours, such as stdout.
+    let refusal = error.source()?.downcast_ref::<io::Error>()?;
+    (refusal.kind() == io::ErrorKind::FileTooLarge)
+        .then(|| "raise the limit on file sizes: ulimit -f, LimitFSIZE= of a unit".to_owned())
 }
 
 fn of_file(error: &FileError) -> Option<String> {

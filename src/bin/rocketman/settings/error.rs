@@ -3,10 +3,9 @@
 use std::{io, path::PathBuf};
 
 use rocketman::{
-    event::{NameError, StartError},
+    ParseError,
     serve::{DemoError, FaultError, GateError},
-    sink::{PatternError, SinkError},
-    source::jetstream::{EndpointError, ProxyError},
+    sink::SinkError,
 };
 
 /// What was asked for makes no sense.
@@ -16,7 +15,7 @@ pub(crate) enum SettingsError {
     Name {
         flag: &'static str,
         #[source]
-        source: NameError,
+        source: ParseError,
     },
     #[error("{flag}: {given} are too many: a server takes at most {most}")]
     TooMany {
@@ -35,7 +34,7 @@ pub(crate) enum SettingsError {
         path: PathBuf,
         line: usize,
         #[source]
-        source: NameError,
+        source: ParseError,
     },
     #[error("--did: '{}' names no account", .0.display())]
     NoDid(PathBuf),
@@ -43,7 +42,7 @@ pub(crate) enum SettingsError {
     Start {
         flag: &'static str,
         #[source]
-        source: StartError,
+        source: ParseError,
     },
     #[error("--begin is for a cursor that is kept, and none is")]
     BeginWithoutCursor,
@@ -52,7 +51,9 @@ pub(crate) enum SettingsError {
     #[error("VALUE: '{0}' is no place: servers count from 1, and there is nothing before 1970")]
     Nothing(String),
     #[error(transparent)]
-    Endpoint(#[from] EndpointError),
+    Endpoint(ParseError),
+    #[error(transparent)]
+    Query(ParseError),
     #[error(transparent)]
     Demo(#[from] DemoError),
     #[error("--fault")]
@@ -106,7 +107,7 @@ pub(crate) enum SettingsError {
     #[error("{0} is for recordings, and demo: is none")]
     ForRecordings(&'static str),
     #[error("the environment's proxy cannot be used")]
-    Proxy(#[from] ProxyError),
+    Proxy(#[source] ParseError),
     #[error("{variable}: '{value}' is none of {}", allowed.join(", "))]
     Variable {
         variable: &'static str,
@@ -131,7 +132,7 @@ pub(crate) enum SettingsError {
     Pattern {
         path: PathBuf,
         #[source]
-        source: PatternError,
+        source: ParseError,
     },
     #[error("--output: '{}' ends in .{suffix}, which is not written here", path.display())]
     Suffix { path: PathBuf, suffix: String },
@@ -213,7 +214,7 @@ impl SettingsError {
             Self::TooMany { .. } => Some("use prefixes such as 'app.bsky.*', or no --collection and a filter behind the pipe".to_owned()),
             Self::NoDid(_) => Some("write one DID a line; an empty list would mean every account".to_owned()),
             Self::Proxy(_) => Some("set it to http://HOST:PORT, or name the server in NO_PROXY".to_owned()),
-            Self::Start { source, .. } => source.hint(),
+            Self::Start { source, .. } => source.hint().map(str::to_owned),
             Self::EndBeforeNow(_) => Some("say where to begin with --since, or go on from a --cursor-file".to_owned()),
             Self::BeginWithoutCursor => Some("keep one with --cursor-file, or begin every run there with --cursor or --since".to_owned()),
             Self::Future(_) => Some("to begin with what comes next, set it to 0s".to_owned()),
@@ -225,7 +226,7 @@ impl SettingsError {
             Self::Program { .. } => Some("give it a program on your PATH, or the path of one that may be executed".to_owned()),
             Self::InFlight => Some("add --exec-mode stream, or run several with --jobs".to_owned()),
             Self::NameInStream(_) => Some("leave it out, and have the program read it from the line".to_owned()),
-            Self::Endpoint(EndpointError::Query(_)) => Some("say what to read with --collection, --did, --cursor and the other flags".to_owned()),
+            Self::Query(_) => Some("say what to read with --collection, --did, --cursor and the other flags".to_owned()),
             Self::Demo(_) => Some("try demo: alone, or demo:?rate=1000&seed=7".to_owned()),
             Self::ServesNoServers(_) => Some("record it first: rocketman tail SOURCE -o FILE".to_owned()),
             Self::ForRecordings("--speed") => Some("say how fast it is with demo:?rate=1000".to_owned()),

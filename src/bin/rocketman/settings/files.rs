@@ -10,7 +10,7 @@ use rocketman::sink::{Compression, FileSettings, Pattern};
 pub(super) fn resolve(path: PathBuf, args: &FileArgs) -> Result<FileSettings, SettingsError> {
     refuse_address("--output", &path)?;
     suffix::check_output(&path)?;
-    let pattern = if args.rotation().is_any() {
+    let pattern = if args.rotates() {
         Pattern::numbered(&path)
     } else {
         Pattern::parse(&path)

@@ -28,7 +28,7 @@ impl ProbeSettings {
         } = args;
         let endpoints = endpoints(&or_variable(source, "ROCKETMAN_SOURCE", environment))?;
         let proxies = Proxies::from_env(environment.lookup());
-        proxies.check(&endpoints)?;
+        proxies.check(&endpoints).map_err(SettingsError::Proxy)?;
         Ok(Self {
             endpoints,
             proxies,

@@ -100,7 +100,7 @@ impl SourceSettings {
             None => endpoints(sources)?,
         };
         let proxies = Proxies::from_env(environment.lookup());
-        proxies.check(&endpoints)?;
+        proxies.check(&endpoints).map_err(SettingsError::Proxy)?;
         let settings = JetstreamSettings {
             endpoints,
             start,
@@ -205,10 +205,15 @@ pub(super) fn endpoints(sources: &[String]) -> Result<Vec<Endpoint>, SettingsErr
             Shown::address(address).to_string(),
         ));
     }
-    Ok(sources
-        .iter()
-        .map(|source| Endpoint::parse(source))
-        .collect::<Result<_, _>>()?)
+    let endpoint = |source: &String| {
+        let has_query = source.contains(['?', '#']);
+        Endpoint::parse(source).map_err(if has_query {
+            SettingsError::Query
+        } else {
+            SettingsError::Endpoint
+        })
+    };
+    sources.iter().map(endpoint).collect()
 }
 
 fn servers(endpoints: &[Endpoint]) -> String {

@@ -92,7 +92,7 @@ fn a_pattern_that_cannot_be_is_refused() {
         ("%Y.partial", PatternError::Partial),
         ("x.+%S", PatternError::Partial),
     ] {
-        assert_eq!(Pattern::parse(Path::new(text)), Err(error));
+        assert_eq!(Pattern::parse(Path::new(text)), Err(error.into()));
     }
     assert_eq!(pattern("a%%b").as_fixed(), Some("a%b".into()));
     assert_eq!(pattern("%Y").as_fixed(), None);

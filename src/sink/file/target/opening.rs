@@ -119,16 +119,18 @@ impl FileTarget {
         let Some(output) = self.outputs.get(at) else {
             return false;
         };
-        let rotation = &self.settings.rotation;
         let is_empty = output.mark.bytes == 0 && output.pending.is_empty();
-        let fits = rotation.bytes.is_none_or(|most| {
+        let fits = self.settings.rotate_bytes.is_none_or(|most| {
             if self.encoder.is_plain() {
                 is_empty || output.mark.bytes + output.pending.len() as u64 + bytes <= most
             } else {
                 output.mark.bytes < most
             }
         });
-        fits && rotation.events.is_none_or(|most| output.mark.events < most)
+        fits && self
+            .settings
+            .rotate_events
+            .is_none_or(|most| output.mark.events < most)
     }
 
     fn number_of(&self, at: usize) -> u64 {

@@ -7,7 +7,7 @@ use rocketman::{cursor::KvCursor, source::nats::NatsSource};
 use rocketman::{
     cursor::{CursorError, CursorStore, FileCursor, Saved},
     event::{Batch, Place, Point, Recollection, Trail},
-    source::{Flow, Outlook, RunContext, Source, SourceError, jetstream::Jetstream},
+    source::{Flow, RunContext, Source, SourceError, jetstream::Jetstream},
 };
 use tokio::sync::watch;
 
@@ -43,11 +43,19 @@ impl Source for AnySource {
         }
     }
 
-    fn outlook(&self) -> Outlook {
+    fn end_us(&self) -> Option<u64> {
         match self {
-            Self::Jetstream(source) => source.outlook(),
+            Self::Jetstream(source) => source.end_us(),
             #[cfg(feature = "nats")]
-            Self::Nats(source) => source.outlook(),
+            Self::Nats(source) => source.end_us(),
+        }
+    }
+
+    fn repeats_until_us(&self) -> Option<u64> {
+        match self {
+            Self::Jetstream(source) => source.repeats_until_us(),
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.repeats_until_us(),
         }
     }
 
