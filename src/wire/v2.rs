@@ -6,7 +6,7 @@
 /// The path of the stream.
 pub(crate) const SUBSCRIBE_PATH: &str = "/xrpc/network.bsky.jetstream.subscribeEvents";
 
-/// The path of the dictionary; with [`DICTIONARY_ID`], of one with this id.
+/// The path of the dictionary; with [`param::DICTIONARY_ID`], of one with this id.
 pub(crate) const DICTIONARY_PATH: &str = "/xrpc/network.bsky.jetstream.getZstdDictionary";
 
 /// The response header that names the dictionary's id.

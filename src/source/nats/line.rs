@@ -26,7 +26,7 @@ pub enum WrapMode {
 
 impl NatsMessage<'_> {
     /// Writes its line after those of the batch, and reads the envelope. It becomes an event by
-    /// [`Batch::keep`], or goes by [`Batch::cut`].
+    /// [`Batch::commit_tail`], or goes by [`Batch::discard_tail`].
     ///
     /// An event keeps its own time; its number is that of the stream.
     pub(super) fn write(
