@@ -127,6 +127,46 @@ fn assert_agrees(world: &World, range: &str, arguments: &str, wanted: impl Fn(&V
 }
 
 #[test]
+fn both_wires_bring_the_same_lines() {
+    let Some(world) = World::frozen("both_wires") else {
+        return;
+    };
+    let up_to = rfc3339(tail(&world, "-n 1")[0]["time_us"].as_u64().unwrap());
+    let read = |source: &str, flags: &str| {
+        let call = Rocketman::tail(source)
+            .with("-q --cursor 1 --until")
+            .arg(&up_to);
+        call.with(flags).succeed().stdout
+    };
+    let v1 = read(&world.url(), "--no-compress");
+    assert!(v1.lines().count() > 5000, "{}", v1.lines().count());
+    let path = "/xrpc/network.bsky.jetstream.subscribeEvents";
+    let exactly = world.url().replace("/subscribe", path);
+    for (source, flags) in [
+        (&world.service(), ""),
+        (&world.service(), "--no-compress"),
+        (&world.service(), "--threads 2"),
+        (&world.service(), "--validate"),
+        (&exactly, ""),
+        (&world.url(), ""),
+    ] {
+        // Not shown where they differ: it is a book.
+        assert!(read(source, flags) == v1, "{source} {flags}");
+    }
+    // As many accounts as fit into a request, over either wire.
+    let author = events(v1.lines().next().unwrap())[0]["did"].to_string();
+    let author = author.trim_matches('"');
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("accounts");
+    let others = (1..9990).map(|n| format!("did:web:n{n}.example.com"));
+    let all: Vec<_> = others.chain([author.to_owned()]).collect();
+    fs::write(&list, all.join("\n")).unwrap();
+    let flags = format!("-d @{}", list.display());
+    let of_author = read(&world.service(), &flags);
+    assert!(!of_author.is_empty() && of_author == read(&world.url(), &flags));
+}
+
+#[test]
 fn each_form_of_cursor_begins_where_it_says() {
     let Some(world) = World::start("a_cursor_in_every_form") else {
         return;

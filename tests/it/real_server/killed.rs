@@ -28,7 +28,7 @@ fn nothing_is_lost_over_kills_of_the_program_and_of_the_server() {
     };
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out.ndjson");
-    let mut run = start(&world, &out, folder.path(), "--cursor 1");
+    let mut run = start(&world.url(), &out, folder.path(), "--cursor 1");
     // What comes again after a kill is no progress.
     let different = || {
         let text = fs::read_to_string(&out).unwrap_or_default();
@@ -45,7 +45,7 @@ fn nothing_is_lost_over_kills_of_the_program_and_of_the_server() {
         if round % 2 == 0 {
             run.signal(Signal::KILL);
             drop(run);
-            run = start(&world, &out, folder.path(), "");
+            run = start(&world.url(), &out, folder.path(), "");
         } else {
             world.kill_server();
             world.wait_until_ready();
@@ -88,7 +88,7 @@ fn nothing_is_lost_over_kills_of_the_program_and_of_the_server() {
     assert!(repeats < 5 * 11 * 400, "{repeats} repeats");
 }
 
-/// A client that lives on: the server gives new numbers and times to what it reads again, and some
+/// A client that lives on, over the v2 wire: the server gives new numbers and times to what it reads again, and some
 /// events their old number by chance.
 #[test]
 fn each_event_comes_once_over_kills_of_the_server() {
@@ -97,12 +97,12 @@ fn each_event_comes_once_over_kills_of_the_server() {
     };
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out.ndjson");
-    let run = start(&world, &out, folder.path(), "--cursor 1");
+    let run = start(&world.service(), &out, folder.path(), "--cursor 1");
     let count = || lines(&out).len();
     // Older than the rewind, and with its beginnings sealed: a younger server starts all over when
     // it is killed.
     wait_until("2,500 events", || count() >= 2500);
-    for _ in 0..6 {
+    for _ in 0..10 {
         let seen = count();
         wait_until("200 more events", || count() >= seen + 200);
         world.kill_server();
@@ -137,7 +137,12 @@ fn each_event_is_in_the_files_once_over_kills_of_both() {
     let start = |world: &World, arguments: &str| {
         outputs.map(|output| {
             let name = output.split('/').next().unwrap();
-            Rocketman::tail(&world.url())
+            // One over each wire.
+            let source = match name {
+                "plain" => world.service(),
+                _ => world.url(),
+            };
+            Rocketman::tail(&source)
                 .with("--max-backoff 200ms --max-retries 1000 --rewind 60s")
                 .with(&format!(
                     "-o {output} --cursor-file {name}.cursor {arguments}"
@@ -246,9 +251,9 @@ fn lines(path: &Path) -> Vec<Value> {
     events(&String::from_utf8_lossy(&text))
 }
 
-fn start(world: &World, out: &Path, folder: &Path, arguments: &str) -> Running {
+fn start(source: &str, out: &Path, folder: &Path, arguments: &str) -> Running {
     let out = File::options().create(true).append(true).open(out).unwrap();
-    Rocketman::tail(&world.url())
+    Rocketman::tail(source)
         .with("--cursor-file cursor.json --max-backoff 200ms --max-retries 1000")
         .with(arguments)
         .inside(folder)

@@ -19,6 +19,7 @@ const READY: Duration = Duration::from_secs(60);
 /// A small network: a simulator that writes 150 commits a second, and a server that archives them.
 pub struct World {
     bin: PathBuf,
+    compaction: &'static str,
     folder: TempDir,
     simulator: Child,
     server: Child,
@@ -30,19 +31,29 @@ pub struct World {
 impl World {
     /// `None`, with the reason printed, when the binaries are not at hand.
     pub fn start(test: &str) -> Option<Self> {
+        Self::with(test, "5s", 5)
+    }
+
+    /// The same with more at its beginning, of which the server changes nothing afterwards.
+    pub fn frozen(test: &str) -> Option<Self> {
+        Self::with(test, "0", 25)
+    }
+
+    fn with(test: &str, compaction: &'static str, records: usize) -> Option<Self> {
         let Some(bin) = std::env::var_os("ROCKETMAN_JETSTREAM_BIN").map(PathBuf::from) else {
             println!("{test}: skipped, for ROCKETMAN_JETSTREAM_BIN is not set");
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
         let ports = (free_port(), free_port());
-        let simulator = simulator(&bin, folder.path(), ports.0);
+        let simulator = simulator(&bin, folder.path(), ports.0, records);
         wait_for("the simulator", || {
             TcpStream::connect(("127.0.0.1", ports.0)).is_ok()
         });
-        let server = server(&bin, folder.path(), ports, "js");
+        let server = server(&bin, folder.path(), ports, ("js", compaction));
         let world = Self {
             bin,
+            compaction,
             folder,
             simulator,
             server,
@@ -63,11 +74,17 @@ impl World {
         format!("127.0.0.1:{}", self.ports.1)
     }
 
+    /// The same server as a service, which is read over the v2 wire.
+    pub fn service(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.1)
+    }
+
     /// kill -9, and a new start with the same data on the same port.
     pub fn kill_server(&mut self) {
         self.server.kill().unwrap();
         self.server.wait().unwrap();
-        self.server = server(&self.bin, self.folder.path(), self.ports, "js");
+        let data = ("js", self.compaction);
+        self.server = server(&self.bin, self.folder.path(), self.ports, data);
     }
 
     /// Stops the server where it stands, or lets it go on: its sockets stay open, and it says
@@ -81,7 +98,12 @@ impl World {
     pub fn start_second(&mut self) -> String {
         let port = free_port();
         let ports = (self.ports.0, port);
-        let server = server(&self.bin, self.folder.path(), ports, "js2");
+        let server = server(
+            &self.bin,
+            self.folder.path(),
+            ports,
+            ("js2", self.compaction),
+        );
         self.second = Some((server, port));
         wait_for("the second server", || get(port, SEGMENTS).is_some());
         format!("ws://127.0.0.1:{port}/subscribe")
@@ -169,7 +191,7 @@ impl Drop for World {
     }
 }
 
-fn simulator(bin: &Path, folder: &Path, port: u16) -> Child {
+fn simulator(bin: &Path, folder: &Path, port: u16, records: usize) -> Child {
     let mut command = clean(bin.join("simulator"), folder, "simulator.log");
     command.args([
         "--log-format",
@@ -183,7 +205,7 @@ fn simulator(bin: &Path, folder: &Path, port: u16) -> Child {
     ]);
     command.args([
         "--initial-records-per-account",
-        "5",
+        &records.to_string(),
         "--commits-per-sec",
         "150",
         "--firehose-history",
@@ -202,7 +224,12 @@ fn simulator(bin: &Path, folder: &Path, port: u16) -> Child {
         .unwrap()
 }
 
-fn server(bin: &Path, folder: &Path, (simulator, port): (u16, u16), data: &str) -> Child {
+fn server(
+    bin: &Path,
+    folder: &Path,
+    (simulator, port): (u16, u16),
+    (data, compaction): (&str, &str),
+) -> Child {
     let upstream = format!("http://127.0.0.1:{simulator}");
     let mut command = clean(bin.join("jetstream"), folder, &format!("{data}.log"));
     command.args([
@@ -211,7 +238,7 @@ fn server(bin: &Path, folder: &Path, (simulator, port): (u16, u16), data: &str) 
         "serve",
         "--skip-merge-discovery",
         "--compaction-interval",
-        "5s",
+        compaction,
     ]);
     command.args([
         "--addr",
