@@ -45,7 +45,7 @@ complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "completions" -d
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "man" -d 'Print a page of the manual, or write all of them'
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s c -l collection -d 'Only records of this collection, or of all with a prefix: \'app.bsky.feed.*\' (can be repeated)' -r
-complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s d -l did -d 'Only this account, or those listed in @FILE (can be repeated)' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s d -l did -d 'Only this account, or those listed in @FILE, or @- for stdin (can be repeated)' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s k -l kind -d 'Only this kind of event (can be repeated)' -r -f -a "all\t''
 commit\t''
 identity\t''

@@ -50,7 +50,7 @@ pub(crate) struct Signals {
     terminate: Option<Signal>,
     hang_up: Option<Signal>,
     /// SIGHUP is no wish to stop, so it repeats none.
-    reopens_on_hang_up: bool,
+    reloads_on_hang_up: bool,
     /// The wish that was heeded, and until when it may be repeated.
     heeded: Option<(StopSignal, Instant)>,
 }
@@ -61,14 +61,14 @@ impl Signals {
             interrupt: unless_ignored(SignalKind::interrupt())?,
             terminate: unless_ignored(SignalKind::terminate())?,
             hang_up: unless_ignored(SignalKind::hangup())?,
-            reopens_on_hang_up: false,
+            reloads_on_hang_up: false,
             heeded: None,
         })
     }
 
     /// From now on each SIGHUP counts by itself: it asks for something else than a stop.
-    pub(crate) fn reopen_on_hang_up(&mut self) {
-        self.reopens_on_hang_up = true;
+    pub(crate) fn reload_on_hang_up(&mut self) {
+        self.reloads_on_hang_up = true;
     }
 
     /// Notes that a wish to stop is heeded, so that its repeats within half a second are passed
@@ -95,7 +95,7 @@ impl Signals {
     }
 
     fn is_repeat(&self, signal: StopSignal, heeded: StopSignal) -> bool {
-        let is_stop = signal != StopSignal::HangUp || !self.reopens_on_hang_up;
+        let is_stop = signal != StopSignal::HangUp || !self.reloads_on_hang_up;
         is_stop && signal.repeats(heeded)
     }
 

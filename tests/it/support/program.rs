@@ -57,6 +57,7 @@ impl Rocketman {
         let mut command = program();
         command
             .args(arguments)
+            .stdin(Stdio::null())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .current_dir(folder.path());
@@ -108,6 +109,12 @@ impl Rocketman {
         self
     }
 
+    /// Has it read stdin from a file.
+    pub fn stdin(mut self, file: File) -> Self {
+        self.command.stdin(file);
+        self
+    }
+
     /// Sends stdout somewhere of the test's own.
     pub fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
         self.command.stdout(stdout);
@@ -136,7 +143,6 @@ impl Rocketman {
     pub fn start(mut self) -> Running {
         let child = self
             .command
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

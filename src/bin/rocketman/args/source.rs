@@ -16,9 +16,9 @@ pub(crate) struct FilterArgs {
     /// At most 100. Unless --kind says otherwise, only commits are then delivered: account, identity and sync events are left out.
     #[arg(short, long, value_name = "NSID")]
     pub(crate) collection: Vec<String>,
-    /// Only this account, or those listed in @FILE (can be repeated)
+    /// Only this account, or those listed in @FILE, or @- for stdin (can be repeated)
     ///
-    /// A file holds one DID a line; blank lines and what follows a # are ignored. More than a server takes
+    /// A file holds one DID a line; blank lines and what follows a # are ignored. At SIGHUP files are read again. More than a server takes
     /// (10,000) are filtered here: the server is then asked for all accounts, which is said.
     #[arg(short, long, value_name = "DID")]
     pub(crate) did: Vec<String>,

@@ -1,14 +1,11 @@
 //! The filter, from what was typed: names checked, files read, lists bounded.
 
-use std::{
-    collections::HashSet,
-    fs::File,
-    hash::Hash,
-    io::{self, BufRead, BufReader},
-    path::Path,
-};
+use std::{collections::HashSet, hash::Hash};
 
-use super::{Environment, SettingsError};
+use super::{
+    Environment, SettingsError,
+    accounts::{AccountFiles, Accounts},
+};
 use crate::args::{FilterArgs, KINDS, OPERATIONS};
 use rocketman::{
     Shown,
@@ -17,13 +14,12 @@ use rocketman::{
     source::jetstream::JetstreamSettings,
 };
 
-/// The longest line of a file of DIDs; a DID has at most 2048 bytes.
-const LONGEST_LINE: usize = 4096;
-
 /// The filter's parts, checked.
 pub(super) struct Wanted {
     pub(super) collections: Vec<CollectionPattern>,
     pub(super) dids: Vec<Did>,
+    /// Where accounts may be read again.
+    pub(super) account_files: Option<AccountFiles>,
     pub(super) kinds: Vec<Kind>,
     pub(super) operations: Vec<Operation>,
     pub(super) shard: Option<Shard>,
@@ -54,17 +50,8 @@ impl Wanted {
             .map_err(named(flag))?;
         let collections = at_most(JetstreamSettings::MAX_COLLECTIONS, flag, collections)?;
         let flag = spoken("--did", &did, "ROCKETMAN_DID");
-        let mut dids = HashSet::new();
-        for text in or_variable(did, "ROCKETMAN_DID", environment) {
-            match text.strip_prefix('@') {
-                Some(path) => read_dids(Path::new(path), &mut dids)?,
-                None => {
-                    dids.insert(Did::parse(&text).map_err(named(flag))?);
-                }
-            }
-        }
-        let mut dids: Vec<_> = dids.into_iter().collect();
-        dids.sort_unstable();
+        let Accounts { all, files } =
+            Accounts::resolve(or_variable(did, "ROCKETMAN_DID", environment), flag)?;
         let op = or_variable(op, "ROCKETMAN_OP", environment);
         let kind = or_variable(kind, "ROCKETMAN_KIND", environment);
         let hides_kinds = kind.is_empty() && !(collections.is_empty() && op.is_empty());
@@ -90,7 +77,8 @@ impl Wanted {
         }
         Ok(Self {
             collections,
-            dids,
+            dids: all,
+            account_files: files,
             kinds,
             operations,
             shard,
@@ -174,45 +162,4 @@ fn chosen<T: Copy>(
         })
     };
     names.iter().map(find).collect()
-}
-
-/// Reads one DID a line. Blank lines, and what follows a `#`, are ignored.
-fn read_dids(path: &Path, dids: &mut HashSet<Did>) -> Result<(), SettingsError> {
-    let failed = |source| SettingsError::DidFile {
-        path: path.to_owned(),
-        source,
-    };
-    let mut file = BufReader::new(File::open(path).map_err(failed)?);
-    let (mut line, mut number) = (Vec::new(), 0);
-    loop {
-        line.clear();
-        number += 1;
-        let read = io::Read::take(&mut file, LONGEST_LINE as u64)
-            .read_until(b'\n', &mut line)
-            .map_err(failed)?;
-        if read == 0 {
-            break;
-        }
-        if !line.ends_with(b"\n") {
-            // Longer than any DID: the rest, of a comment most likely, is no line of its own.
-            file.skip_until(b'\n').map_err(failed)?;
-        }
-        let text = String::from_utf8_lossy(&line);
-        let text = text
-            .split('#')
-            .next()
-            .unwrap_or_default()
-            .trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
-        if !text.is_empty() {
-            dids.insert(Did::parse(text).map_err(|source| SettingsError::DidLine {
-                path: path.to_owned(),
-                line: number,
-                source,
-            })?);
-        }
-    }
-    if dids.is_empty() {
-        return Err(SettingsError::NoDid(path.to_owned()));
-    }
-    Ok(())
 }

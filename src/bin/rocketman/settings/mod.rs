@@ -1,6 +1,7 @@
 //! From what was typed, and the environment, to what is to be done: every check across flags, and
 //! every default.
 
+mod accounts;
 mod any_sink;
 mod beginning;
 mod cursor;
@@ -29,6 +30,7 @@ mod tail;
 use std::path::{Path, PathBuf};
 
 pub(crate) use self::{
+    accounts::AccountFiles,
     cursor::{Cursor, CursorSettings, Target},
     cursor_at::CursorAt,
     environment::Environment,

@@ -185,6 +185,7 @@ fn filter_flag(wanted: &Wanted) -> Option<&'static str> {
     let Wanted {
         collections,
         dids,
+        account_files: _,
         kinds,
         operations,
         shard: _,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Cursor, Environment, Output, SettingsError, SourceSettings,
+    AccountFiles, Cursor, Environment, Output, SettingsError, SourceSettings,
     beginning::{beginning, beginning_if_new, end},
     filter::{Wanted, or_variable},
     in_state_directory,
@@ -50,6 +50,8 @@ pub(crate) struct TailSettings {
     /// With which probability deliveries fail on purpose, and the seed of that.
     pub(crate) fate: Option<(f64, u64)>,
     pub(crate) metrics: Option<MetricsSettings>,
+    /// Where accounts may be read again.
+    pub(crate) account_files: Option<AccountFiles>,
     /// What is read, with which effective filter, from where: the first line on stderr.
     pub(crate) introduction: String,
 }
@@ -103,7 +105,7 @@ impl TailSettings {
         let until_us = end(stop.until.as_deref(), typed, is_kept, now)?;
         let sources = or_variable(source, "ROCKETMAN_SOURCE", environment);
         let filter = wanted.filter(SourceSettings::is_shared_out(&sources));
-        let hides_kinds = wanted.hides_kinds;
+        let (hides_kinds, account_files) = (wanted.hides_kinds, wanted.account_files.clone());
         let bad_events = output.bad_events.take();
         #[cfg(feature = "nats")]
         let given = nats::given(nats);
@@ -159,6 +161,7 @@ impl TailSettings {
             },
             fate: fate.map(|likely| (likely, fate_seed.unwrap_or_else(|| fastrand::u64(..)))),
             metrics,
+            account_files,
             introduction,
         })
     }

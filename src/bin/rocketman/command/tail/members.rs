@@ -6,7 +6,7 @@ use std::{convert::Infallible, num::NonZeroUsize};
 use rocketman::{cursor::KvCursor, source::nats::NatsSource};
 use rocketman::{
     cursor::{CursorError, CursorStore, FileCursor, Saved},
-    event::{Batch, Place, Point, Recollection, Trail},
+    event::{Batch, Did, Place, Point, Recollection, Trail},
     source::{Flow, RunContext, Source, SourceError, jetstream::Jetstream},
 };
 use tokio::sync::watch;
@@ -64,6 +64,14 @@ impl Source for AnySource {
             Self::Jetstream(source) => source.recollect(point, most),
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.recollect(point, most),
+        }
+    }
+
+    fn changed_accounts(&mut self) -> Option<Vec<Did>> {
+        match self {
+            Self::Jetstream(source) => source.changed_accounts(),
+            #[cfg(feature = "nats")]
+            Self::Nats(source) => source.changed_accounts(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! `rocketman tail`: puts the members together, runs them, and listens for signals meanwhile.
 
 mod demo_server;
+mod hang_up;
 pub(crate) mod members;
 
 use std::{io, net::SocketAddr, pin::pin, process::ExitCode, sync::Arc, time::Duration};
@@ -14,6 +15,7 @@ use crate::signals::{Signals, StopSignal};
 use crate::{
     command::tail::{
         demo_server::DemoServer,
+        hang_up::HangUp,
         members::{AnyCursorStore, AnySource},
     },
     failure::{Failure, INTERRUPTED},
@@ -49,6 +51,7 @@ pub(crate) async fn run(
         pipeline,
         fate,
         metrics,
+        account_files,
         introduction,
     } = settings;
     let mut signals = Signals::listen().map_err(Failure::system("listen for signals"))?;
@@ -75,15 +78,12 @@ pub(crate) async fn run(
             sink.name()
         );
     }
-    let reopen = match sink.sink() {
-        AnySink::File(sink) => {
-            signals.reopen_on_hang_up();
-            Some(sink.reopen())
-        }
-        _ => None,
-    };
     // The demo is held to the end: dropped, it serves no more.
     let (source, _demo) = open_source(source)?;
+    let mut hang_up = HangUp::of(&source, sink.sink(), account_files);
+    if !hang_up.stops() {
+        signals.reload_on_hang_up();
+    }
     let stop = CancellationToken::new();
     let pipeline = Pipeline::new(source, sink)
         .filter(filter)
@@ -96,8 +96,8 @@ pub(crate) async fn run(
         tokio::select! {
             result = &mut run => break result,
             signal = signals.next() => {
-                if let (StopSignal::HangUp, Some(reopen)) = (signal, &reopen) {
-                    reopen();
+                if signal == StopSignal::HangUp && !hang_up.stops() {
+                    hang_up.heed();
                     continue;
                 }
                 if asked.is_some() {
@@ -114,6 +114,7 @@ pub(crate) async fn run(
                 };
                 info!(target: STATE, "{}: stopping gracefully; {again} to stop now", signal.name());
             }
+            never = hang_up.attend() => match never {},
             never = monitor.attend(&stats) => match never {},
         }
     };

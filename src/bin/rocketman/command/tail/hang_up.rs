@@ -1,0 +1,100 @@
+//! What SIGHUP asks for: files to be opened again, accounts to be read again, or a stop.
+
+use std::{
+    convert::Infallible,
+    future::pending,
+    io::{self, IsTerminal},
+};
+
+use tokio::task::JoinSet;
+use tracing::warn;
+
+use super::members::AnySource;
+use crate::settings::{AccountFiles, AnySink, SettingsError};
+use rocketman::{Shown, event::Did, log::STATE, source::jetstream::WantedAccounts};
+
+/// What SIGHUP asks for.
+pub(super) struct HangUp {
+    reopen: Option<Box<dyn Fn() + Send + Sync>>,
+    accounts: Option<(AccountFiles, WantedAccounts)>,
+    /// At most one look at the files, which may block: a pipe has a name too.
+    reading: JoinSet<Result<Vec<Did>, SettingsError>>,
+    /// They are to be read once more.
+    is_due: bool,
+    stops: bool,
+}
+
+impl HangUp {
+    pub(super) fn of(source: &AnySource, sink: &AnySink, files: Option<AccountFiles>) -> Self {
+        let accounts = match source {
+            AnySource::Jetstream(source) => files.map(|files| (files, source.wanted_accounts())),
+            #[cfg(feature = "nats")]
+            AnySource::Nats(_) => None,
+        };
+        let reopen: Option<Box<dyn Fn() + Send + Sync>> = match sink {
+            AnySink::File(sink) => Some(Box::new(sink.reopen())),
+            _ => None,
+        };
+        let stops = match sink {
+            AnySink::File(_) => false,
+            // Whoever reads a pipe says by itself when it is gone.
+            AnySink::Stdout(_) => io::stdout().is_terminal(),
+            _ => accounts.is_none(),
+        };
+        Self {
+            reopen,
+            accounts,
+            reading: JoinSet::new(),
+            is_due: false,
+            stops,
+        }
+    }
+
+    /// Whether it is a wish to stop.
+    pub(super) fn stops(&self) -> bool {
+        self.stops
+    }
+
+    /// Does what else it asks for, or begins it.
+    pub(super) fn heed(&mut self) {
+        if let Some(reopen) = &self.reopen {
+            reopen();
+        }
+        self.is_due = self.accounts.is_some();
+        self.read();
+    }
+
+    fn read(&mut self) {
+        if let Some((files, _)) = &self.accounts
+            && self.is_due
+            && self.reading.is_empty()
+        {
+            let files = files.clone();
+            self.reading.spawn_blocking(move || files.read());
+            self.is_due = false;
+        }
+    }
+
+    /// Wants the accounts that were read; what cannot be read leaves them as they are. Never ends
+    /// by itself.
+    ///
+    /// Cancel safety: nothing that was read is lost.
+    pub(super) async fn attend(&mut self) -> Infallible {
+        while let Some(read) = self.reading.join_next().await {
+            let error = match (read, &self.accounts) {
+                (Ok(Ok(accounts)), Some((_, wanted))) => {
+                    wanted.set(accounts);
+                    None
+                }
+                (Ok(Err(error)), _) => Some(Shown::error(&error).to_string()),
+                (Err(error), _) => Some(Shown::error(&error).to_string()),
+                (Ok(Ok(_)), None) => None,
+            };
+            if let Some(error) = error {
+                warn!(target: STATE, error, "the accounts stay as they are: {error}");
+            }
+            self.read();
+        }
+        pending().await
+    }
+}
