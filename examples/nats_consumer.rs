@@ -6,7 +6,7 @@
 
 use std::{env, error::Error, future::pending, time::Duration};
 
-use rocketman::nats::{Connection, EventStream, NatsSettings, StreamPlan};
+use rocketman::nats::{EventStream, NatsSettings, StreamPlan};
 use rocketman::source::nats::{NatsSource, NatsSourceSettings};
 use rocketman::{Pipeline, event::OwnedEvent, event::Start, sink::ingest::Ingest};
 use rocketman::{cursor::KvCursor, cursor::KvCursorSettings, sink::Fate, sink::Fated};
@@ -23,8 +23,7 @@ async fn insert(ticks: &EventStream, writer: u64, mut last: u64) -> Result<(), B
 /// Runs on this server until something is wrong that stays wrong.
 pub async fn run(server: &str) -> Result<(), Box<dyn Error>> {
     let (nats, fate) = (NatsSettings::new(server), Fate::new(0.01, 7));
-    let (open, plan) = (Connection::open(&nats).await?, StreamPlan::default());
-    let ticks = EventStream::open(&open, "TICKS", Some(&plan)).await?;
+    let ticks = EventStream::open(&nats, "TICKS", Some(&StreamPlan::default())).await?;
     let mut source = NatsSourceSettings::new(nats.clone(), "TICKS");
     source.start_if_new = Some(Start::OLDEST);
     let mut cursor = KvCursorSettings::new(nats, "nats:cursors/ticks".parse()?);

@@ -4,7 +4,8 @@ use std::{fmt, str::FromStr};
 
 use url::{Url, form_urlencoded};
 
-use crate::address::without_secrets;
+use super::NatsError;
+use crate::{address::without_secrets, error::ParseError};
 
 /// What may stand before `://`, and what it means to the client library.
 const SCHEMES: [(&str, &str); 7] = [
@@ -26,8 +27,7 @@ const MAX_SUBJECT_BYTES: usize = 1024;
 
 /// Why an address was refused. No text of it shows what may be secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AddressError {
+pub(super) enum AddressError {
     /// Not an address of NATS.
     #[error("'{text}' is not {what}: write {example}")]
     NotOne {
@@ -73,20 +73,12 @@ pub enum AddressError {
     Twice(String),
 }
 
-/// Which servers are meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Servers {
-    /// These, each as `nats://HOST:PORT`, `tls://…`, `ws://…` or `wss://…`.
-    Named(Vec<String>),
-    /// Those of the context or of the environment.
-    Selected,
-}
-
-impl fmt::Display for Servers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Named(servers) => f.write_str(&servers.join(",")),
-            Self::Selected => f.write_str("nats:"),
+impl From<AddressError> for NatsError {
+    fn from(error: AddressError) -> Self {
+        let text = ParseError::new(&error);
+        match error {
+            AddressError::Secret(_) => Self::SecretInAddress(text),
+            _ => Self::Address(text),
         }
     }
 }
@@ -96,8 +88,9 @@ impl fmt::Display for Servers {
 /// servers of the context.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamAddress {
-    /// The servers.
-    pub servers: Servers,
+    /// The servers, each as `nats://HOST:PORT`, `tls://…`, `ws://…` or `wss://…`; none for those of
+    /// the context or of the environment.
+    pub servers: Vec<String>,
     /// The name of the stream.
     pub stream: String,
     /// The subjects: for a source filters, of which a message needs one, and for a sink a prefix.
@@ -110,8 +103,9 @@ pub struct StreamAddress {
 /// `nats:BUCKET/KEY`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyAddress {
-    /// The servers.
-    pub servers: Servers,
+    /// The servers, each as `nats://HOST:PORT`, `tls://…`, `ws://…` or `wss://…`; none for those of
+    /// the context or of the environment.
+    pub servers: Vec<String>,
     /// The name of the bucket.
     pub bucket: String,
     /// The key in it.
@@ -130,7 +124,7 @@ impl StreamAddress {
     }
 
     /// Reads an address.
-    pub fn parse(text: &str) -> Result<Self, AddressError> {
+    pub fn parse(text: &str) -> Result<Self, NatsError> {
         let parts = Parts::split(
             text,
             "the address of a stream",
@@ -146,10 +140,10 @@ impl StreamAddress {
                 .chars()
                 .all(|c| !c.is_whitespace() && !c.is_control() && !"./\\*>".contains(c));
         if !is_name {
-            return Err(AddressError::Stream(without_secrets(stream)));
+            return Err(AddressError::Stream(without_secrets(stream)).into());
         }
         if let Some(subject) = subjects.iter().find(|subject| !is_subject(subject)) {
-            return Err(AddressError::Subject(without_secrets(subject)));
+            return Err(AddressError::Subject(without_secrets(subject)).into());
         }
         Ok(Self {
             servers: parts.servers,
@@ -162,7 +156,7 @@ impl StreamAddress {
 
 impl KeyAddress {
     /// Reads an address.
-    pub fn parse(text: &str) -> Result<Self, AddressError> {
+    pub fn parse(text: &str) -> Result<Self, NatsError> {
         let parts = Parts::split(
             text,
             "the address of a key",
@@ -182,7 +176,7 @@ impl KeyAddress {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-_/=.".contains(&byte));
         if !is_bucket || !is_key {
-            return Err(refused());
+            return Err(refused().into());
         }
         Ok(Self {
             servers: parts.servers,
@@ -195,43 +189,43 @@ impl KeyAddress {
 
 /// See [`StreamAddress::parse`].
 impl FromStr for StreamAddress {
-    type Err = AddressError;
+    type Err = NatsError;
 
-    fn from_str(text: &str) -> Result<Self, AddressError> {
+    fn from_str(text: &str) -> Result<Self, NatsError> {
         Self::parse(text)
     }
 }
 
 impl fmt::Display for StreamAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.servers {
-            Servers::Named(_) => write!(f, "{}/{}", self.servers, self.stream),
-            Servers::Selected => write!(f, "nats:{}", self.stream),
+        match &self.servers[..] {
+            [] => write!(f, "nats:{}", self.stream),
+            named => write!(f, "{}/{}", named.join(","), self.stream),
         }
     }
 }
 
 /// See [`KeyAddress::parse`].
 impl FromStr for KeyAddress {
-    type Err = AddressError;
+    type Err = NatsError;
 
-    fn from_str(text: &str) -> Result<Self, AddressError> {
+    fn from_str(text: &str) -> Result<Self, NatsError> {
         Self::parse(text)
     }
 }
 
 impl fmt::Display for KeyAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.servers {
-            Servers::Named(_) => write!(f, "{}/{}/{}", self.servers, self.bucket, self.key),
-            Servers::Selected => write!(f, "nats:{}/{}", self.bucket, self.key),
+        match &self.servers[..] {
+            [] => write!(f, "nats:{}/{}", self.bucket, self.key),
+            named => write!(f, "{}/{}/{}", named.join(","), self.bucket, self.key),
         }
     }
 }
 
 /// An address taken apart.
 struct Parts<'a> {
-    servers: Servers,
+    servers: Vec<String>,
     path: &'a str,
     query: &'a str,
 }
@@ -254,7 +248,7 @@ impl<'a> Parts<'a> {
         let Some((scheme, rest)) = location.split_once("://") else {
             let path = location.strip_prefix("nats:").ok_or_else(refused)?;
             return Ok(Self {
-                servers: Servers::Selected,
+                servers: Vec::new(),
                 path,
                 query,
             });
@@ -275,7 +269,7 @@ impl<'a> Parts<'a> {
             return Err(AddressError::Mixed(servers.join(",")));
         }
         Ok(Self {
-            servers: Servers::Named(servers),
+            servers,
             path,
             query,
         })

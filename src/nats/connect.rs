@@ -23,7 +23,7 @@ use crate::{
 /// tries for ever: with
 /// [`NatsSettings::max_retries`] those who wait for it get an error once that is enough.
 #[derive(Debug, Clone)]
-pub struct Connection {
+pub(crate) struct Connection {
     pub(super) client: Client,
     pub(super) status: watch::Receiver<Status>,
     pub(super) servers: Arc<str>,
@@ -40,7 +40,7 @@ impl Connection {
     /// Connects, and tries again where that may help.
     ///
     /// Cancel safety: dropped at any time.
-    pub async fn open(settings: &NatsSettings) -> Result<Self, NatsError> {
+    pub(crate) async fn open(settings: &NatsSettings) -> Result<Self, NatsError> {
         let mut backoff = Backoff::new(settings.max_backoff);
         let (status, watched) = watch::channel(Status::default());
         let status = Arc::new(status);
@@ -114,7 +114,7 @@ impl Connection {
     }
 
     /// The servers, for messages.
-    pub fn servers(&self) -> &str {
+    pub(crate) fn servers(&self) -> &str {
         &self.servers
     }
 
@@ -122,7 +122,7 @@ impl Connection {
     /// than are allowed.
     ///
     /// Cancel safety: dropped at any time.
-    pub async fn restored(&self) -> Result<(), NatsError> {
+    pub(crate) async fn restored(&self) -> Result<(), NatsError> {
         let mut status = self.status.clone();
         let settled = status.wait_for(|status| status.is_connected || self.is_enough(status));
         match settled.await {
@@ -177,7 +177,7 @@ impl Connection {
     }
 
     /// What the connection is like, and when that changes.
-    pub fn status(&self) -> watch::Receiver<Status> {
+    pub(crate) fn status(&self) -> watch::Receiver<Status> {
         self.status.clone()
     }
 }

@@ -12,8 +12,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    Login, NatsError, NatsOverrides, NatsSettings, Secret, Servers, address,
-    settings::{ContextLogin, DEFAULT_SERVER},
+    Login, NatsError, NatsOverrides, NatsSettings, Secret, address, settings::DEFAULT_SERVER,
 };
 use crate::address::without_secrets;
 
@@ -48,7 +47,7 @@ impl NatsSettings {
     /// Puts together what was given, the environment's variables and the selected context.
     /// `context` is that of the address and wins over the one that was given.
     pub fn resolve(
-        servers: &Servers,
+        servers: &[String],
         context: Option<&str>,
         given: &NatsOverrides,
         variable: &impl Fn(&str) -> Option<String>,
@@ -62,8 +61,8 @@ impl NatsSettings {
             None => Context::default(),
         };
         let (urls, from) = match servers {
-            Servers::Named(named) => (named.join(","), "address"),
-            Servers::Selected => match variable("NATS_URL") {
+            [_, ..] => (servers.join(","), "address"),
+            [] => match variable("NATS_URL") {
                 Some(urls) => (urls, "NATS_URL"),
                 None if !found.url.reveal().is_empty() => (found.url.reveal().to_owned(), URL),
                 None => (DEFAULT_SERVER.to_owned(), URL),
@@ -91,18 +90,15 @@ impl NatsSettings {
             (Some(login), _, _) => login,
             (None, Some(login), _) if from != URL => login,
             (None, _, Some(file)) => {
-                let login = ContextLogin {
-                    path: file.path,
-                    home: home.clone(),
-                    has_url: from == URL,
-                    first: Box::default(),
-                };
-                match login_of(&found, &login)? {
+                let has_url = from == URL;
+                match login_of(&found, home.as_deref(), has_url)? {
                     Login::Nobody => Login::Nobody,
-                    first => Login::Context(ContextLogin {
+                    first => Login::Context {
+                        path: file.path,
+                        home: home.clone(),
+                        has_url,
                         first: Box::new(first),
-                        ..login
-                    }),
+                    },
                 }
             }
             (None, _, None) => Login::Nobody,
@@ -291,23 +287,27 @@ impl ContextFile {
 }
 
 /// Reads the login of a context anew.
-pub(super) fn read_login(login: &ContextLogin) -> Result<Login, NatsError> {
+pub(super) fn read_login(
+    path: &Path,
+    home: Option<&Path>,
+    has_url: bool,
+) -> Result<Login, NatsError> {
     let file = ContextFile {
-        name: login.path.to_string_lossy().into_owned(),
-        path: login.path.clone(),
+        name: path.to_string_lossy().into_owned(),
+        path: path.to_owned(),
     };
-    login_of(&file.read()?, login)
+    login_of(&file.read()?, home, has_url)
 }
 
 /// The login of a context: what stands in its URL, if that counts, and else what its keys say.
-fn login_of(context: &Context, of: &ContextLogin) -> Result<Login, NatsError> {
-    if of.has_url && !context.url.reveal().is_empty() {
+fn login_of(context: &Context, home: Option<&Path>, has_url: bool) -> Result<Login, NatsError> {
+    if has_url && !context.url.reveal().is_empty() {
         let (_, in_url) = split_urls(context.url.reveal(), URL)?;
         if let Some(login) = in_url {
             return Ok(login);
         }
     }
-    let file = |text: String| expand(&text, of.home.as_deref());
+    let file = |text: String| expand(&text, home);
     let candidates = Candidates {
         user: some(&context.user),
         password: some_secret(&context.password),

@@ -2,8 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::AddressError;
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, ParseError};
 
 /// Why something that NATS was needed for cannot be done.
 ///
@@ -13,7 +12,11 @@ use crate::error::ErrorKind;
 pub enum NatsError {
     /// A malformed address.
     #[error(transparent)]
-    Address(#[from] AddressError),
+    Address(ParseError),
+    /// An address that carries a user name, a password or a token, which would end up in process
+    /// lists and logs.
+    #[error(transparent)]
+    SecretInAddress(ParseError),
     /// A file of the user's cannot be read.
     #[error("cannot read the {what} '{}'", path.display())]
     File {
@@ -231,6 +234,7 @@ impl NatsError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Address(_)
+            | Self::SecretInAddress(_)
             | Self::File { .. }
             | Self::Empty { .. }
             | Self::NoContext { .. }

@@ -29,15 +29,15 @@ const REMINDER_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What the connection is like.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Status {
+pub(crate) struct Status {
     /// How often it was lost.
-    pub losses: u64,
+    pub(crate) losses: u64,
     /// Whether it is open.
-    pub is_connected: bool,
+    pub(crate) is_connected: bool,
     /// How many tries in a row failed to get it back, and why the last one did.
-    pub failed: Option<(u32, String)>,
+    pub(crate) failed: Option<(u32, String)>,
     /// What the server said about something that this user may not do, and how often it said so.
-    pub forbidden: Option<(u64, String)>,
+    pub(crate) forbidden: Option<(u64, String)>,
 }
 
 /// What is done with what happens to the connection.

@@ -7,7 +7,7 @@ use async_nats::{HeaderMap, HeaderValue, Request};
 use serde::Deserialize;
 
 use super::{
-    Connection, NatsError, RequestFailed, StreamPlan,
+    Connection, NatsError, NatsSettings, RequestFailed, StreamPlan,
     subject::{excerpt, is_subject, takes},
 };
 
@@ -23,11 +23,10 @@ const ANOTHER_STREAM: u64 = 10_060;
 /// the same stream.
 ///
 /// ```no_run
-/// use rocketman::nats::{Connection, EventStream, NatsSettings};
+/// use rocketman::nats::{EventStream, NatsSettings};
 ///
 /// # async fn insert() -> Result<(), rocketman::nats::NatsError> {
-/// let connection = Connection::open(&NatsSettings::default()).await?;
-/// let orders = EventStream::open(&connection, "ORDERS", None).await?;
+/// let orders = EventStream::open(&NatsSettings::default(), "ORDERS", None).await?;
 /// let seq = orders.insert("orders.17.created", 3, r#"{"id":17}"#).await?;
 /// println!("it is message {seq}");
 /// # Ok(())
@@ -53,17 +52,20 @@ struct Ack {
 impl EventStream {
     /// The stream of this name. Where it is not there it is made by the plan, and without a plan
     /// that is an error.
+    ///
+    /// It has a connection of its own, which its clones share.
     pub async fn open(
-        connection: &Connection,
+        settings: &NatsSettings,
         name: &str,
         create: Option<&StreamPlan>,
     ) -> Result<Self, NatsError> {
+        let connection = Connection::open(settings).await?;
         let subjects = || vec![name.to_owned()];
         connection
             .look_at_or_make(name, create, subjects, "Made by rocketman")
             .await?;
         Ok(Self {
-            connection: connection.clone(),
+            connection,
             name: name.into(),
         })
     }

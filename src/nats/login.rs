@@ -52,7 +52,12 @@ pub(super) fn read(login: &Login) -> Result<Shown, NatsError> {
             let jwt = jwt.reveal().trim().to_owned();
             Shown::Jwt { jwt, seed }
         }
-        Login::Context(context) => read(&context::read_login(context)?)?,
+        Login::Context {
+            path,
+            home,
+            has_url,
+            ..
+        } => read(&context::read_login(path, home.as_deref(), *has_url)?)?,
     })
 }
 

@@ -4,8 +4,8 @@
 //! ([`KvCursor`](crate::cursor::KvCursor)) share.
 //!
 //! [`StreamAddress`] and [`KeyAddress`] are what a user types, [`NatsSettings`] adds who that user is, from the variables and
-//! contexts of the `nats` command, and [`Connection`] is the result, which gets itself back when it
-//! is lost. Nothing of the connection knows events.
+//! contexts of the `nats` command, and the connection gets itself back when it is lost. Nothing of
+//! it knows events.
 //! [`EventStream`] inserts single events.
 //!
 //! For those who come from rjet and reflex there is a table in docs/nats.md.
@@ -27,17 +27,16 @@ mod stored;
 mod subject;
 
 pub use self::{
-    address::{AddressError, KeyAddress, Servers, StreamAddress},
-    connect::Connection,
+    address::{KeyAddress, StreamAddress},
     error::NatsError,
-    events::Status,
     insert::EventStream,
     plan::StreamPlan,
-    request::StreamInfo,
-    settings::{ContextLogin, Login, NatsOverrides, NatsSettings, Secret},
+    settings::{Login, NatsOverrides, NatsSettings, Secret},
 };
 pub(crate) use self::{
     carried::{Carried, add_headers},
+    connect::Connection,
+    events::Status,
     insert::TYPE_HEADER,
     request::RequestFailed,
     retry::{AsNats, retry},

@@ -13,7 +13,7 @@ use crate::log::printable;
 
 impl Connection {
     /// What a stream is like.
-    pub async fn stream_info(&self, stream: &str) -> Result<StreamInfo, NatsError> {
+    pub(crate) async fn stream_info(&self, stream: &str) -> Result<StreamInfo, NatsError> {
         let stream::Info { config, state, .. } = self.look_at(stream).await?;
         Ok(StreamInfo {
             name: config.name,
@@ -153,18 +153,17 @@ impl Connection {
 
 /// What a stream is like.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct StreamInfo {
+pub(crate) struct StreamInfo {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// The subjects whose messages it takes.
-    pub subjects: Vec<String>,
+    pub(crate) subjects: Vec<String>,
     /// The number of its first message.
-    pub first_seq: u64,
+    pub(crate) first_seq: u64,
     /// The number of its last message; 0 when there never was one.
-    pub last_seq: u64,
+    pub(crate) last_seq: u64,
     /// How many messages it has.
-    pub messages: u64,
+    pub(crate) messages: u64,
 }
 
 /// Why a request to JetStream brought nothing.

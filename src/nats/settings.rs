@@ -58,19 +58,19 @@ pub enum Login {
         /// The seed.
         seed: Secret,
     },
-    /// What a context says.
-    Context(ContextLogin),
-}
-
-/// The login of a context file, which is read anew for each connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContextLogin {
-    pub(super) path: PathBuf,
-    pub(super) home: Option<PathBuf>,
-    /// What stands in its URL counts too.
-    pub(super) has_url: bool,
-    /// What it was when it was read first.
-    pub(super) first: Box<Login>,
+    /// What a context says, whose file is read anew for each connection; made by
+    /// [`NatsSettings::resolve`].
+    #[non_exhaustive]
+    Context {
+        /// The file.
+        path: PathBuf,
+        /// What `~` in it means.
+        home: Option<PathBuf>,
+        /// What stands in its URL counts too.
+        has_url: bool,
+        /// What it was when it was read first.
+        first: Box<Self>,
+    },
 }
 
 impl fmt::Display for Login {
@@ -82,7 +82,7 @@ impl fmt::Display for Login {
             Self::Credentials(path) => write!(f, "the credentials of '{}'", path.display()),
             Self::Nkey(path) => write!(f, "the nkey of '{}'", path.display()),
             Self::Jwt { .. } => f.write_str("the JWT"),
-            Self::Context(ContextLogin { path, first, .. }) => {
+            Self::Context { path, first, .. } => {
                 write!(f, "{first} of the context '{}'", path.display())
             }
         }

@@ -55,7 +55,7 @@ impl Home {
 #[track_caller]
 fn in_context(login: &Login) -> &Login {
     match login {
-        Login::Context(context) => &context.first,
+        Login::Context { first, .. } => first,
         other => panic!("{other:?} is of no context"),
     }
 }

@@ -6,12 +6,11 @@ use crate::support::code_below;
 ///
 /// Those of events, beginnings and the pace of a feed are handled case by case; the rest are two
 /// ways, or the formats of files.
-const CLOSED: [&str; 8] = [
+const CLOSED: [&str; 7] = [
     "Change",
     "Place",
     "Start",
     "Pace",
-    "Servers",
     "FileId",
     "AnyFeed",
     "FrameFormat",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_nats::jetstream::stream;
 use rocketman::{
     ErrorKind,
-    nats::{Connection, Login, NatsError, NatsOverrides, NatsSettings, Secret, StreamAddress},
+    nats::{EventStream, Login, NatsError, NatsSettings, Secret, StreamPlan},
 };
 use tokio::time::timeout;
 
@@ -16,13 +16,20 @@ use crate::support::{
 };
 
 pub(super) fn settings(nats: &Nats) -> NatsSettings {
-    let address = StreamAddress::parse(&nats.address("S")).unwrap();
-    let nothing = |_: &str| None;
-    NatsSettings::resolve(&address.servers, None, &NatsOverrides::default(), &nothing).unwrap()
+    NatsSettings::new(nats.url())
 }
 
-pub(super) async fn open(settings: &NatsSettings) -> Result<Connection, NatsError> {
-    timeout(DEADLINE, Connection::open(settings)).await.unwrap()
+/// Connects, and looks for this stream.
+async fn look_for(stream: &str, settings: &NatsSettings) -> Result<EventStream, NatsError> {
+    let open = EventStream::open(settings, stream, None);
+    timeout(DEADLINE, open).await.unwrap()
+}
+
+/// Connects, and makes the stream `S`.
+async fn open(settings: &NatsSettings) -> Result<EventStream, NatsError> {
+    let plan = StreamPlan::default();
+    let open = EventStream::open(settings, "S", Some(&plan));
+    timeout(DEADLINE, open).await.unwrap()
 }
 
 /// What is said of a failure, with its causes.
@@ -46,8 +53,7 @@ fn a_stream_that_is_not_there_is_told_by_its_name() {
         return;
     };
     block_on(async {
-        let connection = open(&settings(&nats)).await.unwrap();
-        let error = connection.stream_info("FIREHOSE").await.unwrap_err();
+        let error = look_for("FIREHOSE", &settings(&nats)).await.unwrap_err();
         assert_told(
             &error,
             ErrorKind::Usage,
@@ -62,9 +68,8 @@ fn a_stream_that_is_not_there_is_told_by_its_name() {
         jetstream.create_stream(config).await.unwrap();
     });
     block_on(async {
-        let connection = open(&settings(&nats)).await.unwrap();
-        let info = connection.stream_info("FIREHOSE").await.unwrap();
-        assert_eq!(info.subjects, ["FIREHOSE"]);
+        let stream = look_for("FIREHOSE", &settings(&nats)).await.unwrap();
+        assert_eq!(stream.insert("FIREHOSE", 0, "").await.unwrap(), 1);
     });
 }
 
@@ -74,8 +79,7 @@ fn a_server_without_jetstream_is_told_to_be_one() {
         return;
     };
     block_on(async {
-        let connection = open(&settings(&nats)).await.unwrap();
-        let error = connection.stream_info("S").await.unwrap_err();
+        let error = look_for("S", &settings(&nats)).await.unwrap_err();
         assert_told(&error, ErrorKind::Usage, &["no JetStream"]);
     });
 }
@@ -118,12 +122,9 @@ fn what_a_user_may_not_do_is_told_at_once() {
         ..settings(&nats)
     };
     block_on(async {
-        let connection = open(&settings).await.unwrap();
-        let error = timeout(DEADLINE, connection.stream_info("S"))
-            .await
-            .unwrap();
+        let error = look_for("S", &settings).await.unwrap_err();
         assert_told(
-            &error.unwrap_err(),
+            &error,
             ErrorKind::Refused,
             &["does not allow it", "$JS.API.STREAM.INFO.S"],
         );
@@ -153,18 +154,20 @@ fn a_lost_connection_comes_back_by_itself() {
     };
     let settings = settings(&nats);
     block_on(async {
-        let connection = open(&settings).await.unwrap();
-        let mut status = connection.status();
-        for losses in 1..=2 {
+        let stream = open(&settings).await.unwrap();
+        for seq in 1..=2 {
             nats.kill();
-            let is_lost = status.wait_for(|status| status.losses == losses && !status.is_connected);
-            drop(timeout(DEADLINE, is_lost).await.unwrap().unwrap());
             nats.restart();
-            let is_back = status.wait_for(|status| status.is_connected);
-            drop(timeout(DEADLINE, is_back).await.unwrap().unwrap());
+            let inserted = timeout(DEADLINE, async {
+                loop {
+                    match stream.insert("S", 0, "").await {
+                        Ok(seq) => break seq,
+                        Err(error) => assert!(error.may_pass(), "{error}"),
+                    }
+                }
+            });
+            assert!(inserted.await.unwrap() >= seq);
         }
-        let error = connection.stream_info("S").await.unwrap_err();
-        assert!(matches!(error, NatsError::NoStream { .. }), "{error}");
     });
 }
 

@@ -14,7 +14,7 @@ use rocketman::{
 };
 
 use super::{
-    connection::{assert_told, open, settings},
+    connection::{assert_told, settings},
     copies::read,
     source::make,
 };
@@ -22,8 +22,7 @@ use crate::support::nats::{Nats, block_on};
 
 /// The stream `S`, which takes everything below `s`.
 async fn stream_of(settings: &NatsSettings) -> EventStream {
-    let connection = open(settings).await.unwrap();
-    EventStream::open(&connection, "S", None).await.unwrap()
+    EventStream::open(settings, "S", None).await.unwrap()
 }
 
 #[test]
@@ -132,8 +131,7 @@ fn what_cannot_be_inserted_is_refused_in_words() {
     make(&nats, "OTHER", stream::Config::default());
     block_on(async {
         let settings = settings(&nats);
-        let connection = open(&settings).await.unwrap();
-        let error = EventStream::open(&connection, "NONE", None).await;
+        let error = EventStream::open(&settings, "NONE", None).await;
         assert_told(&error.unwrap_err(), ErrorKind::Usage, &["no stream 'NONE'"]);
         let events = stream_of(&settings).await;
         for (subject, len, words) in [
@@ -174,12 +172,11 @@ fn an_insert_that_is_not_permitted_is_refused_at_once() {
         ..settings(&nats)
     };
     block_on(async {
-        let connection = open(&login("all", "a")).await.unwrap();
         let plan = StreamPlan {
             subjects: vec!["s.>".to_owned()],
             ..StreamPlan::default()
         };
-        let made = EventStream::open(&connection, "S", Some(&plan)).await;
+        let made = EventStream::open(&login("all", "a"), "S", Some(&plan)).await;
         assert_eq!(made.unwrap().insert("s.a", 1, "all").await.unwrap(), 1);
         let events = stream_of(&login("ann", "b")).await;
         assert_eq!(events.insert("s.mine", 1, "ann").await.unwrap(), 2);
@@ -194,7 +191,7 @@ fn a_reader_makes_the_stream_that_it_reads() {
         return;
     };
     block_on(async {
-        let connection = open(&settings(&nats)).await.unwrap();
+        let settings = settings(&nats);
         for (name, subjects, expected) in [
             ("A", &[][..], &["A"][..]),
             ("B", &["b.new", "b.paid"], &["b.new", "b.paid"]),
@@ -203,26 +200,28 @@ fn a_reader_makes_the_stream_that_it_reads() {
                 create: Some(StreamPlan::default()),
                 subjects: subjects.iter().map(ToString::to_string).collect(),
                 start: Some(Start::Seq(0)),
-                ..NatsSourceSettings::new(settings(&nats), name)
+                ..NatsSourceSettings::new(settings.clone(), name)
             });
             let mut batch = Batch::new();
             let (flow, seq) = tokio::join!(
                 source.next_batch(&mut batch),
-                inserted(&connection, name, expected[0]),
+                inserted(&settings, name, expected[0]),
             );
             assert_eq!((flow.unwrap(), seq), (Flow::More, 1));
             let event = batch.events().next().unwrap();
             assert_eq!((event.key(), event.point().seq), (expected[0], Some(1)));
-            let info = connection.stream_info(name).await.unwrap();
-            assert_eq!(info.subjects, expected);
+            let stream = EventStream::open(&settings, name, None).await.unwrap();
+            for (subject, seq) in expected.iter().zip(2..) {
+                assert_eq!(stream.insert(subject, 1, "again").await.unwrap(), seq);
+            }
         }
     });
 }
 
 /// Inserts an event as soon as somebody has made the stream.
-async fn inserted(connection: &rocketman::nats::Connection, name: &str, subject: &str) -> u64 {
+async fn inserted(settings: &NatsSettings, name: &str, subject: &str) -> u64 {
     let stream = loop {
-        match EventStream::open(connection, name, None).await {
+        match EventStream::open(settings, name, None).await {
             Ok(stream) => break stream,
             Err(NatsError::NoStream { .. }) => tokio::time::sleep(Duration::from_millis(20)).await,
             Err(error) => panic!("{error}"),

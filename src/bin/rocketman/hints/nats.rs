@@ -1,11 +1,11 @@
 //! What to do when NATS cannot be used.
 
-use rocketman::nats::{AddressError, NatsError};
+use rocketman::nats::NatsError;
 
 /// What to do when NATS cannot be used.
 pub(crate) fn of_nats(error: &NatsError) -> Option<String> {
     let hint = match error {
-        NatsError::Address(AddressError::Secret(_)) => {
+        NatsError::SecretInAddress(_) => {
             "leave it out of the address and set NATS_USER and NATS_PASSWORD, NATS_TOKEN, or NATS_CREDS to a credentials file"
         }
         NatsError::NoContext { .. } => {
@@ -77,7 +77,7 @@ mod tests {
             answer: None,
         };
         for (error, word) in [
-            (NatsError::from(secret), "NATS_PASSWORD"),
+            (secret, "NATS_PASSWORD"),
             (locked_out, "NATS_CREDS"),
             (no_jetstream, "-js"),
             (NatsError::NoStream { servers, stream }, "--create-stream"),

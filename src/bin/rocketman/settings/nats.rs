@@ -6,9 +6,7 @@ use super::{Environment, Output, SettingsError};
 use crate::args::{ConnectionArgs, DiscardArg, KvCursorArgs, NatsArgs, StorageArg, StreamSinkArgs};
 use rocketman::{
     cursor::KvCursorSettings,
-    nats::{
-        KeyAddress, NatsError, NatsOverrides, NatsSettings, Servers, StreamAddress, StreamPlan,
-    },
+    nats::{KeyAddress, NatsError, NatsOverrides, NatsSettings, StreamAddress, StreamPlan},
     sink::nats::NatsSinkSettings,
 };
 
@@ -59,7 +57,7 @@ pub(super) fn key(
     args: NatsArgs,
     environment: &Environment,
 ) -> Result<KvCursorSettings, SettingsError> {
-    let address = KeyAddress::parse(address).map_err(NatsError::from)?;
+    let address = KeyAddress::parse(address)?;
     let context = address.context.as_deref();
     let settings = NatsSettings::resolve(
         &address.servers,
@@ -102,7 +100,7 @@ impl<'a> Nats<'a> {
     /// How to connect to the servers of an address.
     pub(super) fn settings(
         &self,
-        servers: &Servers,
+        servers: &[String],
         context: Option<&str>,
     ) -> Result<NatsSettings, NatsError> {
         let settings =
@@ -127,7 +125,7 @@ impl<'a> Nats<'a> {
         let Some(address) = cursor_kv else {
             return Ok(None);
         };
-        let address = KeyAddress::parse(&address).map_err(NatsError::from)?;
+        let address = KeyAddress::parse(&address)?;
         Ok(Some(KvCursorSettings {
             nats: self.settings(&address.servers, address.context.as_deref())?,
             address,
@@ -184,7 +182,7 @@ impl<'a> Nats<'a> {
             stream,
             subjects,
             context,
-        } = StreamAddress::parse(address).map_err(NatsError::from)?;
+        } = StreamAddress::parse(address)?;
         let prefix = match &subjects[..] {
             [] => None,
             [subject] if subject.contains(['*', '>']) => {

@@ -14,7 +14,7 @@ use crate::args::{ConnectionArgs, EnvelopeArg, OnUndeliverableArg, StreamArgs};
 use rocketman::{
     Shown,
     filter::Shard,
-    nats::{NatsError, StreamAddress},
+    nats::StreamAddress,
     sink::DeadLetterFile,
     source::nats::{NatsSourceSettings, OnUndeliverable, WrapMode},
 };
@@ -97,7 +97,7 @@ pub(super) fn resolve(
         stream,
         subjects,
         context,
-    } = StreamAddress::parse(address).map_err(NatsError::from)?;
+    } = StreamAddress::parse(address)?;
     let of_shard = |subject: &String| of_shard(subject, wanted.shard);
     let subjects = subjects.iter().map(of_shard).collect::<Result<_, _>>()?;
     let settings = nats.settings(&servers, context.as_deref())?;
