@@ -127,7 +127,7 @@ fn admit<F>(
         Request::Subscribe(subscribe) => subscribe,
         Request::Other(answer) => return Err(answer),
         Request::Refused(refusal) => {
-            tell_refused(shared, peer, &refusal);
+            log_refused(shared, peer, &refusal);
             return Err(Answer::from(&refusal));
         }
     };
@@ -188,8 +188,8 @@ async fn refuse_too_old<F: Feed>(shared: &Shared<F>, request: Request) -> Reques
 }
 
 /// A browser shows its page no answer, so that whoever made the page learns it here.
-fn tell_refused<F>(shared: &Shared<F>, peer: SocketAddr, refusal: &Refusal) {
-    if let Some(more) = shared.may_tell() {
+fn log_refused<F>(shared: &Shared<F>, peer: SocketAddr, refusal: &Refusal) {
+    if let Some(more) = shared.may_log() {
         warn!(target: STATE, %peer, setting = refusal.setting(), "refused a request of {peer}: {refusal}{more}");
     }
 }
@@ -201,7 +201,7 @@ fn log_disconnect<F>(shared: &Shared<F>, peer: SocketAddr, left: &Disconnect) {
         | Disconnect::Silent(_)
         | Disconnect::Unfinished(_)
         | Disconnect::OverBudget(_) => {
-            if let Some(more) = shared.may_tell() {
+            if let Some(more) = shared.may_log() {
                 warn!(target: STATE, %peer, "cut off the client at {peer}: {left}{more}");
             }
         }

@@ -245,7 +245,7 @@ impl<F: Feed> Server<F> {
                 },
                 // Nobody is taken on any more; whoever is still reading gets the rest.
                 () = shared.over.cancelled(), if listener.is_some() => listener = None,
-                Some(ended) = tasks.join_next() => tell_panic(ended),
+                Some(ended) = tasks.join_next() => log_panic(ended),
             }
             if listener.is_none() && tasks.is_empty() {
                 break;
@@ -254,7 +254,7 @@ impl<F: Feed> Server<F> {
         drop(listener);
         stop.cancel();
         while let Some(ended) = tasks.join_next().await {
-            tell_panic(ended);
+            log_panic(ended);
         }
         Served {
             consumers: shared.consumers.load(Relaxed),
@@ -264,7 +264,7 @@ impl<F: Feed> Server<F> {
     }
 }
 
-fn tell_panic(ended: Result<(), tokio::task::JoinError>) {
+fn log_panic(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
         warn!(%error, "a connection failed");
     }

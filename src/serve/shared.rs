@@ -104,7 +104,7 @@ impl<F> Shared<F> {
 
     /// Whether it is to be said that a consumer was cut off or not let in; then with what was left
     /// out before.
-    pub(super) fn may_tell(&self) -> Option<String> {
+    pub(super) fn may_log(&self) -> Option<String> {
         let mut cuts = self.cuts.lock().unwrap_or_else(PoisonError::into_inner);
         Some(match cuts.check()? {
             0 => String::new(),

@@ -65,7 +65,7 @@ impl<F: Feed> Consumer<F> {
             // On the v2 wire it was refused.
             Cursor::Seq(_) if faults.too_old() => self.seek(self.shared.tip(), true),
             Cursor::Time(_) if faults.outdated() => {
-                self.tell_outdated(
+                self.report_outdated(
                     "the time asked for is older than all events, by the fault outdated",
                 );
                 self.seek(self.shared.tip(), true);
@@ -162,7 +162,7 @@ impl<F: Feed> Consumer<F> {
             && index == self.shared.find(Place::Beginning)
         {
             let first = block.entries().first().map_or(0, |entry| entry.seq);
-            self.tell_outdated(&format!(
+            self.report_outdated(&format!(
                 "the time asked for is older than all events: it begins at {first}"
             ));
         }
@@ -171,7 +171,7 @@ impl<F: Feed> Consumer<F> {
     }
 
     /// Says on the v2 wire that events before its beginning are missing.
-    fn tell_outdated(&mut self, message: &str) {
+    fn report_outdated(&mut self, message: &str) {
         if self.encoding.wire() == Wire::V2 {
             let info = v2::frame::outdated_cursor(message);
             self.outbox.push_info(&info);

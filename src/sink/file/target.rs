@@ -73,7 +73,7 @@ pub(super) struct FileTarget {
     /// The time in the names.
     time_text: Vec<u8>,
     /// It was logged that not every collection has a file of its own.
-    is_told_of_others: bool,
+    has_logged_others: bool,
     stats: Arc<Stats>,
     /// Events that are written, and that are durable.
     events: u64,
@@ -114,7 +114,7 @@ impl FileTarget {
             finished: finished.into(),
             time: StreamTime::new(latest_us.unwrap_or(0), Arc::clone(&stats)),
             time_text: Vec::new(),
-            is_told_of_others: false,
+            has_logged_others: false,
             stats,
             events: 0,
             durable: 0,

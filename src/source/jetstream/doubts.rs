@@ -142,13 +142,13 @@ impl Jetstream {
                 .into());
             }
             Verdict::Gap(..) | Verdict::NumberGap(..) | Verdict::Hole(..) | Verdict::Unknown => {
-                self.tell_gap(&url, &verdict, question);
+                self.report_gap(&url, &verdict, question);
             }
         }
         Ok(())
     }
 
-    fn tell_gap(&self, url: &str, verdict: &Verdict, question: Question) {
+    fn report_gap(&self, url: &str, verdict: &Verdict, question: Question) {
         let first = question.first;
         let (from, to) = match (verdict, question.doubt) {
             (Verdict::Gap(from_us, to_us), _) => (show_time(*from_us), show_time(*to_us)),

@@ -121,7 +121,7 @@ pub struct Jetstream {
     /// same each time.
     strange: HashMap<String, Throttle>,
     /// Whether the latest of them was.
-    was_told: bool,
+    was_logged: bool,
     /// The connection was closed to be opened otherwise, which is no reconnect.
     asks_anew: bool,
     /// Servers are not told of accounts, which something on the way does not take.
@@ -173,7 +173,7 @@ impl Jetstream {
             brought_events: false,
             pace: Throttle::new(),
             strange: HashMap::new(),
-            was_told: false,
+            was_logged: false,
             asks_anew: false,
             asks_for_all: false,
             said_all: false,

@@ -176,7 +176,7 @@ impl Jetstream {
             Beginning::Asked(start) => format!("cursor {}", start.as_number()),
         };
         if asks_anew || stats.connects() > 1 || self.backoff.tries() > 0 {
-            if !self.was_told {
+            if !self.was_logged {
                 return;
             }
             info!(target: STATE, %endpoint, from, "connected again to {endpoint}, from {from}");

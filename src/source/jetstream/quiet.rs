@@ -12,7 +12,7 @@ use tokio::time::Instant;
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A server that falls quiet again and again is told of this often.
-const TELL_EVERY: Duration = Duration::from_secs(3600);
+const LOG_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// How patient to be, across connections.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Quiet {
     steps: u32,
     /// Quiet connections since the last new event.
     in_a_row: usize,
-    told: Option<Instant>,
+    logged: Option<Instant>,
 }
 
 impl Quiet {
@@ -31,7 +31,7 @@ impl Quiet {
             timeout,
             steps: 0,
             in_a_row: 0,
-            told: None,
+            logged: None,
         }
     }
 
@@ -63,11 +63,13 @@ impl Quiet {
             self.steps = self.steps.saturating_add(1);
         }
         let now = Instant::now();
-        let was_told = self.told.is_some_and(|told| now - told < TELL_EVERY);
-        if !is_first_round || (servers == 1 && was_told) {
+        let was_logged = self
+            .logged
+            .is_some_and(|logged| now - logged < LOG_INTERVAL);
+        if !is_first_round || (servers == 1 && was_logged) {
             return false;
         }
-        self.told = Some(now);
+        self.logged = Some(now);
         true
     }
 
@@ -113,7 +115,7 @@ mod tests {
         assert!(!quiet.note(1));
         quiet.note_events();
         assert!(!quiet.note(1));
-        advance(TELL_EVERY).await;
+        advance(LOG_INTERVAL).await;
         assert!(!quiet.note(1), "it is still the same silence");
         quiet.note_events();
         assert!(quiet.note(1));

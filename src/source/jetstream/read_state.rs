@@ -190,7 +190,7 @@ impl ReadState {
                 Some(Halt::Doubtful(question(doubt)))
             }
             Admission::NewBehindGap(from_us)
-                if !self.may_pause && self.tell_gap(from_us, time_us) =>
+                if !self.may_pause && self.report_gap(from_us, time_us) =>
             {
                 Some(Halt::Gap {
                     from_us,
@@ -260,7 +260,7 @@ impl ReadState {
     }
 
     /// Tells of a gap, and returns whether it is to end the run.
-    fn tell_gap(&self, from_us: u64, to_us: u64) -> bool {
+    fn report_gap(&self, from_us: u64, to_us: u64) -> bool {
         let (from, to) = (show_time(from_us), show_time(to_us));
         self.stats.add_gaps(1);
         if self.on_gap == OnGap::Fail {

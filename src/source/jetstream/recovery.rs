@@ -83,7 +83,7 @@ impl Jetstream {
             // What is said before a longer wait stands for a while, so it has to be true.
             Some(pace.take_left_out())
         };
-        self.was_told = left_out.is_some();
+        self.was_logged = left_out.is_some();
         let Some(left_out) = left_out else {
             return Ok(());
         };
@@ -125,7 +125,7 @@ impl Jetstream {
                 }
                 self.state.resume.distrust_numbers();
                 warn!(target: STATE, %endpoint, "{endpoint} renumbered its events; resuming by time");
-                self.was_told = true;
+                self.was_logged = true;
                 Ok(Flow::More)
             }
             Lost::Halted(Halt::Gap { from_us, to_us }) => Err(ReadError::Gap {
@@ -139,7 +139,7 @@ impl Jetstream {
                 self.state.stats.set_alive_until(Instant::now() + patience);
                 self.ask(question);
                 self.is_doubtful = true;
-                self.was_told = false;
+                self.was_logged = false;
                 Ok(Flow::More)
             }
             Lost::Halted(Halt::LeftOut {
@@ -155,12 +155,12 @@ impl Jetstream {
             .into()),
             Lost::Halted(Halt::Dictionary(named)) => {
                 self.retire_dictionary(&endpoint, named);
-                self.was_told = false;
+                self.was_logged = false;
                 Ok(Flow::More)
             }
             // The connection was good for what came after one message.
             Lost::Halted(Halt::Past) => {
-                self.was_told = false;
+                self.was_logged = false;
                 Ok(Flow::More)
             }
             Lost::Quiet { .. } => Ok(self.quiet(&endpoint, &lost)),
@@ -190,15 +190,15 @@ impl Jetstream {
     /// same one anew. Nothing is broken, so this is neither a loss nor a failed try.
     fn quiet(&mut self, endpoint: &Endpoint, lost: &Lost) -> Flow {
         let servers = self.rotation.choices();
-        let is_told = self.quiet.note(servers);
+        let is_logged = self.quiet.note(servers);
         self.state.stats.set_quiet(true);
         if self.settings.exit_at_end && self.quiet.in_a_row() >= servers.max(2) {
             return Flow::EndAssumed;
         }
         self.rotation.quiet();
         let next = self.rotation.current();
-        self.was_told = is_told && servers > 1;
-        if !is_told {
+        self.was_logged = is_logged && servers > 1;
+        if !is_logged {
             debug!(%endpoint, %next, "quiet, connecting anew");
         } else if servers > 1 {
             warn!(target: STATE, %endpoint, %next, "{endpoint}: {lost}; trying {next}");

@@ -56,7 +56,7 @@ pub(super) struct Refused {
 #[derive(Debug)]
 pub(super) enum Remedy {
     /// The server gets this answer.
-    Tell(AckKind),
+    Answer(AckKind),
     /// It is kept in a file, and then acknowledged.
     Keep(Letter),
 }
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn a_refused_message_is_told_at_once_and_holds_nothing_up() {
         let mut acks = noted(&[1, 2]);
-        acks.refuse_last(Remedy::Tell(AckKind::Terminate));
+        acks.refuse_last(Remedy::Answer(AckKind::Terminate));
         assert_eq!(acks.take_refused().len(), 1);
         assert_eq!(accepted(&mut acks, 1), ["r1"]);
         assert!(acks.order.is_empty() && acks.replies.is_empty());

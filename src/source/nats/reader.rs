@@ -222,7 +222,7 @@ impl Reader {
             policy => {
                 let is_durable = policy.is_some();
                 self.report(bad, delivery.seq, payload, batch);
-                return is_durable.then_some(Remedy::Tell(AckKind::Terminate));
+                return is_durable.then_some(Remedy::Answer(AckKind::Terminate));
             }
         };
         let is_new = policy.meet(delivery.seq);

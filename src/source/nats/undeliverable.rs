@@ -76,7 +76,7 @@ impl Policy {
 
     /// What becomes of a message that is only suspected: it comes again soon.
     pub(super) fn again() -> Remedy {
-        Remedy::Tell(AckKind::Later(FIRST_WAIT))
+        Remedy::Answer(AckKind::Later(FIRST_WAIT))
     }
 
     /// Decides what becomes of a message that was delivered so often, and counts it. `envelope`
@@ -91,12 +91,12 @@ impl Policy {
         match &self.on_undeliverable {
             OnUndeliverable::Keep => {
                 stats.add_undelivered(Undelivered::Kept);
-                Remedy::Tell(AckKind::Later(wait(tries)))
+                Remedy::Answer(AckKind::Later(wait(tries)))
             }
-            OnUndeliverable::Stop => Remedy::Tell(AckKind::Later(wait(tries))),
+            OnUndeliverable::Stop => Remedy::Answer(AckKind::Later(wait(tries))),
             OnUndeliverable::Skip => {
                 stats.add_undelivered(Undelivered::Skipped);
-                Remedy::Tell(AckKind::Terminate)
+                Remedy::Answer(AckKind::Terminate)
             }
             OnUndeliverable::DeadLetter(file) => {
                 stats.add_undelivered(Undelivered::DeadLettered);

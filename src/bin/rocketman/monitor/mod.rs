@@ -38,9 +38,9 @@ impl Monitor {
     }
 
     /// Lets the service manager know that the end has begun.
-    pub(crate) fn tell_stopping(&self) {
+    pub(crate) fn notify_stopping(&self) {
         if let Some(service) = &self.service {
-            service.tell_stopping();
+            service.notify_stopping();
         }
     }
 }

@@ -92,7 +92,7 @@ impl Service {
     }
 
     /// Says that the end has begun.
-    pub(crate) fn tell_stopping(&self) {
+    pub(crate) fn notify_stopping(&self) {
         self.send("STOPPING=1\n");
     }
 

@@ -83,7 +83,7 @@ impl FileTarget {
     /// Counts an event of a collection that has no file of its own, and logs the first.
     fn count_other(&mut self, slot: &Slot) {
         self.stats.add_in_others(1);
-        if std::mem::replace(&mut self.is_told_of_others, true) {
+        if std::mem::replace(&mut self.has_logged_others, true) {
             return;
         }
         let name = slot.name(1);

@@ -62,7 +62,7 @@ impl Session {
     /// Does what was decided about a message that cannot be delivered.
     pub(super) async fn dispose(&self, Refused { reply, remedy }: Refused) -> Result<(), Lost> {
         let word = match remedy {
-            Remedy::Tell(word) => word,
+            Remedy::Answer(word) => word,
             Remedy::Keep(letter) => {
                 letter.send().await.map_err(|error| {
                     let what = "a message that cannot be delivered is not kept".to_owned();

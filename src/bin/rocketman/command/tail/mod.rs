@@ -69,7 +69,7 @@ pub(crate) async fn run(
     };
     // After the metrics page: what is counted before there is one goes nowhere.
     let stats = Arc::new(Stats::default());
-    let sink = output.open(fate.map(tempt)).map_err(Error::from)?;
+    let sink = output.open(fate.map(announce_fate)).map_err(Error::from)?;
     info!(target: STATE, "{introduction}");
     if let (AnySink::File(_), false) = (sink.sink(), has_cursor) {
         info!(
@@ -107,7 +107,7 @@ pub(crate) async fn run(
                 asked = Some(signal);
                 signals.heed(signal);
                 stop.cancel();
-                monitor.tell_stopping();
+                monitor.notify_stopping();
                 let again = match signal {
                     StopSignal::Interrupt => "press Ctrl-C again",
                     _ => "send a second signal",
@@ -118,7 +118,7 @@ pub(crate) async fn run(
             never = monitor.attend(&stats) => match never {},
         }
     };
-    monitor.tell_stopping();
+    monitor.notify_stopping();
     line.clear();
     let summary = result?;
     if asked.is_none() && summary.ended == Ended::OutputClosed {
@@ -157,7 +157,7 @@ fn open_source(settings: SourceSettings) -> Result<(AnySource, Option<DemoServer
 }
 
 /// Says loudly that deliveries will fail.
-fn tempt((probability, seed): (f64, u64)) -> Fate {
+fn announce_fate((probability, seed): (f64, u64)) -> Fate {
     warn!(target: STATE, probability, seed, "deliveries fail on purpose: --fate {probability} --fate-seed {seed}");
     Fate::new(probability, seed)
 }
