@@ -19,6 +19,9 @@ _rocketman() {
             rocketman,check)
                 cmd="rocketman__subcmd__check"
                 ;;
+            rocketman,compare)
+                cmd="rocketman__subcmd__compare"
+                ;;
             rocketman,completions)
                 cmd="rocketman__subcmd__completions"
                 ;;
@@ -67,6 +70,9 @@ _rocketman() {
             rocketman__subcmd__help,check)
                 cmd="rocketman__subcmd__help__subcmd__check"
                 ;;
+            rocketman__subcmd__help,compare)
+                cmd="rocketman__subcmd__help__subcmd__compare"
+                ;;
             rocketman__subcmd__help,completions)
                 cmd="rocketman__subcmd__help__subcmd__completions"
                 ;;
@@ -104,7 +110,7 @@ _rocketman() {
 
     case "${cmd}" in
         rocketman)
-            opts="-q -v -h -V --quiet --verbose --log-format --progress --color --help --version tail probe cursor serve check completions man help"
+            opts="-q -v -h -V --quiet --verbose --log-format --progress --color --help --version tail probe cursor serve check compare completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -136,6 +142,80 @@ _rocketman() {
                 return 0
             fi
             case "${prev}" in
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rocketman__subcmd__compare)
+            opts="-c -d -k -q -v -h -V --collection --did --kind --op --shard --max-message-size --since --until --slack --json --quiet --verbose --log-format --progress --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --collection)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --did)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kind)
+                    COMPREPLY=($(compgen -W "all commit identity account sync" -- "${cur}"))
+                    return 0
+                    ;;
+                -k)
+                    COMPREPLY=($(compgen -W "all commit identity account sync" -- "${cur}"))
+                    return 0
+                    ;;
+                --op)
+                    COMPREPLY=($(compgen -W "create update delete" -- "${cur}"))
+                    return 0
+                    ;;
+                --shard)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-message-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --slack)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -492,7 +572,7 @@ _rocketman() {
             return 0
             ;;
         rocketman__subcmd__help)
-            opts="tail probe cursor serve check completions man help"
+            opts="tail probe cursor serve check compare completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -506,6 +586,20 @@ _rocketman() {
             return 0
             ;;
         rocketman__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rocketman__subcmd__help__subcmd__compare)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

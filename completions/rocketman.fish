@@ -41,6 +41,7 @@ complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "probe" -d 'Look
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "cursor" -d 'Look at a cursor, or move it'
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "serve" -d 'Serve recordings or invented events, as a Jetstream of your own'
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "check" -d 'Check recordings: whole, how many events, in which order, any repeats'
+complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "compare" -d 'Compare two servers or recordings: what one of them misses'
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "completions" -d 'Print the completions for a shell'
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "man" -d 'Print a page of the manual, or write all of them'
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -300,6 +301,34 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand check" -s q -l quiet
 complete -c rocketman -n "__fish_rocketman_using_subcommand check" -s v -l verbose -d 'Say more on stderr (can be repeated)'
 complete -c rocketman -n "__fish_rocketman_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rocketman -n "__fish_rocketman_using_subcommand check" -s V -l version -d 'Print version'
+complete -c rocketman -n "__fish_rocketman_using_subcommand compare" -s c -l collection -d 'Only records of this collection, or of all with a prefix: \'app.bsky.feed.*\' (can be repeated)' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand compare" -s d -l did -d 'Only this account, or those listed in @FILE, or @- for stdin (can be repeated)' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand compare" -s k -l kind -d 'Only this kind of event (can be repeated)' -r -f -a "all\t''
+commit\t''
+identity\t''
+account\t''
+sync\t''"
+complete -c rocketman -n "__fish_rocketman_using_subcommand compare" -l op -d 'Only commits with this operation (can be repeated)' -r -f -a "create\t''
+update\t''
+delete\t''"
+complete -c rocketman -n "__fish_rocketman_using_subcommand compare" -l shard -d 'Only the accounts of this shard: 1/4 is the first of four' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand compare" -l max-message-size -d 'Leave out events whose JSON is larger than this' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand compare" -l since -d 'Compare from this time or age on: 2026-11-23T10:00:00Z, or 2h' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand compare" -l until -d 'Compare the events before this time or age' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand compare" -l slack -d 'Give an event this long to come from the other, in time of the stream' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand compare" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'
+json\t'One JSON object a line'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand compare" -l progress -d 'Show the status line on stderr' -r -f -a "auto\t'Where it makes sense'
+always\t'Wherever it is possible'
+never\t'In no case'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand compare" -l color -d 'Colour messages' -r -f -a "auto\t'Where it makes sense'
+always\t'Wherever it is possible'
+never\t'In no case'"
+complete -c rocketman -n "__fish_rocketman_using_subcommand compare" -l json -d 'Print each missing event and a summary as JSON, one object a line'
+complete -c rocketman -n "__fish_rocketman_using_subcommand compare" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c rocketman -n "__fish_rocketman_using_subcommand compare" -s v -l verbose -d 'Say more on stderr (can be repeated)'
+complete -c rocketman -n "__fish_rocketman_using_subcommand compare" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rocketman -n "__fish_rocketman_using_subcommand compare" -s V -l version -d 'Print version'
 complete -c rocketman -n "__fish_rocketman_using_subcommand completions" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'
 json\t'One JSON object a line'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand completions" -l progress -d 'Show the status line on stderr' -r -f -a "auto\t'Where it makes sense'
@@ -325,14 +354,15 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand man" -s q -l quiet -
 complete -c rocketman -n "__fish_rocketman_using_subcommand man" -s v -l verbose -d 'Say more on stderr (can be repeated)'
 complete -c rocketman -n "__fish_rocketman_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rocketman -n "__fish_rocketman_using_subcommand man" -s V -l version -d 'Print version'
-complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check completions man help" -f -a "tail" -d 'Stream events to stdout, a file or a program'
-complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check completions man help" -f -a "probe" -d 'Look at servers: are they there, how far behind, how far back'
-complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check completions man help" -f -a "cursor" -d 'Look at a cursor, or move it'
-complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check completions man help" -f -a "serve" -d 'Serve recordings or invented events, as a Jetstream of your own'
-complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check completions man help" -f -a "check" -d 'Check recordings: whole, how many events, in which order, any repeats'
-complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check completions man help" -f -a "completions" -d 'Print the completions for a shell'
-complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check completions man help" -f -a "man" -d 'Print a page of the manual, or write all of them'
-complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check compare completions man help" -f -a "tail" -d 'Stream events to stdout, a file or a program'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check compare completions man help" -f -a "probe" -d 'Look at servers: are they there, how far behind, how far back'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check compare completions man help" -f -a "cursor" -d 'Look at a cursor, or move it'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check compare completions man help" -f -a "serve" -d 'Serve recordings or invented events, as a Jetstream of your own'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check compare completions man help" -f -a "check" -d 'Check recordings: whole, how many events, in which order, any repeats'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check compare completions man help" -f -a "compare" -d 'Compare two servers or recordings: what one of them misses'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check compare completions man help" -f -a "completions" -d 'Print the completions for a shell'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check compare completions man help" -f -a "man" -d 'Print a page of the manual, or write all of them'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check compare completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rocketman -n "__fish_rocketman_using_subcommand help; and __fish_seen_subcommand_from cursor" -f -a "show" -d 'Show where a cursor stands'
 complete -c rocketman -n "__fish_rocketman_using_subcommand help; and __fish_seen_subcommand_from cursor" -f -a "set" -d 'Set a cursor to a time or a number'
 complete -c rocketman -n "__fish_rocketman_using_subcommand help; and __fish_seen_subcommand_from cursor" -f -a "rewind" -d 'Move a cursor back in time'

@@ -75,3 +75,12 @@ fn the_help_of_serve_explains_everything() {
     assert_snapshot!("serve-h", short);
     assert_snapshot!("serve-help", long);
 }
+
+#[test]
+fn the_help_of_compare_explains_its_keys_and_exit_codes() {
+    let (short, long) = (help("compare -h"), help("compare --help"));
+    let lines = short.lines().chain(long.lines());
+    assert!(lines.map(|line| line.chars().count()).max() <= Some(100));
+    assert_snapshot!("compare-h", short);
+    assert_snapshot!("compare-help", long);
+}

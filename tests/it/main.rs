@@ -14,6 +14,7 @@ mod support;
 mod bad_events;
 mod bad_input;
 mod check;
+mod compare;
 mod connection;
 mod cursor;
 mod demo;

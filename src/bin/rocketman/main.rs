@@ -13,9 +13,11 @@ use std::{process::ExitCode, time::SystemTime};
 
 use self::{
     args::{Cli, Command},
-    command::{check, cursor, man, probe, serve, tail, with_runtime},
+    command::{check, compare, cursor, man, probe, serve, tail, with_runtime},
     failure::Failure,
-    settings::{CursorSettings, Environment, ProbeSettings, ServeSettings, TailSettings},
+    settings::{
+        CompareSettings, CursorSettings, Environment, ProbeSettings, ServeSettings, TailSettings,
+    },
     terminal::{logging, print, status_line::StatusLine},
 };
 
@@ -45,6 +47,10 @@ fn run(command: Command, line: &StatusLine) -> Result<ExitCode, Failure> {
             with_runtime(serve::run(ServeSettings::resolve(args, environment)?))
         }
         Command::Check(args) => check::run(args),
+        Command::Compare(args) => {
+            let settings = CompareSettings::resolve(*args, environment, now)?;
+            with_runtime(compare::run(settings))
+        }
         Command::Completions { shell } => print(&args::completions(shell)),
         Command::Man { command, dir } => man::run(&command, dir.as_deref()),
     }

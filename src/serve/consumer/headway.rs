@@ -6,9 +6,10 @@
 
 use tokio::time::Instant;
 
-use super::{Consumer, Disconnect};
+use super::Consumer;
 use crate::serve::{
     ServerSettings,
+    disconnect::Disconnect,
     feed::{Feed, FeedError, Place},
 };
 

@@ -7,9 +7,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Consumer, Disconnect};
+use super::Consumer;
 use crate::serve::{
     block::Block,
+    disconnect::Disconnect,
     encoding::Wire,
     fault::{Fault, FaultsAfter},
     feed::{Feed, FeedError, Place},

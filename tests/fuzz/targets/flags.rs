@@ -35,7 +35,8 @@ mod settings;
 use self::{
     args::{Cli, Command},
     settings::{
-        CursorSettings, ProbeSettings, ServeSettings, SourceSettings, TailSettings, Target,
+        CompareSettings, CursorSettings, ProbeSettings, ServeSettings, SourceSettings, TailSettings,
+        Target,
     },
 };
 
@@ -244,6 +245,9 @@ fn resolve(
             })
         }
         Command::Serve(args) => ServeSettings::resolve(args, &environment).map(|_| Resolved::Other),
+        Command::Compare(args) => {
+            CompareSettings::resolve(*args, &environment, now).map(|_| Resolved::Other)
+        }
         Command::Check(_) | Command::Completions { .. } | Command::Man { .. } => {
             Ok(Resolved::Other)
         }

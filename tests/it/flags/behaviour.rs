@@ -352,6 +352,7 @@ fn the_manual_has_a_page_for_each_command() {
         ("completions", "rocketman-completions"),
         ("cursor", "rocketman-cursor"),
         ("check", "rocketman-check"),
+        ("compare", "rocketman-compare"),
         ("cursor show", "rocketman-cursor-show"),
         ("cursor set", "rocketman-cursor-set"),
         ("cursor rewind", "rocketman-cursor-rewind"),

@@ -11,6 +11,7 @@
 )]
 
 mod check;
+mod compare;
 mod cursor;
 mod exec;
 mod fate;
@@ -38,6 +39,7 @@ pub(crate) use self::nats::{DiscardArg, KvCursorArgs, NatsArgs, StorageArg, Stre
 pub(crate) use self::source::EnvelopeArg;
 pub(crate) use self::{
     check::CheckArgs,
+    compare::CompareArgs,
     cursor::{CursorAtArgs, CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
     exec::{ExecArgs, ExecModeArg, OnExecErrorArg},
     fate::FateArgs,
@@ -217,6 +219,20 @@ Examples:
         after_long_help = check::AFTER_CHECK
     )]
     Check(CheckArgs),
+    /// Compare two servers or recordings: what one of them misses
+    ///
+    /// A server can send events all day while those of one collection are missing. Both are read over the same time, and
+    /// what came from one alone is missing from the other, as far as both were read long enough before and after it.
+    #[command(
+        before_help = "\
+Examples:
+  rocketman compare jetstream1.us-east.bsky.network jetstream2.us-east.bsky.network
+  rocketman compare -c app.bsky.feed.post --since 2h localhost:6008 jetstream2.us-east.bsky.network
+  rocketman compare --json one.ndjson.zst two.ndjson.zst | jq 'select(.type == \"missing\")'",
+        after_help = "JSON keys and exit codes: rocketman compare --help",
+        after_long_help = compare::AFTER_COMPARE
+    )]
+    Compare(Box<CompareArgs>),
     /// Print the completions for a shell
     ///
     /// For bash, for example: rocketman completions bash > ~/.local/share/bash-completion/completions/rocketman

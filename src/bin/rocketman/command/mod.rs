@@ -1,7 +1,9 @@
 //! What each command does, one room a command.
 
 pub(crate) mod check;
+pub(crate) mod compare;
 pub(crate) mod cursor;
+mod demo_server;
 pub(crate) mod man;
 pub(crate) mod probe;
 pub(crate) mod serve;

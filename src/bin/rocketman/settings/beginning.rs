@@ -106,7 +106,7 @@ fn start(flag: &'static str, text: &str, now: SystemTime) -> Result<Start, Setti
     Ok(start)
 }
 
-fn time(flag: &'static str, text: &str, now: SystemTime) -> Result<u64, SettingsError> {
+pub(super) fn time(flag: &'static str, text: &str, now: SystemTime) -> Result<u64, SettingsError> {
     TimeUs::parse(text, now)
         .map(|time| time.0)
         .map_err(|source| SettingsError::Start { flag, source })

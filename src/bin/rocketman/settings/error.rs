@@ -124,6 +124,8 @@ pub(crate) enum SettingsError {
         flag: &'static str,
         from: String,
     },
+    #[error("stdin is named twice, and can only be read once")]
+    StdinTwice,
     #[error("--until {0} lies in the past, and the stream begins now")]
     EndBeforeNow(String),
     #[error("--print0 is for stdout; a file gets one line an event")]

@@ -4,6 +4,7 @@
 mod accounts;
 mod any_sink;
 mod beginning;
+mod compare;
 mod cursor;
 mod cursor_at;
 mod environment;
@@ -31,6 +32,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use self::{
     accounts::AccountFiles,
+    compare::{CompareSettings, Compared},
     cursor::{Cursor, CursorSettings, Target},
     cursor_at::CursorAt,
     environment::Environment,

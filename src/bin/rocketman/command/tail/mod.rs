@@ -1,6 +1,5 @@
 //! `rocketman tail`: puts the members together, runs them, and listens for signals meanwhile.
 
-mod demo_server;
 mod hang_up;
 pub(crate) mod members;
 
@@ -13,10 +12,12 @@ use tracing::{info, warn};
 
 use crate::signals::{Signals, StopSignal};
 use crate::{
-    command::tail::{
+    command::{
         demo_server::DemoServer,
-        hang_up::HangUp,
-        members::{AnyCursorStore, AnySource},
+        tail::{
+            hang_up::HangUp,
+            members::{AnyCursorStore, AnySource},
+        },
     },
     failure::{Failure, INTERRUPTED},
     monitor::{Monitor, metrics_page::Exporter, systemd::Service},
