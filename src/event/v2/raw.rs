@@ -40,14 +40,7 @@ pub(in crate::event) fn envelope(frame: &[u8], side: &mut Vec<u8>) -> Result<Env
 
 /// The same where the line lies in the side buffer, from `start` on.
 fn beside(mut envelope: Envelope, start: usize) -> Envelope {
-    let Envelope {
-        did,
-        collection,
-        rkey,
-        rev,
-        ..
-    } = &mut envelope;
-    for name in [did, collection, rkey, rev] {
+    for name in envelope.names_mut() {
         if !name.is_unescaped() && *name != Span::default() {
             *name = Span::in_side(start + name.start(), name.len());
         }
