@@ -24,7 +24,7 @@ use rocketman::{
     event::{CollectionPattern, Kind, Operation, OwnedEvent},
     filter::Filter,
     sink::ingest::{BatchIngestor, Batches, IngestError},
-    source::jetstream::{Endpoint, Jetstream, JetstreamSettings},
+    source::jetstream::{Jetstream, JetstreamSettings},
 };
 use rusqlite::{Connection, Statement, params};
 use serde_json::value::RawValue;
@@ -120,14 +120,10 @@ pub async fn run(server: Option<String>, folder: &Path) -> Result<(), Box<dyn Er
     let filter = Filter::new()
         .collections(collections.clone())
         .kinds([Kind::Commit, Kind::Account]);
-    let mut source = JetstreamSettings {
+    let source = Jetstream::new(JetstreamSettings {
         collections,
-        ..JetstreamSettings::default()
-    };
-    if let Some(server) = server {
-        source.endpoints = vec![Endpoint::parse(&server)?];
-    }
-    let source = Jetstream::new(source);
+        ..JetstreamSettings::of(server)?
+    });
     let mirror = Mirror::open(&folder.join("mirror.db"))?;
     let batches = Batches::new(mirror)
         .at_most(500)

@@ -19,7 +19,7 @@ use rocketman::{
     cursor::FileCursor,
     event::Event,
     sink::ingest::{Ingest, IngestError, Ingestor, Route},
-    source::jetstream::{Endpoint, JetstreamSettings},
+    source::jetstream::JetstreamSettings,
 };
 use tokio::time::sleep;
 
@@ -60,10 +60,7 @@ pub async fn run(server: Option<String>, folder: &Path) -> Result<(), Box<dyn Er
             Route::new(Thumbnails).retries(5).or_skip(),
         )
         .jobs(JOBS);
-    let mut source = JetstreamSettings::default();
-    if let Some(server) = server {
-        source.endpoints = vec![Endpoint::parse(&server)?];
-    }
+    let source = JetstreamSettings::of(server)?;
     Pipeline::ingest(source, ingest)
         .cursor(FileCursor::open(folder.join("concurrent.cursor"))?)
         .run(std::future::pending())

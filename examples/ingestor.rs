@@ -5,11 +5,8 @@
 use std::{env, error::Error, io, path::Path};
 
 use rocketman::{
-    Pipeline,
-    cursor::FileCursor,
-    event::OwnedEvent,
-    sink::ingest::Ingest,
-    source::jetstream::{Endpoint, JetstreamSettings},
+    Pipeline, cursor::FileCursor, event::OwnedEvent, sink::ingest::Ingest,
+    source::jetstream::JetstreamSettings,
 };
 
 /// Reads from this server, or from the public ones, with the cursor in this folder.
@@ -19,10 +16,7 @@ pub async fn run(server: Option<String>, folder: &Path) -> Result<(), Box<dyn Er
         println!("{} {}", event.rev(), event.uri().unwrap_or_default());
         Ok(())
     });
-    let mut settings = JetstreamSettings::default();
-    if let Some(server) = server {
-        settings.endpoints = vec![Endpoint::parse(&server)?];
-    }
+    let settings = JetstreamSettings::of(server)?;
     let cursor = FileCursor::open(folder.join("ingestor.cursor"))?;
     let stop = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
     let pipeline = Pipeline::ingest(settings, ingest).cursor(cursor);

@@ -16,7 +16,7 @@ use rocketman::{
     Pipeline,
     event::{Change, OwnedEvent},
     sink::ingest::{Ingest, IngestError, Route},
-    source::jetstream::{Endpoint, JetstreamSettings},
+    source::jetstream::JetstreamSettings,
 };
 use serde::Deserialize;
 
@@ -44,10 +44,7 @@ async fn show(change: Change<Post>, event: OwnedEvent) -> Result<(), IngestError
 /// Reads from this server, or from the public ones.
 pub async fn run(server: Option<String>) -> Result<(), Box<dyn Error>> {
     let ingest = Ingest::new().on("app.bsky.feed.post", Route::typed(show));
-    let mut source = JetstreamSettings::default();
-    if let Some(server) = server {
-        source.endpoints = vec![Endpoint::parse(&server)?];
-    }
+    let source = JetstreamSettings::of(server)?;
     let pipeline = Pipeline::ingest(source, ingest);
     pipeline.run(std::future::pending()).await?;
     Ok(())

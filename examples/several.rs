@@ -29,7 +29,7 @@ use rocketman::{
         DeadLetterFile,
         ingest::{Ingest, IngestError, Ingestor, Route},
     },
-    source::jetstream::{Endpoint, JetstreamSettings},
+    source::jetstream::JetstreamSettings,
 };
 use serde::Deserialize;
 
@@ -119,10 +119,7 @@ pub async fn run(
             follows.or_dead_letter(dead_letters),
         )
         .on_account(Route::new(Accounts(popularity)).slow_after(Duration::from_millis(20)));
-    let mut source = JetstreamSettings::default();
-    if let Some(server) = server {
-        source.endpoints = vec![Endpoint::parse(&server)?];
-    }
+    let source = JetstreamSettings::of(server)?;
     let summary = Pipeline::ingest(source, ingest)
         .cursor(FileCursor::open(folder.join("several.cursor"))?)
         .run(stop)

@@ -9,13 +9,10 @@ use rocketman::{Pipeline, cursor::FileCursor, source::jetstream::JetstreamSettin
 
 /// Reads from this server, or from the public ones; goes on where the cursor in `folder` is.
 pub async fn run(server: Option<String>, folder: &Path) -> Result<(), Box<dyn Error>> {
-    let mut settings = JetstreamSettings {
+    let settings = JetstreamSettings {
         collections: vec!["app.bsky.feed.post".parse()?],
-        ..JetstreamSettings::default()
+        ..JetstreamSettings::of(server)?
     };
-    if let Some(server) = server {
-        settings.endpoints = vec![server.parse()?];
-    }
     let cursor = FileCursor::open(folder.join("stream.cursor"))?;
     let mut deliveries = Pipeline::events(settings).cursor(cursor).into_stream();
     loop {

@@ -264,11 +264,14 @@ mod tests {
             let mut config = fit.clone();
             change(&mut config);
             let error = check(&config, &format("at", false)).unwrap_err();
-            format!("{error:?}")
+            error.to_string()
         };
         for (told, word) in [
             (changed(|config| config.sealed = true), "sealed"),
-            (changed(|config| config.no_ack = true), "--ack"),
+            (
+                changed(|config| config.no_ack = true),
+                "does not acknowledge",
+            ),
             (
                 changed(|config| config.mirror = Some(Source::default())),
                 "mirror",

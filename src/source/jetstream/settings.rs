@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use super::{Endpoint, Proxies, UserAgent};
 use crate::{
+    error::ParseError,
     event::{CollectionPattern, Did, Kind, LineRules, Start},
     source::{BadEventFile, OnGap},
 };
@@ -84,6 +85,31 @@ pub struct JetstreamSettings {
 }
 
 impl JetstreamSettings {
+    /// Everything from these servers, best first; from the public ones where none is named.
+    ///
+    /// ```
+    /// use rocketman::source::jetstream::JetstreamSettings;
+    ///
+    /// let settings = JetstreamSettings::of(std::env::args().skip(1))?;
+    /// # drop(settings);
+    /// # Ok::<(), rocketman::ParseError>(())
+    /// ```
+    pub fn of<T: AsRef<str>>(servers: impl IntoIterator<Item = T>) -> Result<Self, ParseError> {
+        let parsed = servers
+            .into_iter()
+            .map(|server| Endpoint::parse(server.as_ref()));
+        let endpoints: Vec<_> = parsed.collect::<Result<_, _>>()?;
+        let usual = Self::default();
+        Ok(Self {
+            endpoints: if endpoints.is_empty() {
+                usual.endpoints
+            } else {
+                endpoints
+            },
+            ..usual
+        })
+    }
+
     /// The most collections a server takes.
     pub const MAX_COLLECTIONS: usize = 100;
 
