@@ -27,14 +27,9 @@ pub(in crate::event) fn envelope(frame: &[u8], side: &mut Vec<u8>) -> Result<Env
         side.truncate(start);
         return Err(BadEvent::Envelope);
     };
-    let envelope = beside(read, start);
-    let names = [
-        envelope.did,
-        envelope.collection,
-        envelope.rkey,
-        envelope.rev,
-    ];
-    side.truncate(names.iter().map(|name| name.end()).fold(start, usize::max));
+    let mut envelope = beside(read, start);
+    let ends = envelope.names_mut().map(|name| name.end());
+    side.truncate(ends.fold(start, usize::max));
     Ok(envelope)
 }
 
