@@ -4,6 +4,7 @@
 //! leave in one write.
 
 mod events;
+mod frame;
 mod left_out;
 
 use std::sync::Arc;

@@ -194,7 +194,7 @@ impl Scan<'_> {
 }
 
 /// What a stretch of a line looks like where every name in it has its usual length.
-struct Shape<const N: usize> {
+pub(super) struct Shape<const N: usize> {
     /// The bytes that are always the same, and zero elsewhere.
     text: [u8; N],
     /// All bits set where a byte is always the same.
@@ -206,7 +206,7 @@ struct Shape<const N: usize> {
 impl<const N: usize> Shape<N> {
     /// A dot stands for a byte of a name, a question mark for a byte that is looked at elsewhere,
     /// as what follows the pattern is.
-    const fn new(pattern: &[u8]) -> Self {
+    pub(super) const fn new(pattern: &[u8]) -> Self {
         let mut shape = Self {
             text: [0; N],
             fixed: [0; N],
@@ -230,7 +230,7 @@ impl<const N: usize> Shape<N> {
     /// Whether the bytes are of this shape, and neither a quote nor a backslash is in a name.
     /// Without a branch, so that many are looked at in one step.
     #[inline]
-    fn fits(&self, bytes: &[u8; N]) -> bool {
+    pub(super) fn fits(&self, bytes: &[u8; N]) -> bool {
         let masks = self.fixed.iter().zip(&self.name);
         let differs = bytes.iter().zip(&self.text).zip(masks).fold(
             0,
@@ -282,7 +282,7 @@ fn quotes_and_escapes(eight: u64) -> u64 {
 
 /// The number that eight digits write; `None` if one of them is no digit.
 #[inline]
-fn eight_digits(eight: [u8; 8]) -> Option<u64> {
+pub(super) fn eight_digits(eight: [u8; 8]) -> Option<u64> {
     let digits = u64::from_le_bytes(eight) ^ (ONES * u64::from(b'0'));
     // Above nine, a byte reaches the high bit with 0x76 more, or has it already.
     if (digits.wrapping_add(ONES * 0x76) | digits) & HIGH_BITS != 0 {

@@ -59,13 +59,18 @@ pub fn parsed(line: &[u8]) -> Option<Read> {
     Some(Read::new(&envelope, line, &side))
 }
 
-/// The line of a frame of the v2 wire, in the fast way and in the careful one; `None` where there
-/// is none.
-pub fn cut(frame: &[u8]) -> [Option<Vec<u8>>; 2] {
-    let (mut fast, mut careful) = (Vec::new(), Vec::new());
+/// The line of a frame of the v2 wire, in the usual way, in the fast one and in the careful one;
+/// `None` where there is none.
+pub fn cut(frame: &[u8]) -> [Option<Vec<u8>>; 3] {
+    let (mut usual, mut fast, mut careful) = (Vec::new(), Vec::new(), Vec::new());
+    let is_usual = v2::cut_usual(frame, &mut usual).is_some();
     let is_fast = v2::cut_fast(frame, &mut fast);
     let is_event = v2::cut(frame, &mut careful, true) == Ok(v2::Frame::Event);
-    [is_fast.then_some(fast), is_event.then_some(careful)]
+    [
+        is_usual.then_some(usual),
+        is_fast.then_some(fast),
+        is_event.then_some(careful),
+    ]
 }
 
 /// What a cursor file says.

@@ -47,6 +47,59 @@ fn a_commit_becomes_the_line_of_the_v1_wire() {
     );
 }
 
+/// What nearly all frames are.
+const USUAL: &str = r#"{"$type":"message","payload":{"$type":"network.bsky.jetstream.subscribeEvents#commit","cid":"bafyreidx5imgxb4qw7pxyvjbcx3oem2ta3ppt5wkqze76ufsuv4kvsq52u","collection":"app.bsky.feed.like","did":"did:plc:aundg2bbjkngd7rfn2p64wkp","operation":"create","record":{"$type":"app.bsky.feed.like","text":"\u00e9"},"rev":"3ke6kg3wkel22","rkey":"22apbtm6h4o7g","seq":24589902470,"time":"2026-07-04T14:38:08.085434Z"}}"#;
+
+#[test]
+fn a_usual_frame_is_read_as_its_line_would_be() {
+    let edges = ["1", "99999999", "100000000", "999999999999999999"];
+    let seqs = edges.map(|seq| USUAL.replace("24589902470", seq));
+    let times = ["2001-09-09T01:46:40.000000Z", "2199-12-31T23:59:59.999999Z"];
+    let times = times.map(|time| USUAL.replace("2026-07-04T14:38:08.085434Z", time));
+    let names = ["a.b", "app.bsky.a.name.that.is.longer.than.any.usual.one"];
+    let names =
+        names.map(|name| USUAL.replace("app.bsky.feed.like\",\"did", &format!("{name}\",\"did")));
+    let operations = ["delete", "gossip"].map(|name| USUAL.replace("create", name));
+    let frames = [seqs.as_slice(), &times, &names, &operations].concat();
+    for frame in frames.iter().map(String::as_str).chain([USUAL]) {
+        let (mut usual, mut lines) = (Batch::new(), Batch::new());
+        let rules = LineRules::default();
+        let read = usual.parse_usual_frame(frame.as_bytes(), rules);
+        usual.commit_tail(0, read.expect("a usual frame").unwrap());
+        lines.push(line(frame).unwrap().as_bytes(), rules).unwrap();
+        assert_eq!(usual.lines(), lines.lines());
+        let (usual, line) = (usual.events().next(), lines.events().next());
+        assert_eq!(format!("{usual:?}"), format!("{line:?}"));
+        assert_eq!(usual.map(|usual| usual.rev()), line.map(|line| line.rev()));
+    }
+    // Anything else is read in the other ways, and leaves nothing behind.
+    for frame in [
+        CREATE,
+        DELETE,
+        IDENTITY,
+        &USUAL.replace("4o7g", r"4\u006f7g"),
+    ] {
+        let mut batch = Batch::new();
+        let read = batch.parse_usual_frame(frame.as_bytes(), LineRules::default());
+        assert!(read.is_none() && batch.buffer().is_empty(), "{frame}");
+    }
+    // What is no plain text is looked at as every line is.
+    let mut batch = Batch::new();
+    let torn = USUAL.replace(r"\u00e9", "\u{e9}").into_bytes();
+    let torn: Vec<u8> = torn.into_iter().filter(|byte| *byte != 0xa9).collect();
+    let read = batch.parse_usual_frame(&torn, LineRules::default());
+    assert_eq!(
+        read.map(|read| read.map(drop)),
+        Some(Err(BadEvent::NotUtf8))
+    );
+    let hidden = USUAL.replace("4o7g", "4\n7g");
+    let mut batch = Batch::new();
+    let read = batch.parse_usual_frame(hidden.as_bytes(), LineRules::default());
+    assert!(
+        !matches!(read, Some(Ok(envelope)) if envelope.rkey.of(batch.tail(0), &[]).contains(&b'\n'))
+    );
+}
+
 #[test]
 fn other_kinds_keep_their_bodies_as_they_are() {
     let cases = [

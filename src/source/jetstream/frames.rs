@@ -62,6 +62,9 @@ impl ReadState {
         counts: &mut Counts,
     ) -> Option<Lost> {
         let start = batch.buffer().len();
+        if let Some(parsed) = batch.parse_usual_frame(frame, self.rules) {
+            return self.on_parsed(batch, start, parsed, counts).map(Lost::from);
+        }
         match cut(frame, batch.buffer(), self.rules.validate) {
             Ok(Frame::Event) => {
                 if self.rules.raw {

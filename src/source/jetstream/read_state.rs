@@ -151,8 +151,21 @@ impl ReadState {
         start: usize,
         counts: &mut Counts,
     ) -> Option<Halt> {
+        let parsed = batch.parse_tail(start, self.rules);
+        self.on_parsed(batch, start, parsed, counts)
+    }
+
+    /// The same where it is parsed.
+    #[inline]
+    pub(super) fn on_parsed(
+        &mut self,
+        batch: &mut Batch,
+        start: usize,
+        parsed: Result<Envelope, BadEvent>,
+        counts: &mut Counts,
+    ) -> Option<Halt> {
         counts.event_bytes += (batch.buffer().len() - start) as u64;
-        let envelope = match batch.parse_tail(start, self.rules) {
+        let envelope = match parsed {
             Ok(envelope) => envelope,
             Err(bad) => {
                 self.report(bad, batch.tail(start), batch, counts);

@@ -17,10 +17,9 @@ use std::{
 use clap::Parser;
 use libfuzzer_sys::fuzz_target;
 use rocketman::{
-    PipelineSettings,
+    PipelineSettings, Shown,
     event::{CollectionPattern, Did, Start, TimeUs},
     filter::Filter,
-    Shown,
     source::jetstream::{Endpoint, JetstreamSettings},
 };
 use rocketman_fuzz::choice;
@@ -252,5 +251,8 @@ fn resolve(
             Ok(Resolved::Other)
         }
     };
-    Some(resolved.map_err(|error| format!("{}\n{:?}", Shown::error(&error).to_string(), error.hint())))
+    Some(
+        resolved
+            .map_err(|error| format!("{}\n{:?}", Shown::error(&error).to_string(), error.hint())),
+    )
 }

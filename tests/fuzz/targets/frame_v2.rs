@@ -1,4 +1,5 @@
-//! A frame of the v2 wire to the line of its event, in the fast way and in the careful one.
+//! A frame of the v2 wire to the line of its event, in the usual way, the fast one and the careful
+//! one.
 //!
 //! Input: the frame.
 
@@ -12,7 +13,11 @@ use rocketman::{
 use serde_json::Value;
 
 fuzz_target!(|frame: &[u8]| {
-    let [fast, careful] = cut(frame);
+    let [usual, fast, careful] = cut(frame);
+    // What is usual is fast, and the same.
+    if usual.is_some() {
+        assert_eq!(usual, fast);
+    }
     if let Some(line) = &careful {
         agrees_with_json(frame, line);
     }

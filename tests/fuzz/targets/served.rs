@@ -38,7 +38,10 @@ fn head(bytes: &[u8], legacy: bool) {
             assert_eq!(switching.matches("\r\n\r\n").count(), 1);
         }
         Err((status, body)) => {
-            assert!([200, 304, 400, 403, 404, 405, 426, 501].contains(&status), "{status}");
+            assert!(
+                [200, 304, 400, 403, 404, 405, 426, 501].contains(&status),
+                "{status}"
+            );
             let is_clean = |c: char| c == '\n' || !c.is_control();
             assert!(body.chars().all(is_clean) && body.len() < 4096, "{body:?}");
             assert!(!body.contains("<is>"), "{body}");
@@ -121,7 +124,8 @@ fn line(line: &[u8], legacy: bool) {
     };
     // None where its record is not JSON and its members are in no usual order.
     if !of_v2.is_empty() {
-        let prefix = br#"{"$type":"message","payload":{"$type":"network.bsky.jetstream.subscribeEvents#"#;
+        let prefix =
+            br#"{"$type":"message","payload":{"$type":"network.bsky.jetstream.subscribeEvents#"#;
         assert!(of_v2.starts_with(prefix) && of_v2.ends_with(b"}}"));
     }
     assert!(frame.ends_with(&json) && frame.len() - json.len() <= 10);
