@@ -3,7 +3,12 @@
 
 use std::fmt::Write;
 
-const DICTIONARY: &[u8] = include_bytes!("../../src/wire/dictionary/v1.zdict");
+use jiff::Timestamp;
+
+const V1_DICTIONARY: &[u8] = include_bytes!("../../src/wire/dictionary/v1.zdict");
+
+/// What the v2 wire is compressed with.
+pub const V2_DICTIONARY: &[u8] = include_bytes!("../../src/serve/v2/dictionary/demo.zdict");
 
 /// How many different events there are; the stream repeats them with other numbers.
 const DIFFERENT: usize = 5_000;
@@ -24,54 +29,73 @@ pub fn end_time() -> String {
 
 /// Events as WebSocket frames, ready to be sent.
 pub struct Corpus {
-    pub plain: Vec<u8>,
-    pub zstd: Vec<u8>,
+    plain: Vec<u8>,
+    zstd: Vec<u8>,
+    v2_plain: Vec<u8>,
+    v2_zstd: Vec<u8>,
     n_events: usize,
 }
 
 /// The events alone, without what ends a run.
 pub fn lines(n_events: usize) -> Vec<String> {
     let mut random = Random(7);
-    let bodies: Vec<String> = (0..DIFFERENT.min(n_events))
-        .map(|_| body(&mut random))
+    let commits: Vec<_> = (0..DIFFERENT.min(n_events))
+        .map(|_| Commit::random(&mut random))
         .collect();
     (0..n_events)
-        .map(|n| event(n, &bodies[n % bodies.len()], &mut random))
+        .map(|n| commits[n % commits.len()].line(n, &random.did()))
         .collect()
 }
 
 impl Corpus {
     pub fn generate(n_events: usize) -> Self {
-        let mut compressor = Compressor::new();
+        let mut v1 = Compressor::new(V1_DICTIONARY);
+        let mut v2 = Compressor::new(V2_DICTIONARY);
         let mut corpus = Self {
             plain: Vec::new(),
             zstd: Vec::new(),
+            v2_plain: Vec::new(),
+            v2_zstd: Vec::new(),
             n_events,
         };
+        let mut add = |line: &str, v2_frame: &str| {
+            frame(&mut corpus.plain, 1, line.as_bytes());
+            frame(&mut corpus.zstd, 2, &v1.compress(line.as_bytes()));
+            frame(&mut corpus.v2_plain, 1, v2_frame.as_bytes());
+            frame(&mut corpus.v2_zstd, 2, &v2.compress(v2_frame.as_bytes()));
+        };
         let mut random = Random(7);
-        let bodies: Vec<String> = (0..DIFFERENT.min(n_events))
-            .map(|_| body(&mut random))
+        let commits: Vec<_> = (0..DIFFERENT.min(n_events))
+            .map(|_| Commit::random(&mut random))
             .collect();
         for n in 0..n_events {
-            let event = event(n, &bodies[n % bodies.len()], &mut random);
-            frame(&mut corpus.plain, 1, event.as_bytes());
-            frame(&mut corpus.zstd, 2, &compressor.compress(event.as_bytes()));
+            let (commit, did) = (&commits[n % commits.len()], random.did());
+            add(&commit.line(n, &did), &commit.v2_frame(n, &did));
         }
-        let end = format!(
-            r#"{{"did":"did:plc:end","time_us":{END},"cursor":{},"kind":"account","account":{{}}}}"#,
-            FIRST + n_events
+        let (seq, did, account) = (FIRST + n_events, "did:plc:end", "\"account\":{}");
+        add(
+            &format!(
+                r#"{{"did":"{did}","time_us":{END},"cursor":{seq},"kind":"account",{account}}}"#
+            ),
+            &v2_frame("account", &format!(r#"{account},"did":"{did}""#), seq, END),
         );
-        frame(&mut corpus.plain, 1, end.as_bytes());
-        frame(&mut corpus.zstd, 2, &compressor.compress(end.as_bytes()));
         corpus
+    }
+
+    /// All frames of a wire: `plain`, `zstd`, `v2 plain` or `v2 zstd`.
+    pub fn bytes(&self, wire: &str) -> &[u8] {
+        match wire {
+            "plain" => &self.plain,
+            "zstd" => &self.zstd,
+            "v2 plain" => &self.v2_plain,
+            "v2 zstd" => &self.v2_zstd,
+            _ => panic!("there is no wire {wire}"),
+        }
     }
 
     /// The frames one by one, without the last, which ends a run.
     pub fn frames(&self, wire: &str) -> impl Iterator<Item = &[u8]> {
-        let mut rest = match wire {
-            "zstd" => &self.zstd[..],
-            _ => &self.plain[..],
-        };
+        let mut rest = self.bytes(wire);
         (0..self.n_events).map(move |_| {
             let len = match rest[1] {
                 126 => 4 + usize::from(u16::from_be_bytes([rest[2], rest[3]])),
@@ -94,12 +118,9 @@ impl Corpus {
         lines
     }
 
-    pub fn plain_bytes(&self) -> f64 {
-        self.plain.len() as f64 / self.n_events as f64
-    }
-
-    pub fn zstd_bytes(&self) -> f64 {
-        self.zstd.len() as f64 / self.n_events as f64
+    /// How long an event is on a wire, on average.
+    pub fn mean_bytes(&self, wire: &str) -> f64 {
+        self.bytes(wire).len() as f64 / self.n_events as f64
     }
 }
 
@@ -108,8 +129,8 @@ impl Corpus {
 struct Compressor(zstd::bulk::Compressor<'static>);
 
 impl Compressor {
-    fn new() -> Self {
-        let mut compressor = zstd::bulk::Compressor::with_dictionary(1, DICTIONARY).unwrap();
+    fn new(dictionary: &[u8]) -> Self {
+        let mut compressor = zstd::bulk::Compressor::with_dictionary(1, dictionary).unwrap();
         compressor.include_checksum(true).unwrap();
         Self(compressor)
     }
@@ -118,15 +139,6 @@ impl Compressor {
         self.0.include_contentsize(event.len() >= 256).unwrap();
         self.0.compress(event).unwrap()
     }
-}
-
-fn event(n: usize, body: &str, random: &mut Random) -> String {
-    let time_us = BEGIN + n * 3000;
-    let did = random.letters(24);
-    format!(
-        r#"{{"did":"did:plc:{did}","time_us":{time_us},"cursor":{},"kind":"commit","commit":{body}}}"#,
-        FIRST + n
-    )
 }
 
 /// The accounts of the first events, one a line.
@@ -140,52 +152,125 @@ pub fn dids(n_events: usize) -> String {
     dids.collect()
 }
 
-fn body(random: &mut Random) -> String {
-    let (rev, rkey, cid) = (random.letters(13), random.letters(13), random.letters(54));
-    let subject = format!(
-        r#""subject":{{"cid":"bafyrei{}","uri":"at://did:plc:{}/app.bsky.feed.post/{}"}}"#,
-        random.letters(52),
-        random.letters(24),
-        random.letters(13)
-    );
-    let created = r#""createdAt":"2026-07-04T14:38:07.102Z""#;
-    let (operation, collection, record) = match random.next() % 100 {
-        0..60 => (
-            "create",
-            "app.bsky.feed.like",
-            format!("{created},{subject}"),
-        ),
-        60..73 => (
-            "create",
-            "app.bsky.feed.repost",
-            format!("{created},{subject}"),
-        ),
-        73..85 => {
-            let mut text = String::new();
-            for _ in 0..random.next() % 40 {
-                let length = 2 + random.next() % 9;
-                write!(text, "{} ", random.letters(length as usize)).unwrap();
-            }
-            (
+/// What an event says of a record.
+struct Commit {
+    rev: String,
+    operation: &'static str,
+    collection: &'static str,
+    rkey: String,
+    /// The record and its CID, as members of JSON; empty where it is deleted.
+    record: String,
+    cid: String,
+}
+
+impl Commit {
+    fn random(random: &mut Random) -> Self {
+        let (rev, rkey, cid) = (random.letters(13), random.letters(13), random.letters(54));
+        let subject = format!(
+            r#""subject":{{"cid":"bafyrei{}","uri":"at://did:plc:{}/app.bsky.feed.post/{}"}}"#,
+            random.letters(52),
+            random.letters(24),
+            random.letters(13)
+        );
+        let created = r#""createdAt":"2026-07-04T14:38:07.102Z""#;
+        let (operation, collection, record) = match random.next() % 100 {
+            0..60 => (
                 "create",
-                "app.bsky.feed.post",
-                format!(r#"{created},"langs":["en"],"reply":{{{subject}}},"text":"{text}🚀""#),
-            )
+                "app.bsky.feed.like",
+                format!("{created},{subject}"),
+            ),
+            60..73 => (
+                "create",
+                "app.bsky.feed.repost",
+                format!("{created},{subject}"),
+            ),
+            73..85 => {
+                let mut text = String::new();
+                for _ in 0..random.next() % 40 {
+                    let length = 2 + random.next() % 9;
+                    write!(text, "{} ", random.letters(length as usize)).unwrap();
+                }
+                (
+                    "create",
+                    "app.bsky.feed.post",
+                    format!(r#"{created},"langs":["en"],"reply":{{{subject}}},"text":"{text}🚀""#),
+                )
+            }
+            85..95 => (
+                "create",
+                "app.bsky.graph.follow",
+                format!(r#"{created},"subject":"did:plc:{}""#, random.letters(24)),
+            ),
+            _ => ("delete", "app.bsky.feed.like", String::new()),
+        };
+        let (record, cid) = if record.is_empty() {
+            (String::new(), String::new())
+        } else {
+            let record = format!(r#""record":{{"$type":"{collection}",{record}}}"#);
+            (record, format!(r#""cid":"bafyrei{cid}""#))
+        };
+        Self {
+            rev,
+            operation,
+            collection,
+            rkey,
+            record,
+            cid,
         }
-        85..95 => (
-            "create",
-            "app.bsky.graph.follow",
-            format!(r#"{created},"subject":"did:plc:{}""#, random.letters(24)),
-        ),
-        _ => ("delete", "app.bsky.feed.like", String::new()),
-    };
-    let head = format!(
-        r#"{{"rev":"{rev}","operation":"{operation}","collection":"{collection}","rkey":"{rkey}""#
-    );
-    if record.is_empty() {
-        return format!("{head}}}");
     }
-    format!(r#"{head},"record":{{"$type":"{collection}",{record}}},"cid":"bafyrei{cid}"}}"#)
+
+    /// The event as the v1 wire has it, and as a line.
+    fn line(&self, n: usize, did: &str) -> String {
+        let Self {
+            rev,
+            operation,
+            collection,
+            rkey,
+            record,
+            cid,
+        } = self;
+        let (seq, time_us) = (FIRST + n, BEGIN + n * 3000);
+        let body = format!(
+            r#""rev":"{rev}","operation":"{operation}","collection":"{collection}","rkey":"{rkey}""#
+        );
+        let body = members([&body, record, cid]);
+        format!(
+            r#"{{"did":"{did}","time_us":{time_us},"cursor":{seq},"kind":"commit","commit":{{{body}}}}}"#
+        )
+    }
+
+    /// The event as the v2 wire has it (protocol reference, section 2.2).
+    fn v2_frame(&self, n: usize, did: &str) -> String {
+        let Self {
+            rev,
+            operation,
+            collection,
+            rkey,
+            record,
+            cid,
+        } = self;
+        let name =
+            format!(r#""collection":"{collection}","did":"{did}","operation":"{operation}""#);
+        let place = format!(r#""rev":"{rev}","rkey":"{rkey}""#);
+        let body = members([cid, &name, record, &place]);
+        v2_frame("commit", &body, FIRST + n, BEGIN + n * 3000)
+    }
+}
+
+fn v2_frame(kind: &str, body: &str, seq: usize, time_us: usize) -> String {
+    let time = Timestamp::from_microsecond(i64::try_from(time_us).unwrap()).unwrap();
+    format!(
+        r#"{{"$type":"message","payload":{{"$type":"network.bsky.jetstream.subscribeEvents#{kind}",{body},"seq":{seq},"time":"{time:.6}"}}}}"#
+    )
+}
+
+/// Those that are there, one after the other.
+fn members<const N: usize>(members: [&str; N]) -> String {
+    let there: Vec<_> = members
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .collect();
+    there.join(",")
 }
 
 /// One unmasked frame.
@@ -210,6 +295,10 @@ impl Random {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0
+    }
+
+    fn did(&mut self) -> String {
+        format!("did:plc:{}", self.letters(24))
     }
 
     fn letters(&mut self, n: usize) -> String {

@@ -92,7 +92,7 @@ fn run(variant: &Variant, corpus: &Corpus, n_events: usize) -> Run {
         scope.spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             stream.set_nodelay(true).unwrap();
-            let wire = server::upgrade(&mut stream);
+            let wire = server::upgrade(&mut stream).unwrap();
             let mut due = Instant::now() + Duration::from_millis(100);
             for frame in corpus.frames(wire) {
                 thread::sleep(due.saturating_duration_since(Instant::now()));

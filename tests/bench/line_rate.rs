@@ -133,6 +133,9 @@ const ZSTD: &[&[(Program, Output)]] = &[
     ],
 ];
 
+/// The v2 wire beside the v1 wire: how one program reads both.
+const WIRES: [[&str; 2]; 2] = [["plain", "v2 plain"], ["zstd", "v2 zstd"]];
+
 fn compare(word: &str) {
     let n_events = from_env("ROCKETMAN_BENCH_EVENTS", 300_000);
     let n_rounds = from_env("ROCKETMAN_BENCH_ROUNDS", 5);
@@ -160,6 +163,16 @@ fn compare(word: &str) {
             if variants.len() > 1 {
                 measure(&variants, &server, n_events, n_rounds);
             }
+        }
+    }
+    for wires in WIRES {
+        let variants = wires.map(|wire| Variant {
+            wire,
+            program: Tail("--cursor-file %/cursor"),
+            output: Nowhere,
+        });
+        if variants[1].name().contains(word) {
+            measure(&variants, &server, n_events, n_rounds);
         }
     }
     println!("\nload {}", load());

@@ -109,7 +109,7 @@ impl Variant {
                         _ => command.arg(word.replace('%', folder)),
                     };
                 }
-                if self.wire == "plain" {
+                if self.wire.ends_with("plain") {
                     command.arg("--no-compress");
                 }
                 match self.output {
@@ -141,7 +141,12 @@ impl Variant {
             Output::Redirected => File::create(format!("{folder}/out")).unwrap().into(),
             Output::Nowhere | Output::File | Output::Zstd | Output::ThroughZstd => Stdio::null(),
         };
-        let mut command = self.command(&server.url(), n_events, folder, true);
+        let url = if self.wire.starts_with("v2") {
+            server.v2_url()
+        } else {
+            server.url()
+        };
+        let mut command = self.command(&url, n_events, folder, true);
         if self.output == Output::ThroughZstd {
             command = through_zstd(&command, folder);
         }
@@ -157,7 +162,7 @@ impl Variant {
         let first_byte = has_stdout.then(|| {
             // It shall not go on where the first run ended.
             std::fs::remove_file(format!("{folder}/cursor")).ok();
-            first_byte(&mut self.command(&server.url(), n_events, folder, false))
+            first_byte(&mut self.command(&url, n_events, folder, false))
         });
         Measured {
             cpu: used.rusage.utime + used.rusage.stime,
