@@ -16,7 +16,7 @@ use crate::support::{
 };
 
 /// The keys of a line of `--json`, in their order.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "source",
     "usable",
     "error",
@@ -27,6 +27,7 @@ const KEYS: [&str; 16] = [
     "clock_ahead_ms",
     "sends_cursor",
     "v2",
+    "v2_dictionary",
     "newest_time_us",
     "behind_ms",
     "oldest_time_us",
@@ -35,8 +36,8 @@ const KEYS: [&str; 16] = [
     "compression_ratio",
 ];
 
-/// The beginning of an archive's list, as a new server sends it.
-const LIST: &str = r#"{"cursor":"1","segments":[{"checksum":"450853c1f1e8639a","eventCount":816,"index":0,"maxSeq":1288,"maxWitnessedAt":1795561547602926,"minSeq":1,"minWitnessedAt":1795561547406964,"name":"seg_0000000000.jss","sizeBytes":74081}]}"#;
+/// What a dictionary of the v2 wire begins with: its magic number, and an id.
+const DICTIONARY: &[u8] = b"\x37\xa4\x30\xec\x05\x00\x00\x00 and so on";
 
 const SECOND: u64 = 1_000_000;
 const HOUR: u64 = 3600 * SECOND;
@@ -90,7 +91,7 @@ fn new_server() -> Server {
             connection.until_closed();
         },
         sends(|now_us| vec![event(now_us - 2 * HOUR, Some(1)), event(now_us, Some(2))]),
-        |request| request.document(LIST),
+        |request| request.bytes("", DICTIONARY),
     )
 }
 

@@ -14,8 +14,8 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use serde_json::Value;
 
 use super::{
-    HOUR, KEYS, LIST, SECOND, event, json, legacy_server, new_server, now_us, quiet_server, sends,
-    server,
+    DICTIONARY, HOUR, KEYS, SECOND, event, json, legacy_server, new_server, now_us, quiet_server,
+    sends, server,
 };
 use crate::support::{
     front::{Proxy, TlsFront},
@@ -70,6 +70,7 @@ fn a_new_server_tells_what_it_is_and_how_far_it_goes_back() {
         told["oldest_time_us"].as_u64(),
     );
     assert!(newest.unwrap() > oldest.unwrap() + HOUR, "{told}");
+    assert_eq!(told["v2_dictionary"], 5);
     let mut asked = server.requests();
     asked.sort();
     assert_eq!(
@@ -77,7 +78,7 @@ fn a_new_server_tells_what_it_is_and_how_far_it_goes_back() {
         [
             "/subscribe?compress=true",
             "/subscribe?cursor=1000000000000000",
-            "/xrpc/network.bsky.jetstream.listSegments?limit=1"
+            "/xrpc/network.bsky.jetstream.getZstdDictionary"
         ]
     );
 }
@@ -192,7 +193,7 @@ fn a_quiet_stream_is_no_failure() {
 #[test]
 fn a_server_that_does_not_go_back_has_no_window() {
     let live = || sends(|now_us| (0..40).map(|n| event(now_us + n, Some(n))).collect());
-    let server = server(live(), live(), |request| request.document(LIST));
+    let server = server(live(), live(), |request| request.bytes("", DICTIONARY));
     let told = told(&server);
     assert_eq!(told["window_ms"], 0.0, "{told}");
     let output = Rocketman::probe([server.url()]).succeed();
@@ -236,7 +237,7 @@ fn ages_are_by_the_servers_clock_and_a_skew_is_shown() {
             .timestamp_to_rfc9110_string(&date)
             .unwrap();
         if request.target.starts_with("/xrpc/") {
-            return request.document(LIST);
+            return request.bytes("", DICTIONARY);
         }
         let age = if request.cursor().is_some() {
             HOUR
@@ -277,7 +278,7 @@ fn no_more_is_read_than_is_needed() {
             thread::sleep(Duration::from_millis(1));
         }
     };
-    let server = server(trickle, flood, |request| request.document(LIST));
+    let server = server(trickle, flood, |request| request.bytes("", DICTIONARY));
     let began = Instant::now();
     let output = Rocketman::probe([server.url()])
         .with("--timeout 60s")

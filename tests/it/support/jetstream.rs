@@ -240,11 +240,6 @@ impl Request {
         self.accept_dated(None)
     }
 
-    /// Answers 200 with a document, as a plain GET gets it.
-    pub fn document(self, body: &str) {
-        self.refuse("200 OK", "Content-Type: application/json\r\n", body);
-    }
-
     /// Answers 200 with bytes.
     pub fn bytes(self, headers: &str, body: &[u8]) {
         let length = body.len();

@@ -52,8 +52,9 @@ Keys of --json, null for what the server did not tell:
   clock_ahead_ms     this machine's clock less the server's Date; 0 where they
                      agree within two seconds
   sends_cursor       whether events carry the server's own number, as 'cursor'
-  v2                 whether /xrpc/network.bsky.jetstream.listSegments?limit=1
-                     answers with a list
+  v2                 whether /xrpc/network.bsky.jetstream.getZstdDictionary
+                     answers with a dictionary
+  v2_dictionary      the id of that dictionary
   newest_time_us     time of the newest live event, in microseconds since 1970
   oldest_time_us     time of the first event for a cursor of long ago
   compressed         whether zstd came when it was asked for

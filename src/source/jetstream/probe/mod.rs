@@ -2,8 +2,8 @@
 //!
 //! Each server is asked over three connections. The first is a live one: times, ping, the newest
 //! event, compression. When it is open, the second asks for events of long ago, and its first event
-//! tells how far back the server goes; the third asks for the beginning of the archive's list,
-//! which only servers with the v2 wire have. Each is closed as soon as it has told that.
+//! tells how far back the server goes; the third asks for the dictionary of the v2 wire, of which the
+//! beginning is read. Each is closed as soon as it has told that.
 
 mod report;
 mod wire;
@@ -11,7 +11,6 @@ mod wire;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use serde::{Deserialize, de::IgnoredAny};
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
@@ -20,6 +19,7 @@ use self::wire::Sample;
 pub(super) use self::wire::Wire;
 use super::{
     connect::{ConnectError, Connector, Stream},
+    dictionary::Dictionary,
     endpoint::{Endpoint, WireVersion},
     handshake::{self, REFUSAL, Upgraded},
     inflate::Inflater,
@@ -32,6 +32,7 @@ use crate::{
     event::{Point, now_us},
     log::chain,
     source::SourceError,
+    wire::v2::DICTIONARY_PATH,
 };
 
 /// The earliest time that a cursor can name; smaller ones are numbers (protocol reference, section
@@ -39,10 +40,6 @@ use crate::{
 ///
 /// Servers of both kinds answer it with the oldest event that they give, and without a complaint.
 pub(super) const LONG_AGO: u64 = 1_000_000_000_000_000;
-
-/// One entry of the archive's list: a few hundred bytes, and no other endpoint proves as much for
-/// less (section 2.6).
-const ARCHIVE_LIST: &str = "/xrpc/network.bsky.jetstream.listSegments?limit=1";
 
 /// No clock counts as far as a duration can say; a look is over long before.
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
@@ -116,12 +113,16 @@ impl Probe<'_> {
             }
         };
         let clock_ahead_us = report.clock_ahead_us.unwrap_or_default();
-        let (sample, oldest, has_v2) = tokio::join!(
+        let (sample, oldest, of_v2) = tokio::join!(
             live.sample(self.deadline, clock_ahead_us),
             timeout_at(self.deadline, self.oldest()),
-            timeout_at(self.deadline, self.has_v2()),
+            timeout_at(self.deadline, self.v2()),
         );
-        report.has_v2 = has_v2.unwrap_or_default();
+        (report.has_v2, report.dictionary) = match of_v2.unwrap_or(OfV2::Unknown) {
+            OfV2::Unknown => (None, None),
+            OfV2::Absent => (Some(false), None),
+            OfV2::Dictionary(id) => (Some(true), Some(id)),
+        };
         note(&mut report, &sample, oldest.unwrap_or_default());
         report.error = sample.into_error(self.timeout);
         report
@@ -187,27 +188,26 @@ impl Probe<'_> {
         Ok(handshake::upgrade(stream, self.endpoint, version, &query, user_agent).await?)
     }
 
-    /// Whether the server has the v2 wire; `None` where its answer does not tell.
-    async fn has_v2(&self) -> Option<bool> {
+    /// What the server says of its v2 wire.
+    async fn v2(&self) -> OfV2 {
         let answer = async {
             let stream = self.connector.open(self.endpoint).await?;
-            Ok::<_, ConnectError>(
-                handshake::get(
-                    stream,
-                    self.endpoint,
-                    ARCHIVE_LIST,
-                    "",
-                    self.connector.user_agent(),
-                    REFUSAL,
-                )
-                .await?,
-            )
+            let user_agent = self.connector.user_agent();
+            let get = handshake::get(
+                stream,
+                self.endpoint,
+                DICTIONARY_PATH,
+                "",
+                user_agent,
+                REFUSAL,
+            );
+            Ok::<_, ConnectError>(get.await?)
         };
         match answer.await {
-            Ok(answer) => is_archive_list(answer.status, &answer.body),
+            Ok(answer) => OfV2::of(answer.status, &answer.body),
             Err(error) => {
                 debug!(endpoint = %self.endpoint, error = chain(&error), "it does not tell whether it has the v2 wire");
-                None
+                OfV2::Unknown
             }
         }
     }
@@ -262,22 +262,26 @@ fn clock_ahead(date_us: u64, asked_us: u64, answered_us: u64) -> i64 {
     least.midpoint(most)
 }
 
-/// Whether this answer to [`ARCHIVE_LIST`] is such a list; `None` where it may be a passing
-/// trouble, or somebody else's answer.
-fn is_archive_list(status: u16, body: &[u8]) -> Option<bool> {
-    #[derive(Deserialize)]
-    struct ArchiveList {
-        #[serde(rename = "segments")]
-        _segments: Vec<IgnoredAny>,
-    }
-    match status {
-        200 => match serde_json::from_slice::<ArchiveList>(body) {
-            Ok(_) => Some(true),
-            Err(error) if error.is_eof() => None,
-            Err(_) => Some(false),
-        },
-        404 | 405 | 410 | 501 => Some(false),
-        _ => None,
+/// What a server says of its v2 wire when it is asked for the dictionary.
+#[derive(Debug, PartialEq, Eq)]
+enum OfV2 {
+    /// It may be a passing trouble.
+    Unknown,
+    Absent,
+    /// It is there, and this is the id of its dictionary.
+    Dictionary(u32),
+}
+
+impl OfV2 {
+    /// What an answer says. Of the body the beginning is enough.
+    fn of(status: u16, body: &[u8]) -> Self {
+        match status {
+            200 if body.len() < 8 => Self::Unknown,
+            200 => Dictionary::parse(body)
+                .map_or(Self::Absent, |dictionary| Self::Dictionary(dictionary.id())),
+            404 | 405 | 410 | 501 => Self::Absent,
+            _ => Self::Unknown,
+        }
     }
 }
 
@@ -331,22 +335,21 @@ mod tests {
     }
 
     #[test]
-    fn only_a_list_proves_the_v2_wire() {
-        let list = br#"{"cursor":"1","segments":[{"name":"seg_0000000000.jss","minSeq":1}]}"#;
-        let cases: [(u16, &[u8], Option<bool>); 10] = [
-            (200, list, Some(true)),
-            (200, br#"{"segments":[]}"#, Some(true)),
-            (200, b"<html>welcome</html>", Some(false)),
-            (200, br#"{"segments":7}"#, Some(false)),
-            (200, &list[..30], None),
-            (200, b"", None),
-            (404, b"404 page not found\n", Some(false)),
-            (501, br#"{"error":"MethodNotImplemented"}"#, Some(false)),
-            (503, br#"{"error":"ServiceUnavailable"}"#, None),
-            (401, list, None),
+    fn only_a_dictionary_proves_the_v2_wire() {
+        let dictionary = b"\x37\xa4\x30\xec\x05\x00\x00\x00 and so on";
+        let cases: [(u16, &[u8], OfV2); 9] = [
+            (200, dictionary, OfV2::Dictionary(5)),
+            (200, b"<html>welcome</html>", OfV2::Absent),
+            (200, br#"{"segments":[]}"#, OfV2::Absent),
+            (200, &dictionary[..7], OfV2::Unknown),
+            (200, b"", OfV2::Unknown),
+            (404, b"404 page not found\n", OfV2::Absent),
+            (501, br#"{"error":"MethodNotImplemented"}"#, OfV2::Absent),
+            (503, br#"{"error":"ServiceUnavailable"}"#, OfV2::Unknown),
+            (401, dictionary, OfV2::Unknown),
         ];
         for (status, body, expected) in cases {
-            let found = is_archive_list(status, body);
+            let found = OfV2::of(status, body);
             assert_eq!(found, expected, "{status} {}", body.escape_ascii());
         }
     }

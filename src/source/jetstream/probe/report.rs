@@ -29,6 +29,8 @@ pub struct ProbeReport {
     pub sends_cursor: Option<bool>,
     /// Whether the v2 wire is there too.
     pub has_v2: Option<bool>,
+    /// The id of the dictionary that the v2 wire compresses with.
+    pub dictionary: Option<u32>,
     /// The time of the newest live event, in microseconds since 1970.
     pub newest_time_us: Option<u64>,
     /// How old that event was when it came, by the server's clock.
@@ -151,6 +153,7 @@ impl ProbeReport {
             clock_ahead_us: None,
             sends_cursor: None,
             has_v2: None,
+            dictionary: None,
             newest_time_us: None,
             behind: None,
             oldest_time_us: None,
