@@ -13,7 +13,7 @@ pub use self::events::Events;
 use self::events::Sample;
 #[cfg(feature = "nats")]
 use super::Span;
-use super::{BadEvent, Envelope, Event, Identity, LineRules, Origin, Point, decode};
+use super::{BadEvent, Envelope, Event, Identity, LineRules, Origin, Point, decode, v2};
 
 /// How many bytes of lines make a batch full: twice the socket's read buffer, and with the sink's
 /// queue a bound on memory. Half and twice as much were measured: no difference.
@@ -58,6 +58,8 @@ pub struct Batch {
     doubtful: Vec<Identity>,
     /// How long `unescaped` was before the latest line was read.
     unescaped_before: usize,
+    /// The second of the latest usual frame of the v2 wire.
+    second: Option<v2::Second>,
 }
 
 impl Batch {
@@ -88,6 +90,7 @@ impl Batch {
             held,
             doubtful,
             unescaped_before,
+            second: _,
         } = self;
         lines.clear();
         // One that grows from nothing with its lines ends up larger than what is kept, and so would

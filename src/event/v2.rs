@@ -17,7 +17,7 @@ mod tests;
 
 pub(crate) use self::frame::{Frame, Notice};
 pub(super) use self::raw::envelope;
-pub(crate) use self::usual::cut as cut_usual;
+pub(crate) use self::usual::{Second, cut as cut_usual};
 use super::BadEvent;
 
 /// Appends the line of a frame's event to `out`, without a line end; leaves `out` as it was where

@@ -63,7 +63,7 @@ pub fn parsed(line: &[u8]) -> Option<Read> {
 /// `None` where there is none.
 pub fn cut(frame: &[u8]) -> [Option<Vec<u8>>; 3] {
     let (mut usual, mut fast, mut careful) = (Vec::new(), Vec::new(), Vec::new());
-    let is_usual = v2::cut_usual(frame, &mut usual).is_some();
+    let is_usual = v2::cut_usual(frame, &mut None, &mut usual).is_some();
     let is_fast = v2::cut_fast(frame, &mut fast);
     let is_event = v2::cut(frame, &mut careful, true) == Ok(v2::Frame::Event);
     [

@@ -18,7 +18,7 @@ impl Batch {
         if rules.raw || rules.validate {
             return None;
         }
-        let usual = v2::cut_usual(frame, &mut self.lines)?;
+        let usual = v2::cut_usual(frame, &mut self.second, &mut self.lines)?;
         if decode::is_plain(self.tail(start)) {
             self.unescaped_before = self.unescaped.len();
             return Some(Ok(usual.envelope(self.tail(start))));

@@ -4,6 +4,8 @@
 //! Whole stretches are compared and written at once. It gives up, without a verdict, on anything
 //! else.
 
+use memchr::memchr2;
+
 use super::{
     fast::{HEAD, number_at_end},
     time::micros,
@@ -93,7 +95,11 @@ impl UsualLine {
 /// Writes the line of a frame behind what is in `out`; leaves `out` as it was where the frame is
 /// not as expected.
 #[inline]
-pub(crate) fn cut(frame: &[u8], out: &mut Vec<u8>) -> Option<UsualLine> {
+pub(crate) fn cut(
+    frame: &[u8],
+    second: &mut Option<Second>,
+    out: &mut Vec<u8>,
+) -> Option<UsualLine> {
     let (cid, rest) = frame.strip_prefix(HEAD)?.split_first_chunk()?;
     let (collection, rest) = collection(rest)?;
     let (did, rest) = rest.split_first_chunk()?;
@@ -104,11 +110,11 @@ pub(crate) fn cut(frame: &[u8], out: &mut Vec<u8>) -> Option<UsualLine> {
     if !is_usual || !matches!(record, [b'{', .., b'}']) {
         return None;
     }
-    let time_us = micros(time)?;
-    let time = sixteen_digits(time_us)?;
+    let (second_digits, second_us, micros) = second_and_micros(time, second)?;
     let mut beginning = BEGINNING;
     beginning[8..40].copy_from_slice(&did[DID_AT..DID_AT + 32]);
-    beginning[52..68].copy_from_slice(&time);
+    beginning[52..62].copy_from_slice(&second_digits);
+    beginning[62..68].copy_from_slice(micros);
     let mut middle = MIDDLE;
     middle[34..47].copy_from_slice(&rev[REV_AT..REV_AT + 13]);
     middle[62..68].copy_from_slice(&did[OPERATION_AT..OPERATION_AT + 6]);
@@ -126,7 +132,7 @@ pub(crate) fn cut(frame: &[u8], out: &mut Vec<u8>) -> Option<UsualLine> {
     out.extend_from_slice(record);
     out.extend_from_slice(&end);
     Some(UsualLine {
-        time_us,
+        time_us: second_us + value(micros),
         seq: value(seq),
         seq_len: seq.len(),
         collection_len: collection.len(),
@@ -148,25 +154,50 @@ fn value(digits: &[u8]) -> u64 {
 /// A collection, and what follows it from its quote on.
 #[inline]
 fn collection(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = text.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+    let end = memchr2(b'"', b'\\', text)?;
     let (collection, rest) = text.split_at_checked(end)?;
     rest.starts_with(b"\"").then_some((collection, rest))
 }
 
-/// A time in microseconds in its usual 16 digits.
+/// A second as frames write it, and as lines do: most events lie in the same one as the event
+/// before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Second {
+    text: [u8; 20],
+    digits: [u8; 10],
+    us: u64,
+}
+
+impl Second {
+    /// The second of a time, where that is written in its usual 16 digits.
+    fn of(time: &[u8; 27]) -> Option<Self> {
+        let second = micros(time)? / 1_000_000;
+        let digits = second.to_string();
+        Some(Self {
+            text: *time.first_chunk()?,
+            digits: *digits
+                .as_bytes()
+                .first_chunk()
+                .filter(|_| digits.len() == 10)?,
+            us: second * 1_000_000,
+        })
+    }
+}
+
+/// The second of a time, in digits and in microseconds, and the six digits behind it.
 #[inline]
-fn sixteen_digits(time_us: u64) -> Option<[u8; 16]> {
-    if !(1_000_000_000_000_000..10_000_000_000_000_000).contains(&time_us) {
+fn second_and_micros<'a>(
+    time: &'a [u8; 27],
+    latest: &mut Option<Second>,
+) -> Option<([u8; 10], u64, &'a [u8; 6])> {
+    let (text, rest) = time.split_first_chunk::<20>()?;
+    let (micros, end) = rest.split_first_chunk::<6>()?;
+    if end != b"Z" || !micros.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let mut digits = [b'0'; 16];
-    // Two halves, so that neither waits for the other.
-    for (half, number) in [(0, time_us / 100_000_000), (8, time_us % 100_000_000)] {
-        let mut number = u32::try_from(number).unwrap_or_default();
-        for digit in digits[half..half + 8].iter_mut().rev() {
-            *digit += (number % 10) as u8;
-            number /= 10;
-        }
-    }
-    Some(digits)
+    let second = match latest {
+        Some(second) if second.text == *text => second,
+        _ => latest.insert(Second::of(time)?),
+    };
+    Some((second.digits, second.us, micros))
 }
