@@ -79,7 +79,7 @@ fn a_message_is_the_line_with_its_names_and_its_place() {
     assert_eq!(header(deleted, "rocketman-cursor"), "1790000000002000 3");
     assert_eq!(
         header(created, "rocketman-source"),
-        format!("jetstream {}", server.url())
+        format!("jetstream {}", server.service())
     );
     assert_eq!(
         header(created, "rocketman-key"),
