@@ -165,7 +165,7 @@ struct Commit {
 
 impl Commit {
     fn random(random: &mut Random) -> Self {
-        let (rev, rkey, cid) = (random.letters(13), random.letters(13), random.letters(54));
+        let (rev, rkey, cid) = (random.letters(13), random.letters(13), random.letters(52));
         let subject = format!(
             r#""subject":{{"cid":"bafyrei{}","uri":"at://did:plc:{}/app.bsky.feed.post/{}"}}"#,
             random.letters(52),
