@@ -192,3 +192,14 @@ fn what_cannot_be_compared_is_refused() {
         output.assert_says(2, &[words]);
     }
 }
+
+#[test]
+fn a_beginning_within_the_slack_is_refused_and_said() {
+    let output = Rocketman::new(["compare", "demo:", "demo:?seed=2", "--since", "30s"]).run();
+    assert_eq!(output.code, Some(2), "{output:#?}");
+    assert!(
+        output
+            .stderr
+            .contains("so give --since further back, or a smaller --slack")
+    );
+}

@@ -88,7 +88,7 @@ fn a_run_under_timeout_always_ends_cleanly() {
             let server = Server::one(burst(n));
             let folder = tempfile::tempdir().unwrap();
             let child = Command::new("timeout")
-                .args(["--preserve-status", &format!("0.{}", 6 + round % 4)])
+                .args(["--preserve-status", &format!("1.{}", 6 + round % 4)])
                 .arg(env!("CARGO_BIN_EXE_rocketman"))
                 .args(["tail", &server.url(), "--cursor-file", "cursor"])
                 .args(arguments.split(' '))

@@ -385,22 +385,4 @@ impl Connection {
         self.socket.flush().ok();
         sockopt::set_socket_linger(self.socket.get_mut(), Some(Duration::ZERO)).unwrap();
     }
-
-    /// Reads, and answers pings, until the client is gone; returns how many pings came.
-    pub fn until_closed(mut self) -> usize {
-        self.socket
-            .get_mut()
-            .set_read_timeout(Some(DEADLINE))
-            .unwrap();
-        while let Ok(message) = self.socket.read() {
-            self.pings += usize::from(matches!(message, Message::Ping(_)));
-        }
-        self.pings
-    }
-
-    /// Neither reads nor answers, pings included, until the client closes the socket.
-    pub fn stall(self) {
-        let stream = self.socket.get_ref();
-        wait_until("the client gives up", || raw::is_gone(stream));
-    }
 }

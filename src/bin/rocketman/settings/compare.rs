@@ -69,11 +69,14 @@ impl CompareSettings {
             None if is_recorded => 0,
             None => now_us.saturating_sub(TimeUs::micros(DEFAULT_SINCE)),
         };
-        let until_us = match until {
-            Some(until) => time("--until", &until, now)?,
+        let until_us = match &until {
+            Some(until) => time("--until", until, now)?,
             None if is_recorded => u64::MAX,
             None => now_us.saturating_sub(slack_us),
         };
+        if until_us <= from_us && until.is_none() {
+            return Err(SettingsError::NothingSettled(slack));
+        }
         if until_us <= from_us {
             return Err(SettingsError::EndBeforeStart {
                 until: TimeUs(until_us).to_string(),

@@ -1,6 +1,6 @@
 //! Why what was asked for makes no sense, and what to do about it.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, time::Duration};
 
 use rocketman::{
     ParseError,
@@ -124,6 +124,11 @@ pub(crate) enum SettingsError {
         flag: &'static str,
         from: String,
     },
+    #[error(
+        "nothing can be compared yet: an event waits {} for the other server, so give --since further back, or a smaller --slack",
+        humantime::format_duration(*.0)
+    )]
+    NothingSettled(Duration),
     #[error("stdin is named twice, and can only be read once")]
     StdinTwice,
     #[error("--until {0} lies in the past, and the stream begins now")]

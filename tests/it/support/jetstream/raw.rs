@@ -10,9 +10,9 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     net::sockopt,
 };
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::{Message, handshake::derive_accept_key};
 
-use super::{Connection, Request};
+use super::{Connection, DEADLINE, Request, wait_until};
 
 impl Request {
     /// Reads a request from a socket of the test's own; `None` when the client went away without a
@@ -88,4 +88,25 @@ pub(super) fn is_gone(stream: &TcpStream) -> bool {
     ask[0]
         .revents()
         .intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR)
+}
+
+/// The end of a connection that the client makes.
+impl Connection {
+    /// Reads, and answers pings, until the client is gone; returns how many pings came.
+    pub fn until_closed(mut self) -> usize {
+        self.socket
+            .get_mut()
+            .set_read_timeout(Some(DEADLINE))
+            .unwrap();
+        while let Ok(message) = self.socket.read() {
+            self.pings += usize::from(matches!(message, Message::Ping(_)));
+        }
+        self.pings
+    }
+
+    /// Neither reads nor answers, pings included, until the client closes the socket.
+    pub fn stall(self) {
+        let stream = self.socket.get_ref();
+        wait_until("the client gives up", || is_gone(stream));
+    }
 }
