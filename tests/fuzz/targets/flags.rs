@@ -34,8 +34,8 @@ mod settings;
 use self::{
     args::{Cli, Command},
     settings::{
-        CompareSettings, CursorSettings, ProbeSettings, ServeSettings, SourceSettings, TailSettings,
-        Target,
+        CompareSettings, CursorSettings, ProbeSettings, ServeSettings, SourceSettings,
+        TailSettings, Target,
     },
 };
 
