@@ -56,7 +56,7 @@ fn each_bad_event_is_a_line_with_class_position_and_event() {
     assert_eq!(lines[0]["after"], Value::Null);
     assert_eq!(lines[1]["text"], "torn \u{1b}[31m{");
     assert_eq!(lines[1]["after"]["seq"], 1);
-    assert_eq!(lines[1]["host"], server.url());
+    assert_eq!(lines[1]["host"], server.service());
     assert_eq!(lines[3]["base64"], "/30=");
     assert!(lines[4]["bytes"].as_u64().unwrap() <= 160);
     assert!(!text.contains('\u{1b}'), "{text}");
