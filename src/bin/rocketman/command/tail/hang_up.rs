@@ -39,7 +39,9 @@ impl HangUp {
             AnySink::File(_) => false,
             // Whoever reads a pipe says by itself when it is gone.
             AnySink::Stdout(_) => io::stdout().is_terminal(),
-            _ => accounts.is_none(),
+            AnySink::Exec(_) => accounts.is_none(),
+            #[cfg(feature = "nats")]
+            AnySink::Nats(_) => accounts.is_none(),
         };
         Self {
             reopen,
