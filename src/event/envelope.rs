@@ -1,9 +1,9 @@
 //! The envelope of an event, what an event and its copy say of it, and the checked way into it: any
 //! field order, any escapes, any kind.
 //!
-//! That way is slower than `scan`, and only asked where that gives up. Unknown keys are ignored, unknown kinds
-//! pass, and a commit is only looked at in an event that is one. Nesting costs no stack: whatever
-//! is not part of the envelope is skipped without recursion.
+//! That way is slower than `scan`, and only asked where that gives up. Unknown keys are ignored,
+//! unknown kinds pass, and a commit is only looked at in an event that is one. Nesting costs no
+//! stack: whatever is not part of the envelope is skipped without recursion.
 
 use std::{borrow::Cow, ops::Range};
 

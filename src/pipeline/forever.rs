@@ -23,13 +23,13 @@ const MAX_BACKOFF: Duration = Duration::from_secs(60);
 const LONG_RUN: Duration = Duration::from_secs(60);
 
 impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
-    /// Runs pipelines one after the other, until `stop` resolves: after a failure that may pass another
-    /// one is made and run, after a wait that grows from a quarter of a second to a minute.
+    /// Runs pipelines one after the other, until `stop` resolves: after a failure that may pass
+    /// another one is made and run, after a wait that grows from a quarter of a second to a minute.
     ///
-    /// Sources survive lost connections by themselves, and need none of this. It is for failures of a
-    /// sink, as of a database that is restarted, and of cursors that could not be saved; each run goes
-    /// on where the cursor is, so give the pipeline one. What is to survive a restart is made outside
-    /// of `make` and lent or cloned into it: connections, [`Stats`](crate::Stats), a
+    /// Sources survive lost connections by themselves, and need none of this. It is for failures of
+    /// a sink, as of a database that is restarted, and of cursors that could not be saved; each run
+    /// goes on where the cursor is, so give the pipeline one. What is to survive a restart is made
+    /// outside of `make` and lent or cloned into it: connections, [`Stats`](crate::Stats), a
     /// [`Fate`](crate::sink::Fate).
     ///
     /// ```no_run
@@ -48,8 +48,8 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
     ///
     /// It ends when `stop` resolves, when a run ends without a failure (a limit, the end of the
     /// source), and with an error that would only come again: what was asked for makes no sense
-    /// ([`ErrorKind::Usage`]), another process has the cursor ([`ErrorKind::CursorTaken`]), the server
-    /// refuses ([`ErrorKind::Refused`]), or events are missing that nobody has any more
+    /// ([`ErrorKind::Usage`]), another process has the cursor ([`ErrorKind::CursorTaken`]), the
+    /// server refuses ([`ErrorKind::Refused`]), or events are missing that nobody has any more
     /// ([`ErrorKind::Gap`]). The summary, or the error, is that of the last run.
     ///
     /// Cancel safety: as [`Pipeline::run`].

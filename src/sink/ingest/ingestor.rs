@@ -45,8 +45,8 @@ use crate::{
 /// }
 /// ```
 ///
-/// A closure that takes an [`OwnedEvent`] is an ingestor too, and [`Route::typed`](super::Route::typed) makes one that is given
-/// the record as a type of yours.
+/// A closure that takes an [`OwnedEvent`] is an ingestor too, and
+/// [`Route::typed`](super::Route::typed) makes one that is given the record as a type of yours.
 pub trait Ingestor: Send + Sync {
     /// Does it.
     fn ingest(&self, event: Event<'_>) -> impl Future<Output = Result<(), IngestError>> + Send;
@@ -89,10 +89,10 @@ where
 
 /// Why an event could not be ingested.
 ///
-/// `?` makes one of whatever becomes a `Box<dyn Error + Send + Sync>`: an error of any type, a text, a
-/// `Box<dyn Error + Send + Sync>`, and also `anyhow::Error` and `eyre::Report`. It is one that may
-/// pass. A [`RecordError`] means that the author of the record was wrong; it is only recognised as
-/// it is, and not within another error.
+/// `?` makes one of whatever becomes a `Box<dyn Error + Send + Sync>`: an error of any type, a
+/// text, a `Box<dyn Error + Send + Sync>`, and also `anyhow::Error` and `eyre::Report`. It is one
+/// that may pass. A [`RecordError`] means that the author of the record was wrong; it is only
+/// recognised as it is, and not within another error.
 ///
 /// ```
 /// use rocketman::{event::OwnedEvent, sink::ingest::Ingest};

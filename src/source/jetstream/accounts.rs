@@ -15,11 +15,12 @@ use crate::{event::Did, log::STATE};
 /// bots whose list of accounts grows.
 ///
 /// The server is told on the connection that is open, or on a new one where a message will not do:
-/// on the v2 wire, and from all accounts to some, and back. Events of an account that is new come from the moment on at
-/// which the server has read that; earlier ones are not asked for. Those of an account that left
-/// the list are dropped from the next batch on, also where the server still sends some. The
-/// pipeline's filter keeps the accounts of the list in place of those that it kept, every later
-/// connection asks for them, and a saved cursor notes with which list its place was reached.
+/// on the v2 wire, and from all accounts to some, and back. Events of an account that is new come
+/// from the moment on at which the server has read that; earlier ones are not asked for. Those of
+/// an account that left the list are dropped from the next batch on, also where the server still
+/// sends some. The pipeline's filter keeps the accounts of the list in place of those that it kept,
+/// every later connection asks for them, and a saved cursor notes with which list its place was
+/// reached.
 ///
 /// The list is not saved: a program gives the next run the accounts that it wants by then.
 ///

@@ -53,7 +53,8 @@ impl ReadState {
         }
     }
 
-    /// Reads one frame of the v2 wire, and keeps its event if it is new. What is returned ends the connection.
+    /// Reads one frame of the v2 wire, and keeps its event if it is new. What is returned ends the
+    /// connection.
     #[inline]
     pub(super) fn admit_frame(
         &mut self,

@@ -88,8 +88,8 @@ fn nothing_is_lost_over_kills_of_the_program_and_of_the_server() {
     assert!(repeats < 5 * 11 * 400, "{repeats} repeats");
 }
 
-/// A client that lives on, over the v2 wire: the server gives new numbers and times to what it reads again, and some
-/// events their old number by chance.
+/// A client that lives on, over the v2 wire: the server gives new numbers and times to what it
+/// reads again, and some events their old number by chance.
 #[test]
 fn each_event_comes_once_over_kills_of_the_server() {
     let Some(mut world) = World::start("each_event_comes_once") else {
