@@ -129,6 +129,7 @@ mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod outage;
 mod pipeline;
 mod stats;
 mod throttle;

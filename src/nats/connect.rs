@@ -5,16 +5,18 @@ use std::sync::Arc;
 use async_nats::{Client, ConnectError, ConnectErrorKind};
 use rustls::Error as TlsError;
 use tokio::{sync::watch, time::sleep};
-use tracing::warn;
+use tracing::info;
 
 use super::{
     NatsError, NatsSettings,
     events::{Status, held, on_events, reconnect_waits},
     options::{Refusal, options},
+    retry::log_failure,
 };
 use crate::{
     backoff::Backoff,
     log::{STATE, chain, printable},
+    outage::{Outage, lasted},
 };
 
 /// An open connection. A clone is the same connection.
@@ -42,6 +44,7 @@ impl Connection {
     /// Cancel safety: dropped at any time.
     pub(crate) async fn open(settings: &NatsSettings) -> Result<Self, NatsError> {
         let mut backoff = Backoff::new(settings.max_backoff);
+        let mut outage = Outage::default();
         let (status, watched) = watch::channel(Status::default());
         let status = Arc::new(status);
         let refusal = Refusal::default();
@@ -76,10 +79,14 @@ impl Connection {
                     source: error.into(),
                 });
             }
-            let (servers, error) = (settings.shown(), chain(&error));
-            warn!(target: STATE, servers, error, tries, "cannot connect to {servers}: {error}; trying again in {:.1} s", wait.as_secs_f64());
+            let why = format!("cannot connect to {}: {}", settings.shown(), chain(&error));
+            log_failure(&mut outage, &why, tries, wait);
             sleep(wait).await;
         };
+        if let Some(age) = outage.end() {
+            let (servers, age) = (settings.shown(), lasted(age));
+            info!(target: STATE, servers, "connected to {servers} after {age}");
+        }
         let version = client.server_info().version;
         if is_too_old(&version) {
             return Err(NatsError::TooOld {

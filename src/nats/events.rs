@@ -7,12 +7,13 @@ use std::{
 };
 
 use async_nats::{ClientError, ConnectErrorKind, Event, ServerError};
-use tokio::{sync::watch, time::Instant};
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::{NatsSettings, options::Refusal};
 use crate::{
     log::{STATE, printable},
+    outage::{Mention, Outage, lasted},
     throttle::{self, Throttle},
 };
 
@@ -23,9 +24,6 @@ const MAX_RECONNECT_WAIT: Duration = Duration::from_secs(1);
 /// at the start, so that a server has the time to start anew.
 const FIRST_WAIT: Duration = Duration::from_millis(40);
 const FIRST_COUNTED_WAIT: Duration = Duration::from_millis(250);
-
-/// How often it is said that a connection is still lost.
-const REMINDER_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What the connection is like.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,11 +79,10 @@ fn reconnect_wait(tries: usize, first: Duration, most: Duration) -> Duration {
     limit.min(most).mul_f64(0.25 + 0.75 * fastrand::f64())
 }
 
-/// When the connection was lost, and when that was said last.
+/// That the connection is lost, and what was said of it.
 #[derive(Debug, Default)]
 struct Lost {
-    since: Option<Instant>,
-    said: Option<Instant>,
+    outage: Outage,
     /// How often it is said that a connection was lost.
     pace: Option<Throttle>,
     /// Whether this loss was said, so that its end is said too.
@@ -123,11 +120,11 @@ fn note(event: &Event, status: &watch::Sender<Status>, servers: &str, lost: &Mut
         Event::Connected => {
             lost.said_refusal = None;
             let was_said = std::mem::take(&mut lost.was_said);
-            if let Some(since) = lost.since.take()
+            if let Some(age) = lost.outage.end()
                 && was_said
             {
-                let seconds = since.elapsed().as_secs_f64();
-                info!(target: STATE, servers, seconds, "connected to {servers} again after {seconds:.1} s");
+                let (seconds, age) = (age.as_secs_f64(), lasted(age));
+                info!(target: STATE, servers, seconds, "connected to {servers} again after {age}");
             }
             status.send_modify(|status| {
                 status.is_connected = true;
@@ -135,9 +132,7 @@ fn note(event: &Event, status: &watch::Sender<Status>, servers: &str, lost: &Mut
             });
         }
         Event::Disconnected => {
-            let now = Instant::now();
-            lost.since.get_or_insert(now);
-            lost.said = Some(now);
+            lost.outage.mention(Duration::ZERO);
             let allowed = lost.pace.get_or_insert_with(Throttle::new).check();
             lost.was_said |= allowed.is_some();
             if let Some(left_out) = allowed {
@@ -149,23 +144,20 @@ fn note(event: &Event, status: &watch::Sender<Status>, servers: &str, lost: &Mut
                 status.is_connected = false;
             });
         }
-        Event::ClientError(error) if lost.since.is_some() => {
+        Event::ClientError(error) if lost.outage.lasts() => {
             let error = match error {
                 ClientError::Other(why) => why.clone(),
                 other => other.to_string(),
             };
             let refused = lost.refused(&error);
             let is_new = refused.is_some() && refused != lost.said_refusal;
-            let is_time = lost
-                .said
-                .is_none_or(|said| said.elapsed() >= REMINDER_INTERVAL);
+            let is_time = lost.outage.mention(Duration::ZERO) != Mention::None;
             let error = printable(refused.as_ref().unwrap_or(&error));
             status.send_modify(|status| {
                 let tries = status.failed.as_ref().map_or(0, |(tries, _)| *tries);
                 status.failed = Some((tries.saturating_add(1), error.clone()));
             });
             if is_time || is_new {
-                lost.said = Some(Instant::now());
                 lost.was_said = true;
                 lost.said_refusal = refused;
                 warn!(target: STATE, servers, error, "still no connection to {servers}: {error}; trying again");

@@ -39,7 +39,7 @@ pub(crate) use self::{
     events::Status,
     insert::TYPE_HEADER,
     request::RequestFailed,
-    retry::{AsNats, retry},
+    retry::{AsNats, log_failure, retry},
     stored::{NO_SUCH_MESSAGE, Stored, StoredMessage},
     subject::{covers, excerpt, takes},
 };

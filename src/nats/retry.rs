@@ -1,13 +1,16 @@
 //! Tries at the start that are made again: a cluster that has no leader just now is no other fault
 //! than a server that is not there.
 
+use std::time::Duration;
+
 use tokio::time::sleep;
-use tracing::warn;
+use tracing::{debug, info, warn};
 
 use super::{NatsError, NatsSettings};
 use crate::{
     backoff::Backoff,
     log::{STATE, chain},
+    outage::{Mention, Outage, lasted},
 };
 
 /// Does some work, and tries again what may pass, as often and with such waits as a connection is
@@ -23,10 +26,17 @@ where
     E: AsNats + From<NatsError> + std::error::Error + Send + Sync + 'static,
 {
     let mut backoff = Backoff::new(settings.max_backoff);
+    let mut outage = Outage::default();
     loop {
         let error = match work().await {
             Err(error) if error.as_nats().is_some_and(NatsError::may_pass) => error,
-            done_or_failed => return done_or_failed,
+            done_or_failed => {
+                if let (Ok(_), Some(age)) = (&done_or_failed, outage.end()) {
+                    let (servers, age) = (settings.shown(), lasted(age));
+                    info!(target: STATE, servers, "{servers} answers after {age}");
+                }
+                return done_or_failed;
+            }
         };
         let wait = backoff.next_wait();
         let tries = backoff.tries();
@@ -37,9 +47,27 @@ where
                 source: error.into(),
             }));
         }
-        let error = chain(&error);
-        warn!(target: STATE, error, tries, "{error}; trying again in {:.1} s", wait.as_secs_f64());
+        log_failure(&mut outage, &chain(&error), tries, wait);
         sleep(wait).await;
+    }
+}
+
+/// Logs a failed try: as a warning where an outage begins and where it is time for a reminder. What
+/// is said of it is safe for a screen.
+pub(crate) fn log_failure(outage: &mut Outage, why: &str, tries: u32, wait: Duration) {
+    let mention = outage.mention(wait);
+    let wait = wait.as_secs_f64();
+    match mention {
+        Mention::First => {
+            warn!(target: STATE, error = why, tries, wait, "{why}; trying again in {wait:.1} s");
+        }
+        Mention::Reminder(age) => {
+            let age = lasted(age);
+            warn!(target: STATE, error = why, tries, wait, "still after {age} and {tries} tries: {why}; trying again in {wait:.1} s");
+        }
+        Mention::None => {
+            debug!(target: STATE, error = why, tries, wait, "{why}; trying again in {wait:.1} s");
+        }
     }
 }
 

@@ -89,6 +89,7 @@ pub struct Stats {
     host: Mutex<String>,
     sink: Mutex<String>,
     is_connected: AtomicBool,
+    down: Mutex<Option<state::Down>>,
     is_quiet: AtomicBool,
     since: Instant,
     /// When an event came last, wanted or not, new or not, in milliseconds after `since`; 0 before
@@ -204,6 +205,7 @@ impl Stats {
             host: Mutex::default(),
             sink: Mutex::default(),
             is_connected: AtomicBool::new(false),
+            down: Mutex::default(),
             is_quiet: AtomicBool::new(false),
             since: Instant::now(),
             last_came_ms: AtomicU64::new(0),

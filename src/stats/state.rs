@@ -10,6 +10,14 @@ use tokio::time::Instant;
 use super::Stats;
 use crate::event::{Point, micros, now_us};
 
+/// A time without a connection.
+#[derive(Debug)]
+pub(super) struct Down {
+    since: Instant,
+    next_try: Option<Instant>,
+    why: String,
+}
+
 impl Stats {
     /// The server's time of the newest event, in microseconds since 1970; 0 before the first.
     pub fn last_time_us(&self) -> u64 {
@@ -38,6 +46,36 @@ impl Stats {
     /// Whether a connection stands.
     pub fn is_connected(&self) -> bool {
         self.is_connected.load(Relaxed)
+    }
+
+    /// For how long there has been no connection where one is wanted; `None` while one stands, and
+    /// before the first try has failed.
+    pub fn down_for(&self) -> Option<Duration> {
+        locked(&self.down).as_ref().map(|down| down.since.elapsed())
+    }
+
+    /// In how long the next try to connect is made; zero while one is under way. `None` where no
+    /// connection is wanted, or where it is not known.
+    pub fn next_try_in(&self) -> Option<Duration> {
+        let down = locked(&self.down);
+        let due = down.as_ref()?.next_try?;
+        Some(due.saturating_duration_since(Instant::now()))
+    }
+
+    /// Why there is no connection, in a few words: the cause of the latest failure.
+    pub fn last_error(&self) -> Option<String> {
+        locked(&self.down).as_ref().map(|down| down.why.clone())
+    }
+
+    /// Notes that there is no connection, why, and when one is tried next, if that is known.
+    pub(crate) fn set_down(&self, why: String, next_try: Option<Instant>) {
+        let mut down = locked(&self.down);
+        let since = down.as_ref().map_or_else(Instant::now, |down| down.since);
+        *down = Some(Down {
+            since,
+            next_try,
+            why,
+        });
     }
 
     /// How far behind an event is that came before the beginning and was dropped, while such events
@@ -95,6 +133,9 @@ impl Stats {
     pub fn set_connected(&self, is_connected: bool) {
         self.connected.set(if is_connected { 1.0 } else { 0.0 });
         self.is_connected.store(is_connected, Relaxed);
+        if is_connected {
+            *locked(&self.down) = None;
+        }
     }
 
     /// Whether a connection stands and brings nothing; for a source of your own.
@@ -143,8 +184,8 @@ impl Stats {
     }
 }
 
-fn locked(text: &Mutex<String>) -> std::sync::MutexGuard<'_, String> {
-    text.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked<T>(value: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -6,6 +6,7 @@ mod failures;
 mod flood;
 mod gaps;
 mod lost;
+mod outages;
 mod quiet;
 mod renumbered;
 mod silence;

@@ -21,6 +21,7 @@ mod inflate;
 mod lost;
 mod matches;
 mod opening;
+mod outages;
 mod probe;
 mod proxy;
 mod quiet;
@@ -78,6 +79,7 @@ use crate::{
     backoff::Backoff,
     event::{Batch, Did, Place, Point, Recollection, Trail},
     log::STATE,
+    outage::Outage,
     source::ReadError,
     stats::Stats,
     throttle::Throttle,
@@ -105,6 +107,10 @@ pub struct Jetstream {
     state: ReadState,
     session: Option<Session>,
     backoff: Backoff,
+    outage: Outage,
+    /// Servers whose names could not be looked up, since the beginning of a run that never had a
+    /// connection.
+    unknown_names: Vec<String>,
     /// When the next try is due, after a failed one.
     next_try: Option<Instant>,
     rotation: Rotation,
@@ -115,12 +121,12 @@ pub struct Jetstream {
     is_doubtful: bool,
     /// Whether the present connection brought a new event.
     brought_events: bool,
-    /// How often losses and failed tries are told.
+    /// How often outages are logged.
     pace: Throttle,
     /// The same of servers that speak another wire, by their addresses: long lines that say the
     /// same each time.
     strange: HashMap<String, Throttle>,
-    /// Whether the latest of them was.
+    /// Whether the latest of them was, and so its end is.
     was_logged: bool,
     /// The connection was closed to be opened otherwise, which is no reconnect.
     asks_anew: bool,
@@ -164,6 +170,8 @@ impl Jetstream {
             state,
             session: None,
             backoff: Backoff::new(settings.max_backoff),
+            outage: Outage::default(),
+            unknown_names: Vec::new(),
             next_try: None,
             rotation: Rotation::new(settings.endpoints.clone()),
             quiet: Quiet::new(settings.quiet_timeout),
@@ -334,5 +342,6 @@ impl Source for Jetstream {
         if let Some(mut session) = self.session.take() {
             session.close().await;
         }
+        self.end_outage();
     }
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::{
     Endpoint, Jetstream, JetstreamError, OVERDUE_GRACE,
@@ -19,8 +19,7 @@ use super::{
     wires::Spoken,
 };
 use crate::{
-    event::{Origin, micros, now_us, show_time},
-    log::STATE,
+    event::{Origin, micros, now_us},
     source::SourceError,
 };
 
@@ -158,30 +157,6 @@ impl Jetstream {
             frame_timeout: self.settings.frame_timeout,
             message_timeout: self.settings.message_timeout,
             patience: (!self.state.may_pause).then_some(patience),
-        }
-    }
-
-    fn announce(&mut self, endpoint: &Endpoint, beginning: Beginning) {
-        let stats = &self.state.stats;
-        stats.set_host(&endpoint.to_string());
-        let asks_anew = std::mem::take(&mut self.asks_anew);
-        if !asks_anew {
-            stats.add_connects(1);
-        }
-        stats.set_connected(true);
-        let from = match beginning {
-            Beginning::Live => "now".to_owned(),
-            Beginning::Time(time_us) => show_time(time_us),
-            Beginning::Seq(seq) => format!("cursor {seq}"),
-            Beginning::Asked(start) => format!("cursor {}", start.as_number()),
-        };
-        if asks_anew || stats.connects() > 1 || self.backoff.tries() > 0 {
-            if !self.was_logged {
-                return;
-            }
-            info!(target: STATE, %endpoint, from, "connected again to {endpoint}, from {from}");
-        } else {
-            info!(%endpoint, from, "connected");
         }
     }
 }

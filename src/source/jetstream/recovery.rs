@@ -8,12 +8,12 @@ use tracing::{debug, warn};
 
 use super::{
     Jetstream, OVERDUE_GRACE, connect::ConnectError, endpoint::Endpoint, handshake::HandshakeError,
-    lost::Lost, read_state::Halt, refusal, slow::UnderWay,
+    lost::Lost, outages::Failure, read_state::Halt, refusal, slow::UnderWay,
 };
 use crate::{
-    log::{STATE, chain},
+    log::STATE,
+    outage::root_cause,
     source::{Flow, ReadError, SourceError, jetstream::JetstreamError},
-    throttle::{self, Throttle},
 };
 
 impl Jetstream {
@@ -52,7 +52,7 @@ impl Jetstream {
     /// Schedules the next try, or gives up.
     fn retry(
         &mut self,
-        what: &str,
+        what: &'static str,
         endpoint: &Endpoint,
         error: Box<dyn Error + Send + Sync>,
         asked_wait: Duration,
@@ -61,6 +61,8 @@ impl Jetstream {
         let wait = self.backoff.next_wait().max(asked_wait);
         let tries = self.backoff.tries();
         if self.settings.max_retries.is_some_and(|max| tries > max) {
+            // The error says it all.
+            self.outage.end();
             return Err(ReadError::Unreachable {
                 url: endpoint.to_string(),
                 tries,
@@ -71,39 +73,15 @@ impl Jetstream {
         let due = Instant::now() + wait;
         self.next_try = Some(due);
         self.state.stats.set_alive_until(due + OVERDUE_GRACE);
-        let pace = if let Some(Lost::Strange(_)) = error.downcast_ref() {
-            let host = endpoint.to_string();
-            self.strange.entry(host).or_insert_with(Throttle::sparse)
-        } else {
-            &mut self.pace
-        };
-        let left_out = if wait < throttle::REFILL_INTERVAL {
-            pace.check()
-        } else {
-            // What is said before a longer wait stands for a while, so it has to be true.
-            Some(pace.take_left_out())
-        };
-        self.was_logged = left_out.is_some();
-        let Some(left_out) = left_out else {
-            return Ok(());
-        };
-        let next = self.rotation.current();
-        let again = if next == endpoint {
-            "again".to_owned()
-        } else {
-            next.to_string()
-        };
-        let slow = slow.map_or(String::new(), |slow| {
-            let sink = self.state.stats.sink();
-            format!(
-                ", after {sink} took nothing for {:.1} s",
-                slow.as_secs_f64()
-            )
+        let why = root_cause(&*error);
+        self.state.stats.set_down(why, Some(due));
+        self.mention(&Failure {
+            what,
+            endpoint,
+            error: &*error,
+            slow,
+            wait,
         });
-        let more = throttle::more(left_out);
-        let error = chain(&*error);
-        let wait = wait.as_secs_f64();
-        warn!(target: STATE, %endpoint, error, wait, %next, tries, left_out, "{what} {endpoint}: {error}{slow}; trying {again} in {wait:.1} s{more}");
         Ok(())
     }
 

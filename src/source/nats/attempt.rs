@@ -1,7 +1,7 @@
 //! One try after the other: what is looked at before a consumer is made, and what follows from one
 //! that failed or was lost.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use async_nats::jetstream::stream::RetentionPolicy;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -18,7 +18,8 @@ use super::{
 use crate::{
     event::{Origin, Start, show_time},
     log::{STATE, chain, printable},
-    nats::{Connection, NatsError},
+    nats::{Connection, NatsError, log_failure},
+    outage::{lasted, root_cause},
     source::{Flow, ReadError, SourceError, nats::NatsSourceError},
     stats::Stats,
     throttle,
@@ -48,7 +49,11 @@ impl NatsSource {
             self.connection.insert(opened).clone()
         };
         // The connection logs its tries and their failures itself.
-        alive_while(&stats, connection.restored()).await?;
+        tokio::select! {
+            biased;
+            restored = alive_while(&stats, connection.restored()) => restored?,
+            never = note_failures(&stats, &connection) => match never {},
+        }
         let limit = self.settings.connection.request_timeout * 2;
         stats.set_alive_until(Instant::now() + limit + OVERDUE_GRACE);
         match self.look(&connection).await {
@@ -149,6 +154,10 @@ impl NatsSource {
         stats.set_host(&self.host);
         stats.add_connects(1);
         stats.set_connected(true);
+        if let Some(age) = self.outage.end() {
+            let age = lasted(age);
+            info!(target: STATE, stream, "reading {stream} again after {age}");
+        }
         self.gone_since = None;
         self.was_open = true;
         self.brought = false;
@@ -184,6 +193,7 @@ impl NatsSource {
         let tries = self.backoff.tries();
         let max_retries = self.settings.connection.max_retries;
         if max_retries.is_some_and(|most| tries > most) {
+            self.outage.end();
             return Err(ReadError::Unreachable {
                 url: self.host.clone(),
                 tries,
@@ -194,11 +204,9 @@ impl NatsSource {
         let due = Instant::now() + wait;
         self.next_try = Some(due);
         self.reader.stats.set_alive_until(due + OVERDUE_GRACE);
-        if let Some(left_out) = self.pace.check() {
-            let (stream, error, wait) = (&self.host, chain(&error), wait.as_secs_f64());
-            let more = throttle::more(left_out);
-            warn!(target: STATE, stream, error, wait, tries, left_out, "{error}; trying again in {wait:.1} s{more}");
-        }
+        let why = root_cause(&error);
+        self.reader.stats.set_down(why, Some(due));
+        log_failure(&mut self.outage, &chain(&error), tries, wait);
         Ok(())
     }
 
@@ -229,6 +237,7 @@ impl NatsSource {
         }
         self.reader.stats.set_connected(false);
         self.reader.stats.count_reconnect(lost.cause());
+        self.reader.stats.set_down(root_cause(&lost), None);
         let lost = match lost {
             Lost::Fatal(error) => {
                 self.acks = session.and_then(Session::into_acks);
@@ -279,6 +288,20 @@ impl From<NatsError> for Failed {
 impl From<SourceError> for Failed {
     fn from(error: SourceError) -> Self {
         Self::Final(error)
+    }
+}
+
+/// Notes why the connection is not back yet, for as long as it is waited for.
+async fn note_failures(stats: &Stats, connection: &Connection) -> Infallible {
+    let mut status = connection.status();
+    loop {
+        let failed = status.borrow_and_update().failed.clone();
+        if let Some((_, why)) = failed {
+            stats.set_down(why, None);
+        }
+        if status.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

@@ -53,6 +53,7 @@ use crate::{
     event::{Batch, Place, Point, Trail},
     log::{STATE, printable},
     nats::Connection,
+    outage::Outage,
     source::ReadError,
     stats::Stats,
     throttle::Throttle,
@@ -105,6 +106,7 @@ pub struct NatsSource {
     session: Option<Session>,
     reader: Reader,
     backoff: Backoff,
+    outage: Outage,
     /// When the next try is due, after a failed one.
     next_try: Option<Instant>,
     /// Since when there is no such stream, once it was there.
@@ -155,6 +157,7 @@ impl NatsSource {
             session: None,
             reader,
             backoff: Backoff::new(settings.connection.max_backoff),
+            outage: Outage::default(),
             next_try: None,
             gone_since: None,
             was_open: false,

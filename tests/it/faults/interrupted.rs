@@ -47,7 +47,8 @@ pub fn interrupted(arguments: &str, fault: impl FnOnce(Connection) + Send + 'sta
         }),
         script(the_last_of_three),
     ]);
-    let (running, lines) = before_the_fault(&server, arguments);
+    let call = Rocketman::tail(&server.url());
+    let (running, lines) = before_the_fault(call, arguments);
     let begin = Instant::now();
     go_on.send(()).unwrap();
     running.message(": lost ");
@@ -67,18 +68,16 @@ pub fn unreachable(arguments: &str, fault: impl FnOnce(Request) + Send + 'static
         }),
         script(the_last_of_three),
     ]);
-    let (running, lines) = before_the_fault(&server, arguments);
+    let call = Rocketman::tail(&server.url()).logging_each_try();
+    let (running, lines) = before_the_fault(call, arguments);
     running.message(": cannot reach ");
     let noticed_after = began.recv().unwrap().elapsed();
     survived(running.finish(), &lines, noticed_after, 5)
 }
 
 /// The program that reads three events, once the first two of them came.
-fn before_the_fault(server: &Server, arguments: &str) -> (Running, Vec<String>) {
-    let mut running = Rocketman::tail(&server.url())
-        .with("-n 3")
-        .with(arguments)
-        .start();
+fn before_the_fault(call: Rocketman, arguments: &str) -> (Running, Vec<String>) {
+    let mut running = call.with("-n 3").with(arguments).start();
     let lines = running.lines(2);
     (running, lines)
 }

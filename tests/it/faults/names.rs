@@ -32,6 +32,7 @@ fn a_name_that_is_lost_in_mid_run_is_looked_up_until_it_is_back() {
         ]);
         let url = format!("ws://jetstream.test:{}/subscribe", server.port());
         let mut running = Rocketman::tail(&url)
+            .logging_each_try()
             .with("-n 3 --connect-timeout 1s --max-backoff 300ms")
             .with_resolver(&resolver.conf())
             .start();

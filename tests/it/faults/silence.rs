@@ -90,6 +90,7 @@ fn a_pulled_cable_is_noticed_and_resumed_once_it_is_back() {
         let call = Rocketman::tail(&format!("{scheme}://127.0.0.1:{}/subscribe", cable.port));
         fs::write(call.path("roots.pem"), &front.certificate).unwrap();
         let call = call.env("SSL_CERT_FILE", "roots.pem").with(LIMITS);
+        let call = call.logging_each_try();
         let mut running = call.with("-n 3").start();
         assert_eq!(running.lines(2), [post(0), post(1)]);
         let begin = Instant::now();
@@ -117,7 +118,7 @@ fn a_server_that_says_nothing_behind_its_tls_is_left() {
     let call = Rocketman::tail(&format!("wss://127.0.0.1:{}/subscribe", front.port));
     fs::write(call.path("roots.pem"), &front.certificate).unwrap();
     let call = call.env("SSL_CERT_FILE", "roots.pem").with(LIMITS);
-    let mut running = call.with("-n 3").start();
+    let mut running = call.logging_each_try().with("-n 3").start();
     assert_eq!(running.lines(2), [post(0), post(1)]);
     server.wait_for_requests(2);
     let begin = Instant::now();

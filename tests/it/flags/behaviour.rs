@@ -208,6 +208,7 @@ fn grace_bounds_the_wait_for_a_program_that_hangs() {
 fn retries_are_as_many_as_allowed_and_no_further_apart() {
     let server = Server::every(|request| request.refuse("503 Service Unavailable", "", ""));
     let output = Rocketman::new(["tail", &server.url()])
+        .logging_each_try()
         .with("--max-retries 12 --max-backoff 9ms")
         .run();
     output.assert_says(3, &["after 13 failed tries in a row", "HTTP 503"]);

@@ -24,7 +24,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 fn start(urls: &[&str], out: &Path) -> Running {
     let out = File::create(out).unwrap();
-    let call = Rocketman::tail(urls[0]).with(LIMITS);
+    let call = Rocketman::tail(urls[0]).with(LIMITS).logging_each_try();
     let call = urls[1..].iter().fold(call, Rocketman::arg);
     call.stdout(out).start_elsewhere()
 }

@@ -93,6 +93,11 @@ impl Rocketman {
         self
     }
 
+    /// Has it log each try to connect, also those that are not worth a warning.
+    pub fn logging_each_try(self) -> Self {
+        self.env("RUST_LOG", "warn,rocketman::state=debug")
+    }
+
     /// The folder it runs in.
     pub fn folder(&self) -> &Path {
         self.folder.path()
