@@ -74,6 +74,7 @@ impl NatsSource {
         let plan = self.settings.create.as_ref().filter(|_| !self.was_open);
         let info = connection.look_at_or_make(stream, plan, subjects, "Made by rocketman");
         let info = info.await?;
+        self.reader.asks_leader = info.config.num_replicas > 1;
         let is_queue = info.config.retention == RetentionPolicy::WorkQueue;
         if is_queue && self.reader.takes_away() {
             return Err(Failed::Final(
@@ -138,9 +139,23 @@ impl NatsSource {
         }
         self.settle_unreadable(connection, &mut session, &origin)
             .await?;
+        self.announce(&session, from);
+        self.gone_since = None;
+        self.was_open = true;
+        self.brought = false;
+        if session.is_at_end(&mut self.reader).await? {
+            self.acks = session.close().await;
+            return Ok(Some(Flow::End));
+        }
+        self.session = Some(session);
+        Ok(None)
+    }
+
+    /// Messages can be read.
+    fn announce(&mut self, session: &Session, from: ReadFrom) {
         let stream = &self.host;
         match from {
-            _ if wanted.durable.is_some() => {
+            _ if self.settings.durable.is_some() => {
                 let name = &session.consumer().name;
                 info!(stream, name, "sharing the consumer '{name}'");
             }
@@ -156,17 +171,8 @@ impl NatsSource {
         stats.set_connected(true);
         if let Some(age) = self.outage.end() {
             let age = lasted(age);
-            info!(target: STATE, stream, "reading {stream} again after {age}");
+            info!(target: STATE, stream, "reading {stream} now, after {age}");
         }
-        self.gone_since = None;
-        self.was_open = true;
-        self.brought = false;
-        if self.reader.exit_at_end && session.is_empty() {
-            self.acks = session.close().await;
-            return Ok(Some(Flow::End));
-        }
-        self.session = Some(session);
-        Ok(None)
     }
 
     /// Whether the message that was to be the last is reached.

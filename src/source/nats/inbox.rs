@@ -51,6 +51,8 @@ pub(super) enum Lost {
     Status(String),
     #[error("message {found} of it came where {expected} was due")]
     Skipped { expected: u64, found: u64 },
+    #[error("it does not deliver message {0}, which is there: its replica lags")]
+    Behind(u64),
     #[error("it was unsubscribed")]
     Ended,
     #[error(transparent)]
@@ -65,6 +67,7 @@ impl Lost {
             Self::Silent(_) => "silent",
             Self::Forgotten | Self::Status(_) => "consumer",
             Self::Skipped { .. } => "skipped",
+            Self::Behind(_) => "behind",
             Self::Ended => "ended",
             Self::Fatal(_) => "gap",
         }

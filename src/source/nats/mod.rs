@@ -146,6 +146,8 @@ impl NatsSource {
             bad_file: settings.bad_events.clone(),
             exit_at_end: settings.exit_at_end,
             end: None,
+            asks_leader: false,
+            may_be_end: false,
             left_out: None,
             met_event: false,
             policy: (settings.durable.as_ref())

@@ -46,6 +46,11 @@ pub(super) struct Reader {
     pub(super) exit_at_end: bool,
     /// The run ends with the message of this number.
     pub(super) end: Option<u64>,
+    /// What a consumer has not delivered yet is known only where the stream is led, for the consumer
+    /// may be on a replica that lags.
+    pub(super) asks_leader: bool,
+    /// The consumer had no more to deliver, which may be the end.
+    pub(super) may_be_end: bool,
     /// The first number that was left out since the last look at the stream.
     pub(super) left_out: Option<u64>,
     /// A message was an event, so that later ones that are none are mere exceptions.
@@ -112,8 +117,10 @@ impl Reader {
             }
         }
         self.track.reached(delivery.seq);
-        let is_last = self.end.is_some_and(|end| delivery.seq >= end)
-            || (self.exit_at_end && delivery.pending == 0);
+        let has_no_more = self.exit_at_end && delivery.pending == 0;
+        self.may_be_end = has_no_more && self.asks_leader;
+        let is_last =
+            self.end.is_some_and(|end| delivery.seq >= end) || (has_no_more && !self.asks_leader);
         is_last.then_some(Ok(Flow::End))
     }
 

@@ -4,6 +4,7 @@
 //! a number of its own that is left out, an error, a silence. What comes after it is decided one
 //! level up.
 
+mod end;
 mod held;
 mod owed;
 
@@ -63,8 +64,10 @@ pub(super) struct Session {
     next_look: Instant,
     /// Heartbeats in a row.
     beats: u32,
-    /// There is nothing for this consumer.
+    /// There was nothing for this consumer when it was made.
     is_empty: bool,
+    /// Whose messages it delivers.
+    subjects: Vec<String>,
     /// Up to where it had delivered when it was opened, and up to where all of that was done.
     delivered: Numbers,
     ack_floor: Numbers,
@@ -131,6 +134,7 @@ impl Session {
             next_look: now,
             beats: 0,
             is_empty: info.num_pending == 0,
+            subjects: wanted.subjects.clone(),
             delivered: info.delivered,
             ack_floor: info.ack_floor,
             has_beat: false,
@@ -165,11 +169,6 @@ impl Session {
         &self.consumer
     }
 
-    /// Whether there was nothing for it when it was made.
-    pub(super) fn is_empty(&self) -> bool {
-        self.is_empty
-    }
-
     /// For how long nothing was read when the present read began: the sink took nothing.
     pub(super) fn was_idle_for(&self) -> Duration {
         self.last_frame.saturating_duration_since(self.left)
@@ -201,6 +200,12 @@ impl Session {
                 }
             }
             self.acknowledge().await?;
+            if reader.may_be_end && batch.reached().is_none() {
+                if self.has_delivered_all(reader).await? {
+                    return Ok(Flow::End);
+                }
+                reader.may_be_end = false;
+            }
             self.ask(batch).await?;
             match self.drain(reader, batch).await {
                 Drained::Batch => return Ok(Flow::More),

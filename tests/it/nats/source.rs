@@ -1,6 +1,7 @@
 //! What is read of a stream, from where on, and in which form.
 
 mod gaps;
+mod lagging;
 pub(crate) mod outages;
 
 use std::{

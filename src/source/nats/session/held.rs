@@ -14,10 +14,7 @@ use super::{
     },
     Session, lost,
 };
-use crate::{
-    event::{Batch, now_us},
-    source::Flow,
-};
+use crate::{event::Batch, source::Flow};
 
 /// How often a stream is looked at because numbers are left out, where that ends nothing.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -86,21 +83,5 @@ impl Session {
             reader.report_gap(Gap::Removed { from, to })?;
         }
         Ok(())
-    }
-
-    /// The server has nothing: what is to be known now?
-    pub(super) async fn beat(&mut self, reader: &mut Reader) -> Result<Option<Flow>, Lost> {
-        reader.stats.set_caught_up_us(now_us());
-        self.look(reader).await?;
-        if !reader.exit_at_end {
-            return Ok(None);
-        }
-        match self.consumer.info(&self.connection).await {
-            Ok(info) if info.num_pending == 0 => Ok(Some(Flow::End)),
-            // Its count may be off; twice nothing is nothing.
-            Ok(_) | Err(_) if self.beats >= 2 => Ok(Some(Flow::EndAssumed)),
-            Ok(_) => Ok(None),
-            Err(error) => Err(Lost::Status(error.to_string())),
-        }
     }
 }
