@@ -4,6 +4,7 @@
 //! `ROCKETMAN_SOAK=1 cargo test --release --test it soak:: -- --nocapture --test-threads 1`.
 
 mod cluster;
+mod compare;
 mod cuts;
 mod failover;
 mod files;
@@ -25,13 +26,17 @@ use crate::support::{
     program::{Output, Running},
 };
 
+/// Whether long runs are wanted.
+pub(crate) fn is_soak() -> bool {
+    std::env::var_os("ROCKETMAN_SOAK").is_some_and(|value| value == "1")
+}
+
 /// Whether long runs are wanted; says so where they are not.
-fn is_wanted(test: &str) -> bool {
-    let is_wanted = std::env::var_os("ROCKETMAN_SOAK").is_some_and(|value| value == "1");
-    if !is_wanted {
+pub(crate) fn is_wanted(test: &str) -> bool {
+    if !is_soak() {
         println!("{test}: skipped, for ROCKETMAN_SOAK is not 1");
     }
-    is_wanted
+    is_soak()
 }
 
 /// Waits for a condition that may take minutes.

@@ -12,6 +12,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{events, identity};
+use crate::soak::{is_soak, is_wanted};
 use crate::support::{
     program::{Rocketman, Running},
     recorded::files_below,
@@ -122,75 +123,83 @@ fn each_event_comes_once_over_kills_of_the_server() {
     assert_each_once("living", &ours, &archive);
 }
 
-/// The program and the server are killed at the same moment, five times: what is in the files is
-/// exact all the same.
+/// The program and the server are killed at the same moment, five times and ten under soak: what is
+/// in the files is exact all the same.
 #[test]
 fn each_event_is_in_the_files_once_over_kills_of_both() {
-    let Some(mut world) = World::start("each_event_is_in_the_files_once") else {
+    let rounds = if is_soak() { 10 } else { 5 };
+    files_over_kills("each_event_is_in_the_files_once", rounds, true);
+}
+
+/// The same while the server lives on; the first test here has it, to stdout.
+#[test]
+fn files_have_each_event_once_over_ten_kills_of_the_program() {
+    let test = "files_have_each_event_once_over_ten_kills_of_the_program";
+    if is_wanted(test) {
+        files_over_kills(test, 10, false);
+    }
+}
+
+/// Where a run writes to, and over which wire it reads.
+const RUNS: [(&str, &str, bool); 3] = [
+    ("plain", "plain/x.ndjson", true),
+    ("zst", "zst/%H-%M.ndjson.zst --checkpoint 16K,1s", true),
+    ("v1", "v1/%H-%M.ndjson.zst --checkpoint 16K,1s", false),
+];
+
+/// Starts all runs, or goes on with them.
+fn start_all(world: &World, folder: &Path, arguments: &str) -> [Running; 3] {
+    RUNS.map(|(name, output, is_v2)| {
+        let source = if is_v2 { world.service() } else { world.url() };
+        Rocketman::tail(&source)
+            .with("--max-backoff 200ms --max-retries 1000 --rewind 60s")
+            .with(&format!(
+                "-o {output} --cursor-file {name}.cursor {arguments}"
+            ))
+            .inside(folder)
+            .start()
+    })
+}
+
+/// Kills all runs again and again, the server at the same moment or not, and wants every event of
+/// the archive once in the files of each.
+fn files_over_kills(test: &str, rounds: usize, server_dies: bool) {
+    let Some(mut world) = World::start(test) else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let outputs = ["plain/x.ndjson", "zst/%H-%M.ndjson.zst"];
-    for name in ["plain", "zst"] {
+    for (name, ..) in RUNS {
         fs::create_dir(folder.path().join(name)).unwrap();
     }
-    let start = |world: &World, arguments: &str| {
-        outputs.map(|output| {
-            let name = output.split('/').next().unwrap();
-            // One over each wire.
-            let source = match name {
-                "plain" => world.service(),
-                _ => world.url(),
-            };
-            Rocketman::tail(&source)
-                .with("--max-backoff 200ms --max-retries 1000 --rewind 60s")
-                .with(&format!(
-                    "-o {output} --cursor-file {name}.cursor {arguments}"
-                ))
-                .with(if name == "zst" {
-                    "--checkpoint 16K,1s"
-                } else {
-                    ""
-                })
-                .inside(folder.path())
-                .start()
-        })
+    let of = |name: &str| -> Vec<Value> {
+        let files = files_below(&folder.path().join(name));
+        files.iter().flat_map(|path| lines(path)).collect()
     };
-    // The number of events that both have on the disk.
-    let count = || {
-        let count = |name| {
-            files_below(&folder.path().join(name))
-                .iter()
-                .map(|path| lines(path).len())
-                .sum()
-        };
-        ["plain", "zst"]
-            .map(count)
-            .into_iter()
-            .min()
-            .unwrap_or(0usize)
-    };
+    // The number of events that all have on the disk.
+    let count = || RUNS.map(|(name, ..)| of(name).len()).into_iter().min();
     let wait = |what: &str, n: usize| {
         let deadline = Instant::now() + Duration::from_secs(120);
-        while count() < n {
+        while count() < Some(n) {
             assert!(Instant::now() < deadline, "waited in vain for {what}");
             std::thread::sleep(Duration::from_millis(200));
         }
     };
-    let mut running = start(&world, "--cursor 1");
+    let mut running = start_all(&world, folder.path(), "--cursor 1");
     wait("2,500 events", 2500);
-    for _ in 0..5 {
-        let seen = count();
+    for _ in 0..rounds {
+        let seen = count().unwrap_or_default();
         wait("400 more events", seen + 400);
         for run in running {
             run.signal(Signal::KILL);
             drop(run);
         }
-        world.kill_server();
-        world.wait_until_ready();
-        running = start(&world, "");
+        if server_dies {
+            world.kill_server();
+            world.wait_until_ready();
+        }
+        running = start_all(&world, folder.path(), "");
     }
-    let seen = count();
+    let seen = count().unwrap_or_default();
     wait("400 more events after the last kill", seen + 400);
     for run in running {
         run.signal(Signal::TERM);
@@ -198,15 +207,13 @@ fn each_event_is_in_the_files_once_over_kills_of_both() {
         assert_eq!(said.code, Some(0), "{said:#?}");
         println!("{}", said.stderr);
     }
-    let of = |name: &str| -> Vec<Value> {
-        let files = files_below(&folder.path().join(name));
-        files.iter().flat_map(|path| lines(path)).collect()
-    };
-    let (plain, compressed) = (of("plain"), of("zst"));
+    let found = RUNS.map(|(name, ..)| (name, of(name)));
     let last = |events: &[Value]| events.last().unwrap()["cursor"].as_u64().unwrap();
-    let archive = world.archive_up_to(last(&plain).min(last(&compressed)));
+    let last = found.iter().map(|(_, events)| last(events)).min().unwrap();
+    let archive = world.archive_up_to(last);
     assert!(archive.len() > 3000, "{} in the archive", archive.len());
-    for (name, ours) in [("plain", plain), ("zst", compressed)] {
+    println!("{rounds} kills of the program, of the server too: {server_dies}");
+    for (name, ours) in found {
         assert_each_once(name, &ours, &archive);
     }
 }

@@ -29,7 +29,7 @@ use rocketman::{ErrorKind, event::Batch, filter::Filter, log::STATE, source::Flo
 /// Why two are not the same, or are not compared.
 #[derive(Debug, thiserror::Error)]
 enum CompareError {
-    #[error("{a} of the events are missing in A, and {b} in B", a = .0.a, b = .0.b)]
+    #[error("{}", missing(.0))]
     Missing(Each<u64>),
     #[error("there is no time that both have: {0}")]
     NoWindow(String),
@@ -41,6 +41,25 @@ enum CompareError {
     Stopped(&'static str),
     #[error(transparent)]
     Side(SideError),
+}
+
+/// How many events each misses.
+fn missing(missing: &Each<u64>) -> String {
+    let events = |n: u64| match n {
+        1 => "1 event".to_owned(),
+        n => format!("{} events", HumanCount(n)),
+    };
+    let is_or_are = |n: u64| if n == 1 { "is" } else { "are" };
+    match *missing {
+        Each { a: 0, b } => format!("{} that A has {} missing in B", events(b), is_or_are(b)),
+        Each { a, b: 0 } => format!("{} that B has {} missing in A", events(a), is_or_are(a)),
+        Each { a, b } => format!(
+            "{} {} missing in A, and {} in B",
+            events(a),
+            is_or_are(a),
+            HumanCount(b)
+        ),
+    }
 }
 
 impl From<CompareError> for Failure {
@@ -254,5 +273,22 @@ impl Comparison {
             }
         });
         had.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_misses_something_is_said_and_not_who_misses_nothing() {
+        for (a, b, said) in [
+            (0, 16, "16 events that A has are missing in B"),
+            (1, 0, "1 event that B has is missing in A"),
+            (2000, 3, "2,000 events are missing in A, and 3 in B"),
+            (1, 1, "1 event is missing in A, and 1 in B"),
+        ] {
+            assert_eq!(CompareError::Missing(Each { a, b }).to_string(), said);
+        }
     }
 }
