@@ -2,7 +2,11 @@
 //! reason, where it is not installed.
 //!
 //! `ROCKETMAN_NODE_MODULES` names a `node_modules` folder with `@skyware/jetstream`,
-//! `@atcute/jetstream` and `ws`; `ROCKETMAN_PYTHON` a Python with `websockets` and `zstandard`.
+//! `@atcute/jetstream` and `ws`; `ROCKETMAN_PYTHON` a Python with `websockets` and `zstandard`;
+//! `ROCKETMAN_ATPROTO` one with `atproto`, whose client speaks the v2 wire. `ROCKETMAN_V2_CLIENT`
+//! is a command line of any other client of that wire: it is called with the address of a service
+//! (`http://HOST:PORT`), the number of events to read from number 1 on, and `true` or `false` for
+//! compression, and prints each as a line of JSON with its `seq`.
 
 use std::{
     env, fs,
@@ -103,6 +107,22 @@ async def main():
 asyncio.run(main())
 ";
 
+const ATPROTO: &str = r"
+import json, sys
+from atproto import JetstreamClient
+from atproto_client.models.utils import get_model_as_dict
+url, n, compress = sys.argv[1], int(sys.argv[2]), sys.argv[3] == 'true'
+client = JetstreamClient({'cursor': 1}, f'{url}/xrpc', recv_timeout=20, compress=compress)
+events = []
+def take(event):
+    events.append(get_model_as_dict(event))
+    if len(events) == n:
+        client.stop()
+client.start(take)
+assert client.compressed == compress
+print('\n'.join(json.dumps(event) for event in events))
+";
+
 #[test]
 fn javascript_clients_get_every_event_as_it_was_recorded() {
     let Some(modules) = installed("ROCKETMAN_NODE_MODULES") else {
@@ -141,6 +161,67 @@ fn a_python_client_gets_every_event_plain_and_compressed() {
         let found = printed(&python, WEBSOCKETS, "client.py", &arguments);
         assert!(
             found == expected,
+            "compress={compress}: {} events",
+            found.len()
+        );
+    }
+}
+
+/// What both wires say of an event: of a commit everything but its time, of others whose they are.
+fn essence(event: &Value) -> Value {
+    // A line has a commit of its own, a frame of v2 has all side by side.
+    let commit = event.get("commit").unwrap_or(event);
+    let parts = ["rev", "operation", "collection", "rkey", "cid", "record"];
+    let mut essence: serde_json::Map<String, Value> = parts
+        .into_iter()
+        .filter(|_| commit.get("rkey").is_some())
+        .filter_map(|name| Some((name.to_owned(), commit.get(name)?.clone())))
+        .filter(|(_, value)| !value.is_null())
+        .collect();
+    let number = event.get("cursor").unwrap_or(&event["seq"]);
+    essence.insert("number".to_owned(), number.clone());
+    essence.insert("did".to_owned(), event["did"].clone());
+    essence.into()
+}
+
+#[test]
+fn the_atproto_client_gets_every_event_over_v2() {
+    let Some(python) = installed("ROCKETMAN_ATPROTO") else {
+        return;
+    };
+    let (server, expected) = recorded();
+    let expected: Vec<_> = expected.iter().map(essence).collect();
+    let service = format!("ws://{}", server.address());
+    for compress in ["false", "true"] {
+        let arguments = [&*service, &N.to_string(), compress];
+        let found = printed(&python, ATPROTO, "client.py", &arguments);
+        assert_eq!(found.len(), N, "compress={compress}");
+        for (found, expected) in found.iter().zip(&expected) {
+            assert_eq!(essence(found), *expected, "compress={compress}");
+        }
+    }
+}
+
+#[test]
+fn any_client_of_v2_gets_every_event_once() {
+    let Some(client) = installed("ROCKETMAN_V2_CLIENT") else {
+        return;
+    };
+    let (server, _) = recorded();
+    let service = format!("http://{}", server.address());
+    for compress in ["false", "true"] {
+        let mut command = Command::new("sh");
+        command
+            .arg("-c")
+            .arg(format!("{} \"$@\"", client.display()));
+        command.args(["sh", &service, &N.to_string(), compress]);
+        let output = command.output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
+        let found = events(&String::from_utf8(output.stdout).unwrap());
+        let numbers = found.iter().map(|event| event["seq"].as_u64());
+        assert!(
+            numbers.eq((1..=N as u64).map(Some)),
             "compress={compress}: {} events",
             found.len()
         );
