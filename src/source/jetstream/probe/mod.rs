@@ -47,6 +47,9 @@ const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 /// A `Date` has whole seconds, and clocks that differ by less than this are taken to agree.
 const CLOCKS_AGREE_US: i64 = 2_000_000;
 
+/// By how much the beginnings of two live connections may differ that are opened at one time.
+const SIDE_BY_SIDE_US: u64 = 1_000_000;
+
 /// Looks at all servers at the same time, and returns a report of each, in the order of the
 /// endpoints.
 ///
@@ -226,11 +229,11 @@ fn note(report: &mut ProbeReport, sample: &Sample, oldest: Option<Point>) {
         return;
     };
     report.oldest_time_us = Some(oldest.time_us);
-    // A server that does not go back answers with what is live, which is no older than what was
-    // live before.
+    // A server that does not go back answers with what is live. Both connections are opened side
+    // by side, so either may be the first to see its event.
     let is_live = sample
         .first_time_us
-        .is_some_and(|first| oldest.time_us >= first);
+        .is_some_and(|first| oldest.time_us.saturating_add(SIDE_BY_SIDE_US) >= first);
     report.window = Some(if is_live {
         Duration::ZERO
     } else {
@@ -332,6 +335,30 @@ mod tests {
         assert_eq!(age(now_us(), 3_600_000_000), Duration::ZERO);
         assert_eq!(age(u64::MAX, i64::MIN), Duration::ZERO);
         assert_eq!(age(0, i64::MAX), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_is_live_is_no_window_whichever_connection_saw_it_first() {
+        let now = now_us();
+        let window = |first_time_us: u64, oldest_time_us: u64| {
+            let endpoint = "ws://127.0.0.1:6008/subscribe".parse().unwrap();
+            let mut report = ProbeReport::new(endpoint);
+            let sample = Sample {
+                first_time_us: Some(first_time_us),
+                ..Sample::default()
+            };
+            let oldest = Point {
+                seq: None,
+                time_us: oldest_time_us,
+                identity: None,
+            };
+            note(&mut report, &sample, Some(oldest));
+            report.window.unwrap()
+        };
+        assert_eq!(window(now, now + 400), Duration::ZERO);
+        assert_eq!(window(now, now - 400), Duration::ZERO);
+        let hour = Duration::from_secs(3600);
+        assert!(window(now, now - 3_600_000_000) >= hour);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub struct ProbeReport {
     /// 1970.
     pub oldest_time_us: Option<u64>,
     /// How old that event was, by the server's clock: the server goes back at least as far. Zero
-    /// when it sent what was live.
+    /// when it sent what was live, to within a second.
     pub window: Option<Duration>,
     /// What came when compressed events were asked for.
     pub compression: Option<WireCompression>,

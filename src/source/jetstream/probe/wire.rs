@@ -70,9 +70,9 @@ pub(super) struct Sample {
     pub(super) behind: Option<Duration>,
     pub(super) sends_cursor: Option<bool>,
     pub(super) compression: Option<WireCompression>,
-    n_messages: usize,
-    bad: Option<BadEvent>,
-    lost: Option<Lost>,
+    pub(super) n_messages: usize,
+    pub(super) bad: Option<BadEvent>,
+    pub(super) lost: Option<Lost>,
 }
 
 impl Wire {
