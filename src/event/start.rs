@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil, tz::TimeZone};
 
 use crate::address::without_address;
 use crate::error::ParseError;
@@ -61,8 +61,15 @@ impl StartError {
                 Some(format!("write {time_us}, or {}", show_time(*time_us)))
             }
             Self::NoTime(text) => {
-                let time_us = time_of_digits(text)?;
-                Some(format!("if it is a time, write {}", show_time(time_us)))
+                let is_number =
+                    (1..=6).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+                match time_of_digits(text) {
+                    Some(time_us) => Some(format!("if it is a time, write {}", show_time(time_us))),
+                    None if is_number => {
+                        Some(format!("an age has a unit: {text}s, {text}m or {text}h"))
+                    }
+                    None => None,
+                }
             }
             Self::Unreadable(_) | Self::TooEarly(_) => None,
         }
@@ -129,7 +136,8 @@ impl Start {
     }
 }
 
-/// Reads an RFC 3339 time, or an age before `now`, as microseconds since 1970.
+/// Reads an RFC 3339 time, a date or a time without a zone (which are of UTC), or an age before
+/// `now`, as microseconds since 1970.
 pub(crate) fn parse_time(text: &str, now: SystemTime) -> Result<u64, StartError> {
     let too_early = || StartError::TooEarly(without_address(text));
     let no_time = || StartError::NoTime(without_address(text));
@@ -143,8 +151,17 @@ pub(crate) fn parse_time(text: &str, now: SystemTime) -> Result<u64, StartError>
             .and_then(micros_since_1970)
             .ok_or_else(too_early);
     }
-    let time: Timestamp = text.parse().map_err(|_| no_time())?;
+    let time = text
+        .parse::<Timestamp>()
+        .or_else(|_| in_utc(text))
+        .map_err(|_| no_time())?;
     u64::try_from(time.as_microsecond()).map_err(|_| too_early())
+}
+
+/// A date, or a date and a time, without a zone: one of UTC.
+fn in_utc(text: &str) -> Result<Timestamp, jiff::Error> {
+    let time: civil::DateTime = text.parse()?;
+    TimeZone::UTC.to_timestamp(time)
 }
 
 /// A clock reading as microseconds since 1970; `None` before it.
@@ -218,7 +235,23 @@ mod tests {
             let hint = parse_time(text, now()).unwrap_err().hint().unwrap();
             assert_eq!(hint, "if it is a time, write 2027-01-15T08:00:00.000000Z");
         }
-        assert_eq!(parse_time("17", now()).unwrap_err().hint(), None);
+        let hint = parse_time("17", now()).unwrap_err().hint().unwrap();
+        assert_eq!(hint, "an age has a unit: 17s, 17m or 17h");
+    }
+
+    #[test]
+    fn a_date_or_a_time_without_a_zone_is_of_utc() {
+        for (text, expected) in [
+            ("2027-01-15", 1_799_971_200_000_000),
+            ("2027-01-15T08:00:00", 1_800_000_000_000_000),
+            ("2027-01-15 08:00", 1_800_000_000_000_000),
+            ("2027-01-15 08:00:00.5", 1_800_000_000_500_000),
+        ] {
+            assert_eq!(parse_time(text, now()), Ok(expected), "{text}");
+        }
+        for text in ["2027-02-30", "08:00", "2027-01-15T25:00:00"] {
+            assert!(parse_time(text, now()).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -30,7 +30,8 @@ impl TimeUs {
         micros_since_1970(time).map(Self)
     }
 
-    /// Reads an RFC 3339 time, or an age before `now`.
+    /// Reads an RFC 3339 time, or an age before `now`. Without a zone, and without a time of day, it
+    /// is UTC.
     pub fn parse(text: &str, now: SystemTime) -> Result<Self, ParseError> {
         Ok(Self(parse_time(text, now)?))
     }

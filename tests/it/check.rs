@@ -150,7 +150,7 @@ fn a_torn_end_is_told_and_cut_off_on_demand() {
         for torn in [&more[..more.len() - 1], &more[..5], &[0; 3000]] {
             fs::write(&file, [&whole, torn].concat()).unwrap();
             let output = check(folder.path(), &name);
-            output.assert_says(1, &["1 of 1 files is not whole", "hint: --repair cuts"]);
+            output.assert_says(1, &["the file is not whole", "hint: --repair cuts"]);
             assert!(output.stdout.contains(": torn ("), "{}", output.stdout);
             assert!(output.stdout.contains("9 events"), "{}", output.stdout);
             let found = object(folder.path(), &name);
@@ -199,7 +199,7 @@ fn what_is_no_recording_is_told_and_left_alone() {
     ] {
         fs::write(folder.path().join(name), content).unwrap();
         let output = check(folder.path(), &format!("--repair {name}"));
-        output.assert_says(1, &["1 of 1 files is not whole"]);
+        output.assert_says(1, &["the file is not whole"]);
         assert!(output.stdout.contains(": damaged ("), "{}", output.stdout);
         assert_eq!(fs::read(folder.path().join(name)).unwrap(), content);
     }
@@ -213,7 +213,7 @@ fn what_is_no_recording_is_told_and_left_alone() {
         ),
         ("empty.gz missing", ["'missing'", "No such file"]),
         ("nothing", ["there is no recording in 'nothing'", "error"]),
-        ("", ["<PATH>", "required"]),
+        ("", ["<PATH>", "is missing"]),
     ];
     for (arguments, words) in cases {
         check(folder.path(), arguments).assert_says(2, &words);
@@ -227,7 +227,7 @@ fn an_empty_compressed_file_is_torn_and_mended_on_demand() {
         let file = folder.path().join(name);
         fs::write(&file, "").unwrap();
         let output = check(folder.path(), name);
-        output.assert_says(1, &["1 of 1 files is not whole", "--repair"]);
+        output.assert_says(1, &["the file is not whole", "--repair"]);
         assert_eq!(
             output.stdout,
             format!("{name}: torn (it is empty, and no tool can inflate that), 0 events\n")
@@ -262,7 +262,7 @@ fn a_file_that_a_running_process_writes_to_is_not_cut() {
         .write_all(b"{\"torn")
         .unwrap();
     let output = check(folder.path(), "--repair x-2026.partial");
-    output.assert_says(1, &["1 of 1 files is not whole"]);
+    output.assert_says(1, &["the file is not whole"]);
     for said in [
         "being written to",
         "cannot be cut: a running process writes to it",

@@ -8,3 +8,4 @@ mod repeated;
 mod roles;
 mod secrets;
 mod useless;
+mod words;

@@ -7,7 +7,7 @@ use std::{error::Error, fmt, io, process::ExitCode};
 use tracing::{Level, error};
 
 use crate::{
-    args::{GlobalArgs, LogFormat},
+    args::{GlobalArgs, LogFormat, Misuse},
     hints,
     settings::SettingsError,
     terminal::{
@@ -92,6 +92,13 @@ impl From<SettingsError> for Failure {
             other => other.hint(),
         };
         Self::new(ErrorKind::Usage, error).hint(hint)
+    }
+}
+
+impl From<Misuse> for Failure {
+    fn from(misuse: Misuse) -> Self {
+        let hint = misuse.hint();
+        Self::new(ErrorKind::Usage, misuse).hint(hint)
     }
 }
 

@@ -11,6 +11,8 @@ mod terminal;
 
 use std::{process::ExitCode, time::SystemTime};
 
+use tracing::warn;
+
 use self::{
     args::{Cli, Command},
     command::{check, compare, cursor, man, probe, serve, tail, with_runtime},
@@ -20,13 +22,22 @@ use self::{
     },
     terminal::{logging, print, status_line::StatusLine},
 };
+use rocketman::log::STATE;
 
 fn main() -> ExitCode {
-    let Cli { global, command } = args::parse();
-    let line = StatusLine::new(&global, command.writes_events_to_stdout());
+    let (global, command) = match args::parse() {
+        Ok(Cli { global, command }) => (global, Ok(command)),
+        Err(misuse) => (args::messages_of_misuse(), Err(Failure::from(misuse))),
+    };
+    let to_stdout = command.as_ref().is_ok_and(Command::writes_events_to_stdout);
+    let line = StatusLine::new(&global, to_stdout);
     logging::start(&global, &line);
-    let code =
-        run(command, &line).unwrap_or_else(|failure| failure::failed(&failure, &global, &line));
+    for variable in args::unknown_variables() {
+        warn!(target: STATE, variable, "{variable} is no variable of rocketman, and is ignored: flags are variables as ROCKETMAN_<FLAG>");
+    }
+    let code = command
+        .and_then(|command| run(command, &line))
+        .unwrap_or_else(|failure| failure::failed(&failure, &global, &line));
     line.clear();
     code
 }

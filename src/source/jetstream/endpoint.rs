@@ -35,7 +35,31 @@ pub(crate) enum EndpointError {
     Secret(String),
 }
 
-crate::error::parse_error!(EndpointError);
+impl EndpointError {
+    /// What to write instead, where that can be told.
+    fn hint(&self) -> Option<String> {
+        let Self::NotASource(text) = self else {
+            return None;
+        };
+        let (scheme, rest) = text.split_once("://")?;
+        let (host, path) = rest.split_once('/')?;
+        let web_socket = match scheme {
+            "https" => "wss",
+            "http" => "ws",
+            _ => return None,
+        };
+        Some(format!(
+            "leave the path off ({scheme}://{host}), or name the wire that is there: {web_socket}://{host}/{path}"
+        ))
+    }
+}
+
+impl From<EndpointError> for ParseError {
+    fn from(error: EndpointError) -> Self {
+        let hint = error.hint();
+        Self::new(error).with_hint(hint)
+    }
+}
 
 /// Which of the two wires is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

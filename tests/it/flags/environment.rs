@@ -104,16 +104,20 @@ fn a_bad_variable_is_refused_as_a_bad_flag_is() {
             "ftp://host",
             ["source", "'ftp://host'", "wss://HOST"],
         ),
-        ("ROCKETMAN_COUNT", "0", ["--count", "'0'", "1.."]),
+        (
+            "ROCKETMAN_COUNT",
+            "0",
+            ["ROCKETMAN_COUNT", "'0'", "from 1 on"],
+        ),
         (
             "ROCKETMAN_RAW",
             "perhaps",
-            ["--raw", "'perhaps'", "boolean"],
+            ["ROCKETMAN_RAW", "'perhaps'", "true or false"],
         ),
         (
             "ROCKETMAN_DURATION",
             "long",
-            ["--duration", "'long'", "30s"],
+            ["ROCKETMAN_DURATION", "'long'", "30s"],
         ),
     ];
     for (name, value, words) in cases {

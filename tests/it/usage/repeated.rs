@@ -8,25 +8,22 @@ const NOBODY: &str = "ws://127.0.0.1:1/subscribe";
 #[test]
 fn a_flag_that_names_where_something_goes_stands_once() {
     for (flag, arguments) in [
-        ("--output <FILE>", "-o a -o b"),
-        ("--output <FILE>", "--output a -o b"),
-        ("--exec <PROGRAM>", "-x cat ; -x cat"),
-        ("--cursor-file <FILE>", "--cursor-file a --cursor-file b"),
-        ("--bad-events <FILE>", "--bad-events a --bad-events b"),
+        ("--output", "-o a -o b"),
+        ("--output", "--output a -o b"),
+        ("--exec", "-x cat ; -x cat"),
+        ("--cursor-file", "--cursor-file a --cursor-file b"),
+        ("--bad-events", "--bad-events a --bad-events b"),
         (
-            "--on-exec-error <WHAT>",
+            "--on-exec-error",
             "--on-exec-error skip --on-exec-error dead-letter=d -x cat",
         ),
         (
-            "--on-undeliverable <WHAT>",
+            "--on-undeliverable",
             "--on-undeliverable skip --on-undeliverable dead-letter=d --durable d",
         ),
-        ("--shard <M/N>", "--shard 1/4 --shard 2/4"),
+        ("--shard", "--shard 1/4 --shard 2/4"),
         #[cfg(feature = "nats")]
-        (
-            "--cursor-kv <ADDRESS>",
-            "--cursor-kv nats:b/k --cursor-kv nats:b/l",
-        ),
+        ("--cursor-kv", "--cursor-kv nats:b/k --cursor-kv nats:b/l"),
     ] {
         let call = Rocketman::tail(NOBODY).with(arguments);
         let folder = tempfile::tempdir().unwrap();
@@ -40,8 +37,7 @@ fn a_flag_that_names_where_something_goes_stands_once() {
         assert_eq!(folder.path().read_dir().unwrap().count(), 0, "{arguments}");
     }
     let call = Rocketman::new(["man", "--dir", "a", "--dir", "b"]);
-    call.run()
-        .assert_says(2, &["--dir <FOLDER>", "multiple times"]);
+    call.run().assert_says(2, &["--dir", "multiple times"]);
 }
 
 #[test]

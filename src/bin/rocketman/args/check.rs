@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, builder::BoolishValueParser};
+use clap::Args;
+
+use super::units::yes_or_no;
 
 /// All that can be typed after `rocketman check`.
 #[derive(Debug, Args)]
@@ -17,12 +19,12 @@ pub(crate) struct CheckArgs {
     ///
     /// Nothing else is changed, but that an empty compressed file becomes one that can be inflated. What a running rocketman tail has open is left alone; what a cursor file counts on is put
     /// right by the next run with it, and needs no repair.
-    #[arg(long, env = "ROCKETMAN_REPAIR", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "ROCKETMAN_REPAIR", value_parser = yes_or_no)]
     pub(crate) repair: bool,
     /// Print one JSON object a line for each file
     ///
     /// The keys are listed below.
-    #[arg(long, env = "ROCKETMAN_JSON", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "ROCKETMAN_JSON", value_parser = yes_or_no)]
     pub(crate) json: bool,
 }
 

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use clap::{Args, builder::BoolishValueParser};
+use clap::Args;
 
-use super::{source::FilterArgs, units::duration};
+use super::{
+    source::FilterArgs,
+    units::{duration, yes_or_no},
+};
 
 /// All that can be typed after `rocketman compare`.
 #[derive(Debug, Args)]
@@ -57,7 +60,7 @@ pub(crate) struct CompareArgs {
     /// Print each missing event and a summary as JSON, one object a line
     ///
     /// The keys are listed below.
-    #[arg(long, env = "ROCKETMAN_JSON", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "ROCKETMAN_JSON", value_parser = yes_or_no)]
     pub(crate) json: bool,
 }
 

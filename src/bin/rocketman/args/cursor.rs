@@ -2,11 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Subcommand, builder::BoolishValueParser};
+use clap::{Args, Subcommand};
 
 #[cfg(feature = "nats")]
 use super::NatsArgs;
-use super::units::interval;
+use super::units::{interval, yes_or_no};
 
 /// No heading of its own: that of `NatsArgs` would go on to what follows.
 const OPTIONS: Option<&str> = None;
@@ -78,7 +78,7 @@ pub(crate) struct ShowArgs {
     #[command(flatten)]
     pub(crate) at: CursorAtArgs,
     /// Show it as one JSON object on one line
-    #[arg(long, help_heading = OPTIONS, env = "ROCKETMAN_JSON", value_parser = BoolishValueParser::new())]
+    #[arg(long, help_heading = OPTIONS, env = "ROCKETMAN_JSON", value_parser = yes_or_no)]
     pub(crate) json: bool,
 }
 
@@ -126,7 +126,7 @@ pub(crate) struct FilesArgs {
     ///
     /// A file of tail --output holds each event exactly once, as long as the cursor stands where the file ends. The files stay
     /// as they are; the cursor counts on them no more, and what is read next is appended.
-    #[arg(long, help_heading = OPTIONS, env = "ROCKETMAN_FORGET_FILES", value_parser = BoolishValueParser::new())]
+    #[arg(long, help_heading = OPTIONS, env = "ROCKETMAN_FORGET_FILES", value_parser = yes_or_no)]
     pub(crate) forget_files: bool,
 }
 

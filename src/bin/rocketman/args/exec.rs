@@ -2,9 +2,9 @@
 
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
-use clap::{Args, ValueEnum, builder::BoolishValueParser};
+use clap::{Args, ValueEnum};
 
-use super::units::interval;
+use super::units::{interval, yes_or_no};
 
 /// How programs are run
 #[derive(Debug, Args)]
@@ -74,7 +74,7 @@ pub(crate) struct ExecArgs {
     #[arg(long, value_name = "WHAT", env = "ROCKETMAN_ON_EXEC_ERROR", value_parser = on_exec_error, requires = "exec", hide_short_help = true)]
     pub(crate) on_exec_error: Option<OnExecErrorArg>,
     /// Drop what programs print
-    #[arg(long, env = "ROCKETMAN_NO_OUTPUT", value_parser = BoolishValueParser::new(), requires = "exec", hide_short_help = true)]
+    #[arg(long, env = "ROCKETMAN_NO_OUTPUT", value_parser = yes_or_no, requires = "exec", hide_short_help = true)]
     pub(crate) no_output: bool,
 }
 

@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use clap::{Args, ValueEnum};
 
-use super::units::{duration, interval, is_size, size};
+use super::units::{at_least_1, duration, interval, is_size, size, up_to};
 use rocketman::sink::FileSettings;
 
 /// Output files
@@ -26,12 +26,12 @@ pub(crate) struct FileArgs {
     /// Begin a new file when one has this many events
     ///
     /// With a number in the names, as for --rotate-size.
-    #[arg(long, value_name = "N", env = "ROCKETMAN_ROTATE_COUNT", value_parser = clap::value_parser!(u64).range(1..), hide_short_help = true)]
+    #[arg(long, value_name = "N", env = "ROCKETMAN_ROTATE_COUNT", value_parser = at_least_1, hide_short_help = true)]
     pub(crate) rotate_count: Option<u64>,
     /// Compress files that end in .zst (1 to 22) or .gz (1 to 9) this much
     ///
     /// By default 3 and 6.
-    #[arg(long, value_name = "LEVEL", env = "ROCKETMAN_COMPRESSION_LEVEL", value_parser = clap::value_parser!(u32).range(1..=22), hide_short_help = true)]
+    #[arg(long, value_name = "LEVEL", env = "ROCKETMAN_COMPRESSION_LEVEL", value_parser = |text: &str| up_to::<u32>(22, text), hide_short_help = true)]
     pub(crate) compression_level: Option<u32>,
     /// Make compressed files durable after this much input, this long, or both: 1M, 5s or 1M,5s
     ///
@@ -44,7 +44,7 @@ pub(crate) struct FileArgs {
     ///
     /// By default 1000, and 10000 at most. Events of further ones go to one file that they share, with _others in its name where the
     /// collection is in those of the others. With a time in the name each turn of it begins to count anew.
-    #[arg(long, value_name = "N", env = "ROCKETMAN_MAX_FILES", value_parser = clap::value_parser!(u16).range(1..=10_000), hide_short_help = true)]
+    #[arg(long, value_name = "N", env = "ROCKETMAN_MAX_FILES", value_parser = |text: &str| up_to::<u16>(10_000, text), hide_short_help = true)]
     pub(crate) max_files: Option<u16>,
     /// Keep at most this many files open at once, one for each collection
     ///

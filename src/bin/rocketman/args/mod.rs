@@ -17,6 +17,7 @@ mod exec;
 mod fate;
 mod files;
 mod generate;
+mod misuse;
 #[cfg(feature = "nats")]
 mod nats;
 mod operation;
@@ -30,13 +31,14 @@ mod units;
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::BoolishValueParser};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 #[cfg(feature = "nats")]
 pub(crate) use self::nats::{DiscardArg, KvCursorArgs, NatsArgs, StorageArg, StreamSinkArgs};
 #[cfg(feature = "nats")]
 pub(crate) use self::source::EnvelopeArg;
+use self::units::{times, yes_or_no};
 pub(crate) use self::{
     check::CheckArgs,
     compare::CompareArgs,
@@ -45,9 +47,10 @@ pub(crate) use self::{
     fate::FateArgs,
     files::{CheckpointArg, FileArgs},
     generate::{completions, man_pages},
+    misuse::Misuse,
     operation::OperationArgs,
     output::OutputArgs,
-    parse::parse,
+    parse::{is_flag_of_tail, is_variable, messages_of_misuse, parse, unknown_variables},
     probe::ProbeArgs,
     serve::{ServeArgs, Speed},
     source::{
@@ -85,13 +88,13 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Messages")]
 pub(crate) struct GlobalArgs {
     /// Say nothing but errors on stderr
-    #[arg(short, long, global = true, env = "ROCKETMAN_QUIET", value_parser = BoolishValueParser::new(), conflicts_with = "verbose", display_order = 901)]
+    #[arg(short, long, global = true, env = "ROCKETMAN_QUIET", value_parser = yes_or_no, conflicts_with = "verbose", display_order = 901)]
     pub(crate) quiet: bool,
     /// Say more on stderr (can be repeated)
     ///
     /// -v shows progress, -vv also the requests to servers, -vvv everything that the libraries log.
     /// The variable RUST_LOG overrides both -v and -q.
-    #[arg(short, long, global = true, action = ArgAction::Count, env = "ROCKETMAN_VERBOSE", display_order = 902)]
+    #[arg(short, long, global = true, action = ArgAction::Count, env = "ROCKETMAN_VERBOSE", value_parser = times, display_order = 902)]
     pub(crate) verbose: u8,
     /// Write messages as text or as JSON, one object a line
     #[arg(

@@ -6,9 +6,9 @@ use std::{
     time::Duration,
 };
 
-use clap::{Args, ValueEnum, builder::BoolishValueParser};
+use clap::{Args, ValueEnum};
 
-use super::units::{duration, interval, size};
+use super::units::{at_least_1, duration, interval, size, yes_or_no};
 
 /// NATS
 #[derive(Debug, Clone, Args)]
@@ -27,7 +27,7 @@ pub(crate) struct NatsArgs {
     )]
     pub(crate) context: Option<String>,
     /// Use no context, not even the selected one
-    #[arg(long, env = "ROCKETMAN_NO_CONTEXT", value_parser = BoolishValueParser::new(), conflicts_with = "context", hide_short_help = true)]
+    #[arg(long, env = "ROCKETMAN_NO_CONTEXT", value_parser = yes_or_no, conflicts_with = "context", hide_short_help = true)]
     pub(crate) no_context: bool,
     /// Log in with this credentials file
     #[arg(long, value_name = "FILE", env = "NATS_CREDS", hide_short_help = true)]
@@ -45,7 +45,7 @@ pub(crate) struct NatsArgs {
     #[arg(long, value_name = "FILE", env = "NATS_CA", hide_short_help = true)]
     pub(crate) tlsca: Option<PathBuf>,
     /// Begin with TLS before the server has said anything
-    #[arg(long, env = "ROCKETMAN_TLSFIRST", value_parser = BoolishValueParser::new(), hide_short_help = true)]
+    #[arg(long, env = "ROCKETMAN_TLSFIRST", value_parser = yes_or_no, hide_short_help = true)]
     pub(crate) tlsfirst: bool,
     /// The JetStream domain
     #[arg(
@@ -128,7 +128,7 @@ pub(crate) struct KvCursorArgs {
     )]
     pub(crate) cursor_kv: Option<String>,
     /// Make the bucket if it is not there
-    #[arg(long, env = "ROCKETMAN_CREATE_BUCKET", value_parser = BoolishValueParser::new(), requires = "cursor_kv", hide_short_help = true)]
+    #[arg(long, env = "ROCKETMAN_CREATE_BUCKET", value_parser = yes_or_no, requires = "cursor_kv", hide_short_help = true)]
     pub(crate) create_bucket: bool,
 }
 
@@ -158,7 +158,7 @@ pub(crate) struct StreamSinkArgs {
     ///
     /// With all subjects below the prefix, kept in files for 180 days; the flags below change that. A stream that is there is
     /// used as it is.
-    #[arg(long, env = "ROCKETMAN_CREATE_STREAM", value_parser = BoolishValueParser::new(), hide_short_help = true)]
+    #[arg(long, env = "ROCKETMAN_CREATE_STREAM", value_parser = yes_or_no, hide_short_help = true)]
     pub(crate) create_stream: bool,
     /// Put one of N partitions into the subjects, by account
     ///
@@ -220,7 +220,7 @@ pub(crate) struct StreamSinkArgs {
         value_name = "N",
         env = "ROCKETMAN_STREAM_MAX_MSGS",
         requires = "create_stream",
-        value_parser = clap::value_parser!(u64).range(1..),
+        value_parser = at_least_1,
         hide_short_help = true
     )]
     pub(crate) stream_max_msgs: Option<u64>,

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use clap::Args;
 
-use super::units::interval;
+use super::units::{interval, listen_address};
 
 /// How to watch over it
 #[derive(Debug, Clone, Args)]
@@ -19,6 +19,7 @@ pub(crate) struct OperationArgs {
         long,
         value_name = "ADDRESS",
         env = "ROCKETMAN_METRICS_ADDR",
+        value_parser = listen_address,
         hide_short_help = true
     )]
     pub(crate) metrics_addr: Option<SocketAddr>,

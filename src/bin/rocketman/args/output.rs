@@ -2,7 +2,9 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{ArgAction, Args, builder::BoolishValueParser};
+use clap::{ArgAction, Args};
+
+use super::units::yes_or_no;
 
 /// Where to
 #[derive(Debug, Args)]
@@ -43,15 +45,15 @@ pub(crate) struct OutputArgs {
     /// Write the server's payload byte for byte
     ///
     /// Otherwise a raw line end inside an event, which would tear its line, becomes a space.
-    #[arg(long, env = "ROCKETMAN_RAW", value_parser = BoolishValueParser::new(), hide_short_help = true)]
+    #[arg(long, env = "ROCKETMAN_RAW", value_parser = yes_or_no, hide_short_help = true)]
     pub(crate) raw: bool,
     /// End each event with NUL instead of a line end
-    #[arg(short = '0', long, env = "ROCKETMAN_PRINT0", value_parser = BoolishValueParser::new(), conflicts_with = "exec", hide_short_help = true)]
+    #[arg(short = '0', long, env = "ROCKETMAN_PRINT0", value_parser = yes_or_no, conflicts_with = "exec", hide_short_help = true)]
     pub print0: bool,
     /// Check that each event is valid JSON to its end, and drop those that are not
     ///
     /// By default only the envelope is read, and what is inside a record is the server's word.
-    #[arg(long, env = "ROCKETMAN_VALIDATE", value_parser = BoolishValueParser::new(), hide_short_help = true)]
+    #[arg(long, env = "ROCKETMAN_VALIDATE", value_parser = yes_or_no, hide_short_help = true)]
     pub(crate) validate: bool,
     /// Append messages from the server that are no events to this file
     ///

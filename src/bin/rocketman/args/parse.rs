@@ -1,18 +1,15 @@
 //! The command line over the environment: what was typed wins, also over a variable that speaks of the opposite.
 
-use std::env;
+use std::{env, ffi::OsString};
 
 use clap::{
-    Arg, ArgAction, ArgMatches, Command, CommandFactory, Error, FromArgMatches,
-    builder::{Resettable, StyledStr},
-    error::{ContextKind, ContextValue, ErrorKind},
-    parser::ValueSource,
+    Arg, ArgAction, ArgMatches, Command, CommandFactory, Error, FromArgMatches, ValueEnum,
+    builder::Resettable, error::ErrorKind, parser::ValueSource,
 };
 
-use super::Cli;
 #[cfg(feature = "nats")]
 use super::CursorCommand;
-use rocketman::Shown;
+use super::{Cli, GlobalArgs, LogFormat, When, misuse::Misuse};
 
 /// Flags that contradict each other. Typed together they are refused; a variable gives way to what was typed.
 const OPPONENTS: [(&str, &str); 15] = [
@@ -46,13 +43,16 @@ const ONCE: [&str; 9] = [
     "dir",
 ];
 
-/// Parses the command line and the environment, and ends the program with a message where that is not possible.
-pub(crate) fn parse() -> Cli {
-    // What was typed, seen without the environment; what is wrong with it is told by the second parse.
-    let typed = adjust(Cli::command(), &|_, _| false).try_get_matches().ok();
+/// Parses the command line and the environment. What is help, or the version, is printed, and ends
+/// the program.
+pub(crate) fn parse() -> Result<Cli, Misuse> {
+    // What was typed, seen without the environment; what is wrong with it is found by the second
+    // parse too, but for what a variable brings.
+    let typed = adjust(Cli::command(), &|_, _| false).try_get_matches();
     let is_typed = |command: &str, id: &str| {
         typed
             .as_ref()
+            .ok()
             .and_then(|matches| of_command(matches, command))
             .is_some_and(|matches| {
                 matches.try_contains_id(id).is_ok()
@@ -72,7 +72,107 @@ pub(crate) fn parse() -> Cli {
         note_flags_of_nats(&mut cli, is_typed);
         cli
     });
-    cli.unwrap_or_else(|error| without_secrets(with_hint(error)).exit())
+    cli.map_err(|error| {
+        if is_help(&error) {
+            error.exit();
+        }
+        Misuse::new(&error, typed.is_ok())
+    })
+}
+
+/// Variables that are lists, which are read with the settings.
+const LISTS: [&str; 7] = [
+    "ROCKETMAN_SOURCE",
+    "ROCKETMAN_COLLECTION",
+    "ROCKETMAN_DID",
+    "ROCKETMAN_KIND",
+    "ROCKETMAN_OP",
+    "ROCKETMAN_ALLOW_HOST",
+    "ROCKETMAN_ALLOW_ORIGIN",
+];
+
+/// What our programs are given, and their own calls of us inherit.
+const OF_PROGRAMS: &str = "ROCKETMAN_EVENT_";
+
+/// The variables of the environment that look like ours and mean nothing.
+pub(crate) fn unknown_variables() -> Vec<String> {
+    let ours: Vec<_> = env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| name.starts_with("ROCKETMAN_") && !name.starts_with(OF_PROGRAMS))
+        .collect();
+    if ours.is_empty() {
+        return ours;
+    }
+    let mut known: Vec<_> = LISTS.iter().map(OsString::from).collect();
+    add_variables(&Cli::command(), &mut known);
+    let mut unknown: Vec<_> = ours
+        .into_iter()
+        .filter(|name| !known.iter().any(|known| known == name.as_str()))
+        .collect();
+    unknown.sort_unstable();
+    unknown
+}
+
+/// Whether the value of this long flag, which has no short one, can only be its variable's.
+pub(crate) fn is_variable(flag: &str) -> bool {
+    env::args_os().all(|word| {
+        let word = word.to_string_lossy();
+        word.strip_prefix(flag)
+            .is_none_or(|rest| !rest.is_empty() && !rest.starts_with('='))
+    })
+}
+
+/// Whether this word is a long flag of `rocketman tail`.
+pub(crate) fn is_flag_of_tail(word: &str) -> bool {
+    let Some(name) = word.strip_prefix("--").filter(|name| !name.is_empty()) else {
+        return false;
+    };
+    let program = Cli::command();
+    let tail = program.find_subcommand("tail");
+    tail.is_some_and(|tail| {
+        let mut flags = tail.get_arguments();
+        flags.any(|flag| flag.get_long() == Some(name))
+    })
+}
+
+fn add_variables(command: &Command, known: &mut Vec<OsString>) {
+    let variables = command.get_arguments().filter_map(Arg::get_env);
+    known.extend(variables.map(OsString::from));
+    for sub in command.get_subcommands() {
+        add_variables(sub, known);
+    }
+}
+
+/// How an error is to be said where the command line could not be parsed: as far as flags and
+/// variables of messages are right, by them.
+pub(crate) fn messages_of_misuse() -> GlobalArgs {
+    let words: Vec<_> = env::args().collect();
+    let value = |flag: &str, variable: &str| {
+        let typed = words.iter().enumerate().rev().find_map(|(at, word)| {
+            let (name, value) = word.split_once('=').unzip();
+            match name {
+                Some(name) if name == flag => value.map(str::to_owned),
+                None if word == flag => words.get(at + 1).cloned(),
+                _ => None,
+            }
+        });
+        typed
+            .or_else(|| env::var(variable).ok())
+            .unwrap_or_default()
+    };
+    GlobalArgs {
+        quiet: false,
+        verbose: 0,
+        log_format: LogFormat::from_str(&value("--log-format", "ROCKETMAN_LOG_FORMAT"), false)
+            .unwrap_or(LogFormat::Text),
+        progress: When::Never,
+        color: When::from_str(&value("--color", "ROCKETMAN_COLOR"), false).unwrap_or(When::Auto),
+    }
+}
+
+/// Whether what clap has to say is help, the version, or what to do without a command.
+fn is_help(error: &Error) -> bool {
+    !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
 }
 
 /// Where flags of NATS were typed, one of them is remembered: it has to be of use.
@@ -88,33 +188,6 @@ fn note_flags_of_nats(cli: &mut Cli, is_typed: impl Fn(&str, &str) -> bool) {
         _ => return,
     };
     nats.note(|id| is_typed(command, id));
-}
-
-/// The error without the secrets of an address that was typed where none belongs.
-fn without_secrets(mut error: Error) -> Error {
-    let shown = |text: &String| ContextValue::String(Shown::word(text).to_string());
-    let contexts: Vec<_> = error
-        .context()
-        .filter_map(|(kind, value)| match value {
-            ContextValue::String(text) if text.contains("://") => Some((kind, shown(text))),
-            _ => None,
-        })
-        .collect();
-    for (kind, value) in contexts {
-        error.insert(kind, value);
-    }
-    error
-}
-
-/// What to do where a flag of [`ONCE`] was typed twice.
-fn with_hint(mut error: Error) -> Error {
-    let is_repeated = error.kind() == ErrorKind::ArgumentConflict
-        && error.get(ContextKind::InvalidArg) == error.get(ContextKind::PriorArg);
-    if is_repeated {
-        let hint = StyledStr::from("run one process for each");
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint]));
-    }
-    error
 }
 
 /// The definition without the variables that are set to nothing, and without those that `keeps` says no to. The last of several

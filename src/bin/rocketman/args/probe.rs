@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use clap::{Args, builder::BoolishValueParser};
+use clap::Args;
 
-use super::units::interval;
+use super::units::{interval, yes_or_no};
 
 /// All that can be typed after `rocketman probe`.
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ pub(crate) struct ProbeArgs {
     /// Print one JSON object a line for each server instead of a table
     ///
     /// The keys are listed below.
-    #[arg(long, env = "ROCKETMAN_JSON", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "ROCKETMAN_JSON", value_parser = yes_or_no)]
     pub(crate) json: bool,
 }
 

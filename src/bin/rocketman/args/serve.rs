@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use clap::{Args, builder::BoolishValueParser};
+use clap::Args;
+
+use super::units::{listen_address, yes_or_no};
 
 /// All that can be typed after `rocketman serve`.
 #[derive(Debug, Args)]
@@ -25,6 +27,7 @@ pub(crate) struct ServeArgs {
         long,
         value_name = "ADDRESS",
         env = "ROCKETMAN_LISTEN",
+        value_parser = listen_address,
         default_value = "127.0.0.1:6008"
     )]
     pub(crate) listen: SocketAddr,
@@ -45,7 +48,7 @@ pub(crate) struct ServeArgs {
     /// Speak as servers do that do not number their events
     ///
     /// Events carry no cursor, every cursor that is asked for is a time in microseconds, and there is no v2 wire.
-    #[arg(long, env = "ROCKETMAN_LEGACY", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "ROCKETMAN_LEGACY", value_parser = yes_or_no)]
     pub(crate) legacy: bool,
     /// Play recordings so many times as fast as they were made, or max for no waits
     ///
@@ -62,17 +65,17 @@ pub(crate) struct ServeArgs {
     /// Give recorded events the time at which they are sent
     ///
     /// With --speed max the last event gets the moment at which the first consumer came.
-    #[arg(long, env = "ROCKETMAN_REBASE", value_parser = BoolishValueParser::new(), help_heading = "Recordings")]
+    #[arg(long, env = "ROCKETMAN_REBASE", value_parser = yes_or_no, help_heading = "Recordings")]
     pub(crate) rebase: bool,
     /// Begin anew at the end of recordings
     ///
     /// Numbers and times go on, so that consumers see one stream.
-    #[arg(long = "loop", env = "ROCKETMAN_LOOP", value_parser = BoolishValueParser::new(), conflicts_with = "exit_at_end", help_heading = "Recordings")]
+    #[arg(long = "loop", env = "ROCKETMAN_LOOP", value_parser = yes_or_no, conflicts_with = "exit_at_end", help_heading = "Recordings")]
     pub(crate) repeat: bool,
     /// End when consumers have everything, and none is left
     ///
     /// Each is taken leave of at the end. By default connections are held, as by a stream on which nothing happens.
-    #[arg(short, long, env = "ROCKETMAN_EXIT_AT_END", value_parser = BoolishValueParser::new(), help_heading = "Recordings")]
+    #[arg(short, long, env = "ROCKETMAN_EXIT_AT_END", value_parser = yes_or_no, help_heading = "Recordings")]
     pub(crate) exit_at_end: bool,
     /// Make this go wrong, so that you see how your consumer copes (can be repeated)
     ///

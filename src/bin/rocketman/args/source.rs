@@ -2,9 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, ValueEnum, builder::BoolishValueParser, value_parser};
+use clap::{Args, ValueEnum};
 
-use super::units::{duration, interval, small_size};
+use super::units::{duration, interval, small_size, up_to, yes_or_no};
 use rocketman::filter::Shard;
 
 /// Which events
@@ -13,7 +13,7 @@ use rocketman::filter::Shard;
 pub(crate) struct FilterArgs {
     /// Only records of this collection, or of all with a prefix: 'app.bsky.feed.*' (can be repeated)
     ///
-    /// At most 100. Unless --kind says otherwise, only commits are then delivered: account, identity and sync events are left out.
+    /// At most 100, which may also be separated by commas. Unless --kind says otherwise, only commits are then delivered: account, identity and sync events are left out.
     #[arg(short, long, value_name = "NSID")]
     pub(crate) collection: Vec<String>,
     /// Only this account, or those listed in @FILE, or @- for stdin (can be repeated)
@@ -26,10 +26,10 @@ pub(crate) struct FilterArgs {
     ///
     /// By default all kinds, or commits if --collection or --op is given. A stored copy of records needs the account,
     /// identity and sync events too, to honour deletions: use --kind all for that.
-    #[arg(short, long, value_name = "KIND", value_parser = KINDS)]
+    #[arg(short, long, value_name = "KIND", value_parser = KINDS, value_delimiter = ',')]
     pub(crate) kind: Vec<String>,
     /// Only commits with this operation (can be repeated)
-    #[arg(long, value_name = "OPERATION", value_parser = OPERATIONS)]
+    #[arg(long, value_name = "OPERATION", value_parser = OPERATIONS, value_delimiter = ',')]
     pub(crate) op: Vec<String>,
     /// Only the accounts of this shard: 1/4 is the first of four
     ///
@@ -74,7 +74,8 @@ pub(crate) const OPERATIONS: [&str; 3] = ["create", "update", "delete"];
 pub(crate) struct PositionArgs {
     /// Begin at this time or age: 2026-11-23T10:00:00Z, or 2h
     ///
-    /// Servers keep a day or a day and a half. Wins over what is in a cursor file.
+    /// Also a date (2026-11-23); without a zone it is UTC. Servers keep a day or a day and a half. Wins over what is in a cursor
+    /// file.
     #[arg(
         long,
         value_name = "TIME",
@@ -265,11 +266,11 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, value_name = "BYTES", env = "ROCKETMAN_MAX_FRAME_SIZE", value_parser = small_size, default_value = "8M", hide_short_help = true)]
     pub(crate) max_frame_size: u32,
     /// Do not ask the server for compressed events
-    #[arg(long, env = "ROCKETMAN_NO_COMPRESS", value_parser = BoolishValueParser::new(), hide_short_help = true)]
+    #[arg(long, env = "ROCKETMAN_NO_COMPRESS", value_parser = yes_or_no, hide_short_help = true)]
     pub(crate) no_compress: bool,
     /// Inflate on so many cores, 1 or 2, where many events are ready
     ///
     /// A backlog of compressed events is read faster with 2, for a little more of the processor in all. Live, the second one sleeps.
-    #[arg(long, value_name = "N", env = "ROCKETMAN_THREADS", value_parser = value_parser!(u8).range(1..=2), default_value = "1", hide_short_help = true)]
+    #[arg(long, value_name = "N", env = "ROCKETMAN_THREADS", value_parser = |text: &str| up_to::<u8>(2, text), default_value = "1", hide_short_help = true)]
     pub(crate) threads: u8,
 }

@@ -2,23 +2,23 @@
 
 use std::time::Duration;
 
-use clap::{Args, builder::BoolishValueParser};
+use clap::Args;
 
-use super::units::{duration, interval};
+use super::units::{at_least_1, duration, interval, yes_or_no};
 
 /// Until when
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Until when")]
 pub(crate) struct StopArgs {
     /// End after this many events
-    #[arg(short = 'n', long, value_name = "N", env = "ROCKETMAN_COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(short = 'n', long, value_name = "N", env = "ROCKETMAN_COUNT", value_parser = at_least_1)]
     pub(crate) count: Option<u64>,
     /// End once everything up to the moment of the start was read
     ///
     /// The moment is taken from the first server's clock. As times are not strictly in order, the stream is read until it is ten
     /// seconds beyond the moment; what is later than the moment is left to the next run. On a stream that is so quiet that nothing
     /// later comes (one of a few accounts, for example), a minute of silence counts as the end, and the last message says so.
-    #[arg(short, long, env = "ROCKETMAN_EXIT_AT_END", value_parser = BoolishValueParser::new())]
+    #[arg(short, long, env = "ROCKETMAN_EXIT_AT_END", value_parser = yes_or_no)]
     pub(crate) exit_at_end: bool,
     /// End with the events before this time; an age such as 5m is allowed too
     ///

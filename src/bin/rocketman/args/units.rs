@@ -1,6 +1,9 @@
-//! Sizes and durations as people type them.
+//! Sizes, durations, numbers and addresses as people type them.
 
-use std::time::Duration;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 /// No clock can count as far as people can type.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
@@ -52,6 +55,53 @@ pub(super) fn small_size(text: &str) -> Result<u32, String> {
         .map_err(|_| "it has to be below 4G".to_owned())
 }
 
+/// A whole number from 1 on.
+pub(super) fn at_least_1(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "it takes a whole number from 1 on, such as 1000".to_owned())
+}
+
+/// A whole number from 1 to `most`.
+pub(super) fn up_to<T: TryFrom<u64> + Into<u64> + Copy>(most: T, text: &str) -> Result<T, String> {
+    let number: Option<u64> = text.parse().ok();
+    number
+        .filter(|number| (1..=most.into()).contains(number))
+        .and_then(|number| number.try_into().ok())
+        .ok_or_else(|| format!("it takes a whole number from 1 to {}", most.into()))
+}
+
+/// Yes or no, as variables of the environment say it.
+pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" | "y" | "t" => Ok(true),
+        "0" | "false" | "no" | "off" | "n" | "f" => Ok(false),
+        _ => Err("it takes true or false".to_owned()),
+    }
+}
+
+/// How often a flag was given, as a variable of the environment says it.
+pub(super) fn times(text: &str) -> Result<u8, String> {
+    text.parse()
+        .map_err(|_| "it takes a number, such as 1 for -v and 2 for -vv".to_owned())
+}
+
+/// An address to listen at; a port alone is one of this machine.
+pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let of_this_machine = |port: &str| {
+        let port = port.parse().ok()?;
+        Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    };
+    text.parse()
+        .ok()
+        .or_else(|| of_this_machine(text.strip_prefix("localhost:").unwrap_or(text)))
+        .ok_or_else(|| match text.strip_prefix(':') {
+            Some(port) if port.parse::<u16>().is_ok() => format!(
+                "it takes 127.0.0.1:{port} for this machine, or 0.0.0.0:{port} for everybody"
+            ),
+            _ => "it takes an IP address and a port, such as 127.0.0.1:9090".to_owned(),
+        })
+}
+
 /// Whether a size is meant rather than a duration: a small m means minutes.
 pub(super) fn is_size(text: &str) -> bool {
     let letter = text.bytes().last();
@@ -92,6 +142,34 @@ mod tests {
         assert_eq!(small_size("4294967295"), Ok(u32::MAX));
         assert_eq!(small_size("4G").unwrap_err(), "it has to be below 4G");
         assert!(small_size("0").unwrap_err().contains("64K"));
+    }
+
+    #[test]
+    fn a_number_is_whole_and_within_its_bounds() {
+        assert_eq!(at_least_1("1000"), Ok(1000));
+        assert_eq!(up_to::<u8>(2, "2"), Ok(2));
+        for text in ["0", "-1", "1k", "", "1.5", "99999999999999999999"] {
+            assert!(at_least_1(text).unwrap_err().contains("from 1 on"));
+            assert!(up_to::<u8>(2, text).unwrap_err().contains("from 1 to 2"));
+        }
+        assert!(up_to::<u8>(2, "3").is_err());
+    }
+
+    #[test]
+    fn an_address_to_listen_at_may_be_a_port() {
+        let here = "127.0.0.1:9090".parse().unwrap();
+        for text in ["9090", "localhost:9090", "127.0.0.1:9090"] {
+            assert_eq!(listen_address(text), Ok(here), "{text}");
+        }
+        assert!(listen_address("[::1]:0").is_ok());
+        let hint = listen_address(":9090").unwrap_err();
+        assert!(hint.contains("127.0.0.1:9090") && hint.contains("0.0.0.0:9090"));
+        for text in ["", "99999", "host:9090", "127.0.0.1", ":x"] {
+            assert!(
+                listen_address(text).unwrap_err().contains("such as"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl Accounts {
                 Some(path) => files.paths.push(path.into()),
                 None => {
                     let did = Did::parse(&text);
-                    let did = did.map_err(|source| SettingsError::Name { flag, source })?;
+                    let did = did.map_err(|source| SettingsError::Did { flag, text, source })?;
                     files.typed.insert(did);
                 }
             }

@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 use tracing::warn;
 
 use super::SettingsError;
+use crate::args::is_variable;
 use rocketman::{
+    ParseError,
     event::{Start, TimeUs},
     log::STATE,
 };
@@ -16,6 +18,14 @@ const MAX_CLOCK_ERROR: Duration = Duration::from_secs(60);
 /// A number of seconds since 1970 is taken for what it is from so long before now to so long after.
 const MAX_AGE: Duration = Duration::from_secs(5 * 365 * 86_400);
 const MAX_AHEAD: Duration = Duration::from_secs(365 * 86_400);
+
+/// The variables of the flags that are read here.
+const VARIABLES: [(&str, &str); 4] = [
+    ("--since", "ROCKETMAN_SINCE"),
+    ("--cursor", "ROCKETMAN_CURSOR"),
+    ("--begin", "ROCKETMAN_BEGIN"),
+    ("--until", "ROCKETMAN_UNTIL"),
+];
 
 /// A beginning, and the flag that it was typed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +106,7 @@ pub(super) fn end(
 }
 
 fn start(flag: &'static str, text: &str, now: SystemTime) -> Result<Start, SettingsError> {
-    let start = Start::parse(text, now).map_err(|source| SettingsError::Start { flag, source })?;
+    let start = Start::parse(text, now).map_err(refused(flag))?;
     if let Start::Seq(number) = start
         && is_like_seconds(number, now)
     {
@@ -109,7 +119,16 @@ fn start(flag: &'static str, text: &str, now: SystemTime) -> Result<Start, Setti
 pub(super) fn time(flag: &'static str, text: &str, now: SystemTime) -> Result<u64, SettingsError> {
     TimeUs::parse(text, now)
         .map(|time| time.0)
-        .map_err(|source| SettingsError::Start { flag, source })
+        .map_err(refused(flag))
+}
+
+/// Names the variable where the flag was not typed.
+fn refused(flag: &'static str) -> impl FnOnce(ParseError) -> SettingsError {
+    let name = VARIABLES
+        .iter()
+        .find(|(of, _)| *of == flag && is_variable(flag))
+        .map_or(flag, |(_, variable)| variable);
+    move |source| SettingsError::Start { flag: name, source }
 }
 
 fn is_like_seconds(number: u64, now: SystemTime) -> bool {

@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
+use super::mistaken::{Mistaken, hint_of_collection, hint_of_did};
 use rocketman::{
     ParseError,
     serve::{DemoError, FaultError, GateError},
@@ -12,11 +13,21 @@ use rocketman::{
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsError {
     #[error("{flag}")]
-    Name {
+    Did {
         flag: &'static str,
+        text: String,
         #[source]
         source: ParseError,
     },
+    #[error("{flag}")]
+    Collection {
+        flag: &'static str,
+        text: String,
+        #[source]
+        source: ParseError,
+    },
+    #[error("'{text}' is {}: a SOURCE is a server to read from", mistaken.word())]
+    Mistaken { text: String, mistaken: Mistaken },
     #[error("{flag}: {given} are too many: a server takes at most {most}")]
     TooMany {
         flag: &'static str,
@@ -116,8 +127,8 @@ pub(crate) enum SettingsError {
     },
     #[error("--threads 2 inflates on a second core, and --no-compress leaves nothing to inflate")]
     NothingToInflate,
-    #[error("--op speaks of commits, and --kind leaves them out")]
-    OperationsWithoutCommits,
+    #[error("{0} speaks of commits, and --kind leaves them out")]
+    WithoutCommits(&'static str),
     #[error("--until {until} is not after {flag} {from}")]
     EndBeforeStart {
         until: String,
@@ -227,7 +238,15 @@ impl SettingsError {
             Self::Future(_) => Some("to begin with what comes next, set it to 0s".to_owned()),
             Self::Nothing(_) => Some("give a time or an age; for all that a server has, an age such as 30d".to_owned()),
             Self::NothingToInflate => Some("leave one of the two off".to_owned()),
-            Self::OperationsWithoutCommits => Some("add --kind commit, or leave --op off".to_owned()),
+            Self::WithoutCommits(flag) => Some(format!("add --kind commit, or leave {flag} off")),
+            Self::Did { text, .. } => hint_of_did(text),
+            Self::DidFile { path, source } if source.kind() == io::ErrorKind::NotFound => {
+                let name = path.to_string_lossy();
+                hint_of_did(&name).or_else(|| Some("what follows the @ is the name of a file".to_owned()))
+            }
+            Self::Collection { text, .. } => hint_of_collection(text),
+            Self::Mistaken { text, mistaken } => Some(mistaken.hint(text)),
+            Self::Endpoint(source) => source.hint().map(str::to_owned),
             Self::NoProgram => Some("name a program; if its name comes out of a variable, that one is not set".to_owned()),
             Self::Program { is_a_line: true, .. } => Some("leave the quotes off: --exec takes a program and its arguments, and no line of a shell".to_owned()),
             Self::Program { .. } => Some("give it a program on your PATH, or the path of one that may be executed".to_owned()),

@@ -1,14 +1,18 @@
 //! How programs are run, from what was typed.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+
+use tracing::warn;
 
 use super::{SettingsError, suffix};
-use crate::args::{ExecArgs, ExecModeArg, OnExecErrorArg};
+use crate::args::{ExecArgs, ExecModeArg, OnExecErrorArg, is_flag_of_tail};
+use rocketman::log::STATE;
 use rocketman::sink::{DeadLetterFile, ExecMode, ExecSettings, OnFailure};
 
 /// Checks the flags of programs, and opens the file of dead letters.
 pub(super) fn resolve(
     args: ExecArgs,
+    program: &OsStr,
     arguments: &[OsString],
 ) -> Result<ExecSettings, SettingsError> {
     let ExecArgs {
@@ -26,6 +30,7 @@ pub(super) fn resolve(
         },
         Some(ExecModeArg::Event) | None => ExecMode::Event,
     };
+    warn_of_our_flags(program, arguments);
     if mode == ExecMode::Event && in_flight.is_some() {
         return Err(SettingsError::InFlight);
     }
@@ -53,4 +58,15 @@ pub(super) fn resolve(
         on_error,
         has_output: !no_output,
     })
+}
+
+/// All that follows `--exec` goes to the program, also what was meant for us.
+fn warn_of_our_flags(program: &OsStr, arguments: &[OsString]) {
+    let ours = arguments
+        .iter()
+        .filter_map(|argument| argument.to_str())
+        .find(|argument| is_flag_of_tail(argument));
+    if let Some(flag) = ours.filter(|_| !program.to_string_lossy().ends_with("rocketman")) {
+        warn!(target: STATE, flag, "{flag} stands after --exec and goes to '{}'; put flags of rocketman before --exec, or after a lone ';'", program.to_string_lossy());
+    }
 }

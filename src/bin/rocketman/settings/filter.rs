@@ -41,19 +41,23 @@ impl Wanted {
             shard,
             max_message_size,
         } = args;
-        let named = |flag| move |source| SettingsError::Name { flag, source };
         let flag = spoken("--collection", &collection, "ROCKETMAN_COLLECTION");
-        let collections: HashSet<_> = or_variable(collection, "ROCKETMAN_COLLECTION", environment)
-            .iter()
-            .map(|text| CollectionPattern::parse(text))
-            .collect::<Result<_, _>>()
-            .map_err(named(flag))?;
+        let collections: HashSet<_> = listed(collection, "ROCKETMAN_COLLECTION", environment)
+            .into_iter()
+            .map(|text| {
+                CollectionPattern::parse(&text).map_err(|source| SettingsError::Collection {
+                    flag,
+                    text,
+                    source,
+                })
+            })
+            .collect::<Result<_, _>>()?;
         let collections = at_most(JetstreamSettings::MAX_COLLECTIONS, flag, collections)?;
         let flag = spoken("--did", &did, "ROCKETMAN_DID");
         let Accounts { all, files } =
-            Accounts::resolve(or_variable(did, "ROCKETMAN_DID", environment), flag)?;
-        let op = or_variable(op, "ROCKETMAN_OP", environment);
-        let kind = or_variable(kind, "ROCKETMAN_KIND", environment);
+            Accounts::resolve(listed(did, "ROCKETMAN_DID", environment), flag)?;
+        let op = listed(op, "ROCKETMAN_OP", environment);
+        let kind = listed(kind, "ROCKETMAN_KIND", environment);
         let hides_kinds = kind.is_empty() && !(collections.is_empty() && op.is_empty());
         let operations = chosen(
             "ROCKETMAN_OP",
@@ -72,8 +76,13 @@ impl Wanted {
                 if all.is_empty() { kinds } else { Vec::new() }
             }
         };
-        if !operations.is_empty() && !kinds.is_empty() && !kinds.contains(&Kind::Commit) {
-            return Err(SettingsError::OperationsWithoutCommits);
+        for (flag, is_given) in [
+            ("--op", !operations.is_empty()),
+            ("--collection", !collections.is_empty()),
+        ] {
+            if is_given && !kinds.is_empty() && !kinds.contains(&Kind::Commit) {
+                return Err(SettingsError::WithoutCommits(flag));
+            }
         }
         Ok(Self {
             collections,
@@ -121,6 +130,21 @@ pub(super) fn or_variable(list: Vec<String>, name: &str, environment: &Environme
         .unwrap_or_default()
         .split_whitespace()
         .map(str::to_owned)
+        .collect()
+}
+
+/// The same, its members also separated by commas, which no name of these has. Names of files may.
+fn listed(list: Vec<String>, name: &str, environment: &Environment) -> Vec<String> {
+    let split = |text: String| -> Vec<_> {
+        if text.starts_with('@') {
+            vec![text]
+        } else {
+            text.split(',').map(str::to_owned).collect()
+        }
+    };
+    or_variable(list, name, environment)
+        .into_iter()
+        .flat_map(split)
         .collect()
 }
 

@@ -151,8 +151,8 @@ impl Output {
                 executable::check(&program, env::var_os("PATH").as_deref())?;
                 let arguments: Vec<_> = exec.collect();
                 Self::Exec {
+                    settings: exec::resolve(exec_args, &program, &arguments)?,
                     program,
-                    settings: exec::resolve(exec_args, &arguments)?,
                     arguments,
                 }
             }

@@ -7,6 +7,7 @@ use super::stream as nats_stream;
 use super::{
     Environment, SettingsError,
     filter::Wanted,
+    mistaken::Mistaken,
     reading::{Reading, is_of_shard, open_bad_events},
     serve,
 };
@@ -204,6 +205,10 @@ pub(super) fn endpoints(sources: &[String]) -> Result<Vec<Endpoint>, SettingsErr
         return Err(SettingsError::OnlyJetstream(
             Shown::address(address).to_string(),
         ));
+    }
+    let mistaken = |source: &String| Some((source.clone(), Mistaken::of_source(source)?));
+    if let Some((text, mistaken)) = sources.iter().find_map(mistaken) {
+        return Err(SettingsError::Mistaken { text, mistaken });
     }
     let endpoint = |source: &String| {
         let has_query = source.contains(['?', '#']);

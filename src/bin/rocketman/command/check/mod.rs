@@ -34,13 +34,21 @@ pub(crate) enum CheckError {
     Stdout(PathBuf),
     #[error("there is no recording in '{}'", .0.display())]
     Nothing(PathBuf),
-    #[error("{bad} of {all} files {} not whole", if *bad == 1 { "is" } else { "are" })]
+    #[error("{} not whole", which(*bad, *all))]
     Damaged {
         bad: usize,
         all: usize,
         /// Some of them can be repaired.
         any_torn: bool,
     },
+}
+
+fn which(bad: usize, all: usize) -> String {
+    match (bad, all) {
+        (_, 1) => "the file is".to_owned(),
+        (1, all) => format!("1 of {all} files is"),
+        (bad, all) => format!("{bad} of {all} files are"),
+    }
 }
 
 impl From<CheckError> for Failure {
