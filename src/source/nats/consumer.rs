@@ -103,6 +103,15 @@ impl ConsumerInfo {
         (Duration::from_nanos(self.config.ack_wait) / 3).max(MIN_PROGRESS_INTERVAL)
     }
 
+    /// Whether it was made on a replica that lags behind the number where it is to begin: then it
+    /// begins at the end of that.
+    fn begins_before(&self, from: ReadFrom) -> bool {
+        match from {
+            ReadFrom::Seq(seq) => self.delivered.stream_seq.saturating_add(1) < seq,
+            ReadFrom::Time(_) => false,
+        }
+    }
+
     /// What is wrong with it as a consumer to share.
     fn misfit(&self, subjects: &[String]) -> Option<&'static str> {
         let config = &self.config;
@@ -200,7 +209,10 @@ impl Consumer {
                 }
                 let subject = consumer.choose(&mut config, &wanted.subjects);
                 let request = json!({ "stream_name": wanted.stream, "config": config });
-                match connection.request(&subject, &request).await {
+                match connection.request::<ConsumerInfo>(&subject, &request).await {
+                    Ok(info) if !wanted.is_queue && info.begins_before(from) => {
+                        return Err(consumer.unmake(connection, action).await);
+                    }
                     Ok(info) => info,
                     // Perhaps another worker was quicker, and began elsewhere.
                     Err(failed) => match consumer.info(connection).await {
@@ -219,6 +231,19 @@ impl Consumer {
             });
         }
         Ok((consumer, info))
+    }
+
+    /// Has the server forget what was just made at a wrong place, so that it is made anew later.
+    async fn unmake(&self, connection: &Connection, action: String) -> NatsError {
+        let subject = format!("CONSUMER.DELETE.{}.{}", self.stream, self.name);
+        match connection.request::<Value>(&subject, &json!({})).await {
+            Ok(_) => NatsError::Unavailable {
+                action,
+                servers: connection.servers().to_owned(),
+                answer: "the replica of the consumer lags behind the stream".to_owned(),
+            },
+            Err(failed) => connection.failed(failed, &action),
+        }
     }
 
     /// Where messages are asked for.

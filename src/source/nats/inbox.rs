@@ -205,6 +205,9 @@ impl Inbox {
                 }
             } else if let Some(lost) = self.order(reader, delivery) {
                 return Some(Drained::Lost(lost));
+            } else if reader.track.is_before(delivery) {
+                reader.pass_over(delivery);
+                continue;
             }
             // A look may end the run only before what follows the gap is delivered.
             let is_look_due =

@@ -124,6 +124,12 @@ impl Reader {
         is_last.then_some(Ok(Flow::End))
     }
 
+    /// Leaves out a message that comes before the place.
+    pub(super) fn pass_over(&mut self, delivery: Delivery) {
+        self.stats.add_early(1);
+        self.may_be_end = self.exit_at_end && self.asks_leader && delivery.pending == 0;
+    }
+
     fn write(
         &mut self,
         message: &async_nats::Message,

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::delivery::Delivery;
 use crate::event::{Origin, Place, Point, Position, Start, Trail, micros};
 
 /// A first message that is this much later than the time that was asked for means that there were
@@ -120,6 +121,16 @@ impl Track {
         match self.next {
             Next::Seq(seq) => Some(seq),
             _ => None,
+        }
+    }
+
+    /// Whether a message comes before the place. A consumer whose replica lags behind the place
+    /// begins at its own end, and then delivers all that it gets.
+    pub(super) fn is_before(&self, delivery: Delivery) -> bool {
+        match self.next {
+            Next::Seq(seq) => delivery.seq < seq,
+            Next::Time(time_us) => delivery.time_ns / 1000 < time_us,
+            Next::New | Next::First | Next::Behind(..) => false,
         }
     }
 

@@ -111,6 +111,18 @@ impl<'a> Replica<'a> {
                 }
                 stored(request["seq"].as_u64().unwrap())
             }
+            // Nobody waits for that of one that was used.
+            _ if reply.is_empty() => return,
+            call if call.starts_with("CONSUMER.DELETE") => {
+                self.consumers = 0;
+                self.has = ALL;
+                json!({ "success": true }).to_string()
+            }
+            call if call.starts_with("CONSUMER.INFO") && self.consumers == 0 => {
+                json!({ "error": { "code": 404, "err_code": 10014,
+                    "description": "consumer not found" } })
+                .to_string()
+            }
             call if call.starts_with("CONSUMER.CREATE") => {
                 self.consumers += 1;
                 (self.inbox, self.own) = (None, 0);
@@ -119,9 +131,12 @@ impl<'a> Replica<'a> {
                     self.has = ALL;
                 }
                 let request: serde_json::Value = serde_json::from_str(request).unwrap();
-                self.delivered = request["config"]["opt_start_seq"].as_u64().unwrap() - 1;
+                let asked = request["config"]["opt_start_seq"].as_u64().unwrap();
+                // A replica that is not there yet begins at its own end.
+                self.delivered = self.has.min(asked - 1);
                 json!({ "num_pending": self.has.saturating_sub(self.delivered), "delivered": {
-                    "consumer_seq": 0, "stream_seq": self.delivered } })
+                    "consumer_seq": 0, "stream_seq": self.delivered },
+                    "config": { "ack_policy": "explicit", "ack_wait": 30_000_000_000_u64 } })
                 .to_string()
             }
             call if call.starts_with("CONSUMER.INFO") => {
@@ -212,6 +227,36 @@ fn what_a_lagging_replica_has_is_not_the_end() {
         let call = Rocketman::tail(&lagging.serve()).with("--cursor 0 -e --max-retries 0");
         assert_eq!(numbers_of(&call.succeed()), [1, 2, 3], "has {has}");
     }
+}
+
+#[test]
+fn what_a_lagging_replica_delivers_before_the_place_is_dropped() {
+    for has in [0, 1] {
+        let lagging = Lagging {
+            has,
+            catches_up: true,
+            may_ask: true,
+        };
+        let call = Rocketman::tail(&lagging.serve()).with("--cursor 3 -e --max-retries 0");
+        assert_eq!(numbers_of(&call.succeed()), [3], "has {has}");
+    }
+}
+
+/// Others share it, so that what it delivers cannot be left out.
+#[test]
+fn a_durable_consumer_that_begins_too_early_is_made_anew() {
+    let lagging = Lagging {
+        has: 1,
+        catches_up: true,
+        may_ask: true,
+    };
+    let call = Rocketman::tail(&lagging.serve()).with("--cursor 3 --durable w -n 1");
+    let output = call.succeed();
+    assert_eq!(numbers_of(&output), [3]);
+    output.assert_says(
+        0,
+        &["the replica of the consumer lags behind the stream; trying again in"],
+    );
 }
 
 #[test]
