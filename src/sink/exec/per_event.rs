@@ -198,7 +198,7 @@ async fn pass_on(
         splitter.add(chunk.get(..n).unwrap_or_default());
         stdout_buffer.put(splitter.lines()).await;
         if splitter.is_too_long() {
-            return Err(Failure::new("it splitter a line without an end"));
+            return Err(Failure::new("it printed a line without an end"));
         }
     }
     Ok(())

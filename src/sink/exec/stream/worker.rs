@@ -252,7 +252,7 @@ impl<'a> Worker<'a> {
         if self.stdout_buf.len() > MAX_LINE_BYTES {
             self.process.end().await;
             return Some(End::Failed(
-                self.failure("it splitter a line without an end"),
+                self.failure("it printed a line without an end"),
             ));
         }
         None
