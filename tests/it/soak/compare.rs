@@ -6,11 +6,12 @@ use std::{
     fs::File,
     io::{BufRead, BufReader},
     path::Path,
+    time::Duration,
 };
 
 use serde_json::Value;
 
-use super::is_wanted;
+use super::{finish, is_wanted};
 use crate::{
     compare::{commits, told},
     support::{program::Rocketman, serve::Serving},
@@ -19,12 +20,15 @@ use crate::{
 /// A million events, one a millisecond.
 const WINDOW: &str = "--since 2026-01-01T00:01:00Z --until 2026-01-01T00:17:40Z";
 
+const LIMIT: Duration = Duration::from_secs(600);
+
 const BLIND: &str = "app.bsky.feed.repost";
 
 /// What a server has in the window: which commits, and how many other events.
 fn window_of(server: &Serving, path: &Path) -> (BTreeSet<String>, usize) {
     let call = server.tail(WINDOW).stdout(File::create(path).unwrap());
-    call.succeed();
+    let output = finish(call.start_elsewhere(), LIMIT);
+    assert_eq!(output.code, Some(0), "{output:#?}");
     let lines = BufReader::new(File::open(path).unwrap()).lines();
     let (mut found, mut others) = (BTreeSet::new(), 0);
     for line in lines {
@@ -61,7 +65,7 @@ fn what_a_million_events_lack_is_named_and_nothing_else() {
     assert!(left.is_subset(&all));
 
     let call = Rocketman::new(["compare", &a.url, &b.url]).with(WINDOW);
-    let output = call.with("--slack 10s --json").run();
+    let output = finish(call.with("--slack 10s --json").start(), LIMIT);
     assert_eq!(output.code, Some(1), "{}", output.stderr);
     let (missing, summary) = told(&output);
     assert!(missing.iter().all(|line| line["missing_in"] == "b"));

@@ -1,5 +1,5 @@
 //! What each sink holds while its consumer is slow: with events of a mebibyte no more than six of
-//! them beyond what it holds of small ones.
+//! them beyond what it holds of small ones, and three for each of several programs.
 
 use std::{thread, time::Duration};
 
@@ -31,10 +31,9 @@ fn a_slow_consumer_of_large_events_costs_six_of_them() {
         ("-o events.ndjson.gz", "", 50_000, 30, 6),
         ("-o %Y/{collection}.zst", "", 100_000, 100, 6),
         ("-x", "cat", 300, 100, 6),
-        // Two have an event each, and print one each; and what they free leaves holes.
-        ("--jobs 2 -x", "cat", 300, 100, 12),
-        // So do eight, and no more than eight events are taken ahead.
-        ("--jobs 8 -x", "cat", 300, 100, 24),
+        // Each of several has an event, and prints one; what they free leaves holes, one for each.
+        ("--jobs 2 -x", "cat", 300, 100, 6 + 3 * 2),
+        ("--jobs 8 -x", "cat", 300, 100, 6 + 3 * 8),
         ("--exec-mode stream -x", "cat", 50_000, 100, 6),
         (
             "--exec-mode stream --in-flight 4096 -x",
@@ -43,8 +42,20 @@ fn a_slow_consumer_of_large_events_costs_six_of_them() {
             200,
             6,
         ),
-        ("--exec-mode stream --jobs 2 -x", "cat", 50_000, 100, 12),
-        ("--exec-mode stream --jobs 8 -x", "cat", 50_000, 100, 24),
+        (
+            "--exec-mode stream --jobs 2 -x",
+            "cat",
+            50_000,
+            100,
+            6 + 3 * 2,
+        ),
+        (
+            "--exec-mode stream --jobs 8 -x",
+            "cat",
+            50_000,
+            100,
+            6 + 3 * 8,
+        ),
         ("--exec-mode stream -x", "./slow", 5_000, 30, 6),
     ] {
         let found = peaks(flags, program, n_small, n_large);

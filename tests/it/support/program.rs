@@ -209,7 +209,8 @@ impl Rocketman {
 /// The program, with the signals that a person's shell would give it: where the tests run in the
 /// background or under nohup, some are ignored, and what is ignored is inherited.
 fn program() -> Command {
-    let program = env!("CARGO_BIN_EXE_rocketman");
+    let other = std::env::var_os("ROCKETMAN_PROGRAM");
+    let program = other.unwrap_or_else(|| env!("CARGO_BIN_EXE_rocketman").into());
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = u64::from_str_radix(ignored.unwrap_or("0").trim(), 16).unwrap();
@@ -219,6 +220,6 @@ fn program() -> Command {
         return Command::new(program);
     }
     let mut command = Command::new("env");
-    command.args(["--default-signal=HUP,INT,TERM", program]);
+    command.arg("--default-signal=HUP,INT,TERM").arg(program);
     command
 }
