@@ -1,7 +1,11 @@
 //! The kinds of failure that callers can act on, and the shape of the errors of a pipeline's
 //! members. Nothing here names a member of the library.
 
+mod reason;
+
 use std::{fmt, io};
+
+pub use self::reason::Reason;
 
 /// The kinds of failure that callers can act on: one for each exit code of the program, and no
 /// more.
@@ -97,7 +101,8 @@ impl Caused {
     }
 }
 
-/// Makes the error type of a kind of member: a kind, and the member's own error, whatever that is.
+/// Makes the error type of a kind of member: a kind, what exactly it was where that is known, and the
+/// member's own error, whatever that is.
 macro_rules! member_error {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -107,6 +112,7 @@ macro_rules! member_error {
         #[derive(Debug)]
         pub struct $name {
             kind: $crate::error::ErrorKind,
+            reason: Option<Box<$crate::error::Reason>>,
             error: Box<dyn std::error::Error + Send + Sync>,
         }
 
@@ -117,7 +123,7 @@ macro_rules! member_error {
                 error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
             ) -> Self {
                 let error = error.into();
-                Self { kind, error }
+                Self { kind, reason: None, error }
             }
 
             /// Any error, or a mere text: the run failed.
@@ -133,9 +139,28 @@ macro_rules! member_error {
                 Self::other($crate::error::Caused::new(what, cause))
             }
 
+            /// Says what exactly it was.
+            #[allow(dead_code, reason = "each feature brings members with reasons")]
+            pub(crate) fn because(self, reason: impl Into<Option<$crate::error::Reason>>) -> Self {
+                let reason = reason.into().map(Box::new);
+                Self { reason, ..self }
+            }
+
+            /// The same, of another kind.
+            #[allow(dead_code, reason = "not every kind of member has use for it")]
+            pub(crate) fn with_kind(self, kind: $crate::error::ErrorKind) -> Self {
+                Self { kind, ..self }
+            }
+
             /// What kind of failure it is.
             pub fn kind(&self) -> $crate::error::ErrorKind {
                 self.kind
+            }
+
+            /// What exactly it was, for a member of this library; `None` where nothing more can be
+            /// told.
+            pub fn reason(&self) -> Option<&$crate::error::Reason> {
+                self.reason.as_deref()
             }
 
             /// The member's own error, if it is of this type.

@@ -137,7 +137,7 @@ mod wire;
 
 pub use crate::{
     address::Shown,
-    error::{ErrorKind, ParseError},
+    error::{ErrorKind, ParseError, Reason},
     pipeline::{AutoAck, Deliveries, Delivery, Ended, Error, Pipeline, PipelineSettings, Summary},
     stats::Stats,
 };

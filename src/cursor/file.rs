@@ -3,7 +3,7 @@
 mod error;
 mod hold;
 
-pub use self::error::CursorFileError;
+pub(crate) use self::error::CursorFileError;
 
 use std::{
     fs::File,
@@ -140,7 +140,7 @@ fn refused(action: &'static str, path: &Path) -> impl Fn(io::Error) -> CursorErr
             path: path.clone(),
             source,
         };
-        CursorError::new(kind, error)
+        CursorError::from(error).with_kind(kind)
     }
 }
 

@@ -9,11 +9,12 @@ mod error;
 mod key;
 mod look;
 
-pub use self::error::KvCursorError;
-
 use tracing::{debug, warn};
 
-use self::key::{Key, NotPut, Owner, Value};
+use self::{
+    error::KvCursorError,
+    key::{Key, NotPut, Owner, Value},
+};
 use super::{CursorError, CursorStore, Glimpse, Saved, contents};
 use crate::{
     log::STATE,

@@ -14,14 +14,13 @@ mod pending;
 mod writer;
 
 #[cfg(feature = "nats")]
-pub use self::kv::{KvCursor, KvCursorError, KvCursorSettings};
-pub use self::{
-    error::CursorError,
-    file::{CursorFileError, FileCursor},
-};
+pub use self::kv::{KvCursor, KvCursorSettings};
+pub use self::{error::CursorError, file::FileCursor};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::{error::SaveError, pending::PendingPositions, writer::CursorWriter};
+pub(crate) use self::{
+    error::SaveError, file::CursorFileError, pending::PendingPositions, writer::CursorWriter,
+};
 use crate::event::{FileMark, MAX_SERVERS, Place, Position, Trail};
 
 /// What a store keeps. A store of your own may keep it in whatever form serde writes.

@@ -15,7 +15,7 @@ pub use crate::source::jetstream::fuzzing::{
     Answered, Begins, Came, Frames, Inflate, Known, Verdict, ask, request, route,
 };
 use crate::{
-    cursor::{CursorFileError, Saved, contents},
+    cursor::{CursorError, Saved, contents},
     event::{Envelope, Kind, Operation, Point, envelope, scan, v2},
 };
 
@@ -74,8 +74,8 @@ pub fn cut(frame: &[u8]) -> [Option<Vec<u8>>; 3] {
 }
 
 /// What a cursor file says.
-pub fn parse_cursor(text: &[u8]) -> Result<Saved, CursorFileError> {
-    contents::parse(Path::new("cursor"), text)
+pub fn parse_cursor(text: &[u8]) -> Result<Saved, CursorError> {
+    Ok(contents::parse(Path::new("cursor"), text)?)
 }
 
 /// What is written into a cursor file.

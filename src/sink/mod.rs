@@ -19,15 +19,18 @@ mod writer;
 
 use std::{num::NonZeroUsize, time::Duration};
 
-pub(crate) use self::{context::CursorMode, dead_letter::DeadLetter, error::OutputError};
+pub(crate) use self::{
+    context::CursorMode, dead_letter::DeadLetter, error::OutputError, exec::ExecError,
+    file::FileError,
+};
 pub use self::{
     context::SinkContext,
     dead_letter::DeadLetterFile,
     delivery::OnFailure,
     error::SinkError,
-    exec::{ExecError, ExecMode, ExecSettings, ExecSink},
+    exec::{ExecMode, ExecSettings, ExecSink},
     fate::{Fate, Fated},
-    file::{Compression, FileError, FileSettings, FileSink, Pattern},
+    file::{Compression, FileSettings, FileSink, Pattern},
     stdout::StdoutSink,
 };
 use crate::event::{Batch, FileMark, Place, Point, Position};

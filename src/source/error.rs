@@ -1,7 +1,7 @@
 //! Why a source ended for good.
 
 use crate::{
-    error::{BoxError, ErrorKind, member_error},
+    error::{BoxError, ErrorKind, Reason, member_error},
     event::show_time,
 };
 
@@ -12,8 +12,7 @@ member_error! {
 
 /// Why a stream cannot be read, or not any further, whatever kind of stream it is.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReadError {
+pub(crate) enum ReadError {
     /// It could not be reached within the retries that were allowed.
     #[error("gave up on {url} after {tries} failed {}", if *tries == 1 { "try" } else { "tries in a row" })]
     Unreachable {
@@ -85,6 +84,13 @@ impl From<ReadError> for SourceError {
                 ErrorKind::Usage
             }
         };
-        Self::new(kind, error)
+        let reason = match error {
+            ReadError::Unreachable { .. } => Some(Reason::Unreachable),
+            ReadError::Gap { .. } | ReadError::NumberGap { .. } => Some(Reason::Gap),
+            ReadError::Foreign { .. } => Some(Reason::CursorForeign),
+            ReadError::Elsewhere { .. } => Some(Reason::CursorElsewhere),
+            ReadError::Setup { .. } => None,
+        };
+        Self::new(kind, error).because(reason)
     }
 }

@@ -12,11 +12,8 @@ use std::{convert::Infallible, num::NonZeroUsize, sync::Arc};
 
 use tokio::sync::watch;
 
-pub use self::{
-    bad_file::BadEventFile,
-    error::{ReadError, SourceError},
-    gap::OnGap,
-};
+pub(crate) use self::error::ReadError;
+pub use self::{bad_file::BadEventFile, error::SourceError, gap::OnGap};
 use crate::{
     event::{Batch, Did, Place, Point, Recollection, Trail},
     stats::Stats,

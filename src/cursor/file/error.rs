@@ -2,12 +2,15 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{cursor::CursorError, error::ErrorKind, paths::regular};
+use crate::{
+    cursor::CursorError,
+    error::{ErrorKind, Reason},
+    paths::regular,
+};
 
 /// Why a cursor file cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CursorFileError {
+pub(crate) enum CursorFileError {
     /// The file system refused.
     #[error("cannot {action} cursor file '{}'", path.display())]
     Io {
@@ -64,6 +67,17 @@ impl From<CursorFileError> for CursorError {
             CursorFileError::Io { source, .. } if regular::is_refusal(source) => ErrorKind::Usage,
             _ => ErrorKind::Failed,
         };
-        Self::new(kind, error)
+        let reason = match &error {
+            CursorFileError::Io { .. } => Reason::CursorFile,
+            CursorFileError::Empty(path)
+            | CursorFileError::Damaged { path, .. }
+            | CursorFileError::TooLarge(path)
+            | CursorFileError::Format { path, .. } => {
+                Reason::CursorFileDamaged { path: path.clone() }
+            }
+            CursorFileError::TooManyFiles { .. } => Reason::TooManyFiles,
+            CursorFileError::Taken(_) => Reason::CursorFileTaken,
+        };
+        Self::new(kind, error).because(reason)
     }
 }

@@ -2,14 +2,13 @@
 
 use crate::{
     cursor::{CursorError, CursorFileError},
-    error::ErrorKind,
+    error::{ErrorKind, Reason},
     nats::NatsError,
 };
 
 /// Why a key in a bucket cannot be used as a cursor.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum KvCursorError {
+pub(crate) enum KvCursorError {
     /// There is no such bucket.
     #[error("{servers} has no bucket '{bucket}'")]
     NoBucket {
@@ -52,7 +51,17 @@ impl From<KvCursorError> for CursorError {
                 ErrorKind::Failed
             }
         };
-        Self::new(kind, error)
+        let reason = match &error {
+            KvCursorError::NoBucket { bucket, .. } => Reason::NoBucket {
+                bucket: bucket.clone(),
+            },
+            KvCursorError::BucketGone { bucket, .. } => Reason::BucketGone {
+                bucket: bucket.clone(),
+            },
+            KvCursorError::KeyTaken(_) | KvCursorError::Overtaken(_) => Reason::CursorKeyTaken,
+            KvCursorError::DamagedKey { .. } => Reason::CursorKeyDamaged,
+        };
+        Self::new(kind, error).because(reason)
     }
 }
 

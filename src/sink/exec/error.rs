@@ -2,12 +2,11 @@
 
 use std::io;
 
-use crate::sink::SinkError;
+use crate::{error::Reason, sink::SinkError};
 
 /// Why programs get no more events.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ExecError {
+pub(crate) enum ExecError {
     /// A program could not be started.
     #[error("cannot start '{program}'")]
     Start {
@@ -34,6 +33,11 @@ pub enum ExecError {
 
 impl From<ExecError> for SinkError {
     fn from(error: ExecError) -> Self {
-        Self::other(error)
+        let reason = match error {
+            ExecError::Start { .. } => Reason::ProgramNotStarted,
+            ExecError::Program { .. } => Reason::ProgramFailed,
+            ExecError::Surplus(_) => Reason::ProgramSurplus,
+        };
+        Self::other(error).because(reason)
     }
 }

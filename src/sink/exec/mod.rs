@@ -20,15 +20,13 @@ use std::{ffi::OsString, num::NonZeroUsize};
 
 use tracing::info;
 
+pub(crate) use self::error::ExecError;
+pub use self::settings::{ExecMode, ExecSettings};
 use self::{
     context::{Delivery, ExecContext, Outcome, name_for_people},
     process::Groups,
     runner::Runner,
     stdout_mux::StdoutMux,
-};
-pub use self::{
-    error::ExecError,
-    settings::{ExecMode, ExecSettings},
 };
 use super::{
     Fate, Sink, SinkContext, SinkError,

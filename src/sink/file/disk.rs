@@ -186,7 +186,7 @@ pub(super) fn refused(
             path,
             source,
         };
-        SinkError::new(kind, error)
+        SinkError::from(error).with_kind(kind)
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{error::ErrorKind, sink::SinkError};
+use crate::{
+    error::{ErrorKind, Reason},
+    sink::SinkError,
+};
 
 /// Why an output file cannot be written to, or not any more.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FileError {
+pub(crate) enum FileError {
     /// The file system refused something with an output file.
     #[error("cannot {action} file '{}'", path.display())]
     Io {
@@ -57,6 +59,15 @@ impl From<FileError> for SinkError {
             FileError::InUse(_) => ErrorKind::CursorTaken,
             _ => ErrorKind::Failed,
         };
-        Self::new(kind, error)
+        let reason = match &error {
+            FileError::Io { .. } => Reason::OutputFile,
+            FileError::Gone(_) => Reason::OutputFileGone,
+            FileError::Reserved(_) => Reason::OutputFileReserved,
+            FileError::InUse(_) => Reason::OutputFileInUse,
+            FileError::NameTaken { .. } => Reason::OutputFileNamed,
+            FileError::NotAFile(_) => Reason::OutputNoFile,
+            FileError::Changed { path, .. } => Reason::OutputFileChanged { path: path.clone() },
+        };
+        Self::new(kind, error).because(reason)
     }
 }

@@ -34,6 +34,7 @@ use std::{
 use tokio::{sync::Notify, task::spawn_blocking};
 use tracing::info;
 
+pub(crate) use self::error::FileError;
 use self::{
     amends::Amends,
     disk::{Disk, failed},
@@ -42,7 +43,6 @@ use self::{
     target::{FileTarget, Restored},
 };
 pub use self::{
-    error::FileError,
     pattern::Pattern,
     settings::{Compression, FileSettings},
 };

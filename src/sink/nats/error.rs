@@ -1,11 +1,14 @@
 //! Why a stream cannot be written to as promised.
 
-use crate::{error::ErrorKind, nats::NatsError, sink::SinkError};
+use crate::{
+    error::{ErrorKind, Reason},
+    nats::NatsError,
+    sink::SinkError,
+};
 
 /// Why a stream cannot be written to, or not any more.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StreamError {
+pub(crate) enum StreamError {
     /// Its configuration does not allow what is promised: another stream is needed.
     #[error("the stream '{stream}' {why}")]
     Unfit {
@@ -126,7 +129,7 @@ pub enum StreamError {
 
 impl StreamError {
     /// What kind of failure it is.
-    pub fn kind(&self) -> ErrorKind {
+    fn kind(&self) -> ErrorKind {
         match self {
             Self::Unfit { .. }
             | Self::NoAcks { .. }
@@ -144,11 +147,41 @@ impl StreamError {
             | Self::Refused { .. } => ErrorKind::Failed,
         }
     }
+
+    /// What exactly it was; `None` where the server has a reason of its own.
+    fn reason(&self) -> Option<Reason> {
+        Some(match self {
+            Self::Unfit { .. } => Reason::StreamUnfit,
+            Self::NoAcks { .. } => Reason::StreamNoAcks,
+            Self::NoSubjects { stream, needed, .. } => Reason::StreamNoSubjects {
+                stream: stream.clone(),
+                needed: needed.clone(),
+            },
+            Self::NoSubject { stream, .. } => Reason::StreamNoSubject {
+                stream: stream.clone(),
+            },
+            &Self::Overlap { keeps_subjects, .. } => Reason::StreamOverlap { keeps_subjects },
+            Self::Origin { .. } => Reason::StreamIsSource,
+            Self::NotOurs { stream, .. } => Reason::StreamNotOurs {
+                stream: stream.clone(),
+            },
+            Self::Gone { .. } => Reason::StreamLastGone,
+            Self::AnotherWriter { .. } => Reason::StreamInUse,
+            Self::Shorter { .. } => Reason::StreamShorter,
+            Self::Recreated { .. } => Reason::StreamRecreated,
+            Self::Full { stream, .. } => Reason::StreamFull {
+                stream: stream.clone(),
+            },
+            Self::TooLarge { .. } => Reason::StreamTooLarge,
+            Self::Refused { .. } => return None,
+        })
+    }
 }
 
 impl From<StreamError> for SinkError {
     fn from(error: StreamError) -> Self {
-        Self::new(error.kind(), error)
+        let reason = error.reason();
+        Self::new(error.kind(), error).because(reason)
     }
 }
 

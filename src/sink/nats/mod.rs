@@ -19,8 +19,7 @@ use std::{
 
 use tracing::info;
 
-pub use self::error::StreamError;
-use self::{message::MessageFormat, writer::Writer};
+use self::{error::StreamError, message::MessageFormat, writer::Writer};
 use super::{RECALL, Sink, SinkContext, SinkError};
 use crate::{
     event::{Batch, FileMark, Place, Position, show_time},

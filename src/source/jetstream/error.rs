@@ -1,11 +1,14 @@
 //! Why a Jetstream server cannot be read as asked.
 
-use crate::{error::ErrorKind, event::show_time, source::SourceError};
+use crate::{
+    error::{ErrorKind, Reason},
+    event::show_time,
+    source::SourceError,
+};
 
 /// Why a Jetstream server cannot be read as asked.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum JetstreamError {
+pub(crate) enum JetstreamError {
     /// The other side said no, and would say no again.
     #[error("{url} refused: {answer}")]
     Refused {
@@ -15,8 +18,8 @@ pub enum JetstreamError {
         status: u16,
         /// Its answer, escaped and bounded.
         answer: String,
-        /// What to do about it.
-        hint: Option<String>,
+        /// Where it says that it has moved to, escaped and bounded.
+        moved_to: Option<String>,
     },
     /// The first event of the server lies before the number that was to be the beginning, or has
     /// none.
@@ -62,6 +65,21 @@ impl From<JetstreamError> for SourceError {
             JetstreamError::LeftOut { .. } => ErrorKind::Gap,
             JetstreamError::NoSuchNumber { .. } | JetstreamError::Future { .. } => ErrorKind::Usage,
         };
-        Self::new(kind, error)
+        let reason = match &error {
+            JetstreamError::Refused {
+                url,
+                status,
+                moved_to,
+                ..
+            } => Reason::Refused {
+                url: url.clone(),
+                status: *status,
+                moved_to: moved_to.clone(),
+            },
+            JetstreamError::NoSuchNumber { .. } => Reason::NoSuchNumber,
+            JetstreamError::LeftOut { .. } => Reason::Gap,
+            JetstreamError::Future { .. } => Reason::FutureStart,
+        };
+        Self::new(kind, error).because(reason)
     }
 }

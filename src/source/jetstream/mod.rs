@@ -49,12 +49,12 @@ use tokio::{
 };
 use tracing::{debug, info};
 
+pub(crate) use self::error::JetstreamError;
 #[cfg(feature = "serve")]
 pub(crate) use self::v1::MAX_HELLO_BYTES;
 pub use self::{
     accounts::WantedAccounts,
     endpoint::Endpoint,
-    error::JetstreamError,
     probe::{ProbeError, ProbeReport, WireCompression, probe},
     proxy::Proxies,
     settings::JetstreamSettings,

@@ -1,17 +1,7 @@
-//! What an HTTP status other than the upgrade means: whether it would be the same again, and what
-//! to do about it.
+//! What an HTTP status other than the upgrade means: whether it would be the same again.
 
-use super::{
-    connect::ConnectError,
-    endpoint::{Endpoint, WireVersion},
-};
+use super::{connect::ConnectError, endpoint::Endpoint};
 use crate::source::{SourceError, jetstream::JetstreamError};
-
-/// Whether the address is one where the firehoses of relays are, and not the v2 wire.
-fn is_other_xrpc(endpoint: &Endpoint) -> bool {
-    let wire = endpoint.wire();
-    wire == Some(WireVersion::V1) && endpoint.path(WireVersion::V1).starts_with("/xrpc/")
-}
 
 /// Whether the server would say the same again; 408, 425, 429 and everything from 500 on may pass.
 pub(super) fn is_final(status: u16) -> bool {
@@ -25,18 +15,11 @@ pub(super) fn refused(
     location: Option<&str>,
     error: &ConnectError,
 ) -> SourceError {
-    let hint = match (status, location) {
-        (400, _) if is_other_xrpc(endpoint) => Some("this is no address of a Jetstream: give https:// and the host".to_owned()),
-        (300..=399, Some(location)) => Some(format!("the server has moved: give {location} as the source if you trust it")),
-        (401 | 403, _) => Some("the server wants credentials, which the Jetstream wire does not carry: choose another source".to_owned()),
-        (404, _) => Some("there is no Jetstream at this address: give https:// and the host alone, or the path, which is usually /subscribe".to_owned()),
-        _ => None,
-    };
     JetstreamError::Refused {
         url: endpoint.to_string(),
         status,
         answer: error.to_string(),
-        hint,
+        moved_to: location.map(str::to_owned),
     }
     .into()
 }

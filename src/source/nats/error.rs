@@ -1,11 +1,15 @@
 //! Why a stream of NATS cannot be read as asked.
 
-use crate::{error::ErrorKind, event::BadEvent, nats::NatsError, source::SourceError};
+use crate::{
+    error::{ErrorKind, Reason},
+    event::BadEvent,
+    nats::NatsError,
+    source::SourceError,
+};
 
 /// Why a stream of NATS cannot be read as asked.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum NatsSourceError {
+pub(crate) enum NatsSourceError {
     /// The messages of a stream are no events, and a filter is to look into them.
     #[error(
         "message {seq} of {stream} (subject '{subject}') is no event of a Jetstream, so no filter can look into it"
@@ -47,7 +51,12 @@ impl From<NatsSourceError> for SourceError {
                 ErrorKind::Usage
             }
         };
-        Self::new(kind, error)
+        let reason = match error {
+            NatsSourceError::NoEvents { .. } => Reason::NoEvents,
+            NatsSourceError::Undeliverable { .. } => Reason::Undeliverable,
+            NatsSourceError::FilteredQueue { .. } => Reason::FilteredQueue,
+        };
+        Self::new(kind, error).because(reason)
     }
 }
 

@@ -30,6 +30,7 @@ use tokio::{
 };
 use tracing::info;
 
+pub(crate) use self::error::NatsSourceError;
 use self::{
     acks::{AckKind, Acks},
     reader::Reader,
@@ -40,7 +41,6 @@ use self::{
     window::Room,
 };
 pub use self::{
-    error::NatsSourceError,
     line::WrapMode,
     message::{MessageKey, NatsMessage},
     settings::NatsSourceSettings,

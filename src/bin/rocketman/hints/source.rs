@@ -1,76 +1,105 @@
 //! What to do when a source cannot be read.
 
-#[cfg(feature = "nats")]
-use rocketman::source::nats::NatsSourceError;
-use rocketman::source::{ReadError, SourceError, jetstream::JetstreamError};
+use rocketman::{Reason, source::SourceError};
 
 const AFTER_GAP: &str = "to go on behind the gap, leave --on-gap fail off once";
 
 pub(super) fn hint(error: &SourceError) -> Option<String> {
-    if let Some(error) = error.downcast_ref() {
-        return of_any(error).map(str::to_owned);
-    }
-    if let Some(error) = error.downcast_ref() {
-        return of_jetstream(error);
-    }
     #[cfg(feature = "nats")]
-    {
-        if let Some(error) = error.downcast_ref() {
-            return of_messages(error).map(str::to_owned);
-        }
-        if let Some(error) = error.downcast_ref() {
-            return super::of_nats(error);
-        }
+    if let Some(error) = error.downcast_ref() {
+        return super::of_nats(error);
     }
-    None
-}
-
-fn of_any(error: &ReadError) -> Option<&'static str> {
-    Some(match error {
-        ReadError::Unreachable { .. } => {
+    let hint = match error.reason()? {
+        Reason::Unreachable => {
             "check the address and the network; without --max-retries it keeps trying"
         }
-        ReadError::Foreign { .. } => "give each source a --cursor-file of its own",
-        ReadError::Elsewhere { .. } => {
+        Reason::CursorForeign => "give each source a --cursor-file of its own",
+        Reason::CursorElsewhere => {
             "name that server as a SOURCE, or set the cursor to a time: rocketman cursor set FILE 2h"
         }
-        ReadError::Gap { .. } | ReadError::NumberGap { .. } => AFTER_GAP,
-        _ => return None,
-    })
-}
-
-fn of_jetstream(error: &JetstreamError) -> Option<String> {
-    let hint = match error {
-        JetstreamError::Refused {
-            hint: Some(hint), ..
-        } => return Some(hint.clone()),
-        JetstreamError::Refused { status: 400, .. } => {
-            "the server does not accept what it was asked for: check --cursor, --collection and --did"
-        }
-        JetstreamError::LeftOut { .. } => AFTER_GAP,
-        JetstreamError::NoSuchNumber { .. } => {
+        Reason::Gap => AFTER_GAP,
+        Reason::Refused {
+            url,
+            status,
+            moved_to,
+        } => return of_refusal(url, *status, moved_to.as_deref()),
+        Reason::NoSuchNumber => {
             "set the cursor to a time, or begin at one: rocketman cursor set FILE 2h, --since 2h"
         }
-        JetstreamError::Future { .. } => {
+        Reason::FutureStart => {
             "write a time such as 2026-11-23T10:00:00Z, an age such as 2h, or microseconds since 1970, which have 16 digits"
+        }
+        Reason::NoEvents => {
+            "leave off --collection, --did, --kind, --op and --shard, and choose messages by their subject: nats://HOST/STREAM?subject=FILTER"
+        }
+        Reason::FilteredQueue => {
+            "choose messages by their subject: nats://HOST/STREAM?subject=FILTER; or say with --on-undeliverable skip that what --collection, --did, --kind and --op drop may go"
+        }
+        Reason::Undeliverable => {
+            "it stays in the stream; --on-undeliverable keep reads on without it, and skip or dead-letter=FILE takes it out"
         }
         _ => return None,
     };
     Some(hint.to_owned())
 }
 
-#[cfg(feature = "nats")]
-fn of_messages(error: &NatsSourceError) -> Option<&'static str> {
-    Some(match error {
-        NatsSourceError::NoEvents { .. } => {
-            "leave off --collection, --did, --kind, --op and --shard, and choose messages by their subject: nats://HOST/STREAM?subject=FILTER"
+/// What an HTTP status other than the upgrade asks for.
+fn of_refusal(url: &str, status: u16, moved_to: Option<&str>) -> Option<String> {
+    let hint = match (status, moved_to) {
+        (300..=399, Some(place)) => {
+            return Some(format!(
+                "the server has moved: give {place} as the source if you trust it"
+            ));
         }
-        NatsSourceError::FilteredQueue { .. } => {
-            "choose messages by their subject: nats://HOST/STREAM?subject=FILTER; or say with --on-undeliverable skip that what --collection, --did, --kind and --op drop may go"
+        (400, _) if is_of_a_relay(url) => {
+            "this is no address of a Jetstream: give https:// and the host"
         }
-        NatsSourceError::Undeliverable { .. } => {
-            "it stays in the stream; --on-undeliverable keep reads on without it, and skip or dead-letter=FILE takes it out"
+        (400, _) => {
+            "the server does not accept what it was asked for: check --cursor, --collection and --did"
+        }
+        (401 | 403, _) => {
+            "the server wants credentials, which the Jetstream wire does not carry: choose another source"
+        }
+        (404, _) => {
+            "there is no Jetstream at this address: give https:// and the host alone, or the path, which is usually /subscribe"
         }
         _ => return None,
-    })
+    };
+    Some(hint.to_owned())
+}
+
+/// Whether the address is one where relays have their firehoses.
+fn is_of_a_relay(url: &str) -> bool {
+    let method = url.split_once("/xrpc/").map(|(_, method)| method);
+    method.is_some_and(|method| !method.starts_with("network.bsky.jetstream."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_has_its_hint_by_status_and_address() {
+        const V1: &str = "wss://h/subscribe";
+        const V2: &str = "wss://h/xrpc/network.bsky.jetstream.subscribeEvents";
+        const RELAY: &str = "wss://h/xrpc/com.atproto.sync.subscribeRepos";
+        for (url, status, moved_to, words) in [
+            (V1, 400, None, "check --cursor"),
+            (V2, 400, None, "check --cursor"),
+            (RELAY, 400, None, "no address of a Jetstream"),
+            (
+                V1,
+                301,
+                Some("wss://other"),
+                "give wss://other as the source",
+            ),
+            (V1, 403, None, "wants credentials"),
+            (V1, 404, None, "usually /subscribe"),
+        ] {
+            let hint = of_refusal(url, status, moved_to).unwrap();
+            assert!(hint.contains(words), "{url} {status}: {hint}");
+        }
+        assert_eq!(of_refusal(V1, 301, None), None);
+        assert_eq!(of_refusal(V1, 410, None), None);
+    }
 }
