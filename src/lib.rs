@@ -114,7 +114,6 @@ pub mod compressed;
 pub mod cursor;
 pub mod event;
 pub mod filter;
-pub mod log;
 #[cfg(feature = "nats")]
 pub mod nats;
 pub mod paths;
@@ -129,6 +128,7 @@ mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod log;
 mod outage;
 mod pipeline;
 mod stats;
@@ -138,7 +138,7 @@ mod wire;
 pub use crate::{
     address::Shown,
     error::{ErrorKind, ParseError, Reason},
-    pipeline::{AutoAck, Deliveries, Delivery, Ended, Error, Pipeline, PipelineSettings, Summary},
+    pipeline::{Deliveries, Delivery, Ended, Error, Pipeline, PipelineSettings, Summary},
     stats::Stats,
 };
 /// Stops several runs and servers at once; see [`Pipeline::run`].

@@ -1,12 +1,10 @@
 //! The targets of log messages, and the text of errors and of the network made safe for a screen.
 
-/// The `tracing` target of the lines that tell a person about each change of state: connections
-/// lost and found, a cursor that could not be saved. Show it from level INFO on, whatever else is
-/// shown.
-pub const STATE: &str = "rocketman::state";
+/// See [`PipelineSettings::STATE_TARGET`](crate::PipelineSettings::STATE_TARGET).
+pub(crate) const STATE: &str = "rocketman::state";
 
-/// The `tracing` target of what programs say on stderr, line by line. Show it from level INFO on.
-pub const CHILD_STDERR: &str = "rocketman::program";
+/// See [`ExecSettings::STDERR_TARGET`](crate::sink::ExecSettings::STDERR_TARGET).
+pub(crate) const CHILD_STDERR: &str = "rocketman::program";
 
 /// An error and all its causes on one line, escaped: a cause may hold text from the network.
 ///

@@ -29,7 +29,7 @@ use self::{
 pub use self::{
     error::Error,
     settings::{Ended, PipelineSettings, Summary},
-    stream::{AutoAck, Deliveries, Delivery},
+    stream::{Deliveries, Delivery},
 };
 use crate::{
     cursor::{CursorStore, CursorWriter, Saved},

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::event::Position;
+use crate::{event::Position, log};
 
 /// When a run ends by itself, and how it keeps its cursor.
 #[derive(Debug, Clone)]
@@ -31,6 +31,12 @@ pub struct PipelineSettings {
     pub max_unacked: usize,
     /// How long the sink may take to come to an end once a stop was asked for.
     pub grace: Duration,
+}
+
+impl PipelineSettings {
+    /// The `tracing` target of the lines that say each change of state: connections lost and found,
+    /// a cursor that could not be saved. Show it from level INFO on, whatever else is shown.
+    pub const STATE_TARGET: &str = log::STATE;
 }
 
 impl Default for PipelineSettings {

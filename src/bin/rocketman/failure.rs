@@ -15,7 +15,7 @@ use crate::{
         status_line::StatusLine,
     },
 };
-use rocketman::{self, ErrorKind, Shown, log::STATE};
+use rocketman::{self, ErrorKind, PipelineSettings, Shown};
 
 /// A run that was interrupted from the keyboard ends with this code, so that a shell script stops
 /// too.
@@ -114,7 +114,7 @@ pub(crate) fn failed(failure: &Failure, args: &GlobalArgs, line: &StatusLine) ->
     let hint = failure.hint.as_deref();
     match args.log_format {
         LogFormat::Json => {
-            error!(target: STATE, hint, exit_code = failure.exit_code(), "{}", Shown::error(failure).to_string());
+            error!(target: PipelineSettings::STATE_TARGET, hint, exit_code = failure.exit_code(), "{}", Shown::error(failure).to_string());
         }
         LogFormat::Text => {
             let label = label(Level::ERROR, has_colors(args.color));

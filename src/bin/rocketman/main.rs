@@ -22,7 +22,7 @@ use self::{
     },
     terminal::{logging, print, status_line::StatusLine},
 };
-use rocketman::log::STATE;
+use rocketman::PipelineSettings;
 
 fn main() -> ExitCode {
     let (global, command) = match args::parse() {
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     let line = StatusLine::new(&global, to_stdout);
     logging::start(&global, &line);
     for variable in args::unknown_variables() {
-        warn!(target: STATE, variable, "{variable} is no variable of rocketman, and is ignored: flags are variables as ROCKETMAN_<FLAG>");
+        warn!(target: PipelineSettings::STATE_TARGET, variable, "{variable} is no variable of rocketman, and is ignored: flags are variables as ROCKETMAN_<FLAG>");
     }
     let code = command
         .and_then(|command| run(command, &line))

@@ -8,6 +8,7 @@ pub(super) mod window;
 use std::{
     fmt,
     future::poll_fn,
+    marker::PhantomData,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -18,10 +19,10 @@ use futures_util::Stream;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub use self::{auto_ack::AutoAck, delivery::Delivery};
+pub use self::delivery::Delivery;
 use self::{sink::ToStream, window::Window};
 use super::{Error, Pipeline, Summary};
-use crate::{cursor::CursorStore, source::Source};
+use crate::{cursor::CursorStore, event::OwnedEvent, source::Source};
 
 /// How long the run is left alone while deliveries are ready: it has saves to begin and pings to
 /// answer.
@@ -49,6 +50,8 @@ impl<S: Source + 'static, C: CursorStore> Pipeline<S, (), C> {
             window,
             stop,
             next_turn: Instant::now(),
+            last: None,
+            gives: PhantomData,
         }
     }
 }
@@ -94,7 +97,9 @@ impl<S: Source + 'static, C: CursorStore> Pipeline<S, (), C> {
 /// given first; the end, or the error, is given once each delivery is acknowledged or dropped, and
 /// the cursor is saved. [`Deliveries::finish`] ends it before. A stream that is dropped saves
 /// nothing more; what is saved stays true.
-pub struct Deliveries {
+///
+/// What it gives are [deliveries](Delivery), or plain events after [`Deliveries::auto_ack`].
+pub struct Deliveries<T = Delivery> {
     /// Until it has come to its end.
     run: Option<Run>,
     /// What has come of it, until it is given.
@@ -102,6 +107,9 @@ pub struct Deliveries {
     window: Arc<Window>,
     stop: CancellationToken,
     next_turn: Instant,
+    /// What was given last, where asking for the next acknowledges it.
+    last: Option<Delivery>,
+    gives: PhantomData<fn() -> T>,
 }
 
 impl Deliveries {
@@ -121,10 +129,29 @@ impl Deliveries {
     /// `chunks`, `peekable` and the like, and with events that are sent to other tasks, an event
     /// would be accepted before it is done with, and a crash would lose it. There, use
     /// [`Delivery::ack`].
-    pub fn auto_ack(self) -> AutoAck {
-        AutoAck::new(self)
+    pub fn auto_ack(self) -> Deliveries<OwnedEvent> {
+        let Self {
+            run,
+            outcome,
+            window,
+            stop,
+            next_turn,
+            last,
+            gives: _,
+        } = self;
+        Deliveries {
+            run,
+            outcome,
+            window,
+            stop,
+            next_turn,
+            last,
+            gives: PhantomData,
+        }
     }
+}
 
+impl<T> Deliveries<T> {
     /// Ends the run: saves the cursor up to what is acknowledged by now, and says how far that is.
     /// Events that were not asked for, and deliveries that are still alive, are not accepted,
     /// whatever becomes of them. Takes no longer than
@@ -132,6 +159,7 @@ impl Deliveries {
     ///
     /// Where the stream has given an error already this is [`Error::Over`].
     pub async fn finish(mut self) -> Result<Summary, Error> {
+        self.last = None;
         self.stop.cancel();
         match (self.outcome.take(), self.run.take()) {
             (Some(outcome), _) => outcome,
@@ -150,37 +178,39 @@ impl Deliveries {
         }
         self.next_turn = Instant::now() + TURN_INTERVAL;
     }
+
+    fn poll_delivery(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Delivery, Error>>> {
+        if Instant::now() >= self.next_turn {
+            self.go_on(context);
+        }
+        let mut next = Delivery::next(&self.window);
+        if next.is_none() {
+            self.go_on(context);
+            next = Delivery::next(&self.window);
+        }
+        if let Some(delivery) = next {
+            return Poll::Ready(Some(Ok(delivery)));
+        }
+        if self.run.is_some() {
+            return Poll::Pending;
+        }
+        let outcome = self.outcome.take_if(|outcome| outcome.is_err());
+        Poll::Ready(outcome.and_then(Result::err).map(Err))
+    }
 }
 
 impl Stream for Deliveries {
     type Item = Result<Delivery, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        if Instant::now() >= this.next_turn {
-            this.go_on(context);
-        }
-        let mut next = Delivery::next(&this.window);
-        if next.is_none() {
-            this.go_on(context);
-            next = Delivery::next(&this.window);
-        }
-        if let Some(delivery) = next {
-            return Poll::Ready(Some(Ok(delivery)));
-        }
-        if this.run.is_some() {
-            return Poll::Pending;
-        }
-        Poll::Ready(
-            this.outcome
-                .take_if(|outcome| outcome.is_err())
-                .and_then(Result::err)
-                .map(Err),
-        )
+        self.poll_delivery(context)
     }
 }
 
-impl fmt::Debug for Deliveries {
+impl<T> fmt::Debug for Deliveries<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Deliveries")
             .field("is_over", &self.run.is_none())

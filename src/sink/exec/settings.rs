@@ -3,7 +3,10 @@
 use std::{ffi::OsStr, num::NonZeroUsize, time::Duration};
 
 use super::arguments;
-use crate::sink::{OnFailure, lanes::LaneLimits};
+use crate::{
+    log,
+    sink::{OnFailure, lanes::LaneLimits},
+};
 
 /// How far one may look ahead of an event that is not done. As many places are remembered for the
 /// cursor.
@@ -35,6 +38,10 @@ pub struct ExecSettings {
 }
 
 impl ExecSettings {
+    /// The `tracing` target of what programs say on stderr, line by line. Show it from level INFO
+    /// on.
+    pub const STDERR_TARGET: &str = log::CHILD_STDERR;
+
     /// The first name of an event that an argument holds, such as `{rkey}`.
     pub fn name_in(argument: &OsStr) -> Option<&'static str> {
         arguments::name_in(argument)

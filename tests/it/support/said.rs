@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use rocketman::log::STATE;
+use rocketman::PipelineSettings;
 use tracing::{
     Event, Metadata, Subscriber,
     field::{Field, Visit},
@@ -41,7 +41,7 @@ impl Visit for &Said {
 
 impl Subscriber for Said {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == STATE
+        metadata.target() == PipelineSettings::STATE_TARGET
     }
 
     fn new_span(&self, _attributes: &span::Attributes<'_>) -> span::Id {

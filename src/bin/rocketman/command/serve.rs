@@ -14,8 +14,7 @@ use crate::{
     settings::{ServeSettings, Served},
 };
 use rocketman::{
-    ErrorKind,
-    log::STATE,
+    ErrorKind, PipelineSettings,
     serve::{AnyFeed, Damaged, Feed, Recording, RecordingError, Server},
 };
 
@@ -79,7 +78,7 @@ pub(crate) async fn run(settings: ServeSettings) -> Result<ExitCode, Failure> {
     } else {
         String::new()
     };
-    info!(target: STATE, %address, "serving {description} at ws://{address}/subscribe{of_v2}");
+    info!(target: PipelineSettings::STATE_TARGET, %address, "serving {description} at ws://{address}/subscribe{of_v2}");
     let stop = CancellationToken::new();
     let mut run = pin!(server.run(stop.clone()));
     let mut asked = None;
@@ -88,7 +87,7 @@ pub(crate) async fn run(settings: ServeSettings) -> Result<ExitCode, Failure> {
             served = &mut run => break served,
             signal = signals.next() => {
                 if asked.is_some() {
-                    warn!(target: STATE, "stopped at once by a second signal");
+                    warn!(target: PipelineSettings::STATE_TARGET, "stopped at once by a second signal");
                     return Ok(ExitCode::from(INTERRUPTED));
                 }
                 asked = Some(signal);
@@ -109,7 +108,7 @@ pub(crate) async fn run(settings: ServeSettings) -> Result<ExitCode, Failure> {
         0 => String::new(),
         n => format!(", {} turned away to save memory", HumanCount(n)),
     };
-    info!(target: STATE, consumers = served.consumers, events = served.events, over_budget = served.over_budget, "{why}: {} events sent to {consumers}{over_budget}", HumanCount(served.events));
+    info!(target: PipelineSettings::STATE_TARGET, consumers = served.consumers, events = served.events, over_budget = served.over_budget, "{why}: {} events sent to {consumers}{over_budget}", HumanCount(served.events));
     Ok(asked.map_or(ExitCode::SUCCESS, code_of))
 }
 
@@ -129,7 +128,7 @@ fn open(served: Served) -> Result<AnyFeed, RecordingError> {
                 n_named += 1;
                 if n_named <= MAX_NAMED_LINES {
                     let Damaged { line, why } = damaged;
-                    warn!(target: STATE, line, "line {line} of '{}' is skipped: {why}", path.display());
+                    warn!(target: PipelineSettings::STATE_TARGET, line, "line {line} of '{}' is skipped: {why}", path.display());
                 }
             };
             let recording = Recording::open(&paths, playback, tell)?;
@@ -140,11 +139,11 @@ fn open(served: Served) -> Result<AnyFeed, RecordingError> {
                 } else {
                     "lines that are not events are"
                 };
-                warn!(target: STATE, damaged = n_damaged, "{} {lines} skipped in {}", HumanCount(n_damaged), recording.describe());
+                warn!(target: PipelineSettings::STATE_TARGET, damaged = n_damaged, "{} {lines} skipped in {}", HumanCount(n_damaged), recording.describe());
             }
             let messages = recording.messages();
             if messages > 0 {
-                warn!(target: STATE, messages, "messages of NATS that are not events are skipped in {}: {}", recording.describe(), HumanCount(messages));
+                warn!(target: PipelineSettings::STATE_TARGET, messages, "messages of NATS that are not events are skipped in {}: {}", recording.describe(), HumanCount(messages));
             }
             Ok(AnyFeed::Recording(Box::new(recording)))
         }

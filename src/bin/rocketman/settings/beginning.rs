@@ -7,9 +7,8 @@ use tracing::warn;
 use super::SettingsError;
 use crate::args::is_variable;
 use rocketman::{
-    ParseError,
+    ParseError, PipelineSettings,
     event::{Start, TimeUs},
-    log::STATE,
 };
 
 /// How far a clock may be off.
@@ -111,7 +110,7 @@ fn start(flag: &'static str, text: &str, now: SystemTime) -> Result<Start, Setti
         && is_like_seconds(number, now)
     {
         let time = TimeUs(number * 1_000_000).to_string();
-        warn!(target: STATE, number, "{flag}: {number} is taken for the number of an event; if it is seconds since 1970, write {time}");
+        warn!(target: PipelineSettings::STATE_TARGET, number, "{flag}: {number} is taken for the number of an event; if it is seconds since 1970, write {time}");
     }
     Ok(start)
 }

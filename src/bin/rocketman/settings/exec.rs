@@ -6,8 +6,10 @@ use tracing::warn;
 
 use super::{SettingsError, suffix};
 use crate::args::{ExecArgs, ExecModeArg, OnExecErrorArg, is_flag_of_tail};
-use rocketman::log::STATE;
-use rocketman::sink::{DeadLetterFile, ExecMode, ExecSettings, OnFailure};
+use rocketman::{
+    PipelineSettings,
+    sink::{DeadLetterFile, ExecMode, ExecSettings, OnFailure},
+};
 
 /// Checks the flags of programs, and opens the file of dead letters.
 pub(super) fn resolve(
@@ -67,6 +69,6 @@ fn warn_of_our_flags(program: &OsStr, arguments: &[OsString]) {
         .filter_map(|argument| argument.to_str())
         .find(|argument| is_flag_of_tail(argument));
     if let Some(flag) = ours.filter(|_| !program.to_string_lossy().ends_with("rocketman")) {
-        warn!(target: STATE, flag, "{flag} stands after --exec and goes to '{}'; put flags of rocketman before --exec, or after a lone ';'", program.to_string_lossy());
+        warn!(target: PipelineSettings::STATE_TARGET, flag, "{flag} stands after --exec and goes to '{}'; put flags of rocketman before --exec, or after a lone ';'", program.to_string_lossy());
     }
 }

@@ -27,10 +27,7 @@ use crate::{
     hints,
     terminal::status_line::StatusLine,
 };
-use rocketman::{
-    Shown,
-    log::{CHILD_STDERR, STATE},
-};
+use rocketman::{PipelineSettings, Shown, sink::ExecSettings};
 
 /// Starts writing messages, past the status line. Called once.
 pub(crate) fn start(args: &GlobalArgs, line: &StatusLine) {
@@ -59,6 +56,9 @@ pub(crate) fn start(args: &GlobalArgs, line: &StatusLine) {
 
 /// Says what is logged, where it is set.
 const VARIABLE: &str = "RUST_LOG";
+
+const STATE: &str = PipelineSettings::STATE_TARGET;
+const CHILD_STDERR: &str = ExecSettings::STDERR_TARGET;
 
 /// What the NATS library logs is logged already, in words of our own.
 const NATS: &str = "async_nats=off";

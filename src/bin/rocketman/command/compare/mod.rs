@@ -24,7 +24,7 @@ use crate::{
     signals::{Signals, StopSignal},
     terminal::print,
 };
-use rocketman::{ErrorKind, event::Batch, filter::Filter, log::STATE, source::Flow};
+use rocketman::{ErrorKind, PipelineSettings, event::Batch, filter::Filter, source::Flow};
 
 /// Why two are not the same, or are not compared.
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +101,7 @@ async fn compare(settings: CompareSettings) -> Result<ExitCode, Failure> {
         slack_us,
         json,
     } = settings;
-    info!(target: STATE, "comparing {}", filter.description());
+    info!(target: PipelineSettings::STATE_TARGET, "comparing {}", filter.description());
     let open = |compared| Side::open(compared).map_err(CompareError::Side);
     let mut comparison = Comparison {
         sides: Each {
@@ -175,7 +175,7 @@ impl Comparison {
                 }
                 _ => {
                     let name = which.name().to_uppercase();
-                    warn!(target: STATE, "nothing more came from {name}, and it is not known up to when that is all");
+                    warn!(target: PipelineSettings::STATE_TARGET, "nothing more came from {name}, and it is not known up to when that is all");
                     true
                 }
             };
@@ -230,9 +230,9 @@ impl Comparison {
             let name = which.name().to_uppercase();
             match self.sides.of(which).bad_lines() {
                 0 => {}
-                1 => warn!(target: STATE, "1 line of {name} is no event"),
+                1 => warn!(target: PipelineSettings::STATE_TARGET, "1 line of {name} is no event"),
                 n => {
-                    warn!(target: STATE, bad_lines = n, "{} lines of {name} are no events", HumanCount(n));
+                    warn!(target: PipelineSettings::STATE_TARGET, bad_lines = n, "{} lines of {name} are no events", HumanCount(n));
                 }
             }
         }

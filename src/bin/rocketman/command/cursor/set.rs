@@ -8,10 +8,9 @@ use tracing::{info, warn};
 
 use crate::{failure::Failure, settings::CursorAt, settings::Target, terminal::status_line::ago};
 use rocketman::{
-    Error, ErrorKind,
+    Error, ErrorKind, PipelineSettings,
     cursor::{CursorStore, Saved},
     event::{FileMark, Origin, Place, Start, TimeUs, Trail},
-    log::STATE,
 };
 
 /// Why a cursor stays where it is.
@@ -178,18 +177,18 @@ fn log_move(at: &CursorAt, before: Option<&Saved>, to: &Place, target: &Target) 
     match (target, &from) {
         (Target::Back(back), Some(from)) => {
             let back = format_duration(*back);
-            info!(target: STATE, file, key, from, %to, "moved '{name}' back by {back}: from {from} to {to}{age}{host}");
+            info!(target: PipelineSettings::STATE_TARGET, file, key, from, %to, "moved '{name}' back by {back}: from {from} to {to}{age}{host}");
         }
         (_, Some(from)) => {
-            info!(target: STATE, file, key, from, %to, "set '{name}' to {to}{age}{host}; it was at {from}");
+            info!(target: PipelineSettings::STATE_TARGET, file, key, from, %to, "set '{name}' to {to}{age}{host}; it was at {from}");
         }
         (_, None) => {
-            info!(target: STATE, file, key, %to, "set '{name}' to {to}{age}{host}; it is a new {what}");
+            info!(target: PipelineSettings::STATE_TARGET, file, key, %to, "set '{name}' to {to}{age}{host}; it is a new {what}");
         }
     }
     for mark in before.map_or(&[][..], |before| &before.files) {
         let output = escaped(&mark.path.to_string_lossy());
-        warn!(target: STATE, output, "'{output}' stays as it is, and the cursor no longer counts on it: events may be in it twice, or not at all");
+        warn!(target: PipelineSettings::STATE_TARGET, output, "'{output}' stays as it is, and the cursor no longer counts on it: events may be in it twice, or not at all");
     }
 }
 

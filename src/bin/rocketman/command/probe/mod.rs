@@ -23,8 +23,7 @@ use crate::{
     },
 };
 use rocketman::{
-    Error, ErrorKind,
-    log::STATE,
+    Error, ErrorKind, PipelineSettings,
     source::jetstream::{self, ProbeReport, UserAgent},
 };
 
@@ -112,7 +111,7 @@ fn warn_of_clock(report: &ProbeReport) {
     let by = short(rounded);
     let direction = if ahead_us > 0 { "ahead of" } else { "behind" };
     let endpoint = &report.endpoint;
-    warn!(target: STATE, %endpoint, ahead_us, "the clock of this machine is {by} {direction} that of {endpoint}; ages such as --since 2h go by it");
+    warn!(target: PipelineSettings::STATE_TARGET, %endpoint, ahead_us, "the clock of this machine is {by} {direction} that of {endpoint}; ages such as --since 2h go by it");
 }
 
 /// The end of the command: success with one usable server.

@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::members::AnySource;
 use crate::settings::{AccountFiles, AnySink, SettingsError};
-use rocketman::{Shown, event::Did, log::STATE, source::jetstream::WantedAccounts};
+use rocketman::{PipelineSettings, Shown, event::Did, source::jetstream::WantedAccounts};
 
 /// What SIGHUP asks for.
 pub(super) struct HangUp {
@@ -93,7 +93,7 @@ impl HangUp {
                 (Ok(Ok(_)), None) => None,
             };
             if let Some(error) = error {
-                warn!(target: STATE, error, "the accounts stay as they are: {error}");
+                warn!(target: PipelineSettings::STATE_TARGET, error, "the accounts stay as they are: {error}");
             }
             self.read();
         }

@@ -25,10 +25,9 @@ use crate::{
     terminal::status_line::{StatusLine, Ticker},
 };
 use rocketman::{
-    Ended, Error, ErrorKind, Pipeline, Stats, Summary,
+    Ended, Error, ErrorKind, Pipeline, PipelineSettings, Stats, Summary,
     cursor::FileCursor,
     event::TimeUs,
-    log::STATE,
     sink::{Fate, Sink},
     source::jetstream::Jetstream,
 };
@@ -71,10 +70,10 @@ pub(crate) async fn run(
     // After the metrics page: what is counted before there is one goes nowhere.
     let stats = Arc::new(Stats::default());
     let sink = output.open(fate.map(announce_fate)).map_err(Error::from)?;
-    info!(target: STATE, "{introduction}");
+    info!(target: PipelineSettings::STATE_TARGET, "{introduction}");
     if let (AnySink::File(_), false) = (sink.sink(), has_cursor) {
         info!(
-            target: STATE,
+            target: PipelineSettings::STATE_TARGET,
             "without --cursor-file, events may be in {} twice after a crash, or be missing",
             sink.name()
         );
@@ -102,7 +101,7 @@ pub(crate) async fn run(
                     continue;
                 }
                 if asked.is_some() {
-                    warn!(target: STATE, "stopped at once by a second signal; the cursor stays where it was last saved");
+                    warn!(target: PipelineSettings::STATE_TARGET, "stopped at once by a second signal; the cursor stays where it was last saved");
                     return Ok(ExitCode::from(INTERRUPTED));
                 }
                 asked = Some(signal);
@@ -113,7 +112,7 @@ pub(crate) async fn run(
                     StopSignal::Interrupt => "press Ctrl-C again",
                     _ => "send a second signal",
                 };
-                info!(target: STATE, "{}: stopping gracefully; {again} to stop now", signal.name());
+                info!(target: PipelineSettings::STATE_TARGET, "{}: stopping gracefully; {again} to stop now", signal.name());
             }
             never = hang_up.attend() => match never {},
             never = monitor.attend(&stats) => match never {},
@@ -159,7 +158,7 @@ fn open_source(settings: SourceSettings) -> Result<(AnySource, Option<DemoServer
 
 /// Says loudly that deliveries will fail.
 fn announce_fate((probability, seed): (f64, u64)) -> Fate {
-    warn!(target: STATE, probability, seed, "deliveries fail on purpose: --fate {probability} --fate-seed {seed}");
+    warn!(target: PipelineSettings::STATE_TARGET, probability, seed, "deliveries fail on purpose: --fate {probability} --fate-seed {seed}");
     Fate::new(probability, seed)
 }
 
@@ -183,7 +182,7 @@ async fn open_exporter(page: Option<MetricsSettings>) -> Result<Option<Exporter>
     };
     let exporter = Exporter::open(address, hosts).await.map_err(failed)?;
     let address = exporter.address().map_err(failed)?;
-    info!(target: STATE, %address, "metrics are at http://{address}/metrics, and whether it is alive at http://{address}/healthz");
+    info!(target: PipelineSettings::STATE_TARGET, %address, "metrics are at http://{address}/metrics, and whether it is alive at http://{address}/healthz");
     Ok(Some(exporter))
 }
 
@@ -284,7 +283,7 @@ fn log_end(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_curs
     if *ended == Ended::OutputClosed && asked.is_none() {
         info!("{text}");
     } else {
-        info!(target: STATE, accepted, ?ended, "{text}");
+        info!(target: PipelineSettings::STATE_TARGET, accepted, ?ended, "{text}");
     }
 }
 
