@@ -8,57 +8,34 @@
 mod error;
 mod key;
 mod look;
+mod name;
 
 use tracing::{debug, warn};
 
 use self::{
     error::KvCursorError,
     key::{Key, NotPut, Owner, Value},
+    name::KeyName,
 };
 use super::{CursorError, CursorStore, Glimpse, Saved, contents};
 use crate::{
     log::STATE,
-    nats::{AsNats, Connection, KeyAddress, NatsError, NatsSettings, retry},
+    nats::{AsNats, Connection, NatsError, NatsSettings, retry},
 };
 
 /// How often a save is sent: somebody may delete the key and the bucket under it, and no more than
 /// that is expected.
 const MAX_TRIES: usize = 4;
 
-/// Which key, and how to get there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KvCursorSettings {
-    /// How to connect.
-    pub nats: NatsSettings,
-    /// The bucket and the key.
-    pub address: KeyAddress,
-    /// Make the bucket if it is not there.
-    pub create_bucket: bool,
-}
-
-impl KvCursorSettings {
-    /// This key, in a bucket that is there.
-    pub fn new(nats: NatsSettings, address: KeyAddress) -> Self {
-        Self {
-            nats,
-            address,
-            create_bucket: false,
-        }
-    }
-}
-
 /// A cursor in a bucket of NATS.
 ///
 /// ```no_run
-/// use rocketman::{Pipeline, cursor::{KvCursor, KvCursorSettings}, nats::NatsSettings};
+/// use rocketman::{Pipeline, cursor::KvCursor, nats::NatsSettings};
 /// use rocketman::{sink::StdoutSink, source::jetstream::{Jetstream, JetstreamSettings}};
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let nats = NatsSettings::new("nats://localhost");
-/// let cursor = KvCursor::new(KvCursorSettings {
-///     create_bucket: true,
-///     ..KvCursorSettings::new(nats, "nats:cursors/posts".parse()?)
-/// });
+/// let cursor = KvCursor::new(nats, "cursors", "posts").create_bucket();
 /// let source = Jetstream::new(JetstreamSettings::default());
 /// let pipeline = Pipeline::new(source, StdoutSink::new(false)).cursor(cursor);
 /// pipeline.run(std::future::pending()).await?;
@@ -67,7 +44,9 @@ impl KvCursorSettings {
 /// ```
 #[derive(Debug)]
 pub struct KvCursor {
-    settings: KvCursorSettings,
+    nats: NatsSettings,
+    name: KeyName,
+    create_bucket: bool,
     held: Option<Held>,
 }
 
@@ -81,30 +60,44 @@ struct Held {
 }
 
 impl KvCursor {
-    /// Nothing is connected to yet.
-    pub fn new(settings: KvCursorSettings) -> Self {
+    /// This key, in a bucket that is there. Nothing is connected to yet.
+    pub fn new(nats: NatsSettings, bucket: impl Into<String>, key: impl Into<String>) -> Self {
+        let name = KeyName::new(&nats.shown(), bucket.into(), key.into());
         Self {
-            settings,
+            nats,
+            name,
+            create_bucket: false,
             held: None,
         }
     }
 
+    /// Makes the bucket if it is not there.
+    #[must_use]
+    pub fn create_bucket(self) -> Self {
+        Self {
+            create_bucket: true,
+            ..self
+        }
+    }
+
+    /// Whether a bucket and a key can be called so. What cannot be is an error of
+    /// [`load`](CursorStore::load) too.
+    pub fn check(&self) -> Result<(), CursorError> {
+        Ok(self.name.check()?)
+    }
+
     /// Connects, and makes the key ours.
     async fn hold(&self) -> Result<(Held, Option<Saved>), CursorError> {
-        let nats = &self.settings.nats;
-        let connection = Connection::open(nats).await?;
-        retry(nats, || self.claim(connection.clone())).await
+        self.check()?;
+        let connection = Connection::open(&self.nats).await?;
+        retry(&self.nats, || self.claim(connection.clone())).await
     }
 
     async fn claim(&self, connection: Connection) -> Result<(Held, Option<Saved>), CursorError> {
-        let KvCursorSettings {
-            nats,
-            address,
-            create_bucket,
-        } = &self.settings;
-        let key = Key::open(connection, nats, address, *create_bucket).await?;
+        let name = &self.name;
+        let key = Key::open(connection, &self.nats, name, self.create_bucket).await?;
         let value = key.get().await?;
-        let taken = || KvCursorError::KeyTaken(address.to_string()).into();
+        let taken = || KvCursorError::KeyTaken(name.to_string()).into();
         if let Some(owner) = &value.owner {
             match key.is_there(owner).await {
                 Some(true) => return Err(taken()),
@@ -114,7 +107,7 @@ impl KvCursor {
                 }
             }
         }
-        let saved = value.saved(address)?;
+        let saved = value.saved(name)?;
         let owner = key.listen().await?;
         let mut held = Held {
             key,
@@ -148,7 +141,7 @@ impl Held {
     async fn replace(
         &mut self,
         text: &[u8],
-        address: &KeyAddress,
+        name: &KeyName,
         create_bucket: bool,
     ) -> Result<(), CursorError> {
         for _ in 0..MAX_TRIES {
@@ -158,11 +151,11 @@ impl Held {
                     return Ok(());
                 }
                 Err(NotPut::Replaced) => drop(self.adopt().await?),
-                Err(NotPut::NobodyThere) => self.find_bucket(address, create_bucket).await?,
+                Err(NotPut::NobodyThere) => self.find_bucket(name, create_bucket).await?,
                 Err(NotPut::Failed(error)) => return Err(error.into()),
             }
         }
-        Err(KvCursorError::Overtaken(address.to_string()).into())
+        Err(KvCursorError::Overtaken(name.to_string()).into())
     }
 
     /// What to go on from where somebody has replaced the value: an earlier save of our own whose
@@ -183,14 +176,14 @@ impl Held {
     }
 
     /// What the key holds, which is ours already.
-    async fn load(&mut self, address: &KeyAddress) -> Result<Option<Saved>, CursorError> {
+    async fn load(&mut self, name: &KeyName) -> Result<Option<Saved>, CursorError> {
         let value = self.adopt().await?;
-        value.saved(address)
+        value.saved(name)
     }
 
     /// Looks at the bucket where nobody takes a save; makes it anew if that is wanted.
-    async fn find_bucket(&self, address: &KeyAddress, create: bool) -> Result<(), CursorError> {
-        let KeyAddress { bucket, .. } = address;
+    async fn find_bucket(&self, name: &KeyName, create: bool) -> Result<(), CursorError> {
+        let KeyName { bucket, .. } = name;
         match self.key.connection.look_at(&self.key.stream).await {
             Ok(_) => Err(self.key.without_leader().into()),
             Err(NatsError::NoStream { servers, .. }) => {
@@ -214,13 +207,12 @@ impl AsNats for CursorError {
 
 impl CursorStore for KvCursor {
     async fn load(&mut self) -> Result<Option<Saved>, CursorError> {
-        let address = &self.settings.address;
         if let Some(held) = &mut self.held {
             let connection = held.key.connection.clone();
             return tokio::select! {
                 biased;
                 error = connection.abandoned() => Err(error.into()),
-                saved = held.load(address) => saved,
+                saved = held.load(&self.name) => saved,
             };
         }
         let (held, saved) = self.hold().await?;
@@ -233,18 +225,13 @@ impl CursorStore for KvCursor {
         if self.held.is_none() {
             self.held = Some(self.hold().await?.0);
         }
-        let KvCursorSettings {
-            address,
-            create_bucket,
-            ..
-        } = &self.settings;
         let held = self.held.as_mut().expect("it is held from here on");
         held.owner.drop_questions();
         let connection = held.key.connection.clone();
         tokio::select! {
             biased;
             error = connection.abandoned() => Err(error.into()),
-            saved = held.replace(&text, address, *create_bucket) => saved,
+            saved = held.replace(&text, &self.name, self.create_bucket) => saved,
         }
     }
 }

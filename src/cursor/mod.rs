@@ -14,7 +14,7 @@ mod pending;
 mod writer;
 
 #[cfg(feature = "nats")]
-pub use self::kv::{KvCursor, KvCursorSettings};
+pub use self::kv::KvCursor;
 pub use self::{error::CursorError, file::FileCursor};
 use serde::{Deserialize, Serialize};
 

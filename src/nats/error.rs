@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::error::{ErrorKind, ParseError};
+use crate::error::ErrorKind;
 
 /// Why something that NATS was needed for cannot be done.
 ///
@@ -10,13 +10,6 @@ use crate::error::{ErrorKind, ParseError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NatsError {
-    /// A malformed address.
-    #[error(transparent)]
-    Address(ParseError),
-    /// An address that carries a user name, a password or a token, which would end up in process
-    /// lists and logs.
-    #[error(transparent)]
-    SecretInAddress(ParseError),
     /// A file of the user's cannot be read.
     #[error("cannot read the {what} '{}'", path.display())]
     File {
@@ -36,56 +29,17 @@ pub enum NatsError {
         /// The file.
         path: PathBuf,
     },
-    /// There is no such context.
-    #[error("there is no context '{name}': '{}' does not exist", path.display())]
-    NoContext {
-        /// The name, escaped.
+    /// The seed of a JWT is none.
+    #[error("the seed of the login is not that of an nkey")]
+    Seed,
+    /// A login that is asked for anew cannot be had.
+    #[error("cannot read {name}")]
+    Login {
+        /// What it is called.
         name: String,
-        /// Where it was looked for.
-        path: PathBuf,
-    },
-    /// A context file is no JSON object of texts.
-    #[error("the context '{}' is damaged", path.display())]
-    Context {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
+        /// Why.
         #[source]
-        source: serde_json::Error,
-    },
-    /// A context asks for something that is not supported.
-    #[error("the context '{}' has '{key}', which is not supported", path.display())]
-    Unsupported {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: &'static str,
-    },
-    /// A variable does not hold what it should.
-    #[error("{name}{} is {what}", if text.is_empty() { String::new() } else { format!(": '{text}'") })]
-    Variable {
-        /// The variable, or the context's key.
-        name: &'static str,
-        /// What it holds, escaped; nothing where it may be secret.
-        text: String,
-        /// What is wrong.
-        what: &'static str,
-    },
-    /// A certificate without its key, or the other way round.
-    #[error("{there} is set, and {missing} is not")]
-    HalfTls {
-        /// What is there.
-        there: &'static str,
-        /// What belongs to it.
-        missing: &'static str,
-    },
-    /// A JWT without its seed, or the other way round.
-    #[error("{there} is set, and {missing} is not")]
-    Half {
-        /// What is there.
-        there: &'static str,
-        /// What belongs to it.
-        missing: &'static str,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// No server could be reached, or did what was asked, within the allowed tries.
     #[error("gave up on {servers} after {tries} failed {}", if *tries == 1 { "try" } else { "tries in a row" })]
@@ -233,16 +187,10 @@ impl NatsError {
     /// What kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Address(_)
-            | Self::SecretInAddress(_)
-            | Self::File { .. }
+            Self::File { .. }
             | Self::Empty { .. }
-            | Self::NoContext { .. }
-            | Self::Context { .. }
-            | Self::Unsupported { .. }
-            | Self::Variable { .. }
-            | Self::HalfTls { .. }
-            | Self::Half { .. }
+            | Self::Seed
+            | Self::Login { .. }
             | Self::TooOld { .. }
             | Self::NoJetStream { .. }
             | Self::NoStream { .. }

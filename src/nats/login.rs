@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use async_nats::{Auth, AuthError};
 use nkeys::KeyPair;
 
-use super::{Login, NatsError, context};
+use super::{Login, NatsError};
 use crate::log::chain;
 
 /// What a server is shown.
@@ -24,9 +24,9 @@ pub(super) fn read(login: &Login) -> Result<Shown, NatsError> {
         Login::Nobody => Shown::Nothing,
         Login::Password { user, password } => Shown::Password {
             user: user.clone(),
-            password: password.reveal().to_owned(),
+            password: password.clone(),
         },
-        Login::Token(token) => Shown::Token(token.reveal().to_owned()),
+        Login::Token(token) => Shown::Token(token.clone()),
         Login::Credentials(path) => {
             let what = "credentials file";
             let text = read_file(what, path)?;
@@ -41,23 +41,20 @@ pub(super) fn read(login: &Login) -> Result<Shown, NatsError> {
             Shown::Seed(seed.ok_or_else(|| empty(what, path))?.to_owned())
         }
         Login::Jwt { jwt, seed } => {
-            let seed = seed.reveal().trim().to_owned();
+            let seed = seed.trim().to_owned();
             if KeyPair::from_seed(&seed).is_err() {
-                return Err(NatsError::Variable {
-                    name: "NATS_SEED",
-                    text: String::new(),
-                    what: "not the seed of an nkey",
-                });
+                return Err(NatsError::Seed);
             }
-            let jwt = jwt.reveal().trim().to_owned();
+            let jwt = jwt.trim().to_owned();
             Shown::Jwt { jwt, seed }
         }
-        Login::Context {
-            path,
-            home,
-            has_url,
-            ..
-        } => read(&context::read_login(path, home.as_deref(), *has_url)?)?,
+        Login::Anew { name, read: again } => {
+            let now = again().map_err(|source| NatsError::Login {
+                name: name.clone(),
+                source,
+            });
+            read(&now?)?
+        }
     })
 }
 

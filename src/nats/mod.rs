@@ -3,17 +3,13 @@
 //! ([`NatsSink`](crate::sink::nats::NatsSink)) and its cursor store
 //! ([`KvCursor`](crate::cursor::KvCursor)) share.
 //!
-//! [`StreamAddress`] and [`KeyAddress`] are what a user types, [`NatsSettings`] adds who that user is, from the variables and
-//! contexts of the `nats` command, and the connection gets itself back when it is lost. Nothing of
-//! it knows events.
-//! [`EventStream`] inserts single events.
+//! [`NatsSettings`] says where servers are and who asks, and the connection gets itself back when it
+//! is lost. Nothing of it knows events. [`EventStream`] inserts single events.
 //!
 //! For those who come from rjet and reflex there is a table in docs/nats.md.
 
-mod address;
 mod carried;
 mod connect;
-mod context;
 mod error;
 mod events;
 mod insert;
@@ -27,11 +23,10 @@ mod stored;
 mod subject;
 
 pub use self::{
-    address::{KeyAddress, StreamAddress},
     error::NatsError,
     insert::EventStream,
     plan::StreamPlan,
-    settings::{Login, NatsOverrides, NatsSettings, Secret},
+    settings::{Login, NatsSettings},
 };
 pub(crate) use self::{
     carried::{Carried, add_headers},

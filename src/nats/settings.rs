@@ -1,38 +1,14 @@
 //! All that a connection needs: servers, a login, TLS. Secrets are in it, and never shown.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use serde::Deserialize;
-
-use crate::log::printable;
+use crate::{error::BoxError, log::printable};
 
 /// Where a server is when nothing says so.
-pub(super) const DEFAULT_SERVER: &str = "nats://127.0.0.1:4222";
+const DEFAULT_SERVER: &str = "nats://127.0.0.1:4222";
 
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(pub(super) String);
-
-impl Secret {
-    /// Keeps a text from being shown.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    pub(super) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
-
-/// How a user shows to be one.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// How a user shows to be one. Neither `Debug` nor `Display` shows what is secret.
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum Login {
     /// Not at all.
@@ -43,10 +19,10 @@ pub enum Login {
         /// The name.
         user: String,
         /// The password.
-        password: Secret,
+        password: String,
     },
     /// A token.
-    Token(Secret),
+    Token(String),
     /// A file with a JWT and a seed.
     Credentials(PathBuf),
     /// A file with the seed of an nkey.
@@ -54,23 +30,43 @@ pub enum Login {
     /// A JWT, and the seed of the nkey it is for.
     Jwt {
         /// The JWT.
-        jwt: Secret,
+        jwt: String,
         /// The seed.
-        seed: Secret,
+        seed: String,
     },
-    /// What a context says, whose file is read anew for each connection; made by
-    /// [`NatsSettings::resolve`].
-    #[non_exhaustive]
-    Context {
-        /// The file.
-        path: PathBuf,
-        /// What `~` in it means.
-        home: Option<PathBuf>,
-        /// What stands in its URL counts too.
-        has_url: bool,
-        /// What it was when it was read first.
-        first: Box<Self>,
+    /// What this says, asked anew for each connection, so that it may change while it runs.
+    Anew {
+        /// What messages call it.
+        name: String,
+        /// May block.
+        read: Arc<dyn Fn() -> Result<Self, BoxError> + Send + Sync>,
     },
+}
+
+/// Logins that are asked for anew are the same where they are called the same.
+impl PartialEq for Login {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Nobody, Self::Nobody) => true,
+            (Self::Password { user, password }, Self::Password { user: u, password: p }) => {
+                (user, password) == (u, p)
+            }
+            (Self::Jwt { jwt, seed }, Self::Jwt { jwt: j, seed: s }) => (jwt, seed) == (j, s),
+            (Self::Token(one), Self::Token(other))
+            | (Self::Anew { name: one, .. }, Self::Anew { name: other, .. }) => one == other,
+            (Self::Credentials(one), Self::Credentials(other))
+            | (Self::Nkey(one), Self::Nkey(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Login {}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Login({self})")
+    }
 }
 
 impl fmt::Display for Login {
@@ -82,42 +78,9 @@ impl fmt::Display for Login {
             Self::Credentials(path) => write!(f, "the credentials of '{}'", path.display()),
             Self::Nkey(path) => write!(f, "the nkey of '{}'", path.display()),
             Self::Jwt { .. } => f.write_str("the JWT"),
-            Self::Context { path, first, .. } => {
-                write!(f, "{first} of the context '{}'", path.display())
-            }
+            Self::Anew { name, .. } => f.write_str(name),
         }
     }
-}
-
-/// What may be given besides variables and contexts. Nothing of it is secret.
-#[derive(Debug, Clone, Default)]
-pub struct NatsOverrides {
-    /// The name of a context, or the path of its file.
-    pub context: Option<String>,
-    /// Use no context at all.
-    pub no_context: bool,
-    /// A credentials file.
-    pub creds: Option<PathBuf>,
-    /// A file with the seed of an nkey.
-    pub nkey: Option<PathBuf>,
-    /// The client's certificate.
-    pub tls_cert: Option<PathBuf>,
-    /// The key of the client's certificate.
-    pub tls_key: Option<PathBuf>,
-    /// The certificates that servers are trusted by, instead of the platform's.
-    pub tls_ca: Option<PathBuf>,
-    /// Begin with TLS before the server has said anything.
-    pub tls_first: bool,
-    /// The JetStream domain.
-    pub js_domain: Option<String>,
-    /// What requests to JetStream begin with instead of `$JS.API`.
-    pub js_api_prefix: Option<String>,
-    /// What inboxes begin with instead of `_INBOX`.
-    pub inbox_prefix: Option<String>,
-    /// How the connection is called in the server's lists.
-    pub name: Option<String>,
-    /// How long a request may take.
-    pub timeout: Option<Duration>,
 }
 
 /// All that a connection needs.

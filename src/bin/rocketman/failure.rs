@@ -86,11 +86,7 @@ impl From<rocketman::Error> for Failure {
 
 impl From<SettingsError> for Failure {
     fn from(error: SettingsError) -> Self {
-        let hint = match &error {
-            #[cfg(feature = "nats")]
-            SettingsError::Nats(error) => hints::of_nats(error),
-            other => other.hint(),
-        };
+        let hint = error.hint();
         Self::new(ErrorKind::Usage, error).hint(hint)
     }
 }

@@ -9,6 +9,11 @@ use crate::{
 /// Why a key in a bucket cannot be used as a cursor.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KvCursorError {
+    /// No bucket and key can be called so.
+    #[error(
+        "'{0}' is not a bucket and a key: a bucket is of letters, digits, '-' and '_'; a key may hold '/', '=' and '.' too"
+    )]
+    NoName(String),
     /// There is no such bucket.
     #[error("{servers} has no bucket '{bucket}'")]
     NoBucket {
@@ -45,21 +50,24 @@ pub(crate) enum KvCursorError {
 impl From<KvCursorError> for CursorError {
     fn from(error: KvCursorError) -> Self {
         let kind = match &error {
-            KvCursorError::NoBucket { .. } => ErrorKind::Usage,
+            KvCursorError::NoName(_) | KvCursorError::NoBucket { .. } => ErrorKind::Usage,
             KvCursorError::KeyTaken(_) | KvCursorError::Overtaken(_) => ErrorKind::CursorTaken,
             KvCursorError::BucketGone { .. } | KvCursorError::DamagedKey { .. } => {
                 ErrorKind::Failed
             }
         };
         let reason = match &error {
-            KvCursorError::NoBucket { bucket, .. } => Reason::NoBucket {
+            KvCursorError::NoName(_) => None,
+            KvCursorError::NoBucket { bucket, .. } => Some(Reason::NoBucket {
                 bucket: bucket.clone(),
-            },
-            KvCursorError::BucketGone { bucket, .. } => Reason::BucketGone {
+            }),
+            KvCursorError::BucketGone { bucket, .. } => Some(Reason::BucketGone {
                 bucket: bucket.clone(),
-            },
-            KvCursorError::KeyTaken(_) | KvCursorError::Overtaken(_) => Reason::CursorKeyTaken,
-            KvCursorError::DamagedKey { .. } => Reason::CursorKeyDamaged,
+            }),
+            KvCursorError::KeyTaken(_) | KvCursorError::Overtaken(_) => {
+                Some(Reason::CursorKeyTaken)
+            }
+            KvCursorError::DamagedKey { .. } => Some(Reason::CursorKeyDamaged),
         };
         Self::new(kind, error).because(reason)
     }

@@ -11,11 +11,11 @@ use futures_util::{FutureExt, StreamExt};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::KvCursorError;
+use super::{KeyName, KvCursorError};
 use crate::{
     cursor::{CursorError, Saved, contents},
     nats::{
-        Connection, KeyAddress, NO_SUCH_MESSAGE, NatsError, NatsSettings, RequestFailed, Status,
+        Connection, NO_SUCH_MESSAGE, NatsError, NatsSettings, RequestFailed, Status,
         Stored,
     },
 };
@@ -57,10 +57,10 @@ pub(super) struct Value {
 
 impl Value {
     /// What was saved; `None` where nothing was yet.
-    pub(super) fn saved(&self, address: &KeyAddress) -> Result<Option<Saved>, CursorError> {
+    pub(super) fn saved(&self, name: &KeyName) -> Result<Option<Saved>, CursorError> {
         match &self.text[..] {
             [] => Ok(None),
-            text => parse(address, text).map(Some),
+            text => parse(name, text).map(Some),
         }
     }
 }
@@ -82,10 +82,10 @@ pub(super) enum NotPut {
     Failed(NatsError),
 }
 
-fn parse(address: &KeyAddress, text: &[u8]) -> Result<Saved, CursorError> {
-    contents::parse(Path::new(&address.to_string()), text).map_err(|error| {
+fn parse(name: &KeyName, text: &[u8]) -> Result<Saved, CursorError> {
+    contents::parse(Path::new(&name.to_string()), text).map_err(|error| {
         KvCursorError::DamagedKey {
-            key: address.to_string(),
+            key: name.to_string(),
             source: Box::new(error),
         }
         .into()
@@ -108,10 +108,10 @@ impl Key {
     pub(super) async fn open(
         connection: Connection,
         nats: &NatsSettings,
-        address: &KeyAddress,
+        name: &KeyName,
         create_bucket: bool,
     ) -> Result<Self, CursorError> {
-        let KeyAddress { bucket, key, .. } = address;
+        let KeyName { bucket, key, .. } = name;
         let subject = format!("$KV.{bucket}.{key}");
         let prefix = match (&nats.js_api_prefix, &nats.js_domain) {
             (Some(prefix), _) => format!("{prefix}."),
@@ -123,7 +123,7 @@ impl Key {
             stream: format!("KV_{bucket}"),
             target: format!("{prefix}{subject}"),
             subject,
-            name: address.to_string(),
+            name: name.to_string(),
         };
         match this.connection.look_at(&this.stream).await {
             Err(NatsError::NoStream { .. }) if create_bucket => this.create(bucket).await?,

@@ -1,19 +1,20 @@
 //! Looking at a key without claiming it.
 
-use super::{Connection, CursorError, Glimpse, Key, KvCursor, KvCursorSettings, retry};
+use super::{Connection, CursorError, Glimpse, Key, KvCursor, retry};
 
 impl KvCursor {
-    /// What a key holds, and whether a process has it.
+    /// What the key holds, and whether a process has it.
     ///
     /// Nothing is written. An owner gets a question that it need not answer, as from a second
     /// process that wants the key.
-    pub async fn look(settings: &KvCursorSettings) -> Result<Glimpse, CursorError> {
-        let KvCursorSettings { nats, address, .. } = settings;
+    pub async fn look(&self) -> Result<Glimpse, CursorError> {
+        self.check()?;
+        let Self { nats, name, .. } = self;
         let connection = Connection::open(nats).await?;
         retry(nats, || async {
-            let key = Key::open(connection.clone(), nats, address, false).await?;
+            let key = Key::open(connection.clone(), nats, name, false).await?;
             let value = key.get().await?;
-            let saved = value.saved(address)?;
+            let saved = value.saved(name)?;
             let in_use = match &value.owner {
                 Some(owner) => key.is_there(owner).await,
                 None => Some(false),

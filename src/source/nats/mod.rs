@@ -50,9 +50,9 @@ pub use self::{
 use super::{Flow, RunContext, Source, SourceError};
 use crate::{
     backoff::Backoff,
-    event::{Batch, Place, Point, Trail},
+    event::{Batch, Place, Point, Start, Trail},
     log::{STATE, printable},
-    nats::Connection,
+    nats::{Connection, NatsSettings},
     outage::Outage,
     source::ReadError,
     stats::Stats,
@@ -127,6 +127,15 @@ pub struct NatsSource {
 }
 
 impl NatsSource {
+    /// All messages of this stream: a first run begins with the oldest one, and each other one
+    /// where the cursor is.
+    pub fn from_oldest(connection: NatsSettings, stream: impl Into<String>) -> Self {
+        Self::new(NatsSourceSettings {
+            start_if_new: Some(Start::OLDEST),
+            ..NatsSourceSettings::new(connection, stream)
+        })
+    }
+
     /// A source that connects when it is first asked for a batch, and counts where its
     /// [pipeline](crate::Pipeline) does.
     pub fn new(settings: NatsSourceSettings) -> Self {

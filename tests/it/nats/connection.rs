@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_nats::jetstream::stream;
 use rocketman::{
     ErrorKind,
-    nats::{EventStream, Login, NatsError, NatsSettings, Secret, StreamPlan},
+    nats::{EventStream, Login, NatsError, NatsSettings, StreamPlan},
 };
 use tokio::time::timeout;
 
@@ -97,7 +97,7 @@ fn who_is_not_let_in_is_told_how_to_say_who_it_is() {
         let password = |password: &str| NatsSettings {
             login: Login::Password {
                 user: "ann".to_owned(),
-                password: Secret::new(password),
+                password: password.to_owned(),
             },
             ..settings(&nats)
         };
@@ -116,7 +116,7 @@ fn what_a_user_may_not_do_is_told_at_once() {
     let settings = NatsSettings {
         login: Login::Password {
             user: "ann".to_owned(),
-            password: Secret::new("b"),
+            password: "b".to_owned(),
         },
         request_timeout: Duration::from_secs(60),
         ..settings(&nats)
@@ -196,10 +196,10 @@ fn a_file_that_cannot_be_used_is_told_by_its_path() {
         (login(Login::Nkey(empty.clone())), "nkey file"),
         (
             login(Login::Jwt {
-                jwt: Secret::new("geheim"),
-                seed: Secret::new("geheim"),
+                jwt: "geheim".to_owned(),
+                seed: "geheim".to_owned(),
             }),
-            "NATS_SEED is not the seed",
+            "the seed of the login is not that of an nkey",
         ),
         (
             NatsSettings {

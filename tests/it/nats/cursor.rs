@@ -308,7 +308,11 @@ fn what_cannot_be_used_is_refused_with_the_way_out() {
     let wrong = Rocketman::tail(&serving.url)
         .with("--cursor-kv nats:cursors")
         .run();
-    wrong.assert_says(2, &["is not a bucket and a key"]);
+    wrong.assert_says(2, &["is not the address of a key", "BUCKET/KEY"]);
+    let wrong = Rocketman::tail(&serving.url)
+        .with("--cursor-kv nats:cursors/a..b")
+        .run();
+    wrong.assert_says(2, &["'cursors/a..b' is not a bucket and a key"]);
     let bucket = Rocketman::tail(&serving.url).with("--create-bucket").run();
     bucket.assert_says(2, &["--cursor-kv"]);
 }

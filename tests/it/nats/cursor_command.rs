@@ -259,8 +259,9 @@ fn a_key_that_cannot_be_had_is_refused_with_the_way_out() {
         );
         output.assert_says(2, &[&there_is, &hint]);
     }
-    refused("nats:cursors", 2, &["is not a bucket and a key"]);
-    refused("ws://localhost/x", 2, &["is not a bucket and a key"]);
+    refused("nats:cursors", 2, &["is not the address of a key"]);
+    refused("ws://localhost/x", 2, &["is not the address of a key"]);
+    refused("nats:b/a..b", 2, &["is not a bucket and a key"]);
     let secret = nats.address(KEY).replace("//", "//ann:geheim@");
     refused(
         &secret,

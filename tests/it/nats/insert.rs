@@ -166,7 +166,7 @@ fn an_insert_that_is_not_permitted_is_refused_at_once() {
     let login = |user: &str, password: &str| NatsSettings {
         login: rocketman::nats::Login::Password {
             user: user.to_owned(),
-            password: rocketman::nats::Secret::new(password),
+            password: password.to_owned(),
         },
         request_timeout: crate::support::DEADLINE,
         ..settings(&nats)

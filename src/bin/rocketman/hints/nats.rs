@@ -5,23 +5,6 @@ use rocketman::nats::NatsError;
 /// What to do when NATS cannot be used.
 pub(crate) fn of_nats(error: &NatsError) -> Option<String> {
     let hint = match error {
-        NatsError::SecretInAddress(_) => {
-            "leave it out of the address and set NATS_USER and NATS_PASSWORD, NATS_TOKEN, or NATS_CREDS to a credentials file"
-        }
-        NatsError::NoContext { .. } => {
-            "nats context ls shows those that there are; --no-context does without"
-        }
-        NatsError::Context { .. } => "nats context edit opens it, and --no-context does without",
-        NatsError::Unsupported {
-            key: "socks_proxy", ..
-        } => {
-            "nothing of NATS goes through a SOCKS proxy here: name a server that can be reached without, and take it out of the context with nats context edit"
-        }
-        NatsError::Unsupported { .. } => {
-            "write the credentials into the context as creds, nkey, token, or user and password"
-        }
-        NatsError::HalfTls { .. } => "give both: --tlscert and --tlskey",
-        NatsError::Half { .. } => "set both, or NATS_CREDS to a credentials file, which holds both",
         NatsError::Unreachable { .. } => {
             "check the address and whether the server runs; rocketman tail without --max-retries keeps trying"
         }
@@ -66,7 +49,6 @@ mod tests {
     fn whoever_is_not_let_in_learns_where_credentials_go() {
         let servers = "nats://h".to_owned();
         let stream = "S".to_owned();
-        let secret = rocketman::nats::StreamAddress::parse("nats://user:geheim@h/S").unwrap_err();
         let locked_out = NatsError::LockedOut {
             servers: servers.clone(),
             user: "a user without credentials".to_owned(),
@@ -77,7 +59,6 @@ mod tests {
             answer: None,
         };
         for (error, word) in [
-            (secret, "NATS_PASSWORD"),
             (locked_out, "NATS_CREDS"),
             (no_jetstream, "-js"),
             (NatsError::NoStream { servers, stream }, "--create-stream"),

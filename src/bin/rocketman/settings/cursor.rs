@@ -6,7 +6,7 @@ use std::{
 };
 
 #[cfg(feature = "nats")]
-use super::nats;
+use super::nats::{self, KeySettings};
 use super::{
     Environment, SettingsError,
     beginning::place,
@@ -19,8 +19,6 @@ use crate::{
 };
 #[cfg(not(feature = "nats"))]
 use rocketman::Shown;
-#[cfg(feature = "nats")]
-use rocketman::cursor::KvCursorSettings;
 use rocketman::{
     event::{Origin, Start},
     source::jetstream::Endpoint,
@@ -32,7 +30,7 @@ pub(crate) enum Cursor {
     Nowhere,
     File(PathBuf),
     #[cfg(feature = "nats")]
-    Kv(Box<KvCursorSettings>),
+    Kv(Box<KeySettings>),
 }
 
 /// All that `rocketman cursor` needs to begin.

@@ -3,14 +3,14 @@
 use std::{fmt, path::PathBuf};
 
 #[cfg(feature = "nats")]
-use rocketman::cursor::KvCursorSettings;
+use super::nats::KeySettings;
 
 /// Where a cursor is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CursorAt {
     File(PathBuf),
     #[cfg(feature = "nats")]
-    Key(Box<KvCursorSettings>),
+    Key(Box<KeySettings>),
 }
 
 impl CursorAt {

@@ -114,7 +114,7 @@ pub(crate) enum SettingsError {
     WithoutNats(String),
     #[cfg(feature = "nats")]
     #[error(transparent)]
-    Nats(#[from] rocketman::nats::NatsError),
+    Nats(#[from] super::nats::ServerError),
     #[error("{0} is for recordings, and demo: is none")]
     ForRecordings(&'static str),
     #[error("the environment's proxy cannot be used")]
@@ -270,6 +270,8 @@ impl SettingsError {
             Self::EnvelopeHides(_) => Some("choose messages by their subject instead: nats://HOST/STREAM?subject=FILTER".to_owned()),
             #[cfg(not(feature = "nats"))]
             Self::WithoutNats(_) => Some("build it with --features nats".to_owned()),
+            #[cfg(feature = "nats")]
+            Self::Nats(error) => error.hint().map(str::to_owned),
             #[cfg(feature = "nats")]
             Self::MixedNats(_) => Some("run two processes, one for each".to_owned()),
             Self::MixedDemo(_) => Some("run two processes, one for each".to_owned()),

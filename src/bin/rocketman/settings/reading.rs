@@ -2,10 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+#[cfg(feature = "nats")]
+use super::nats::NatsOverrides;
 use super::{SettingsError, suffix};
 use crate::args::OnGapArg;
-#[cfg(feature = "nats")]
-use rocketman::nats::NatsOverrides;
 use rocketman::{
     event::{LineRules, Start},
     source::BadEventFile,

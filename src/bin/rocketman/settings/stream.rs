@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{
     Environment, SettingsError,
     filter::Wanted,
-    nats::Nats,
+    nats::{Nats, StreamAddress},
     reading::{Reading, SHARD, open_bad_events},
     suffix,
 };
@@ -14,7 +14,6 @@ use crate::args::{ConnectionArgs, EnvelopeArg, OnUndeliverableArg, StreamArgs};
 use rocketman::{
     Shown,
     filter::Shard,
-    nats::StreamAddress,
     sink::DeadLetterFile,
     source::nats::{NatsSourceSettings, OnUndeliverable, WrapMode},
 };

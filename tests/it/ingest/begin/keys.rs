@@ -1,9 +1,9 @@
 //! A consumer of a stream of NATS whose cursor is a key.
 
 use rocketman::{
-    cursor::{CursorStore, KvCursor, KvCursorSettings},
+    cursor::{CursorStore, KvCursor},
     event::Start,
-    nats::{KeyAddress, NatsSettings},
+    nats::NatsSettings,
     source::nats::{NatsSource, NatsSourceSettings},
 };
 
@@ -28,11 +28,7 @@ fn a_consumer_reads_everything_and_then_goes_on_from_its_key() {
         servers: vec![nats.url()],
         ..NatsSettings::default()
     };
-    let settings = KvCursorSettings {
-        nats: connection.clone(),
-        address: KeyAddress::parse(&nats.address("cursors/orders")).unwrap(),
-        create_bucket: true,
-    };
+    let key = || KvCursor::new(connection.clone(), "cursors", "orders").create_bucket();
     block_on(async {
         for (first, last) in [(1, 3), (4, 6)] {
             let source = NatsSource::new(NatsSourceSettings {
@@ -40,7 +36,7 @@ fn a_consumer_reads_everything_and_then_goes_on_from_its_key() {
                 ..NatsSourceSettings::new(connection.clone(), "ORDERS")
             });
             // It may be looked at before it is given away: the claim is its own.
-            let mut cursor = KvCursor::new(settings.clone());
+            let mut cursor = key();
             let before = cursor.load().await.unwrap();
             assert_eq!(
                 before.and_then(|saved| saved.place.seq()),
@@ -51,7 +47,7 @@ fn a_consumer_reads_everything_and_then_goes_on_from_its_key() {
                 lines[0].contains(&format!(r#""seq":{first},"#)),
                 "{lines:?}"
             );
-            let saved = KvCursor::look(&settings).await.unwrap().saved.unwrap();
+            let saved = key().look().await.unwrap().saved.unwrap();
             assert_eq!(saved.place.seq(), Some(last));
         }
     });

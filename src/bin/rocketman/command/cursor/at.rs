@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::{command::tail::members::AnyCursorStore, failure::Failure, settings::CursorAt};
 use rocketman::cursor::{CursorError, FileCursor, Glimpse};
 #[cfg(feature = "nats")]
-use rocketman::{Error, cursor::KvCursor, nats::NatsError};
+use rocketman::{Error, nats::NatsError};
 
 /// A command that waits for a server in vain ends after this time, whatever it waits for.
 #[cfg(feature = "nats")]
@@ -23,7 +23,7 @@ impl CursorAt {
         match self {
             Self::File(path) => FileCursor::look(path),
             #[cfg(feature = "nats")]
-            Self::Key(settings) => KvCursor::look(settings).await,
+            Self::Key(settings) => settings.cursor().look().await,
         }
     }
 
@@ -32,9 +32,7 @@ impl CursorAt {
         Ok(match self {
             Self::File(path) => AnyCursorStore::File(FileCursor::open(path)?),
             #[cfg(feature = "nats")]
-            Self::Key(settings) => {
-                AnyCursorStore::Kv(Box::new(KvCursor::new((**settings).clone())))
-            }
+            Self::Key(settings) => AnyCursorStore::Kv(Box::new(settings.cursor())),
         })
     }
 

@@ -32,7 +32,7 @@ use rocketman::{
     source::jetstream::Jetstream,
 };
 #[cfg(feature = "nats")]
-use rocketman::{cursor::KvCursor, source::nats::NatsSource};
+use rocketman::source::nats::NatsSource;
 
 /// How far apart the ends of a pipeline may hear of the same Ctrl-C.
 const SAME_KEY_WINDOW: Duration = Duration::from_millis(50);
@@ -59,7 +59,7 @@ pub(crate) async fn run(
     let cursor = match cursor {
         Cursor::File(path) => AnyCursorStore::File(FileCursor::open(path).map_err(Error::from)?),
         #[cfg(feature = "nats")]
-        Cursor::Kv(settings) => AnyCursorStore::Kv(Box::new(KvCursor::new(*settings))),
+        Cursor::Kv(settings) => AnyCursorStore::Kv(Box::new(settings.cursor())),
         Cursor::Nowhere => AnyCursorStore::None(()),
     };
     let mut monitor = Monitor {

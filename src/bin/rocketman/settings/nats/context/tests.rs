@@ -32,8 +32,8 @@ impl Home {
         address: &str,
         given: &NatsOverrides,
         variables: &[(&str, &str)],
-    ) -> Result<NatsSettings, NatsError> {
-        let address = crate::nats::StreamAddress::parse(address).unwrap();
+    ) -> Result<NatsSettings, ServerError> {
+        let address = address::StreamAddress::parse(address).unwrap();
         let home = self.0.path().to_str().unwrap().to_owned();
         let variable = |name: &str| match name {
             "HOME" => Some(home.clone()),
@@ -42,20 +42,16 @@ impl Home {
                 .find(|(known, _)| *known == name)
                 .map(|(_, value)| (*value).to_owned()),
         };
-        NatsSettings::resolve(
-            &address.servers,
-            address.context.as_deref(),
-            given,
-            &variable,
-        )
+        let context = address.context.as_deref();
+        super::resolve(&address.servers, context, given, &variable)
     }
 }
 
-/// The login that a context had when it was read first.
+/// The login that a context has now.
 #[track_caller]
-fn in_context(login: &Login) -> &Login {
+fn in_context(login: &Login) -> Login {
     match login {
-        Login::Context { first, .. } => first,
+        Login::Anew { read, .. } => read().unwrap(),
         other => panic!("{other:?} is of no context"),
     }
 }
@@ -79,7 +75,7 @@ fn the_selected_context_says_where_and_who() {
         .unwrap();
     assert_eq!(settings.servers, ["nats://w:5000", "nats://w2:4222"]);
     assert_eq!(
-        *in_context(&settings.login),
+        in_context(&settings.login),
         Login::Credentials(home.0.path().join("w.creds"))
     );
     assert_eq!(settings.js_domain.as_deref(), Some("hub"));
@@ -128,7 +124,7 @@ fn what_is_given_wins_over_variables_and_those_over_the_context() {
 #[test]
 fn every_form_of_a_login_is_known_and_no_secret_is_shown() {
     let home = Home::new();
-    let secret = || Secret::new("geheim");
+    let secret = || "geheim".to_owned();
     let cases: [(&[(&str, &str)], Login); 5] = [
         (
             &[("NATS_USER", "ann"), ("NATS_PASSWORD", "geheim")],
@@ -166,10 +162,10 @@ fn every_form_of_a_login_is_known_and_no_secret_is_shown() {
         .resolve("nats:S?context=east", &NatsOverrides::default(), &[])
         .unwrap();
     assert_eq!(
-        *in_context(&east.login),
+        in_context(&east.login),
         Login::Password {
             user: "ann".to_owned(),
-            password: Secret::new("geheim@")
+            password: "geheim@".to_owned()
         }
     );
     let half = home.resolve(
@@ -177,7 +173,7 @@ fn every_form_of_a_login_is_known_and_no_secret_is_shown() {
         &NatsOverrides::default(),
         &[("NATS_JWT", "geheim")],
     );
-    assert!(matches!(half, Err(NatsError::Half { .. })));
+    assert!(matches!(half, Err(ServerError::Half { .. })));
 }
 
 #[test]
@@ -189,7 +185,7 @@ fn a_context_that_cannot_be_used_is_told_by_its_file() {
             &NatsOverrides::default(),
             &[],
         );
-        crate::log::chain(&error.unwrap_err())
+        Shown::error(&error.unwrap_err()).to_string()
     };
     assert!(
         refused("north").contains("no context 'north'"),

@@ -1,11 +1,11 @@
 //! The address of a stream or of a key, as a user may write it.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
+use rocketman::Shown;
 use url::{Url, form_urlencoded};
 
-use super::NatsError;
-use crate::{address::without_secrets, error::ParseError};
+use super::ServerError;
 
 /// What may stand before `://`, and what it means to the client library.
 const SCHEMES: [(&str, &str); 7] = [
@@ -18,113 +18,59 @@ const SCHEMES: [(&str, &str); 7] = [
     ("nats+wss", "wss"),
 ];
 
-/// The longest name of a stream or bucket that a server takes.
+/// The longest name of a stream that a server takes.
 const MAX_NAME_BYTES: usize = 255;
 
 /// The longest subject that is taken as a prefix or filter, so that what is appended to it still
 /// fits into a line of the wire.
 const MAX_SUBJECT_BYTES: usize = 1024;
 
-/// Why an address was refused. No text of it shows what may be secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum AddressError {
-    /// Not an address of NATS.
-    #[error("'{text}' is not {what}: write {example}")]
-    NotOne {
-        /// What was typed.
-        text: String,
-        /// What it was to be.
-        what: &'static str,
-        /// What that looks like.
-        example: &'static str,
-    },
-    /// The address carries a user name, a password or a token, which would end up in process lists
-    /// and logs.
-    #[error("the address of host '{0}' carries a user name, password or token")]
-    Secret(String),
-    /// The servers do not speak the same.
-    #[error(
-        "'{0}' mixes WebSocket servers with others: a connection moves between servers of one kind"
-    )]
-    Mixed(String),
-    /// A name that no stream can have.
-    #[error(
-        "'{0}' is not the name of a stream: it has to be of printable characters, without blanks, dots, '*', '>' and slashes"
-    )]
-    Stream(String),
-    /// A malformed subject.
-    #[error("'{0}' is not a subject: it has to be of words separated by dots, without blanks")]
-    Subject(String),
-    /// A bucket or a key that cannot be.
-    #[error(
-        "'{0}' is not a bucket and a key: a bucket is of letters, digits, '-' and '_'; a key may hold '/', '=' and '.' too"
-    )]
-    Key(String),
-    /// A query parameter that there is not.
-    #[error("the address has no parameter '{name}'; there is {known}")]
-    Unknown {
-        /// The parameter.
-        name: String,
-        /// Those that there are.
-        known: &'static str,
-    },
-    /// The same parameter again.
-    #[error("the parameter '{0}' is there twice")]
-    Twice(String),
-}
-
-impl From<AddressError> for NatsError {
-    fn from(error: AddressError) -> Self {
-        let text = ParseError::new(&error);
-        match error {
-            AddressError::Secret(_) => Self::SecretInAddress(text),
-            _ => Self::Address(text),
-        }
-    }
-}
+/// What the address of a key is called, and what it looks like.
+const KEY: &str = "the address of a key";
+const KEY_EXAMPLE: &str = "nats://HOST/BUCKET/KEY, or nats:BUCKET/KEY";
 
 /// A stream of a NATS server, and what of it:
 /// `nats://HOST[:PORT][,HOST…]/STREAM?subject=SUBJECT[&subject=…]`, or `nats:STREAM` for the
 /// servers of the context.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StreamAddress {
+pub(crate) struct StreamAddress {
     /// The servers, each as `nats://HOST:PORT`, `tls://…`, `ws://…` or `wss://…`; none for those of
     /// the context or of the environment.
-    pub servers: Vec<String>,
+    pub(crate) servers: Vec<String>,
     /// The name of the stream.
-    pub stream: String,
+    pub(crate) stream: String,
     /// The subjects: for a source filters, of which a message needs one, and for a sink a prefix.
-    pub subjects: Vec<String>,
+    pub(crate) subjects: Vec<String>,
     /// The context to use instead of the selected one.
-    pub context: Option<String>,
+    pub(crate) context: Option<String>,
 }
 
 /// A key in a bucket of a NATS server: `nats://HOST[:PORT][,HOST…]/BUCKET/KEY`, or
 /// `nats:BUCKET/KEY`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyAddress {
+pub(crate) struct KeyAddress {
     /// The servers, each as `nats://HOST:PORT`, `tls://…`, `ws://…` or `wss://…`; none for those of
     /// the context or of the environment.
-    pub servers: Vec<String>,
+    pub(crate) servers: Vec<String>,
     /// The name of the bucket.
-    pub bucket: String,
+    pub(crate) bucket: String,
     /// The key in it.
-    pub key: String,
+    pub(crate) key: String,
     /// The context to use instead of the selected one.
-    pub context: Option<String>,
+    pub(crate) context: Option<String>,
 }
 
 impl StreamAddress {
     /// Whether a text is meant to be an address of NATS; `ws://` and `wss://` alone are not, for
     /// those may be a Jetstream.
-    pub fn is_meant(text: &str) -> bool {
+    pub(crate) fn is_meant(text: &str) -> bool {
         ["nats:", "nats+", "tls://"]
             .iter()
             .any(|start| text.starts_with(start))
     }
 
     /// Reads an address.
-    pub fn parse(text: &str) -> Result<Self, NatsError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, ServerError> {
         let parts = Parts::split(
             text,
             "the address of a stream",
@@ -140,10 +86,10 @@ impl StreamAddress {
                 .chars()
                 .all(|c| !c.is_whitespace() && !c.is_control() && !"./\\*>".contains(c));
         if !is_name {
-            return Err(AddressError::Stream(without_secrets(stream)).into());
+            return Err(ServerError::Stream(shown(stream)));
         }
         if let Some(subject) = subjects.iter().find(|subject| !is_subject(subject)) {
-            return Err(AddressError::Subject(without_secrets(subject)).into());
+            return Err(ServerError::Subject(shown(subject)));
         }
         Ok(Self {
             servers: parts.servers,
@@ -156,28 +102,16 @@ impl StreamAddress {
 
 impl KeyAddress {
     /// Reads an address.
-    pub fn parse(text: &str) -> Result<Self, NatsError> {
-        let parts = Parts::split(
-            text,
-            "the address of a key",
-            "nats://HOST/BUCKET/KEY, or nats:BUCKET/KEY",
-        )?;
+    pub(crate) fn parse(text: &str) -> Result<Self, ServerError> {
+        let parts = Parts::split(text, KEY, KEY_EXAMPLE)?;
         let mut context = Vec::new();
         parts.query([("context", &mut context)], "context")?;
-        let refused = || AddressError::Key(without_secrets(parts.path));
+        let refused = || ServerError::NoAddress {
+            text: shown(text),
+            what: KEY,
+            example: KEY_EXAMPLE,
+        };
         let (bucket, key) = parts.path.split_once('/').ok_or_else(refused)?;
-        let is_bucket = (1..=MAX_NAME_BYTES - 3).contains(&bucket.len())
-            && bucket
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-        let is_key = key.len() <= MAX_SUBJECT_BYTES
-            && key.split('.').all(|word| !word.is_empty())
-            && key
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_/=.".contains(&byte));
-        if !is_bucket || !is_key {
-            return Err(refused().into());
-        }
         Ok(Self {
             servers: parts.servers,
             bucket: bucket.to_owned(),
@@ -187,30 +121,12 @@ impl KeyAddress {
     }
 }
 
-/// See [`StreamAddress::parse`].
-impl FromStr for StreamAddress {
-    type Err = NatsError;
-
-    fn from_str(text: &str) -> Result<Self, NatsError> {
-        Self::parse(text)
-    }
-}
-
 impl fmt::Display for StreamAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.servers[..] {
             [] => write!(f, "nats:{}", self.stream),
             named => write!(f, "{}/{}", named.join(","), self.stream),
         }
-    }
-}
-
-/// See [`KeyAddress::parse`].
-impl FromStr for KeyAddress {
-    type Err = NatsError;
-
-    fn from_str(text: &str) -> Result<Self, NatsError> {
-        Self::parse(text)
     }
 }
 
@@ -235,9 +151,9 @@ impl<'a> Parts<'a> {
         text: &'a str,
         what: &'static str,
         example: &'static str,
-    ) -> Result<Self, AddressError> {
-        let refused = || AddressError::NotOne {
-            text: without_secrets(text),
+    ) -> Result<Self, ServerError> {
+        let refused = || ServerError::NoAddress {
+            text: shown(text),
             what,
             example,
         };
@@ -266,7 +182,7 @@ impl<'a> Parts<'a> {
             .collect::<Result<Vec<_>, _>>()?;
         let n_websockets = servers.iter().filter(|url| url.starts_with("ws")).count();
         if n_websockets != 0 && n_websockets != servers.len() {
-            return Err(AddressError::Mixed(servers.join(",")));
+            return Err(ServerError::Mixed(servers.join(",")));
         }
         Ok(Self {
             servers,
@@ -281,18 +197,18 @@ impl<'a> Parts<'a> {
         &self,
         places: [(&str, &mut Vec<String>); N],
         known: &'static str,
-    ) -> Result<(), AddressError> {
+    ) -> Result<(), ServerError> {
         let mut places = places;
         for (name, value) in form_urlencoded::parse(self.query.as_bytes()) {
             let place = places.iter_mut().find(|(known, _)| *known == name);
             let Some((_, values)) = place else {
-                return Err(AddressError::Unknown {
-                    name: without_secrets(&name),
+                return Err(ServerError::Parameter {
+                    name: shown(&name),
                     known,
                 });
             };
             if values.iter().any(|known| *known == value) {
-                return Err(AddressError::Twice(without_secrets(&name)));
+                return Err(ServerError::Twice(shown(&name)));
             }
             values.push(value.into_owned());
         }
@@ -301,12 +217,12 @@ impl<'a> Parts<'a> {
 }
 
 /// The value of a parameter that has only one.
-fn single(name: &str, values: Vec<String>) -> Result<Option<String>, AddressError> {
+fn single(name: &str, values: Vec<String>) -> Result<Option<String>, ServerError> {
     let mut values = values.into_iter();
     let value = values.next();
     match values.next() {
         None => Ok(value),
-        Some(_) => Err(AddressError::Twice(name.to_owned())),
+        Some(_) => Err(ServerError::Twice(name.to_owned())),
     }
 }
 
@@ -324,13 +240,13 @@ fn split_path(rest: &str) -> Option<(&str, &str)> {
 }
 
 /// One server as the client library takes it; `None` where it is malformed.
-pub(super) fn server(scheme: &str, authority: &str) -> Result<Option<String>, AddressError> {
+pub(super) fn server(scheme: &str, authority: &str) -> Result<Option<String>, ServerError> {
     let known = SCHEMES.iter().find(|(typed, _)| *typed == scheme);
     let Some((_, scheme)) = known else {
         return Ok(None);
     };
     if let Some((_, host)) = authority.rsplit_once('@') {
-        return Err(AddressError::Secret(without_secrets(host)));
+        return Err(ServerError::Secret(shown(host)));
     }
     // A port that is the default of http would be dropped by the parser under that scheme, and by
     // no other.
@@ -350,6 +266,11 @@ pub(super) fn server(scheme: &str, authority: &str) -> Result<Option<String>, Ad
     };
     let port = url.port().unwrap_or(default);
     Ok(Some(format!("{scheme}://{host}:{port}")))
+}
+
+/// What was typed, without what may be secret.
+fn shown(text: &str) -> String {
+    Shown::address(text).to_string()
 }
 
 /// Words separated by dots; `*` and `>` may be among them.

@@ -1,14 +1,46 @@
 //! NATS: who you are and what is written to, from what was typed.
 
+mod address;
+mod context;
+mod error;
+
 use std::time::Duration;
 
+pub(super) use self::address::StreamAddress;
+pub(crate) use self::{address::KeyAddress, context::NatsOverrides, error::ServerError};
 use super::{Environment, Output, SettingsError};
 use crate::args::{ConnectionArgs, DiscardArg, KvCursorArgs, NatsArgs, StorageArg, StreamSinkArgs};
 use rocketman::{
-    cursor::KvCursorSettings,
-    nats::{KeyAddress, NatsError, NatsOverrides, NatsSettings, StreamAddress, StreamPlan},
+    cursor::KvCursor,
+    nats::{NatsSettings, StreamPlan},
     sink::nats::NatsSinkSettings,
 };
+
+/// A key of a bucket that keeps a cursor, and how to get there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeySettings {
+    pub(crate) nats: NatsSettings,
+    pub(crate) address: KeyAddress,
+    pub(crate) create_bucket: bool,
+}
+
+impl KeySettings {
+    fn checked(self) -> Result<Self, SettingsError> {
+        self.cursor().check().map_err(ServerError::Key)?;
+        Ok(self)
+    }
+
+    /// The cursor, which is not connected to yet.
+    pub(crate) fn cursor(&self) -> KvCursor {
+        let KeyAddress { bucket, key, .. } = &self.address;
+        let cursor = KvCursor::new(self.nats.clone(), bucket, key);
+        if self.create_bucket {
+            cursor.create_bucket()
+        } else {
+            cursor
+        }
+    }
+}
 
 /// Who you are, without what is secret.
 pub(super) fn given(args: NatsArgs) -> NatsOverrides {
@@ -56,16 +88,12 @@ pub(super) fn key(
     address: &str,
     args: NatsArgs,
     environment: &Environment,
-) -> Result<KvCursorSettings, SettingsError> {
+) -> Result<KeySettings, SettingsError> {
     let address = KeyAddress::parse(address)?;
     let context = address.context.as_deref();
-    let settings = NatsSettings::resolve(
-        &address.servers,
-        context,
-        &given(args),
-        &environment.lookup(),
-    )?;
-    Ok(KvCursorSettings {
+    let (given, variable) = (given(args), environment.lookup());
+    let settings = context::resolve(&address.servers, context, &given, &variable)?;
+    let settings = KeySettings {
         nats: NatsSettings {
             max_retries: Some(COMMAND_RETRIES),
             max_backoff: COMMAND_BACKOFF,
@@ -74,7 +102,8 @@ pub(super) fn key(
         },
         address,
         create_bucket: false,
-    })
+    };
+    settings.checked()
 }
 
 /// What connections to NATS have in common, whatever they are for.
@@ -102,9 +131,8 @@ impl<'a> Nats<'a> {
         &self,
         servers: &[String],
         context: Option<&str>,
-    ) -> Result<NatsSettings, NatsError> {
-        let settings =
-            NatsSettings::resolve(servers, context, self.given, &self.environment.lookup())?;
+    ) -> Result<NatsSettings, ServerError> {
+        let settings = context::resolve(servers, context, self.given, &self.environment.lookup())?;
         Ok(NatsSettings {
             connect_timeout: self.connection.connect_timeout,
             max_retries: self.connection.max_retries,
@@ -114,10 +142,7 @@ impl<'a> Nats<'a> {
     }
 
     /// The cursor, if it is a key.
-    pub(super) fn cursor(
-        &self,
-        args: KvCursorArgs,
-    ) -> Result<Option<KvCursorSettings>, SettingsError> {
+    pub(super) fn cursor(&self, args: KvCursorArgs) -> Result<Option<KeySettings>, SettingsError> {
         let KvCursorArgs {
             cursor_kv,
             create_bucket,
@@ -126,11 +151,12 @@ impl<'a> Nats<'a> {
             return Ok(None);
         };
         let address = KeyAddress::parse(&address)?;
-        Ok(Some(KvCursorSettings {
+        let settings = KeySettings {
             nats: self.settings(&address.servers, address.context.as_deref())?,
             address,
             create_bucket,
-        }))
+        };
+        settings.checked().map(Some)
     }
 
     /// The output, which is a stream of NATS if its address says so. `carried` is the subjects of

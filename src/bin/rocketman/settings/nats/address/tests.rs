@@ -1,12 +1,12 @@
 use super::*;
 
-fn stream(text: &str) -> Result<String, NatsError> {
+fn stream(text: &str) -> Result<String, ServerError> {
     let StreamAddress {
         servers,
         stream,
         subjects,
         context,
-    } = text.parse()?;
+    } = StreamAddress::parse(text)?;
     let servers = match &servers[..] {
         [] => "nats:".to_owned(),
         named => named.join(","),
@@ -83,10 +83,7 @@ fn a_secret_is_refused_and_never_shown() {
         "nats://a,tls://user:geheim@h/S",
     ] {
         let error = StreamAddress::parse(text).unwrap_err();
-        assert!(
-            matches!(error, NatsError::SecretInAddress(_)),
-            "{text}: {error}"
-        );
+        assert!(matches!(error, ServerError::Secret(_)), "{text}: {error}");
         assert!(!format!("{error:?} {error}").contains("geheim"));
     }
     for text in ["nats://geheim@/S", "x://geheim@h", "geheim@nats:"] {
@@ -97,9 +94,7 @@ fn a_secret_is_refused_and_never_shown() {
 
 #[test]
 fn a_key_is_a_bucket_and_a_name_in_it() {
-    let address = "nats://h/cursors/feed.1_of_4"
-        .parse::<KeyAddress>()
-        .unwrap();
+    let address = KeyAddress::parse("nats://h/cursors/feed.1_of_4").unwrap();
     assert_eq!(
         (&*address.bucket, &*address.key),
         ("cursors", "feed.1_of_4")
@@ -107,18 +102,7 @@ fn a_key_is_a_bucket_and_a_name_in_it() {
     assert_eq!(address.to_string(), "nats://h:4222/cursors/feed.1_of_4");
     let address = KeyAddress::parse("nats:b/a/b=c?context=x").unwrap();
     assert_eq!(address.to_string(), "nats:b/a/b=c");
-    for text in [
-        "nats:b",
-        "nats:b/",
-        "nats:/k",
-        "nats:b/.k",
-        "nats:b/k.",
-        "nats:b/a..b",
-        "nats:b/ä",
-        "nats:b.c/k",
-        "nats:b/k?subject=x",
-        "nats:b/*",
-    ] {
+    for text in ["nats:b", "nats://h", "nats:b/k?subject=x", "x:b/k"] {
         assert!(KeyAddress::parse(text).is_err(), "{text}");
     }
 }
