@@ -12,7 +12,7 @@ pub mod served {
     pub use crate::serve::fuzzing::{Asked, messages, query, request, served, update};
 }
 pub use crate::source::jetstream::fuzzing::{
-    Answered, Begins, Came, Frames, Inflate, Known, Verdict, ask, request, route,
+    Admitted, Answered, Begins, Came, Frames, Inflate, Known, ask, request, route,
 };
 use crate::{
     cursor::{CursorError, Saved, contents},

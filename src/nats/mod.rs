@@ -22,12 +22,6 @@ mod settings;
 mod stored;
 mod subject;
 
-pub use self::{
-    error::NatsError,
-    insert::EventStream,
-    plan::StreamPlan,
-    settings::{Login, NatsSettings},
-};
 pub(crate) use self::{
     carried::{Carried, add_headers},
     connect::Connection,
@@ -37,4 +31,10 @@ pub(crate) use self::{
     retry::{AsNats, log_failure, retry},
     stored::{NO_SUCH_MESSAGE, Stored, StoredMessage},
     subject::{covers, excerpt, takes},
+};
+pub use self::{
+    error::NatsError,
+    insert::EventStream,
+    plan::StreamPlan,
+    settings::{Login, NatsSettings},
 };

@@ -48,9 +48,13 @@ impl PartialEq for Login {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Nobody, Self::Nobody) => true,
-            (Self::Password { user, password }, Self::Password { user: u, password: p }) => {
-                (user, password) == (u, p)
-            }
+            (
+                Self::Password { user, password },
+                Self::Password {
+                    user: u,
+                    password: p,
+                },
+            ) => (user, password) == (u, p),
             (Self::Jwt { jwt, seed }, Self::Jwt { jwt: j, seed: s }) => (jwt, seed) == (j, s),
             (Self::Token(one), Self::Token(other))
             | (Self::Anew { name: one, .. }, Self::Anew { name: other, .. }) => one == other,

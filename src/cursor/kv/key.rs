@@ -14,10 +14,7 @@ use serde_json::json;
 use super::{KeyName, KvCursorError};
 use crate::{
     cursor::{CursorError, Saved, contents},
-    nats::{
-        Connection, NO_SUCH_MESSAGE, NatsError, NatsSettings, RequestFailed, Status,
-        Stored,
-    },
+    nats::{Connection, NO_SUCH_MESSAGE, NatsError, NatsSettings, RequestFailed, Status, Stored},
 };
 
 /// The revision that a save replaces; 0 where there is none.

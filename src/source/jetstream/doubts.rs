@@ -24,7 +24,7 @@ const HOLE: u64 = 100;
 
 /// What a look at the server says of a doubt.
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
+enum Finding {
     /// The server has what was asked for, and it is something else that made the first event come
     /// late.
     Nothing,
@@ -40,36 +40,36 @@ enum Verdict {
     Unknown,
 }
 
-fn judge(doubt: Doubt, floor: Option<Floor>) -> Verdict {
+fn find(doubt: Doubt, floor: Option<Floor>) -> Finding {
     let Some(Floor {
         first,
         is_busy,
         spacing,
     }) = floor
     else {
-        return Verdict::Unknown;
+        return Finding::Unknown;
     };
     match (doubt, first.seq) {
-        (Doubt::Number(_), None) => Verdict::Unknown,
+        (Doubt::Number(_), None) => Finding::Unknown,
         (Doubt::Number(asked), Some(seq)) if asked < seq => {
             let is_hole = seq - asked <= spacing.saturating_mul(HOLE);
             match asked {
-                _ if !is_hole => Verdict::NumberGap(asked, seq),
+                _ if !is_hole => Finding::NumberGap(asked, seq),
                 // All that there is.
-                FIRST_SEQ => Verdict::Nothing,
-                _ => Verdict::Hole(asked, seq),
+                FIRST_SEQ => Finding::Nothing,
+                _ => Finding::Hole(asked, seq),
             }
         }
-        (Doubt::Number(_), Some(_)) => Verdict::Nothing,
+        (Doubt::Number(_), Some(_)) => Finding::Nothing,
         (Doubt::Time(from_us) | Doubt::Reached(from_us), _) if first.time_us <= from_us => {
-            Verdict::Nothing
+            Finding::Nothing
         }
-        (Doubt::Reached(from_us), _) => Verdict::Gap(from_us, first.time_us),
+        (Doubt::Reached(from_us), _) => Finding::Gap(from_us, first.time_us),
         // On a stream that is quiet, or at the beginning of one, a pause is no sign of a loss.
         (Doubt::Time(asked_us), seq) if is_busy && seq != Some(FIRST_SEQ) => {
-            Verdict::Gap(asked_us, first.time_us)
+            Finding::Gap(asked_us, first.time_us)
         }
-        (Doubt::Time(_), _) => Verdict::Begins(first.time_us),
+        (Doubt::Time(_), _) => Finding::Begins(first.time_us),
     }
 }
 
@@ -112,19 +112,19 @@ impl Jetstream {
         floor: Option<Floor>,
     ) -> Result<(), SourceError> {
         let url = self.rotation.current().to_string();
-        let verdict = judge(question.doubt, floor);
-        let is_gap = matches!(verdict, Verdict::Gap(..) | Verdict::NumberGap(..));
+        let finding = find(question.doubt, floor);
+        let is_gap = matches!(finding, Finding::Gap(..) | Finding::NumberGap(..));
         if is_gap && !self.state.may_pause {
             self.state.stats.add_gaps(1);
         }
         let fails = self.settings.on_gap == OnGap::Fail && !self.state.may_pause;
-        match verdict {
-            Verdict::Nothing => {}
-            Verdict::Begins(time_us) => {
+        match finding {
+            Finding::Nothing => {}
+            Finding::Begins(time_us) => {
                 let begins = show_time(time_us);
                 info!(target: STATE, url, begins, "{url} begins at {begins}; nothing before that is known to be missing");
             }
-            Verdict::Gap(from_us, to_us) if fails => {
+            Finding::Gap(from_us, to_us) if fails => {
                 return Err(ReadError::Gap {
                     url,
                     from_us,
@@ -132,7 +132,7 @@ impl Jetstream {
                 }
                 .into());
             }
-            Verdict::NumberGap(from, to) if fails => {
+            Finding::NumberGap(from, to) if fails => {
                 return Err(ReadError::NumberGap {
                     stream: url,
                     from,
@@ -141,18 +141,18 @@ impl Jetstream {
                 }
                 .into());
             }
-            Verdict::Gap(..) | Verdict::NumberGap(..) | Verdict::Hole(..) | Verdict::Unknown => {
-                self.report_gap(&url, &verdict, question);
+            Finding::Gap(..) | Finding::NumberGap(..) | Finding::Hole(..) | Finding::Unknown => {
+                self.report_gap(&url, &finding, question);
             }
         }
         Ok(())
     }
 
-    fn report_gap(&self, url: &str, verdict: &Verdict, question: Question) {
+    fn report_gap(&self, url: &str, finding: &Finding, question: Question) {
         let first = question.first;
-        let (from, to) = match (verdict, question.doubt) {
-            (Verdict::Gap(from_us, to_us), _) => (show_time(*from_us), show_time(*to_us)),
-            (Verdict::NumberGap(from, to) | Verdict::Hole(from, to), _) => {
+        let (from, to) = match (finding, question.doubt) {
+            (Finding::Gap(from_us, to_us), _) => (show_time(*from_us), show_time(*to_us)),
+            (Finding::NumberGap(from, to) | Finding::Hole(from, to), _) => {
                 (from.to_string(), to.to_string())
             }
             (_, Doubt::Time(from_us) | Doubt::Reached(from_us)) => {
@@ -162,9 +162,9 @@ impl Jetstream {
                 (from.to_string(), first.seq.unwrap_or_default().to_string())
             }
         };
-        if *verdict == Verdict::Unknown {
+        if *finding == Finding::Unknown {
             warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, as {url} does not say how far back it goes");
-        } else if matches!(verdict, Verdict::Hole(..)) {
+        } else if matches!(finding, Finding::Hole(..)) {
             warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, as numbers have holes");
         } else if self.state.may_pause {
             warn!(target: STATE, from, to, "GAP? from={from} to={to}: cannot tell whether events are missing, as only some accounts are read");
@@ -199,46 +199,46 @@ mod tests {
     fn a_gap_needs_evidence() {
         let (asked, later) = (NOON, NOON + 3600 * SECOND);
         let cases = [
-            (None, Verdict::Unknown),
-            (Some(floor(None, asked, true)), Verdict::Nothing),
-            (Some(floor(None, later, true)), Verdict::Gap(asked, later)),
+            (None, Finding::Unknown),
+            (Some(floor(None, asked, true)), Finding::Nothing),
+            (Some(floor(None, later, true)), Finding::Gap(asked, later)),
             (
                 Some(floor(Some(7), later, true)),
-                Verdict::Gap(asked, later),
+                Finding::Gap(asked, later),
             ),
-            (Some(floor(None, later, false)), Verdict::Begins(later)),
-            (Some(floor(Some(1), later, true)), Verdict::Begins(later)),
+            (Some(floor(None, later, false)), Finding::Begins(later)),
+            (Some(floor(Some(1), later, true)), Finding::Begins(later)),
         ];
         for (floor, expected) in cases {
-            assert_eq!(judge(Doubt::Time(asked), floor), expected, "{floor:?}");
+            assert_eq!(find(Doubt::Time(asked), floor), expected, "{floor:?}");
         }
         for (at, expected) in [
-            (asked, Verdict::Nothing),
-            (later, Verdict::Gap(asked, later)),
+            (asked, Finding::Nothing),
+            (later, Finding::Gap(asked, later)),
         ] {
             assert_eq!(
-                judge(Doubt::Reached(asked), Some(floor(Some(1), at, false))),
+                find(Doubt::Reached(asked), Some(floor(Some(1), at, false))),
                 expected
             );
         }
         let cases = [
-            (None, Verdict::Unknown),
-            (Some(floor(None, NOON, true)), Verdict::Unknown),
-            (Some(floor(Some(99), NOON, false)), Verdict::Nothing),
-            (Some(floor(Some(100), NOON, false)), Verdict::Nothing),
-            (Some(floor(Some(101), NOON, false)), Verdict::Hole(100, 101)),
-            (Some(floor(Some(300), NOON, false)), Verdict::Hole(100, 300)),
+            (None, Finding::Unknown),
+            (Some(floor(None, NOON, true)), Finding::Unknown),
+            (Some(floor(Some(99), NOON, false)), Finding::Nothing),
+            (Some(floor(Some(100), NOON, false)), Finding::Nothing),
+            (Some(floor(Some(101), NOON, false)), Finding::Hole(100, 101)),
+            (Some(floor(Some(300), NOON, false)), Finding::Hole(100, 300)),
             (
                 Some(floor(Some(301), NOON, false)),
-                Verdict::NumberGap(100, 301),
+                Finding::NumberGap(100, 301),
             ),
         ];
         for (floor, expected) in cases {
-            assert_eq!(judge(Doubt::Number(100), floor), expected, "{floor:?}");
+            assert_eq!(find(Doubt::Number(100), floor), expected, "{floor:?}");
         }
         // What is asked for is all that there is.
-        let all = |seq| judge(Doubt::Number(1), Some(floor(Some(seq), NOON, true)));
-        assert_eq!(all(201), Verdict::Nothing);
-        assert_eq!(all(202), Verdict::NumberGap(1, 202));
+        let all = |seq| find(Doubt::Number(1), Some(floor(Some(seq), NOON, true)));
+        assert_eq!(all(201), Finding::Nothing);
+        assert_eq!(all(202), Finding::NumberGap(1, 202));
     }
 }

@@ -79,7 +79,7 @@ impl ReadState {
                 debug!("the server says {}", said(&notice));
                 None
             }
-            Ok(Frame::Error(notice)) => Some(Lost::Told(notice)),
+            Ok(Frame::Error(notice)) => Some(Lost::Notice(notice)),
             Err(bad) => {
                 self.report(bad, frame, batch, counts);
                 None

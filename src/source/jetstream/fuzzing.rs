@@ -173,7 +173,7 @@ pub enum Begins {
 
 /// What becomes of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Admitted {
     New,
     NewBehindGap(u64),
     Doubtful,
@@ -222,14 +222,14 @@ impl Known {
         }
     }
 
-    pub fn admit(&mut self, point: &Point) -> Verdict {
+    pub fn admit(&mut self, point: &Point) -> Admitted {
         match self.0.admit(point) {
-            Admission::New | Admission::MayBeRepeat => Verdict::New,
-            Admission::NewBehindGap(from_us) => Verdict::NewBehindGap(from_us),
-            Admission::Doubtful(_) => Verdict::Doubtful,
-            Admission::Repeat => Verdict::Repeat,
-            Admission::Early => Verdict::Early,
-            Admission::Renumbered => Verdict::Renumbered,
+            Admission::New | Admission::MayBeRepeat => Admitted::New,
+            Admission::NewBehindGap(from_us) => Admitted::NewBehindGap(from_us),
+            Admission::Doubtful(_) => Admitted::Doubtful,
+            Admission::Repeat => Admitted::Repeat,
+            Admission::Early => Admitted::Early,
+            Admission::Renumbered => Admitted::Renumbered,
         }
     }
 

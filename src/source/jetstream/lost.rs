@@ -14,7 +14,7 @@ pub(super) enum Lost {
     #[error("the server closed the connection ({0})")]
     Closed(String),
     #[error("the server ends the connection: {}", said(.0))]
-    Told(Notice),
+    Notice(Notice),
     #[error(transparent)]
     Socket(#[from] SocketError),
     #[error("nothing was received for {}", humantime::format_duration(*.0))]
@@ -39,7 +39,7 @@ impl Lost {
     pub(super) fn cause(&self) -> Option<&'static str> {
         Some(match self {
             Self::Closed(_) => "closed",
-            Self::Told(_) => "told",
+            Self::Notice(_) => "notice",
             Self::Socket(SocketError::Io(_)) => "broken",
             Self::Socket(SocketError::Eof) => "ended",
             Self::Socket(SocketError::Protocol(_)) => "protocol",

@@ -40,7 +40,7 @@ impl NatsSource {
             sleep_until(due).await;
             self.next_try = None;
         }
-        let stats = Arc::clone(&self.reader.stats);
+        let stats = Arc::clone(&self.intake.stats);
         let connection = if let Some(connection) = &self.connection {
             connection.clone()
         } else {
@@ -74,9 +74,9 @@ impl NatsSource {
         let plan = self.settings.create.as_ref().filter(|_| !self.was_open);
         let info = connection.look_at_or_make(stream, plan, subjects, "Made by rocketman");
         let info = info.await?;
-        self.reader.asks_leader = info.config.num_replicas > 1;
+        self.intake.asks_leader = info.config.num_replicas > 1;
         let is_queue = info.config.retention == RetentionPolicy::WorkQueue;
-        if is_queue && self.reader.takes_away() {
+        if is_queue && self.intake.takes_away() {
             return Err(Failed::Final(
                 NatsSourceError::FilteredQueue {
                     stream: self.host.clone(),
@@ -85,14 +85,14 @@ impl NatsSource {
             ));
         }
         let state = state_of(&info);
-        let (mut from, gap) = self.reader.track.begin(&self.host, &state);
+        let (mut from, gap) = self.intake.track.begin(&self.host, &state);
         // A durable consumer has its own place, and what of it is done nobody but the server knows.
         if let (Some(gap), None) = (gap, &self.settings.durable) {
-            self.reader.left_out = None;
-            self.reader.report_gap(gap)?;
+            self.intake.left_out = None;
+            self.intake.report_gap(gap)?;
         }
-        if self.reader.exit_at_end && self.settings.durable.is_none() {
-            self.reader.end.get_or_insert(state.last_seq);
+        if self.intake.exit_at_end && self.settings.durable.is_none() {
+            self.intake.end.get_or_insert(state.last_seq);
         }
         let wanted = Wanted {
             stream: stream.clone(),
@@ -115,7 +115,7 @@ impl NatsSource {
             if self.is_over() {
                 return Ok(Some(Flow::End));
             }
-            from = self.reader.track.begin(&self.host, &state).0;
+            from = self.intake.track.begin(&self.host, &state).0;
         }
         self.forget(connection).await;
         let own = (wanted.durable.is_none()).then(|| Consumer::of_ours(&wanted));
@@ -143,7 +143,7 @@ impl NatsSource {
         self.gone_since = None;
         self.was_open = true;
         self.brought = false;
-        if session.is_at_end(&mut self.reader).await? {
+        if session.is_at_end(&mut self.intake).await? {
             self.acks = session.close().await;
             return Ok(Some(Flow::End));
         }
@@ -165,7 +165,7 @@ impl NatsSource {
                 info!(stream, from, "reading from {from} on");
             }
         }
-        let stats = &self.reader.stats;
+        let stats = &self.intake.stats;
         stats.set_host(&self.host);
         stats.add_connects(1);
         stats.set_connected(true);
@@ -177,8 +177,8 @@ impl NatsSource {
 
     /// Whether the message that was to be the last is reached.
     fn is_over(&self) -> bool {
-        let next = self.reader.track.next_seq();
-        let end = self.reader.end;
+        let next = self.intake.track.next_seq();
+        let end = self.intake.end;
         end.is_some_and(|end| next.is_some_and(|next| next > end))
     }
 
@@ -191,7 +191,7 @@ impl NatsSource {
 
     /// Decides what a failed try means: another one after a wait, or the end.
     fn failed(&mut self, error: NatsError) -> Result<(), SourceError> {
-        self.reader.stats.count_reconnect("refused");
+        self.intake.stats.count_reconnect("refused");
         if self.is_final(&error) {
             return Err(error.into());
         }
@@ -209,9 +209,9 @@ impl NatsSource {
         }
         let due = Instant::now() + wait;
         self.next_try = Some(due);
-        self.reader.stats.set_alive_until(due + OVERDUE_GRACE);
+        self.intake.stats.set_alive_until(due + OVERDUE_GRACE);
         let why = root_cause(&error);
-        self.reader.stats.set_down(why, Some(due));
+        self.intake.stats.set_down(why, Some(due));
         log_failure(&mut self.outage, &chain(&error), tries, wait);
         Ok(())
     }
@@ -241,9 +241,9 @@ impl NatsSource {
         if self.settings.durable.is_none() {
             self.obsolete = session.as_ref().map(|session| session.consumer().delete());
         }
-        self.reader.stats.set_connected(false);
-        self.reader.stats.count_reconnect(lost.cause());
-        self.reader.stats.set_down(root_cause(&lost), None);
+        self.intake.stats.set_connected(false);
+        self.intake.stats.count_reconnect(lost.cause());
+        self.intake.stats.set_down(root_cause(&lost), None);
         let lost = match lost {
             Lost::Fatal(error) => {
                 self.acks = session.and_then(Session::into_acks);
@@ -266,7 +266,7 @@ impl NatsSource {
             let due = Instant::now() + self.backoff.next_wait();
             self.give_up(&why)?;
             self.next_try = Some(due);
-            self.reader.stats.set_alive_until(due + OVERDUE_GRACE);
+            self.intake.stats.set_alive_until(due + OVERDUE_GRACE);
         }
         let stream = &self.host;
         if idle.is_some_and(|idle| idle >= IDLE_GRACE) {

@@ -16,7 +16,7 @@ use tracing::trace;
 use super::{
     acks::Acks,
     delivery::Delivery,
-    reader::{Counts, Reader},
+    intake::{Counts, Intake},
     settings::MAX_SILENCE,
     window::{Room, Window},
 };
@@ -152,19 +152,19 @@ impl Inbox {
     pub(super) fn poll_drain(
         &mut self,
         cx: &mut Context<'_>,
-        reader: &mut Reader,
+        intake: &mut Intake,
         batch: &mut Batch,
         may_look: Instant,
         last_frame: &mut Instant,
     ) -> Poll<Drained> {
         let mut counts = Counts::default();
-        let drained = self.take(cx, reader, batch, may_look, &mut counts);
+        let drained = self.take(cx, intake, batch, may_look, &mut counts);
         if counts.frames > 0 {
             let now = Instant::now();
             *last_frame = now;
             trace!(?counts, "read");
-            reader.stats.set_alive_until(now + MAX_SILENCE * 2);
-            reader.note(batch, &counts);
+            intake.stats.set_alive_until(now + MAX_SILENCE * 2);
+            intake.note(batch, &counts);
         }
         match drained {
             Some(drained) => Poll::Ready(drained),
@@ -177,7 +177,7 @@ impl Inbox {
     fn take(
         &mut self,
         cx: &mut Context<'_>,
-        reader: &mut Reader,
+        intake: &mut Intake,
         batch: &mut Batch,
         may_look: Instant,
         counts: &mut Counts,
@@ -203,19 +203,19 @@ impl Inbox {
                 if !acks.note(delivery.seq, reply.clone()) {
                     continue;
                 }
-            } else if let Some(lost) = self.order(reader, delivery) {
+            } else if let Some(lost) = self.order(intake, delivery) {
                 return Some(Drained::Lost(lost));
-            } else if reader.track.is_before(delivery) {
-                reader.pass_over(delivery);
+            } else if intake.track.is_before(delivery) {
+                intake.pass_over(delivery);
                 continue;
             }
             // A look may end the run only before what follows the gap is delivered.
             let is_look_due =
-                reader.left_out.is_some() && (reader.must_look() || may_look <= Instant::now());
-            if is_look_due || too_young(reader, delivery.time_ns).is_some() {
+                intake.left_out.is_some() && (intake.must_look() || may_look <= Instant::now());
+            if is_look_due || too_young(intake, delivery.time_ns).is_some() {
                 return Some(Drained::Hold(Box::new(Held { message, delivery })));
             }
-            if let Some(outcome) = self.admit(reader, &message, delivery, batch, counts) {
+            if let Some(outcome) = self.admit(intake, &message, delivery, batch, counts) {
                 return Some(match outcome {
                     Ok(flow) => Drained::Flow(flow),
                     Err(error) => Drained::Lost(Lost::Fatal(error)),
@@ -228,13 +228,13 @@ impl Inbox {
     /// Makes a line of a message. `Some` ends the reading.
     pub(super) fn admit(
         &mut self,
-        reader: &mut Reader,
+        intake: &mut Intake,
         message: &Message,
         delivery: Delivery,
         batch: &mut Batch,
         counts: &mut Counts,
     ) -> Option<Result<Flow, SourceError>> {
-        let outcome = reader.admit(message, delivery, batch, counts);
+        let outcome = intake.admit(message, delivery, batch, counts);
         if let (Some(acks), Some(remedy)) = (&mut self.acks, counts.remedy.take()) {
             acks.refuse_last(remedy);
         }
@@ -243,7 +243,7 @@ impl Inbox {
 
     /// The consumer's own numbers have no holes; those of the stream may have, and then it is to be
     /// known why.
-    fn order(&mut self, reader: &mut Reader, delivery: Delivery) -> Option<Lost> {
+    fn order(&mut self, intake: &mut Intake, delivery: Delivery) -> Option<Lost> {
         if delivery.consumer_seq != self.due {
             return Some(Lost::Skipped {
                 expected: self.due,
@@ -251,9 +251,9 @@ impl Inbox {
             });
         }
         self.due += 1;
-        let next = reader.track.next_seq();
+        let next = intake.track.next_seq();
         if let Some(next) = next.filter(|next| delivery.seq > *next) {
-            reader.left_out.get_or_insert(next);
+            intake.left_out.get_or_insert(next);
         }
         None
     }
@@ -339,10 +339,10 @@ impl Inbox {
 }
 
 /// How long a message has to wait yet; `None` once it is old enough.
-pub(super) fn too_young(reader: &Reader, time_ns: u64) -> Option<Duration> {
-    if reader.lag.is_zero() {
+pub(super) fn too_young(intake: &Intake, time_ns: u64) -> Option<Duration> {
+    if intake.lag.is_zero() {
         return None;
     }
     let age = Duration::from_micros(now_us().saturating_sub(time_ns / 1000));
-    reader.lag.checked_sub(age).filter(|wait| !wait.is_zero())
+    intake.lag.checked_sub(age).filter(|wait| !wait.is_zero())
 }

@@ -10,9 +10,9 @@ mod consumer;
 mod delivery;
 mod error;
 mod inbox;
+mod intake;
 mod line;
 mod message;
-mod reader;
 mod session;
 mod settings;
 mod stumble;
@@ -33,7 +33,7 @@ use tracing::info;
 pub(crate) use self::error::NatsSourceError;
 use self::{
     acks::{AckKind, Acks},
-    reader::Reader,
+    intake::Intake,
     session::{CLOSE_TIMEOUT, Session},
     stumble::Stumble,
     track::Track,
@@ -104,7 +104,7 @@ pub struct NatsSource {
     host: String,
     connection: Option<Connection>,
     session: Option<Session>,
-    reader: Reader,
+    intake: Intake,
     backoff: Backoff,
     outage: Outage,
     /// When the next try is due, after a failed one.
@@ -140,7 +140,7 @@ impl NatsSource {
     /// [pipeline](crate::Pipeline) does.
     pub fn new(settings: NatsSourceSettings) -> Self {
         let host = format!("{}/{}", settings.connection.shown(), settings.stream);
-        let reader = Reader {
+        let intake = Intake {
             track: Track::new(settings.start.or(settings.start_if_new), settings.rewind),
             stream: host.clone(),
             wrap_mode: settings.wrap_mode,
@@ -166,7 +166,7 @@ impl NatsSource {
             host,
             connection: None,
             session: None,
-            reader,
+            intake,
             backoff: Backoff::new(settings.connection.max_backoff),
             outage: Outage::default(),
             next_try: None,
@@ -186,7 +186,7 @@ impl NatsSource {
 
 impl Source for NatsSource {
     fn attach(&mut self, run: &RunContext) {
-        self.reader.stats = Arc::clone(&run.stats);
+        self.intake.stats = Arc::clone(&run.stats);
         self.accepted = run.accepted.clone();
     }
 
@@ -225,7 +225,7 @@ impl Source for NatsSource {
         if !same_filter {
             info!(target: STATE, "the saved cursor was made with another filter: what only the new one keeps is read from here on");
         }
-        self.reader.track.resume(place, trail, &self.host);
+        self.intake.track.resume(place, trail, &self.host);
         Ok(true)
     }
 
@@ -237,7 +237,7 @@ impl Source for NatsSource {
                 }
                 continue;
             };
-            let result = session.read(&mut self.reader, batch).await;
+            let result = session.read(&mut self.intake, batch).await;
             if !batch.is_empty() {
                 self.backoff.reset();
                 self.brought = true;

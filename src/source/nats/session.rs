@@ -21,7 +21,7 @@ use super::{
     acks::Acks,
     consumer::{Consumer, Numbers, Wanted},
     inbox::{Drained, Held, Inbox, Lost},
-    reader::Reader,
+    intake::Intake,
     track::{ReadFrom, Track},
     window::{Room, Share, Window},
 };
@@ -179,20 +179,20 @@ impl Session {
     /// Cancel safety: lines that were added stay in the batch, and no message is lost.
     pub(super) async fn read(
         &mut self,
-        reader: &mut Reader,
+        intake: &mut Intake,
         batch: &mut Batch,
     ) -> Result<Flow, Lost> {
         batch.set_origin(&self.origin);
         self.last_frame = Instant::now();
-        let result = self.flow(reader, batch).await;
+        let result = self.flow(intake, batch).await;
         self.left = Instant::now();
         result
     }
 
-    async fn flow(&mut self, reader: &mut Reader, batch: &mut Batch) -> Result<Flow, Lost> {
+    async fn flow(&mut self, intake: &mut Intake, batch: &mut Batch) -> Result<Flow, Lost> {
         loop {
             if self.held.is_some() {
-                if let Some(flow) = self.release(reader, batch).await? {
+                if let Some(flow) = self.release(intake, batch).await? {
                     return Ok(flow);
                 }
                 if self.held.is_some() {
@@ -200,14 +200,14 @@ impl Session {
                 }
             }
             self.acknowledge().await?;
-            if reader.may_be_end && batch.reached().is_none() {
-                if self.has_delivered_all(reader).await? {
+            if intake.may_be_end && batch.reached().is_none() {
+                if self.has_delivered_all(intake).await? {
                     return Ok(Flow::End);
                 }
-                reader.may_be_end = false;
+                intake.may_be_end = false;
             }
             self.ask(batch).await?;
-            match self.drain(reader, batch).await {
+            match self.drain(intake, batch).await {
                 Drained::Batch => return Ok(Flow::More),
                 Drained::Low => {}
                 Drained::Hold(held) => {
@@ -219,7 +219,7 @@ impl Session {
                 Drained::Heartbeat => {
                     self.beats += 1;
                     self.has_beat = true;
-                    if let Some(flow) = self.beat(reader).await? {
+                    if let Some(flow) = self.beat(intake).await? {
                         return Ok(flow);
                     }
                 }
@@ -251,7 +251,7 @@ impl Session {
     }
 
     /// Takes what is there, or waits for it.
-    async fn drain(&mut self, reader: &mut Reader, batch: &mut Batch) -> Drained {
+    async fn drain(&mut self, intake: &mut Intake, batch: &mut Batch) -> Drained {
         loop {
             let Self {
                 inbox,
@@ -269,7 +269,7 @@ impl Session {
             room.iter_mut().for_each(watch::Receiver::mark_unchanged);
             let quiet_until = *last_frame + *silence;
             let retry_at = inbox.retry_at;
-            let drained = poll_fn(|cx| inbox.poll_drain(cx, reader, batch, *next_look, last_frame));
+            let drained = poll_fn(|cx| inbox.poll_drain(cx, intake, batch, *next_look, last_frame));
             tokio::select! {
                 biased;
                 // What waits is bounded, and is to fill the batch: without this it would be 128

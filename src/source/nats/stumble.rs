@@ -50,7 +50,7 @@ impl NatsSource {
                 self.stumble.from = Some(session.read_up_to());
                 None
             }
-            (Some(session), None) => Some(session.due(&self.reader.track)),
+            (Some(session), None) => Some(session.due(&self.intake.track)),
             (None, _) => None,
         };
         if at.is_some() && at == self.stumble.at {
@@ -65,7 +65,7 @@ impl NatsSource {
             self.give_up("the connection was lost each time before anything came")?;
             let due = Instant::now() + wait;
             self.next_try = Some(due);
-            self.reader.stats.set_alive_until(due + OVERDUE_GRACE);
+            self.intake.stats.set_alive_until(due + OVERDUE_GRACE);
         }
         if self.stumble.losses == LOSSES_BEFORE_LOOK {
             self.next_try = None;
@@ -102,7 +102,7 @@ impl NatsSource {
             return false;
         };
         self.report_unreadable(&single, why, origin, "it is stepped over");
-        self.reader.track.reached(single.seq);
+        self.intake.track.reached(single.seq);
         (self.stumble.at, self.stumble.losses) = (None, 0);
         self.backoff.reset();
         true
@@ -163,7 +163,7 @@ impl NatsSource {
         why: &'static str,
         origin: &Origin,
     ) -> Result<(), Failed> {
-        let Some(policy) = &mut self.reader.policy else {
+        let Some(policy) = &mut self.intake.policy else {
             return Ok(());
         };
         if self.stumble.suspects.len() >= MAX_SUSPECTS {
@@ -177,13 +177,13 @@ impl NatsSource {
         }
         let tries = u64::from(*losses);
         let is_new = policy.meet(single.seq);
-        let remedy = policy.judge(tries, why, || single.enveloped(), &self.reader.stats);
+        let remedy = policy.remedy(tries, why, || single.enveloped(), &self.intake.stats);
         session.refuse(single.seq, remedy);
         let becomes = policy.becomes();
         if is_new {
             self.report_unreadable(single, why, origin, becomes);
         }
-        if self.reader.policy.as_ref().is_some_and(Policy::is_stop) {
+        if self.intake.policy.as_ref().is_some_and(Policy::is_stop) {
             return Err(Failed::Final(
                 NatsSourceError::Undeliverable {
                     stream: self.host.clone(),
@@ -230,10 +230,10 @@ impl NatsSource {
     /// logged.
     fn report_unreadable(&self, single: &StoredMessage, why: &str, origin: &Origin, becomes: &str) {
         let raw = single.raw();
-        if let Some(file) = &self.reader.bad_file {
+        if let Some(file) = &self.intake.bad_file {
             file.append(BadEvent::Unreadable, &raw, origin, None);
         }
-        let stats = &self.reader.stats;
+        let stats = &self.intake.stats;
         stats.add_messages(1);
         if stats.add_bad(BadEvent::Unreadable) {
             let excerpt = raw

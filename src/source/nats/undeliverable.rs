@@ -81,7 +81,7 @@ impl Policy {
 
     /// Decides what becomes of a message that was delivered so often, and counts it. `envelope`
     /// puts it into one.
-    pub(super) fn judge(
+    pub(super) fn remedy(
         &self,
         tries: u64,
         why: &str,

@@ -10,7 +10,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use libfuzzer_sys::fuzz_target;
 use rocketman::{
     event::{Identity, Origin, Point, Start},
-    fuzzing::{Begins, Known, Verdict},
+    fuzzing::{Admitted, Begins, Known},
 };
 use rocketman_fuzz::choice;
 
@@ -117,27 +117,27 @@ fn anything(mut input: &[u8]) {
         let mut reached = None;
         for _ in 0..how >> 2 {
             let point = point(input);
-            let verdict = known.admit(&point);
-            match verdict {
-                Verdict::New => {}
-                Verdict::NewBehindGap(from_us) => {
+            let admitted = known.admit(&point);
+            match admitted {
+                Admitted::New => {}
+                Admitted::NewBehindGap(from_us) => {
                     assert!(is_first && point.time_us - from_us > GAP_US);
                 }
-                Verdict::Doubtful => assert!(is_first),
-                Verdict::Repeat => {
+                Admitted::Doubtful => assert!(is_first),
+                Admitted::Repeat => {
                     let identity = point.identity.expect("only what has an identity is known");
                     assert!(
                         seen.contains(&identity),
                         "{point:?} is dropped, and was not there"
                     );
                 }
-                Verdict::Early => {
+                Admitted::Early => {
                     assert!(
                         is_leading && Some(point.time_us) < asked_time,
                         "{point:?} is dropped as early"
                     );
                 }
-                Verdict::Renumbered => {
+                Admitted::Renumbered => {
                     assert!(is_first);
                     if let Begins::Asked(Start::Seq(seq)) = begins {
                         // The run ends.
@@ -150,10 +150,10 @@ fn anything(mut input: &[u8]) {
                 }
             }
             is_first = false;
-            is_leading &= verdict == Verdict::Early;
+            is_leading &= admitted == Admitted::Early;
             if matches!(
-                verdict,
-                Verdict::New | Verdict::NewBehindGap(_) | Verdict::Doubtful
+                admitted,
+                Admitted::New | Admitted::NewBehindGap(_) | Admitted::Doubtful
             ) {
                 seen.extend(point.identity);
                 reached = Some(point);
@@ -196,15 +196,15 @@ fn kept_word(mut input: &[u8]) {
             let seq = first.map(|first| first + index as u64);
             let point = Point { seq, ..*point };
             match known.admit(&point) {
-                Verdict::New | Verdict::Doubtful => {
+                Admitted::New | Admitted::Doubtful => {
                     came.push(index);
                     reached = Some(point);
                 }
-                Verdict::NewBehindGap(_) => panic!("there is no gap"),
-                Verdict::Repeat | Verdict::Early => {
+                Admitted::NewBehindGap(_) => panic!("there is no gap"),
+                Admitted::Repeat | Admitted::Early => {
                     assert!(came.contains(&index), "{index} is lost");
                 }
-                Verdict::Renumbered => {
+                Admitted::Renumbered => {
                     known.distrust_numbers();
                     break;
                 }

@@ -6,7 +6,7 @@
 use tracing::warn;
 
 use super::{
-    super::{inbox::Lost, reader::Reader},
+    super::{inbox::Lost, intake::Intake},
     Session,
 };
 use crate::{
@@ -24,26 +24,26 @@ impl Session {
     /// Whether there was nothing for the consumer when it was made, and that is to be the end.
     pub(in crate::source::nats) async fn is_at_end(
         &self,
-        reader: &mut Reader,
+        intake: &mut Intake,
     ) -> Result<bool, NatsError> {
-        if !reader.exit_at_end || !self.is_empty {
+        if !intake.exit_at_end || !self.is_empty {
             return Ok(false);
         }
-        Ok(!reader.asks_leader || self.undelivered(reader).await?.is_none())
+        Ok(!intake.asks_leader || self.undelivered(intake).await?.is_none())
     }
 
     /// Whether the consumer, which has no more to deliver, has delivered everything.
-    pub(super) async fn has_delivered_all(&self, reader: &mut Reader) -> Result<bool, Lost> {
-        let undelivered = self.undelivered(reader).await;
+    pub(super) async fn has_delivered_all(&self, intake: &mut Intake) -> Result<bool, Lost> {
+        let undelivered = self.undelivered(intake).await;
         let undelivered = undelivered.map_err(|error| Lost::Status(error.to_string()))?;
         Ok(undelivered.is_none())
     }
 
     /// The server has nothing: what is to be known now?
-    pub(super) async fn beat(&mut self, reader: &mut Reader) -> Result<Option<Flow>, Lost> {
-        reader.stats.set_caught_up_us(now_us());
-        self.look(reader).await?;
-        if !reader.exit_at_end {
+    pub(super) async fn beat(&mut self, intake: &mut Intake) -> Result<Option<Flow>, Lost> {
+        intake.stats.set_caught_up_us(now_us());
+        self.look(intake).await?;
+        if !intake.exit_at_end {
             return Ok(None);
         }
         let flow = match self.consumer.info(&self.connection).await {
@@ -53,39 +53,39 @@ impl Session {
             Ok(_) => return Ok(None),
             Err(error) => return Err(Lost::Status(error.to_string())),
         };
-        if !reader.asks_leader {
+        if !intake.asks_leader {
             return Ok(Some(flow));
         }
-        let undelivered = self.undelivered(reader).await;
+        let undelivered = self.undelivered(intake).await;
         match undelivered.map_err(|error| Lost::Status(error.to_string()))? {
             None => Ok(Some(Flow::End)),
-            Some(seq) => self.wait_for(seq, reader).map(|()| None),
+            Some(seq) => self.wait_for(seq, intake).map(|()| None),
         }
     }
 
     /// The consumer does not deliver a message that the stream has, because its replica lags.
-    fn wait_for(&self, seq: u64, reader: &Reader) -> Result<(), Lost> {
+    fn wait_for(&self, seq: u64, intake: &Intake) -> Result<(), Lost> {
         if self.beats != MAX_BEATS {
             return Ok(());
         }
         if self.inbox.acks.is_none() {
             return Err(Lost::Behind(seq));
         }
-        let (stream, name) = (&reader.stream, &self.consumer.name);
+        let (stream, name) = (&intake.stream, &self.consumer.name);
         warn!(target: STATE, stream, name, seq, "the consumer '{name}' does not deliver message {seq}, which {stream} has: its replica lags; waiting for it");
         Ok(())
     }
 
     /// The number of the first message up to the end that the stream has and the consumer has not
     /// delivered.
-    async fn undelivered(&self, reader: &mut Reader) -> Result<Option<u64>, NatsError> {
+    async fn undelivered(&self, intake: &mut Intake) -> Result<Option<u64>, NatsError> {
         let next = if self.inbox.acks.is_some() {
             let info = self.consumer.info(&self.connection).await?;
             info.delivered.stream_seq.saturating_add(1)
         } else {
-            self.due(&reader.track)
+            self.due(&intake.track)
         };
-        let is_wanted = |seq: &u64| reader.end.is_none_or(|end| *seq <= end);
+        let is_wanted = |seq: &u64| intake.end.is_none_or(|end| *seq <= end);
         if !is_wanted(&next) {
             return Ok(None);
         }
@@ -93,8 +93,8 @@ impl Session {
         match StoredMessage::next(&self.connection, stream, &self.subjects, next).await {
             Ok(found) => Ok(found.map(|message| message.seq).filter(is_wanted)),
             Err(RequestFailed::Forbidden(_)) => {
-                reader.asks_leader = false;
-                let stream = &reader.stream;
+                intake.asks_leader = false;
+                let stream = &intake.stream;
                 warn!(target: STATE, stream, "it is not permitted to ask for messages of {stream} (STREAM.MSG.GET): it ends where the consumer does, and that may lag behind the stream");
                 Ok(None)
             }

@@ -9,7 +9,7 @@ use super::{
     super::{
         consumer::state_of,
         inbox::{Held, Lost, too_young},
-        reader::{Counts, Reader},
+        intake::{Counts, Intake},
         track::Gap,
     },
     Session, lost,
@@ -27,43 +27,43 @@ impl Session {
     /// before it are left out. Waits for that only while the batch is empty.
     pub(super) async fn release(
         &mut self,
-        reader: &mut Reader,
+        intake: &mut Intake,
         batch: &mut Batch,
     ) -> Result<Option<Flow>, Lost> {
         let Some(Held { delivery, .. }) = &self.held else {
             return Ok(None);
         };
-        if let Some(wait) = too_young(reader, delivery.time_ns) {
+        if let Some(wait) = too_young(intake, delivery.time_ns) {
             if batch.reached().is_some() {
                 return Ok(None);
             }
             let due = Instant::now() + wait;
-            reader.stats.set_alive_until(due + self.silence);
+            intake.stats.set_alive_until(due + self.silence);
             tokio::select! {
                 () = lost(&mut self.status, self.losses) => return Err(Lost::Disconnected),
                 () = sleep_until(due) => self.last_frame = Instant::now(),
             }
         }
-        self.look(reader).await?;
+        self.look(intake).await?;
         let Some(Held { message, delivery }) = self.held.take() else {
             return Ok(None);
         };
         let mut counts = Counts::default();
         let outcome = self
             .inbox
-            .admit(reader, &message, delivery, batch, &mut counts);
-        reader.note(batch, &counts);
+            .admit(intake, &message, delivery, batch, &mut counts);
+        intake.note(batch, &counts);
         outcome.transpose().map_err(Lost::Fatal)
     }
 
     /// Numbers were left out: where the first message of the stream is beyond them, they were
     /// removed before they could be read.
-    pub(super) async fn look(&mut self, reader: &mut Reader) -> Result<(), Lost> {
-        let Some(left_out) = reader.left_out else {
+    pub(super) async fn look(&mut self, intake: &mut Intake) -> Result<(), Lost> {
+        let Some(left_out) = intake.left_out else {
             return Ok(());
         };
         let info = self.connection.look_at(&self.consumer.stream).await;
-        let every = if reader.is_part {
+        let every = if intake.is_part {
             PART_LOOK_INTERVAL
         } else {
             LOOK_INTERVAL
@@ -75,12 +75,12 @@ impl Session {
             // Without the answer it is not known, and it will be asked again by the next consumer.
             Err(error) => return Err(Lost::Status(error.to_string())),
         };
-        reader.left_out = None;
+        intake.left_out = None;
         if state.first_seq > left_out {
             let next = self.held.as_ref().map(|held| held.delivery.seq);
             let to = next.map_or(state.first_seq, |next| next.min(state.first_seq));
             let from = left_out.saturating_sub(1);
-            reader.report_gap(Gap::Removed { from, to })?;
+            intake.report_gap(Gap::Removed { from, to })?;
         }
         Ok(())
     }

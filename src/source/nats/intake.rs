@@ -27,7 +27,7 @@ const EXCERPT_BYTES: usize = 160;
 
 /// What outlives a consumer and is needed to read one.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(super) struct Intake {
     pub(super) track: Track,
     /// The stream, for messages.
     pub(super) stream: String,
@@ -71,7 +71,7 @@ pub(super) struct Counts {
     events: [u32; EventClass::COUNT],
 }
 
-impl Reader {
+impl Intake {
     /// Makes a line of a message. `Some` ends the reading.
     pub(super) fn admit(
         &mut self,
@@ -245,7 +245,7 @@ impl Reader {
             let message = NatsMessage::new(message, delivery).with_key(key);
             message.enveloped(LineRules::default())
         };
-        let remedy = policy.judge(tries, &bad.to_string(), envelope, &self.stats);
+        let remedy = policy.remedy(tries, &bad.to_string(), envelope, &self.stats);
         if is_new {
             self.report(bad, delivery.seq, payload, batch);
         }
@@ -272,7 +272,7 @@ impl Reader {
     }
 }
 
-impl Reader {
+impl Intake {
     /// Whether a filter would drop messages of a durable consumer, and nobody said that they may
     /// go.
     pub(super) fn takes_away(&self) -> bool {
