@@ -1,12 +1,12 @@
-//! Ticks that two writers insert into a stream of NATS, and a consumer of them that is begun again
-//! until something stays wrong, whatever its fate: `cargo run --example nats_consumer [SERVER]`.
+//! What reflex and rjet do, in one program: `cargo run --example nats_consumer [SERVER]`.
 #![allow(clippy::print_stdout, reason = "it is an example")]
 use std::{env, error::Error, future::pending, time::Duration};
 
 use rocketman::nats::{EventStream, NatsSettings, StreamPlan};
-use rocketman::sink::{Fate, Fated, ingest::Ingest};
+use rocketman::sink::{Fate, ingest::Ingest};
 use rocketman::{Pipeline, cursor::KvCursor, event::OwnedEvent, source::nats::NatsSource};
 
+/// Two writers insert ticks, and a consumer reads them, run after run, whatever its fate.
 pub async fn run(server: &str) -> Result<(), Box<dyn Error>> {
     let (nats, fate) = (NatsSettings::new(server), Fate::new(0.01, 7));
     let ticks = EventStream::open(&nats, "TICKS", Some(&StreamPlan::default())).await?;
@@ -21,9 +21,9 @@ pub async fn run(server: &str) -> Result<(), Box<dyn Error>> {
         Ok(())
     };
     let consumer = || {
-        let sink = Fated::new(Ingest::new().otherwise(show), Some(fate.clone()));
-        let cursor = KvCursor::new(nats.clone(), "cursors", "ticks").create_bucket();
-        Ok(Pipeline::new(NatsSource::from_oldest(nats.clone(), "TICKS"), sink).cursor(cursor))
+        let source = NatsSource::from_oldest(nats.clone(), "TICKS");
+        let pipeline = Pipeline::new(source, Ingest::new().otherwise(show)).fate(fate.clone());
+        Ok(pipeline.cursor(KvCursor::new(nats.clone(), "cursors", "ticks").create_bucket()))
     };
     let consume = async { Ok(Pipeline::run_forever(consumer, pending()).await?) };
     tokio::try_join!(consume, insert(0, 0), insert(1, 0)).map(drop)

@@ -36,7 +36,7 @@ use crate::{
     event::Place,
     filter::Filter,
     log::{STATE, chain},
-    sink::{CursorMode, Sink, SinkContext},
+    sink::{CursorMode, Fate, Fated, Sink, SinkContext},
     source::{RunContext, Source},
     stats::Stats,
 };
@@ -119,12 +119,12 @@ impl<S, K, C> Pipeline<S, K, C> {
         }
     }
 
-    /// The same to another sink.
-    fn to<L>(self, sink: L) -> Pipeline<S, L, C> {
+    /// The same to what is made of its sink.
+    fn map_sink<L>(self, made_of: impl FnOnce(K) -> L) -> Pipeline<S, L, C> {
         let Self {
             source,
             filter,
-            sink: _,
+            sink,
             cursor,
             settings,
             stats,
@@ -135,7 +135,7 @@ impl<S, K, C> Pipeline<S, K, C> {
         Pipeline {
             source,
             filter,
-            sink,
+            sink: made_of(sink),
             cursor,
             settings,
             stats,
@@ -155,6 +155,17 @@ impl<S, K, C> Pipeline<S, K, C> {
     #[must_use]
     pub fn stats(self, stats: Arc<Stats>) -> Self {
         Self { stats, ..self }
+    }
+}
+
+impl<S, K: Sink, C> Pipeline<S, K, C> {
+    /// Has deliveries fail on purpose, if there is a fate: after the sink has taken the event, and
+    /// before it counts. That ends the run, and the next one begins with the event, or before it
+    /// where the sink had not got further.
+    #[must_use]
+    pub fn fate(self, fate: impl Into<Option<Fate>>) -> Pipeline<S, impl Sink, C> {
+        let fate = fate.into();
+        self.map_sink(|sink| Fated::new(sink, fate))
     }
 }
 

@@ -42,7 +42,8 @@ impl SinkError {
     }
 }
 
-/// What decides which deliveries fail: around a sink ([`Fated`]), or in code of your own.
+/// What decides which deliveries fail: those of a [pipeline](crate::Pipeline::fate), or in code of
+/// your own.
 ///
 /// The same seed decides alike for the same events. A clone is the same fate, and goes on where the
 /// other one is: so a run that ended by it and is begun again does not meet the same end at the
@@ -110,10 +111,9 @@ pub(super) fn name_of(event: &Event<'_>) -> String {
     printable(&event.uri().unwrap_or_else(|| event.key().to_owned()))
 }
 
-/// A sink whose deliveries fail on purpose, if there is a fate. The failure ends the run, and the
-/// next one begins with that event, or before it where the sink had not got further.
+/// A sink whose deliveries fail on purpose, if there is a fate.
 #[derive(Debug)]
-pub struct Fated<S> {
+pub(crate) struct Fated<S> {
     sink: S,
     fate: Option<Fate>,
     /// Events that the sink has taken.
@@ -126,7 +126,7 @@ pub struct Fated<S> {
 
 impl<S> Fated<S> {
     /// Without a fate it is the sink itself.
-    pub fn new(sink: S, fate: Option<Fate>) -> Self {
+    pub(crate) fn new(sink: S, fate: Option<Fate>) -> Self {
         Self {
             sink,
             fate,
@@ -134,11 +134,6 @@ impl<S> Fated<S> {
             spared: 0,
             is_struck: false,
         }
-    }
-
-    /// The sink itself.
-    pub fn sink(&self) -> &S {
-        &self.sink
     }
 }
 

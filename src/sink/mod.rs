@@ -20,7 +20,7 @@ mod writer;
 use std::{num::NonZeroUsize, time::Duration};
 
 pub(crate) use self::{
-    context::CursorMode, dead_letter::DeadLetter, error::OutputError, exec::ExecError,
+    context::CursorMode, dead_letter::DeadLetter, error::OutputError, exec::ExecError, fate::Fated,
     file::FileError,
 };
 pub use self::{
@@ -29,7 +29,7 @@ pub use self::{
     delivery::OnFailure,
     error::SinkError,
     exec::{ExecMode, ExecSettings, ExecSink},
-    fate::{Fate, Fated},
+    fate::Fate,
     file::{Compression, FileSettings, FileSink, Pattern},
     stdout::StdoutSink,
 };

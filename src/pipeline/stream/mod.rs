@@ -43,7 +43,7 @@ impl<S: Source + 'static, C: CursorStore> Pipeline<S, (), C> {
         let stop = CancellationToken::new();
         let window = Arc::default();
         let sink = ToStream::new(Arc::clone(&window), self.settings.max_unacked);
-        let run = self.to(sink).run(stop.clone().cancelled_owned());
+        let run = self.map_sink(|()| sink).run(stop.clone().cancelled_owned());
         Deliveries {
             run: Some(Box::pin(run)),
             outcome: None,

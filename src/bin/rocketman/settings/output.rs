@@ -17,7 +17,7 @@ use super::{SettingsError, any_sink::any_sink, exec, executable, files, roles::i
 use crate::args::{ExecArgs, FileArgs, OutputArgs};
 use rocketman::{
     event::LineRules,
-    sink::{ExecSettings, ExecSink, Fate, Fated, FileSettings, FileSink, SinkError, StdoutSink},
+    sink::{ExecSettings, ExecSink, Fate, FileSettings, FileSink, SinkError, StdoutSink},
 };
 #[cfg(feature = "nats")]
 use rocketman::{
@@ -50,11 +50,12 @@ pub(crate) enum Output {
 }
 
 impl Output {
-    /// Opens it. A program's failures on purpose are its own, and may be tried again.
-    pub(crate) fn open(self, fate: Option<Fate>) -> Result<Fated<AnySink>, SinkError> {
+    /// Opens it. A program's failures on purpose are its own, and may be tried again: it takes the
+    /// fate.
+    pub(crate) fn open(self, fate: &mut Option<Fate>) -> Result<AnySink, SinkError> {
         Ok(match self {
-            Self::Stdout { print0 } => Fated::new(AnySink::Stdout(StdoutSink::new(print0)), fate),
-            Self::File(settings) => Fated::new(AnySink::File(FileSink::new(*settings)?), fate),
+            Self::Stdout { print0 } => AnySink::Stdout(StdoutSink::new(print0)),
+            Self::File(settings) => AnySink::File(FileSink::new(*settings)?),
             Self::Exec {
                 program,
                 arguments,
@@ -62,13 +63,11 @@ impl Output {
             } => {
                 let programs = ExecSink::new(program, arguments)
                     .settings(settings)
-                    .fate(fate);
-                Fated::new(AnySink::Exec(Box::new(programs)), None)
+                    .fate(fate.take());
+                AnySink::Exec(Box::new(programs))
             }
             #[cfg(feature = "nats")]
-            Self::Nats(settings) => {
-                Fated::new(AnySink::Nats(Box::new(NatsSink::new(*settings))), fate)
-            }
+            Self::Nats(settings) => AnySink::Nats(Box::new(NatsSink::new(*settings))),
         })
     }
 

@@ -24,6 +24,8 @@ use crate::{
     settings::{AnySink, Cursor, Environment, MetricsSettings, SourceSettings, TailSettings},
     terminal::status_line::{StatusLine, Ticker},
 };
+#[cfg(feature = "nats")]
+use rocketman::source::nats::NatsSource;
 use rocketman::{
     Ended, Error, ErrorKind, Pipeline, PipelineSettings, Stats, Summary,
     cursor::FileCursor,
@@ -31,8 +33,6 @@ use rocketman::{
     sink::{Fate, Sink},
     source::jetstream::Jetstream,
 };
-#[cfg(feature = "nats")]
-use rocketman::source::nats::NatsSource;
 
 /// How far apart the ends of a pipeline may hear of the same Ctrl-C.
 const SAME_KEY_WINDOW: Duration = Duration::from_millis(50);
@@ -69,9 +69,10 @@ pub(crate) async fn run(
     };
     // After the metrics page: what is counted before there is one goes nowhere.
     let stats = Arc::new(Stats::default());
-    let sink = output.open(fate.map(announce_fate)).map_err(Error::from)?;
+    let mut fate = fate.map(announce_fate);
+    let sink = output.open(&mut fate).map_err(Error::from)?;
     info!(target: PipelineSettings::STATE_TARGET, "{introduction}");
-    if let (AnySink::File(_), false) = (sink.sink(), has_cursor) {
+    if let (AnySink::File(_), false) = (&sink, has_cursor) {
         info!(
             target: PipelineSettings::STATE_TARGET,
             "without --cursor-file, events may be in {} twice after a crash, or be missing",
@@ -80,7 +81,7 @@ pub(crate) async fn run(
     }
     // The demo is held to the end: dropped, it serves no more.
     let (source, _demo) = open_source(source)?;
-    let mut hang_up = HangUp::of(&source, sink.sink(), account_files);
+    let mut hang_up = HangUp::of(&source, &sink, account_files);
     if !hang_up.stops() {
         signals.reload_on_hang_up();
     }
@@ -89,6 +90,7 @@ pub(crate) async fn run(
         .filter(filter)
         .settings(pipeline)
         .stats(Arc::clone(&stats))
+        .fate(fate)
         .cursor(cursor);
     let mut run = pin!(pipeline.run(stop.clone().cancelled_owned()));
     let mut asked = None;
