@@ -1,5 +1,7 @@
 //! What a person sees who asks for help.
 
+use std::{fs, process::Command};
+
 use insta::assert_snapshot;
 
 use crate::support::program::Rocketman;
@@ -9,6 +11,57 @@ fn help(arguments: &str) -> String {
     let output = Rocketman::new(arguments.split(' ')).succeed();
     assert_eq!(output.stderr, "");
     output.stdout
+}
+
+#[test]
+fn short_helps_fit_on_a_screen_of_80_columns() {
+    for (arguments, rows) in [
+        ("-h", 24),
+        ("tail -h", 50),
+        ("probe -h", 50),
+        ("serve -h", 50),
+    ] {
+        let call = Rocketman::new(arguments.split(' ')).env("COLUMNS", "80");
+        let help = call.succeed().stdout;
+        let widest = help.lines().map(|line| line.chars().count()).max();
+        assert!(help.lines().count() <= rows && widest <= Some(80), "{help}");
+        assert!(!help.contains("[env:"), "{help}");
+    }
+    let tail = help("tail -h");
+    assert!(
+        tail.contains("[SOURCE]...") && tail.contains("demo:"),
+        "{tail}"
+    );
+}
+
+#[test]
+fn pages_of_the_manual_are_formatted_without_a_warning() {
+    if Command::new("groff").arg("--version").output().is_err() {
+        println!("skipped: groff is not installed");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    Rocketman::new(["man", "--dir", "."])
+        .inside(folder.path())
+        .succeed();
+    let mut n_pages = 0;
+    for page in fs::read_dir(folder.path()).unwrap() {
+        let page = page.unwrap().path();
+        let made = Command::new("groff")
+            .args(["-ww", "-man", "-Tutf8"])
+            .arg(&page)
+            .output();
+        let made = made.unwrap();
+        let said = String::from_utf8_lossy(&made.stderr).into_owned();
+        assert_eq!(said, "", "{}", page.display());
+        assert!(
+            made.status.success() && made.stdout.len() > 500,
+            "{}",
+            page.display()
+        );
+        n_pages += 1;
+    }
+    assert!(n_pages > 8, "{n_pages}");
 }
 
 #[test]

@@ -361,12 +361,15 @@ fn the_manual_has_a_page_for_each_command() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), pages.len());
     for (command, page) in pages {
         let printed = Rocketman::new(["man"]).with(command).succeed().stdout;
-        assert!(printed.contains(&format!(".TH {page} 1")), "{printed}");
+        assert!(
+            printed.contains(&format!(".TH {} 1", page.to_uppercase())),
+            "{printed}"
+        );
         let file = folder.path().join(format!("{page}.1"));
         assert_eq!(fs::read_to_string(file).unwrap(), printed);
     }
     let hyphenated = Rocketman::new(["man", "cursor-set"]).succeed();
-    assert!(hyphenated.stdout.contains(".TH rocketman-cursor-set 1"));
+    assert!(hyphenated.stdout.contains(".TH ROCKETMAN-CURSOR-SET 1"));
     for nothing in ["nothing", "cursor nothing"] {
         let output = Rocketman::new(["man"]).with(nothing).run();
         output.assert_says(2, &[&format!("'{nothing}'"), "rocketman help"]);

@@ -11,11 +11,10 @@ use std::{
 };
 
 use clap::{
-    Command, CommandFactory, Error,
+    Command, Error,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::Cli;
 use rocketman::Shown;
 
 /// A command line, or a variable, that cannot be meant.
@@ -195,7 +194,7 @@ fn variable(shown: &str) -> Option<String> {
 
 /// The command that was typed, as far as it is one: `rocketman cursor show`.
 fn command_of(typed: &[String]) -> String {
-    let mut command: Command = Cli::command();
+    let mut command: Command = super::command();
     let mut path = "rocketman".to_owned();
     for word in typed.iter().skip(1).filter(|word| !word.starts_with('-')) {
         let Some(sub) = command.find_subcommand(word) else {

@@ -17,6 +17,7 @@ mod exec;
 mod fate;
 mod files;
 mod generate;
+mod manual;
 mod misuse;
 #[cfg(feature = "nats")]
 mod nats;
@@ -31,7 +32,7 @@ mod units;
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 #[cfg(feature = "nats")]
@@ -46,7 +47,8 @@ pub(crate) use self::{
     exec::{ExecArgs, ExecModeArg, OnExecErrorArg},
     fate::FateArgs,
     files::{CheckpointArg, FileArgs},
-    generate::{completions, man_pages},
+    generate::completions,
+    manual::man_pages,
     misuse::Misuse,
     operation::OperationArgs,
     output::OutputArgs,
@@ -69,10 +71,8 @@ pub(crate) use self::{
     max_term_width = 100,
     before_help = "\
 Examples:
-  rocketman tail --collection app.bsky.feed.post --op create | jq -r .commit.record.text
-  rocketman tail --since 2h --exit-at-end -o last-two-hours.ndjson
-  rocketman probe",
-    after_help = "Each command explains itself: rocketman tail --help"
+  rocketman tail demo:
+  rocketman tail -c app.bsky.feed.post --op create | jq -r .commit.record.text"
 )]
 pub(crate) struct Cli {
     /// Flags of every command.
@@ -88,13 +88,13 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Messages")]
 pub(crate) struct GlobalArgs {
     /// Say nothing but errors on stderr
-    #[arg(short, long, global = true, env = "ROCKETMAN_QUIET", value_parser = yes_or_no, conflicts_with = "verbose", display_order = 901)]
+    #[arg(short, long, global = true, env = "ROCKETMAN_QUIET", value_parser = yes_or_no, conflicts_with = "verbose", hide_short_help = true, display_order = 901)]
     pub(crate) quiet: bool,
     /// Say more on stderr (can be repeated)
     ///
     /// -v shows progress, -vv also the requests to servers, -vvv everything that the libraries log.
     /// The variable RUST_LOG overrides both -v and -q.
-    #[arg(short, long, global = true, action = ArgAction::Count, env = "ROCKETMAN_VERBOSE", value_parser = times, display_order = 902)]
+    #[arg(short, long, global = true, action = ArgAction::Count, env = "ROCKETMAN_VERBOSE", value_parser = times, hide_short_help = true, display_order = 902)]
     pub(crate) verbose: u8,
     /// Write messages as text or as JSON, one object a line
     #[arg(
@@ -261,6 +261,24 @@ Examples:
     },
 }
 
+/// The definition of the command line. Its help names no variables: each flag has one, by a rule
+/// that the help of `tail` says once.
+pub(crate) fn command() -> clap::Command {
+    without_variables(Cli::command())
+}
+
+fn without_variables(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| {
+            let is_by_rule = arg.get_env().is_some_and(|name| {
+                let name = name.to_string_lossy();
+                name.starts_with("ROCKETMAN_")
+            });
+            arg.hide_env(is_by_rule)
+        })
+        .mut_subcommands(without_variables)
+}
+
 impl Command {
     /// Whether stdout is for events, so that a terminal is no place for a status line.
     pub(crate) fn writes_events_to_stdout(&self) -> bool {
@@ -272,7 +290,7 @@ impl Command {
 /// All that can be typed after `rocketman tail`.
 #[derive(Debug, Args)]
 pub(crate) struct TailArgs {
-    /// Servers to read from, in order of preference, or a stream of NATS, or demo:
+    /// Servers, in order of preference, or demo: (invented events), or nats://HOST/STREAM; without any, the public servers
     ///
     /// https://HOST or HOST[:PORT] is the Jetstream of that host, over the v2 wire, or the v1 wire where it has no other; without
     /// a scheme, TLS is used except on loopback. wss://HOST[:PORT]/subscribe is the v1 wire exactly there, and
@@ -283,14 +301,14 @@ pub(crate) struct TailArgs {
     /// says how many events there are in a second (or max) and which: the same seed gives the same events in the same order. It
     /// stands alone.
     ///
-    /// nats://HOST[:PORT][,HOST…]/STREAM?subject=FILTER is a stream of NATS JetStream, or what of it has this subject, or one of
+    /// nats://HOST[:PORT][,HOST...]/STREAM?subject=FILTER is a stream of NATS JetStream, or what of it has this subject, or one of
     /// several (&subject=FILTER); nats:STREAM is one of the servers that the nats command is set up for. It stands alone. It is read by message numbers: --cursor N begins
     /// with message N, --cursor 0 with the first that there is, and without both and without a saved cursor with the next new one.
     /// With --exit-at-end it ends with the message that was the last when it began. Names and secrets come from the variables and
     /// contexts of the nats command, never from the address.
     ///
     /// Without any, the public instances of Bluesky are read. ROCKETMAN_SOURCE lists servers, separated by blanks.
-    #[arg(value_name = "SOURCE", hide_short_help = true)]
+    #[arg(value_name = "SOURCE")]
     pub(crate) source: Vec<String>,
     /// Which events.
     #[command(flatten)]
@@ -345,6 +363,13 @@ Environment:
   SSL_CERT_FILE and SSL_CERT_DIR root certificates. As a service of systemd, a
   relative cursor file lies in STATE_DIRECTORY, and NOTIFY_SOCKET is told when
   the stream is read and that it is alive.
+
+Files:
+  CURSOR.lock      beside a cursor file: the lock of the process that uses it
+  CURSOR.new       beside a cursor file: a save under way
+  NAME.partial     an output file of a pattern, until it is complete
+  ~/.cache/rocketman/
+                   dictionaries of the v2 wire, by their id; XDG_CACHE_HOME counts
 
 Exit codes:
   0    finished, or asked to stop by SIGTERM or SIGHUP, or stdout was closed by

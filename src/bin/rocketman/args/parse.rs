@@ -3,13 +3,13 @@
 use std::{env, ffi::OsString};
 
 use clap::{
-    Arg, ArgAction, ArgMatches, Command, CommandFactory, Error, FromArgMatches, ValueEnum,
-    builder::Resettable, error::ErrorKind, parser::ValueSource,
+    Arg, ArgAction, ArgMatches, Command, Error, FromArgMatches, ValueEnum, builder::Resettable,
+    error::ErrorKind, parser::ValueSource,
 };
 
 #[cfg(feature = "nats")]
 use super::CursorCommand;
-use super::{Cli, GlobalArgs, LogFormat, When, misuse::Misuse};
+use super::{Cli, GlobalArgs, LogFormat, When, command, misuse::Misuse};
 
 /// Flags that contradict each other. Typed together they are refused; a variable gives way to what was typed.
 const OPPONENTS: [(&str, &str); 15] = [
@@ -48,7 +48,7 @@ const ONCE: [&str; 9] = [
 pub(crate) fn parse() -> Result<Cli, Misuse> {
     // What was typed, seen without the environment; what is wrong with it is found by the second
     // parse too, but for what a variable brings.
-    let typed = adjust(Cli::command(), &|_, _| false).try_get_matches();
+    let typed = adjust(command(), &|_, _| false).try_get_matches();
     let is_typed = |command: &str, id: &str| {
         typed
             .as_ref()
@@ -64,8 +64,7 @@ pub(crate) fn parse() -> Result<Cli, Misuse> {
             (*one == id && is_typed(command, other)) || (*other == id && is_typed(command, one))
         })
     };
-    let command = adjust(Cli::command(), &keeps_variable);
-    let matches = command.try_get_matches();
+    let matches = adjust(command(), &keeps_variable).try_get_matches();
     let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
     #[cfg(feature = "nats")]
     let cli = cli.map(|mut cli| {
@@ -104,7 +103,7 @@ pub(crate) fn unknown_variables() -> Vec<String> {
         return ours;
     }
     let mut known: Vec<_> = LISTS.iter().map(OsString::from).collect();
-    add_variables(&Cli::command(), &mut known);
+    add_variables(&command(), &mut known);
     let mut unknown: Vec<_> = ours
         .into_iter()
         .filter(|name| !known.iter().any(|known| known == name.as_str()))
@@ -127,7 +126,7 @@ pub(crate) fn is_flag_of_tail(word: &str) -> bool {
     let Some(name) = word.strip_prefix("--").filter(|name| !name.is_empty()) else {
         return false;
     };
-    let program = Cli::command();
+    let program = command();
     let tail = program.find_subcommand("tail");
     tail.is_some_and(|tail| {
         let mut flags = tail.get_arguments();

@@ -34,11 +34,12 @@ impl From<ManError> for Failure {
 
 /// Shows the page of a command, or writes every page into `dir`.
 pub(crate) fn run(command: &[String], dir: Option<&Path>) -> Result<ExitCode, Failure> {
-    let pages = args::man_pages().map_err(Failure::system("make the manual"))?;
+    let pages = args::man_pages();
     if let Some(dir) = dir {
         for (file, page) in pages {
             let path = dir.join(file);
-            write_page(&path, &page).map_err(|source| ManError::Write { path, source })?;
+            write_page(&path, page.as_bytes())
+                .map_err(|source| ManError::Write { path, source })?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -47,7 +48,7 @@ pub(crate) fn run(command: &[String], dir: Option<&Path>) -> Result<ExitCode, Fa
         .collect();
     let wanted = format!("{}.1", name.join("-"));
     match pages.iter().find(|(file, _)| *file == wanted) {
-        Some((_, page)) => print(page),
+        Some((_, page)) => print(page.as_bytes()),
         None => Err(ManError::NoPage(Shown::word(&command.join(" ")).to_string()).into()),
     }
 }
