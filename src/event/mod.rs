@@ -254,6 +254,13 @@ impl<'a> Event<'a> {
         key.of(self.line, self.unescaped)
     }
 
+    /// What follows the record key in the line; nothing where that had to be unescaped.
+    pub(crate) fn after_rkey(&self) -> &'a [u8] {
+        let rkey = self.envelope.rkey;
+        let end = (!rkey.is_unescaped()).then(|| rkey.end());
+        end.and_then(|end| self.line.get(end..)).unwrap_or_default()
+    }
+
     pub(crate) fn did_bytes(&self) -> &'a [u8] {
         self.envelope.did.of(self.line, self.unescaped)
     }

@@ -7,6 +7,7 @@ mod error;
 mod exec;
 mod fate;
 mod file;
+mod format;
 mod forward;
 pub mod ingest;
 mod lanes;
@@ -31,6 +32,7 @@ pub use self::{
     exec::{ExecMode, ExecSettings, ExecSink},
     fate::Fate,
     file::{Compression, FileSettings, FileSink, Pattern},
+    format::LineFormat,
     stdout::StdoutSink,
 };
 use crate::event::{Batch, FileMark, Place, Point, Position};

@@ -1,4 +1,4 @@
-//! Standard output: lines, as fast as its reader takes them.
+//! Standard output: lines, as fast as its reader takes them, or another form of events.
 //!
 //! On a pipe, what the reader has certainly read trails what was written by the pipe's capacity,
 //! and only that much is accepted while running; on a quiet stream, what was read out of the pipe a
@@ -16,19 +16,27 @@ use rustix::{
 };
 use tokio::sync::oneshot;
 
-use self::descriptor::{capacity, has_no_reader, is_pipe, write_fully, write_without_waiting};
+use self::descriptor::{
+    capacity, columns, has_no_reader, is_begun, is_pipe, is_terminal, write_fully,
+    write_without_waiting,
+};
 use super::{
-    OutputError, Sink, SinkContext, SinkError, terminal,
+    LineFormat, OutputError, Sink, SinkContext, SinkError,
+    format::Formatter,
+    terminal,
     writer::{Buffer, HAS_BEGUN, Target, Writer},
 };
 use crate::event::{Batch, FileMark};
 
 const NAME: &str = "stdout";
 
-/// Writes each event as one line to standard output.
+/// Writes each event to standard output, by default as one line of JSON.
 #[derive(Debug)]
 pub struct StdoutSink {
     end: u8,
+    format: LineFormat,
+    /// Writes what is not the line.
+    formatter: Option<Formatter>,
     writer: Option<Writer>,
     watch: Option<Watch>,
 }
@@ -38,9 +46,18 @@ impl StdoutSink {
     pub fn new(print0: bool) -> Self {
         Self {
             end: if print0 { 0 } else { b'\n' },
+            format: LineFormat::default(),
+            formatter: None,
             writer: None,
             watch: None,
         }
+    }
+
+    /// Writes events in this form. Rows for people are cut to the width of a terminal, also when
+    /// that changes.
+    #[must_use]
+    pub fn format(self, format: LineFormat) -> Self {
+        Self { format, ..self }
     }
 }
 
@@ -50,16 +67,33 @@ impl Sink for StdoutSink {
     }
 
     fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
-        self.writer = Some(open(context, |out| StdoutTarget::of_lines(out, self.end))?);
+        self.formatter = Formatter::new(&self.format);
+        if let Some(formatter) = &mut self.formatter {
+            if is_terminal() {
+                formatter.set_terminal(columns());
+            }
+            if !is_begun() {
+                formatter.set_lead(self.format.header());
+            }
+        }
+        let lines_end = self.formatter.is_none().then_some(self.end);
+        self.writer = Some(open(context, |out| StdoutTarget::of_lines(out, lines_end))?);
         self.watch = Some(Watch::new());
         Ok(())
     }
 
     async fn accept(&mut self, batch: &mut Batch, _context: &SinkContext) -> Result<(), SinkError> {
+        let writer = self.writer.as_mut().expect(HAS_BEGUN);
+        if let Some(formatter) = &mut self.formatter {
+            if formatter.is_shown() {
+                formatter.set_terminal(columns());
+            }
+            return writer.write_as(formatter, batch).await;
+        }
         if self.end != b'\n' {
             batch.end_lines_with(self.end);
         }
-        self.writer.as_mut().expect(HAS_BEGUN).write(batch).await
+        writer.write(batch).await
     }
 
     async fn checkpoint(&mut self) -> Result<(), SinkError> {
@@ -67,7 +101,13 @@ impl Sink for StdoutSink {
     }
 
     async fn finish(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
-        self.writer.as_mut().expect(HAS_BEGUN).finish().await
+        let writer = self.writer.as_mut().expect(HAS_BEGUN);
+        let lead = self.formatter.as_mut().map(Formatter::lead_mut);
+        if let Some(lead) = lead.filter(|lead| !lead.is_empty()) {
+            // There was no event.
+            writer.write_lines(lead, 0).await?;
+        }
+        writer.finish().await
     }
 
     async fn drive(&mut self) -> SinkError {
@@ -178,11 +218,12 @@ impl StdoutTarget {
         }
     }
 
-    /// Takes lines from the network, of which each ends in `end`.
-    fn of_lines(out: OwnedFd, end: u8) -> Self {
+    /// Takes lines from the network, of which each ends in `end`; without it, what may be shown as
+    /// it is.
+    fn of_lines(out: OwnedFd, end: Option<u8>) -> Self {
         let is_terminal = isatty(&out);
         Self {
-            shows: is_terminal.then_some(end),
+            shows: end.filter(|_| is_terminal),
             may_refuse: !is_terminal,
             ..Self::new(out)
         }

@@ -1,8 +1,8 @@
-//! Lines on their way to a terminal, without anything that it acts upon.
+//! Text on its way to a terminal, without anything that it acts upon.
 //!
 //! What a terminal would act upon, or what turns text around, becomes an escape of JSON (`\u009b`),
-//! so that the line stays the same JSON. Only standard output does this, and only where it is a
-//! terminal.
+//! so that a line stays the same JSON. Only standard output does this, and only where it is a
+//! terminal; rows for people have it everywhere.
 
 use std::io::Write as _;
 
@@ -13,17 +13,37 @@ pub(super) fn show(text: &[u8], end: u8, shown: &mut Vec<u8>) {
             Some((last, body)) if *last == end => (body, &line[body.len()..]),
             _ => (line, &[][..]),
         };
-        if body.iter().copied().any(may_act) {
-            show_line(body, shown);
-        } else {
-            shown.extend_from_slice(body);
-        }
+        show_json(body, shown);
         shown.extend_from_slice(end);
     }
 }
 
+/// Appends one line of JSON to `shown`, as the same JSON.
+pub(super) fn show_json(line: &[u8], shown: &mut Vec<u8>) {
+    if line.iter().copied().any(may_act) {
+        show_line(line, shown);
+    } else {
+        shown.extend_from_slice(line);
+    }
+}
+
+/// Appends any text to `shown`; line ends and tabs stay.
+pub(super) fn show_text(text: &[u8], shown: &mut Vec<u8>) {
+    if !text.iter().copied().any(may_act) {
+        shown.extend_from_slice(text);
+        return;
+    }
+    for c in String::from_utf8_lossy(text).chars() {
+        match c {
+            '\n' | '\t' => shown.extend(u8::try_from(c)),
+            c if acts(c) => write!(shown, "\\u{:04x}", u32::from(c)).unwrap_or_default(),
+            c => shown.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+}
+
 /// Whether a character that a terminal acts upon may begin with this byte.
-fn may_act(byte: u8) -> bool {
+pub(super) fn may_act(byte: u8) -> bool {
     matches!(byte, 0..0x20 | 0x7f | 0xc2 | 0xd8 | 0xe2)
 }
 
@@ -49,7 +69,7 @@ fn show_line(line: &[u8], shown: &mut Vec<u8>) {
 
 /// Whether a terminal acts upon it (C0, DEL, C1), or it turns other characters around or begins a
 /// line.
-fn acts(c: char) -> bool {
+pub(super) fn acts(c: char) -> bool {
     c.is_control()
         || matches!(
             c,

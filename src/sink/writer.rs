@@ -19,7 +19,7 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 
 pub(super) use self::target::{Buffer, Target};
-use super::{OutputError, SinkContext, SinkError};
+use super::{OutputError, SinkContext, SinkError, format::Formatter};
 use crate::event::Batch;
 
 /// Buffers on their way to the thread. With a batch's size this bounds the memory between source
@@ -164,6 +164,34 @@ impl Writer {
             return Ok(());
         }
         self.send(buffer, |spare| batch.take_lines(spare)).await
+    }
+
+    /// Writes the events of the batch in another form, likewise.
+    ///
+    /// Cancel safety: either nothing of the batch is taken, or all.
+    pub(super) async fn write_as(
+        &mut self,
+        formatter: &mut Formatter,
+        batch: &mut Batch,
+    ) -> Result<(), SinkError> {
+        let mut buffer = std::mem::take(&mut self.spare);
+        formatter.begin();
+        let (before, takes_apart) = (self.given, self.takes_apart);
+        buffer.note_written(batch, before, takes_apart, |event| formatter.add(event));
+        let lines = formatter.lines_mut();
+        self.has_room(lines.len()).await?;
+        self.given += batch.len() as u64;
+        batch.take(batch.len());
+        // Events without a line are the target's to accept.
+        let is_out = self.write_now(lines, &mut buffer) && !lines.is_empty();
+        if is_out {
+            self.spare = buffer;
+        } else {
+            self.send(buffer, |spare| std::mem::replace(lines, spare))
+                .await?;
+        }
+        formatter.lead_mut().clear();
+        Ok(())
     }
 
     /// Writes lines that are not those of a batch; with the last of them `total` events since the

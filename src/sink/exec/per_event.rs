@@ -1,4 +1,5 @@
-//! A program for each event: the line on its stdin, and exit status 0 when it took it.
+//! A program for each event: its line, or another form of it, on stdin, and exit status 0 when it
+//! took it.
 
 use std::{
     future::pending,
@@ -25,7 +26,7 @@ use super::{
 };
 use crate::{
     event::Event,
-    sink::{SinkError, lanes::Ticket},
+    sink::{SinkError, format::Formatter, lanes::Ticket},
 };
 
 /// How much is read of a pipe at once.
@@ -100,8 +101,13 @@ async fn attempt(context: &ExecContext, delivery: &Delivery) -> Result<(), Failu
     let (stdin, mut stdout, mut stderr) = process.pipes();
     let (mut splitter, mut stderr_log) = (LineSplitter::default(), StderrLog::new(context.name()));
     let stdout_buffer = context.stdout_buffer.as_ref();
+    let text = Formatter::new(&context.settings.format).map(|formatter| formatter.text_of(&event));
     let exchange = async {
-        let feed = feed(stdin, event.line());
+        let feed = feed(
+            stdin,
+            text.as_deref().unwrap_or(event.line()),
+            text.is_none(),
+        );
         let pass_on = pass_on(stdout.as_mut(), &mut splitter, stdout_buffer);
         let log_stderr = log_stderr(stderr.as_mut(), &mut stderr_log);
         match tokio::try_join!(feed, pass_on, log_stderr) {
@@ -165,11 +171,14 @@ async fn end_of(
     Err(Failure::timeout(limit))
 }
 
-async fn feed(stdin: Option<ChildStdin>, line: &[u8]) -> Result<(), Failure> {
+async fn feed(stdin: Option<ChildStdin>, line: &[u8], needs_line_end: bool) -> Result<(), Failure> {
     let Some(mut stdin) = stdin else {
         return Ok(());
     };
     let fed = async {
+        if !needs_line_end {
+            return stdin.write_all(line).await;
+        }
         if line.len() < MAX_COPIED_BYTES {
             return stdin.write_all(&[line, b"\n"].concat()).await;
         }

@@ -5,7 +5,7 @@ use std::{ffi::OsStr, num::NonZeroUsize, time::Duration};
 use super::arguments;
 use crate::{
     log,
-    sink::{OnFailure, lanes::LaneLimits},
+    sink::{LineFormat, OnFailure, lanes::LaneLimits},
 };
 
 /// How far one may look ahead of an event that is not done. As many places are remembered for the
@@ -25,6 +25,9 @@ const MAX_IN_FLIGHT_BYTES: usize = 512 * 1024;
 pub struct ExecSettings {
     /// One for each event, or some that live on.
     pub mode: ExecMode,
+    /// How events are written to them. Programs that live on always get the line, which they answer
+    /// one by one.
+    pub format: LineFormat,
     /// How many run at the same time. Events of one account always follow each other.
     pub jobs: NonZeroUsize,
     /// How long a program may take for an event.
@@ -87,6 +90,7 @@ impl Default for ExecSettings {
     fn default() -> Self {
         Self {
             mode: ExecMode::Event,
+            format: LineFormat::default(),
             jobs: NonZeroUsize::MIN,
             timeout: Duration::from_secs(60),
             retries: 0,

@@ -30,9 +30,18 @@ pub(super) struct Folders {
     /// Those in which names have changed since the last [`Folders::sync`].
     changed: BTreeSet<PathBuf>,
     amends: Amends,
+    /// What is written ends with a line end, so that what follows the last one is torn.
+    has_lines: bool,
 }
 
 impl Folders {
+    pub(super) fn new(has_lines: bool) -> Self {
+        Self {
+            has_lines,
+            ..Self::default()
+        }
+    }
+
     /// Makes the folder of a file, and repairs what is in it. `is_ours` knows the files of this
     /// run.
     pub(super) fn prepare(
@@ -46,7 +55,9 @@ impl Folders {
         let folder = disk::folder_of(name);
         if !self.swept.contains(folder) {
             self.make(folder, disk)?;
-            if sweep(folder, pattern, cursor_mode, is_ours, &mut self.amends)? {
+            let has_lines = self.has_lines;
+            let amends = &mut self.amends;
+            if sweep(folder, pattern, cursor_mode, has_lines, is_ours, amends)? {
                 self.changed.insert(folder.to_owned());
             }
             if self.swept.len() >= MAX_REMEMBERED_FILES {
@@ -95,6 +106,7 @@ fn sweep(
     folder: &Path,
     pattern: &Pattern,
     cursor_mode: CursorMode,
+    has_lines: bool,
     is_ours: impl Fn(&Path) -> bool,
     amends: &mut Amends,
 ) -> Result<bool, SinkError> {
@@ -117,7 +129,7 @@ fn sweep(
         if cursor_mode == CursorMode::Resumed {
             undo(&path, &name, &file, length, amends)?;
         } else {
-            keep(&path, &name, &file, length, amends)?;
+            keep(&path, &name, &file, length, has_lines, amends)?;
         }
         has_changed = true;
     }
@@ -149,11 +161,14 @@ fn keep(
     name: &Path,
     file: &File,
     length: Option<u64>,
+    has_lines: bool,
     amends: &mut Amends,
 ) -> Result<(), SinkError> {
     let bytes = file.metadata().map_err(failed("read", path))?.len();
-    let whole =
-        whole(file, FrameFormat::of(name), length.unwrap_or(0)).map_err(failed("read", path))?;
+    let whole = match FrameFormat::of(name) {
+        FrameFormat::Plain if !has_lines => bytes,
+        form => whole(file, form, length.unwrap_or(0)).map_err(failed("read", path))?,
+    };
     if whole < bytes {
         cut(file, path, whole)?;
     }

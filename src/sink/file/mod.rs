@@ -48,6 +48,7 @@ pub use self::{
 };
 use super::{
     Sink, SinkContext, SinkError,
+    format::Formatter,
     writer::{HAS_BEGUN, Writer},
 };
 use crate::{
@@ -56,13 +57,15 @@ use crate::{
     log::STATE,
 };
 
-/// Writes each event as one line to a file, or to one of many.
+/// Writes each event to a file, or to one of many, by default as one line of JSON.
 #[derive(Debug)]
 pub struct FileSink {
     name: String,
     settings: Box<FileSettings>,
     /// Until it begins: how lines are compressed, and the file of a fixed path.
     encoder: Option<Encoder>,
+    /// Writes what is not the line.
+    formatter: Option<Formatter>,
     fixed: Option<Box<OutputFile>>,
     writer: Option<Writer>,
     /// What the cursor counts at the beginning, until it was read back.
@@ -120,6 +123,7 @@ impl FileSink {
         let kind = if fixed.is_some() { "file" } else { "files" };
         Ok(Self {
             name: format!("{kind} '{shown}'"),
+            formatter: Formatter::new(&settings.format),
             settings: Box::new(settings),
             encoder: Some(encoder),
             fixed: fixed.map(Box::new),
@@ -154,9 +158,10 @@ impl FileSink {
                 Some(mark) => recovery::cut_back(&mut output, mark, &mut amends)?,
                 None => self.mend_end(&mut output)?,
             }
-            if self.settings.compression == Compression::Plain {
+            if self.settings.has_lines() {
                 output.finish_last_line()?;
             }
+            output.begin_with(self.settings.format.header());
             output.sync()?;
             disk::sync_folder(disk::folder_of(&path))?;
             output.is_synced = true;
@@ -189,6 +194,7 @@ impl FileSink {
                     if outputs.len() >= self.settings.max_open_files.get() {
                         output.close();
                     }
+                    output.begin_with(self.settings.format.header());
                     outputs.push(output);
                 }
                 _ => complete.push(FileMark {
@@ -253,6 +259,13 @@ impl Sink for FileSink {
 
     async fn recall(&mut self) -> Vec<Point> {
         let counted = std::mem::take(&mut self.counted);
+        if self.formatter.is_some() {
+            if counted.iter().any(|mark| mark.bytes > 0) {
+                let name = &self.name;
+                info!(target: STATE, name, "{name} cannot be read back, as it holds no JSON lines; if the server renumbers its events, the last ones may come again");
+            }
+            return Vec::new();
+        }
         let back_us = micros(self.settings.recall);
         let reading = spawn_blocking(move || recall::read(&counted, back_us));
         reading.await.unwrap_or_default()
@@ -263,7 +276,10 @@ impl Sink for FileSink {
         if self.reopen.is_asked() {
             writer.reopen(&self.reopen.0.is_asked).await?;
         }
-        writer.write(batch).await
+        match &mut self.formatter {
+            Some(formatter) => writer.write_as(formatter, batch).await,
+            None => writer.write(batch).await,
+        }
     }
 
     async fn checkpoint(&mut self) -> Result<(), SinkError> {

@@ -141,6 +141,13 @@ impl OutputFile {
         Ok(())
     }
 
+    /// Has a file in which nothing is yet begin with this.
+    pub(super) fn begin_with(&mut self, header: &[u8]) {
+        if self.mark.bytes == 0 && self.pending.is_empty() {
+            self.pending.extend_from_slice(header);
+        }
+    }
+
     /// Writes this as it is.
     pub(super) fn append(&mut self, bytes: &[u8], disk: &Disk) -> Result<(), SinkError> {
         self.is_synced = false;

@@ -7,13 +7,16 @@ use std::{
 };
 
 use super::Pattern;
-use crate::sink::RECALL;
+use crate::sink::{LineFormat, RECALL};
 
 /// Where a [`FileSink`](super::FileSink) writes to, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileSettings {
     /// The file, or the pattern of their names.
     pub pattern: Pattern,
+    /// How events are written. What is not JSON cannot be read back, so that after a server has
+    /// renumbered its events the last ones may come again.
+    pub format: LineFormat,
     /// How they are compressed.
     pub compression: Compression,
     /// Begin the next file when one has this many bytes on the disk. A compressed one may have one
@@ -50,6 +53,7 @@ impl FileSettings {
         Self {
             compression: Compression::of(pattern.suffix()),
             pattern,
+            format: LineFormat::default(),
             rotate_bytes: None,
             rotate_every: None,
             rotate_events: None,
@@ -61,6 +65,11 @@ impl FileSettings {
             recall: RECALL,
             waits_for_room: false,
         }
+    }
+
+    /// Whether a last line that was torn can be ended by a line end.
+    pub(super) fn has_lines(&self) -> bool {
+        self.compression == Compression::Plain && self.format.ends_lines()
     }
 }
 

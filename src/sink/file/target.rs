@@ -16,7 +16,7 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 use tracing::info;
 
 use super::{
-    Compression, FileSettings,
+    FileSettings,
     disk::{self, Disk},
     encoder::Encoder,
     folder::Folders,
@@ -104,10 +104,10 @@ impl FileTarget {
             is_synced: true,
         });
         let mut target = Self {
+            folders: Folders::new(settings.format.ends_lines()),
             settings,
             encoder,
             disk,
-            folders: Folders::default(),
             numbers: Numbers::default(),
             outputs: OutputFiles::new(outputs),
             complete: complete.collect(),
@@ -189,7 +189,7 @@ impl FileTarget {
             return Ok(());
         };
         if self.encoder.is_plain() {
-            // The line end of a torn last line.
+            // The header, or the line end of a torn last line.
             output.flush(&mut self.encoder, &self.disk)?;
             output.append(&buffer.lines, &self.disk)?;
             self.note_time(0);
@@ -281,9 +281,10 @@ impl FileTarget {
         let mut fresh = recovery::open_fixed(&output.mark.path)?;
         if fresh.mark.inode != output.mark.inode {
             fresh.lock()?;
-            if self.settings.compression == Compression::Plain {
+            if self.settings.has_lines() {
                 fresh.finish_last_line()?;
             }
+            fresh.begin_with(self.settings.format.header());
             self.folders.note(&fresh.mark.path);
             let old = std::mem::replace(output, fresh);
             self.add_finished(old);

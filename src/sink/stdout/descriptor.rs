@@ -9,7 +9,11 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{FileType, fstat},
     io::Errno,
+    termios::{isatty, tcgetwinsize},
 };
+
+/// The width of a terminal that does not say.
+const DEFAULT_COLUMNS: usize = 80;
 
 /// Linux's default, for systems that do not say.
 const DEFAULT_PIPE_BYTES: usize = 64 * 1024;
@@ -64,6 +68,26 @@ pub(super) fn has_no_reader(out: impl std::os::fd::AsFd) -> bool {
 
 pub(super) fn is_pipe(out: impl std::os::fd::AsFd) -> bool {
     fstat(out).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
+}
+
+pub(super) fn is_terminal() -> bool {
+    isatty(rustix::stdio::stdout())
+}
+
+/// How wide the terminal is that standard output is.
+pub(super) fn columns() -> usize {
+    match tcgetwinsize(rustix::stdio::stdout()) {
+        Ok(size) if size.ws_col > 0 => size.ws_col.into(),
+        // A serial line, for example, does not know.
+        _ => DEFAULT_COLUMNS,
+    }
+}
+
+/// Whether standard output is a file that something is in already.
+pub(super) fn is_begun() -> bool {
+    fstat(rustix::stdio::stdout()).is_ok_and(|stat| {
+        FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_size > 0
+    })
 }
 
 #[cfg(target_os = "linux")]

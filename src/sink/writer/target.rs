@@ -3,9 +3,12 @@
 use std::ops::Range;
 
 use crate::{
-    event::Batch,
+    event::{Batch, Event},
     sink::{SinkContext, SinkError},
 };
+
+/// How many ends of a batch that is written in another form are noted.
+const MAX_MARKS: usize = 64;
 
 /// The lines of one batch.
 #[derive(Debug, Default)]
@@ -38,23 +41,57 @@ impl Buffer {
     pub(super) fn note_pieces(&mut self, batch: &Batch) {
         self.pieces.clear();
         self.names.clear();
-        let (mut end, mut name) = (0, 0..0);
+        let mut end = 0;
         for event in batch.events() {
             end += event.line().len() + 1;
-            let text = match event.collection_bytes() {
-                [] => event.kind().as_str().as_bytes(),
-                collection => collection,
-            };
-            if self.names.get(name.clone()) != Some(text) {
-                let start = self.names.len();
-                self.names.extend_from_slice(text);
-                name = start..self.names.len();
+            self.note_piece(&event, end);
+        }
+    }
+
+    /// Notes an event whose text ends there.
+    fn note_piece(&mut self, event: &Event<'_>, end: usize) {
+        let text = match event.collection_bytes() {
+            [] => event.kind().as_str().as_bytes(),
+            collection => collection,
+        };
+        let before = self.pieces.last().map_or(0..0, |piece| piece.name.clone());
+        let name = if self.names.get(before.clone()) == Some(text) {
+            before
+        } else {
+            let start = self.names.len();
+            self.names.extend_from_slice(text);
+            start..self.names.len()
+        };
+        self.pieces.push(Piece {
+            end,
+            time_us: event.time_us(),
+            name,
+        });
+    }
+
+    /// Notes every event of a batch that is written in another form, while it is; `before` came
+    /// before them.
+    pub(super) fn note_written(
+        &mut self,
+        batch: &Batch,
+        before: u64,
+        takes_apart: bool,
+        mut write: impl FnMut(&Event<'_>) -> usize,
+    ) {
+        self.marks.clear();
+        self.pieces.clear();
+        self.names.clear();
+        self.latest_us = 0;
+        let every = batch.len().div_ceil(MAX_MARKS).max(1);
+        for (n, event) in (1..).zip(batch.events()) {
+            let end = write(&event);
+            self.latest_us = self.latest_us.max(event.time_us());
+            if takes_apart {
+                self.note_piece(&event, end);
             }
-            self.pieces.push(Piece {
-                end,
-                time_us: event.time_us(),
-                name: name.clone(),
-            });
+            if n % every == 0 || n == batch.len() {
+                self.marks.push((end, before + n as u64));
+            }
         }
     }
 }

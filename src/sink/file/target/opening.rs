@@ -210,7 +210,9 @@ impl FileTarget {
         };
         disk::lock(&file, &aside)?;
         self.folders.note(&aside);
-        OutputFile::new(Some(slot), aside, file)
+        let mut output = OutputFile::new(Some(slot), aside, file)?;
+        output.begin_with(self.settings.format.header());
+        Ok(output)
     }
 
     /// The number of the next file: the one that is wanted, or the first after those that are
@@ -250,9 +252,10 @@ impl FileTarget {
         self.folders.note(&path);
         let mut output = OutputFile::open(Some(slot), path.clone())?;
         output.lock()?;
-        if self.encoder.is_plain() {
+        if self.settings.has_lines() {
             output.finish_last_line()?;
         }
+        output.begin_with(self.settings.format.header());
         // Without a cursor nothing goes back to that length.
         output.awaits_name = cursor_mode != CursorMode::Off;
         Ok(output)
