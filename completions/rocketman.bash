@@ -860,7 +860,7 @@ _rocketman() {
             return 0
             ;;
         rocketman__subcmd__tail)
-            opts="-c -d -k -o -x -0 -j -n -e -q -v -h -V --collection --did --kind --op --shard --max-message-size --since --cursor-file --cursor --begin --on-gap --save-interval --rewind --cursor-kv --create-bucket --output --exec --raw --print0 --validate --bad-events --rotate-size --rotate-every --rotate-count --compression-level --checkpoint --max-files --max-open-files --on-disk-full --exec-mode --in-flight --jobs --exec-timeout --exec-retries --on-exec-error --no-output --count --exit-at-end --until --duration --idle-timeout --max-lag --grace --envelope --lag --durable --on-undeliverable --max-retries --max-backoff --connect-timeout --frame-timeout --quiet-timeout --max-frame-size --no-compress --threads --context --no-context --creds --nkey --tlscert --tlskey --tlsca --tlsfirst --js-domain --js-api-prefix --inbox-prefix --connection-name --nats-timeout --create-stream --partitions --publish-window --stream-storage --stream-replicas --stream-max-age --stream-max-bytes --stream-max-msgs --stream-discard --stream-dupe-window --metrics-addr --allow-host --lag-alert --fate --fate-seed --quiet --verbose --log-format --progress --color --help --version"
+            opts="-c -d -k -o -x -0 -j -n -e -q -v -h -V --collection --did --kind --op --shard --max-message-size --since --cursor-file --cursor --begin --on-gap --save-interval --rewind --cursor-kv --create-bucket --output --exec --format --fields --no-header --raw --print0 --validate --bad-events --rotate-size --rotate-every --rotate-count --compression-level --checkpoint --max-files --max-open-files --on-disk-full --exec-mode --in-flight --jobs --exec-timeout --exec-retries --on-exec-error --no-output --count --exit-at-end --until --duration --idle-timeout --max-lag --grace --envelope --lag --durable --on-undeliverable --max-retries --max-backoff --connect-timeout --frame-timeout --quiet-timeout --max-frame-size --no-compress --threads --context --no-context --creds --nkey --tlscert --tlskey --tlsca --tlsfirst --js-domain --js-api-prefix --inbox-prefix --connection-name --nats-timeout --create-stream --partitions --publish-window --stream-storage --stream-replicas --stream-max-age --stream-max-bytes --stream-max-msgs --stream-discard --stream-dupe-window --metrics-addr --allow-host --lag-alert --fate --fate-seed --quiet --verbose --log-format --progress --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -947,6 +947,14 @@ _rocketman() {
                     return 0
                     ;;
                 -x)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fields)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

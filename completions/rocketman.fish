@@ -68,6 +68,8 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l rewind -d '
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l cursor-kv -d 'Go on from this key in a bucket of NATS, and keep it up to date' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s o -l output -d 'Append to this file, or to those of a pattern, and not to stdout' -r -F
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s x -l exec -d 'Run this program for each event; takes the rest of the line, up to a lone \';\'' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l format -d 'Write events as json, human, csv, or by a template' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l fields -d 'Write these fields of each event, separated by commas, with --format csv or tsv' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l bad-events -d 'Append messages from the server that are no events to this file' -r -F
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l rotate-size -d 'Begin a new file when one has this many bytes, such as 64M or 1G' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l rotate-every -d 'Begin a new file at each multiple of this, such as 15m, by the server\'s time of the events' -r
@@ -140,6 +142,7 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l color -d 'C
 always\t'Wherever it is possible'
 never\t'In no case'"
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l create-bucket -d 'Make the bucket if it is not there'
+complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l no-header -d 'Write no row of names before the rows of --fields'
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l raw -d 'Write the server\'s payload byte for byte'
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -s 0 -l print0 -d 'End each event with NUL instead of a line end'
 complete -c rocketman -n "__fish_rocketman_using_subcommand tail" -l validate -d 'Check that each event is valid JSON to its end, and drop those that are not'

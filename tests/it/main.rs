@@ -22,6 +22,7 @@ mod docs;
 mod fate;
 mod faults;
 mod flags;
+mod format;
 mod generated;
 mod help;
 mod house;

@@ -309,7 +309,7 @@ const ACTS: &str = "a\u{9b}31m\u{7f}\u{202e}b\u{2066}c\u{1b}[2J\t";
 
 #[test]
 fn a_terminal_is_shown_nothing_that_it_acts_upon() {
-    for flags in ["-n 2", "-n 2 -0", "-n 2 --raw"] {
+    for flags in ["-n 2 --format json", "-n 2 -0", "-n 2 --raw"] {
         let lines = [post(0).replace("héllo", ACTS), post(1)];
         let (sent, expected) = (lines.clone(), lines.clone());
         let server = Server::every(move |request| {

@@ -14,7 +14,7 @@ use std::{process::ExitCode, time::SystemTime};
 use tracing::warn;
 
 use self::{
-    args::{Cli, Command},
+    args::{Cli, Command, GlobalArgs},
     command::{check, compare, cursor, man, probe, serve, tail, with_runtime},
     failure::Failure,
     settings::{
@@ -36,18 +36,21 @@ fn main() -> ExitCode {
         warn!(target: PipelineSettings::STATE_TARGET, variable, "{variable} is no variable of rocketman, and is ignored: flags are variables as ROCKETMAN_<FLAG>");
     }
     let code = command
-        .and_then(|command| run(command, &line))
+        .and_then(|command| run(command, &global, &line))
         .unwrap_or_else(|failure| failure::failed(&failure, &global, &line));
     line.clear();
     code
 }
 
-fn run(command: Command, line: &StatusLine) -> Result<ExitCode, Failure> {
+fn run(command: Command, global: &GlobalArgs, line: &StatusLine) -> Result<ExitCode, Failure> {
     let environment = &Environment::of_process();
     let now = SystemTime::now();
     match command {
         Command::Tail(args) => {
             let settings = TailSettings::resolve(*args, environment, now)?;
+            let has_colors = logging::has_colors_on_stdout(global.color);
+            let output = settings.output.colored(has_colors);
+            let settings = TailSettings { output, ..settings };
             with_runtime(tail::run(settings, environment, line))
         }
         Command::Probe(args) => probe::run(ProbeSettings::resolve(args, environment)?, line),

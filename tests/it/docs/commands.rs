@@ -179,6 +179,11 @@ fn the_commands_about_files_work_as_printed() {
 }
 
 #[test]
+fn the_commands_about_lines_work_as_printed() {
+    commands_work("docs/line.md");
+}
+
+#[test]
 fn the_commands_about_programs_work_as_printed() {
     commands_work("docs/programs.md");
 }

@@ -299,7 +299,8 @@ fn the_status_line_is_shown_where_it_is_wanted() {
 fn the_status_line_stays_off_a_terminal_that_gets_events() {
     for (flags, is_shown) in [("", false), ("-o -", false), ("-o out", true)] {
         let output = on_terminal(flags, Rocketman::run_all_on_terminal);
-        assert_eq!(output.stderr.contains(&post(0)), !is_shown, "{flags}");
+        let has_events = output.stderr.contains("feed.post");
+        assert_eq!(has_events, !is_shown, "{flags}");
         assert_eq!(has_status_line(&output), is_shown, "{flags} {output:?}");
     }
 }

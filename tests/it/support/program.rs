@@ -179,22 +179,29 @@ impl Rocketman {
 
     /// Runs it to its end with a terminal as its stderr.
     pub fn run_on_terminal(self) -> Output {
-        let (screen, terminal) = Screen::open();
+        let (screen, terminal) = Screen::open(120);
         self.run_on(screen, terminal, Stdio::piped())
     }
 
     /// Runs it to its end with a terminal as its stdout and stderr; all of it is in the output's
     /// stderr.
     pub fn run_all_on_terminal(self) -> Output {
-        let (screen, terminal) = Screen::open();
+        self.run_all_on_terminal_of(120)
+    }
+
+    /// The same in a terminal of this many columns.
+    pub fn run_all_on_terminal_of(self, columns: u16) -> Output {
+        let (screen, terminal) = Screen::open(columns);
         let stdout = terminal.try_clone().unwrap().into();
         self.run_on(screen, terminal, stdout)
     }
 
     fn run_on(mut self, screen: Screen, terminal: OwnedFd, stdout: Stdio) -> Output {
+        if !self.command.get_envs().any(|(name, _)| name == "TERM") {
+            self.command.env("TERM", "xterm");
+        }
         let child = self
             .command
-            .env("TERM", "xterm")
             .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(terminal)

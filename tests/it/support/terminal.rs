@@ -69,6 +69,11 @@ impl Terminal {
         self.tmux(&["send-keys", key]);
     }
 
+    /// Makes it this wide.
+    pub fn resize(&self, columns: u16) {
+        self.tmux(&["resize-window", "-x", &columns.to_string()]);
+    }
+
     /// Waits for the end, and returns all that the terminal was sent.
     pub fn bytes(&self) -> String {
         self.line_with("exit code");

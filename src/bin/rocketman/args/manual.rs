@@ -4,7 +4,7 @@ mod roff;
 
 use clap::{Arg, ArgAction, Command};
 
-use self::roff::{Page, escaped, joined};
+use self::roff::{Page, escaped};
 
 /// Every page of the manual, with its file name: that of the program first, then one for each
 /// command and each of its own.
@@ -126,7 +126,7 @@ impl Page {
             if n > 0 {
                 self.line(".sp");
             }
-            self.text(&joined(paragraph));
+            self.paragraph(paragraph);
         }
         if let Some(values) = values(arg) {
             self.line(".sp");

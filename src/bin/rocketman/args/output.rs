@@ -6,6 +6,30 @@ use clap::{ArgAction, Args};
 
 use super::units::yes_or_no;
 
+/// What `--format` takes.
+const FORMAT: &str = "\
+Write events as json, human, csv, or by a template
+
+By default each event is one line of JSON, and on a terminal a row for people (human). pretty is JSON \
+over several lines; csv and tsv are rows of --fields. Anything with a percent sign or a backslash in it is \
+a template, such as '%t %c %{commit.record.text}\\n':
+
+  %c  collection          %n  the server's number
+  %d  account (DID)       %o  operation
+  %j  the line of JSON    %r  revision
+  %k  record key          %t  time of day here, 10:14:43
+  %K  kind                %T  UTC, 2026-11-29T10:14:43.123456Z
+  %m  microseconds        %u  at:// address of the record
+
+%{commit.record.text} is any field by its path, %{commit.record.langs.0} an element of a list, and \
+%{/commit/record/text} the same by a JSON pointer. What is missing or null is empty, a text has no quotes, \
+and all else is JSON. \\n is a line end, \\t a tab, \\0 NUL, \\r, \\xNN and \\\\ are bytes too, and %% is a \
+percent sign. Nothing is added: a template for lines ends in \\n.
+
+Files and programs get it too; streams of NATS and programs of --exec-mode stream only get lines of JSON. \
+Another format cannot be read back from a file, so that after a server has renumbered its events the last \
+ones may come again.";
+
 /// Where to
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where to")]
@@ -17,7 +41,7 @@ pub(crate) struct OutputArgs {
     /// stdout.
     ///
     /// In a pattern, %Y %m %d %H %M %S %j %F and a few more are the server's time of the events in UTC, as of strftime,
-    /// {collection} is the event's collection, or its kind where it has none, and {n} a number. Folders are made. While a file is
+    /// {collection} is the event's collection, or its kind where it has none, and n in braces a number. Folders are made. While a file is
     /// written its name ends in .partial; it gets its name when it is complete and the cursor counts it. At SIGHUP files are
     /// closed, and new ones begun. A percent sign is written %%.
     ///
@@ -42,6 +66,31 @@ pub(crate) struct OutputArgs {
     /// stays before that event. What it prints goes to stdout, and what it says on stderr to stderr, its name before each line.
     #[arg(short = 'x', long, value_name = "PROGRAM", action = ArgAction::Set, num_args = 1.., value_terminator = ";", allow_hyphen_values = true)]
     pub(crate) exec: Vec<OsString>,
+    /// Write events as json, human, csv, or by a template
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "ROCKETMAN_FORMAT",
+        allow_hyphen_values = true,
+        long_help = FORMAT
+    )]
+    pub(crate) format: Option<String>,
+    /// Write these fields of each event, separated by commas, with --format csv or tsv
+    ///
+    /// Each is a path or a JSON pointer, as in a template: did,commit.rkey,commit.record.text. csv has quotes where they are needed
+    /// (RFC 4180), tsv has \t, \n, \r and \\ for what would break its rows. A field that is missing or null is empty.
+    #[arg(
+        long,
+        value_name = "FIELDS",
+        env = "ROCKETMAN_FIELDS",
+        hide_short_help = true
+    )]
+    pub(crate) fields: Option<String>,
+    /// Write no row of names before the rows of --fields
+    ///
+    /// Otherwise each new file begins with one, and so does stdout, but not a file that is appended to.
+    #[arg(long, env = "ROCKETMAN_NO_HEADER", value_parser = yes_or_no, hide_short_help = true)]
+    pub(crate) no_header: bool,
     /// Write the server's payload byte for byte
     ///
     /// Otherwise a raw line end inside an event, which would tear its line, becomes a space.

@@ -146,6 +146,20 @@ pub(crate) enum SettingsError {
     EndBeforeNow(String),
     #[error("--print0 is for stdout; a file gets one line an event")]
     Print0ToFile,
+    #[error("{flag}")]
+    Format {
+        flag: &'static str,
+        #[source]
+        source: ParseError,
+    },
+    #[error("--format {0} is a table, and no --fields say of what")]
+    NoFields(String),
+    #[error("{0} is for --format csv or tsv")]
+    ForTables(&'static str),
+    #[error("--format does not go with {0}")]
+    FormatWith(&'static str),
+    #[error("--output: '{}' ends in .{suffix}, and its rows are those of no --format {suffix}", path.display())]
+    NoTable { path: PathBuf, suffix: String },
     #[error("--output: '{}'", path.display())]
     Pattern {
         path: PathBuf,
@@ -275,6 +289,13 @@ impl SettingsError {
             #[cfg(feature = "nats")]
             Self::MixedNats(_) => Some("run two processes, one for each".to_owned()),
             Self::MixedDemo(_) => Some("run two processes, one for each".to_owned()),
+            Self::NoFields(format) => Some(format!("name them: --format {format} --fields did,commit.rkey,commit.record.text")),
+            Self::ForTables(_) => Some("add --format csv, or leave it off".to_owned()),
+            Self::FormatWith("--print0") => Some("leave --print0 off, and end a template with \\0".to_owned()),
+            Self::FormatWith("--raw") => Some("leave one of the two off".to_owned()),
+            Self::FormatWith("--exec-mode stream") => Some("such a program answers line by line: leave --format off, and have it read what it needs from the line".to_owned()),
+            Self::FormatWith(_) => Some("leave --format off: a stream holds events as they are".to_owned()),
+            Self::NoTable { suffix, .. } => Some(format!("add --format {suffix} --fields did,commit.rkey,commit.record.text, or end it in .ndjson")),
             Self::Pattern { .. } => Some("write %% for a percent sign".to_owned()),
             Self::Suffix { .. } => Some("end it in .zst or .gz to have it compressed, in .ndjson for plain lines, or pipe stdout into the program that makes it".to_owned()),
             Self::NotCompressed { suffix, .. } => Some(format!("leave .{suffix} off")),

@@ -54,6 +54,7 @@ pub(super) fn resolve(
     };
     Ok(ExecSettings {
         mode,
+        format: usual.format,
         jobs: jobs.unwrap_or(usual.jobs),
         timeout: exec_timeout.unwrap_or(usual.timeout),
         retries: exec_retries.unwrap_or(usual.retries),

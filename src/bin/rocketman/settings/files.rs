@@ -4,12 +4,19 @@ use std::path::PathBuf;
 
 use super::{SettingsError, roles::refuse_address, suffix};
 use crate::args::{CheckpointArg, FileArgs};
-use rocketman::sink::{Compression, FileSettings, Pattern};
+use rocketman::sink::{Compression, FileSettings, LineFormat, Pattern};
 
 /// What a file sink is to do with this path or pattern.
-pub(super) fn resolve(path: PathBuf, args: &FileArgs) -> Result<FileSettings, SettingsError> {
+pub(super) fn resolve(
+    path: PathBuf,
+    format: LineFormat,
+    args: &FileArgs,
+) -> Result<FileSettings, SettingsError> {
     refuse_address("--output", &path)?;
     suffix::check_output(&path)?;
+    if format.is_json() {
+        suffix::check_no_table(&path)?;
+    }
     let pattern = if args.rotates() {
         Pattern::numbered(&path)
     } else {
@@ -25,6 +32,7 @@ pub(super) fn resolve(path: PathBuf, args: &FileArgs) -> Result<FileSettings, Se
         }
     }
     let mut settings = FileSettings::new(pattern);
+    settings.format = format;
     settings.compression = match (settings.compression, args.compression_level) {
         (compression, None) => compression,
         (Compression::Gzip(_), Some(level @ 10..)) => {

@@ -13,6 +13,7 @@ mod exec;
 mod executable;
 mod files;
 mod filter;
+mod format;
 mod mistaken;
 #[cfg(feature = "nats")]
 mod nats;

@@ -13,11 +13,17 @@ use std::{
     time::Duration,
 };
 
-use super::{SettingsError, any_sink::any_sink, exec, executable, files, roles::is_stream};
+use super::{
+    SettingsError, any_sink::any_sink, exec, executable, files, format::FormatFlags,
+    roles::is_stream,
+};
 use crate::args::{ExecArgs, FileArgs, OutputArgs};
 use rocketman::{
     event::LineRules,
-    sink::{ExecSettings, ExecSink, Fate, FileSettings, FileSink, SinkError, StdoutSink},
+    sink::{
+        ExecMode, ExecSettings, ExecSink, Fate, FileSettings, FileSink, LineFormat, SinkError,
+        StdoutSink,
+    },
 };
 #[cfg(feature = "nats")]
 use rocketman::{
@@ -38,6 +44,9 @@ any_sink! {
 pub(crate) enum Output {
     Stdout {
         print0: bool,
+        format: LineFormat,
+        /// Nobody asked for the format: it is for a person at a terminal.
+        is_for_person: bool,
     },
     File(Box<FileSettings>),
     Exec {
@@ -54,7 +63,9 @@ impl Output {
     /// fate.
     pub(crate) fn open(self, fate: &mut Option<Fate>) -> Result<AnySink, SinkError> {
         Ok(match self {
-            Self::Stdout { print0 } => AnySink::Stdout(StdoutSink::new(print0)),
+            Self::Stdout { print0, format, .. } => {
+                AnySink::Stdout(StdoutSink::new(print0).format(format))
+            }
             Self::File(settings) => AnySink::File(FileSink::new(*settings)?),
             Self::Exec {
                 program,
@@ -69,6 +80,14 @@ impl Output {
             #[cfg(feature = "nats")]
             Self::Nats(settings) => AnySink::Nats(Box::new(NatsSink::new(*settings))),
         })
+    }
+
+    /// What is for people on stdout has colours.
+    pub(crate) fn colored(mut self, has_colors: bool) -> Self {
+        if let Self::Stdout { format, .. } = &mut self {
+            *format = std::mem::take(format).colored(has_colors);
+        }
+        self
     }
 
     /// What it holds is read back as far as a resume by time goes back.
@@ -93,6 +112,9 @@ pub(super) fn take_address(args: &mut OutputArgs) -> Result<Option<String>, Sett
     if args.print0 {
         return Err(SettingsError::Print0ToFile);
     }
+    if !FormatFlags::take(args).resolve()?.is_json() {
+        return Err(SettingsError::FormatWith("a stream of NATS"));
+    }
     args.output = None;
     Ok(Some(address))
 }
@@ -116,10 +138,14 @@ impl Output {
         }
     }
 
-    /// What is to be said where nobody gets what is written to stdout. One that was closed is
-    /// `/dev/null` here too.
+    /// What is to be said where events are shown in another form unasked, and where nobody gets what
+    /// is written to stdout. One that was closed is `/dev/null` here too.
     pub(super) fn remark(&self) -> &'static str {
         match self {
+            Self::Stdout {
+                is_for_person: true,
+                ..
+            } => "; events are shown as rows, --format json shows their lines",
             Self::Stdout { .. } if is_discarded() => "; stdout is /dev/null, and no event is kept",
             Self::Exec { settings, .. } if settings.has_output && is_discarded() => {
                 "; stdout is /dev/null, and what programs print is not kept"
@@ -131,14 +157,18 @@ impl Output {
     /// Checks the flags of sinks against each other. No output file may be one of `reserved`.
     /// Nothing but a file of dead letters is opened.
     pub(super) fn resolve(
-        args: OutputArgs,
+        mut args: OutputArgs,
         file_args: &FileArgs,
         exec_args: ExecArgs,
         reserved: Vec<PathBuf>,
     ) -> Result<(Self, LineRules), SettingsError> {
+        let flags = FormatFlags::take(&mut args);
         let OutputArgs {
             output,
             exec,
+            format: _,
+            fields: _,
+            no_header: _,
             raw,
             print0,
             validate,
@@ -149,20 +179,32 @@ impl Output {
             (Some(program), _) => {
                 executable::check(&program, env::var_os("PATH").as_deref())?;
                 let arguments: Vec<_> = exec.collect();
+                let settings = exec::resolve(exec_args, &program, &arguments)?;
+                let format = flags.resolve()?;
+                if settings.mode != ExecMode::Event && !format.is_json() {
+                    return Err(SettingsError::FormatWith("--exec-mode stream"));
+                }
                 Self::Exec {
-                    settings: exec::resolve(exec_args, &program, &arguments)?,
+                    settings: ExecSettings { format, ..settings },
                     program,
                     arguments,
                 }
             }
             (None, Some(path)) if path != Path::new("-") => {
-                let settings = files::resolve(path, file_args)?;
+                let settings = files::resolve(path, flags.resolve()?, file_args)?;
                 Self::File(Box::new(FileSettings {
                     reserved,
                     ..settings
                 }))
             }
-            (None, _) => Self::Stdout { print0 },
+            (None, _) => {
+                let (format, is_for_person) = flags.resolve_stdout()?;
+                Self::Stdout {
+                    print0,
+                    format,
+                    is_for_person,
+                }
+            }
         };
         if !matches!(output, Self::File(_)) {
             files::refuse(file_args)?;

@@ -27,6 +27,21 @@ pub(super) fn check_output(path: &Path) -> Result<(), SettingsError> {
     }
 }
 
+/// Refuses a file of lines of JSON whose suffix says that it is a table, compressed or not.
+pub(super) fn check_no_table(path: &Path) -> Result<(), SettingsError> {
+    let inner = match suffix(path) {
+        Some((_, small)) if is_ours(&small) => path.with_extension(""),
+        _ => path.to_owned(),
+    };
+    match suffix(&inner) {
+        Some((_, small)) if TABLES.contains(&&*small) => Err(SettingsError::NoTable {
+            path: path.to_owned(),
+            suffix: small,
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Refuses a file of plain lines whose suffix says that it is compressed.
 pub(super) fn check_plain(flag: &'static str, path: &Path) -> Result<(), SettingsError> {
     match suffix(path) {
@@ -40,6 +55,9 @@ pub(super) fn check_plain(flag: &'static str, path: &Path) -> Result<(), Setting
         _ => Ok(()),
     }
 }
+
+/// Formats that events are only written in where that is asked for.
+const TABLES: [&str; 2] = ["csv", "tsv"];
 
 /// The suffix, as it was typed and in small letters.
 fn suffix(path: &Path) -> Option<(String, String)> {

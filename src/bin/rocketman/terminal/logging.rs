@@ -88,12 +88,23 @@ fn targets(args: &GlobalArgs, typed: &str) -> (Targets, Option<String>) {
 
 /// Whether messages are coloured.
 pub(crate) fn has_colors(when: When) -> bool {
+    wants_colors(when, io::stderr().is_terminal())
+}
+
+/// Whether events for people are coloured.
+pub(crate) fn has_colors_on_stdout(when: When) -> bool {
+    wants_colors(when, io::stdout().is_terminal())
+}
+
+fn wants_colors(when: When, is_terminal: bool) -> bool {
     match when {
         When::Always => true,
         When::Never => false,
         When::Auto => {
-            io::stderr().is_terminal()
-                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            let variable = std::env::var_os;
+            is_terminal
+                && variable("NO_COLOR").is_none_or(|value| value.is_empty())
+                && variable("TERM").is_none_or(|value| value != "dumb")
         }
     }
 }

@@ -11,17 +11,17 @@ use rustix::{
     termios::{Winsize, tcsetwinsize},
 };
 
-/// Our side of a terminal of 120 columns.
+/// Our side of a terminal.
 pub(super) struct Screen(File);
 
 impl Screen {
-    pub(super) fn open() -> (Self, OwnedFd) {
+    pub(super) fn open(columns: u16) -> (Self, OwnedFd) {
         let screen = pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         pty::grantpt(&screen).unwrap();
         pty::unlockpt(&screen).unwrap();
         let size = Winsize {
             ws_row: 40,
-            ws_col: 120,
+            ws_col: columns,
             ws_xpixel: 0,
             ws_ypixel: 0,
         };

@@ -29,6 +29,16 @@ impl Page {
         self.line(&format!("{guard}{escaped}"));
     }
 
+    /// A paragraph; a table, whose lines are all indented, keeps its lines.
+    pub(super) fn paragraph(&mut self, text: &str) {
+        if !text.lines().all(|line| line.starts_with("  ")) {
+            return self.text(&joined(text));
+        }
+        self.line(".nf");
+        text.lines().for_each(|line| self.text(line));
+        self.line(".fi");
+    }
+
     /// Paragraphs, with blank lines between them.
     pub(super) fn paragraphs(&mut self, text: &str) {
         for (n, paragraph) in text.split("\n\n").enumerate() {
@@ -114,7 +124,7 @@ fn title(heading: &str) -> &str {
 }
 
 /// A paragraph on one line.
-pub(super) fn joined(paragraph: &str) -> String {
+fn joined(paragraph: &str) -> String {
     paragraph.split('\n').collect::<Vec<_>>().join(" ")
 }
 
