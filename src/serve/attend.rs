@@ -198,6 +198,7 @@ fn log_disconnect<F>(shared: &Shared<F>, peer: SocketAddr, left: &Disconnect) {
     match left {
         Disconnect::Slow(_)
         | Disconnect::Behind(_)
+        | Disconnect::Forgotten(_)
         | Disconnect::Silent(_)
         | Disconnect::Unfinished(_)
         | Disconnect::OverBudget(_) => {

@@ -12,7 +12,7 @@ use super::{
     v2,
 };
 use crate::{
-    event::{BadEvent, Kind, LineRules, Span, read_envelope},
+    event::{BadEvent, Envelope, Kind, LineRules, Point, Span, read_envelope},
     filter::Filter,
     wire::frame::{Header, Sender, TEXT, push_header},
 };
@@ -39,6 +39,8 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Block {
     entries: Vec<Entry>,
+    /// The block that follows, where that is not the one with the next index.
+    next: Option<u64>,
     plain: Vec<u8>,
     /// Names that had to be unescaped.
     side: Vec<u8>,
@@ -51,6 +53,11 @@ pub(super) struct Block {
 impl Block {
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// The block that follows this one, which has the given index.
+    pub(super) fn next(&self, index: u64) -> u64 {
+        self.next.unwrap_or(index + 1)
     }
 
     /// The frames of an encoding.
@@ -222,6 +229,24 @@ impl BlockBuilder {
         self.block.entries.is_empty()
     }
 
+    /// Says which block follows, where that is not the one with the next index.
+    pub fn set_next(&mut self, index: u64) {
+        self.block.next = Some(index);
+    }
+
+    /// Adds one event from its line of JSON, under the number and the time that it tells.
+    pub(super) fn push_own(&mut self, line: &[u8]) -> Result<(), BadEvent> {
+        let side_before = self.block.side.len();
+        let envelope = read_envelope(line, &mut self.block.side, LineRules::default())?;
+        let Point { seq, time_us, .. } = envelope.point;
+        let seq = seq.ok_or(BadEvent::Envelope)?;
+        if self.legacy || self.numbering.number(seq, time_us) != (seq, time_us) {
+            self.block.side.truncate(side_before);
+            return self.push(line, seq, time_us);
+        }
+        self.add(line, seq, &envelope)
+    }
+
     /// Adds one event from its line of JSON, with this number and time in place of its own.
     ///
     /// Numbers ascend, from one block to the next too.
@@ -231,18 +256,25 @@ impl BlockBuilder {
         self.line.clear();
         layout.rewrite(line, time_us, (!self.legacy).then_some(seq), &mut self.line);
         let envelope = read_envelope(&self.line, &mut self.block.side, LineRules::default())?;
+        let line = std::mem::take(&mut self.line);
+        let added = self.add(&line, seq, &envelope);
+        self.line = line;
+        added
+    }
+
+    fn add(&mut self, line: &[u8], seq: u64, envelope: &Envelope) -> Result<(), BadEvent> {
         let plain = &mut self.block.plain;
-        push_header(plain, TEXT, self.line.len());
+        push_header(plain, TEXT, line.len());
         let at = plain.len();
-        plain.extend_from_slice(&self.line);
+        plain.extend_from_slice(line);
         let small = |len: usize| u32::try_from(len).map_err(|_| BadEvent::TooLarge);
         self.block.entries.push(Entry {
             seq,
-            time_us,
+            time_us: envelope.point.time_us,
             kind: envelope.kind,
             did: envelope.did.shifted(at),
             collection: envelope.collection.shifted(at),
-            json_bytes: small(self.line.len())?,
+            json_bytes: small(line.len())?,
             end: small(plain.len())?,
         });
         Ok(())

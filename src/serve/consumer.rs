@@ -14,6 +14,7 @@ use tokio::{
         TcpStream,
         tcp::{ReadHalf, WriteHalf},
     },
+    sync::watch,
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
@@ -28,7 +29,7 @@ use super::{
     disconnect::Disconnect,
     encoding::{Encoding, Wire},
     fault::Fault,
-    feed::Feed,
+    feed::{Extent, Feed},
     incoming::{Incoming, Message},
     options::{Options, Update},
     outbox::{Outbox, PIECES},
@@ -47,6 +48,8 @@ pub(super) struct Consumer<F> {
     options: Options,
     encoding: Encoding,
     at: At,
+    /// How far the feed reaches, where it grows.
+    extent: Option<watch::Receiver<Extent>>,
     outbox: Outbox,
     incoming: Incoming,
     /// What its filter and its messages take of what all consumers may hold.
@@ -86,6 +89,7 @@ impl<F: Feed> Consumer<F> {
             next_ping: now + shared.settings.ping_every,
             headway: Headway::start(&shared.settings),
             life: shared.life(),
+            extent: shared.feed.growth(),
             shared,
             stop,
             options: query.options,
@@ -163,6 +167,7 @@ impl<F: Feed> Consumer<F> {
                 return Err(Disconnect::Gone);
             }
             let again = matches!(next, Next::Again) && !is_writing;
+            let awaits_growth = matches!(next, Next::Growth) && !is_writing;
             let wake = self.deadline(&next, is_writing);
             let mut pieces = [IoSlice::new(&[]); PIECES];
             let n_pieces = self.outbox.pieces(&mut pieces);
@@ -178,6 +183,7 @@ impl<F: Feed> Consumer<F> {
                     self.progress = Instant::now();
                 }
                 () = tokio::task::yield_now(), if again => {}
+                Some(()) = grown(&mut self.extent), if awaits_growth => {}
                 () = self.life.cancelled() => return Err(Disconnect::Cut),
                 () = self.stop.cancelled(), if self.closing.is_none() => {
                     self.close(1001, "server shutting down");
@@ -344,4 +350,9 @@ impl<F: Feed> Consumer<F> {
             }
         }
     }
+}
+
+/// Resolves once the feed reaches further; `None` where it will not.
+async fn grown(extent: &mut Option<watch::Receiver<Extent>>) -> Option<()> {
+    extent.as_mut()?.changed().await.ok()
 }

@@ -15,6 +15,8 @@ pub(super) enum Disconnect {
     Slow(Duration),
     #[error("it was {0} events behind and did not get on")]
     Behind(u64),
+    #[error("it fell behind what is kept: event {0} is gone")]
+    Forgotten(u64),
     #[error("it did not answer a ping within {}", humantime::format_duration(*.0))]
     Silent(Duration),
     #[error("a message of it was not whole within {}", humantime::format_duration(*.0))]

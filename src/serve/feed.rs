@@ -1,10 +1,12 @@
-//! What a server serves: a stream of events in blocks that can be read again and again, and when
-//! each of them is due.
+//! What a server serves: a stream of events in blocks that can be read again and again, when each
+//! of them is due, and how far the stream reaches.
 
 use std::{
     io,
     time::{Duration, SystemTime},
 };
+
+use tokio::sync::watch;
 
 use super::block::BlockBuilder;
 use crate::event::micros_since_1970;
@@ -18,6 +20,8 @@ pub enum Place {
     Seq(u64),
     /// The first event of this time or later, in microseconds since 1970.
     Time(u64),
+    /// The next event that will be added, of a feed that grows.
+    End,
 }
 
 /// When events are sent.
@@ -33,6 +37,8 @@ pub enum Pace {
         /// How many seconds of the stream pass in one second.
         speed: f64,
     },
+    /// Each as soon as it is there. Who names no cursor begins with the next one.
+    Live,
 }
 
 impl Pace {
@@ -40,7 +46,7 @@ impl Pace {
     /// the end of all clocks.
     pub(super) fn due(self, time_us: u64) -> Option<Duration> {
         match self {
-            Self::Max => Some(Duration::ZERO),
+            Self::Max | Self::Live => Some(Duration::ZERO),
             Self::Timed { first_us, speed } => {
                 let ahead = Duration::from_micros(time_us.saturating_sub(first_us));
                 Duration::try_from_secs_f64(ahead.as_secs_f64() / speed).ok()
@@ -51,7 +57,7 @@ impl Pace {
     /// The time of the event that is due `elapsed` after the clock's start; `None` where all are.
     pub(super) fn now(self, elapsed: Duration) -> Option<u64> {
         match self {
-            Self::Max => None,
+            Self::Max | Self::Live => None,
             Self::Timed { first_us, speed } => {
                 let passed = Duration::try_from_secs_f64(elapsed.as_secs_f64() * speed);
                 let passed = passed.map_or(u64::MAX, crate::event::micros);
@@ -59,6 +65,17 @@ impl Pace {
             }
         }
     }
+}
+
+/// How far a feed reaches that grows, and is forgotten at its other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// The number of the first event that is left, or of the next one where none is.
+    pub first: u64,
+    /// No event has this number or a later one yet.
+    pub next: u64,
+    /// Nothing more is added.
+    pub is_over: bool,
 }
 
 /// Why a block could not be read.
@@ -75,7 +92,8 @@ pub struct FeedError {
 /// A stream of events in numbered blocks, the first being 0.
 ///
 /// The same block always holds the same events: consumers that begin at different places share
-/// them. `start_us` is the wall clock at the moment the first consumer began; it never changes
+/// them. A feed that [grows](Feed::growth) has a block for each number, which begins with that event
+/// and [names](BlockBuilder::set_next) the next one. `start_us` is the wall clock at the moment the first consumer began; it never changes
 /// while a server runs, and times may be counted from it.
 pub trait Feed: Send + Sync + 'static {
     /// What is served, in a few words for people.
@@ -91,6 +109,11 @@ pub trait Feed: Send + Sync + 'static {
 
     /// When events are due.
     fn pace(&self, start_us: u64) -> Pace;
+
+    /// What tells how far it reaches, for a feed that grows; `None` where nothing is ever added.
+    fn growth(&self) -> Option<watch::Receiver<Extent>> {
+        None
+    }
 }
 
 /// The wall clock in microseconds since 1970.

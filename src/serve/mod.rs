@@ -70,7 +70,7 @@ pub use self::{
     block::BlockBuilder,
     demo::{Demo, DemoError},
     fault::{FaultError, Faults},
-    feed::{Feed, FeedError, Pace, Place},
+    feed::{Extent, Feed, FeedError, Pace, Place},
     recording::{Damaged, Playback, Recording, RecordingError},
 };
 use self::{

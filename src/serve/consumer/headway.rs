@@ -76,6 +76,9 @@ impl<F: Feed> Consumer<F> {
 
     /// The number of the event that is due now; none where there is no "now".
     async fn newest(&self) -> Result<Option<u64>, FeedError> {
+        if let Some(extent) = &self.extent {
+            return Ok(extent.borrow().next.checked_sub(1));
+        }
         let place = self.shared.tip();
         let Place::Time(now_us) = place else {
             return Ok(None);
@@ -86,7 +89,7 @@ impl<F: Feed> Consumer<F> {
             if let Some(entry) = entries.find(|entry| entry.time_us >= now_us) {
                 return Ok(Some(entry.seq));
             }
-            index += 1;
+            index = block.next(index);
         }
         // It lies behind the end.
         let last = self.read(index.saturating_sub(1)).await?;

@@ -44,12 +44,25 @@ pub(super) enum At {
     End,
 }
 
+/// Whether a block is there.
+enum Reach {
+    There,
+    /// Not yet.
+    Ahead,
+    /// Nor will it ever be.
+    Over,
+    /// No more.
+    Gone,
+}
+
 /// What to do when nothing is left to write.
 pub(super) enum Next {
     /// Look again at once.
     Again,
     /// Nothing before this moment.
     At(Instant),
+    /// Nothing before the feed grows.
+    Growth,
     /// Nothing any more.
     Nothing,
 }
@@ -99,6 +112,12 @@ impl<F: Feed> Consumer<F> {
             }
             At::Before(index) => {
                 let index = *index;
+                match self.reach(index) {
+                    Reach::There => {}
+                    Reach::Ahead => return Ok(Next::Growth),
+                    Reach::Over => return Ok(self.end()),
+                    Reach::Gone => return Err(Disconnect::Forgotten(index)),
+                }
                 match self.read(index).await? {
                     Some(block) => {
                         self.at = At::Within {
@@ -117,10 +136,24 @@ impl<F: Feed> Consumer<F> {
                 self.at = if idx < block.entries().len() {
                     At::Within { index, block, idx }
                 } else {
-                    At::Before(index + 1)
+                    At::Before(block.next(index))
                 };
                 Ok(next)
             }
+        }
+    }
+
+    /// Whether the feed has this block, which it may have no more, or not yet.
+    fn reach(&mut self, index: u64) -> Reach {
+        let Some(growth) = &mut self.extent else {
+            return Reach::There;
+        };
+        let extent = *growth.borrow_and_update();
+        match () {
+            () if index < extent.first => Reach::Gone,
+            () if index < extent.next => Reach::There,
+            () if extent.is_over => Reach::Over,
+            () => Reach::Ahead,
         }
     }
 
@@ -131,17 +164,28 @@ impl<F: Feed> Consumer<F> {
 
     /// Looks for the place that was asked for in a block.
     async fn find(&mut self, index: u64, place: Place, is_tip: bool) -> Result<Next, Disconnect> {
+        match self.reach(index) {
+            Reach::There => {}
+            Reach::Gone => {
+                self.seek(place, is_tip);
+                return Ok(Next::Again);
+            }
+            Reach::Ahead | Reach::Over => {
+                self.at = At::Before(index);
+                return Ok(Next::Again);
+            }
+        }
         let Some(block) = self.read(index).await? else {
             return Ok(self.end());
         };
         let found = block.entries().iter().position(|entry| match place {
-            Place::Beginning => true,
+            Place::Beginning | Place::End => true,
             Place::Seq(seq) => entry.seq >= seq,
             Place::Time(time_us) => entry.time_us >= time_us,
         });
         let Some(idx) = found else {
             self.at = At::Seeking {
-                index: index + 1,
+                index: block.next(index),
                 place,
                 is_tip,
             };
@@ -263,7 +307,11 @@ impl<F: Feed> Consumer<F> {
         self.at = At::End;
         if self.shared.settings.exit_at_end {
             self.shared.over.cancel();
-            self.close(1001, "the recording is over");
+            let what = match self.extent {
+                None => "the recording is over",
+                Some(_) => "the stream is over",
+            };
+            self.close(1001, what);
             return Next::Again;
         }
         Next::Nothing

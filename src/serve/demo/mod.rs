@@ -185,14 +185,16 @@ impl Feed for Demo {
             Place::Time(time_us) => Place::Time(time_us.min(LATEST_US)),
             other => other,
         };
+        // Times are rounded down, so that the event before may be the one.
+        let before = |time_us: u64| {
+            let since_us = time_us.saturating_sub(first_us(start_us));
+            self.events.up_to(since_us).saturating_sub(1)
+        };
         let n = match place {
             Place::Beginning => 0,
             Place::Seq(seq) => seq.saturating_sub(1),
-            Place::Time(time_us) => {
-                let since_us = time_us.saturating_sub(first_us(start_us));
-                // Times are rounded down, so that the event before may be the one.
-                self.events.up_to(since_us).saturating_sub(1)
-            }
+            Place::Time(time_us) => before(time_us),
+            Place::End => before(LATEST_US),
         };
         n / EVENTS_PER_BLOCK
     }

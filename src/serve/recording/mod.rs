@@ -305,6 +305,7 @@ impl Feed for Recording {
         let parts = &self.index.parts;
         let (lap, part) = match place {
             Place::Beginning => (0, 0),
+            Place::End => (0, parts.len()),
             Place::Seq(seq) => {
                 let length = self.index.lap_numbers();
                 let lap = self.lap_of(seq.saturating_sub(self.index.first_number()), length);

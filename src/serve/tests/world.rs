@@ -60,6 +60,7 @@ impl Feed for Numbers {
         match place {
             Place::Beginning => 0,
             Place::Seq(seq) => seq.saturating_sub(1).min(COUNT) / PER_BLOCK,
+            Place::End => COUNT / PER_BLOCK,
             Place::Time(time_us) => {
                 (time_us.saturating_sub(FIRST_US) / 1000).min(COUNT) / PER_BLOCK
             }
