@@ -814,7 +814,7 @@ _rocketman() {
             return 0
             ;;
         rocketman__subcmd__serve)
-            opts="-e -q -v -h -V --listen --allow-host --allow-origin --legacy --speed --rebase --loop --exit-at-end --fault --quiet --verbose --log-format --progress --color --help --version"
+            opts="-c -d -k -e -q -v -h -V --listen --allow-host --allow-origin --legacy --store --retain --begin --collection --did --kind --speed --rebase --loop --exit-at-end --fault --quiet --verbose --log-format --progress --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -830,6 +830,42 @@ _rocketman() {
                     ;;
                 --allow-origin)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --begin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --collection)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --did)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kind)
+                    COMPREPLY=($(compgen -W "all commit identity account sync" -- "${cur}"))
+                    return 0
+                    ;;
+                -k)
+                    COMPREPLY=($(compgen -W "all commit identity account sync" -- "${cur}"))
                     return 0
                     ;;
                 --speed)

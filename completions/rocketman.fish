@@ -39,7 +39,7 @@ complete -c rocketman -n "__fish_rocketman_needs_command" -s V -l version -d 'Pr
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "tail" -d 'Stream events to stdout, a file or a program'
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "probe" -d 'Look at servers: are they there, how far behind, how far back'
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "cursor" -d 'Look at a cursor, or move it'
-complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "serve" -d 'Serve recordings or invented events, as a Jetstream of your own'
+complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "serve" -d 'Serve recordings, a live stream or invented events, as a Jetstream of your own'
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "check" -d 'Check recordings: whole, how many events, in which order, any repeats'
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "compare" -d 'Compare two servers or recordings: what one of them misses'
 complete -c rocketman -n "__fish_rocketman_needs_command" -f -a "completions" -d 'Print the completions for a shell'
@@ -272,6 +272,16 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand cursor; and __fish_s
 complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l listen -d 'Listen at this address' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l allow-host -d 'Answer requests that name this host (can be repeated)' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l allow-origin -d 'Let web pages of this origin connect (can be repeated)' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l store -d 'Keep a live stream in this folder, and go on from there at the next start' -r -F
+complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l retain -d 'Keep so much of a live stream: a time, a size, or both as in 36h,100G [default: 10G, or 1G without --store]' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l begin -d 'Begin here where nothing is kept yet: a cursor, a time, an age, or \'oldest\'' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -s c -l collection -d 'Keep only records of this collection, or of all with a prefix: \'app.bsky.feed.*\' (can be repeated)' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -s d -l did -d 'Keep only this account, or those listed in @FILE (can be repeated)' -r
+complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -s k -l kind -d 'Keep only this kind of event (can be repeated)' -r -f -a "all\t''
+commit\t''
+identity\t''
+account\t''
+sync\t''"
 complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l speed -d 'Play recordings so many times as fast as they were made, or max for no waits' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l fault -d 'Make this go wrong, so that you see how your consumer copes (can be repeated)' -r
 complete -c rocketman -n "__fish_rocketman_using_subcommand serve" -l log-format -d 'Write messages as text or as JSON, one object a line' -r -f -a "text\t'Lines for people'
@@ -360,7 +370,7 @@ complete -c rocketman -n "__fish_rocketman_using_subcommand man" -s V -l version
 complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check compare completions man help" -f -a "tail" -d 'Stream events to stdout, a file or a program'
 complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check compare completions man help" -f -a "probe" -d 'Look at servers: are they there, how far behind, how far back'
 complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check compare completions man help" -f -a "cursor" -d 'Look at a cursor, or move it'
-complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check compare completions man help" -f -a "serve" -d 'Serve recordings or invented events, as a Jetstream of your own'
+complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check compare completions man help" -f -a "serve" -d 'Serve recordings, a live stream or invented events, as a Jetstream of your own'
 complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check compare completions man help" -f -a "check" -d 'Check recordings: whole, how many events, in which order, any repeats'
 complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check compare completions man help" -f -a "compare" -d 'Compare two servers or recordings: what one of them misses'
 complete -c rocketman -n "__fish_rocketman_using_subcommand help; and not __fish_seen_subcommand_from tail probe cursor serve check compare completions man help" -f -a "completions" -d 'Print the completions for a shell'

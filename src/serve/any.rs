@@ -1,19 +1,24 @@
 //! The feeds of this crate, as one type.
 
+use tokio::sync::watch;
+
 use super::{
     block::BlockBuilder,
     demo::Demo,
-    feed::{Feed, FeedError, Pace, Place},
+    feed::{Extent, Feed, FeedError, Pace, Place},
     recording::Recording,
+    store::StoreFeed,
 };
 
-/// Invented or recorded events.
+/// Invented or recorded events, or those of a live stream.
 #[derive(Debug)]
 pub enum AnyFeed {
     /// Invented ones.
     Demo(Demo),
     /// Recorded ones.
     Recording(Box<Recording>),
+    /// What a store holds and is given.
+    Live(StoreFeed),
 }
 
 impl Feed for AnyFeed {
@@ -21,6 +26,7 @@ impl Feed for AnyFeed {
         match self {
             Self::Demo(feed) => feed.describe(),
             Self::Recording(feed) => feed.describe(),
+            Self::Live(feed) => feed.describe(),
         }
     }
 
@@ -28,6 +34,7 @@ impl Feed for AnyFeed {
         match self {
             Self::Demo(feed) => feed.read(index, start_us, block),
             Self::Recording(feed) => feed.read(index, start_us, block),
+            Self::Live(feed) => feed.read(index, start_us, block),
         }
     }
 
@@ -35,6 +42,7 @@ impl Feed for AnyFeed {
         match self {
             Self::Demo(feed) => feed.find(place, start_us),
             Self::Recording(feed) => feed.find(place, start_us),
+            Self::Live(feed) => feed.find(place, start_us),
         }
     }
 
@@ -42,6 +50,15 @@ impl Feed for AnyFeed {
         match self {
             Self::Demo(feed) => feed.pace(start_us),
             Self::Recording(feed) => feed.pace(start_us),
+            Self::Live(feed) => feed.pace(start_us),
+        }
+    }
+
+    fn growth(&self) -> Option<watch::Receiver<Extent>> {
+        match self {
+            Self::Demo(feed) => feed.growth(),
+            Self::Recording(feed) => feed.growth(),
+            Self::Live(feed) => feed.growth(),
         }
     }
 }

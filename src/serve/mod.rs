@@ -43,6 +43,9 @@ mod random;
 mod recording;
 mod request;
 mod shared;
+mod stdin;
+mod store;
+mod unnamed;
 mod v2;
 
 use std::{
@@ -72,6 +75,8 @@ pub use self::{
     fault::{FaultError, Faults},
     feed::{Extent, Feed, FeedError, Pace, Place},
     recording::{Damaged, Playback, Recording, RecordingError},
+    stdin::Stdin,
+    store::{Retention, Store, StoreError, StoreFeed, StoreSink},
 };
 use self::{
     attend::{Visit, attend},

@@ -1,7 +1,8 @@
-//! `rocketman serve`: recordings and invented events over the real wire.
+//! `rocketman serve`: recordings, live streams and invented events over the real wire.
 
 mod crowd;
 mod foreign;
+mod live;
 mod recordings;
 mod rehearsal;
 mod strangers;
@@ -90,14 +91,6 @@ fn what_cannot_be_served_is_refused_with_the_way_out() {
         (
             ".",
             ["cannot read the recording '.'", "directory", "tail -o FILE"],
-        ),
-        (
-            "wss://example.com/subscribe",
-            [
-                "'wss://example.com/subscribe' is a server",
-                "can be served",
-                "record it first",
-            ],
         ),
         ("demo:?x=1", ["'x'", "rate and seed", "hint: "]),
         (

@@ -58,7 +58,8 @@ fn run(command: Command, global: &GlobalArgs, line: &StatusLine) -> Result<ExitC
             cursor::run(CursorSettings::resolve(command, environment, now)?)
         }
         Command::Serve(args) => {
-            with_runtime(serve::run(ServeSettings::resolve(args, environment)?))
+            let settings = ServeSettings::resolve(*args, environment, now)?;
+            with_runtime(serve::run(settings))
         }
         Command::Check(args) => check::run(args),
         Command::Compare(args) => {

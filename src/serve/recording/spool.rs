@@ -2,13 +2,12 @@
 //! with the process.
 
 use std::{
-    env,
-    fs::{self, File, OpenOptions},
+    fs::File,
     io::{self, Read},
-    os::unix::fs::OpenOptionsExt,
     path::Path,
-    process,
 };
+
+use crate::serve::unnamed;
 
 /// Opens a recording; `-` is stdin. Pipes and compressed files are copied.
 pub(super) fn open(path: &Path) -> io::Result<File> {
@@ -53,15 +52,7 @@ fn inflate(_: File) -> io::Result<File> {
 
 /// Copies to a file without a name.
 pub(super) fn copy(from: &mut impl Read) -> io::Result<File> {
-    let name = format!("rocketman-{}-{:x}", process::id(), fastrand::u64(..));
-    let path = env::temp_dir().join(name);
-    let mut spool = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path)?;
-    fs::remove_file(&path)?;
+    let mut spool = unnamed::file()?;
     match io::copy(from, &mut spool) {
         // The end of a compressed recording is torn when its writer was killed; what is before it
         // is good.

@@ -54,7 +54,7 @@ pub(crate) use self::{
     output::OutputArgs,
     parse::{is_flag_of_tail, is_variable, messages_of_misuse, parse, unknown_variables},
     probe::ProbeArgs,
-    serve::{ServeArgs, Speed},
+    serve::{LiveArgs, Retain, ServeArgs, Speed},
     source::{
         ConnectionArgs, FilterArgs, KINDS, OPERATIONS, OnGapArg, OnUndeliverableArg, PositionArgs,
         StreamArgs,
@@ -194,20 +194,22 @@ Examples:
         #[command(subcommand)]
         command: CursorCommand,
     },
-    /// Serve recordings or invented events, as a Jetstream of your own
+    /// Serve recordings, a live stream or invented events, as a Jetstream of your own
     ///
-    /// For consumers that are being written or tested: without the public network, and the same again.
-    /// The wire is the one of public servers (v1), with cursors, filters, options_update and zstd.
+    /// For consumers that are being written or tested: without the public network, and the same again. And for many
+    /// consumers of one live stream, which is then read once. Both wires of public servers are spoken (v1 and v2), with
+    /// cursors, filters, options_update and zstd.
     #[command(
         before_help = "\
 Examples:
   rocketman serve
   rocketman serve 'demo:?rate=1000&seed=7'
-  rocketman serve recorded.ndjson --speed max",
+  rocketman serve recorded.ndjson --speed max
+  rocketman serve https://jetstream2.us-east.bsky.network --store events/ --retain 36h",
         after_help = "All options, with what they mean: rocketman serve --help",
         after_long_help = serve::AFTER_SERVE
     )]
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Check recordings: whole, how many events, in which order, any repeats
     ///
     /// Each file is read to its end, every line of it as JSON.

@@ -1,18 +1,28 @@
 //! What to serve, and how.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 
 use super::units::{listen_address, yes_or_no};
 
+use super::{
+    source::KINDS,
+    units::{interval, is_size, size},
+};
+
 /// All that can be typed after `rocketman serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// What to serve: recordings, in order, or demo: for invented events
+    /// What to serve: recordings, in order, a live stream, or demo: for invented events
     ///
     /// A recording is a file that rocketman tail -o wrote, or what it wrote to stdout: one event a line. Files that end in .zst
-    /// or .gz are inflated, and - is stdin. Recordings may be larger than memory. Lines that are no events are named and left out.
+    /// or .gz are inflated. Recordings may be larger than memory. Lines that are no events are named and left out.
+    ///
+    /// A live stream is read once, kept on the disk, and served to any number of consumers, under numbers of its own: servers of a
+    /// Jetstream (https://HOST or wss://HOST/subscribe, several in order of preference), a stream of NATS (nats://HOST/STREAM or
+    /// nats:STREAM), or - for stdin, one event a line. See --store and --retain. With --speed, --rebase or --loop, stdin is a
+    /// recording, and is read to its end first.
     ///
     /// demo: makes up events in the mix and the sizes of the real stream; demo:?rate=1000&seed=7 says how many there are in
     /// a second (or max) and which. With the same rate and seed a number is the same event at the same time, counted from
@@ -50,6 +60,9 @@ pub(crate) struct ServeArgs {
     /// Events carry no cursor, every cursor that is asked for is a time in microseconds, and there is no v2 wire.
     #[arg(long, env = "ROCKETMAN_LEGACY", value_parser = yes_or_no)]
     pub(crate) legacy: bool,
+    /// What of a live stream is kept.
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
     /// Play recordings so many times as fast as they were made, or max for no waits
     ///
     /// The clock starts with the first consumer; who comes later is where the clock is, and can go back with a cursor. With
@@ -84,6 +97,92 @@ pub(crate) struct ServeArgs {
     /// every time; seed=N decides which garbage comes, and which events are dropped.
     #[arg(long, value_name = "FAULT", help_heading = "Rehearsal")]
     pub(crate) fault: Vec<String>,
+}
+
+/// A live stream
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Live streams")]
+pub(crate) struct LiveArgs {
+    /// Keep a live stream in this folder, and go on from there at the next start
+    ///
+    /// An event is written there before anybody is sent it, so that its number is never given to another one, and consumers go on
+    /// where they were after any end. It is made durable once a second; what a machine that goes down had not, comes again
+    /// from upstream under other numbers. Where upstream it ends stands beside. One process can have it. Without it,
+    /// events are kept in temporary files that go with the process, and the stream begins anew at each start.
+    #[arg(long, value_name = "FOLDER", env = "ROCKETMAN_STORE")]
+    pub(crate) store: Option<PathBuf>,
+    /// Keep so much of a live stream: a time, a size, or both as in 36h,100G [default: 10G, or 1G without --store]
+    ///
+    /// Time counts from when events came. The oldest go first, about a 64th at once. A cursor from before what is kept is
+    /// answered with CursorTooOld on the v2 wire, and begins at the first event on v1. A consumer that falls behind it is cut off.
+    #[arg(long, value_name = "TIME|SIZE", env = "ROCKETMAN_RETAIN", value_parser = retain)]
+    pub(crate) retain: Option<Retain>,
+    /// Begin here where nothing is kept yet: a cursor, a time, an age, or 'oldest'
+    ///
+    /// As --begin of rocketman tail. By default the stream begins with what comes next.
+    #[arg(
+        long,
+        value_name = "CURSOR",
+        env = "ROCKETMAN_BEGIN",
+        hide_short_help = true
+    )]
+    pub(crate) begin: Option<String>,
+    /// Keep only records of this collection, or of all with a prefix: 'app.bsky.feed.*' (can be repeated)
+    ///
+    /// Upstream is asked for no others. Unless --kind says otherwise, only commits are then kept.
+    #[arg(short, long, value_name = "NSID")]
+    pub(crate) collection: Vec<String>,
+    /// Keep only this account, or those listed in @FILE (can be repeated)
+    #[arg(short, long, value_name = "DID", hide_short_help = true)]
+    pub(crate) did: Vec<String>,
+    /// Keep only this kind of event (can be repeated)
+    #[arg(short, long, value_name = "KIND", value_parser = KINDS, hide_short_help = true)]
+    pub(crate) kind: Vec<String>,
+}
+
+impl LiveArgs {
+    /// A flag that was given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        [
+            ("--store", self.store.is_some()),
+            ("--retain", self.retain.is_some()),
+            ("--begin", self.begin.is_some()),
+            ("--collection", !self.collection.is_empty()),
+            ("--did", !self.did.is_empty()),
+            ("--kind", !self.kind.is_empty()),
+        ]
+        .into_iter()
+        .find_map(|(flag, is_given)| is_given.then_some(flag))
+    }
+}
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Retain {
+    pub(crate) age: Option<Duration>,
+    pub(crate) bytes: Option<u64>,
+}
+
+/// Files of a store are not worth less.
+const LEAST_BYTES: u64 = 1 << 20;
+
+fn retain(text: &str) -> Result<Retain, String> {
+    let mut retain = Retain::default();
+    for part in text.split(',').map(str::trim) {
+        let is_new = if is_size(part) {
+            let bytes = size(part)?;
+            if bytes < LEAST_BYTES {
+                return Err("it has to be at least 1M".to_owned());
+            }
+            retain.bytes.replace(bytes).is_none()
+        } else {
+            retain.age.replace(interval(part)?).is_none()
+        };
+        if !is_new {
+            return Err("write one time, one size, or one of each: 36h,100G".to_owned());
+        }
+    }
+    Ok(retain)
 }
 
 /// How fast recordings are played.
@@ -138,6 +237,8 @@ Exit codes:
   0    asked to stop by SIGTERM or SIGHUP, or everything was served, with
        --exit-at-end
   1    failed while running
-  2    wrong usage, a recording that cannot be read, or an address that cannot be
-       listened at
+  2    wrong usage, a recording or a store that cannot be read, or an address
+       that cannot be listened at
+  6    the server of a live stream refused the request
+  7    another process uses the store
   130  interrupted by Ctrl-C";

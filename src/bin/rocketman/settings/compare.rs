@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Environment, SettingsError, beginning::time, filter::Wanted, serve::demo, source::endpoints,
+    Environment, SettingsError, beginning::time, demo::demo, filter::Wanted, source::endpoints,
 };
 use crate::args::CompareArgs;
 use rocketman::{

@@ -73,8 +73,12 @@ pub(crate) enum SettingsError {
     Gate(&'static str, #[source] GateError),
     #[error("demo: stands alone: '{0}' cannot be read with it")]
     MixedDemo(String),
-    #[error("'{0}' is a server, and only recordings and demo: can be served")]
-    ServesNoServers(String),
+    #[error("a live stream is served by itself: '{0}' cannot be served with it")]
+    MixedLive(String),
+    #[error("{0} is for live streams, and the source is none")]
+    ForLive(&'static str),
+    #[error("--begin is for what can be read again, and stdin cannot")]
+    BeginOfStdin,
     #[cfg(feature = "nats")]
     #[error("a stream of NATS stands alone: '{0}' cannot be read with it")]
     MixedNats(String),
@@ -115,8 +119,8 @@ pub(crate) enum SettingsError {
     #[cfg(feature = "nats")]
     #[error(transparent)]
     Nats(#[from] super::nats::ServerError),
-    #[error("{0} is for recordings, and demo: is none")]
-    ForRecordings(&'static str),
+    #[error("{0} is for recordings, and {1} is none")]
+    ForRecordings(&'static str, &'static str),
     #[error("the environment's proxy cannot be used")]
     Proxy(#[source] ParseError),
     #[error("{variable}: '{value}' is none of {}", allowed.join(", "))]
@@ -268,9 +272,11 @@ impl SettingsError {
             Self::NameInStream(_) => Some("leave it out, and have the program read it from the line".to_owned()),
             Self::Query(_) => Some("say what to read with --collection, --did, --cursor and the other flags".to_owned()),
             Self::Demo(_) => Some("try demo: alone, or demo:?rate=1000&seed=7".to_owned()),
-            Self::ServesNoServers(_) => Some("record it first: rocketman tail SOURCE -o FILE".to_owned()),
-            Self::ForRecordings("--speed") => Some("say how fast it is with demo:?rate=1000".to_owned()),
-            Self::ForRecordings(_) => Some("record it first: rocketman tail demo: -n 10000 -o FILE".to_owned()),
+            Self::MixedLive(_) => Some("run two processes, one for each".to_owned()),
+            Self::ForLive(_) => Some("name one: a server such as https://HOST, a stream of NATS, or - for stdin".to_owned()),
+            Self::ForRecordings("--speed", "demo:") => Some("say how fast it is with demo:?rate=1000".to_owned()),
+            Self::ForRecordings(_, "demo:") => Some("record it first: rocketman tail demo: -n 10000 -o FILE".to_owned()),
+            Self::ForRecordings(..) => Some("record it first: rocketman tail SOURCE -o FILE".to_owned()),
             Self::OnlyJetstream(_) => Some("nats stream info STREAM looks at one; rocketman tail SOURCE --cursor N begins at a message".to_owned()),
             #[cfg(feature = "nats")]
             Self::ForServers(_) => Some("leave it off; streams are written nats://HOST/STREAM, and keys nats://HOST/BUCKET/KEY".to_owned()),

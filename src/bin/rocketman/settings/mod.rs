@@ -7,6 +7,7 @@ mod beginning;
 mod compare;
 mod cursor;
 mod cursor_at;
+mod demo;
 mod environment;
 mod error;
 mod exec;
@@ -14,6 +15,7 @@ mod executable;
 mod files;
 mod filter;
 mod format;
+mod live;
 mod mistaken;
 #[cfg(feature = "nats")]
 mod nats;
@@ -39,6 +41,7 @@ pub(crate) use self::{
     cursor_at::CursorAt,
     environment::Environment,
     error::SettingsError,
+    live::{LiveSettings, Upstream},
     output::{AnySink, Output},
     probe::ProbeSettings,
     roles::{STDOUT, refuse_address},

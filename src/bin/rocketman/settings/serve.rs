@@ -1,19 +1,19 @@
 //! What `rocketman serve` needs, from what was typed.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::SystemTime};
 
-use super::{Environment, SettingsError, filter::or_variable};
-use crate::args::{ServeArgs, Speed};
-use rocketman::{
-    Shown,
-    serve::{Demo, Faults, HostPattern, OriginPattern, Playback, ServerSettings},
+use super::{
+    Environment, LiveSettings, SettingsError, demo::demo, filter::or_variable, live::is_live,
 };
+use crate::args::{ServeArgs, Speed};
+use rocketman::serve::{Demo, Faults, HostPattern, OriginPattern, Playback, ServerSettings};
 
 /// What is to be served.
 #[derive(Debug)]
 pub(crate) enum Served {
     Demo(Demo),
     Recordings(Vec<PathBuf>, Playback),
+    Live(Box<LiveSettings>),
 }
 
 /// All that `rocketman serve` needs to begin.
@@ -29,6 +29,7 @@ impl ServeSettings {
     pub(crate) fn resolve(
         args: ServeArgs,
         environment: &Environment,
+        now: SystemTime,
     ) -> Result<Self, SettingsError> {
         let ServeArgs {
             source,
@@ -36,6 +37,7 @@ impl ServeSettings {
             allow_host,
             allow_origin,
             legacy,
+            live,
             speed,
             rebase,
             repeat,
@@ -43,23 +45,35 @@ impl ServeSettings {
             fault,
         } = args;
         check_host_flag(&allow_host, listen)?;
-        if let Some(server) = source.iter().find(|source| source.contains("://")) {
-            return Err(SettingsError::ServesNoServers(
-                Shown::address(server).to_string(),
-            ));
+        let playback_flag = [
+            ("--speed", speed.is_some()),
+            ("--rebase", rebase),
+            ("--loop", repeat),
+        ]
+        .into_iter()
+        .find_map(|(flag, is_given)| is_given.then_some(flag));
+        let exit_flag = exit_at_end.then_some("--exit-at-end");
+        // A recording may come over stdin; nothing that is live can be played.
+        let is_played = |source: &str| source == "-" && playback_flag.is_some();
+        let demo = demo(&source)?;
+        let is_live = demo.is_none()
+            && source
+                .iter()
+                .any(|source| is_live(source) && !is_played(source));
+        if let (false, Some(flag)) = (is_live, live.given()) {
+            return Err(SettingsError::ForLive(flag));
         }
-        let served = if let Some(demo) = demo(&source)? {
-            for (flag, is_given) in [
-                ("--speed", speed.is_some()),
-                ("--rebase", rebase),
-                ("--loop", repeat),
-                ("--exit-at-end", exit_at_end),
-            ] {
-                if is_given {
-                    return Err(SettingsError::ForRecordings(flag));
-                }
+        let served = if let Some(demo) = demo {
+            if let Some(flag) = playback_flag.or(exit_flag) {
+                return Err(SettingsError::ForRecordings(flag, "demo:"));
             }
             Served::Demo(demo)
+        } else if is_live {
+            if let Some(flag) = playback_flag {
+                return Err(SettingsError::ForRecordings(flag, "a live stream"));
+            }
+            let live = LiveSettings::resolve(&source, live, environment, now)?;
+            Served::Live(Box::new(live))
         } else {
             let playback = Playback {
                 speed: match speed {
@@ -109,24 +123,4 @@ pub(super) fn allowed_hosts(
         .map(|text| HostPattern::parse(text))
         .collect::<Result<_, _>>()
         .map_err(|source| SettingsError::Gate("--allow-host", source))
-}
-
-/// The one source that is a demo, if it is one.
-pub(super) fn demo(sources: &[String]) -> Result<Option<Demo>, SettingsError> {
-    let Some(demo) = sources.iter().find(|source| Demo::is_demo(source)) else {
-        return Ok(None);
-    };
-    let demo = Demo::parse(demo)?;
-    match sources
-        .iter()
-        .find(|source| !Demo::is_demo(source))
-        .or(sources.get(1))
-    {
-        None => Ok(Some(demo)),
-        // What is asked of a demo is no secret.
-        Some(other) if Demo::is_demo(other) => {
-            Err(SettingsError::MixedDemo(Shown::word(other).to_string()))
-        }
-        Some(other) => Err(SettingsError::MixedDemo(Shown::address(other).to_string())),
-    }
 }

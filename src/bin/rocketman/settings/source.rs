@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use super::stream as nats_stream;
 use super::{
     Environment, SettingsError,
+    demo::demo,
     filter::Wanted,
     mistaken::Mistaken,
     reading::{Reading, is_of_shard, open_bad_events},
-    serve,
 };
 use crate::args::{ConnectionArgs, OnGapArg, StreamArgs};
 #[cfg(feature = "nats")]
@@ -95,7 +95,7 @@ impl SourceSettings {
             return Err(SettingsError::NothingToInflate);
         }
         let bad_events = bad_events.map(open_bad_events).transpose()?;
-        let demo = serve::demo(sources)?;
+        let demo = demo(sources)?;
         let endpoints = match demo {
             Some(_) => Vec::new(),
             None => endpoints(sources)?,
@@ -184,7 +184,7 @@ fn resolve_connection(args: ConnectionArgs, wanted: Wanted) -> JetstreamSettings
 }
 
 /// The user's folder for what can be had again.
-fn cache_folder(environment: &Environment) -> Option<PathBuf> {
+pub(super) fn cache_folder(environment: &Environment) -> Option<PathBuf> {
     let folder = |name| environment.get(name).map(PathBuf::from);
     let absolute = folder("XDG_CACHE_HOME").filter(|folder| folder.is_absolute());
     let home = || folder("HOME").filter(|home| home.is_absolute());
@@ -221,7 +221,7 @@ pub(super) fn endpoints(sources: &[String]) -> Result<Vec<Endpoint>, SettingsErr
     sources.iter().map(endpoint).collect()
 }
 
-fn servers(endpoints: &[Endpoint]) -> String {
+pub(super) fn servers(endpoints: &[Endpoint]) -> String {
     let first = endpoints
         .first()
         .map(ToString::to_string)

@@ -106,6 +106,16 @@ pub(super) fn key(
     settings.checked()
 }
 
+/// How to connect to servers where nothing but the environment says who one is.
+pub(super) fn of_environment(
+    servers: &[String],
+    context: Option<&str>,
+    environment: &Environment,
+) -> Result<NatsSettings, ServerError> {
+    let given = NatsOverrides::default();
+    context::resolve(servers, context, &given, &environment.lookup())
+}
+
 /// What connections to NATS have in common, whatever they are for.
 pub(super) struct Nats<'a> {
     given: &'a NatsOverrides,

@@ -1,6 +1,15 @@
 //! `rocketman serve`, from its settings to its last line.
 
-use std::{io, net::SocketAddr, path::Path, pin::pin, process::ExitCode};
+mod live;
+
+use std::{
+    future::ready,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    pin::pin,
+    process::ExitCode,
+};
 
 use indicatif::HumanCount;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -15,7 +24,10 @@ use crate::{
 };
 use rocketman::{
     ErrorKind, PipelineSettings,
-    serve::{AnyFeed, Damaged, Feed, Recording, RecordingError, Server},
+    serve::{
+        AnyFeed, Damaged, Feed, Playback, Recording, RecordingError, Server, ServerSettings,
+        StoreError,
+    },
 };
 
 /// How many damaged lines are named; the others are counted.
@@ -29,6 +41,8 @@ const OTHER_DESCRIPTORS: u64 = 600;
 enum ServeError {
     #[error(transparent)]
     Recording(#[from] RecordingError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error("--listen: cannot listen on {address}")]
     Listen {
         address: SocketAddr,
@@ -38,7 +52,19 @@ enum ServeError {
 
 impl From<ServeError> for Failure {
     fn from(error: ServeError) -> Self {
-        let hint = match error {
+        let kind = match &error {
+            ServeError::Store(error) => error.kind(),
+            ServeError::Recording(_) | ServeError::Listen { .. } => ErrorKind::Usage,
+        };
+        let hint = match &error {
+            ServeError::Store(StoreError::InUse(_)) => "give each process a --store of its own",
+            ServeError::Store(StoreError::Damaged { .. }) => {
+                "move that file away and start again: its events are then missing from the store, and all others are served"
+            }
+            ServeError::Store(StoreError::Foreign(_)) => {
+                "name a folder of its own with --store, or move that file away"
+            }
+            ServeError::Store(_) => "name a folder with --store that can be written to",
             ServeError::Recording(_) => {
                 "a recording is what rocketman tail -o FILE writes: one event a line"
             }
@@ -46,7 +72,7 @@ impl From<ServeError> for Failure {
                 "if another program uses it, choose another port, or 0 for any that is free"
             }
         };
-        Self::new(ErrorKind::Usage, error).hint(hint.to_owned())
+        Self::new(kind, error).hint(hint.to_owned())
     }
 }
 
@@ -55,23 +81,42 @@ pub(crate) async fn run(settings: ServeSettings) -> Result<ExitCode, Failure> {
     let ServeSettings {
         served,
         listen,
-        mut server,
+        server,
     } = settings;
     let mut signals = Signals::listen().map_err(Failure::system("listen for signals"))?;
-    let opened = spawn_blocking(move || open(served));
-    let feed = tokio::select! {
-        opened = opened => opened
+    let recordings = match served {
+        Served::Live(live) => return live::run(*live, listen, server, signals).await,
+        Served::Demo(demo) => {
+            let server = bind(listen, AnyFeed::Demo(demo), server).await?;
+            return attend(server, signals, CancellationToken::new(), ready(Ok(()))).await;
+        }
+        Served::Recordings(paths, playback) => {
+            spawn_blocking(move || open(&paths, playback).map(Box::new))
+        }
+    };
+    let recording = tokio::select! {
+        opened = recordings => opened
             .map_err(|error| Failure::system("read the recordings")(error.into()))?
             .map_err(ServeError::from)?,
         signal = signals.next() => return Ok(code_of(signal)),
     };
-    server.max_consumers = server.max_consumers.min(room_for_consumers());
+    let server = bind(listen, AnyFeed::Recording(recording), server).await?;
+    attend(server, signals, CancellationToken::new(), ready(Ok(()))).await
+}
+
+/// Listens, and says where.
+async fn bind(
+    listen: SocketAddr,
+    feed: AnyFeed,
+    mut settings: ServerSettings,
+) -> Result<Server<AnyFeed>, Failure> {
+    settings.max_consumers = settings.max_consumers.min(room_for_consumers());
     let failed = |source| ServeError::Listen {
         address: listen,
         source,
     };
-    let (description, has_v2) = (feed.describe(), !server.legacy);
-    let server = Server::bind(listen, feed, server).await.map_err(failed)?;
+    let (description, has_v2) = (feed.describe(), !settings.legacy);
+    let server = Server::bind(listen, feed, settings).await.map_err(failed)?;
     let address = server.address().map_err(failed)?;
     let of_v2 = if has_v2 {
         format!(", and over v2 at http://{address}")
@@ -79,12 +124,32 @@ pub(crate) async fn run(settings: ServeSettings) -> Result<ExitCode, Failure> {
         String::new()
     };
     info!(target: PipelineSettings::STATE_TARGET, %address, "serving {description} at ws://{address}/subscribe{of_v2}");
-    let stop = CancellationToken::new();
+    Ok(server)
+}
+
+/// Serves until a signal comes, everything is served, or what fills the feed has failed; `stop`
+/// ends both.
+async fn attend(
+    server: Server<AnyFeed>,
+    mut signals: Signals,
+    stop: CancellationToken,
+    filling: impl Future<Output = Result<(), Failure>>,
+) -> Result<ExitCode, Failure> {
     let mut run = pin!(server.run(stop.clone()));
-    let mut asked = None;
+    let mut filling = pin!(filling);
+    let (mut asked, mut filled, mut served) = (None, None, None);
     let served = loop {
+        if let (Some(served), Some(_)) = (served, &filled) {
+            break served;
+        }
         tokio::select! {
-            served = &mut run => break served,
+            ended = &mut run, if served.is_none() => served = Some(ended),
+            result = &mut filling, if filled.is_none() => {
+                if result.is_err() {
+                    stop.cancel();
+                }
+                filled = Some(result);
+            }
             signal = signals.next() => {
                 if asked.is_some() {
                     warn!(target: PipelineSettings::STATE_TARGET, "stopped at once by a second signal");
@@ -96,6 +161,7 @@ pub(crate) async fn run(settings: ServeSettings) -> Result<ExitCode, Failure> {
             }
         }
     };
+    filled.unwrap_or(Ok(()))?;
     let why = asked.map_or_else(
         || "everything is served".to_owned(),
         |signal| format!("stopped by {}", signal.name()),
@@ -119,35 +185,30 @@ fn code_of(signal: StopSignal) -> ExitCode {
     }
 }
 
-fn open(served: Served) -> Result<AnyFeed, RecordingError> {
-    match served {
-        Served::Demo(demo) => Ok(AnyFeed::Demo(demo)),
-        Served::Recordings(paths, playback) => {
-            let mut n_named = 0;
-            let tell = |path: &Path, damaged: Damaged| {
-                n_named += 1;
-                if n_named <= MAX_NAMED_LINES {
-                    let Damaged { line, why } = damaged;
-                    warn!(target: PipelineSettings::STATE_TARGET, line, "line {line} of '{}' is skipped: {why}", path.display());
-                }
-            };
-            let recording = Recording::open(&paths, playback, tell)?;
-            let n_damaged = recording.damaged();
-            if n_damaged > 0 {
-                let lines = if n_damaged == 1 {
-                    "line that is not an event is"
-                } else {
-                    "lines that are not events are"
-                };
-                warn!(target: PipelineSettings::STATE_TARGET, damaged = n_damaged, "{} {lines} skipped in {}", HumanCount(n_damaged), recording.describe());
-            }
-            let messages = recording.messages();
-            if messages > 0 {
-                warn!(target: PipelineSettings::STATE_TARGET, messages, "messages of NATS that are not events are skipped in {}: {}", recording.describe(), HumanCount(messages));
-            }
-            Ok(AnyFeed::Recording(Box::new(recording)))
+fn open(paths: &[PathBuf], playback: Playback) -> Result<Recording, RecordingError> {
+    let mut n_named = 0;
+    let tell = |path: &Path, damaged: Damaged| {
+        n_named += 1;
+        if n_named <= MAX_NAMED_LINES {
+            let Damaged { line, why } = damaged;
+            warn!(target: PipelineSettings::STATE_TARGET, line, "line {line} of '{}' is skipped: {why}", path.display());
         }
+    };
+    let recording = Recording::open(paths, playback, tell)?;
+    let n_damaged = recording.damaged();
+    if n_damaged > 0 {
+        let lines = if n_damaged == 1 {
+            "line that is not an event is"
+        } else {
+            "lines that are not events are"
+        };
+        warn!(target: PipelineSettings::STATE_TARGET, damaged = n_damaged, "{} {lines} skipped in {}", HumanCount(n_damaged), recording.describe());
     }
+    let messages = recording.messages();
+    if messages > 0 {
+        warn!(target: PipelineSettings::STATE_TARGET, messages, "messages of NATS that are not events are skipped in {}: {}", recording.describe(), HumanCount(messages));
+    }
+    Ok(recording)
 }
 
 /// Raises the limit of open descriptors as far as it goes, and returns how many are left for
