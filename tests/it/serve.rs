@@ -136,7 +136,7 @@ fn what_cannot_be_served_is_refused_with_the_way_out() {
         ),
         (
             "--listen nowhere",
-            ["--listen", "nowhere", "invalid socket address"],
+            ["--listen", "nowhere", "an IP address and a port"],
         ),
         (
             &taken,
