@@ -78,7 +78,7 @@ pub(crate) fn text_envelope(
 
 /// Whether the fast scan has read nothing that JSON does not allow in a name; behind the names it
 /// looks at nothing.
-fn are_names_printable(line: &[u8], envelope: &Envelope) -> bool {
+pub(crate) fn are_names_printable(line: &[u8], envelope: &Envelope) -> bool {
     let names = line.get(..envelope.rkey.end());
     names.is_some_and(|names| !has_control(names))
 }

@@ -1,7 +1,7 @@
 //! A frame that is kept as it came: its envelope, with names that lie beside it.
 
 use super::{careful, fast, frame::Frame};
-use crate::event::{BadEvent, Envelope, Span, envelope, scan};
+use crate::event::{BadEvent, Envelope, Span, decode, envelope, scan};
 
 /// Reads the envelope of a frame; its names are appended to `side`.
 ///
@@ -12,8 +12,16 @@ pub(in crate::event) fn envelope(frame: &[u8], side: &mut Vec<u8>) -> Result<Env
     if !fast::cut(frame, side) && careful::cut(frame, side)? != Frame::Event {
         return Err(BadEvent::Envelope);
     }
+    let line = side.get_mut(start..).unwrap_or_default();
+    let has_control = decode::has_control(line);
+    if has_control {
+        let len = decode::tidy(line);
+        side.truncate(start + len);
+    }
     let line = side.get(start..).unwrap_or_default();
-    let read = if let Some(envelope) = scan::commit(line) {
+    let is_printable =
+        |envelope: &Envelope| !has_control || decode::are_names_printable(line, envelope);
+    let read = if let Some(envelope) = scan::commit(line).filter(is_printable) {
         Ok(envelope)
     } else {
         let line = side.split_off(start);

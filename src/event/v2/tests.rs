@@ -100,6 +100,42 @@ fn a_usual_frame_is_read_as_its_line_would_be() {
     );
 }
 
+/// JSON allows no control character in a name; a line end in one is a blank as everywhere, and what
+/// else there is makes it no event.
+#[test]
+fn a_control_character_in_a_name_is_read_alike_in_kept_frames() {
+    let raw = LineRules {
+        raw: true,
+        validate: false,
+    };
+    for (control, is_event) in [("\r", true), ("\n", true), ("\t", false), ("\u{1}", false)] {
+        for name in ["feed", "3mp", "3mq"] {
+            let (begin, end) = name.split_at(2);
+            let name = format!("{begin}{control}{end}");
+            let frame = CREATE.replace(&format!("{begin}{end}"), &name);
+            let mut cut_line = Vec::new();
+            assert!(cut_fast(frame.as_bytes(), &mut cut_line), "{frame:?}");
+            let (mut kept, mut cut) = (Batch::new(), Batch::new());
+            let pushed = [
+                kept.push(frame.as_bytes(), raw),
+                cut.push(&cut_line, LineRules::default()),
+            ];
+            let expected = if is_event {
+                Ok(())
+            } else {
+                Err(BadEvent::Envelope)
+            };
+            assert_eq!(pushed, [expected, expected], "{frame:?}");
+            let [kept, cut] = [&kept, &cut].map(|batch| {
+                let event = batch.events().next()?;
+                let names = [event.collection(), event.rev(), event.rkey()].map(str::to_owned);
+                Some((names, event.point().identity))
+            });
+            assert_eq!(kept, cut, "{frame:?}");
+        }
+    }
+}
+
 #[test]
 fn other_kinds_keep_their_bodies_as_they_are() {
     let cases = [
