@@ -116,7 +116,6 @@ pub mod event;
 pub mod filter;
 #[cfg(feature = "nats")]
 pub mod nats;
-pub mod paths;
 #[cfg(feature = "serve")]
 pub mod serve;
 pub mod sink;
@@ -130,6 +129,7 @@ mod error;
 pub mod fuzzing;
 mod log;
 mod outage;
+mod paths;
 mod pipeline;
 mod stats;
 mod throttle;

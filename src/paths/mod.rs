@@ -3,5 +3,4 @@
 pub(crate) mod regular;
 mod same_file;
 
-pub use self::same_file::FileId;
-pub(crate) use self::same_file::{folder, lead};
+pub(crate) use self::same_file::{FileId, folder, lead};

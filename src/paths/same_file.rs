@@ -11,7 +11,7 @@ const MOST_LINKS: usize = 40;
 
 /// What tells one file from another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FileId {
+pub(crate) enum FileId {
     /// Its device and its inode.
     There(u64, u64),
     /// The name that it would be made under.
@@ -21,7 +21,7 @@ pub enum FileId {
 impl FileId {
     /// `None` where the name is that of something else, such as a device or a pipe, which any
     /// number may write to.
-    pub fn of(path: &Path) -> Option<Self> {
+    pub(crate) fn of(path: &Path) -> Option<Self> {
         if let Ok(found) = fs::metadata(path) {
             return found
                 .is_file()

@@ -81,6 +81,17 @@ async fn a_position_that_was_set_stands_until_the_first_event() {
     });
 }
 
+/// So a store has to replace what is there, and not to compare.
+#[tokio::test(start_paused = true)]
+async fn a_given_start_is_saved_though_it_lies_before_the_saved() {
+    let mut setup = setup([Step::Events(10..14), Step::Wait(5 * SECOND), Step::End]);
+    setup.store.loads = || Ok(Some(saved(50, &Filter::default(), Vec::new())));
+    setup.source.resumes = || Ok(false);
+    setup.sink.lag = 100;
+    let (record, _) = setup.run().await;
+    assert_eq!(record.saved(), [10, 13]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn files_are_cut_back_only_where_the_source_goes_on() {
     let cases: [(fn() -> _, _); 2] = [(|| Ok(false), Some(Vec::new())), (|| Err(failure()), None)];

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::Pattern;
-use crate::sink::{LineFormat, RECALL};
+use crate::{
+    paths::FileId,
+    sink::{LineFormat, RECALL},
+};
 
 /// Where a [`FileSink`](super::FileSink) writes to, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +68,12 @@ impl FileSettings {
             recall: RECALL,
             waits_for_room: false,
         }
+    }
+
+    /// Whether two names are one file, also where neither is there yet. What is no regular file is
+    /// never one: any number may write to it.
+    pub fn is_same_file(one: &Path, other: &Path) -> bool {
+        FileId::of(one).is_some_and(|one| FileId::of(other) == Some(one))
     }
 
     /// Whether a last line that was torn can be ended by a line end.

@@ -18,6 +18,29 @@ fn held_rows(page: &Page) -> impl Iterator<Item = &str> {
     after.flat_map(|table| table.lines().skip(1).take_while(|row| row.starts_with('|')))
 }
 
+/// The name alone is that of another crate, and what is left out has to be known.
+#[test]
+fn the_library_page_says_what_to_depend_on() {
+    let page = Page::read("docs/library.md");
+    let begins = |start: &str| page.text.lines().find(|line| line.starts_with(start));
+    let dependency = begins("rocketman = ").unwrap();
+    assert!(
+        dependency.contains("path = ") && !dependency.contains("version"),
+        "{dependency}"
+    );
+    assert!(begins("tokio = ").is_some() && begins("serde = ").is_some());
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let default = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("default = ["))
+        .unwrap();
+    let features = default.trim_end_matches(']').replace('"', "`");
+    let said = format!("Without default features ({features})");
+    assert!(page.text.contains(&said), "{said}");
+    let readme = Page::read("README.md").text;
+    assert!(readme.contains("`cargo add rocketman` fetch another crate"));
+}
+
 #[test]
 fn what_holds_an_invariant_exists() {
     let code = code_below("src").chain(code_below("tests/it"));

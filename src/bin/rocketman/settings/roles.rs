@@ -7,7 +7,11 @@ use super::{Environment, SettingsError, in_state_directory};
 #[cfg(feature = "nats")]
 use crate::args::NatsArgs;
 use crate::args::{ExecArgs, FileArgs, OnExecErrorArg, OnUndeliverableArg, TailArgs};
-use rocketman::{Shown, cursor::FileCursor, paths::FileId, sink::Pattern};
+use rocketman::{
+    Shown,
+    cursor::FileCursor,
+    sink::{FileSettings, Pattern},
+};
 
 /// Where stdout and stderr go, also where they were redirected to a file.
 pub(crate) const STDOUT: &str = "/dev/stdout";
@@ -171,16 +175,14 @@ fn check(roles: &[Role]) -> Result<(), SettingsError> {
     for role in roles {
         refuse_address(role.what, &role.path)?;
     }
-    let known: Vec<_> = roles
-        .iter()
-        .map(|role| (role, FileId::of(&role.path)))
-        .collect();
-    for (at, (role, id)) in known.iter().enumerate() {
-        let before = known.iter().take(at).find(|(other, other_id)| {
+    for (at, role) in roles.iter().enumerate() {
+        let before = roles.iter().take(at).find(|other| {
             let are_standard = other.what == "stdout" && role.what == "stderr";
-            id.is_some() && id == other_id && (role.is_written || other.is_written) && !are_standard
+            (role.is_written || other.is_written)
+                && !are_standard
+                && FileSettings::is_same_file(&role.path, &other.path)
         });
-        if let Some((other, _)) = before {
+        if let Some(other) = before {
             return Err(SettingsError::SameFile {
                 path: role.path.clone(),
                 roles: [other.what, role.what],

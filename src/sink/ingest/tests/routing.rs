@@ -141,4 +141,7 @@ async fn a_route_that_cannot_be_is_refused_at_the_beginning() {
         assert!(told.starts_with(expected), "{told}");
         assert_eq!(accepted, 0);
     }
+    let mut ingest = Ingest::new().on("posts", ingestor());
+    let error = ingest.begin(&[], &SinkContext::default()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
 }

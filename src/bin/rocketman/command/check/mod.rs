@@ -19,7 +19,7 @@ use crate::{
     settings::{STDOUT, refuse_address},
     terminal::print,
 };
-use rocketman::{ErrorKind, paths::FileId};
+use rocketman::{ErrorKind, sink::FileSettings};
 
 /// Why recordings are not as they should be.
 #[derive(Debug, thiserror::Error)]
@@ -120,8 +120,7 @@ pub(crate) fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
 /// Adds a file, or all that lie in a folder.
 fn add_files(path: PathBuf, files: &mut Vec<PathBuf>) -> Result<(), CheckError> {
     // What is printed is no recording, and grows meanwhile.
-    let stdout = FileId::of(STDOUT.as_ref());
-    let is_stdout = |path: &Path| stdout.is_some() && FileId::of(path) == stdout;
+    let is_stdout = |path: &Path| FileSettings::is_same_file(path, STDOUT.as_ref());
     let missing = |path: &Path| {
         let path = path.to_owned();
         |source| CheckError::Missing { path, source }
