@@ -1,6 +1,6 @@
 //! Rows of CSV and TSV, read by others.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, thread, time::Duration};
 
 use rustix::process::Signal;
 
@@ -114,6 +114,38 @@ fn the_header_comes_once_in_each_new_file() {
         }
         numbers.sort_unstable();
         assert!(numbers.iter().copied().eq(1..=40), "{flags}: {numbers:?}");
+    }
+}
+
+#[test]
+fn a_file_that_was_moved_away_leaves_its_header_to_the_next() {
+    let server = Server::every(|request| {
+        let mut connection = request.accept();
+        let mut posts = (0..).map(post);
+        while posts.next().is_some_and(|post| connection.try_send(post)) {
+            thread::sleep(Duration::from_millis(5));
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let rows = |name: &str| {
+        let text = fs::read_to_string(folder.path().join(name)).unwrap_or_default();
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let running = Rocketman::tail(&server.url())
+        .with("--format csv --fields cursor --cursor-file cursor --save-interval 10ms -o x.csv")
+        .inside(folder.path())
+        .start();
+    wait_until("rows", || rows("x.csv").len() > 3);
+    fs::rename(folder.path().join("x.csv"), folder.path().join("old.csv")).unwrap();
+    running.signal(Signal::HUP);
+    wait_until("rows in the next file", || rows("x.csv").len() > 3);
+    running.signal(Signal::TERM);
+    assert_eq!(running.finish().code, Some(0));
+    let all = [rows("old.csv"), rows("x.csv")];
+    assert!(all.iter().all(|rows| rows[0] == "cursor"), "{all:#?}");
+    let rows = all.iter().flat_map(|rows| rows.iter().skip(1));
+    for (n, row) in (1_u64..).zip(rows) {
+        assert_eq!(*row, n.to_string(), "{all:#?}");
     }
 }
 
@@ -233,6 +265,6 @@ fn a_table_is_no_recording_and_check_says_so() {
     let output = Rocketman::new(["check", "--repair", "posts.csv"]);
     let output = output.inside(folder.path()).run();
     assert_eq!(output.code, Some(1), "{output:#?}");
-    assert!(output.stdout.contains("not events"), "{output:#?}");
+    assert!(output.stdout.contains("tables"), "{output:#?}");
     assert_eq!(fs::read(folder.path().join("posts.csv")).unwrap(), before);
 }

@@ -90,7 +90,7 @@ fn plain(file: &File, found: &mut Found, repeats: &mut Repeats) -> io::Result<()
     let is_recording = lines.tally.events + lines.tally.messages > 0;
     if lines.bad_within > 0 || (lines.tally.bad_lines > 0 && !is_recording) {
         found.state = State::Damaged;
-        found.why = Some("some lines are not events".to_owned());
+        found.why = Some(why_damaged(&found.tally));
     } else if lines.tally.bad_lines > 0 {
         found.state = State::Torn;
         let why = if ends_well {
@@ -127,7 +127,7 @@ fn compressed(
         found.tally = lines.tally;
         if is_torn || found.tally.bad_lines > 0 {
             found.state = State::Damaged;
-            found.why = Some("some lines are not events".to_owned());
+            found.why = Some(why_damaged(&found.tally));
         } else if found.bytes == 0 && !found.is_in_use && !is_unfinished(path) {
             found.state = State::Torn;
             found.why = Some("it is empty, and no tool can inflate that".to_owned());
@@ -142,6 +142,15 @@ fn compressed(
         found.why = Some("its last frame is torn".to_owned());
     }
     Ok(())
+}
+
+fn why_damaged(tally: &Tally) -> String {
+    let why = if tally.events + tally.messages == 0 {
+        "none of its lines is an event; tables, and what a template wrote, are no recordings"
+    } else {
+        "some lines are not events"
+    };
+    why.to_owned()
 }
 
 /// Whether whole frames come after the one that cannot be inflated, so that more than its end is
