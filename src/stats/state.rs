@@ -191,3 +191,29 @@ fn locked<T>(value: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 fn millis(duration: Duration) -> u64 {
     micros(duration) / 1000
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_is_known_until_a_connection_stands() {
+        let stats = Stats::unexported();
+        let known = || (stats.down_for(), stats.next_try_in(), stats.last_error());
+        assert_eq!(known(), (None, None, None));
+        let second = Duration::from_secs(1);
+        stats.set_down("refused".to_owned(), Some(Instant::now() + 3 * second));
+        advance(second).await;
+        let refused = Some("refused".to_owned());
+        assert_eq!(known(), (Some(second), Some(2 * second), refused));
+        advance(3 * second).await;
+        assert_eq!(stats.next_try_in(), Some(Duration::ZERO), "it is under way");
+        stats.set_down("no answer".to_owned(), None);
+        let no_answer = Some("no answer".to_owned());
+        assert_eq!(known(), (Some(4 * second), None, no_answer));
+        stats.set_connected(true);
+        assert_eq!(known(), (None, None, None));
+    }
+}
