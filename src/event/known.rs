@@ -43,6 +43,11 @@ const KNOWN: [&str; 36] = [
 ];
 
 impl CollectionPattern {
+    /// Collections that are common on the network, in order: examples, and what completion offers.
+    pub fn common() -> &'static [&'static str] {
+        &KNOWN
+    }
+
     /// Whether this collection is one of those that are meant.
     pub(crate) fn matches(&self, collection: &str) -> bool {
         match self.prefix() {

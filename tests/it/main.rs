@@ -15,6 +15,7 @@ mod bad_events;
 mod bad_input;
 mod check;
 mod compare;
+mod completions;
 mod connection;
 mod cursor;
 mod demo;

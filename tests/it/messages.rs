@@ -88,8 +88,11 @@ fn a_terminal_shows_one_status_line_below_whole_messages() {
     assert!(reading.starts_with("rocketman: reading "), "{screen:#?}");
     assert!(lost.starts_with("rocketman: warning: lost "), "{screen:#?}");
     assert!(lost.ends_with(" s"), "{screen:#?}");
-    let expected = format!("rocketman: connected again to {url} after 0.0 s, from cursor 1234");
-    assert_eq!(*again, expected);
+    let expected = format!("rocketman: connected again to {url} after ");
+    assert!(
+        again.starts_with(&expected) && again.ends_with(" s, from cursor 1234"),
+        "{again}"
+    );
     assert!(status.ends_with("  1 reconnect"), "{screen:#?}");
     end.send(()).unwrap();
     terminal.line_with("exit code 0");

@@ -33,6 +33,8 @@ fn shell(server: &Server, line: &str) -> Output {
     let output = Command::new("sh")
         .args(["-c", line])
         .current_dir(folder.path())
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
         .env(
             "R",
             format!("{} tail {}", env!("CARGO_BIN_EXE_rocketman"), server.url()),

@@ -25,6 +25,7 @@ use self::{
 use rocketman::PipelineSettings;
 
 fn main() -> ExitCode {
+    args::answer_a_shell();
     let (global, command) = match args::parse() {
         Ok(Cli { global, command }) => (global, Ok(command)),
         Err(misuse) => (args::messages_of_misuse(), Err(Failure::from(misuse))),
@@ -66,7 +67,10 @@ fn run(command: Command, global: &GlobalArgs, line: &StatusLine) -> Result<ExitC
             let settings = CompareSettings::resolve(*args, environment, now)?;
             with_runtime(compare::run(settings))
         }
-        Command::Completions { shell } => print(&args::completions(shell)),
+        Command::Completions { shell } => {
+            let script = args::completions(shell).map_err(Failure::system("make the script"))?;
+            print(&script)
+        }
         Command::Man { command, dir } => man::run(&command, dir.as_deref()),
     }
 }

@@ -80,6 +80,6 @@ fn a_page_of_the_manual_is_not_written_through_a_link() {
     assert!(
         fs::read_to_string(&page)
             .unwrap()
-            .contains(".TH rocketman 1")
+            .contains(".TH ROCKETMAN 1")
     );
 }

@@ -275,7 +275,7 @@ fn an_address_that_is_taken_is_refused_before_anything_is_read() {
         .run();
     output.assert_says(2, &["--metrics-addr", &address, "in use", "hint: "]);
     Rocketman::tail("ws://127.0.0.1:1/subscribe")
-        .with("--metrics-addr 9090")
+        .with("--metrics-addr :9090")
         .run()
-        .assert_says(2, &["--metrics-addr", "9090"]);
+        .assert_says(2, &["--metrics-addr", "127.0.0.1:9090"]);
 }

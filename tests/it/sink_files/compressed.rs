@@ -261,7 +261,7 @@ fn what_cannot_be_is_refused_before_anything_is_opened() {
         ),
         (
             "-o x.zst --compression-level 23",
-            ["--compression-level", "23", "1..=22"],
+            ["--compression-level", "23", "from 1 to 22"],
         ),
         (
             "-o x --checkpoint 1s",
@@ -298,7 +298,7 @@ fn what_cannot_be_is_refused_before_anything_is_opened() {
         ),
         (
             "-o {collection} --max-files 10001",
-            ["--max-files", "10001", "1..=10000"],
+            ["--max-files", "10001", "from 1 to 10000"],
         ),
         (
             "--on-disk-full wait",

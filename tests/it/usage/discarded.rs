@@ -45,6 +45,7 @@ fn a_closed_stdout_looks_the_same_and_is_said() {
         .args(["-c", "exec \"$0\" tail \"$1\" -n 2 2>said >&-"])
         .args([env!("CARGO_BIN_EXE_rocketman"), &server.url()])
         .current_dir(folder.path())
+        .env_clear()
         .stdin(Stdio::null())
         .status()
         .unwrap();

@@ -204,7 +204,7 @@ fn flag_line(flag: &Arg) -> String {
     format!("{names} \\fI{}\\fR{dots}", escaped(&value_names(flag)))
 }
 
-fn takes_value(arg: &Arg) -> bool {
+pub(super) fn takes_value(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Set | ArgAction::Append)
 }
 

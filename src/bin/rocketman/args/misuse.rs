@@ -112,9 +112,9 @@ fn unknown(error: &Error, command: &str, typed: &[String]) -> (String, Option<St
             Some(format!("{command} --help lists what it takes")),
         );
     }
-    if let Some(flag) = flag_of_negative(&given, typed) {
+    if let Some(taker) = taker_of_negative(&given, command, typed) {
         return (
-            format!("{flag} takes no negative value"),
+            format!("{taker} takes no negative value"),
             Some("leave the minus sign off; an age is counted back from now already".to_owned()),
         );
     }
@@ -138,12 +138,17 @@ fn foreign(flag: &str) -> Option<&'static str> {
     })
 }
 
-/// The flag that `-2h` was typed behind.
-fn flag_of_negative(given: &str, typed: &[String]) -> Option<String> {
+/// What `-2h` was typed for, where something so was: the flag before it, or the command.
+fn taker_of_negative(given: &str, command: &str, typed: &[String]) -> Option<String> {
     let is_number = given.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
     let at = typed.iter().position(|word| word.starts_with(given))?;
-    let flag = typed.get(at.checked_sub(1)?)?;
-    (is_number && flag.starts_with('-')).then(|| flag.clone())
+    let before = typed.get(at.checked_sub(1)?)?;
+    let taker = if before.starts_with('-') {
+        before
+    } else {
+        command
+    };
+    is_number.then(|| taker.to_owned())
 }
 
 fn unknown_command(error: &Error, command: &str) -> (String, Option<String>) {

@@ -12,11 +12,11 @@
 
 mod check;
 mod compare;
+mod complete;
 mod cursor;
 mod exec;
 mod fate;
 mod files;
-mod generate;
 mod manual;
 mod misuse;
 #[cfg(feature = "nats")]
@@ -43,11 +43,11 @@ use self::units::{times, yes_or_no};
 pub(crate) use self::{
     check::CheckArgs,
     compare::CompareArgs,
+    complete::{answer_a_shell, completions},
     cursor::{CursorAtArgs, CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
     exec::{ExecArgs, ExecModeArg, OnExecErrorArg},
     fate::FateArgs,
     files::{CheckpointArg, FileArgs},
-    generate::completions,
     manual::man_pages,
     misuse::Misuse,
     operation::OperationArgs,
@@ -240,7 +240,17 @@ Examples:
     Compare(Box<CompareArgs>),
     /// Print the completions for a shell
     ///
-    /// For bash, for example: rocketman completions bash > ~/.local/share/bash-completion/completions/rocketman
+    /// It has the shell ask rocketman, which has to be on the PATH. Where it belongs:
+    ///
+    /// bash: rocketman completions bash > ~/.local/share/bash-completion/completions/rocketman
+    ///
+    /// zsh: rocketman completions zsh > a folder of $fpath, as _rocketman
+    ///
+    /// fish: rocketman completions fish > ~/.config/fish/completions/rocketman.fish
+    ///
+    /// PowerShell: rocketman completions powershell | Out-String | Invoke-Expression, in $PROFILE
+    ///
+    /// elvish: eval (rocketman completions elvish | slurp), in rc.elv
     Completions {
         /// The shell
         shell: Shell,

@@ -189,7 +189,10 @@ fn a_bad_value_is_refused_with_the_reason_and_the_forms() {
             &["rewind", "cursor.json", "0s"],
             &["'0s'", "longer than none"],
         ),
-        (&["rewind", "cursor.json", "-1h"], &["'-1'"]),
+        (
+            &["rewind", "cursor.json", "-1h"],
+            &["rocketman cursor rewind takes no negative value"],
+        ),
         (&["rewind", "cursor.json", "soon"], &["'soon'", "1h 30m"]),
         (
             &["rewind", "cursor.json", "90y"],
