@@ -1,5 +1,6 @@
 //! How events are written: rows for people on a terminal, templates and tables everywhere.
 
+mod messages;
 mod tables;
 mod templates;
 mod terminal;
