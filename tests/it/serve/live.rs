@@ -3,6 +3,7 @@
 mod isolated;
 mod kept;
 mod killed;
+mod of_nats;
 
 use std::{
     fs::File,
