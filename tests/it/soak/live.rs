@@ -25,6 +25,9 @@ const READING: usize = 90;
 const STOPPED: usize = 10;
 const KILLS: u32 = 3;
 
+/// What a server keeps of encoded events.
+const CACHE_KILOBYTES: u64 = 64 * 1024;
+
 fn setting(name: &str, default: u64) -> u64 {
     let set = std::env::var(name).ok();
     set.map_or(default, |text| text.parse().unwrap())
@@ -155,7 +158,9 @@ fn a_hundred_consumers_of_a_live_stream_get_each_event_once() {
         kept.len()
     );
     assert_eq!(differs, 0);
-    assert!(late <= early + early / 10 + 8192, "{early} {late}");
+    // A short run has not filled what encoded events are kept in.
+    let room = if seconds < 600 { CACHE_KILOBYTES } else { 8192 };
+    assert!(late <= early + early / 10 + room, "{early} {late}");
     drop(stopped);
     server.signal(Signal::TERM);
     assert_eq!(server.finish().code, Some(0));
