@@ -39,7 +39,8 @@ fn a_stream_of_nats_is_served_and_gone_on_with() {
         assert_eq!(events, expected);
         output
     };
-    let numbers = |output: &Output| -> Vec<u64> { output.lines().into_iter().map(number).collect() };
+    let numbers =
+        |output: &Output| -> Vec<u64> { output.lines().into_iter().map(number).collect() };
     let server = start();
     let before = numbers(&read(&server, 20));
     server.running.kill();
