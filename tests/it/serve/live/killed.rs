@@ -80,6 +80,45 @@ fn kills_and_cuts_lose_nothing_and_give_no_number_twice() {
     server.kill();
 }
 
+/// A line without what a kill of its server changes.
+fn untimed(line: &str) -> String {
+    let line = unnumbered(line);
+    let (before, rest) = line.split_once(",\"time_us\":").unwrap();
+    let behind = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    format!("{before}{behind}")
+}
+
+#[test]
+fn an_upstream_that_gives_numbers_again_is_kept_once() {
+    const EVENTS: usize = 1500;
+    let folder = tempfile::tempdir().unwrap();
+    let record = Rocketman::new(["tail", "demo:?rate=max&seed=5", "-o", "recorded.ndjson"]);
+    let record = record.with(&format!("-n {EVENTS}")).inside(folder.path());
+    record.succeed();
+    let upstream = Rocketman::new(["serve", "recorded.ndjson", "--speed", "max"]);
+    let upstream = upstream.with("--fault renumber@600");
+    let upstream = Serving::start(upstream.inside(folder.path()));
+    let start = || {
+        let call = Rocketman::new(["serve", &upstream.url, "--store", "kept"]);
+        Serving::start(call.with("--begin 1").inside(folder.path()))
+    };
+    let server = start();
+    server.running.message("renumbered its events");
+    server.running.kill();
+    let server = start();
+    let output = server.tail(&format!("-n {EVENTS} --cursor 0")).succeed();
+    let got: Vec<_> = output.lines().into_iter().map(untimed).collect();
+    let recorded = lines(&folder.path().join("recorded.ndjson"));
+    let expected: Vec<_> = recorded.iter().map(|line| untimed(line)).collect();
+    let differs = got
+        .iter()
+        .zip(&expected)
+        .position(|(got, wanted)| got != wanted);
+    assert_eq!(differs, None);
+    let numbers: Vec<_> = output.lines().into_iter().map(number).collect();
+    assert!(numbers.is_sorted_by(|one, next| one < next));
+}
+
 #[test]
 fn a_torn_end_is_cut_off_and_damage_is_refused() {
     let folder = tempfile::tempdir().unwrap();
