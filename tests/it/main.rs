@@ -43,6 +43,7 @@ mod sink_file;
 mod sink_files;
 mod sink_stdout;
 mod soak;
+mod status_line;
 mod stop;
 mod tail;
 mod unmatched;

@@ -243,7 +243,9 @@ fn resolve(
                 _ => Resolved::Cursor(None),
             })
         }
-        Command::Serve(args) => ServeSettings::resolve(*args, &environment, now).map(|_| Resolved::Other),
+        Command::Serve(args) => {
+            ServeSettings::resolve(*args, &environment, now).map(|_| Resolved::Other)
+        }
         Command::Compare(args) => {
             CompareSettings::resolve(*args, &environment, now).map(|_| Resolved::Other)
         }

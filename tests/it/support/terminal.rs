@@ -54,6 +54,16 @@ impl Terminal {
             .collect()
     }
 
+    /// All lines that are on the screen or were scrolled away, each whole.
+    pub fn history(&self) -> Vec<String> {
+        let text = self.tmux(&["capture-pane", "-p", "-J", "-S", "-"]);
+        let lines = text.lines().map(str::trim_end);
+        lines
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+
     /// Waits until a line of the screen contains this, and returns that line.
     pub fn line_with(&self, text: &str) -> String {
         let mut found = None;

@@ -12,7 +12,7 @@ use std::{
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
-use crate::terminal::status_line::describe;
+use crate::terminal::status_line::{Names, describe};
 use rocketman::Stats;
 
 /// How often the status is sent, where no watchdog wants it more often.
@@ -68,7 +68,7 @@ impl Service {
 
     /// Says how things are. Ready is who was connected once; alive is who receives, or tries again.
     pub(crate) fn notify(&mut self, stats: &Stats) {
-        let status = describe(stats, None, stats.lag());
+        let status = describe(stats, None, &Names::default());
         let mut message = format!("STATUS={status}\n");
         let extension = format!("EXTEND_TIMEOUT_USEC={}\n", START_EXTENSION.as_micros());
         if !self.is_ready {

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::args::{ExecArgs, FileArgs, OutputArgs};
 use rocketman::{
+    Shown,
     event::LineRules,
     sink::{
         ExecMode, ExecSettings, ExecSink, Fate, FileSettings, FileSink, LineFormat, SinkError,
@@ -120,6 +121,21 @@ pub(super) fn take_address(args: &mut OutputArgs) -> Result<Option<String>, Sett
 }
 
 impl Output {
+    /// What to call it, where it is not stdout.
+    pub(crate) fn name(&self) -> Option<String> {
+        match self {
+            Self::Stdout { .. } => None,
+            Self::File(settings) => {
+                Some(format!("'{}'", Shown::word(&settings.pattern.to_string())))
+            }
+            Self::Exec { program, .. } => {
+                Some(format!("'{}'", Shown::word(&program.to_string_lossy())))
+            }
+            #[cfg(feature = "nats")]
+            Self::Nats(settings) => Some(format!("stream '{}'", Shown::word(&settings.stream))),
+        }
+    }
+
     /// Whether it is a stream, which knows where to go on.
     pub(super) fn is_stream(&self) -> bool {
         match self {

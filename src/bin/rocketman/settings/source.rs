@@ -127,6 +127,11 @@ impl SourceSettings {
         sources.any(|source| is_nats(source) && is_of_shard(source))
     }
 
+    /// What to call a stream that is invented in this process.
+    pub(crate) fn demo_name(&self) -> Option<String> {
+        matches!(self, Self::Demo(..)).then(|| "demo:".to_owned())
+    }
+
     /// What is read, in words.
     pub(super) fn describe(&self) -> String {
         match self {

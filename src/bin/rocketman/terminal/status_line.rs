@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use indicatif::HumanCount;
+use indicatif::{HumanCount, HumanFloatCount};
 use rustix::fs::{FileType, fstat};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
@@ -14,7 +14,7 @@ use crate::{
     args::{GlobalArgs, LogFormat, When},
     terminal::stderr::Console,
 };
-use rocketman::{Stats, event::TimeUs};
+use rocketman::{Shown, Stats, event::TimeUs};
 
 /// How often the line is redrawn.
 const DRAW_INTERVAL: Duration = Duration::from_millis(250);
@@ -39,13 +39,14 @@ impl StatusLine {
             progress,
             color: _,
         } = args;
+        let can_be = io::stderr().is_terminal() && can_move_cursor();
         let is_shown = match progress {
-            When::Always => io::stderr().is_terminal(),
+            When::Always => can_be,
             When::Never => false,
             When::Auto => {
                 // Whatever reads a pipe most often writes to this terminal too.
                 let is_torn_by_events = events_to_stdout && !is_file_or_nothing();
-                io::stderr().is_terminal()
+                can_be
                     && !is_torn_by_events
                     && !quiet
                     && *verbose == 0
@@ -88,6 +89,11 @@ fn left_out_json(n: u64) -> String {
     )
 }
 
+/// Whether the terminal can draw over what it shows; without a word of it, it can.
+fn can_move_cursor() -> bool {
+    std::env::var_os("TERM").is_none_or(|name| name != "dumb")
+}
+
 /// Whether stdout is a file, or a device that is no terminal, such as /dev/null.
 fn is_file_or_nothing() -> bool {
     let kind = fstat(rustix::stdio::stdout()).map(|stat| FileType::from_raw_mode(stat.st_mode));
@@ -103,17 +109,36 @@ fn is_file_or_nothing() -> bool {
 pub(crate) struct Ticker {
     line: StatusLine,
     interval: Interval,
-    /// When, and how many events by then.
-    recent: Vec<(Instant, u64)>,
+    /// What to call the server and where events go, where that is not for the statistics to say.
+    names: Names,
+    recent: Vec<Sample>,
+}
+
+/// What the status line calls both ends of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    /// The source, in place of the address of a server that only this process knows.
+    pub(crate) source: Option<String>,
+    /// The output; none for stdout.
+    pub(crate) output: Option<String>,
+}
+
+/// How things were at a moment.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    at: Instant,
+    messages: u64,
+    lag: Option<Duration>,
 }
 
 impl Ticker {
-    pub(crate) fn new(line: &StatusLine) -> Self {
+    pub(crate) fn new(line: &StatusLine, names: Names) -> Self {
         let mut interval = interval(DRAW_INTERVAL);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             line: line.clone(),
             interval,
+            names,
             recent: Vec::new(),
         }
     }
@@ -130,47 +155,91 @@ impl Ticker {
 
     /// Draws the line.
     pub(crate) fn show(&mut self, stats: &Stats) {
-        let now = Instant::now();
+        let now = Sample {
+            at: Instant::now(),
+            messages: stats.messages(),
+            lag: stats.early_lag().or(stats.lag()),
+        };
         if self.recent.len() > MAX_SAMPLES {
             self.recent.remove(0);
         }
-        let rate = self.recent.first().map_or(0.0, |(then, received)| {
-            let events = stats.messages().saturating_sub(*received);
-            f64::from(u32::try_from(events).unwrap_or(u32::MAX))
-                / (now - *then).as_secs_f64().max(0.001)
-        });
-        self.recent.push((now, stats.messages()));
-        let status = describe(stats, Some(rate), stats.lag());
+        let pace = self.recent.first().map(|then| then.pace_until(&now));
+        self.recent.push(now);
+        let status = describe(stats, Some(pace.unwrap_or_default()), &self.names);
         self.line.console.status(status);
     }
 }
 
+/// How fast it is at the moment.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Pace {
+    /// Events a second.
+    rate: f64,
+    /// How long it takes to catch up at this rate, where it does.
+    catch_up: Option<Duration>,
+}
+
+impl Sample {
+    fn pace_until(&self, now: &Self) -> Pace {
+        let seconds = (now.at - self.at).as_secs_f64().max(0.001);
+        let events = now.messages.saturating_sub(self.messages);
+        let rate = f64::from(u32::try_from(events).unwrap_or(u32::MAX)) / seconds;
+        let catch_up = now.lag.zip(self.lag).and_then(|(lag, before)| {
+            let gained = before.checked_sub(lag)?.as_secs_f64() / seconds;
+            let is_far_behind = lag >= CAUGHT_UP && gained > 0.0;
+            is_far_behind.then(|| Duration::try_from_secs_f64(lag.as_secs_f64() / gained).ok())?
+        });
+        Pace { rate, catch_up }
+    }
+}
+
+/// Who is less far behind has caught up.
+const CAUGHT_UP: Duration = Duration::from_secs(30);
+
 /// How things are, in one line.
-pub(crate) fn describe(stats: &Stats, rate: Option<f64>, lag: Option<Duration>) -> String {
-    let host = stats.host();
-    if host.is_empty() {
+pub(crate) fn describe(stats: &Stats, pace: Option<Pace>, names: &Names) -> String {
+    let host = names.source.clone().unwrap_or_else(|| stats.host());
+    if stats.host().is_empty() {
         return "connecting".to_owned();
     }
+    let delivered = HumanCount(stats.accepted());
+    let to = names.output.as_ref();
+    let to = to.map_or(String::new(), |output| format!(" to {output}"));
     if !stats.is_connected() {
-        let delivered = HumanCount(stats.accepted());
-        return format!("not connected, trying again  {delivered} delivered  {host}");
+        let down = down(stats);
+        return format!("{down}  {delivered} delivered{to}  {host}");
     }
-    let behind = match (stats.early_lag(), lag) {
+    let behind = match (stats.early_lag(), stats.lag()) {
         _ if stats.is_quiet() => "quiet".to_owned(),
         (Some(lag), _) => format!("not yet at the beginning, {} behind", short(lag)),
         (None, Some(lag)) => format!("{} behind", short(lag)),
         (None, None) => "no event yet".to_owned(),
     };
+    let catch_up = pace.and_then(|pace| pace.catch_up);
+    let catch_up = catch_up.map_or(String::new(), |left| format!(", {} to go", short(left)));
     let reconnects = match stats.connects() {
         0 | 1 => String::new(),
         2 => "  1 reconnect".to_owned(),
-        connects => format!("  {} reconnects", connects - 1),
+        connects => format!("  {} reconnects", HumanCount(connects - 1)),
     };
-    let rate = rate.map_or(String::new(), |rate| format!("{rate:.0}/s read  "));
-    format!(
-        "{rate}{} delivered  {behind}  {host}{reconnects}",
-        HumanCount(stats.accepted())
-    )
+    let rate = pace.map_or(String::new(), |pace| {
+        format!("{}/s read  ", HumanFloatCount(pace.rate.round()))
+    });
+    format!("{rate}{delivered} delivered{to}  {behind}{catch_up}  {host}{reconnects}")
+}
+
+/// For how long there has been no connection, why, and when the next try is.
+fn down(stats: &Stats) -> String {
+    let Some(since) = stats.down_for() else {
+        return "not connected, trying again".to_owned();
+    };
+    let next = stats.next_try_in().filter(|left| !left.is_zero());
+    let next = next.map_or(", trying now".to_owned(), |left| {
+        format!(", next try in {} s", left.as_secs_f64().ceil())
+    });
+    let why = stats.last_error();
+    let why = why.map_or(String::new(), |why| format!(": {}", Shown::word(&why)));
+    format!("down {} s{next}{why}", since.as_secs())
 }
 
 /// How long ago a time is, by the local clock.
@@ -212,39 +281,72 @@ impl Write for StatusLine {
 mod tests {
     use super::*;
 
+    fn at(rate: f64) -> Pace {
+        Pace {
+            rate,
+            catch_up: None,
+        }
+    }
+
     #[test]
     fn the_line_tells_rate_total_lag_host_and_reconnects() {
         let stats = Stats::default();
-        assert_eq!(describe(&stats, Some(0.0), None), "connecting");
+        let line = |pace| describe(&stats, Some(pace), &Names::default());
+        assert_eq!(line(at(0.0)), "connecting");
         stats.set_host("wss://a.example/subscribe");
         assert_eq!(
-            describe(&stats, Some(0.0), None),
+            line(at(0.0)),
             "not connected, trying again  0 delivered  wss://a.example/subscribe"
         );
         stats.set_connected(true);
         stats.add_accepted(12_345);
         assert_eq!(
-            describe(&stats, Some(0.0), None),
+            line(at(0.0)),
             "0/s read  12,345 delivered  no event yet  wss://a.example/subscribe"
         );
         stats.add_connects(3);
-        let line = describe(&stats, Some(312.4), Some(Duration::from_millis(1200)));
-        assert_eq!(
-            line,
-            "312/s read  12,345 delivered  1.2 s behind  wss://a.example/subscribe  2 reconnects"
-        );
         stats.set_early_us(TimeUs::now().0 - 3_600_000_000);
-        let line = describe(&stats, Some(900.0), None);
         assert_eq!(
-            line,
-            "900/s read  12,345 delivered  not yet at the beginning, 60 min behind  wss://a.example/subscribe  2 reconnects"
+            line(at(23_900.4)),
+            "23,900/s read  12,345 delivered  not yet at the beginning, 60 min behind  wss://a.example/subscribe  2 reconnects"
         );
         stats.set_quiet(true);
-        let line = describe(&stats, Some(0.0), Some(Duration::from_secs(90)));
         assert_eq!(
-            line,
+            line(at(0.0)),
             "0/s read  12,345 delivered  quiet  wss://a.example/subscribe  2 reconnects"
         );
+    }
+
+    #[test]
+    fn both_ends_are_called_as_they_were_typed() {
+        let stats = Stats::default();
+        stats.set_host("ws://127.0.0.1:33233/subscribe");
+        stats.set_connected(true);
+        let names = Names {
+            source: Some("demo:".to_owned()),
+            output: Some("'graph.ndjson'".to_owned()),
+        };
+        assert_eq!(
+            describe(&stats, Some(at(300.0)), &names),
+            "300/s read  0 delivered to 'graph.ndjson'  no event yet  demo:"
+        );
+    }
+
+    #[test]
+    fn catching_up_has_an_end_where_the_lag_falls() {
+        let start = Instant::now();
+        let sample = |seconds, lag| Sample {
+            at: start + Duration::from_secs(seconds),
+            messages: 1000 * seconds,
+            lag: Some(Duration::from_secs(lag)),
+        };
+        let pace = |lag| sample(0, 3600).pace_until(&sample(2, lag));
+        // 20 s are gained in 2 s.
+        assert_eq!(pace(3580).catch_up, Some(Duration::from_secs(358)));
+        assert!((pace(3580).rate - 1000.0).abs() < 0.1);
+        assert_eq!(pace(3600).catch_up, None);
+        assert_eq!(pace(3602).catch_up, None);
+        assert_eq!(pace(29).catch_up, None);
     }
 
     #[test]

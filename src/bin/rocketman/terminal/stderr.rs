@@ -8,7 +8,7 @@ use std::{
     io::{self, Write},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread,
@@ -47,7 +47,7 @@ impl Console {
     /// were left out.
     pub(crate) fn start(has_status: bool, note: fn(u64) -> String) -> Self {
         let target = if has_status {
-            ProgressDrawTarget::term_like(Box::new(Terminal))
+            ProgressDrawTarget::term_like(Box::new(Terminal::default()))
         } else {
             ProgressDrawTarget::hidden()
         };
@@ -136,13 +136,20 @@ fn write_all(
 
 /// The terminal behind stderr, a little narrower than it is: the line is filled up to its end, and
 /// the `^C` that the terminal writes after it must not begin a row of its own.
-#[derive(Debug)]
-struct Terminal;
+#[derive(Debug, Default)]
+struct Terminal {
+    /// How many columns the line that stands there has.
+    drawn: AtomicUsize,
+}
 
 /// Room for `^C` and the cursor.
 const MARGIN_COLUMNS: u16 = 3;
 
 impl Terminal {
+    fn columns() -> u16 {
+        Self::size().0 + MARGIN_COLUMNS
+    }
+
     fn size() -> (u16, u16) {
         match tcgetwinsize(rustix::stdio::stderr()) {
             Ok(size) if size.ws_col > MARGIN_COLUMNS => (size.ws_col - MARGIN_COLUMNS, size.ws_row),
@@ -190,11 +197,26 @@ impl TermLike for Terminal {
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
+        // What fills the row up would become rows of its own in a narrower terminal.
+        if text.trim().is_empty() {
+            return Ok(());
+        }
+        let text = text.trim_end();
+        self.drawn.fetch_add(text.chars().count(), Relaxed);
         write!(io::stderr(), "{text}")
     }
 
     fn clear_line(&self) -> io::Result<()> {
-        write!(io::stderr(), "\r\x1b[2K")
+        // A terminal that became narrower shows the line on several rows.
+        let width = usize::from(Self::columns());
+        let rows = self.drawn.swap(0, Relaxed).div_ceil(width.max(1));
+        write!(io::stderr(), "\r\x1b[2K")?;
+        for _ in 1..rows {
+            Self::step(1, 'A')?;
+            // Row by row: to clear to the end of the screen is to scroll in some terminals.
+            write!(io::stderr(), "\x1b[2K")?;
+        }
+        Ok(())
     }
 
     fn flush(&self) -> io::Result<()> {

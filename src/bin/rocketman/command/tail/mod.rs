@@ -22,7 +22,7 @@ use crate::{
     failure::{Failure, INTERRUPTED},
     monitor::{Monitor, metrics_page::Exporter, systemd::Service},
     settings::{AnySink, Cursor, Environment, MetricsSettings, SourceSettings, TailSettings},
-    terminal::status_line::{StatusLine, Ticker},
+    terminal::status_line::{Names, StatusLine, Ticker},
 };
 #[cfg(feature = "nats")]
 use rocketman::source::nats::NatsSource;
@@ -54,6 +54,10 @@ pub(crate) async fn run(
         account_files,
         introduction,
     } = settings;
+    let names = Names {
+        source: source.demo_name(),
+        output: output.name(),
+    };
     let mut signals = Signals::listen().map_err(Failure::system("listen for signals"))?;
     let has_cursor = cursor != Cursor::Nowhere;
     let cursor = match cursor {
@@ -63,7 +67,7 @@ pub(crate) async fn run(
         Cursor::Nowhere => AnyCursorStore::None(()),
     };
     let mut monitor = Monitor {
-        ticker: Ticker::new(line),
+        ticker: Ticker::new(line, names),
         exporter: open_exporter(metrics).await?,
         service: Service::from_env(environment.lookup()),
     };
