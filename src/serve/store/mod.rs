@@ -1,11 +1,11 @@
 //! Events of a live stream, kept on the disk to be served: one reads upstream, and any number of
 //! consumers read here, each at its own place.
 //!
-//! [`open`] gives both ends: a [`StoreSink`] to end a pipeline with, and a [`StoreFeed`] for a
-//! server. Events get numbers that rise and are never given twice, however the process ends: an
-//! event is written before anybody is sent it, and each start begins beyond what the last one can
-//! have come to. Behind each batch stands where upstream it ends, so that the pipeline goes on
-//! there.
+//! [`Store::open`] and [`Store::split`] give both ends: a [`StoreSink`] to end a pipeline with, and a
+//! [`StoreFeed`] for a server. Events get numbers that rise and are never given twice, however the
+//! process ends: an event is written before anybody is sent it, and each start begins beyond what
+//! the last one can have come to. Behind each batch stands where upstream it ends, so that the
+//! pipeline goes on there.
 
 mod appender;
 mod error;
