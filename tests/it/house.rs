@@ -27,10 +27,9 @@ struct Rule {
 }
 
 /// Crates that only the program uses.
-const PROGRAM_CRATES: [&str; 6] = [
+const PROGRAM_CRATES: [&str; 5] = [
     "clap",
     "clap_complete",
-    "clap_mangen",
     "indicatif",
     "metrics_exporter_prometheus",
     "tracing_subscriber",

@@ -28,6 +28,7 @@ mod probe;
 mod serve;
 mod source;
 mod stop;
+mod tail;
 mod units;
 
 use std::path::PathBuf;
@@ -60,6 +61,7 @@ pub(crate) use self::{
         StreamArgs,
     },
     stop::StopArgs,
+    tail::TailArgs,
 };
 
 /// Bring the Bluesky record stream to a pipe, a file or a program
@@ -169,7 +171,7 @@ Examples:
   rocketman tail -d @dids.txt --kind all
   rocketman tail -c app.bsky.feed.post -n 100 -x ./reply.sh",
         after_help = "All options, with what they mean: rocketman tail --help",
-        after_long_help = AFTER_TAIL
+        after_long_help = tail::AFTER_TAIL
     )]
     Tail(Box<TailArgs>),
     /// Look at servers: are they there, how far behind, how far back
@@ -298,104 +300,6 @@ impl Command {
             if args.output.output.as_deref().is_none_or(|path| path == "-"))
     }
 }
-
-/// All that can be typed after `rocketman tail`.
-#[derive(Debug, Args)]
-pub(crate) struct TailArgs {
-    /// Servers, in order of preference, or demo: (invented events), or nats://HOST/STREAM; without any, the public servers
-    ///
-    /// https://HOST or HOST[:PORT] is the Jetstream of that host, over the v2 wire, or the v1 wire where it has no other; without
-    /// a scheme, TLS is used except on loopback. wss://HOST[:PORT]/subscribe is the v1 wire exactly there, and
-    /// wss://HOST[:PORT]/xrpc/network.bsky.jetstream.subscribeEvents the v2 wire. The next server is tried when one cannot be
-    /// reached, falls silent, brings nothing, or is lost three times in a minute.
-    ///
-    /// demo: is a stream of invented events, served and read within this process, without a network. demo:?rate=1000&seed=7
-    /// says how many events there are in a second (or max) and which: the same seed gives the same events in the same order. It
-    /// stands alone.
-    ///
-    /// nats://HOST[:PORT][,HOST...]/STREAM?subject=FILTER is a stream of NATS JetStream, or what of it has this subject, or one of
-    /// several (&subject=FILTER); nats:STREAM is one of the servers that the nats command is set up for. It stands alone. It is read by message numbers: --cursor N begins
-    /// with message N, --cursor 0 with the first that there is, and without both and without a saved cursor with the next new one.
-    /// With --exit-at-end it ends with the message that was the last when it began. Names and secrets come from the variables and
-    /// contexts of the nats command, never from the address.
-    ///
-    /// Without any, the public instances of Bluesky are read. ROCKETMAN_SOURCE lists servers, separated by blanks.
-    #[arg(value_name = "SOURCE")]
-    pub(crate) source: Vec<String>,
-    /// Which events.
-    #[command(flatten)]
-    pub(crate) filter: FilterArgs,
-    /// From where on.
-    #[command(flatten)]
-    pub(crate) position: PositionArgs,
-    /// From a cursor in NATS.
-    #[cfg(feature = "nats")]
-    #[command(flatten)]
-    pub(crate) kv_cursor: KvCursorArgs,
-    /// Where to.
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-    /// Into which files.
-    #[command(flatten)]
-    pub(crate) files: FileArgs,
-    /// How programs are run.
-    #[command(flatten)]
-    pub(crate) exec: ExecArgs,
-    /// Until when.
-    #[command(flatten)]
-    pub(crate) stop: StopArgs,
-    /// How to read a stream of NATS.
-    #[command(flatten)]
-    pub(crate) stream: StreamArgs,
-    /// How to stay connected.
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
-    /// Who you are on NATS.
-    #[cfg(feature = "nats")]
-    #[command(flatten)]
-    pub(crate) nats: NatsArgs,
-    /// Which stream of NATS to write to.
-    #[cfg(feature = "nats")]
-    #[command(flatten)]
-    pub(crate) stream_sink: StreamSinkArgs,
-    /// How to watch over it.
-    #[command(flatten)]
-    pub(crate) operation: OperationArgs,
-    /// What goes wrong on purpose.
-    #[command(flatten)]
-    pub(crate) fate: FateArgs,
-}
-
-const AFTER_TAIL: &str = "\
-Environment:
-  Each flag that takes one value can be set as ROCKETMAN_<FLAG>, for example
-  ROCKETMAN_CURSOR_FILE. ROCKETMAN_SOURCE, ROCKETMAN_COLLECTION, ROCKETMAN_DID,
-  ROCKETMAN_KIND and ROCKETMAN_OP take lists separated by blanks. The command
-  line wins. HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY name proxies,
-  SSL_CERT_FILE and SSL_CERT_DIR root certificates. As a service of systemd, a
-  relative cursor file lies in STATE_DIRECTORY, and NOTIFY_SOCKET is told when
-  the stream is read and that it is alive.
-
-Files:
-  CURSOR.lock      beside a cursor file: the lock of the process that uses it
-  CURSOR.new       beside a cursor file: a save under way
-  NAME.partial     an output file of a pattern, until it is complete
-  ~/.cache/rocketman/
-                   dictionaries of the v2 wire, by their id; XDG_CACHE_HOME counts
-
-Exit codes:
-  0    finished, or asked to stop by SIGTERM or SIGHUP, or stdout was closed by
-       its reader
-  1    failed while running
-  2    wrong usage or configuration
-  3    no server could be reached within --max-retries
-  4    events are missing that the server no longer has, under --on-gap fail
-  5    nothing came for --idle-timeout, or the stream is further behind than
-       --max-lag
-  6    the server refused the request
-  7    another process uses the cursor, or writes to the same stream of NATS
-  130  interrupted by Ctrl-C, after everything read was delivered and the
-       cursor saved; or at once, by a second signal";
 
 #[cfg(test)]
 mod tests;
