@@ -1,8 +1,16 @@
 //! Mistakes that people make, and the words that say what to write instead.
 
-use std::fs;
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+    thread,
+};
 
-use crate::support::program::{Output, Rocketman};
+use crate::support::{
+    front::TlsFront,
+    program::{Output, Rocketman},
+};
 
 /// What `rocketman COMMAND` says, its words separated by blanks.
 fn said(command: &str) -> Output {
@@ -143,6 +151,35 @@ fn what_is_no_source_is_recognised() {
     fs::write(call.path("dids.txt"), "did:plc:a\n").unwrap();
     call.run()
         .assert_says(2, &["is a list of accounts", "-d '@dids.txt'"]);
+}
+
+#[test]
+fn a_server_without_tls_is_recognised() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("wss://{}/subscribe", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream
+            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            .unwrap();
+        // Closed too early, what it said would be lost.
+        stream.read_to_end(&mut Vec::new()).ok();
+    });
+    let call = Rocketman::tail(&url).with("--max-retries 0");
+    let front = TlsFront::before(1);
+    fs::write(call.path("roots.pem"), &front.certificate).unwrap();
+    let output = call.env("SSL_CERT_FILE", "roots.pem").run();
+    output.assert_says(3, &["speaks no TLS", "write ws:// or http://"]);
+    server.join().unwrap();
+}
+
+#[test]
+fn a_folder_that_takes_no_files_is_not_asked_to_be_made_alone() {
+    let output = said("tail demo: -n 1 -o /proc/x.ndjson");
+    output.assert_says(
+        2,
+        &["cannot open file '/proc/x.ndjson'", "it takes no new files"],
+    );
 }
 
 #[test]

@@ -66,7 +66,9 @@ fn of_refusal(refusal: io::ErrorKind) -> Option<&'static str> {
         io::ErrorKind::NotADirectory => {
             Some("what stands before the last / of --output has to be a folder")
         }
-        io::ErrorKind::NotFound => Some("make the folder of --output, or put it back"),
+        io::ErrorKind::NotFound => Some(
+            "make the folder of --output, or put it back; where it is there, it takes no new files, so name another",
+        ),
         _ => None,
     }
 }

@@ -1,5 +1,7 @@
 //! What to do when a source cannot be read.
 
+use std::{error::Error, io};
+
 use rocketman::{Reason, source::SourceError};
 
 const AFTER_GAP: &str = "to go on behind the gap, leave --on-gap fail off once";
@@ -10,6 +12,9 @@ pub(super) fn hint(error: &SourceError) -> Option<String> {
         return super::of_nats(error);
     }
     let hint = match error.reason()? {
+        Reason::Unreachable if speaks_no_tls(error) => {
+            "what answers there speaks no TLS: for a server without it, write ws:// or http://"
+        }
         Reason::Unreachable => {
             "check the address and the network; without --max-retries it keeps trying"
         }
@@ -41,6 +46,22 @@ pub(super) fn hint(error: &SourceError) -> Option<String> {
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+/// Whether the other side answered, and not in TLS.
+fn speaks_no_tls(error: &SourceError) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = error.source();
+    while let Some(error) = cause {
+        let inner = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        let tls = inner.and_then(|inner| inner.downcast_ref());
+        if let Some(rustls::Error::InvalidMessage(_)) = tls {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// What an HTTP status other than the upgrade asks for.
