@@ -8,7 +8,7 @@ use super::count;
 use crate::faults::the_last_of_three;
 use crate::support::{
     events::post,
-    jetstream::Server,
+    jetstream::{Request, Server},
     program::Rocketman,
     resolver::{Answer, Resolver},
 };
@@ -25,6 +25,21 @@ fn away_until(tries: usize) -> Server {
             }
             n if n < tries => request.refuse("503 Service Unavailable", "", "away"),
             _ => the_last_of_three(request),
+        },
+    )
+}
+
+/// A server that sends one post and cuts; `others` answers all later requests, counted from 1.
+fn cut_after_one(others: impl Fn(usize, Request) + Send + Sync + 'static) -> Server {
+    let requests = AtomicUsize::new(0);
+    Server::every(
+        move |request| match requests.fetch_add(1, Ordering::SeqCst) {
+            0 => {
+                let mut connection = request.accept();
+                connection.send(post(0));
+                connection.cut();
+            }
+            n => others(n, request),
         },
     )
 }
@@ -69,22 +84,14 @@ fn a_start_that_fails_for_a_while_is_said_once() {
 
 #[test]
 fn a_long_wait_is_said_although_the_outage_was() {
-    let requests = AtomicUsize::new(0);
-    let server = Server::every(
-        move |request| match requests.fetch_add(1, Ordering::SeqCst) {
-            0 => {
-                let mut connection = request.accept();
-                connection.send(post(0));
-                connection.cut();
-            }
-            1 => request.refuse("503 Service Unavailable", "", "away"),
-            _ => request.refuse("429 Too Many Requests", "Retry-After: 3600\r\n", "later"),
-        },
-    );
+    let server = cut_after_one(|n, request| match n {
+        1 => request.refuse("503 Service Unavailable", "", "away"),
+        _ => request.refuse("429 Too Many Requests", "Retry-After: 3600\r\n", "later"),
+    });
     let mut running = Rocketman::tail(&server.url()).start();
     assert_eq!(running.line(), post(0));
     let said = running.message("; trying again in 3600.0 s");
-    assert!(said.contains("warning: no connection for 0."), "{said}");
+    assert!(said.contains("warning: no connection for "), "{said}");
     assert!(said.contains(" s, after 3 tries: cannot reach "), "{said}");
     running.signal(Signal::TERM);
     let output = running.finish();
@@ -93,25 +100,17 @@ fn a_long_wait_is_said_although_the_outage_was() {
 
 #[test]
 fn the_last_error_is_said_where_an_outage_is_the_end() {
-    let requests = AtomicUsize::new(0);
-    let server = Server::every(
-        move |request| match requests.fetch_add(1, Ordering::SeqCst) {
-            0 => {
-                let mut connection = request.accept();
-                connection.send(post(0));
-                connection.cut();
-            }
-            // Too short a wait for a line of its own.
-            _ => request.refuse("503 Service Unavailable", "Retry-After: 30\r\n", "away"),
-        },
-    );
+    // Too short a wait for a line of its own.
+    let server = cut_after_one(|_, request| {
+        request.refuse("503 Service Unavailable", "Retry-After: 30\r\n", "away");
+    });
     let mut running = Rocketman::tail(&server.url()).logging_each_try().start();
     assert_eq!(running.line(), post(0));
     running.message("debug: cannot reach ");
     running.signal(Signal::TERM);
     let output = running.finish();
     let words = [
-        "warning: no connection for 0.",
+        "warning: no connection for ",
         &format!(" s: cannot reach {}: HTTP 503: away\n", server.url()),
     ];
     output.assert_says(0, &words);
