@@ -101,8 +101,8 @@ impl Caused {
     }
 }
 
-/// Makes the error type of a kind of member: a kind, what exactly it was where that is known, and the
-/// member's own error, whatever that is.
+/// Makes the error type of a kind of member: a kind, what exactly it was where that is known, and
+/// the member's own error, whatever that is.
 macro_rules! member_error {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -25,9 +25,9 @@ pub struct PipelineSettings {
     pub lag_alert: Option<Duration>,
     /// How often the cursor is saved while it changes.
     pub save_every: Duration,
-    /// How many events of a [stream](crate::Pipeline::into_stream) may be unacknowledged, counted from the
-    /// first that is not; at least one. It bounds memory, and how many events may come again after
-    /// a crash.
+    /// How many events of a [stream](crate::Pipeline::into_stream) may be unacknowledged, counted
+    /// from the first that is not; at least one. It bounds memory, and how many events may come
+    /// again after a crash.
     pub max_unacked: usize,
     /// How long the sink may take to come to an end once a stop was asked for.
     pub grace: Duration,

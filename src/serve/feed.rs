@@ -92,9 +92,10 @@ pub struct FeedError {
 /// A stream of events in numbered blocks, the first being 0.
 ///
 /// The same block always holds the same events: consumers that begin at different places share
-/// them. A feed that [grows](Feed::growth) has a block for each number, which begins with that event
-/// and [names](BlockBuilder::set_next) the next one. `start_us` is the wall clock at the moment the first consumer began; it never changes
-/// while a server runs, and times may be counted from it.
+/// them. A feed that [grows](Feed::growth) has a block for each number, which begins with that
+/// event and [names](BlockBuilder::set_next) the next one. `start_us` is the wall clock at the
+/// moment the first consumer began; it never changes while a server runs, and times may be counted
+/// from it.
 pub trait Feed: Send + Sync + 'static {
     /// What is served, in a few words for people.
     fn describe(&self) -> String;
