@@ -131,6 +131,13 @@ mod log;
 mod outage;
 mod paths;
 mod pipeline;
+#[cfg(feature = "segments")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "read and written by tests alone until its commands come"
+)]
+mod segment;
 mod stats;
 mod throttle;
 mod wire;
