@@ -1,5 +1,6 @@
 //! Every way to end, and the exit code of each.
 
+mod closed;
 mod ignored;
 mod twice;
 

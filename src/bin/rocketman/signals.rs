@@ -66,9 +66,9 @@ impl Signals {
         })
     }
 
-    /// From now on each SIGHUP counts by itself: it asks for something else than a stop.
-    pub(crate) fn reload_on_hang_up(&mut self) {
-        self.reloads_on_hang_up = true;
+    /// Whether from now on each SIGHUP counts by itself, for it asks for something else than a stop.
+    pub(crate) fn reload_on_hang_up(&mut self, does: bool) {
+        self.reloads_on_hang_up = does;
     }
 
     /// Notes that a wish to stop is heeded, so that its repeats within half a second are passed

@@ -95,6 +95,11 @@ impl Terminal {
         bytes
     }
 
+    /// Closes the window; what ran in it may go on.
+    pub fn close(&self) {
+        self.tmux(&["kill-server"]);
+    }
+
     fn tmux(&self, arguments: &[&str]) -> String {
         let output = tmux(self.folder.path(), arguments);
         assert!(output.status.success(), "{output:?}");

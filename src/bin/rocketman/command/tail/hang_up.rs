@@ -13,8 +13,17 @@ use super::members::AnySource;
 use crate::settings::{AccountFiles, AnySink, SettingsError};
 use rocketman::{PipelineSettings, Shown, event::Did, source::jetstream::WantedAccounts};
 
+/// What is a terminal as long as that is there: stdin, stdout and stderr.
+const STREAMS: [fn() -> bool; 3] = [
+    || io::stdin().is_terminal(),
+    || io::stdout().is_terminal(),
+    || io::stderr().is_terminal(),
+];
+
 /// What SIGHUP asks for.
 pub(super) struct HangUp {
+    /// The stream by which the terminal is known that the run was started in.
+    terminal: Option<fn() -> bool>,
     reopen: Option<Box<dyn Fn() + Send + Sync>>,
     accounts: Option<(AccountFiles, WantedAccounts)>,
     /// At most one look at the files, which may block: a pipe has a name too.
@@ -44,6 +53,7 @@ impl HangUp {
             AnySink::Nats(_) => accounts.is_none(),
         };
         Self {
+            terminal: STREAMS.into_iter().find(|is_terminal| is_terminal()),
             reopen,
             accounts,
             reading: JoinSet::new(),
@@ -52,9 +62,9 @@ impl HangUp {
         }
     }
 
-    /// Whether it is a wish to stop.
+    /// Whether it is a wish to stop: always, or because the terminal is gone.
     pub(super) fn stops(&self) -> bool {
-        self.stops
+        self.stops || self.terminal.is_some_and(|is_terminal| !is_terminal())
     }
 
     /// Does what else it asks for, or begins it.

@@ -86,9 +86,7 @@ pub(crate) async fn run(
     // The demo is held to the end: dropped, it serves no more.
     let (source, _demo) = open_source(source)?;
     let mut hang_up = HangUp::of(&source, &sink, account_files);
-    if !hang_up.stops() {
-        signals.reload_on_hang_up();
-    }
+    signals.reload_on_hang_up(!hang_up.stops());
     let stop = CancellationToken::new();
     let pipeline = Pipeline::new(source, sink)
         .filter(filter)
@@ -111,6 +109,7 @@ pub(crate) async fn run(
                     return Ok(ExitCode::from(INTERRUPTED));
                 }
                 asked = Some(signal);
+                signals.reload_on_hang_up(!hang_up.stops());
                 signals.heed(signal);
                 stop.cancel();
                 monitor.notify_stopping();
