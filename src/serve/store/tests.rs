@@ -29,18 +29,22 @@ fn origin() -> Arc<Origin> {
     })
 }
 
+async fn give(sink: &mut StoreSink, n: u64, context: &SinkContext) {
+    let mut batch = Batch::new();
+    batch.set_origin(&origin());
+    batch
+        .push(line(n).as_bytes(), LineRules::default())
+        .unwrap();
+    sink.accept(&mut batch, context).await.unwrap();
+}
+
 /// Fills it with these events, a batch each, and ends it.
 async fn fill(sink: &mut StoreSink, events: std::ops::Range<u64>) {
     let context = SinkContext::default();
     sink.begin(&[], &context).unwrap();
     let n_events = events.end - events.start;
     for n in events {
-        let mut batch = Batch::new();
-        batch.set_origin(&origin());
-        batch
-            .push(line(n).as_bytes(), LineRules::default())
-            .unwrap();
-        sink.accept(&mut batch, &context).await.unwrap();
+        give(sink, n, &context).await;
     }
     sink.finish(&context).await.unwrap();
     assert_eq!(context.accepted(), n_events);
@@ -110,6 +114,82 @@ async fn a_store_goes_on_where_it_was_and_numbers_rise() {
     assert_eq!(read(&feed, Place::Seq(u64::MAX)), []);
     assert_eq!(read(&feed, Place::End), []);
     assert_eq!(read(&feed, Place::Time(151 * SECOND_US)), []);
+}
+
+/// Lets it write until readers find this many events more.
+async fn written(sink: &mut StoreSink, feed: &StoreFeed, n_events: u64) {
+    let wanted = feed.extent().next + n_events;
+    while feed.extent().next < wanted {
+        let work = sink.drive();
+        let looked = tokio::time::sleep(std::time::Duration::from_millis(1));
+        tokio::select! {
+            error = work => panic!("{error}"),
+            () = looked => {}
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_waits_for_others_for_20_ms_at_most() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), Retention::default()).unwrap();
+    let (mut sink, feed) = store.split("x");
+    let context = SinkContext::default();
+    sink.begin(&[], &context).unwrap();
+    let begin = tokio::time::Instant::now();
+    let ms = || begin.elapsed().as_millis();
+    give(&mut sink, 1, &context).await;
+    written(&mut sink, &feed, 1).await;
+    let first = ms();
+    assert!(first < 5, "after silence: {first} ms");
+    let next = feed.extent().next;
+    give(&mut sink, 2, &context).await;
+    tokio::time::sleep(std::time::Duration::from_millis(9)).await;
+    give(&mut sink, 3, &context).await;
+    assert_eq!(feed.extent().next, next);
+    written(&mut sink, &feed, 2).await;
+    let both = ms() - first;
+    assert!((10..=21).contains(&both), "together: {both} ms");
+}
+
+#[tokio::test]
+async fn numbers_lost_in_a_power_cut_are_never_given_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Store::open(folder.path(), Retention::default()).unwrap();
+    let (mut sink, feed) = open().split("x");
+    let context = SinkContext::default();
+    sink.begin(&[], &context).unwrap();
+    for n in 1..101 {
+        give(&mut sink, n, &context).await;
+        written(&mut sink, &feed, 1).await;
+    }
+    let given = read(&feed, Place::Beginning);
+    assert_eq!(given.len(), 100);
+    drop((sink, feed));
+    // What was written and never made durable: a part of it is gone.
+    let files: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|suffix| suffix == "events"))
+        .collect();
+    let [file] = &files[..] else {
+        panic!("{files:?}")
+    };
+    let file = std::fs::File::options().write(true).open(file).unwrap();
+    file.set_len(file.metadata().unwrap().len() * 2 / 3)
+        .unwrap();
+    let (mut sink, feed) = open().split("x");
+    let position = sink.last_position(None).await.unwrap().unwrap();
+    let last = position.point.seq.unwrap();
+    assert!((50..80).contains(&last), "{last}");
+    // Upstream is read from there on.
+    fill(&mut sink, last + 1..151).await;
+    let all = read(&feed, Place::Beginning);
+    let times: Vec<_> = all.iter().map(|(_, time)| *time).collect();
+    assert_eq!(times, (1..151).collect::<Vec<_>>());
+    let kept = usize::try_from(last).unwrap();
+    assert_eq!(all[..kept], given[..kept]);
+    assert!(all[kept].0 > given[99].0, "{:?} {:?}", all[kept], given[99]);
 }
 
 #[tokio::test]
