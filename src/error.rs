@@ -101,85 +101,99 @@ impl Caused {
     }
 }
 
-/// Makes the error type of a kind of member: a kind, what exactly it was where that is known, and
-/// the member's own error, whatever that is.
-macro_rules! member_error {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        ///
-        /// `Display` and [`source`](std::error::Error::source) are those of the member's own error,
-        /// which `downcast_ref` finds again.
-        #[derive(Debug)]
-        pub struct $name {
-            kind: $crate::error::ErrorKind,
-            reason: Option<Box<$crate::error::Reason>>,
-            error: Box<dyn std::error::Error + Send + Sync>,
-        }
-
-        impl $name {
-            /// An error of this kind.
-            pub fn new(
-                kind: $crate::error::ErrorKind,
-                error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-            ) -> Self {
-                let error = error.into();
-                Self { kind, reason: None, error }
-            }
-
-            /// Any error, or a mere text: the run failed.
-            pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-                Self::new($crate::error::ErrorKind::Failed, error)
-            }
-
-            /// The same, with a sentence before its cause.
-            pub fn caused(
-                what: impl std::fmt::Display,
-                cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-            ) -> Self {
-                Self::other($crate::error::Caused::new(what, cause))
-            }
-
-            /// Says what exactly it was.
-            #[allow(dead_code, reason = "each feature brings members with reasons")]
-            pub(crate) fn because(self, reason: impl Into<Option<$crate::error::Reason>>) -> Self {
-                let reason = reason.into().map(Box::new);
-                Self { reason, ..self }
-            }
-
-            /// The same, of another kind.
-            #[allow(dead_code, reason = "not every kind of member has use for it")]
-            pub(crate) fn with_kind(self, kind: $crate::error::ErrorKind) -> Self {
-                Self { kind, ..self }
-            }
-
-            /// What kind of failure it is.
-            pub fn kind(&self) -> $crate::error::ErrorKind {
-                self.kind
-            }
-
-            /// What exactly it was, for a member of this library; `None` where nothing more can be
-            /// told.
-            pub fn reason(&self) -> Option<&$crate::error::Reason> {
-                self.reason.as_deref()
-            }
-
-            /// The member's own error, if it is of this type.
-            pub fn downcast_ref<E: std::error::Error + 'static>(&self) -> Option<&E> {
-                self.error.downcast_ref()
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                self.error.fmt(f)
-            }
-        }
-
-        impl std::error::Error for $name {
-            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-                self.error.source()
-            }
-        }
-    };
+/// Why a source ended for good, why a sink takes no more, or why a cursor cannot be kept or read.
+///
+/// `Display` and [`source`](std::error::Error::source) are those of the member's own error, which
+/// `downcast_ref` finds again. Which member it was says the [`Error`](crate::Error) of the run.
+#[derive(Debug)]
+pub struct MemberError {
+    kind: ErrorKind,
+    reason: Option<Box<Reason>>,
+    error: BoxError,
 }
-pub(crate) use member_error;
+
+impl MemberError {
+    /// An error of this kind.
+    pub fn new(
+        kind: ErrorKind,
+        error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self {
+            kind,
+            reason: None,
+            error: error.into(),
+        }
+    }
+
+    /// Any error, or a mere text: the run failed.
+    pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::new(ErrorKind::Failed, error)
+    }
+
+    /// The same, with a sentence before its cause.
+    pub fn caused(
+        what: impl fmt::Display,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::other(Caused::new(what, cause))
+    }
+
+    /// Of a sink: the reader of the output went away. That is an end, not a failure.
+    pub fn closed() -> Self {
+        Self::other(Closed)
+    }
+
+    /// Says what exactly it was.
+    pub(crate) fn because(self, reason: impl Into<Option<Reason>>) -> Self {
+        let reason = reason.into().map(Box::new);
+        Self { reason, ..self }
+    }
+
+    /// The same, of another kind.
+    pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// What exactly it was, for a member of this library; `None` where nothing more can be told.
+    pub fn reason(&self) -> Option<&Reason> {
+        self.reason.as_deref()
+    }
+
+    /// Whether the reader of a sink's output went away.
+    pub fn is_closed(&self) -> bool {
+        self.downcast_ref::<Closed>().is_some()
+    }
+
+    /// The member's own error, if it is of this type.
+    pub fn downcast_ref<E: std::error::Error + 'static>(&self) -> Option<&E> {
+        self.error.downcast_ref()
+    }
+}
+
+impl fmt::Display for MemberError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for MemberError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
+impl From<io::Error> for MemberError {
+    fn from(error: io::Error) -> Self {
+        Self::other(error)
+    }
+}
+
+/// The reader of the output went away.
+#[derive(Debug, thiserror::Error)]
+#[error("stdout was closed by its reader")]
+struct Closed;

@@ -59,7 +59,7 @@
 //! For whole batches, without a copy of any event:
 //!
 //! ```no_run
-//! use rocketman::{Pipeline, event::Batch, sink::{Sink, SinkContext, SinkError}};
+//! use rocketman::{MemberError, Pipeline, event::Batch, sink::{Sink, SinkContext}};
 //! use rocketman::source::jetstream::{Jetstream, JetstreamSettings};
 //!
 //! struct Count(u64);
@@ -67,7 +67,7 @@
 //! impl Sink for Count {
 //!     fn name(&self) -> String { "count".to_owned() }
 //!
-//!     async fn accept(&mut self, batch: &mut Batch, context: &SinkContext) -> Result<(), SinkError> {
+//!     async fn accept(&mut self, batch: &mut Batch, context: &SinkContext) -> Result<(), MemberError> {
 //!         self.0 += batch.len() as u64; // or store them, one by one: for event in batch.events() { … }
 //!         context.accept(batch.len() as u64);
 //!         batch.take(batch.len());
@@ -144,7 +144,7 @@ mod wire;
 
 pub use crate::{
     address::Shown,
-    error::{ErrorKind, ParseError, Reason},
+    error::{ErrorKind, MemberError, ParseError, Reason},
     pipeline::{Deliveries, Delivery, Ended, Error, Pipeline, PipelineSettings, Summary},
     stats::Stats,
 };

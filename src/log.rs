@@ -52,7 +52,7 @@ pub(crate) fn printable_json(json: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sink::SinkError;
+    use crate::error::MemberError;
 
     #[test]
     fn escaped_json_is_the_same_json() {
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn an_error_and_its_causes_are_escaped() {
         let cause = std::io::Error::other("IO error: nats: \u{1b}]0;x\u{7}\u{9b}31m");
-        let error = SinkError::caused("gave up", cause);
+        let error = MemberError::caused("gave up", cause);
         assert_eq!(
             chain(&error),
             r"gave up: IO error: nats: \u{1b}]0;x\u{7}\u{9b}31m"

@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn a_root_cause_is_short() {
         let refused = std::io::Error::from_raw_os_error(111);
-        let error = crate::sink::SinkError::caused("cannot reach it", refused);
+        let error = crate::MemberError::caused("cannot reach it", refused);
         assert_eq!(root_cause(&error), "Connection refused");
         let outages = [31, 119, 120, 7199, 7200].map(|s| lasted(Duration::from_secs(s)));
         assert_eq!(outages, ["31 s", "119 s", "2 min", "119 min", "2 h"]);

@@ -2,22 +2,13 @@
 
 use std::time::Duration;
 
-use crate::error::{ErrorKind, member_error};
+use crate::error::{ErrorKind, MemberError};
 
-member_error! {
-    /// Why a cursor cannot be kept or read.
-    CursorError
-}
-
-impl CursorError {
-    /// Whether another process has the cursor, so that it is of no use to try again.
-    pub fn is_taken(&self) -> bool {
-        self.kind() == ErrorKind::CursorTaken
-    }
-
-    /// Whether it is of no use to try again.
+impl MemberError {
+    /// Of a cursor: whether it is of no use to try again, since another process has it, or since no
+    /// server was reached within the tries that were allowed.
     pub(crate) fn is_final(&self) -> bool {
-        self.is_taken() || self.kind() == ErrorKind::Unreachable
+        matches!(self.kind(), ErrorKind::CursorTaken | ErrorKind::Unreachable)
     }
 }
 
@@ -32,7 +23,7 @@ pub(crate) enum SaveError {
     TimedOut,
 }
 
-impl From<SaveError> for CursorError {
+impl From<SaveError> for MemberError {
     fn from(error: SaveError) -> Self {
         Self::other(error)
     }

@@ -15,9 +15,9 @@ use std::{
 use tokio::task::JoinHandle;
 
 use self::hold::Hold;
-use super::{CursorError, CursorStore, Glimpse, Saved, contents};
+use super::{CursorStore, Glimpse, Saved, contents};
 use crate::{
-    error::ErrorKind,
+    error::{ErrorKind, MemberError},
     paths::{lead, regular},
 };
 
@@ -32,7 +32,7 @@ pub struct FileCursor {
     /// The save at work. One that was given up goes on in its thread, and the next one waits for
     /// it: however long a disk hangs, there is one thread, and what comes late never replaces
     /// anything newer.
-    work: Option<JoinHandle<Result<(), CursorError>>>,
+    work: Option<JoinHandle<Result<(), MemberError>>>,
     /// Used by one save at a time.
     hold: Arc<Mutex<Hold>>,
 }
@@ -40,7 +40,7 @@ pub struct FileCursor {
 impl FileCursor {
     /// Takes the lock. The cursor file itself need not exist yet; its folder has to, and must be
     /// writable.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, CursorError> {
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, MemberError> {
         let asked = path.as_ref();
         let path = lead(asked).map_err(refused("open", asked))?;
         let hold = Hold::take(&path, asked)?;
@@ -60,7 +60,7 @@ impl FileCursor {
     }
 
     /// Whether somebody holds the lock of a cursor file.
-    fn is_held(path: &Path) -> Result<bool, CursorError> {
+    fn is_held(path: &Path) -> Result<bool, MemberError> {
         lead(path)
             .and_then(|path| hold::is_held(&path))
             .map_err(failed("look at the lock of", path))
@@ -68,7 +68,7 @@ impl FileCursor {
 
     /// What a cursor file holds, and whether a process has it. Nothing is made or changed, and that
     /// process does not notice.
-    pub fn look(path: impl AsRef<Path>) -> Result<Glimpse, CursorError> {
+    pub fn look(path: impl AsRef<Path>) -> Result<Glimpse, MemberError> {
         let path = path.as_ref();
         Ok(Glimpse {
             saved: Self::read(path)?,
@@ -78,7 +78,7 @@ impl FileCursor {
     }
 
     /// Reads a cursor file without taking its lock; `None` when there is no file.
-    fn read(path: &Path) -> Result<Option<Saved>, CursorError> {
+    fn read(path: &Path) -> Result<Option<Saved>, MemberError> {
         let error = failed("read", path);
         let file = match regular::open(File::options().read(true), path) {
             Ok(file) => file,
@@ -97,11 +97,11 @@ impl FileCursor {
 }
 
 impl CursorStore for FileCursor {
-    async fn load(&mut self) -> Result<Option<Saved>, CursorError> {
+    async fn load(&mut self) -> Result<Option<Saved>, MemberError> {
         Self::read(&self.path)
     }
 
-    async fn save(&mut self, saved: &Saved) -> Result<(), CursorError> {
+    async fn save(&mut self, saved: &Saved) -> Result<(), MemberError> {
         let hold = Arc::clone(&self.hold);
         let text = contents::text(saved);
         if text.len() as u64 > MAX_FILE_BYTES {
@@ -128,7 +128,7 @@ impl CursorStore for FileCursor {
 }
 
 /// A refusal before anything is read, with what was tried: most often the file was named wrongly.
-fn refused(action: &'static str, path: &Path) -> impl Fn(io::Error) -> CursorError + use<> {
+fn refused(action: &'static str, path: &Path) -> impl Fn(io::Error) -> MemberError + use<> {
     let path = path.to_owned();
     move |source| {
         let kind = match ErrorKind::of_refusal(&source) {
@@ -140,12 +140,12 @@ fn refused(action: &'static str, path: &Path) -> impl Fn(io::Error) -> CursorErr
             path: path.clone(),
             source,
         };
-        CursorError::from(error).with_kind(kind)
+        MemberError::from(error).with_kind(kind)
     }
 }
 
 /// A refusal, with what was tried.
-fn failed(action: &'static str, path: &Path) -> impl Fn(io::Error) -> CursorError + use<> {
+fn failed(action: &'static str, path: &Path) -> impl Fn(io::Error) -> MemberError + use<> {
     let path = path.to_owned();
     move |source| {
         CursorFileError::Io {

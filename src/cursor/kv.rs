@@ -17,10 +17,11 @@ use self::{
     key::{Key, NotPut, Owner, Value},
     name::KeyName,
 };
-use super::{CursorError, CursorStore, Glimpse, Saved, contents};
+use super::{CursorStore, Glimpse, Saved, contents};
 use crate::{
+    error::MemberError,
     log::STATE,
-    nats::{AsNats, Connection, NatsError, NatsSettings, retry},
+    nats::{Connection, NatsError, NatsSettings, retry},
 };
 
 /// How often a save is sent: somebody may delete the key and the bucket under it, and no more than
@@ -82,18 +83,18 @@ impl KvCursor {
 
     /// Whether a bucket and a key can be called so. What cannot be is an error of
     /// [`load`](CursorStore::load) too.
-    pub fn check(&self) -> Result<(), CursorError> {
+    pub fn check(&self) -> Result<(), MemberError> {
         Ok(self.name.check()?)
     }
 
     /// Connects, and makes the key ours.
-    async fn hold(&self) -> Result<(Held, Option<Saved>), CursorError> {
+    async fn hold(&self) -> Result<(Held, Option<Saved>), MemberError> {
         self.check()?;
         let connection = Connection::open(&self.nats).await?;
         retry(&self.nats, || self.claim(connection.clone())).await
     }
 
-    async fn claim(&self, connection: Connection) -> Result<(Held, Option<Saved>), CursorError> {
+    async fn claim(&self, connection: Connection) -> Result<(Held, Option<Saved>), MemberError> {
         let name = &self.name;
         let key = Key::open(connection, &self.nats, name, self.create_bucket).await?;
         let value = key.get().await?;
@@ -143,7 +144,7 @@ impl Held {
         text: &[u8],
         name: &KeyName,
         create_bucket: bool,
-    ) -> Result<(), CursorError> {
+    ) -> Result<(), MemberError> {
         for _ in 0..MAX_TRIES {
             match self.put(text).await {
                 Ok(revision) => {
@@ -160,7 +161,7 @@ impl Held {
 
     /// What to go on from where somebody has replaced the value: an earlier save of our own whose
     /// answer was lost, or nobody at all, where the key was deleted.
-    async fn adopt(&mut self) -> Result<Value, CursorError> {
+    async fn adopt(&mut self) -> Result<Value, MemberError> {
         let value = self.key.get().await?;
         let name = &self.key.name;
         if value.owner.as_deref() == Some(&self.owner.inbox) {
@@ -176,13 +177,13 @@ impl Held {
     }
 
     /// What the key holds, which is ours already.
-    async fn load(&mut self, name: &KeyName) -> Result<Option<Saved>, CursorError> {
+    async fn load(&mut self, name: &KeyName) -> Result<Option<Saved>, MemberError> {
         let value = self.adopt().await?;
         value.saved(name)
     }
 
     /// Looks at the bucket where nobody takes a save; makes it anew if that is wanted.
-    async fn find_bucket(&self, name: &KeyName, create: bool) -> Result<(), CursorError> {
+    async fn find_bucket(&self, name: &KeyName, create: bool) -> Result<(), MemberError> {
         let KeyName { bucket, .. } = name;
         match self.key.connection.look_at(&self.key.stream).await {
             Ok(_) => Err(self.key.without_leader().into()),
@@ -199,14 +200,8 @@ impl Held {
     }
 }
 
-impl AsNats for CursorError {
-    fn as_nats(&self) -> Option<&NatsError> {
-        self.downcast_ref()
-    }
-}
-
 impl CursorStore for KvCursor {
-    async fn load(&mut self) -> Result<Option<Saved>, CursorError> {
+    async fn load(&mut self) -> Result<Option<Saved>, MemberError> {
         if let Some(held) = &mut self.held {
             let connection = held.key.connection.clone();
             return tokio::select! {
@@ -220,7 +215,7 @@ impl CursorStore for KvCursor {
         Ok(saved)
     }
 
-    async fn save(&mut self, saved: &Saved) -> Result<(), CursorError> {
+    async fn save(&mut self, saved: &Saved) -> Result<(), MemberError> {
         let text = contents::text(saved);
         if self.held.is_none() {
             self.held = Some(self.hold().await?.0);

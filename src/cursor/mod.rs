@@ -13,15 +13,18 @@ mod kv;
 mod pending;
 mod writer;
 
+pub use self::file::FileCursor;
 #[cfg(feature = "nats")]
 pub use self::kv::KvCursor;
-pub use self::{error::CursorError, file::FileCursor};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     error::SaveError, file::CursorFileError, pending::PendingPositions, writer::CursorWriter,
 };
-use crate::event::{FileMark, MAX_SERVERS, Place, Position, Trail};
+use crate::{
+    error::MemberError,
+    event::{FileMark, MAX_SERVERS, Place, Position, Trail},
+};
 
 /// What a store keeps. A store of your own may keep it in whatever form serde writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,7 +121,7 @@ pub trait CursorStore: Send + 'static {
     ///
     /// What exists but cannot be understood is an error, never `None`: starting at the live tip
     /// instead would lose events silently.
-    fn load(&mut self) -> impl Future<Output = Result<Option<Saved>, CursorError>> + Send;
+    fn load(&mut self) -> impl Future<Output = Result<Option<Saved>, MemberError>> + Send;
 
     /// Whether anything is kept at all.
     fn keeps(&self) -> bool {
@@ -130,13 +133,13 @@ pub trait CursorStore: Send + 'static {
     ///
     /// Cancel safety: a save that was dropped halfway may or may not have happened; it is never
     /// torn.
-    fn save(&mut self, saved: &Saved) -> impl Future<Output = Result<(), CursorError>> + Send;
+    fn save(&mut self, saved: &Saved) -> impl Future<Output = Result<(), MemberError>> + Send;
 }
 
 /// A store in a box.
 #[deny(clippy::missing_trait_methods)]
 impl<C: CursorStore> CursorStore for Box<C> {
-    fn load(&mut self) -> impl Future<Output = Result<Option<Saved>, CursorError>> + Send {
+    fn load(&mut self) -> impl Future<Output = Result<Option<Saved>, MemberError>> + Send {
         (**self).load()
     }
 
@@ -144,14 +147,14 @@ impl<C: CursorStore> CursorStore for Box<C> {
         (**self).keeps()
     }
 
-    fn save(&mut self, saved: &Saved) -> impl Future<Output = Result<(), CursorError>> + Send {
+    fn save(&mut self, saved: &Saved) -> impl Future<Output = Result<(), MemberError>> + Send {
         (**self).save(saved)
     }
 }
 
 /// No cursor: every run starts where its source says, and nothing is kept.
 impl CursorStore for () {
-    async fn load(&mut self) -> Result<Option<Saved>, CursorError> {
+    async fn load(&mut self) -> Result<Option<Saved>, MemberError> {
         Ok(None)
     }
 
@@ -159,7 +162,7 @@ impl CursorStore for () {
         false
     }
 
-    async fn save(&mut self, _saved: &Saved) -> Result<(), CursorError> {
+    async fn save(&mut self, _saved: &Saved) -> Result<(), MemberError> {
         Ok(())
     }
 }

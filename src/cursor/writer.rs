@@ -16,10 +16,11 @@ use tokio::{
 use tracing::{info, warn};
 
 use self::saving::{Done, Saving};
-use super::{CursorError, CursorStore, PendingPositions, Saved, course::Course};
+use super::{CursorStore, PendingPositions, Saved, course::Course};
 use crate::{
     backoff::Backoff,
     cursor::SaveError,
+    error::MemberError,
     event::{Batch, FileMark, Place, Point, Position, Recollection},
     log::{STATE, chain},
 };
@@ -74,7 +75,7 @@ impl<C: CursorStore> CursorWriter<C> {
     }
 
     /// Returns what an earlier run saved. From now on saves are made with this filter.
-    pub(crate) async fn load(&mut self, filter: &str) -> Result<Option<Saved>, CursorError> {
+    pub(crate) async fn load(&mut self, filter: &str) -> Result<Option<Saved>, MemberError> {
         filter.clone_into(&mut self.filter);
         self.pending.change_filter(filter);
         self.store.as_mut().expect(AT_HAND).load().await
@@ -231,7 +232,7 @@ impl<C: CursorStore> CursorWriter<C> {
     /// off.
     ///
     /// Cancel safety: dropped and asked again at any time.
-    pub(crate) async fn finished(&mut self) -> Result<u64, CursorError> {
+    pub(crate) async fn finished(&mut self) -> Result<u64, MemberError> {
         let saved = self.outcome().await;
         match &saved {
             Ok(_) if self.is_failing => {
@@ -253,7 +254,7 @@ impl<C: CursorStore> CursorWriter<C> {
     }
 
     /// What has become of the save that is under way, if that is known already.
-    pub(crate) fn finished_now(&mut self) -> Option<Result<u64, CursorError>> {
+    pub(crate) fn finished_now(&mut self) -> Option<Result<u64, MemberError>> {
         self.saving.as_ref()?;
         self.finished().now_or_never()
     }
@@ -270,7 +271,7 @@ impl<C: CursorStore> CursorWriter<C> {
         accepted: u64,
         files: Vec<FileMark>,
         deadline: Instant,
-    ) -> Result<Option<u64>, CursorError> {
+    ) -> Result<Option<u64>, MemberError> {
         let deadline = deadline.max(Instant::now() + LAST_SAVE_TIMEOUT);
         let save = async {
             if self.saving.is_some()
@@ -291,7 +292,7 @@ impl<C: CursorStore> CursorWriter<C> {
             .unwrap_or(Err(SaveError::TimedOut.into()))
     }
 
-    async fn outcome(&mut self) -> Result<u64, CursorError> {
+    async fn outcome(&mut self) -> Result<u64, MemberError> {
         let Some(saving) = &mut self.saving else {
             return pending().await;
         };

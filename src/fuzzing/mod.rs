@@ -15,7 +15,8 @@ pub use crate::source::jetstream::fuzzing::{
     Admitted, Answered, Begins, Came, Frames, Inflate, Known, ask, request, route,
 };
 use crate::{
-    cursor::{CursorError, Saved, contents},
+    cursor::{Saved, contents},
+    error::MemberError,
     event::{Envelope, Kind, Operation, Point, envelope, scan, v2},
 };
 
@@ -74,7 +75,7 @@ pub fn cut(frame: &[u8]) -> [Option<Vec<u8>>; 3] {
 }
 
 /// What a cursor file says.
-pub fn parse_cursor(text: &[u8]) -> Result<Saved, CursorError> {
+pub fn parse_cursor(text: &[u8]) -> Result<Saved, MemberError> {
     Ok(contents::parse(Path::new("cursor"), text)?)
 }
 

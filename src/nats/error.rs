@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, MemberError};
 
 /// Why something that NATS was needed for cannot be done.
 ///
@@ -211,5 +211,11 @@ impl NatsError {
     /// Whether it may be different in a moment, so that it is tried again also at the start.
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Silent { .. })
+    }
+}
+
+impl From<NatsError> for MemberError {
+    fn from(error: NatsError) -> Self {
+        Self::new(error.kind(), error)
     }
 }

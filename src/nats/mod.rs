@@ -28,7 +28,7 @@ pub(crate) use self::{
     events::Status,
     insert::TYPE_HEADER,
     request::RequestFailed,
-    retry::{AsNats, log_failure, retry},
+    retry::{log_failure, retry},
     stored::{NO_SUCH_MESSAGE, Stored, StoredMessage},
     subject::{covers, excerpt, takes},
 };

@@ -9,6 +9,7 @@ use tracing::{debug, info, warn};
 use super::{NatsError, NatsSettings};
 use crate::{
     backoff::Backoff,
+    error::MemberError,
     log::{STATE, chain},
     outage::{Mention, Outage, lasted},
 };
@@ -17,19 +18,18 @@ use crate::{
 /// tried.
 ///
 /// Cancel safety: that of the work.
-pub(crate) async fn retry<T, E, F>(
+pub(crate) async fn retry<T, F>(
     settings: &NatsSettings,
     mut work: impl FnMut() -> F,
-) -> Result<T, E>
+) -> Result<T, MemberError>
 where
-    F: Future<Output = Result<T, E>>,
-    E: AsNats + From<NatsError> + std::error::Error + Send + Sync + 'static,
+    F: Future<Output = Result<T, MemberError>>,
 {
     let mut backoff = Backoff::new(settings.max_backoff);
     let mut outage = Outage::default();
     loop {
         let error = match work().await {
-            Err(error) if error.as_nats().is_some_and(NatsError::may_pass) => error,
+            Err(error) if error.downcast_ref().is_some_and(NatsError::may_pass) => error,
             done_or_failed => {
                 if let (Ok(_), Some(age)) = (&done_or_failed, outage.end()) {
                     let (servers, age) = (settings.shown(), lasted(age));
@@ -41,7 +41,7 @@ where
         let wait = backoff.next_wait();
         let tries = backoff.tries();
         if settings.max_retries.is_some_and(|most| tries > most) {
-            return Err(E::from(NatsError::Unreachable {
+            return Err(MemberError::from(NatsError::Unreachable {
                 servers: settings.shown(),
                 tries,
                 source: error.into(),
@@ -69,10 +69,4 @@ pub(crate) fn log_failure(outage: &mut Outage, why: &str, tries: u32, wait: Dura
             debug!(target: STATE, error = why, tries, wait, "{why}; trying again in {wait:.1} s");
         }
     }
-}
-
-/// An error that NATS may be the cause of.
-pub(crate) trait AsNats {
-    /// What NATS has to do with it.
-    fn as_nats(&self) -> Option<&NatsError>;
 }

@@ -9,8 +9,9 @@ use std::{future::pending, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
-    cursor::{CursorError, CursorStore, CursorWriter},
-    sink::{Sink, SinkContext, SinkError},
+    cursor::{CursorStore, CursorWriter},
+    error::MemberError,
+    sink::{Sink, SinkContext},
     stats::Stats,
 };
 
@@ -77,7 +78,7 @@ impl SaveClock {
         cursor: &mut CursorWriter<C>,
         context: &SinkContext,
         stats: &Stats,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), MemberError> {
         if !self.is_second {
             cursor.pin();
             sink.checkpoint().await?;
@@ -110,11 +111,11 @@ impl SaveClock {
     /// another process has the cursor now.
     pub(super) fn note<C: CursorStore>(
         &mut self,
-        saved: Result<u64, CursorError>,
+        saved: Result<u64, MemberError>,
         cursor: &CursorWriter<C>,
         context: &SinkContext,
         stats: &Stats,
-    ) -> Result<(), CursorError> {
+    ) -> Result<(), MemberError> {
         self.is_unheard |= note_save(saved, cursor, context, stats)?;
         Ok(())
     }
@@ -124,7 +125,7 @@ impl SaveClock {
         &mut self,
         sink: &mut K,
         context: &SinkContext,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), MemberError> {
         if std::mem::take(&mut self.is_unheard) {
             sink.on_cursor_saved(context)?;
         }
@@ -140,7 +141,7 @@ pub(super) async fn save_beginning<C: CursorStore>(
     cursor: &mut CursorWriter<C>,
     context: &SinkContext,
     stats: &Stats,
-) -> Result<(), CursorError> {
+) -> Result<(), MemberError> {
     loop {
         if let Some(next) = cursor.next_try() {
             sleep_until(next).await;
@@ -173,11 +174,11 @@ fn begin_save<C: CursorStore>(
 /// Counts a save, and notes which files it counts as complete. Returns whether it was made. Fails
 /// only when it is of no use to try again.
 pub(super) fn note_save<C: CursorStore>(
-    saved: Result<u64, CursorError>,
+    saved: Result<u64, MemberError>,
     cursor: &CursorWriter<C>,
     context: &SinkContext,
     stats: &Stats,
-) -> Result<bool, CursorError> {
+) -> Result<bool, MemberError> {
     let saved = saved.map(Some);
     count_save(&saved, stats);
     match saved {
@@ -191,7 +192,7 @@ pub(super) fn note_save<C: CursorStore>(
 }
 
 /// Counts a save. `Ok(None)` means that nothing had changed.
-pub(super) fn count_save(saved: &Result<Option<u64>, CursorError>, stats: &Stats) {
+pub(super) fn count_save(saved: &Result<Option<u64>, MemberError>, stats: &Stats) {
     match saved {
         Ok(None) => {}
         Ok(Some(time_us)) => {

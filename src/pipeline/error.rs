@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{cursor::CursorError, error::ErrorKind, sink::SinkError, source::SourceError};
+use crate::error::{ErrorKind, MemberError};
 
 /// Why a run failed.
 ///
@@ -13,13 +13,16 @@ use crate::{cursor::CursorError, error::ErrorKind, sink::SinkError, source::Sour
 pub enum Error {
     /// The source.
     #[error(transparent)]
-    Source(#[from] SourceError),
+    Source(MemberError),
     /// The sink.
     #[error(transparent)]
-    Sink(#[from] SinkError),
+    Sink(MemberError),
     /// The cursor store.
     #[error(transparent)]
-    Cursor(#[from] CursorError),
+    Cursor(MemberError),
+    /// A member that could not be made, so that no run began: what `?` makes of its error.
+    #[error(transparent)]
+    Setup(#[from] MemberError),
     /// No event came for as long as was allowed.
     #[error("no event came for {}", humantime::format_duration(*limit))]
     Idle {
@@ -66,9 +69,9 @@ impl Error {
     /// What kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Source(error) => error.kind(),
-            Self::Sink(error) => error.kind(),
-            Self::Cursor(error) => error.kind(),
+            Self::Source(error) | Self::Sink(error) | Self::Cursor(error) | Self::Setup(error) => {
+                error.kind()
+            }
             Self::Idle { .. } | Self::Behind { .. } => ErrorKind::Stalled,
             Self::NoOrigin | Self::Over | Self::Overrun { .. } | Self::Hung { .. } => {
                 ErrorKind::Failed

@@ -12,8 +12,9 @@ use super::{
 };
 use crate::{
     cursor::CursorStore,
+    error::MemberError,
     event::Batch,
-    sink::{Sink, SinkError},
+    sink::Sink,
     source::{Flow, Source},
 };
 
@@ -67,12 +68,19 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             }
             watch.look(&self.stats)?;
             if let Some(saved) = self.cursor.finished_now() {
-                clock.note(saved, &self.cursor, &self.context, &self.stats)?;
+                clock
+                    .note(saved, &self.cursor, &self.context, &self.stats)
+                    .map_err(Error::Cursor)?;
             }
-            clock.pass_on_save(&mut self.sink, &self.context)?;
+            clock
+                .pass_on_save(&mut self.sink, &self.context)
+                .map_err(Error::Sink)?;
             if clock.is_due(now) {
                 let (sink, cursor) = (&mut self.sink, &mut self.cursor);
-                clock.tick(sink, cursor, &self.context, &self.stats).await?;
+                clock
+                    .tick(sink, cursor, &self.context, &self.stats)
+                    .await
+                    .map_err(Error::Sink)?;
             }
         }
     }
@@ -83,11 +91,11 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         tokio::select! {
             biased;
             saved = save_beginning(&mut self.cursor, &self.context, &self.stats) => {
-                saved?;
+                saved.map_err(Error::Cursor)?;
                 Ok(true)
             }
             () = ending.pressed() => Ok(false),
-            error = self.sink.drive() => Err(error.into()),
+            error = self.sink.drive() => Err(Error::Sink(error)),
             never = self.source.idle() => match never {},
         }
     }
@@ -120,24 +128,24 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             tokio::select! {
                 biased;
                 ended = ending.wanted() => return Ok(Some(ended)),
-                flow = &mut next => return Ok(match flow? {
+                flow = &mut next => return Ok(match flow.map_err(Error::Source)? {
                     Flow::More => None,
                     Flow::End => Some(Ended::End),
                     Flow::EndAssumed => Some(self.limit.assumed()),
                 }),
                 ended = &mut silence => return Ok(Some(ended)),
-                error = self.sink.drive() => return Err(error.into()),
+                error = self.sink.drive() => return Err(Error::Sink(error)),
                 Some(()) = room_changed(&mut room), if self.held_to.is_some() => {
                     self.cursor.settle(self.context.accepted());
                     watch.begin_wait(true, Instant::now());
                 }
                 saved = self.cursor.finished() => {
-                    clock.note(saved, &self.cursor, &self.context, &self.stats)?;
-                    clock.pass_on_save(&mut self.sink, &self.context)?;
+                    clock.note(saved, &self.cursor, &self.context, &self.stats).map_err(Error::Cursor)?;
+                    clock.pass_on_save(&mut self.sink, &self.context).map_err(Error::Sink)?;
                 }
                 () = clock.due(has_news) => {
                     let (sink, cursor) = (&mut self.sink, &mut self.cursor);
-                    clock.tick(sink, cursor, &self.context, &self.stats).await?;
+                    clock.tick(sink, cursor, &self.context, &self.stats).await.map_err(Error::Sink)?;
                 }
                 error = watch.standstill(&self.stats, is_full) => return Err(error),
             }
@@ -192,11 +200,10 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             self.offer(batch, ending, clock, watch).await?;
             self.check_accepted(batch.len() as u64)?;
             if batch.len() == given {
-                return Err(SinkError::other(format!(
+                return Err(Error::Sink(MemberError::other(format!(
                     "{} took no event although it was ready",
                     self.sink.name()
-                ))
-                .into());
+                ))));
             }
             if !batch.is_empty() && !is_taken_apart {
                 self.cursor.note_each(batch);
@@ -241,7 +248,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 biased;
                 result = &mut accept => break result,
                 saved = self.cursor.finished() => {
-                    clock.note(saved, &self.cursor, &self.context, &self.stats)?;
+                    clock.note(saved, &self.cursor, &self.context, &self.stats).map_err(Error::Cursor)?;
                 }
                 _ = ending.wanted(), if ending.deadline.is_none() => {
                     ending.deadline(self.settings.grace);
@@ -265,7 +272,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             self.stats.add_sink_wait(now - waits_since);
             self.stats.set_alive_until(now + SLOW_SINK_TIMEOUT);
         }
-        Ok(taken?)
+        taken.map_err(Error::Sink)
     }
 }
 

@@ -272,7 +272,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             }
             (Ok(ended), Ok(())) => ended,
         };
-        saved?;
+        saved.map_err(Error::Cursor)?;
         Ok(Summary {
             ended,
             accepted,
@@ -298,18 +298,23 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         } else {
             CursorMode::Off
         };
-        let saved = self.cursor.load(self.filter.description()).await?;
+        let saved = self
+            .cursor
+            .load(self.filter.description())
+            .await
+            .map_err(Error::Cursor)?;
         let reached = self
             .sink
             .last_position(saved.as_ref().map(|saved| &saved.place));
-        let reached = reached.await?;
+        let reached = reached.await.map_err(Error::Sink)?;
         if let Some(saved) = Saved::newest(saved, reached) {
             let filter = self.filter.description();
             let same_filter = saved.filter.as_deref().is_none_or(|saved| saved == filter);
             // What a file has beyond the cursor is only cut off when it comes again.
             if self
                 .source
-                .resume(&saved.place, &saved.trail, same_filter)?
+                .resume(&saved.place, &saved.trail, same_filter)
+                .map_err(Error::Source)?
             {
                 files.clone_from(&saved.files);
                 // Where somebody set a place, what was written up to then stays, whoever counts it.
@@ -320,7 +325,9 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             }
         }
         self.context.set_cursor_mode(cursor_mode);
-        self.sink.begin(&files, &self.context)?;
+        self.sink
+            .begin(&files, &self.context)
+            .map_err(Error::Sink)?;
         if cursor_mode == CursorMode::Resumed && self.source.may_repeat() {
             let delivered = self.sink.recall().await;
             self.source.recall(&mut delivered.into_iter());
@@ -342,7 +349,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 biased;
                 result = &mut finish => return result.map_err(Error::Sink),
                 saved = self.cursor.finished() => {
-                    note_save(saved, &self.cursor, &self.context, &self.stats)?;
+                    note_save(saved, &self.cursor, &self.context, &self.stats).map_err(Error::Cursor)?;
                 }
                 _ = ending.wanted(), if ending.deadline.is_none() => {
                     ending.deadline(grace);

@@ -19,8 +19,8 @@ use self::members::{Asked, Keep, Memory, Record, Shelf, Step, failure, mark, sav
 use super::*;
 use crate::{
     cursor::CursorFileError,
+    error::MemberError,
     event::{Batch, Kind, Place},
-    sink::SinkError,
     source::Flow,
 };
 
@@ -319,7 +319,7 @@ async fn a_closed_stdout_is_an_end_and_no_failure() {
     let mut setup = setup([Step::Events(1..6)]);
     setup.sink.one_takes = Some(Duration::ZERO);
     setup.sink.fails_at = 3;
-    setup.sink.fails_with = || SinkError::closed();
+    setup.sink.fails_with = || MemberError::closed();
     let (record, summary) = setup.run().await;
     assert_eq!(summary.unwrap().ended, Ended::OutputClosed);
     assert_eq!(record.saved(), [1, 2]);

@@ -10,9 +10,10 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::{
+    error::MemberError,
     event::{BadEvent, Batch, LineRules, Origin, Place, Trail},
     log::STATE,
-    source::{Flow, RunContext, Source, SourceError},
+    source::{Flow, RunContext, Source},
     throttle::Throttle,
 };
 
@@ -113,15 +114,15 @@ impl Source for Stdin {
         self.run = Some(run.clone());
     }
 
-    fn resume(&mut self, _: &Place, _: &Trail, _: bool) -> Result<bool, SourceError> {
+    fn resume(&mut self, _: &Place, _: &Trail, _: bool) -> Result<bool, MemberError> {
         Ok(false)
     }
 
-    async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, SourceError> {
+    async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, MemberError> {
         batch.set_origin(&self.origin);
         let mut piece = self.pieces.recv().await;
         while let Some(read) = piece {
-            let read = read.map_err(|error| SourceError::caused("stdin cannot be read", error))?;
+            let read = read.map_err(|error| MemberError::caused("stdin cannot be read", error))?;
             self.add(&read, batch);
             if batch.is_full() {
                 return Ok(Flow::More);

@@ -14,8 +14,9 @@ use std::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{OutputError, SinkError};
+use super::OutputError;
 use crate::{
+    error::MemberError,
     event::{now_us, show_time},
     paths::regular,
 };
@@ -97,7 +98,7 @@ struct Inner {
 
 impl DeadLetterFile {
     /// Opens the file to append to it, or makes it; its folder has to exist.
-    pub fn open(path: impl Into<PathBuf>) -> Result<Self, SinkError> {
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, MemberError> {
         let path = path.into();
         match open(&path) {
             Ok(file) => Ok(Self(Arc::new(Inner {
@@ -119,7 +120,7 @@ impl DeadLetterFile {
     /// share one wait for the disk.
     ///
     /// Cancel safety: once begun, it comes to its end also when nobody waits for it.
-    pub(crate) async fn append(&self, letter: DeadLetter<'_>) -> Result<(), SinkError> {
+    pub(crate) async fn append(&self, letter: DeadLetter<'_>) -> Result<(), MemberError> {
         let line = letter.line();
         let inner = Arc::clone(&self.0);
         let done = tokio::task::spawn_blocking(move || inner.append(&line)).await;
@@ -169,7 +170,7 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-fn failed(path: &Path, action: &'static str, source: io::Error) -> SinkError {
+fn failed(path: &Path, action: &'static str, source: io::Error) -> MemberError {
     OutputError {
         action,
         target: format!("dead-letter file '{}'", path.display()),

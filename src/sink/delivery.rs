@@ -12,9 +12,10 @@ use std::{
 
 use tracing::warn;
 
-use super::{DeadLetter, DeadLetterFile, SinkError};
+use super::{DeadLetter, DeadLetterFile};
 use crate::{
     backoff::Backoff,
+    error::MemberError,
     event::Event,
     log::{STATE, printable},
     stats::Stats,
@@ -166,7 +167,7 @@ impl DeliveryPolicy {
         &self,
         failed: FailedTry<'_>,
         tries: &FailedTries,
-    ) -> Result<GivenUp, SinkError> {
+    ) -> Result<GivenUp, MemberError> {
         match &self.on_failure {
             OnFailure::Stop => return Ok(GivenUp::Stops),
             OnFailure::Skip => self.skip(failed),

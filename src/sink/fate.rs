@@ -11,8 +11,9 @@ use std::{
 
 use fastrand::Rng;
 
-use super::{Sink, SinkContext, SinkError};
+use super::{Sink, SinkContext};
 use crate::{
+    error::MemberError,
     event::{Batch, Event, FileMark, Place, Point, Position},
     log::printable,
 };
@@ -35,7 +36,7 @@ impl fmt::Display for FateError {
 
 impl std::error::Error for FateError {}
 
-impl SinkError {
+impl MemberError {
     /// Whether it was a [`Fate`] that had it fail.
     pub fn is_fated(&self) -> bool {
         self.downcast_ref::<FateError>().is_some()
@@ -89,9 +90,9 @@ impl Fate {
 
     /// Fails if the next delivery is to fail. For an ingestor: after its work, and before it says
     /// that all is well.
-    pub fn tempt(&self) -> Result<(), SinkError> {
+    pub fn tempt(&self) -> Result<(), MemberError> {
         if self.strikes() {
-            return Err(SinkError::other(FateError { event: None }));
+            return Err(MemberError::other(FateError { event: None }));
         }
         Ok(())
     }
@@ -160,7 +161,7 @@ impl<S: Sink> Fated<S> {
         n: usize,
         batch: &mut Batch,
         context: &SinkContext,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), MemberError> {
         let mut part = Batch::new();
         if let Some(origin) = batch.origin() {
             part.set_origin(origin);
@@ -188,11 +189,11 @@ impl<S: Sink> Sink for Fated<S> {
     async fn last_position(
         &mut self,
         saved: Option<&Place>,
-    ) -> Result<Option<Position>, SinkError> {
+    ) -> Result<Option<Position>, MemberError> {
         self.sink.last_position(saved).await
     }
 
-    fn begin(&mut self, files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
+    fn begin(&mut self, files: &[FileMark], context: &SinkContext) -> Result<(), MemberError> {
         self.sink.begin(files, context)
     }
 
@@ -202,7 +203,11 @@ impl<S: Sink> Sink for Fated<S> {
 
     /// Up to an event that fails, the sink takes what comes before it; only the next call is about
     /// that event, so that its place is noted as one where the sink has stopped.
-    async fn accept(&mut self, batch: &mut Batch, context: &SinkContext) -> Result<(), SinkError> {
+    async fn accept(
+        &mut self,
+        batch: &mut Batch,
+        context: &SinkContext,
+    ) -> Result<(), MemberError> {
         let n_before = self.decide(batch);
         if !self.is_struck {
             let given = batch.len();
@@ -220,18 +225,18 @@ impl<S: Sink> Sink for Fated<S> {
         self.sink.checkpoint().await?;
         context.refuse_from(self.taken + 1);
         self.take(1, batch, context).await?;
-        Err(SinkError::other(FateError { event }))
+        Err(MemberError::other(FateError { event }))
     }
 
-    async fn checkpoint(&mut self) -> Result<(), SinkError> {
+    async fn checkpoint(&mut self) -> Result<(), MemberError> {
         self.sink.checkpoint().await
     }
 
-    fn on_cursor_saved(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    fn on_cursor_saved(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         self.sink.on_cursor_saved(context)
     }
 
-    async fn finish(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    async fn finish(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         self.sink.finish(context).await
     }
 
@@ -239,7 +244,7 @@ impl<S: Sink> Sink for Fated<S> {
         self.sink.abandon().await;
     }
 
-    async fn drive(&mut self) -> SinkError {
+    async fn drive(&mut self) -> MemberError {
         self.sink.drive().await
     }
 }
@@ -262,7 +267,7 @@ mod tests {
             &mut self,
             batch: &mut Batch,
             context: &SinkContext,
-        ) -> Result<(), SinkError> {
+        ) -> Result<(), MemberError> {
             let n = batch.len().min(3);
             self.0
                 .extend(batch.events().take(n).map(|event| event.time_us()));

@@ -2,8 +2,11 @@
 
 use std::num::NonZeroUsize;
 
-use super::{Sink, SinkContext, SinkError};
-use crate::event::{Batch, FileMark, Place, Point, Position};
+use super::{Sink, SinkContext};
+use crate::{
+    error::MemberError,
+    event::{Batch, FileMark, Place, Point, Position},
+};
 
 macro_rules! forward {
     ($type:ty, $doc:literal) => {
@@ -19,7 +22,7 @@ macro_rules! forward {
             fn last_position(
                 &mut self,
                 saved: Option<&Place>,
-            ) -> impl Future<Output = Result<Option<Position>, SinkError>> + Send {
+            ) -> impl Future<Output = Result<Option<Position>, MemberError>> + Send {
                 (**self).last_position(saved)
             }
 
@@ -27,7 +30,7 @@ macro_rules! forward {
                 &mut self,
                 files: &[FileMark],
                 context: &SinkContext,
-            ) -> Result<(), SinkError> {
+            ) -> Result<(), MemberError> {
                 (**self).begin(files, context)
             }
 
@@ -43,22 +46,22 @@ macro_rules! forward {
                 &mut self,
                 batch: &mut Batch,
                 context: &SinkContext,
-            ) -> impl Future<Output = Result<(), SinkError>> + Send {
+            ) -> impl Future<Output = Result<(), MemberError>> + Send {
                 (**self).accept(batch, context)
             }
 
-            fn checkpoint(&mut self) -> impl Future<Output = Result<(), SinkError>> + Send {
+            fn checkpoint(&mut self) -> impl Future<Output = Result<(), MemberError>> + Send {
                 (**self).checkpoint()
             }
 
-            fn on_cursor_saved(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+            fn on_cursor_saved(&mut self, context: &SinkContext) -> Result<(), MemberError> {
                 (**self).on_cursor_saved(context)
             }
 
             fn finish(
                 &mut self,
                 context: &SinkContext,
-            ) -> impl Future<Output = Result<(), SinkError>> + Send {
+            ) -> impl Future<Output = Result<(), MemberError>> + Send {
                 (**self).finish(context)
             }
 
@@ -66,7 +69,7 @@ macro_rules! forward {
                 (**self).abandon()
             }
 
-            fn drive(&mut self) -> impl Future<Output = SinkError> + Send {
+            fn drive(&mut self) -> impl Future<Output = MemberError> + Send {
                 (**self).drive()
             }
         }

@@ -28,14 +28,16 @@ pub use self::{
     context::SinkContext,
     dead_letter::DeadLetterFile,
     delivery::OnFailure,
-    error::SinkError,
     exec::{ExecMode, ExecSettings, ExecSink},
     fate::Fate,
     file::{Compression, FileSettings, FileSink, Pattern},
     format::LineFormat,
     stdout::StdoutSink,
 };
-use crate::event::{Batch, FileMark, Place, Point, Position};
+use crate::{
+    error::MemberError,
+    event::{Batch, FileMark, Place, Point, Position},
+};
 
 /// How far back an output knows at the start what is in it. A server that was killed gives new
 /// times to what it reads again, up to 33 seconds later when it was tried.
@@ -61,14 +63,14 @@ pub trait Sink: Send {
     fn last_position(
         &mut self,
         _saved: Option<&Place>,
-    ) -> impl Future<Output = Result<Option<Position>, SinkError>> + Send {
+    ) -> impl Future<Output = Result<Option<Position>, MemberError>> + Send {
         std::future::ready(Ok(None))
     }
 
     /// Gets ready. Called once, before the first batch. `files` is what the saved cursor counts,
     /// and empty without one: a sink that writes files cuts them back to that, and notes in the
     /// context how long they now are.
-    fn begin(&mut self, _files: &[FileMark], _context: &SinkContext) -> Result<(), SinkError> {
+    fn begin(&mut self, _files: &[FileMark], _context: &SinkContext) -> Result<(), MemberError> {
         Ok(())
     }
 
@@ -98,18 +100,18 @@ pub trait Sink: Send {
         &mut self,
         batch: &mut Batch,
         context: &SinkContext,
-    ) -> impl Future<Output = Result<(), SinkError>> + Send;
+    ) -> impl Future<Output = Result<(), MemberError>> + Send;
 
     /// Starts to make durable what was taken. Called at the cursor's pace; it need not wait for the
     /// outcome.
-    fn checkpoint(&mut self) -> impl Future<Output = Result<(), SinkError>> + Send {
+    fn checkpoint(&mut self) -> impl Future<Output = Result<(), MemberError>> + Send {
         std::future::ready(Ok(()))
     }
 
     /// The cursor was saved; what it says of files is in the context (see
     /// [`SinkContext::is_saved`]). Called at any time while the sink is not busy, and once after
     /// `finish`.
-    fn on_cursor_saved(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
+    fn on_cursor_saved(&mut self, _context: &SinkContext) -> Result<(), MemberError> {
         Ok(())
     }
 
@@ -118,7 +120,7 @@ pub trait Sink: Send {
     fn finish(
         &mut self,
         _context: &SinkContext,
-    ) -> impl Future<Output = Result<(), SinkError>> + Send {
+    ) -> impl Future<Output = Result<(), MemberError>> + Send {
         std::future::ready(Ok(()))
     }
 
@@ -133,7 +135,7 @@ pub trait Sink: Send {
     ///
     /// A sink with work of its own can have it go on here. Cancel safety: dropped and asked again
     /// at any time.
-    fn drive(&mut self) -> impl Future<Output = SinkError> + Send {
+    fn drive(&mut self) -> impl Future<Output = MemberError> + Send {
         std::future::pending()
     }
 }

@@ -21,12 +21,15 @@ use self::descriptor::{
     write_without_waiting,
 };
 use super::{
-    LineFormat, OutputError, Sink, SinkContext, SinkError,
+    LineFormat, OutputError, Sink, SinkContext,
     format::Formatter,
     terminal,
     writer::{Buffer, HAS_BEGUN, Target, Writer},
 };
-use crate::event::{Batch, FileMark};
+use crate::{
+    error::MemberError,
+    event::{Batch, FileMark},
+};
 
 const NAME: &str = "stdout";
 
@@ -66,7 +69,7 @@ impl Sink for StdoutSink {
         NAME.to_owned()
     }
 
-    fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
+    fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), MemberError> {
         self.formatter = Formatter::new(&self.format);
         if let Some(formatter) = &mut self.formatter {
             if is_terminal() {
@@ -82,7 +85,11 @@ impl Sink for StdoutSink {
         Ok(())
     }
 
-    async fn accept(&mut self, batch: &mut Batch, _context: &SinkContext) -> Result<(), SinkError> {
+    async fn accept(
+        &mut self,
+        batch: &mut Batch,
+        _context: &SinkContext,
+    ) -> Result<(), MemberError> {
         let writer = self.writer.as_mut().expect(HAS_BEGUN);
         if let Some(formatter) = &mut self.formatter {
             if formatter.is_shown() {
@@ -96,11 +103,11 @@ impl Sink for StdoutSink {
         writer.write(batch).await
     }
 
-    async fn checkpoint(&mut self) -> Result<(), SinkError> {
+    async fn checkpoint(&mut self) -> Result<(), MemberError> {
         self.writer.as_mut().expect(HAS_BEGUN).sync().await
     }
 
-    async fn finish(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
+    async fn finish(&mut self, _context: &SinkContext) -> Result<(), MemberError> {
         let writer = self.writer.as_mut().expect(HAS_BEGUN);
         let lead = self.formatter.as_mut().map(Formatter::lead_mut);
         if let Some(lead) = lead.filter(|lead| !lead.is_empty()) {
@@ -110,27 +117,27 @@ impl Sink for StdoutSink {
         writer.finish().await
     }
 
-    async fn drive(&mut self) -> SinkError {
+    async fn drive(&mut self) -> MemberError {
         let (writer, watch) = (
             self.writer.as_mut().expect(HAS_BEGUN),
             self.watch.as_mut().expect(HAS_BEGUN),
         );
         tokio::select! {
             error = writer.failed() => error,
-            () = watch.closed() => SinkError::closed(),
+            () = watch.closed() => MemberError::closed(),
         }
     }
 }
 
 /// Starts a thread that writes to standard output what programs print, as they print it.
-pub(super) fn writer(context: &SinkContext) -> Result<Writer, SinkError> {
+pub(super) fn writer(context: &SinkContext) -> Result<Writer, MemberError> {
     open(context, StdoutTarget::new)
 }
 
 fn open(
     context: &SinkContext,
     target: impl FnOnce(OwnedFd) -> StdoutTarget,
-) -> Result<Writer, SinkError> {
+) -> Result<Writer, MemberError> {
     let out = rustix::stdio::stdout()
         .try_clone_to_owned()
         .map_err(|source| failure(source, "open"))?;
@@ -256,7 +263,7 @@ impl StdoutTarget {
 }
 
 impl Target for StdoutTarget {
-    fn write(&mut self, buffer: &Buffer, context: &SinkContext) -> Result<(), SinkError> {
+    fn write(&mut self, buffer: &Buffer, context: &SinkContext) -> Result<(), MemberError> {
         if buffer.written == 0 {
             self.note(&buffer.marks);
         }
@@ -301,7 +308,7 @@ impl Target for StdoutTarget {
 
     /// On a quiet stream the last lines would stay within the pipe's capacity for ever: what was
     /// read out of the pipe by the time of the checkpoint before counts too.
-    fn sync(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    fn sync(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         if self.unread > 0 {
             self.accept(self.read, context);
             let waiting = rustix::io::ioctl_fionread(&self.out).unwrap_or(self.unread as u64);
@@ -311,9 +318,9 @@ impl Target for StdoutTarget {
     }
 
     /// What is still in the pipe counts as read, as long as there is somebody to read it.
-    fn finish(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    fn finish(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         if self.unread > 0 && has_no_reader(&self.out) {
-            return Err(SinkError::closed());
+            return Err(MemberError::closed());
         }
         self.accept(self.written, context);
         Ok(())
@@ -325,9 +332,9 @@ pub(super) fn is_closed() -> bool {
     has_no_reader(rustix::stdio::stdout())
 }
 
-fn failure(source: io::Error, action: &'static str) -> SinkError {
+fn failure(source: io::Error, action: &'static str) -> MemberError {
     match source.kind() {
-        io::ErrorKind::BrokenPipe => SinkError::closed(),
+        io::ErrorKind::BrokenPipe => MemberError::closed(),
         _ => OutputError {
             action,
             target: NAME.to_owned(),

@@ -19,8 +19,8 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 
 pub(super) use self::target::{Buffer, Target};
-use super::{OutputError, SinkContext, SinkError, format::Formatter};
-use crate::event::Batch;
+use super::{OutputError, SinkContext, format::Formatter};
+use crate::{error::MemberError, event::Batch};
 
 /// Buffers on their way to the thread. With a batch's size this bounds the memory between source
 /// and target.
@@ -60,7 +60,7 @@ pub(super) struct Writer {
     jobs: mpsc::Sender<Job>,
     written: mpsc::Receiver<Buffer>,
     /// How the thread ended; `None` once that was returned.
-    outcome: Option<oneshot::Receiver<Result<(), SinkError>>>,
+    outcome: Option<oneshot::Receiver<Result<(), MemberError>>>,
     shared: Arc<Shared<dyn Target>>,
     /// Jobs that were handed over.
     jobs_given: u64,
@@ -78,7 +78,7 @@ impl Writer {
         name: &str,
         target: impl Target,
         context: SinkContext,
-    ) -> Result<Self, SinkError> {
+    ) -> Result<Self, MemberError> {
         // One more for a sync: were it passed over while the thread is behind, nothing would become
         // durable in a long backlog.
         let (jobs, mut inbox) = mpsc::channel(MAX_QUEUED_BUFFERS + 1);
@@ -144,7 +144,7 @@ impl Writer {
     /// waits while the thread has enough to do.
     ///
     /// Cancel safety: either nothing of the batch is taken, or all.
-    pub(super) async fn write(&mut self, batch: &mut Batch) -> Result<(), SinkError> {
+    pub(super) async fn write(&mut self, batch: &mut Batch) -> Result<(), MemberError> {
         self.has_room(batch.lines().len()).await?;
         let mut buffer = std::mem::take(&mut self.spare);
         buffer.marks.clear();
@@ -173,7 +173,7 @@ impl Writer {
         &mut self,
         formatter: &mut Formatter,
         batch: &mut Batch,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), MemberError> {
         let mut buffer = std::mem::take(&mut self.spare);
         formatter.begin();
         let (before, takes_apart) = (self.given, self.takes_apart);
@@ -202,7 +202,7 @@ impl Writer {
         &mut self,
         lines: &mut Vec<u8>,
         total: u64,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), MemberError> {
         self.has_room(lines.len()).await?;
         let mut buffer = std::mem::take(&mut self.spare);
         buffer.marks.clear();
@@ -236,7 +236,7 @@ impl Writer {
         &mut self,
         mut buffer: Buffer,
         exchange: impl FnOnce(Vec<u8>) -> Vec<u8>,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), MemberError> {
         self.spare = self.written.try_recv().unwrap_or_default();
         self.spare.lines.clear();
         buffer.lines = exchange(std::mem::take(&mut self.spare.lines));
@@ -253,7 +253,7 @@ impl Writer {
     /// Waits until this many bytes can be handed over without a wait.
     ///
     /// Cancel safety: it only waits.
-    pub(super) async fn has_room(&mut self, bytes: usize) -> Result<(), SinkError> {
+    pub(super) async fn has_room(&mut self, bytes: usize) -> Result<(), MemberError> {
         if self.is_idle() || room(&self.jobs, bytes).await.is_some() {
             return Ok(());
         }
@@ -266,7 +266,7 @@ impl Writer {
     }
 
     /// Asks for what was handed over to be made durable, without waiting for it.
-    pub(super) async fn sync(&mut self) -> Result<(), SinkError> {
+    pub(super) async fn sync(&mut self) -> Result<(), MemberError> {
         if self.given == self.context.accepted() {
             return Ok(());
         }
@@ -282,7 +282,7 @@ impl Writer {
     }
 
     /// Lets the target know that a cursor was saved. A thread that is behind looks by itself.
-    pub(super) fn saved(&mut self) -> Result<(), SinkError> {
+    pub(super) fn saved(&mut self) -> Result<(), MemberError> {
         if self.outcome.is_none() {
             // It has ended, and nobody else does it.
             return self.shared.target().saved(&self.context);
@@ -296,7 +296,7 @@ impl Writer {
     /// Has the target opened again, and takes the wish back once that is under way.
     ///
     /// Cancel safety: the wish stays until then.
-    pub(super) async fn reopen(&mut self, wish: &AtomicBool) -> Result<(), SinkError> {
+    pub(super) async fn reopen(&mut self, wish: &AtomicBool) -> Result<(), MemberError> {
         match self.jobs.reserve().await {
             Ok(permit) => {
                 wish.store(false, Ordering::Release);
@@ -309,7 +309,7 @@ impl Writer {
     }
 
     /// Waits until all is written and the target has ended.
-    pub(super) async fn finish(&mut self) -> Result<(), SinkError> {
+    pub(super) async fn finish(&mut self) -> Result<(), MemberError> {
         // Why a thread ended already is returned below.
         self.jobs.send(Job::Finish).await.ok();
         match self.outcome.take() {
@@ -319,7 +319,7 @@ impl Writer {
     }
 
     /// Resolves when the thread fails.
-    pub(super) async fn failed(&mut self) -> SinkError {
+    pub(super) async fn failed(&mut self) -> MemberError {
         end_of(&mut self.outcome).await
     }
 }
@@ -351,7 +351,7 @@ async fn room(jobs: &mpsc::Sender<Job>, bytes: usize) -> Option<mpsc::Permit<'_,
 /// Why the thread ended, once it has.
 ///
 /// Cancel safety: nothing is taken before the outcome is there.
-async fn end_of(outcome: &mut Option<oneshot::Receiver<Result<(), SinkError>>>) -> SinkError {
+async fn end_of(outcome: &mut Option<oneshot::Receiver<Result<(), MemberError>>>) -> MemberError {
     let Some(waiting) = outcome else {
         return std::future::pending().await;
     };
@@ -363,8 +363,8 @@ async fn end_of(outcome: &mut Option<oneshot::Receiver<Result<(), SinkError>>>) 
     }
 }
 
-fn died() -> SinkError {
-    SinkError::other("the writing thread ended unexpectedly")
+fn died() -> MemberError {
+    MemberError::other("the writing thread ended unexpectedly")
 }
 
 #[cfg(test)]

@@ -1,14 +1,9 @@
-//! Why a source ended for good.
+//! Why a stream cannot be read, whatever kind of stream it is.
 
 use crate::{
-    error::{BoxError, ErrorKind, Reason, member_error},
+    error::{BoxError, ErrorKind, MemberError, Reason},
     event::show_time,
 };
-
-member_error! {
-    /// Why a source ended for good.
-    SourceError
-}
 
 /// Why a stream cannot be read, or not any further, whatever kind of stream it is.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +70,7 @@ pub(crate) enum ReadError {
     },
 }
 
-impl From<ReadError> for SourceError {
+impl From<ReadError> for MemberError {
     fn from(error: ReadError) -> Self {
         let kind = match error {
             ReadError::Unreachable { .. } => ErrorKind::Unreachable,

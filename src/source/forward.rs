@@ -4,8 +4,11 @@ use std::{convert::Infallible, num::NonZeroUsize};
 
 use tokio::sync::watch;
 
-use super::{Flow, RunContext, Source, SourceError};
-use crate::event::{Batch, Did, Place, Point, Recollection, Trail};
+use super::{Flow, RunContext, Source};
+use crate::{
+    error::MemberError,
+    event::{Batch, Did, Place, Point, Recollection, Trail},
+};
 
 macro_rules! forward {
     ($type:ty, $doc:literal) => {
@@ -23,7 +26,7 @@ macro_rules! forward {
                 place: &Place,
                 trail: &Trail,
                 same_filter: bool,
-            ) -> Result<bool, SourceError> {
+            ) -> Result<bool, MemberError> {
                 (**self).resume(place, trail, same_filter)
             }
 
@@ -54,7 +57,7 @@ macro_rules! forward {
             fn next_batch(
                 &mut self,
                 batch: &mut Batch,
-            ) -> impl Future<Output = Result<Flow, SourceError>> + Send {
+            ) -> impl Future<Output = Result<Flow, MemberError>> + Send {
                 (**self).next_batch(batch)
             }
 

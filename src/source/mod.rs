@@ -13,8 +13,9 @@ use std::{convert::Infallible, num::NonZeroUsize, sync::Arc};
 use tokio::sync::watch;
 
 pub(crate) use self::error::ReadError;
-pub use self::{bad_file::BadEventFile, error::SourceError, gap::OnGap};
+pub use self::{bad_file::BadEventFile, gap::OnGap};
 use crate::{
+    error::MemberError,
     event::{Batch, Did, Place, Point, Recollection, Trail},
     stats::Stats,
 };
@@ -78,7 +79,7 @@ pub trait Source: Send {
         place: &Place,
         trail: &Trail,
         same_filter: bool,
-    ) -> Result<bool, SourceError>;
+    ) -> Result<bool, MemberError>;
 
     /// Whether it may yield an event again that an earlier run delivered, so that
     /// [`Source::recall`] is of use.
@@ -129,7 +130,7 @@ pub trait Source: Send {
     fn next_batch(
         &mut self,
         batch: &mut Batch,
-    ) -> impl Future<Output = Result<Flow, SourceError>> + Send;
+    ) -> impl Future<Output = Result<Flow, MemberError>> + Send;
 
     /// Keeps the stream alive while the pipeline waits for its sink and reads nothing. Never ends
     /// by itself.

@@ -3,8 +3,7 @@
 use std::{io, path::PathBuf};
 
 use crate::{
-    cursor::CursorError,
-    error::{ErrorKind, Reason},
+    error::{ErrorKind, MemberError, Reason},
     paths::regular,
 };
 
@@ -60,7 +59,7 @@ pub(crate) enum CursorFileError {
     Taken(PathBuf),
 }
 
-impl From<CursorFileError> for CursorError {
+impl From<CursorFileError> for MemberError {
     fn from(error: CursorFileError) -> Self {
         let kind = match &error {
             CursorFileError::Taken(_) => ErrorKind::CursorTaken,

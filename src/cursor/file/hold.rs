@@ -17,10 +17,7 @@ use tracing::warn;
 
 use super::{failed, refused};
 use crate::{
-    cursor::{CursorError, CursorFileError},
-    log::STATE,
-    paths::folder,
-    paths::regular,
+    cursor::CursorFileError, error::MemberError, log::STATE, paths::folder, paths::regular,
 };
 
 /// How often a lock is tried for that others only look at, a millisecond apart.
@@ -40,7 +37,7 @@ pub(super) struct Hold {
 
 impl Hold {
     /// Takes a cursor file, which need not exist yet. `asked` is what the user calls it.
-    pub(super) fn take(path: &Path, asked: &Path) -> Result<Self, CursorError> {
+    pub(super) fn take(path: &Path, asked: &Path) -> Result<Self, MemberError> {
         let fresh = beside(path, "new");
         leftover(&fresh).map_err(refused("write", asked))?;
         // Before a lock is made beside what is no cursor file.
@@ -56,7 +53,7 @@ impl Hold {
     }
 
     /// Writes beside, makes it durable, and puts it in place of the old one.
-    pub(super) fn replace(&mut self, text: &[u8]) -> Result<(), CursorError> {
+    pub(super) fn replace(&mut self, text: &[u8]) -> Result<(), MemberError> {
         let path = self.path.clone();
         self.keep_lock()?;
         let fresh = beside(&path, "new");
@@ -78,7 +75,7 @@ impl Hold {
 
     /// Takes the lock once more where somebody has removed it, for only what has its name keeps
     /// others out.
-    fn keep_lock(&mut self) -> Result<(), CursorError> {
+    fn keep_lock(&mut self) -> Result<(), MemberError> {
         let path = &self.path;
         let is_there = || -> io::Result<bool> {
             let ours = self.beside.metadata()?;
@@ -147,7 +144,7 @@ fn open_lock(path: &Path) -> io::Result<File> {
 }
 
 /// Takes a lock as its owner.
-fn own(lock: &File, asked: &Path) -> Result<(), CursorError> {
+fn own(lock: &File, asked: &Path) -> Result<(), MemberError> {
     match try_to_own(lock) {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => Err(CursorFileError::Taken(asked.to_owned()).into()),
@@ -169,7 +166,7 @@ fn try_to_own(lock: &File) -> Result<(), TryLockError> {
 }
 
 /// Opens and locks the cursor file itself, if there is one.
-fn own_existing(path: &Path, asked: &Path) -> Result<Option<File>, CursorError> {
+fn own_existing(path: &Path, asked: &Path) -> Result<Option<File>, MemberError> {
     loop {
         let Some(file) = open_existing(path).map_err(failed("open", asked))? else {
             return Ok(None);

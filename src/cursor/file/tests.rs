@@ -27,7 +27,7 @@ fn saved(time_us: u64) -> Saved {
 }
 
 fn is_taken(path: impl AsRef<Path>) -> bool {
-    FileCursor::open(path).is_err_and(|error| error.is_taken())
+    FileCursor::open(path).is_err_and(|error| error.kind() == ErrorKind::CursorTaken)
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ fn names(names: [&str; 3]) -> (tempfile::TempDir, [PathBuf; 3]) {
 }
 
 #[track_caller]
-fn assert_irregular(error: &CursorError, what: &str) {
+fn assert_irregular(error: &MemberError, what: &str) {
     assert_eq!(error.kind(), ErrorKind::Usage, "{error:?}");
     let text = crate::log::chain(error);
     assert!(text.contains(what), "{text}");
@@ -262,7 +262,7 @@ async fn a_removed_lock_is_taken_anew_or_ends_it() {
     fs::remove_file(&path).unwrap();
     let mut other = FileCursor::open(&path).unwrap();
     let overtaken = store.save(&saved(6)).await.unwrap_err();
-    assert!(overtaken.is_taken(), "{overtaken:?}");
+    assert!(overtaken.kind() == ErrorKind::CursorTaken, "{overtaken:?}");
     other.save(&saved(7)).await.unwrap();
     assert_eq!(other.load().await.unwrap(), Some(saved(7)));
 }

@@ -1,9 +1,8 @@
 //! Why a key in a bucket cannot be used as a cursor.
 
 use crate::{
-    cursor::{CursorError, CursorFileError},
-    error::{ErrorKind, Reason},
-    nats::NatsError,
+    cursor::CursorFileError,
+    error::{ErrorKind, MemberError, Reason},
 };
 
 /// Why a key in a bucket cannot be used as a cursor.
@@ -47,7 +46,7 @@ pub(crate) enum KvCursorError {
     },
 }
 
-impl From<KvCursorError> for CursorError {
+impl From<KvCursorError> for MemberError {
     fn from(error: KvCursorError) -> Self {
         let kind = match &error {
             KvCursorError::NoName(_) | KvCursorError::NoBucket { .. } => ErrorKind::Usage,
@@ -70,11 +69,5 @@ impl From<KvCursorError> for CursorError {
             KvCursorError::DamagedKey { .. } => Some(Reason::CursorKeyDamaged),
         };
         Self::new(kind, error).because(reason)
-    }
-}
-
-impl From<NatsError> for CursorError {
-    fn from(error: NatsError) -> Self {
-        Self::new(error.kind(), error)
     }
 }

@@ -13,7 +13,8 @@ use serde_json::json;
 
 use super::{KeyName, KvCursorError};
 use crate::{
-    cursor::{CursorError, Saved, contents},
+    cursor::{Saved, contents},
+    error::MemberError,
     nats::{Connection, NO_SUCH_MESSAGE, NatsError, NatsSettings, RequestFailed, Status, Stored},
 };
 
@@ -54,7 +55,7 @@ pub(super) struct Value {
 
 impl Value {
     /// What was saved; `None` where nothing was yet.
-    pub(super) fn saved(&self, name: &KeyName) -> Result<Option<Saved>, CursorError> {
+    pub(super) fn saved(&self, name: &KeyName) -> Result<Option<Saved>, MemberError> {
         match &self.text[..] {
             [] => Ok(None),
             text => parse(name, text).map(Some),
@@ -79,7 +80,7 @@ pub(super) enum NotPut {
     Failed(NatsError),
 }
 
-fn parse(name: &KeyName, text: &[u8]) -> Result<Saved, CursorError> {
+fn parse(name: &KeyName, text: &[u8]) -> Result<Saved, MemberError> {
     contents::parse(Path::new(&name.to_string()), text).map_err(|error| {
         KvCursorError::DamagedKey {
             key: name.to_string(),
@@ -107,7 +108,7 @@ impl Key {
         nats: &NatsSettings,
         name: &KeyName,
         create_bucket: bool,
-    ) -> Result<Self, CursorError> {
+    ) -> Result<Self, MemberError> {
         let KeyName { bucket, key, .. } = name;
         let subject = format!("$KV.{bucket}.{key}");
         let prefix = match (&nats.js_api_prefix, &nats.js_domain) {

@@ -1,13 +1,14 @@
 //! Looking at a key without claiming it.
 
-use super::{Connection, CursorError, Glimpse, Key, KvCursor, retry};
+use super::{Connection, Glimpse, Key, KvCursor, retry};
+use crate::error::MemberError;
 
 impl KvCursor {
     /// What the key holds, and whether a process has it.
     ///
     /// Nothing is written. An owner gets a question that it need not answer, as from a second
     /// process that wants the key.
-    pub async fn look(&self) -> Result<Glimpse, CursorError> {
+    pub async fn look(&self) -> Result<Glimpse, MemberError> {
         self.check()?;
         let Self { nats, name, .. } = self;
         let connection = Connection::open(nats).await?;

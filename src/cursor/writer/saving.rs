@@ -4,7 +4,10 @@ use std::{fmt, pin::Pin, time::Duration};
 
 use tokio::time::timeout;
 
-use crate::cursor::{CursorError, CursorStore, SaveError, Saved};
+use crate::{
+    cursor::{CursorStore, SaveError, Saved},
+    error::MemberError,
+};
 
 /// How long a save may take before it counts as failed. It holds nothing up; it is a disk that
 /// hangs, or a bucket that does not answer.
@@ -17,7 +20,7 @@ pub(super) struct Saving<C>(Pin<Box<dyn Future<Output = Done<C>> + Send>>);
 pub(super) struct Done<C> {
     pub(super) store: C,
     pub(super) saved: Saved,
-    pub(super) result: Result<(), CursorError>,
+    pub(super) result: Result<(), MemberError>,
 }
 
 impl<C: CursorStore> Saving<C> {

@@ -7,9 +7,10 @@ use tracing::warn;
 
 use super::window::Window;
 use crate::{
+    error::MemberError,
     event::{Batch, Event, FileMark},
     log::STATE,
-    sink::{Sink, SinkContext, SinkError},
+    sink::{Sink, SinkContext},
 };
 
 /// How many events are taken from a batch at a time. The cursor knows the place of each event in so
@@ -54,17 +55,21 @@ impl Sink for ToStream {
         "stream of deliveries".to_owned()
     }
 
-    fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
+    fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), MemberError> {
         self.window.begin(context.clone());
         Ok(())
     }
 
-    async fn accept(&mut self, batch: &mut Batch, context: &SinkContext) -> Result<(), SinkError> {
+    async fn accept(
+        &mut self,
+        batch: &mut Batch,
+        context: &SinkContext,
+    ) -> Result<(), MemberError> {
         let room = poll_fn(|cx| self.window.poll_room(self.max_unacked, cx));
         let room = self.wait(room, "the stream");
         let room = tokio::select! {
             biased;
-            room = room => room.map_err(SinkError::other)?,
+            room = room => room.map_err(MemberError::other)?,
             () = context.stopped() => {
                 // Nobody will ask for them: they are not accepted.
                 batch.take(batch.len());
@@ -78,7 +83,7 @@ impl Sink for ToStream {
         Ok(())
     }
 
-    async fn finish(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    async fn finish(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         let settled = poll_fn(|cx| self.window.poll_settled(cx));
         tokio::select! {
             biased;

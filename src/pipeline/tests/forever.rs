@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    cursor::{CursorError, CursorFileError},
-    error::ErrorKind,
+    cursor::CursorFileError,
+    error::{ErrorKind, MemberError},
     sink::{Fate, Fated},
 };
 
@@ -52,7 +52,7 @@ fn fate_is_drawn_once_for_all_clones_and_in_code_of_ones_own() {
 
 /// Fails with this error each time it is run, and counts how often.
 async fn runs_until(
-    fails_with: fn() -> SinkError,
+    fails_with: fn() -> MemberError,
     stop: Duration,
 ) -> (u64, Result<Summary, Error>) {
     let mut n_runs = 0;
@@ -69,7 +69,7 @@ async fn runs_until(
 
 #[tokio::test(start_paused = true)]
 async fn passing_failures_are_followed_by_runs_at_growing_waits() {
-    let (n_runs, result) = runs_until(|| SinkError::other("down"), 3600 * SECOND).await;
+    let (n_runs, result) = runs_until(|| MemberError::other("down"), 3600 * SECOND).await;
     let summary = result.unwrap();
     assert_eq!((summary.ended, summary.accepted), (Ended::Stopped, 0));
     // Waits of a minute at most, half of that in the mean.
@@ -85,16 +85,16 @@ async fn failures_that_would_only_come_again_end_it() {
         ErrorKind::Gap,
     ] {
         let fails_with = match kind {
-            ErrorKind::Usage => || SinkError::new(ErrorKind::Usage, "x"),
-            ErrorKind::CursorTaken => || SinkError::new(ErrorKind::CursorTaken, "x"),
-            ErrorKind::Refused => || SinkError::new(ErrorKind::Refused, "x"),
-            _ => || SinkError::new(ErrorKind::Gap, "x"),
+            ErrorKind::Usage => || MemberError::new(ErrorKind::Usage, "x"),
+            ErrorKind::CursorTaken => || MemberError::new(ErrorKind::CursorTaken, "x"),
+            ErrorKind::Refused => || MemberError::new(ErrorKind::Refused, "x"),
+            _ => || MemberError::new(ErrorKind::Gap, "x"),
         };
         let (n_runs, result) = runs_until(fails_with, 3600 * SECOND).await;
         assert_eq!((n_runs, result.unwrap_err().kind()), (1, kind));
     }
     let taken = || -> Result<Pipeline<Memory, Keep>, Error> {
-        Err(CursorError::from(CursorFileError::Taken("x".into())).into())
+        Err(MemberError::from(CursorFileError::Taken("x".into())).into())
     };
     let error = Pipeline::run_forever(taken, std::future::pending()).await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::CursorTaken);

@@ -2,19 +2,19 @@
 
 use super::*;
 use crate::{
+    error::MemberError,
     event::{LineRules, Trail},
-    source::SourceError,
 };
 
 /// A source that says of no event where it is from.
 struct Nameless(u64);
 
 impl Source for Nameless {
-    fn resume(&mut self, _: &Place, _: &Trail, _: bool) -> Result<bool, SourceError> {
+    fn resume(&mut self, _: &Place, _: &Trail, _: bool) -> Result<bool, MemberError> {
         Ok(true)
     }
 
-    async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, SourceError> {
+    async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, MemberError> {
         for n in 1..=self.0 {
             let line = members::line(n);
             batch.push(line.as_bytes(), LineRules::default()).unwrap();
@@ -57,7 +57,11 @@ impl Sink for Boastful {
         "boastful".to_owned()
     }
 
-    async fn accept(&mut self, batch: &mut Batch, context: &SinkContext) -> Result<(), SinkError> {
+    async fn accept(
+        &mut self,
+        batch: &mut Batch,
+        context: &SinkContext,
+    ) -> Result<(), MemberError> {
         let n = batch.len().min(10);
         batch.take(n);
         let is_second = context.accepted() > 0;
@@ -112,7 +116,7 @@ async fn a_sink_that_takes_nothing_is_a_failure_and_not_a_loop() {
         fn name(&self) -> String {
             "idle".to_owned()
         }
-        async fn accept(&mut self, _: &mut Batch, _: &SinkContext) -> Result<(), SinkError> {
+        async fn accept(&mut self, _: &mut Batch, _: &SinkContext) -> Result<(), MemberError> {
             Ok(())
         }
     }

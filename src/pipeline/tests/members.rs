@@ -8,9 +8,10 @@ use std::{
 
 use super::*;
 use crate::{
-    cursor::{CursorError, SaveError, Saved},
+    cursor::{SaveError, Saved},
+    error::MemberError,
     event::{FileMark, LineRules, Origin, Place, Point, Position, Trail},
-    source::{ReadError, SourceError},
+    source::ReadError,
 };
 
 const NOON: u64 = 1_800_000_000_000_000;
@@ -150,10 +151,10 @@ pub(super) struct Memory {
     pub(super) steps: VecDeque<Step>,
     pub(super) record: Record,
     /// What it answers to a saved position.
-    pub(super) resumes: fn() -> Result<bool, SourceError>,
+    pub(super) resumes: fn() -> Result<bool, MemberError>,
 }
 
-pub(super) fn failure() -> SourceError {
+pub(super) fn failure() -> MemberError {
     ReadError::Setup {
         what: "the source broke",
         source: "on purpose".into(),
@@ -181,13 +182,13 @@ impl Source for Memory {
         place: &Place,
         _trail: &Trail,
         same_filter: bool,
-    ) -> Result<bool, SourceError> {
+    ) -> Result<bool, MemberError> {
         self.record
             .with(|entries| entries.resumed = Some((place.clone(), same_filter)));
         (self.resumes)()
     }
 
-    async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, SourceError> {
+    async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, MemberError> {
         loop {
             match self.steps.front().cloned() {
                 Some(Step::Wait(time)) => tokio::time::sleep(time).await,
@@ -233,7 +234,7 @@ pub(super) struct Keep {
     pub(super) blocks_at: u64,
     /// Fails on this event.
     pub(super) fails_at: u64,
-    pub(super) fails_with: fn() -> SinkError,
+    pub(super) fails_with: fn() -> MemberError,
     pub(super) finish_takes: Duration,
     /// Names a file together with what it accepts.
     pub(super) has_file: bool,
@@ -253,7 +254,7 @@ impl Keep {
             at_checkpoint: false,
             blocks_at: u64::MAX,
             fails_at: u64::MAX,
-            fails_with: || SinkError::other("the sink broke"),
+            fails_with: || MemberError::other("the sink broke"),
             finish_takes: Duration::ZERO,
             has_file: false,
             completes: false,
@@ -274,7 +275,7 @@ impl Sink for Keep {
         "the sink".to_owned()
     }
 
-    fn begin(&mut self, files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
+    fn begin(&mut self, files: &[FileMark], context: &SinkContext) -> Result<(), MemberError> {
         if self.has_file || !files.is_empty() {
             context.accept_up_to(
                 0,
@@ -289,7 +290,11 @@ impl Sink for Keep {
         Ok(())
     }
 
-    async fn accept(&mut self, batch: &mut Batch, context: &SinkContext) -> Result<(), SinkError> {
+    async fn accept(
+        &mut self,
+        batch: &mut Batch,
+        context: &SinkContext,
+    ) -> Result<(), MemberError> {
         let mut numbers: Vec<_> = batch.events().map(|event| event.seq().unwrap()).collect();
         match self.one_takes {
             Some(time) => {
@@ -314,7 +319,7 @@ impl Sink for Keep {
         Ok(())
     }
 
-    async fn checkpoint(&mut self) -> Result<(), SinkError> {
+    async fn checkpoint(&mut self) -> Result<(), MemberError> {
         self.record.note(Asked::Checkpoint);
         if let (true, Some(context)) = (self.at_checkpoint, &self.context) {
             self.accept_all_but(0, context);
@@ -322,14 +327,14 @@ impl Sink for Keep {
         Ok(())
     }
 
-    fn on_cursor_saved(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    fn on_cursor_saved(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         let taken = self.record.taken().len() as u64;
         let named = (1..=taken).filter(|events| context.is_saved(&complete(*events)));
         self.record.with(|entries| entries.named.extend(named));
         Ok(())
     }
 
-    async fn finish(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    async fn finish(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         tokio::time::sleep(self.finish_takes).await;
         self.record.note(Asked::SinkFinished);
         self.accept_all_but(0, context);
@@ -340,7 +345,7 @@ impl Sink for Keep {
 /// A store that may fail.
 pub(super) struct Shelf {
     pub(super) record: Record,
-    pub(super) loads: fn() -> Result<Option<Saved>, CursorError>,
+    pub(super) loads: fn() -> Result<Option<Saved>, MemberError>,
     /// These tries to save fail, counted from 0.
     pub(super) fails: Range<u64>,
     /// These never come to an end.
@@ -351,11 +356,11 @@ pub(super) struct Shelf {
 }
 
 impl CursorStore for Shelf {
-    async fn load(&mut self) -> Result<Option<Saved>, CursorError> {
+    async fn load(&mut self) -> Result<Option<Saved>, MemberError> {
         (self.loads)()
     }
 
-    async fn save(&mut self, saved: &Saved) -> Result<(), CursorError> {
+    async fn save(&mut self, saved: &Saved) -> Result<(), MemberError> {
         let number = self.tries;
         self.tries += 1;
         self.record.with(|entries| entries.tries += 1);

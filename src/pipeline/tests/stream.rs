@@ -1,7 +1,7 @@
 //! Events read as a stream: what is given, what is accepted, and how it ends.
 
 use super::*;
-use crate::{pipeline::stream::window::DroppedDelivery, sink::SinkError};
+use crate::{error::MemberError, pipeline::stream::window::DroppedDelivery};
 
 /// A stream of these steps, and what becomes of its cursor.
 fn stream(steps: impl IntoIterator<Item = Step>, most: usize) -> (Deliveries, Record) {
@@ -226,6 +226,6 @@ async fn a_stream_goes_where_a_task_goes() {
     fn is_send<T: Send + Unpin + 'static>(_: &T) {}
     let (deliveries, _) = stream([Step::End], 1);
     is_send(&deliveries);
-    let error: Result<Delivery, Error> = Err(SinkError::other("x").into());
+    let error: Result<Delivery, Error> = Err(MemberError::other("x").into());
     is_send(&error);
 }

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{error::ErrorKind, sink::SinkError};
+use crate::error::{ErrorKind, MemberError};
 
 /// Why a store cannot be opened or written to.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ impl StoreError {
     }
 }
 
-impl From<StoreError> for SinkError {
+impl From<StoreError> for MemberError {
     fn from(error: StoreError) -> Self {
         Self::other(error)
     }

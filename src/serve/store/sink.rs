@@ -27,10 +27,11 @@ use super::{
     shelf::Shelf,
 };
 use crate::{
+    error::MemberError,
     event::{Batch, FileMark, Place, Point, Position, micros},
     log::{STATE, chain},
     serve::line::Layout,
-    sink::{Sink, SinkContext, SinkError},
+    sink::{Sink, SinkContext},
 };
 
 /// How long an event waits for others at most.
@@ -176,7 +177,7 @@ impl StoreSink {
     /// Waits for whatever is under way, or due.
     ///
     /// Cancel safety: dropped and asked again at any time.
-    async fn turn(&mut self) -> Result<(), SinkError> {
+    async fn turn(&mut self) -> Result<(), MemberError> {
         self.begin_due();
         let due = self.due;
         let may_write = self.may_write();
@@ -203,7 +204,7 @@ impl StoreSink {
     }
 
     /// Waits no longer for room on the disk once a stop is asked for.
-    async fn turn_until_stopped(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    async fn turn_until_stopped(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         if context.is_stopped() {
             self.is_ending.store(true, Release);
             return self.turn().await;
@@ -238,16 +239,16 @@ impl Sink for StoreSink {
         self.name.clone()
     }
 
-    async fn last_position(&mut self, _: Option<&Place>) -> Result<Option<Position>, SinkError> {
+    async fn last_position(&mut self, _: Option<&Place>) -> Result<Option<Position>, MemberError> {
         let Some(stretch) = self.shelf.last() else {
             return Ok(None);
         };
         let read = spawn_blocking(move || recall::last_position(&stretch));
         let position = read.await.map_err(io::Error::other)?;
-        position.map_err(SinkError::other)
+        position.map_err(MemberError::other)
     }
 
-    fn begin(&mut self, _: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
+    fn begin(&mut self, _: &[FileMark], context: &SinkContext) -> Result<(), MemberError> {
         self.context = context.clone();
         Ok(())
     }
@@ -267,7 +268,11 @@ impl Sink for StoreSink {
         }
     }
 
-    async fn accept(&mut self, batch: &mut Batch, context: &SinkContext) -> Result<(), SinkError> {
+    async fn accept(
+        &mut self,
+        batch: &mut Batch,
+        context: &SinkContext,
+    ) -> Result<(), MemberError> {
         self.begin_due();
         while self.pending.lines.len() >= FULL_BYTES {
             self.turn_until_stopped(context).await?;
@@ -283,13 +288,13 @@ impl Sink for StoreSink {
         Ok(())
     }
 
-    async fn checkpoint(&mut self) -> Result<(), SinkError> {
+    async fn checkpoint(&mut self) -> Result<(), MemberError> {
         self.is_checkpoint |= self.written > self.durable;
         self.begin_due();
         Ok(())
     }
 
-    async fn finish(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    async fn finish(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         self.due = Instant::now();
         loop {
             self.due = Instant::now();
@@ -312,7 +317,7 @@ impl Sink for StoreSink {
         self.is_ending.store(true, Release);
     }
 
-    async fn drive(&mut self) -> SinkError {
+    async fn drive(&mut self) -> MemberError {
         loop {
             if let Err(error) = self.turn().await {
                 return error;

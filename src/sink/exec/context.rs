@@ -20,10 +20,11 @@ use super::{
     variables::{NAMES, variables},
 };
 use crate::{
+    error::MemberError,
     event::{Event, OwnedEvent},
     log::printable,
     sink::{
-        ExecError, Fate, SinkContext, SinkError,
+        ExecError, Fate, SinkContext,
         delivery::{DeliveryPolicy, FailedTries, FailedTry, GivenUp, name_of},
         lanes::lane_of,
         stdout,
@@ -78,7 +79,7 @@ pub(super) enum Outcome {
     /// It is to be tried again, but a stop was asked for: the next run begins with it.
     Left,
     /// The run ends.
-    Fatal(SinkError),
+    Fatal(MemberError),
 }
 
 /// What follows from a failure.
@@ -230,7 +231,7 @@ impl ExecContext {
     }
 
     /// Why the run ends where its program cannot be started.
-    pub(super) fn start_error(&self, source: io::Error) -> SinkError {
+    pub(super) fn start_error(&self, source: io::Error) -> MemberError {
         let program = self.name();
         ExecError::Start { program, source }.into()
     }

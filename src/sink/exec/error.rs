@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::{error::Reason, sink::SinkError};
+use crate::error::{MemberError, Reason};
 
 /// Why programs get no more events.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +31,7 @@ pub(crate) enum ExecError {
     Surplus(String),
 }
 
-impl From<ExecError> for SinkError {
+impl From<ExecError> for MemberError {
     fn from(error: ExecError) -> Self {
         let reason = match error {
             ExecError::Start { .. } => Reason::ProgramNotStarted,

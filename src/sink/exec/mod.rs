@@ -29,12 +29,13 @@ use self::{
     stdout_mux::StdoutMux,
 };
 use super::{
-    Fate, Sink, SinkContext, SinkError,
+    Fate, Sink, SinkContext,
     delivery::{DeliveryPolicy, Recipient},
     lanes::{Lanes, Ticket},
     writer::HAS_BEGUN,
 };
 use crate::{
+    error::MemberError,
     event::{Batch, FileMark},
     log::STATE,
 };
@@ -124,7 +125,7 @@ impl ExecSink {
     /// Waits for something to happen, and does what follows from it.
     ///
     /// Cancel safety: dropped and asked again at any time.
-    async fn step(&mut self) -> Result<(), SinkError> {
+    async fn step(&mut self) -> Result<(), MemberError> {
         self.flush().await?;
         let runner = self.runner.as_mut().expect(HAS_BEGUN);
         let mut through = Vec::new();
@@ -145,7 +146,7 @@ impl ExecSink {
         self.flush().await
     }
 
-    fn settle(&mut self, ticket: Ticket, outcome: Outcome) -> Result<(), SinkError> {
+    fn settle(&mut self, ticket: Ticket, outcome: Outcome) -> Result<(), MemberError> {
         match outcome {
             Outcome::Done => {
                 let n_done = self.lanes.end(ticket);
@@ -166,7 +167,7 @@ impl ExecSink {
         }
     }
 
-    async fn flush(&mut self) -> Result<(), SinkError> {
+    async fn flush(&mut self) -> Result<(), MemberError> {
         match &mut self.stdout_mux {
             Some(stdout_mux) => stdout_mux.flush(self.lanes.n_done()).await,
             None => Ok(()),
@@ -174,7 +175,7 @@ impl ExecSink {
     }
 
     /// Writes what is left of what programs printed.
-    async fn close(&mut self) -> Result<(), SinkError> {
+    async fn close(&mut self) -> Result<(), MemberError> {
         self.flush().await?;
         match &mut self.stdout_mux {
             Some(stdout_mux) => stdout_mux.finish().await,
@@ -183,7 +184,7 @@ impl ExecSink {
     }
 
     /// Lets end what has begun, and if nothing is wrong also what was taken.
-    async fn drain(&mut self) -> Result<(), SinkError> {
+    async fn drain(&mut self) -> Result<(), MemberError> {
         let context = self.context.clone();
         let mut result = Ok(());
         loop {
@@ -224,7 +225,7 @@ impl Sink for ExecSink {
         Some(self.settings.at_once())
     }
 
-    fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
+    fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), MemberError> {
         self.context = context.clone();
         if self.settings.has_output && !self.settings.prints_alone() {
             self.stdout_mux = Some(StdoutMux::open(context)?);
@@ -250,7 +251,11 @@ impl Sink for ExecSink {
     /// Takes events as long as there are free jobs, and returns once there is one again: a stop
     /// waits for programs that run, and not for a batch of them. Programs that live on get more
     /// once half of what they may have is answered, so that much changes hands at once.
-    async fn accept(&mut self, batch: &mut Batch, context: &SinkContext) -> Result<(), SinkError> {
+    async fn accept(
+        &mut self,
+        batch: &mut Batch,
+        context: &SinkContext,
+    ) -> Result<(), MemberError> {
         while !batch.is_empty() && self.lanes.has_room() && self.lanes.has_free_job() {
             self.take(batch);
             self.begin_ready();
@@ -267,14 +272,14 @@ impl Sink for ExecSink {
         Ok(())
     }
 
-    async fn checkpoint(&mut self) -> Result<(), SinkError> {
+    async fn checkpoint(&mut self) -> Result<(), MemberError> {
         match &mut self.stdout_mux {
             Some(stdout_mux) => stdout_mux.sync().await,
             None => Ok(()),
         }
     }
 
-    async fn finish(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
+    async fn finish(&mut self, _context: &SinkContext) -> Result<(), MemberError> {
         let drained = self.drain().await;
         if !self.is_over && !self.lanes.is_empty() {
             info!(target: STATE, "events that would be tried again are left to the next run");
@@ -287,7 +292,7 @@ impl Sink for ExecSink {
         self.groups.end().await;
     }
 
-    async fn drive(&mut self) -> SinkError {
+    async fn drive(&mut self) -> MemberError {
         loop {
             if let Err(error) = self.step().await {
                 return error;
@@ -304,7 +309,7 @@ impl Drop for ExecSink {
 }
 
 /// Resolves when programs have printed something.
-async fn stdout_changed(stdout_mux: &mut Option<StdoutMux>) -> Result<(), SinkError> {
+async fn stdout_changed(stdout_mux: &mut Option<StdoutMux>) -> Result<(), MemberError> {
     match stdout_mux {
         Some(stdout_mux) => stdout_mux.changed().await,
         None => std::future::pending().await,

@@ -25,8 +25,9 @@ use super::{
     stdout_mux::{LineSplitter, StdoutBuffer},
 };
 use crate::{
+    error::MemberError,
     event::Event,
-    sink::{SinkError, format::Formatter, lanes::Ticket},
+    sink::{format::Formatter, lanes::Ticket},
 };
 
 /// How much is read of a pipe at once.
@@ -80,7 +81,7 @@ async fn deliver(context: &ExecContext, mut delivery: Delivery) -> Outcome {
             Ok(()) if delivery.is_struck() => Failure::fate(),
             Ok(()) => return Outcome::Done,
             // It has met the end of the pipe that it shares with us, and so would every other.
-            Err(_) if context.has_lost_reader() => return Outcome::Fatal(SinkError::closed()),
+            Err(_) if context.has_lost_reader() => return Outcome::Fatal(MemberError::closed()),
             Err(failure) if delivery.excuses(&failure) => continue,
             Err(failure) => failure,
         };

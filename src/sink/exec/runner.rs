@@ -8,7 +8,7 @@ use super::{
     per_event::PerEvent,
     stream::Stream,
 };
-use crate::sink::{SinkError, lanes::Ticket};
+use crate::{error::MemberError, sink::lanes::Ticket};
 
 /// The programs of a run.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Runner {
     pub(super) async fn next(
         &mut self,
         through: &mut Vec<(Ticket, Outcome)>,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), MemberError> {
         match self {
             Self::PerEvent(per_event) => {
                 through.push(per_event.next().await);

@@ -9,7 +9,8 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::super::{SinkContext, SinkError, stdout, writer::Writer};
+use super::super::{SinkContext, stdout, writer::Writer};
+use crate::error::MemberError;
 
 /// How many bytes may wait for a stdout that is slow; beyond that, the programs wait.
 const MAX_WAITING_BYTES: usize = 256 * 1024;
@@ -84,7 +85,7 @@ pub(super) struct StdoutMux {
 
 impl StdoutMux {
     /// Opens stdout.
-    pub(super) fn open(context: &SinkContext) -> Result<Self, SinkError> {
+    pub(super) fn open(context: &SinkContext) -> Result<Self, MemberError> {
         Ok(Self {
             stdout_buffer: StdoutBuffer::default(),
             writer: stdout::writer(context)?,
@@ -102,7 +103,7 @@ impl StdoutMux {
     /// Resolves when lines were put into the buffer, or fails when stdout does.
     ///
     /// Cancel safety: dropped and asked again at any time.
-    pub(super) async fn changed(&mut self) -> Result<(), SinkError> {
+    pub(super) async fn changed(&mut self) -> Result<(), MemberError> {
         tokio::select! {
             () = self.stdout_buffer.0.changed.notified() => Ok(()),
             error = self.writer.failed(), if !self.is_broken => {
@@ -115,7 +116,7 @@ impl StdoutMux {
     /// Writes what is in the buffer. With it, `total` events are done since the beginning.
     ///
     /// Cancel safety: asked again it goes on where it was.
-    pub(super) async fn flush(&mut self, total: u64) -> Result<(), SinkError> {
+    pub(super) async fn flush(&mut self, total: u64) -> Result<(), MemberError> {
         if self.is_broken {
             // Programs need not wait for a stdout that takes nothing.
             self.stdout_buffer.empty_into(&mut Vec::new());
@@ -132,7 +133,7 @@ impl StdoutMux {
 
     /// Takes nothing out of the buffer before the writer has room for it, so that no third copy
     /// lies in between.
-    async fn hand_over(&mut self, waiting: usize, total: u64) -> Result<(), SinkError> {
+    async fn hand_over(&mut self, waiting: usize, total: u64) -> Result<(), MemberError> {
         self.writer.has_room(waiting).await?;
         if self.lines.is_empty() {
             self.stdout_buffer.empty_into(&mut self.lines);
@@ -143,7 +144,7 @@ impl StdoutMux {
     }
 
     /// Makes certain what was read of stdout.
-    pub(super) async fn sync(&mut self) -> Result<(), SinkError> {
+    pub(super) async fn sync(&mut self) -> Result<(), MemberError> {
         if self.is_broken {
             return Ok(());
         }
@@ -151,7 +152,7 @@ impl StdoutMux {
     }
 
     /// Waits until all is written.
-    pub(super) async fn finish(&mut self) -> Result<(), SinkError> {
+    pub(super) async fn finish(&mut self) -> Result<(), MemberError> {
         if self.is_broken {
             return Ok(());
         }

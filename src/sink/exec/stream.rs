@@ -20,7 +20,7 @@ use self::{
     work_queue::{InFlight, Replies, Reply, WorkQueue},
 };
 use super::context::{Delivery, ExecContext, Failure, NextStep, Outcome};
-use crate::sink::{SinkError, lanes::Ticket};
+use crate::{error::MemberError, sink::lanes::Ticket};
 
 /// All programs, and the events that they have.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) struct Stream {
     context: Arc<ExecContext>,
     queues: Vec<Arc<WorkQueue>>,
     replies: Arc<Replies>,
-    supervisors: FuturesUnordered<BoxFuture<'static, Result<(), SinkError>>>,
+    supervisors: FuturesUnordered<BoxFuture<'static, Result<(), MemberError>>>,
     /// Events that failed, until it is decided what follows, or they are tried again.
     failed: FuturesUnordered<BoxFuture<'static, Decided>>,
     /// Events that have begun and are not through.
@@ -102,7 +102,7 @@ impl Stream {
     pub(super) async fn next(
         &mut self,
         through: &mut Vec<(Ticket, Outcome)>,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), MemberError> {
         tokio::select! {
             () = self.replies.changed() => self.collect(through),
             decided = next_of(&mut self.failed) => match decided {

@@ -17,7 +17,10 @@ use std::{
 use tracing::{info, warn};
 
 use super::FileError;
-use crate::{error::ErrorKind, log::STATE, sink::SinkError};
+use crate::{
+    error::{ErrorKind, MemberError},
+    log::STATE,
+};
 
 /// Waits for room begin with this and double up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -50,7 +53,7 @@ impl Disk {
         action: &'static str,
         path: &Path,
         mut work: impl FnMut() -> io::Result<T>,
-    ) -> Result<T, SinkError> {
+    ) -> Result<T, MemberError> {
         let mut wait = FIRST_WAIT;
         let mut is_told = false;
         loop {
@@ -75,7 +78,7 @@ impl Disk {
     }
 
     /// Appends all of it, whatever the number of tries.
-    pub(super) fn write(&self, file: &File, path: &Path, bytes: &[u8]) -> Result<(), SinkError> {
+    pub(super) fn write(&self, file: &File, path: &Path, bytes: &[u8]) -> Result<(), MemberError> {
         let mut rest = bytes;
         self.attempt("write to", path, || {
             while !rest.is_empty() {
@@ -108,12 +111,12 @@ impl Disk {
 
 /// Makes a file's contents durable. What that refuses is never tried again: nobody knows what
 /// became of the pages.
-pub(super) fn sync(file: &File, path: &Path) -> Result<(), SinkError> {
+pub(super) fn sync(file: &File, path: &Path) -> Result<(), MemberError> {
     file.sync_data().map_err(failed("make durable", path))
 }
 
 /// Makes the names in a folder durable.
-pub(super) fn sync_folder(folder: &Path) -> Result<(), SinkError> {
+pub(super) fn sync_folder(folder: &Path) -> Result<(), MemberError> {
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(failed("sync the folder", folder))
@@ -123,8 +126,8 @@ pub(super) fn sync_folder(folder: &Path) -> Result<(), SinkError> {
 /// where each would have its own.
 pub(super) fn for_each<T: Sync>(
     all: &[T],
-    work: impl Fn(&T) -> Result<(), SinkError> + Sync,
-) -> Result<(), SinkError> {
+    work: impl Fn(&T) -> Result<(), MemberError> + Sync,
+) -> Result<(), MemberError> {
     if all.len() <= MAX_SYNCED_SERIALLY {
         return all.iter().try_for_each(work);
     }
@@ -164,7 +167,7 @@ pub(super) fn lock(file: &File, path: &Path) -> Result<(), FileError> {
 }
 
 /// The inode of what has this name; `None` where nothing has it.
-pub(super) fn inode(path: &Path) -> Result<Option<u64>, SinkError> {
+pub(super) fn inode(path: &Path) -> Result<Option<u64>, MemberError> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata.ino())),
         Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -177,7 +180,7 @@ pub(super) fn inode(path: &Path) -> Result<Option<u64>, SinkError> {
 pub(super) fn refused(
     action: &'static str,
     path: &Path,
-) -> impl FnOnce(io::Error) -> SinkError + use<> {
+) -> impl FnOnce(io::Error) -> MemberError + use<> {
     let path = path.to_owned();
     move |source| {
         let kind = ErrorKind::of_refusal(&source);
@@ -186,7 +189,7 @@ pub(super) fn refused(
             path,
             source,
         };
-        SinkError::from(error).with_kind(kind)
+        MemberError::from(error).with_kind(kind)
     }
 }
 
@@ -194,7 +197,7 @@ pub(super) fn refused(
 pub(super) fn failed(
     action: &'static str,
     path: &Path,
-) -> impl FnOnce(io::Error) -> SinkError + use<> {
+) -> impl FnOnce(io::Error) -> MemberError + use<> {
     let path = path.to_owned();
     move |source| {
         FileError::Io {

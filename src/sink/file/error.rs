@@ -2,10 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{
-    error::{ErrorKind, Reason},
-    sink::SinkError,
-};
+use crate::error::{ErrorKind, MemberError, Reason};
 
 /// Why an output file cannot be written to, or not any more.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +49,7 @@ pub(crate) enum FileError {
     },
 }
 
-impl From<FileError> for SinkError {
+impl From<FileError> for MemberError {
     fn from(error: FileError) -> Self {
         let kind = match error {
             FileError::Reserved(_) | FileError::NotAFile(_) => ErrorKind::Usage,

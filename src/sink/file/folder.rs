@@ -16,7 +16,8 @@ use super::{
 };
 use crate::{
     compressed::{FrameFormat, Frames},
-    sink::{CursorMode, SinkError},
+    error::MemberError,
+    sink::CursorMode,
 };
 
 /// How many folders are remembered; looking through one again does no harm.
@@ -51,7 +52,7 @@ impl Folders {
         cursor_mode: CursorMode,
         disk: &Disk,
         is_ours: impl Fn(&Path) -> bool,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), MemberError> {
         let folder = disk::folder_of(name);
         if !self.swept.contains(folder) {
             self.make(folder, disk)?;
@@ -71,7 +72,7 @@ impl Folders {
     }
 
     /// Makes a folder and those above it.
-    fn make(&mut self, folder: &Path, disk: &Disk) -> Result<(), SinkError> {
+    fn make(&mut self, folder: &Path, disk: &Disk) -> Result<(), MemberError> {
         let missing = folder.ancestors().take_while(|folder| !folder.exists());
         let missing: Vec<_> = missing.collect();
         if missing.is_empty() {
@@ -92,7 +93,7 @@ impl Folders {
     }
 
     /// Makes all names durable that have changed: a folder once, whatever the number of its files.
-    pub(super) fn sync(&mut self) -> Result<(), SinkError> {
+    pub(super) fn sync(&mut self) -> Result<(), MemberError> {
         let changed: Vec<_> = self.changed.iter().collect();
         disk::for_each(&changed, |folder| disk::sync_folder(folder))?;
         self.changed.clear();
@@ -109,7 +110,7 @@ fn sweep(
     has_lines: bool,
     is_ours: impl Fn(&Path) -> bool,
     amends: &mut Amends,
-) -> Result<bool, SinkError> {
+) -> Result<bool, MemberError> {
     let mut has_changed = false;
     let mut unfinished = BTreeMap::new();
     for path in files(folder)? {
@@ -143,7 +144,7 @@ fn undo(
     file: &File,
     length: Option<u64>,
     amends: &mut Amends,
-) -> Result<(), SinkError> {
+) -> Result<(), MemberError> {
     if let Some(length) = length {
         cut(file, path, length)?;
         publish(path, name)?;
@@ -163,7 +164,7 @@ fn keep(
     length: Option<u64>,
     has_lines: bool,
     amends: &mut Amends,
-) -> Result<(), SinkError> {
+) -> Result<(), MemberError> {
     let bytes = file.metadata().map_err(failed("read", path))?.len();
     let whole = match FrameFormat::of(name) {
         FrameFormat::Plain if !has_lines => bytes,
@@ -181,7 +182,7 @@ fn keep(
 }
 
 /// Cuts a file to this length, durably.
-pub(super) fn cut(file: &File, path: &Path, length: u64) -> Result<(), SinkError> {
+pub(super) fn cut(file: &File, path: &Path, length: u64) -> Result<(), MemberError> {
     file.set_len(length)
         .and_then(|()| file.sync_all())
         .map_err(failed("cut back", path))
@@ -220,7 +221,7 @@ pub(super) fn whole(file: &File, form: FrameFormat, from: u64) -> io::Result<u64
 /// The ordinary files in a folder, one by one: there may be any number.
 pub(super) fn files(
     folder: &Path,
-) -> Result<impl Iterator<Item = Result<PathBuf, SinkError>>, SinkError> {
+) -> Result<impl Iterator<Item = Result<PathBuf, MemberError>>, MemberError> {
     let failed = || failed("look into the folder", folder);
     let entries = fs::read_dir(folder).map_err(failed())?;
     Ok(entries.filter_map(move |entry| match entry {

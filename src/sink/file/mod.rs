@@ -47,12 +47,13 @@ pub use self::{
     settings::{Compression, FileSettings},
 };
 use super::{
-    Sink, SinkContext, SinkError,
+    Sink, SinkContext,
     format::Formatter,
     writer::{HAS_BEGUN, Writer},
 };
 use crate::{
     compressed::FrameFormat,
+    error::MemberError,
     event::{Batch, FileMark, Point, micros},
     log::STATE,
 };
@@ -98,14 +99,14 @@ impl Reopen {
 impl FileSink {
     /// Opens this file, or makes it; its folder has to exist. Nothing is written or cut yet. It is
     /// compressed as its suffix says.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, SinkError> {
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, MemberError> {
         let pattern = Pattern::fixed(path.as_ref());
         Self::new(FileSettings::new(pattern))
     }
 
     /// Opens the file of a fixed path; those of a pattern are made when they are needed, and their
     /// folders too.
-    pub fn new(mut settings: FileSettings) -> Result<Self, SinkError> {
+    pub fn new(mut settings: FileSettings) -> Result<Self, MemberError> {
         let fixed = settings.pattern.as_fixed();
         let fixed = fixed.map(|path| recovery::open_fixed(&path)).transpose()?;
         fixed.as_ref().map_or(Ok(()), OutputFile::lock)?;
@@ -142,7 +143,7 @@ impl FileSink {
     }
 
     /// Repairs what earlier runs left, and returns what there is.
-    fn restore(&mut self, files: &[FileMark]) -> Result<Restored, SinkError> {
+    fn restore(&mut self, files: &[FileMark]) -> Result<Restored, MemberError> {
         let Restored {
             mut outputs,
             mut complete,
@@ -213,7 +214,7 @@ impl FileSink {
     }
 
     /// A frame that was torn by a crash would spoil those after it.
-    fn mend_end(&self, output: &mut OutputFile) -> Result<(), SinkError> {
+    fn mend_end(&self, output: &mut OutputFile) -> Result<(), MemberError> {
         let path = output.mark.path.clone();
         if self.settings.compression == Compression::Plain || output.mark.bytes == 0 {
             return Ok(());
@@ -243,7 +244,7 @@ impl Sink for FileSink {
         self.name.clone()
     }
 
-    fn begin(&mut self, files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
+    fn begin(&mut self, files: &[FileMark], context: &SinkContext) -> Result<(), MemberError> {
         let restored = self.restore(files)?;
         let encoder = self.encoder.take().expect("a sink begins once");
         let disk = Disk::new(self.settings.waits_for_room, Arc::clone(&self.is_ending));
@@ -271,7 +272,11 @@ impl Sink for FileSink {
         reading.await.unwrap_or_default()
     }
 
-    async fn accept(&mut self, batch: &mut Batch, _context: &SinkContext) -> Result<(), SinkError> {
+    async fn accept(
+        &mut self,
+        batch: &mut Batch,
+        _context: &SinkContext,
+    ) -> Result<(), MemberError> {
         let writer = self.writer.as_mut().expect(HAS_BEGUN);
         if self.reopen.is_asked() {
             writer.reopen(&self.reopen.0.is_asked).await?;
@@ -282,20 +287,20 @@ impl Sink for FileSink {
         }
     }
 
-    async fn checkpoint(&mut self) -> Result<(), SinkError> {
+    async fn checkpoint(&mut self) -> Result<(), MemberError> {
         self.writer.as_mut().expect(HAS_BEGUN).sync().await
     }
 
-    fn on_cursor_saved(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
+    fn on_cursor_saved(&mut self, _context: &SinkContext) -> Result<(), MemberError> {
         self.writer.as_mut().expect(HAS_BEGUN).saved()
     }
 
-    async fn finish(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
+    async fn finish(&mut self, _context: &SinkContext) -> Result<(), MemberError> {
         self.is_ending.store(true, Ordering::Release);
         self.writer.as_mut().expect(HAS_BEGUN).finish().await
     }
 
-    async fn drive(&mut self) -> SinkError {
+    async fn drive(&mut self) -> MemberError {
         let writer = self.writer.as_mut().expect(HAS_BEGUN);
         loop {
             tokio::select! {

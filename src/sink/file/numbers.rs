@@ -14,7 +14,7 @@ use super::{
     output_file::name_of,
     pattern::{Pattern, Slot},
 };
-use crate::sink::SinkError;
+use crate::error::MemberError;
 
 /// How many slots are remembered, some 2 MB. Where there are more, folders are read again for those
 /// that are not.
@@ -32,7 +32,7 @@ pub(super) struct Numbers {
 impl Numbers {
     /// The number after the highest that any file of this slot has. `pattern` makes the names of
     /// the present time.
-    pub(super) fn next(&mut self, slot: &Slot, pattern: &Pattern) -> Result<u64, SinkError> {
+    pub(super) fn next(&mut self, slot: &Slot, pattern: &Pattern) -> Result<u64, MemberError> {
         let name = slot.name(1);
         let folder = disk::folder_of(&name);
         if !self.folders.contains(folder) {
@@ -69,7 +69,7 @@ impl Numbers {
     }
 }
 
-fn highest_in_folder(slot: &Slot, pattern: &Pattern) -> Result<u64, SinkError> {
+fn highest_in_folder(slot: &Slot, pattern: &Pattern) -> Result<u64, MemberError> {
     let name = slot.name(1);
     let mut highest = 0;
     for path in files(disk::folder_of(&name))? {

@@ -22,10 +22,7 @@ use super::{
     sanitize::PARTIAL,
     trail::Trail,
 };
-use crate::{
-    event::FileMark,
-    sink::{FileError, SinkError},
-};
+use crate::{error::MemberError, event::FileMark, sink::FileError};
 
 /// What stands before the length that a file had under its name.
 const LENGTH_PREFIX: &[u8] = b".+";
@@ -66,7 +63,7 @@ impl Drop for OpenFile {
 
 impl OutputFile {
     /// A file that is open for appending, with its present length.
-    pub(super) fn new(slot: Option<Slot>, path: PathBuf, file: File) -> Result<Self, SinkError> {
+    pub(super) fn new(slot: Option<Slot>, path: PathBuf, file: File) -> Result<Self, MemberError> {
         let metadata = file.metadata().map_err(failed("read", &path))?;
         if !metadata.is_file() {
             return Err(FileError::NotAFile(path).into());
@@ -84,7 +81,7 @@ impl OutputFile {
     }
 
     /// Opens what is there. `path` is what is kept of its name.
-    pub(super) fn open(slot: Option<Slot>, path: PathBuf) -> Result<Self, SinkError> {
+    pub(super) fn open(slot: Option<Slot>, path: PathBuf) -> Result<Self, MemberError> {
         let file = appending().open(&path).map_err(failed("open", &path))?;
         Self::new(slot, path, file)
     }
@@ -95,7 +92,7 @@ impl OutputFile {
     }
 
     /// The file, which is opened again if it is closed.
-    pub(super) fn file(&mut self) -> Result<&File, SinkError> {
+    pub(super) fn file(&mut self) -> Result<&File, MemberError> {
         match &mut self.file {
             Some(OpenFile(file)) => Ok(file),
             closed => {
@@ -115,7 +112,7 @@ impl OutputFile {
     }
 
     /// Takes the lock that keeps other processes out.
-    pub(super) fn lock(&self) -> Result<(), SinkError> {
+    pub(super) fn lock(&self) -> Result<(), MemberError> {
         if let Some(OpenFile(file)) = &self.file {
             disk::lock(file, &self.mark.path)?;
         }
@@ -123,7 +120,7 @@ impl OutputFile {
     }
 
     /// Writes what is pending, as one frame.
-    pub(super) fn flush(&mut self, encoder: &mut Encoder, disk: &Disk) -> Result<(), SinkError> {
+    pub(super) fn flush(&mut self, encoder: &mut Encoder, disk: &Disk) -> Result<(), MemberError> {
         if self.pending.is_empty() {
             return Ok(());
         }
@@ -149,7 +146,7 @@ impl OutputFile {
     }
 
     /// Writes this as it is.
-    pub(super) fn append(&mut self, bytes: &[u8], disk: &Disk) -> Result<(), SinkError> {
+    pub(super) fn append(&mut self, bytes: &[u8], disk: &Disk) -> Result<(), MemberError> {
         self.is_synced = false;
         let path = self.mark.path.clone();
         disk.write(self.file()?, &path, bytes)?;
@@ -159,7 +156,7 @@ impl OutputFile {
 
     /// Writes what is pending, and a frame of nothing into a compressed file that has no other: 0
     /// bytes are no such file.
-    pub(super) fn end(&mut self, encoder: &mut Encoder, disk: &Disk) -> Result<(), SinkError> {
+    pub(super) fn end(&mut self, encoder: &mut Encoder, disk: &Disk) -> Result<(), MemberError> {
         self.flush(encoder, disk)?;
         if self.mark.bytes > 0 {
             return Ok(());
@@ -172,13 +169,13 @@ impl OutputFile {
     }
 
     /// Makes durable what is written, and makes sure that it has not been removed meanwhile.
-    pub(super) fn sync(&self) -> Result<(), SinkError> {
+    pub(super) fn sync(&self) -> Result<(), MemberError> {
         sync(self.opened(), &self.mark, self.is_synced)
     }
 
     /// A last line that was torn by a crash gets its line end with what is written next, so that it
     /// does not spoil that.
-    pub(super) fn finish_last_line(&mut self) -> Result<(), SinkError> {
+    pub(super) fn finish_last_line(&mut self) -> Result<(), MemberError> {
         if self.mark.bytes == 0 {
             return Ok(());
         }
@@ -198,7 +195,11 @@ impl OutputFile {
 }
 
 /// Makes a file durable, open or not, and makes sure that it has not been removed meanwhile.
-pub(super) fn sync(file: Option<&File>, mark: &FileMark, is_synced: bool) -> Result<(), SinkError> {
+pub(super) fn sync(
+    file: Option<&File>,
+    mark: &FileMark,
+    is_synced: bool,
+) -> Result<(), MemberError> {
     let opened;
     let file = match file {
         Some(file) => file,
@@ -219,7 +220,7 @@ pub(super) fn sync(file: Option<&File>, mark: &FileMark, is_synced: bool) -> Res
 }
 
 /// Opens a file that was closed, which has to be the same.
-fn open_again(mark: &FileMark) -> Result<File, SinkError> {
+fn open_again(mark: &FileMark) -> Result<File, MemberError> {
     let gone = || FileError::Gone(mark.path.clone()).into();
     let file = match appending().open(&mark.path) {
         Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Err(gone()),
@@ -271,7 +272,7 @@ pub(super) fn name_of(partial: &Path) -> Option<(PathBuf, Option<u64>)> {
 }
 
 /// Gives an unfinished file its name. The folder is left to be synced.
-pub(super) fn publish(partial: &Path, name: &Path) -> Result<(), SinkError> {
+pub(super) fn publish(partial: &Path, name: &Path) -> Result<(), MemberError> {
     if disk::inode(name)?.is_some() {
         return Err(FileError::NameTaken {
             partial: partial.to_owned(),

@@ -9,17 +9,14 @@ use super::{
     output_file::{OutputFile, publish},
     trail::Trail,
 };
-use crate::{
-    event::FileMark,
-    sink::{FileError, SinkError},
-};
+use crate::{error::MemberError, event::FileMark, sink::FileError};
 
 /// Cuts a file back to what the saved cursor counts.
 pub(super) fn cut_back(
     output: &mut OutputFile,
     mark: &FileMark,
     amends: &mut Amends,
-) -> Result<(), SinkError> {
+) -> Result<(), MemberError> {
     let path = &mark.path;
     let changed = |why| {
         FileError::Changed {
@@ -46,7 +43,7 @@ pub(super) fn cut_back(
 }
 
 /// Opens an unfinished file that the saved cursor counts, and cuts it back. It has no slot yet.
-pub(super) fn reopen(mark: &FileMark, amends: &mut Amends) -> Result<OutputFile, SinkError> {
+pub(super) fn reopen(mark: &FileMark, amends: &mut Amends) -> Result<OutputFile, MemberError> {
     let path = &mark.path;
     if disk::inode(path)?.is_none() {
         return Err(FileError::Changed {
@@ -63,7 +60,11 @@ pub(super) fn reopen(mark: &FileMark, amends: &mut Amends) -> Result<OutputFile,
 
 /// Gives a complete file its name, where a crash came before that. It may have it already, and
 /// another program may have taken it away. The folder is left to be synced.
-pub(super) fn complete(mark: &FileMark, name: &Path, amends: &mut Amends) -> Result<(), SinkError> {
+pub(super) fn complete(
+    mark: &FileMark,
+    name: &Path,
+    amends: &mut Amends,
+) -> Result<(), MemberError> {
     let path = &mark.path;
     if disk::inode(path)? != Some(mark.inode) {
         return Ok(());
@@ -79,7 +80,7 @@ pub(super) fn complete(mark: &FileMark, name: &Path, amends: &mut Amends) -> Res
 ///
 /// It is not locked yet: [`OutputFile::lock`] fails where this process has it already, under
 /// another number.
-pub(super) fn open_fixed(path: &Path) -> Result<OutputFile, SinkError> {
+pub(super) fn open_fixed(path: &Path) -> Result<OutputFile, MemberError> {
     let file = super::output_file::appending()
         .create(true)
         .open(path)

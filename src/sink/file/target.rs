@@ -27,10 +27,11 @@ use super::{
     time::StreamTime,
 };
 use crate::{
+    error::MemberError,
     event::{FileMark, micros},
     log::STATE,
     sink::{
-        CursorMode, SinkContext, SinkError,
+        CursorMode, SinkContext,
         writer::{Buffer, Target},
     },
     stats::Stats,
@@ -152,7 +153,7 @@ impl FileTarget {
     }
 
     /// Distributes lines that go into different files, or into one after the other.
-    fn distribute(&mut self, buffer: &Buffer, context: &SinkContext) -> Result<(), SinkError> {
+    fn distribute(&mut self, buffer: &Buffer, context: &SinkContext) -> Result<(), MemberError> {
         if self.time.begin_batch() {
             self.time_text = self.time_text();
         }
@@ -181,7 +182,7 @@ impl FileTarget {
     }
 
     /// All lines go into the one file.
-    fn append(&mut self, buffer: &Buffer) -> Result<(), SinkError> {
+    fn append(&mut self, buffer: &Buffer) -> Result<(), MemberError> {
         self.time.begin_batch();
         self.time.take(buffer.latest_us);
         self.events = buffer.marks.last().map_or(self.events, |mark| mark.1);
@@ -211,7 +212,7 @@ impl FileTarget {
     }
 
     /// Writes what is pending for one file.
-    fn flush(&mut self, at: usize) -> Result<(), SinkError> {
+    fn flush(&mut self, at: usize) -> Result<(), MemberError> {
         let has_pending = |output: &&OutputFile| !output.pending.is_empty();
         let Some(output) = self.outputs.get(at).filter(has_pending) else {
             return Ok(());
@@ -230,12 +231,12 @@ impl FileTarget {
         Ok(())
     }
 
-    fn flush_all(&mut self) -> Result<(), SinkError> {
+    fn flush_all(&mut self) -> Result<(), MemberError> {
         (0..self.outputs.len()).try_for_each(|at| self.flush(at))
     }
 
     /// Completes all files when their time is over.
-    fn move_on(&mut self, time_us: u64, context: &SinkContext) -> Result<(), SinkError> {
+    fn move_on(&mut self, time_us: u64, context: &SinkContext) -> Result<(), MemberError> {
         let before_us = self.time.latest_us();
         if !self.time.take(time_us) {
             return Ok(());
@@ -270,7 +271,7 @@ impl FileTarget {
     }
 
     /// Closes the one file, which may have been moved away, and opens what has its name now.
-    fn reopen_fixed(&mut self) -> Result<(), SinkError> {
+    fn reopen_fixed(&mut self) -> Result<(), MemberError> {
         let Some(output) = self.outputs.get_mut(0) else {
             return Ok(());
         };
@@ -298,7 +299,7 @@ impl Target for FileTarget {
         !self.is_fixed()
     }
 
-    fn write(&mut self, buffer: &Buffer, context: &SinkContext) -> Result<(), SinkError> {
+    fn write(&mut self, buffer: &Buffer, context: &SinkContext) -> Result<(), MemberError> {
         self.wait_for_saves(context)?;
         self.fresh_bytes += buffer.lines.len() as u64;
         self.fresh_since.get_or_insert_with(Instant::now);
@@ -312,18 +313,18 @@ impl Target for FileTarget {
         Ok(())
     }
 
-    fn sync(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    fn sync(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         if self.durable < self.events && self.is_due() {
             self.checkpoint(context)?;
         }
         self.saved(context)
     }
 
-    fn saved(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    fn saved(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         self.publish_ready(|mark| context.is_saved(mark))
     }
 
-    fn reopen(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    fn reopen(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         if self.is_fixed() {
             self.reopen_fixed()?;
         } else {
@@ -338,7 +339,7 @@ impl Target for FileTarget {
         Ok(())
     }
 
-    fn finish(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    fn finish(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         if context.cursor_mode() == CursorMode::Off && !self.is_fixed() {
             self.complete_all(context)?;
         }

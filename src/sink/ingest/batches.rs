@@ -12,8 +12,9 @@ use super::{
     deliver::{IngestPolicy, Work},
 };
 use crate::{
+    error::MemberError,
     event::{Batch, Event, FileMark, OwnedEvent},
-    sink::{DeadLetterFile, OnFailure, Sink, SinkContext, SinkError},
+    sink::{DeadLetterFile, OnFailure, Sink, SinkContext},
 };
 
 /// Events given at once, at most, where nothing else is said: enough that the cost of a transaction
@@ -87,7 +88,7 @@ pub struct Batches<I> {
     bytes: usize,
     /// When the collected ones have waited long enough for others.
     due: Instant,
-    running: JoinSet<(u64, Result<(), SinkError>)>,
+    running: JoinSet<(u64, Result<(), MemberError>)>,
     context: SinkContext,
     has_failed: bool,
 }
@@ -196,7 +197,7 @@ impl<I: BatchIngestor + 'static> Batches<I> {
     /// Waits for the events that are being ingested; `false` when there are none.
     ///
     /// Cancel safety: nothing is lost.
-    async fn next_done(&mut self) -> Result<bool, SinkError> {
+    async fn next_done(&mut self) -> Result<bool, MemberError> {
         match self.running.join_next().await {
             Some(done) => self.note(done).map(|()| true),
             None => Ok(false),
@@ -205,8 +206,8 @@ impl<I: BatchIngestor + 'static> Batches<I> {
 
     fn note(
         &mut self,
-        done: Result<(u64, Result<(), SinkError>), JoinError>,
-    ) -> Result<(), SinkError> {
+        done: Result<(u64, Result<(), MemberError>), JoinError>,
+    ) -> Result<(), MemberError> {
         let (n_events, result) = done.unwrap_or_else(|error| match error.try_into_panic() {
             // What an ingestor's panic means is the user's choice.
             Ok(panic) => resume_unwind(panic),
@@ -228,7 +229,7 @@ async fn deliver(
     ingestor: &impl BatchIngestor,
     policy: &IngestPolicy,
     events: &[OwnedEvent],
-) -> Result<(), SinkError> {
+) -> Result<(), MemberError> {
     // The slices that are to be ingested, the next one last, and whether each may be tried more
     // than once.
     let mut slices = vec![(events, true)];
@@ -258,13 +259,17 @@ impl<I: BatchIngestor + 'static> Sink for Batches<I> {
         "batches".to_owned()
     }
 
-    fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
+    fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), MemberError> {
         self.policy.delivery.set_stats(context.stats());
         self.context = context.clone();
         Ok(())
     }
 
-    async fn accept(&mut self, batch: &mut Batch, _context: &SinkContext) -> Result<(), SinkError> {
+    async fn accept(
+        &mut self,
+        batch: &mut Batch,
+        _context: &SinkContext,
+    ) -> Result<(), MemberError> {
         if let Some(done) = self.running.try_join_next() {
             self.note(done)?;
         }
@@ -288,12 +293,12 @@ impl<I: BatchIngestor + 'static> Sink for Batches<I> {
     }
 
     /// The cursor's pace bounds the wait for others too.
-    async fn checkpoint(&mut self) -> Result<(), SinkError> {
+    async fn checkpoint(&mut self) -> Result<(), MemberError> {
         self.begin_next();
         Ok(())
     }
 
-    async fn finish(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
+    async fn finish(&mut self, _context: &SinkContext) -> Result<(), MemberError> {
         loop {
             self.begin_next();
             if !self.next_done().await? {
@@ -302,7 +307,7 @@ impl<I: BatchIngestor + 'static> Sink for Batches<I> {
         }
     }
 
-    async fn drive(&mut self) -> SinkError {
+    async fn drive(&mut self) -> MemberError {
         loop {
             if !self.running.is_empty() {
                 if let Err(error) = self.next_done().await {

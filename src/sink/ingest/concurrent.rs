@@ -12,9 +12,10 @@ use tokio::{
 
 use super::route::{Route, Routes};
 use crate::{
+    error::MemberError,
     event::{Batch, OwnedEvent},
     sink::{
-        SinkContext, SinkError,
+        SinkContext,
         lanes::{LaneLimits, Lanes, Ticket, lane_of},
     },
 };
@@ -35,7 +36,7 @@ type Item = Option<(Arc<Route>, OwnedEvent)>;
 #[derive(Debug)]
 pub(super) struct Concurrent {
     lanes: Lanes<Item>,
-    running: JoinSet<(Ticket, Result<(), SinkError>)>,
+    running: JoinSet<(Ticket, Result<(), MemberError>)>,
     context: SinkContext,
     /// Nothing more is begun.
     has_failed: bool,
@@ -62,7 +63,7 @@ impl Concurrent {
         &mut self,
         batch: &mut Batch,
         routes: &Routes,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), MemberError> {
         while let Some(done) = self.running.try_join_next() {
             self.note(done)?;
         }
@@ -94,7 +95,7 @@ impl Concurrent {
     /// for good.
     ///
     /// Cancel safety: nothing is lost.
-    pub(super) async fn next_done(&mut self) -> Result<bool, SinkError> {
+    pub(super) async fn next_done(&mut self) -> Result<bool, MemberError> {
         match self.running.join_next().await {
             Some(done) => self.note(done).map(|()| true),
             None => Ok(false),
@@ -102,7 +103,7 @@ impl Concurrent {
     }
 
     /// Brings everything that was taken to its end; after a failure, what has begun.
-    pub(super) async fn finish(&mut self) -> Result<(), SinkError> {
+    pub(super) async fn finish(&mut self) -> Result<(), MemberError> {
         let mut result = Ok(());
         loop {
             match self.next_done().await {
@@ -135,8 +136,8 @@ impl Concurrent {
 
     fn note(
         &mut self,
-        done: Result<(Ticket, Result<(), SinkError>), JoinError>,
-    ) -> Result<(), SinkError> {
+        done: Result<(Ticket, Result<(), MemberError>), JoinError>,
+    ) -> Result<(), MemberError> {
         let (ticket, result) = done.unwrap_or_else(|error| match error.try_into_panic() {
             // What an ingestor's panic means is the user's choice, as where it runs within this
             // task.

@@ -9,10 +9,11 @@ use tracing::warn;
 
 use super::{IngestError, error::IngestorFailed};
 use crate::{
+    error::MemberError,
     event::Event,
     log::STATE,
     sink::{
-        OnFailure, SinkError,
+        OnFailure,
         delivery::{DeliveryPolicy, FailedTries, FailedTry, GivenUp, Recipient, name_of},
     },
     throttle,
@@ -69,7 +70,7 @@ impl IngestPolicy {
         begin: impl Fn(&mut Option<Work<'w>>) + Send + Sync,
         work: &mut Option<Work<'w>>,
         now: Instant,
-    ) -> Result<Instant, SinkError> {
+    ) -> Result<Instant, MemberError> {
         match self.attempt_all(events, begin, work, now, true).await {
             Ok(done) => Ok(done),
             Err(failed) => {
@@ -152,7 +153,7 @@ impl IngestPolicy {
         &self,
         events: &[Event<'_>],
         failed: Failed,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), MemberError> {
         let text = failed.error.text();
         let failed_try = FailedTry::new(events, &text);
         match self.delivery.give_up(failed_try, &failed.tries).await? {
@@ -161,7 +162,7 @@ impl IngestPolicy {
                 self.delivery.skip(failed_try);
                 Ok(())
             }
-            GivenUp::Stops => Err(SinkError::other(IngestorFailed {
+            GivenUp::Stops => Err(MemberError::other(IngestorFailed {
                 name: self.delivery.recipient.name().to_owned(),
                 event: name_of(events),
                 source: failed.error.into_cause(),

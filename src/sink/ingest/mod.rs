@@ -66,9 +66,9 @@ use self::{
     concurrent::Concurrent,
     route::{RouteKey, Routes},
 };
-use super::{Sink, SinkContext, SinkError};
+use super::{Sink, SinkContext};
 use crate::{
-    error::{BoxError, Caused, ErrorKind},
+    error::{BoxError, Caused, ErrorKind, MemberError},
     event::{Batch, CollectionPattern, FileMark, Kind},
 };
 
@@ -86,9 +86,9 @@ pub struct Ingest {
     routes: Routes,
     jobs: usize,
     /// The first thing that is wrong with the routes.
-    misuse: Option<SinkError>,
+    misuse: Option<MemberError>,
     /// What failed after events that were taken.
-    failure: Option<SinkError>,
+    failure: Option<MemberError>,
     concurrent: Option<Concurrent>,
 }
 
@@ -191,7 +191,7 @@ impl Ingest {
 
     fn note_misuse(&mut self, error: impl Into<BoxError>) {
         self.misuse
-            .get_or_insert_with(|| SinkError::new(ErrorKind::Usage, error));
+            .get_or_insert_with(|| MemberError::new(ErrorKind::Usage, error));
     }
 
     /// Has events ingested one after the other, as many as fit into a stretch of work, and takes
@@ -200,7 +200,7 @@ impl Ingest {
         &mut self,
         batch: &mut Batch,
         context: &SinkContext,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), MemberError> {
         let began = Instant::now();
         let mut now = began;
         let mut taken = 0;
@@ -249,7 +249,7 @@ impl Sink for Ingest {
         NonZeroUsize::new(self.jobs)
     }
 
-    fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
+    fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), MemberError> {
         if let Some(misuse) = self.misuse.take() {
             return Err(misuse);
         }
@@ -260,7 +260,11 @@ impl Sink for Ingest {
         Ok(())
     }
 
-    async fn accept(&mut self, batch: &mut Batch, context: &SinkContext) -> Result<(), SinkError> {
+    async fn accept(
+        &mut self,
+        batch: &mut Batch,
+        context: &SinkContext,
+    ) -> Result<(), MemberError> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
@@ -276,7 +280,7 @@ impl Sink for Ingest {
         Ok(())
     }
 
-    async fn finish(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
+    async fn finish(&mut self, _context: &SinkContext) -> Result<(), MemberError> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
@@ -286,7 +290,7 @@ impl Sink for Ingest {
         }
     }
 
-    async fn drive(&mut self) -> SinkError {
+    async fn drive(&mut self) -> MemberError {
         if let Some(failure) = self.failure.take() {
             return failure;
         }

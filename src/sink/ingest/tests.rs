@@ -59,7 +59,7 @@ async fn run(
     .await;
     let finished = sink.finish(&context).await;
     let error = given.and(finished).err();
-    let told = error.map(|error: SinkError| crate::log::chain(&error));
+    let told = error.map(|error: MemberError| crate::log::chain(&error));
     (context.accepted(), told)
 }
 

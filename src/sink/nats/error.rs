@@ -1,10 +1,6 @@
 //! Why a stream cannot be written to as promised.
 
-use crate::{
-    error::{ErrorKind, Reason},
-    nats::NatsError,
-    sink::SinkError,
-};
+use crate::error::{ErrorKind, MemberError, Reason};
 
 /// Why a stream cannot be written to, or not any more.
 #[derive(Debug, thiserror::Error)]
@@ -178,15 +174,9 @@ impl StreamError {
     }
 }
 
-impl From<StreamError> for SinkError {
+impl From<StreamError> for MemberError {
     fn from(error: StreamError) -> Self {
         let reason = error.reason();
         Self::new(error.kind(), error).because(reason)
-    }
-}
-
-impl From<NatsError> for SinkError {
-    fn from(error: NatsError) -> Self {
-        Self::new(error.kind(), error)
     }
 }

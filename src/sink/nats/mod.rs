@@ -20,11 +20,12 @@ use std::{
 use tracing::info;
 
 use self::{error::StreamError, message::MessageFormat, writer::Writer};
-use super::{RECALL, Sink, SinkContext, SinkError};
+use super::{RECALL, Sink, SinkContext};
 use crate::{
+    error::MemberError,
     event::{Batch, FileMark, Place, Position, show_time},
     log::{STATE, printable},
-    nats::{AsNats, Connection, NatsError, NatsSettings, StreamPlan, retry},
+    nats::{Connection, NatsSettings, StreamPlan, retry},
 };
 
 /// Where and how to write.
@@ -101,15 +102,9 @@ impl NatsSink {
     }
 
     /// Notes a failure, after which nothing is to be waited for.
-    fn note<T>(&mut self, result: Result<T, SinkError>) -> Result<T, SinkError> {
+    fn note<T>(&mut self, result: Result<T, MemberError>) -> Result<T, MemberError> {
         self.has_failed |= result.is_err();
         result
-    }
-}
-
-impl AsNats for SinkError {
-    fn as_nats(&self) -> Option<&NatsError> {
-        self.downcast_ref()
     }
 }
 
@@ -122,7 +117,7 @@ impl Sink for NatsSink {
     async fn last_position(
         &mut self,
         saved: Option<&Place>,
-    ) -> Result<Option<Position>, SinkError> {
+    ) -> Result<Option<Position>, MemberError> {
         let NatsSinkSettings {
             nats,
             stream: name,
@@ -140,7 +135,7 @@ impl Sink for NatsSink {
         let (info, tail) = retry(nats, || async {
             let info = stream::open(&connection, name, &format, create.as_ref()).await?;
             let tail = stream::tail(&connection, name, &info).await?;
-            Ok::<_, SinkError>((info, tail))
+            Ok::<_, MemberError>((info, tail))
         })
         .await?;
         let (shown, seq) = (printable(name), tail.seq);
@@ -165,17 +160,21 @@ impl Sink for NatsSink {
         Ok(tail.position)
     }
 
-    fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), SinkError> {
+    fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), MemberError> {
         self.writer().count_in(context.clone());
         Ok(())
     }
 
-    async fn accept(&mut self, batch: &mut Batch, _context: &SinkContext) -> Result<(), SinkError> {
+    async fn accept(
+        &mut self,
+        batch: &mut Batch,
+        _context: &SinkContext,
+    ) -> Result<(), MemberError> {
         let result = self.writer().take(batch).await;
         self.note(result)
     }
 
-    async fn finish(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
+    async fn finish(&mut self, _context: &SinkContext) -> Result<(), MemberError> {
         while !self.has_failed && !self.writer().is_done() {
             let result = self.writer().turn().await;
             self.note(result)?;
@@ -187,7 +186,7 @@ impl Sink for NatsSink {
         Ok(())
     }
 
-    async fn drive(&mut self) -> SinkError {
+    async fn drive(&mut self) -> MemberError {
         loop {
             if let Err(error) = self.writer().turn().await {
                 self.has_failed = true;

@@ -15,10 +15,10 @@ use super::{
     message::{MessageFormat, Tail, time_of},
 };
 use crate::{
+    error::MemberError,
     event::{Identity, Origin, micros},
     log::printable,
     nats::{Connection, NO_SUCH_MESSAGE, NatsError, RequestFailed, Stored, StreamPlan, covers},
-    sink::SinkError,
 };
 
 /// Looks at the stream, makes it if that is wanted, and refuses it if it cannot keep what is
@@ -28,7 +28,7 @@ pub(super) async fn open(
     stream: &str,
     format: &MessageFormat,
     plan: Option<&StreamPlan>,
-) -> Result<Info, SinkError> {
+) -> Result<Info, MemberError> {
     let subjects = || vec![format!("{}.>", format.prefix())];
     let about = "Events of the atproto record stream, written by rocketman";
     let info = connection.look_at_or_make(stream, plan, subjects, about);

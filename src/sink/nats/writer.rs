@@ -23,10 +23,11 @@ use super::{
 };
 use crate::{
     backoff::Backoff,
+    error::MemberError,
     event::{Batch, Identity, Origin},
     log::{STATE, chain, printable},
-    nats::{AsNats, Connection, NatsError, Status},
-    sink::{SinkContext, SinkError},
+    nats::{Connection, NatsError, Status},
+    sink::SinkContext,
 };
 
 /// The longest wait between two looks at a stream that does not get on.
@@ -133,7 +134,7 @@ impl Writer {
     }
 
     /// Takes the events of a batch and sends them; waits while the window is full.
-    pub(super) async fn take(&mut self, batch: &mut Batch) -> Result<(), SinkError> {
+    pub(super) async fn take(&mut self, batch: &mut Batch) -> Result<(), MemberError> {
         if let Some(origin) = batch.origin() {
             self.set_source(origin)?;
         }
@@ -187,7 +188,7 @@ impl Writer {
     /// Waits for the next thing that happens, and sees to it.
     ///
     /// Cancel safety: dropped at any time, and called again.
-    pub(super) async fn turn(&mut self) -> Result<(), SinkError> {
+    pub(super) async fn turn(&mut self) -> Result<(), MemberError> {
         if self.chain.wants_look() {
             return self.look().await;
         }
@@ -208,7 +209,7 @@ impl Writer {
 
     /// Sends all that may be sent. Without a connection nothing is: what would wait in it might
     /// come twice.
-    async fn send(&mut self) -> Result<(), SinkError> {
+    async fn send(&mut self) -> Result<(), MemberError> {
         if !self.status.borrow().is_connected {
             return Ok(());
         }
@@ -258,7 +259,7 @@ impl Writer {
     }
 
     /// Takes the answers that are there already.
-    fn take_ready(&mut self) -> Result<(), SinkError> {
+    fn take_ready(&mut self) -> Result<(), MemberError> {
         while let Some(message) = self.acks.next().now_or_never() {
             match message {
                 Some(message) => self.take_answer(&message)?,
@@ -268,7 +269,7 @@ impl Writer {
         Ok(())
     }
 
-    fn note_status(&mut self) -> Result<(), SinkError> {
+    fn note_status(&mut self) -> Result<(), MemberError> {
         let status = self.status.borrow_and_update().clone();
         if let Some(error) = self.connection.lost_for_good(&status) {
             return Err(error.into());
@@ -292,7 +293,7 @@ impl Writer {
     }
 
     /// Looks where the stream ends, and goes on from there.
-    async fn look(&mut self) -> Result<(), SinkError> {
+    async fn look(&mut self) -> Result<(), MemberError> {
         self.connection.restored().await?;
         self.note_status()?;
         if self.backoff.tries() > 0 {
@@ -302,7 +303,7 @@ impl Writer {
         }
         let (info, tail) = match self.read_tail().await {
             Ok(found) => found,
-            Err(error) if error.as_nats().is_some_and(may_pass) => {
+            Err(error) if error.downcast_ref().is_some_and(may_pass) => {
                 let tries = self.backoff.tries();
                 if self.connection.is_over(tries) {
                     return Err(self.connection.unreachable(tries, error.into()).into());
@@ -335,7 +336,7 @@ impl Writer {
         Ok(())
     }
 
-    async fn read_tail(&self) -> Result<(Info, Tail), SinkError> {
+    async fn read_tail(&self) -> Result<(Info, Tail), MemberError> {
         let info = stream::open(&self.connection, &self.stream, &self.format, None).await?;
         let tail = stream::tail(&self.connection, &self.stream, &info).await?;
         Ok((info, tail))
@@ -346,7 +347,7 @@ impl Writer {
     }
 
     /// The client library ends a connection only when all its users are gone.
-    fn connection_gone(&self) -> SinkError {
+    fn connection_gone(&self) -> MemberError {
         NatsError::Silent {
             action: self.action(),
             servers: self.connection.servers().to_owned(),

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use crate::{
+    error::MemberError,
     event::{Batch, Event},
-    sink::{SinkContext, SinkError},
+    sink::SinkContext,
 };
 
 /// How many ends of a batch that is written in another form are noted.
@@ -99,7 +100,7 @@ impl Buffer {
 /// What a writer writes to. Every method but `write_now` may block.
 pub(in crate::sink) trait Target: Send + 'static {
     /// Writes all that is not written yet, and accepts in the context what that makes accepted.
-    fn write(&mut self, buffer: &Buffer, context: &SinkContext) -> Result<(), SinkError>;
+    fn write(&mut self, buffer: &Buffer, context: &SinkContext) -> Result<(), MemberError>;
     /// Writes what can be written without waiting, accepts likewise, and returns how much that is.
     fn write_now(
         &mut self,
@@ -114,15 +115,15 @@ pub(in crate::sink) trait Target: Send + 'static {
         false
     }
     /// A cursor was saved that counts what was accepted.
-    fn saved(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
+    fn saved(&mut self, _context: &SinkContext) -> Result<(), MemberError> {
         Ok(())
     }
     /// Closes what it writes to, and opens it again.
-    fn reopen(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
+    fn reopen(&mut self, _context: &SinkContext) -> Result<(), MemberError> {
         Ok(())
     }
     /// Makes durable what was written, and accepts it.
-    fn sync(&mut self, context: &SinkContext) -> Result<(), SinkError>;
+    fn sync(&mut self, context: &SinkContext) -> Result<(), MemberError>;
     /// Ends, and accepts what can be.
-    fn finish(&mut self, context: &SinkContext) -> Result<(), SinkError>;
+    fn finish(&mut self, context: &SinkContext) -> Result<(), MemberError>;
 }

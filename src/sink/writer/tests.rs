@@ -10,18 +10,18 @@ struct Slow {
 }
 
 impl Target for Slow {
-    fn write(&mut self, buffer: &Buffer, _context: &SinkContext) -> Result<(), SinkError> {
+    fn write(&mut self, buffer: &Buffer, _context: &SinkContext) -> Result<(), MemberError> {
         self.go_on.recv().ok();
         self.written = buffer.marks.last().map_or(self.written, |mark| mark.1);
         Ok(())
     }
 
-    fn sync(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    fn sync(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         context.accept_up_to(self.written, Vec::new());
         Ok(())
     }
 
-    fn finish(&mut self, _context: &SinkContext) -> Result<(), SinkError> {
+    fn finish(&mut self, _context: &SinkContext) -> Result<(), MemberError> {
         Ok(())
     }
 }
@@ -59,7 +59,7 @@ impl Moody {
 }
 
 impl Target for Moody {
-    fn write(&mut self, buffer: &Buffer, _context: &SinkContext) -> Result<(), SinkError> {
+    fn write(&mut self, buffer: &Buffer, _context: &SinkContext) -> Result<(), MemberError> {
         if buffer.written == 0 {
             self.note(&buffer.marks);
         }
@@ -79,12 +79,12 @@ impl Target for Moody {
         written
     }
 
-    fn sync(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    fn sync(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         context.accept_up_to(self.noted, Vec::new());
         Ok(())
     }
 
-    fn finish(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    fn finish(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         assert!(self.n_at_once > 100, "nothing was written at once");
         self.sync(context)
     }

@@ -17,8 +17,8 @@ use super::{
     user_agent::UserAgent,
 };
 use crate::{
-    error::BoxError,
-    source::{ReadError, SourceError},
+    error::{BoxError, MemberError},
+    source::ReadError,
 };
 
 /// A connected socket, with or without TLS.
@@ -95,7 +95,7 @@ impl Connector {
 
     /// Wants the way to the endpoint to be known, and loads the platform's roots if it is secure;
     /// later calls cost nothing.
-    pub(super) fn prepare(&mut self, endpoint: &Endpoint) -> Result<(), SourceError> {
+    pub(super) fn prepare(&mut self, endpoint: &Endpoint) -> Result<(), MemberError> {
         self.proxies
             .check([endpoint])
             .map_err(|error| ReadError::Setup {

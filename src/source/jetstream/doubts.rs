@@ -10,9 +10,10 @@ use super::{
     resume::Doubt,
 };
 use crate::{
+    error::MemberError,
     event::show_time,
     log::STATE,
-    source::{OnGap, ReadError, SourceError},
+    source::{OnGap, ReadError},
 };
 
 /// The number of the first event that a server ever had.
@@ -85,7 +86,7 @@ impl Jetstream {
 
     /// Waits until it is known how far back the server goes. That is where a gap is to be the end:
     /// nothing after it is delivered before.
-    pub(super) async fn end_doubts(&mut self) -> Result<(), SourceError> {
+    pub(super) async fn end_doubts(&mut self) -> Result<(), MemberError> {
         while let Some(found) = self.aside.next().await {
             self.conclude(found)?;
         }
@@ -96,7 +97,7 @@ impl Jetstream {
 
     /// Draws the conclusion from what was seen beside the main connection. A gap is the end where
     /// that was asked for.
-    pub(super) fn conclude(&mut self, found: Found) -> Result<(), SourceError> {
+    pub(super) fn conclude(&mut self, found: Found) -> Result<(), MemberError> {
         match found {
             Found::Floor(question, floor) => self.settle_doubt(question, floor),
             Found::Sight(sight) => {
@@ -110,7 +111,7 @@ impl Jetstream {
         &mut self,
         question: Question,
         floor: Option<Floor>,
-    ) -> Result<(), SourceError> {
+    ) -> Result<(), MemberError> {
         let url = self.rotation.current().to_string();
         let finding = find(question.doubt, floor);
         let is_gap = matches!(finding, Finding::Gap(..) | Finding::NumberGap(..));

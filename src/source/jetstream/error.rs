@@ -1,9 +1,8 @@
 //! Why a Jetstream server cannot be read as asked.
 
 use crate::{
-    error::{ErrorKind, Reason},
+    error::{ErrorKind, MemberError, Reason},
     event::show_time,
-    source::SourceError,
 };
 
 /// Why a Jetstream server cannot be read as asked.
@@ -58,7 +57,7 @@ pub(crate) enum JetstreamError {
     },
 }
 
-impl From<JetstreamError> for SourceError {
+impl From<JetstreamError> for MemberError {
     fn from(error: JetstreamError) -> Self {
         let kind = match error {
             JetstreamError::Refused { .. } => ErrorKind::Refused,

@@ -74,9 +74,10 @@ use self::{
     slow::Slow,
     wires::Wires,
 };
-use super::{Flow, RunContext, Source, SourceError};
+use super::{Flow, RunContext, Source};
 use crate::{
     backoff::Backoff,
+    error::MemberError,
     event::{Batch, Did, Place, Point, Recollection, Trail},
     log::STATE,
     outage::Outage,
@@ -203,7 +204,7 @@ impl Source for Jetstream {
         place: &Place,
         trail: &Trail,
         same_filter: bool,
-    ) -> Result<bool, SourceError> {
+    ) -> Result<bool, MemberError> {
         if let Some(origin) = place.origin()
             && origin.source != SOURCE
         {
@@ -270,7 +271,7 @@ impl Source for Jetstream {
         self.state.resume.recall(delivered);
     }
 
-    async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, SourceError> {
+    async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, MemberError> {
         loop {
             if self.is_doubtful {
                 self.end_doubts().await?;

@@ -19,8 +19,8 @@ use super::{
     wires::Spoken,
 };
 use crate::{
+    error::MemberError,
     event::{Origin, micros, now_us},
-    source::SourceError,
 };
 
 /// A beginning may lie this far beyond the server's clock: a `Date` has whole seconds, and clocks
@@ -30,7 +30,7 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 impl Jetstream {
     /// Waits until a try is due, and makes it. On failure the next try is scheduled, or the end is
     /// said.
-    pub(super) async fn connect(&mut self) -> Result<(), SourceError> {
+    pub(super) async fn connect(&mut self) -> Result<(), MemberError> {
         if let Some(due) = self.next_try {
             sleep_until(due).await;
             self.next_try = None;
@@ -130,7 +130,7 @@ impl Jetstream {
     }
 
     /// A time that has not come yet by the server's clock would be waited for in silence.
-    fn check_beginning(&self, endpoint: &Endpoint) -> Result<(), SourceError> {
+    fn check_beginning(&self, endpoint: &Endpoint) -> Result<(), MemberError> {
         let server_us = self.state.stats.server_now_us();
         match self.state.resume.first_us() {
             Some(time_us) if time_us > server_us.saturating_add(micros(CLOCK_TOLERANCE)) => {

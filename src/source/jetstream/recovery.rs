@@ -11,9 +11,10 @@ use super::{
     lost::Lost, outages::Failure, read_state::Halt, refusal, slow::UnderWay,
 };
 use crate::{
+    error::MemberError,
     log::STATE,
     outage::root_cause,
-    source::{Flow, ReadError, SourceError, jetstream::JetstreamError},
+    source::{Flow, ReadError, jetstream::JetstreamError},
 };
 
 impl Jetstream {
@@ -22,7 +23,7 @@ impl Jetstream {
         &mut self,
         endpoint: &Endpoint,
         error: ConnectError,
-    ) -> Result<(), SourceError> {
+    ) -> Result<(), MemberError> {
         self.state.stats.count_reconnect(error.cause());
         self.asks_anew = false;
         let mut asked_wait = Duration::ZERO;
@@ -57,7 +58,7 @@ impl Jetstream {
         error: Box<dyn Error + Send + Sync>,
         asked_wait: Duration,
         slow: Option<Duration>,
-    ) -> Result<(), SourceError> {
+    ) -> Result<(), MemberError> {
         let wait = self.backoff.next_wait().max(asked_wait);
         let tries = self.backoff.tries();
         if self.settings.max_retries.is_some_and(|max| tries > max) {
@@ -87,7 +88,7 @@ impl Jetstream {
 
     /// Decides what the loss of a connection means. A number that turned out wrong is no failure:
     /// the next try is due at once.
-    pub(super) fn lost(&mut self, lost: Lost) -> Result<Flow, SourceError> {
+    pub(super) fn lost(&mut self, lost: Lost) -> Result<Flow, MemberError> {
         let slow = self.session.take().and_then(|session| session.slow_for());
         self.state.stats.set_connected(false);
         match lost.cause() {

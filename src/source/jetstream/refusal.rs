@@ -1,7 +1,7 @@
 //! What an HTTP status other than the upgrade means: whether it would be the same again.
 
 use super::{connect::ConnectError, endpoint::Endpoint};
-use crate::source::{SourceError, jetstream::JetstreamError};
+use crate::{error::MemberError, source::jetstream::JetstreamError};
 
 /// Whether the server would say the same again; 408, 425, 429 and everything from 500 on may pass.
 pub(super) fn is_final(status: u16) -> bool {
@@ -14,7 +14,7 @@ pub(super) fn refused(
     status: u16,
     location: Option<&str>,
     error: &ConnectError,
-) -> SourceError {
+) -> MemberError {
     JetstreamError::Refused {
         url: endpoint.to_string(),
         status,

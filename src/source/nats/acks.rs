@@ -13,9 +13,10 @@ use async_nats::Subject;
 use bytes::Bytes;
 
 use crate::{
+    error::MemberError,
     event::Point,
     nats::Connection,
-    sink::{DeadLetter, DeadLetterFile, SinkError},
+    sink::{DeadLetter, DeadLetterFile},
 };
 
 /// How a message is answered.
@@ -73,7 +74,7 @@ pub(super) struct Letter {
 
 impl Letter {
     /// Writes it to the disk.
-    pub(super) async fn send(&self) -> Result<(), SinkError> {
+    pub(super) async fn send(&self) -> Result<(), MemberError> {
         let letter = DeadLetter {
             event: &self.event,
             error: &self.error,

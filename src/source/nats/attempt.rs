@@ -16,11 +16,12 @@ use super::{
     track::ReadFrom,
 };
 use crate::{
+    error::MemberError,
     event::{Origin, Start, show_time},
     log::{STATE, chain, printable},
     nats::{Connection, NatsError, log_failure},
     outage::{lasted, root_cause},
-    source::{Flow, ReadError, SourceError, nats::NatsSourceError},
+    source::{Flow, ReadError, nats::NatsSourceError},
     stats::Stats,
     throttle,
 };
@@ -35,7 +36,7 @@ const IDLE_GRACE: Duration = Duration::from_secs(20);
 impl NatsSource {
     /// Waits until a try is due, and makes it. On failure the next try is scheduled, or the end is
     /// said.
-    pub(super) async fn open(&mut self) -> Result<Option<Flow>, SourceError> {
+    pub(super) async fn open(&mut self) -> Result<Option<Flow>, MemberError> {
         if let Some(due) = self.next_try {
             sleep_until(due).await;
             self.next_try = None;
@@ -190,7 +191,7 @@ impl NatsSource {
     }
 
     /// Decides what a failed try means: another one after a wait, or the end.
-    fn failed(&mut self, error: NatsError) -> Result<(), SourceError> {
+    fn failed(&mut self, error: NatsError) -> Result<(), MemberError> {
         self.intake.stats.count_reconnect("refused");
         if self.is_final(&error) {
             return Err(error.into());
@@ -235,7 +236,7 @@ impl NatsSource {
     }
 
     /// Decides what the loss of a consumer means: another one, at once if this one was of use.
-    pub(super) fn lost(&mut self, lost: Lost) -> Result<(), SourceError> {
+    pub(super) fn lost(&mut self, lost: Lost) -> Result<(), MemberError> {
         let session = self.session.take();
         let idle = session.as_ref().map(Session::was_idle_for);
         if self.settings.durable.is_none() {
@@ -282,7 +283,7 @@ impl NatsSource {
 /// Why a try failed.
 pub(super) enum Failed {
     Nats(NatsError),
-    Final(SourceError),
+    Final(MemberError),
 }
 
 impl From<NatsError> for Failed {
@@ -291,8 +292,8 @@ impl From<NatsError> for Failed {
     }
 }
 
-impl From<SourceError> for Failed {
-    fn from(error: SourceError) -> Self {
+impl From<MemberError> for Failed {
+    fn from(error: MemberError) -> Self {
         Self::Final(error)
     }
 }

@@ -1,10 +1,8 @@
 //! Why a stream of NATS cannot be read as asked.
 
 use crate::{
-    error::{ErrorKind, Reason},
+    error::{ErrorKind, MemberError, Reason},
     event::BadEvent,
-    nats::NatsError,
-    source::SourceError,
 };
 
 /// Why a stream of NATS cannot be read as asked.
@@ -43,7 +41,7 @@ pub(crate) enum NatsSourceError {
     },
 }
 
-impl From<NatsSourceError> for SourceError {
+impl From<NatsSourceError> for MemberError {
     fn from(error: NatsSourceError) -> Self {
         let kind = match error {
             NatsSourceError::Undeliverable { .. } => ErrorKind::Failed,
@@ -57,11 +55,5 @@ impl From<NatsSourceError> for SourceError {
             NatsSourceError::FilteredQueue { .. } => Reason::FilteredQueue,
         };
         Self::new(kind, error).because(reason)
-    }
-}
-
-impl From<NatsError> for SourceError {
-    fn from(error: NatsError) -> Self {
-        Self::new(error.kind(), error)
     }
 }

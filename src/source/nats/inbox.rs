@@ -21,9 +21,10 @@ use super::{
     window::{Room, Window},
 };
 use crate::{
+    error::MemberError,
     event::{Batch, now_us},
     log::printable,
-    source::{Flow, SourceError},
+    source::Flow,
 };
 
 /// The waits before messages are asked for again where nobody answers for a consumer that was just
@@ -56,7 +57,7 @@ pub(super) enum Lost {
     #[error("it was unsubscribed")]
     Ended,
     #[error(transparent)]
-    Fatal(#[from] SourceError),
+    Fatal(#[from] MemberError),
 }
 
 impl Lost {
@@ -233,7 +234,7 @@ impl Inbox {
         delivery: Delivery,
         batch: &mut Batch,
         counts: &mut Counts,
-    ) -> Option<Result<Flow, SourceError>> {
+    ) -> Option<Result<Flow, MemberError>> {
         let outcome = intake.admit(message, delivery, batch, counts);
         if let (Some(acks), Some(remedy)) = (&mut self.acks, counts.remedy.take()) {
             acks.refuse_last(remedy);

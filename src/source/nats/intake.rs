@@ -15,10 +15,11 @@ use super::{
     undeliverable::Policy,
 };
 use crate::{
+    error::MemberError,
     event::{BadEvent, Batch, Envelope, LineRules, Origin, Span, show_time},
     log::STATE,
     nats::excerpt,
-    source::{BadEventFile, Flow, OnGap, ReadError, SourceError, nats::NatsSourceError},
+    source::{BadEventFile, Flow, OnGap, ReadError, nats::NatsSourceError},
     stats::{EventClass, Stats},
 };
 
@@ -79,7 +80,7 @@ impl Intake {
         delivery: Delivery,
         batch: &mut Batch,
         counts: &mut Counts,
-    ) -> Option<Result<Flow, SourceError>> {
+    ) -> Option<Result<Flow, MemberError>> {
         if self.end.is_some_and(|end| delivery.seq > end) {
             return Some(Ok(Flow::End));
         }
@@ -157,7 +158,7 @@ impl Intake {
     }
 
     /// Tells of a gap; an error where that is to be the end.
-    pub(super) fn report_gap(&self, gap: Gap) -> Result<(), SourceError> {
+    pub(super) fn report_gap(&self, gap: Gap) -> Result<(), MemberError> {
         let stream = &self.stream;
         let (from, to, why) = match gap {
             Gap::Removed { from, to } if self.is_part => {

@@ -47,9 +47,10 @@ pub use self::{
     undeliverable::OnUndeliverable,
     wrap::Wrapped,
 };
-use super::{Flow, RunContext, Source, SourceError};
+use super::{Flow, RunContext, Source};
 use crate::{
     backoff::Backoff,
+    error::MemberError,
     event::{Batch, Place, Point, Start, Trail},
     log::{STATE, printable},
     nats::{Connection, NatsSettings},
@@ -195,7 +196,7 @@ impl Source for NatsSource {
         place: &Place,
         trail: &Trail,
         same_filter: bool,
-    ) -> Result<bool, SourceError> {
+    ) -> Result<bool, MemberError> {
         if let Some(origin) = place.origin()
             && origin.source != SOURCE
         {
@@ -229,7 +230,7 @@ impl Source for NatsSource {
         Ok(true)
     }
 
-    async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, SourceError> {
+    async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, MemberError> {
         loop {
             let Some(session) = &mut self.session else {
                 if let Some(flow) = self.open().await? {

@@ -8,10 +8,11 @@ use tracing::warn;
 
 use super::{NatsSource, OVERDUE_GRACE, attempt::Failed, session::Session, undeliverable::Policy};
 use crate::{
+    error::MemberError,
     event::{BadEvent, Origin},
     log::{STATE, chain, printable},
     nats::{Connection, StoredMessage},
-    source::{ReadError, SourceError, nats::NatsSourceError},
+    source::{ReadError, nats::NatsSourceError},
 };
 
 /// This number of losses at one place make it worth a look.
@@ -44,7 +45,7 @@ pub(super) struct Stumble {
 impl NatsSource {
     /// Decides what the loss of a connection means. The connection itself logs that it is lost, and
     /// back.
-    pub(super) fn disconnected(&mut self, session: Option<&Session>) -> Result<(), SourceError> {
+    pub(super) fn disconnected(&mut self, session: Option<&Session>) -> Result<(), MemberError> {
         let at = match (session, &self.settings.durable) {
             (Some(session), Some(_)) => {
                 self.stumble.from = Some(session.read_up_to());
@@ -74,7 +75,7 @@ impl NatsSource {
     }
 
     /// The end, where more tries in a row brought nothing than are allowed.
-    pub(super) fn give_up(&self, why: &str) -> Result<(), SourceError> {
+    pub(super) fn give_up(&self, why: &str) -> Result<(), MemberError> {
         let tries = self.backoff.tries();
         let max_retries = self.settings.connection.max_retries;
         if max_retries.is_none_or(|most| tries <= most) {

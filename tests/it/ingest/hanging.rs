@@ -6,8 +6,8 @@ use std::{
 };
 
 use rocketman::{
-    Ended, Pipeline, PipelineSettings,
-    cursor::{CursorError, CursorStore, Saved},
+    Ended, MemberError, Pipeline, PipelineSettings,
+    cursor::{CursorStore, Saved},
     source::jetstream::JetstreamSettings,
 };
 
@@ -21,11 +21,11 @@ struct DeadLink {
 }
 
 impl CursorStore for DeadLink {
-    async fn load(&mut self) -> Result<Option<Saved>, CursorError> {
+    async fn load(&mut self) -> Result<Option<Saved>, MemberError> {
         Ok(None)
     }
 
-    async fn save(&mut self, saved: &Saved) -> Result<(), CursorError> {
+    async fn save(&mut self, saved: &Saved) -> Result<(), MemberError> {
         self.tries += 1;
         if self.tries == 2 {
             std::future::pending::<()>().await;

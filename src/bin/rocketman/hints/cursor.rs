@@ -2,9 +2,9 @@
 
 use std::{error::Error, io};
 
-use rocketman::{ErrorKind, Reason, cursor::CursorError};
+use rocketman::{ErrorKind, MemberError, Reason};
 
-pub(super) fn hint(error: &CursorError) -> Option<String> {
+pub(super) fn hint(error: &MemberError) -> Option<String> {
     #[cfg(feature = "nats")]
     if let Some(error) = error.downcast_ref() {
         return super::of_nats(error);
@@ -40,7 +40,7 @@ pub(super) fn hint(error: &CursorError) -> Option<String> {
     Some(hint.to_owned())
 }
 
-fn of_refusal(error: &CursorError) -> Option<&'static str> {
+fn of_refusal(error: &MemberError) -> Option<&'static str> {
     let refusal = error.source()?.downcast_ref::<io::Error>()?;
     match refusal.kind() {
         io::ErrorKind::NotFound => Some("make the folder of --cursor-file, or put it back"),

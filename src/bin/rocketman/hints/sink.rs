@@ -2,9 +2,9 @@
 
 use std::{error::Error, io};
 
-use rocketman::{Reason, sink::SinkError};
+use rocketman::{MemberError, Reason};
 
-pub(super) fn hint(error: &SinkError) -> Option<String> {
+pub(super) fn hint(error: &MemberError) -> Option<String> {
     #[cfg(feature = "nats")]
     if let Some(error) = error.downcast_ref() {
         return super::of_nats(error);

@@ -2,11 +2,11 @@
 
 use std::{error::Error, io};
 
-use rocketman::{Reason, source::SourceError};
+use rocketman::{MemberError, Reason};
 
 const AFTER_GAP: &str = "to go on behind the gap, leave --on-gap fail off once";
 
-pub(super) fn hint(error: &SourceError) -> Option<String> {
+pub(super) fn hint(error: &MemberError) -> Option<String> {
     #[cfg(feature = "nats")]
     if let Some(error) = error.downcast_ref() {
         return super::of_nats(error);
@@ -49,7 +49,7 @@ pub(super) fn hint(error: &SourceError) -> Option<String> {
 }
 
 /// Whether the other side answered, and not in TLS.
-fn speaks_no_tls(error: &SourceError) -> bool {
+fn speaks_no_tls(error: &MemberError) -> bool {
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     while let Some(error) = cause {
         let inner = error

@@ -29,13 +29,13 @@ macro_rules! any_sink {
                 }
             }
 
-            async fn last_position(&mut self, saved: Option<&event::Place>) -> Result<Option<event::Position>, sink::SinkError> {
+            async fn last_position(&mut self, saved: Option<&event::Place>) -> Result<Option<event::Position>, MemberError> {
                 match self {
                     $($(#[cfg($condition)])? Self::$name(sink) => sink.last_position(saved).await,)*
                 }
             }
 
-            fn begin(&mut self, files: &[event::FileMark], context: &sink::SinkContext) -> Result<(), sink::SinkError> {
+            fn begin(&mut self, files: &[event::FileMark], context: &sink::SinkContext) -> Result<(), MemberError> {
                 match self {
                     $($(#[cfg($condition)])? Self::$name(sink) => sink.begin(files, context),)*
                 }
@@ -47,25 +47,25 @@ macro_rules! any_sink {
                 }
             }
 
-            async fn accept(&mut self, batch: &mut event::Batch, context: &sink::SinkContext) -> Result<(), sink::SinkError> {
+            async fn accept(&mut self, batch: &mut event::Batch, context: &sink::SinkContext) -> Result<(), MemberError> {
                 match self {
                     $($(#[cfg($condition)])? Self::$name(sink) => sink.accept(batch, context).await,)*
                 }
             }
 
-            async fn checkpoint(&mut self) -> Result<(), sink::SinkError> {
+            async fn checkpoint(&mut self) -> Result<(), MemberError> {
                 match self {
                     $($(#[cfg($condition)])? Self::$name(sink) => sink.checkpoint().await,)*
                 }
             }
 
-            fn on_cursor_saved(&mut self, context: &sink::SinkContext) -> Result<(), sink::SinkError> {
+            fn on_cursor_saved(&mut self, context: &sink::SinkContext) -> Result<(), MemberError> {
                 match self {
                     $($(#[cfg($condition)])? Self::$name(sink) => sink.on_cursor_saved(context),)*
                 }
             }
 
-            async fn finish(&mut self, context: &sink::SinkContext) -> Result<(), sink::SinkError> {
+            async fn finish(&mut self, context: &sink::SinkContext) -> Result<(), MemberError> {
                 match self {
                     $($(#[cfg($condition)])? Self::$name(sink) => sink.finish(context).await,)*
                 }
@@ -77,7 +77,7 @@ macro_rules! any_sink {
                 }
             }
 
-            async fn drive(&mut self) -> sink::SinkError {
+            async fn drive(&mut self) -> MemberError {
                 match self {
                     $($(#[cfg($condition)])? Self::$name(sink) => sink.drive().await,)*
                 }

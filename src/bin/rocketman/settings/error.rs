@@ -4,9 +4,8 @@ use std::{io, path::PathBuf, time::Duration};
 
 use super::mistaken::{Mistaken, hint_of_collection, hint_of_did};
 use rocketman::{
-    ParseError,
+    MemberError, ParseError,
     serve::{DemoError, FaultError, GateError},
-    sink::SinkError,
 };
 
 /// What was asked for makes no sense.
@@ -215,9 +214,9 @@ pub(crate) enum SettingsError {
     },
     #[cfg(feature = "nats")]
     #[error("--on-undeliverable")]
-    UndeliverableLetter(#[source] SinkError),
+    UndeliverableLetter(#[source] MemberError),
     #[error("--on-exec-error")]
-    DeadLetter(#[source] SinkError),
+    DeadLetter(#[source] MemberError),
     #[cfg(feature = "nats")]
     #[error("--output: the subject '{0}' is a pattern, and events are written to subjects")]
     Wildcard(String),

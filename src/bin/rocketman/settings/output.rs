@@ -19,11 +19,10 @@ use super::{
 };
 use crate::args::{ExecArgs, FileArgs, OutputArgs};
 use rocketman::{
-    Shown,
+    MemberError, Shown,
     event::LineRules,
     sink::{
-        ExecMode, ExecSettings, ExecSink, Fate, FileSettings, FileSink, LineFormat, SinkError,
-        StdoutSink,
+        ExecMode, ExecSettings, ExecSink, Fate, FileSettings, FileSink, LineFormat, StdoutSink,
     },
 };
 #[cfg(feature = "nats")]
@@ -62,7 +61,7 @@ pub(crate) enum Output {
 impl Output {
     /// Opens it. A program's failures on purpose are its own, and may be tried again: it takes the
     /// fate.
-    pub(crate) fn open(self, fate: &mut Option<Fate>) -> Result<AnySink, SinkError> {
+    pub(crate) fn open(self, fate: &mut Option<Fate>) -> Result<AnySink, MemberError> {
         Ok(match self {
             Self::Stdout { print0, format, .. } => {
                 AnySink::Stdout(StdoutSink::new(print0).format(format))

@@ -13,8 +13,9 @@ use super::{
 };
 use crate::{
     backoff::Backoff,
+    error::MemberError,
     log::STATE,
-    sink::{SinkError, delivery::MAX_BACKOFF, lanes::Ticket},
+    sink::{delivery::MAX_BACKOFF, lanes::Ticket},
     throttle,
 };
 
@@ -27,7 +28,7 @@ pub(super) async fn supervise(
     context: &ExecContext,
     queue: &WorkQueue,
     replies: &Replies,
-) -> Result<(), SinkError> {
+) -> Result<(), MemberError> {
     let mut supervisor = Supervisor {
         context,
         queue,

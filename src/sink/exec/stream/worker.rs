@@ -27,8 +27,9 @@ use super::{
     work_queue::{InFlight, Replies, Reply, WorkQueue},
 };
 use crate::{
+    error::MemberError,
     log::{STATE, printable},
-    sink::{ExecError, SinkError},
+    sink::ExecError,
 };
 
 /// What a line begins with that does not accept its event.
@@ -52,7 +53,7 @@ pub(super) enum End {
     /// By us, because of the first event that it has not answered.
     Failed(Failure),
     /// By us, and there is no use in another.
-    Broken(SinkError),
+    Broken(MemberError),
 }
 
 /// A program that runs.

@@ -6,9 +6,10 @@ use tracing::info;
 
 use super::{Complete, FileTarget};
 use crate::{
+    error::MemberError,
     event::{FileMark, micros},
     sink::{
-        CursorMode, SinkContext, SinkError,
+        CursorMode, SinkContext,
         file::{
             disk,
             output_file::{self, OutputFile, name_of, publish},
@@ -28,7 +29,7 @@ const MAX_FINISHED_FILES: usize = 2000;
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 impl FileTarget {
-    pub(super) fn complete_all(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    pub(super) fn complete_all(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         self.flush_all()?;
         while let Some(output) = self.outputs.pop() {
             self.add_complete(output);
@@ -41,7 +42,7 @@ impl FileTarget {
         &mut self,
         at: usize,
         context: &SinkContext,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), MemberError> {
         self.flush(at)?;
         let output = self.outputs.take(at);
         self.add_complete(output);
@@ -84,7 +85,7 @@ impl FileTarget {
     }
 
     /// Where no cursor is waited for, complete files get their names at once.
-    pub(super) fn name_unasked(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    pub(super) fn name_unasked(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         if context.cursor_mode() != CursorMode::Off {
             return Ok(());
         }
@@ -94,7 +95,7 @@ impl FileTarget {
 
     /// Where saves of the cursor do not keep up, waits for them. What no checkpoint has reported
     /// comes with the next one.
-    pub(super) fn wait_for_saves(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    pub(super) fn wait_for_saves(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         while self.complete.len() >= MAX_COMPLETE_FILES
             && self.complete.iter().any(|complete| complete.is_listed)
             && !self.disk.is_ending()
@@ -109,7 +110,7 @@ impl FileTarget {
     pub(super) fn publish_ready(
         &mut self,
         may: impl Fn(&FileMark) -> bool,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), MemberError> {
         let mut left = Vec::new();
         for complete in std::mem::take(&mut self.complete) {
             let mark = &complete.mark;
@@ -143,7 +144,7 @@ impl FileTarget {
     }
 
     /// One cut through all files: everything up to here is durable, and accepted.
-    pub(super) fn checkpoint(&mut self, context: &SinkContext) -> Result<(), SinkError> {
+    pub(super) fn checkpoint(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         self.flush_all()?;
         self.sync_files(true)?;
         self.folders.sync()?;
@@ -159,7 +160,7 @@ impl FileTarget {
     }
 
     /// Makes durable what is in complete files, and in the others too.
-    pub(super) fn sync_files(&mut self, are_all: bool) -> Result<(), SinkError> {
+    pub(super) fn sync_files(&mut self, are_all: bool) -> Result<(), MemberError> {
         let outputs = self.outputs.iter().filter(|_| are_all);
         let outputs = outputs.map(|output| (output.opened(), &output.mark, output.is_synced));
         let complete = self.complete.iter();

@@ -6,11 +6,12 @@ use tracing::warn;
 
 use super::{Complete, FileTarget};
 use crate::{
+    error::MemberError,
     event::FileMark,
     log::STATE,
     paths::FileId,
     sink::{
-        CursorMode, FileError, SinkContext, SinkError,
+        CursorMode, FileError, SinkContext,
         file::{
             disk::{self, failed},
             output_file::{OutputFile, appending, name_of, partial},
@@ -32,7 +33,7 @@ impl FileTarget {
         name: &[u8],
         bytes: u64,
         context: &SinkContext,
-    ) -> Result<usize, SinkError> {
+    ) -> Result<usize, MemberError> {
         if let Some(at) = self.outputs.of_collection(name)
             && self.takes(at, bytes)
         {
@@ -99,7 +100,7 @@ impl FileTarget {
 
     /// Closes a file if another one is to be opened and there are too many: the one that was
     /// written to least recently.
-    fn make_room(&mut self, wanted: Option<usize>) -> Result<(), SinkError> {
+    fn make_room(&mut self, wanted: Option<usize>) -> Result<(), MemberError> {
         let wanted = wanted.and_then(|at| self.outputs.get(at));
         if wanted.is_some_and(|output| output.opened().is_some()) {
             return Ok(());
@@ -148,7 +149,7 @@ impl FileTarget {
         slot: Slot,
         number: Option<u64>,
         context: &SinkContext,
-    ) -> Result<usize, SinkError> {
+    ) -> Result<usize, MemberError> {
         let output = self.open_slot(slot, number, context.cursor_mode())?;
         Ok(self.outputs.push(output))
     }
@@ -158,7 +159,7 @@ impl FileTarget {
         slot: Slot,
         number: Option<u64>,
         cursor_mode: CursorMode,
-    ) -> Result<OutputFile, SinkError> {
+    ) -> Result<OutputFile, MemberError> {
         let pattern = &self.settings.pattern;
         let (outputs, complete) = (&self.outputs, &self.complete);
         let reserved = self.settings.reserved.iter();
@@ -217,7 +218,7 @@ impl FileTarget {
 
     /// The number of the next file: the one that is wanted, or the first after those that are
     /// there; 0 where there are none.
-    fn next_number(&mut self, slot: &Slot, wanted: Option<u64>) -> Result<u64, SinkError> {
+    fn next_number(&mut self, slot: &Slot, wanted: Option<u64>) -> Result<u64, MemberError> {
         if !slot.is_numbered() {
             return Ok(0);
         }
@@ -242,7 +243,7 @@ impl FileTarget {
         slot: Slot,
         name: &Path,
         cursor_mode: CursorMode,
-    ) -> Result<OutputFile, SinkError> {
+    ) -> Result<OutputFile, MemberError> {
         let metadata = fs::symlink_metadata(name).map_err(failed("open", name))?;
         if !metadata.is_file() {
             return Err(FileError::NotAFile(name.to_owned()).into());
@@ -269,7 +270,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 }
 
 /// Whether a file could not be made because there is one.
-fn is_there(error: &SinkError) -> bool {
+fn is_there(error: &MemberError) -> bool {
     matches!(error.downcast_ref(), Some(FileError::Io { source, .. })
         if source.kind() == io::ErrorKind::AlreadyExists)
 }

@@ -6,9 +6,9 @@ use tokio::time::Instant;
 
 use super::{Answer, Outgoing, StreamError, Writer};
 use crate::{
+    error::MemberError,
     log::printable,
     nats::{NatsError, RequestFailed, takes},
-    sink::SinkError,
 };
 
 /// The server's numbers of its errors.
@@ -30,7 +30,7 @@ struct Ack {
 }
 
 impl Writer {
-    pub(super) fn take_answer(&mut self, message: &async_nats::Message) -> Result<(), SinkError> {
+    pub(super) fn take_answer(&mut self, message: &async_nats::Message) -> Result<(), MemberError> {
         let reply = message
             .subject
             .strip_prefix(&*self.inbox)
@@ -69,7 +69,7 @@ impl Writer {
         &self,
         number: u64,
         error: async_nats::jetstream::Error,
-    ) -> Result<Answer, SinkError> {
+    ) -> Result<Answer, MemberError> {
         let stream = printable(&self.stream);
         let answer = printable(&error.to_string());
         Err(match error.error_code().0 {

@@ -29,9 +29,9 @@ use super::{
     v1, v2,
 };
 use crate::{
+    error::MemberError,
     event::{Point, now_us},
     log::chain,
-    source::SourceError,
     wire::v2::DICTIONARY_PATH,
 };
 
@@ -61,7 +61,7 @@ pub async fn probe(
     user_agent: UserAgent,
     timeout: Duration,
     mut answered: impl FnMut(usize),
-) -> Result<Vec<ProbeReport>, SourceError> {
+) -> Result<Vec<ProbeReport>, MemberError> {
     let mut connector = Connector::new(proxies, user_agent);
     for endpoint in endpoints {
         connector.prepare(endpoint)?;

@@ -16,7 +16,7 @@ use super::{
     },
     CLOSE_TIMEOUT, Session,
 };
-use crate::{event::Point, source::SourceError};
+use crate::{error::MemberError, event::Point};
 
 /// As [`CLOSE_TIMEOUT`], where messages are given back: what is on its way has to come first.
 const RETURN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -66,7 +66,7 @@ impl Session {
             Remedy::Keep(letter) => {
                 letter.send().await.map_err(|error| {
                     let what = "a message that cannot be delivered is not kept".to_owned();
-                    SourceError::caused(what, error)
+                    MemberError::caused(what, error)
                 })?;
                 AckKind::Done
             }

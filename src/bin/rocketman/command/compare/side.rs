@@ -87,7 +87,7 @@ impl Side {
         match self {
             Self::Server { source, .. } => {
                 let flow = source.next_batch(batch).await;
-                Ok(flow.map_err(Error::from)?)
+                Ok(flow.map_err(Error::Source)?)
             }
             Self::Recording(lines) => lines.read(batch).await,
         }

@@ -4,9 +4,12 @@
 use std::time::Duration;
 
 use crate::{command::tail::members::AnyCursorStore, failure::Failure, settings::CursorAt};
-use rocketman::cursor::{CursorError, FileCursor, Glimpse};
 #[cfg(feature = "nats")]
 use rocketman::{Error, nats::NatsError};
+use rocketman::{
+    MemberError,
+    cursor::{FileCursor, Glimpse},
+};
 
 /// A command that waits for a server in vain ends after this time, whatever it waits for.
 #[cfg(feature = "nats")]
@@ -19,7 +22,7 @@ impl CursorAt {
         not(feature = "nats"),
         expect(clippy::unused_async, reason = "only a server is waited for")
     )]
-    pub(crate) async fn look(&self) -> Result<Glimpse, CursorError> {
+    pub(crate) async fn look(&self) -> Result<Glimpse, MemberError> {
         match self {
             Self::File(path) => FileCursor::look(path),
             #[cfg(feature = "nats")]
@@ -28,7 +31,7 @@ impl CursorAt {
     }
 
     /// The store that is to be written to. It is ours from here on, or once it was loaded.
-    pub(crate) fn open(&self) -> Result<AnyCursorStore, CursorError> {
+    pub(crate) fn open(&self) -> Result<AnyCursorStore, MemberError> {
         Ok(match self {
             Self::File(path) => AnyCursorStore::File(FileCursor::open(path)?),
             #[cfg(feature = "nats")]
@@ -52,7 +55,7 @@ impl CursorAt {
                     action: format!("use the cursor '{}'", settings.address),
                     servers: settings.nats.shown(),
                 };
-                Err(Error::from(CursorError::from(silent)).into())
+                Err(Error::Cursor(silent.into()).into())
             }
         }
     }

@@ -73,15 +73,15 @@ pub(crate) async fn run(
 }
 
 async fn put(at: &CursorAt, target: &Target, forget_files: bool) -> Result<ExitCode, Failure> {
-    let found = at.look().await.map_err(Error::from)?;
+    let found = at.look().await.map_err(Error::Cursor)?;
     if found.in_use != Some(true) {
         // Before a lock or a claim is made, so that what is refused leaves nothing behind.
         moved(at, found.saved.as_ref(), target, forget_files)?;
     }
-    let mut store = at.open().map_err(Error::from)?;
-    let before = store.load().await.map_err(Error::from)?;
+    let mut store = at.open().map_err(Error::Cursor)?;
+    let before = store.load().await.map_err(Error::Cursor)?;
     let after = moved(at, before.as_ref(), target, forget_files)?;
-    store.save(&after).await.map_err(Error::from)?;
+    store.save(&after).await.map_err(Error::Cursor)?;
     log_move(at, before.as_ref(), &after.place, target);
     Ok(ExitCode::SUCCESS)
 }

@@ -75,7 +75,7 @@ enum FileState {
 
 /// What stdout is to get.
 pub(crate) async fn run(at: &CursorAt, json: bool) -> Result<Vec<u8>, Failure> {
-    let look = async { Ok(at.look().await.map_err(Error::from)?) };
+    let look = async { Ok(at.look().await.map_err(Error::Cursor)?) };
     let Glimpse { saved, in_use } = at.in_time(look).await?;
     let saved = saved.ok_or_else(|| MoveError::Missing(at.clone()))?;
     let report = Report::new(at, &saved, in_use, TimeUs::now().0);

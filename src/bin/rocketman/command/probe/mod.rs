@@ -87,7 +87,7 @@ async fn look(
         answered
     ));
     let reports = tokio::select! {
-        reports = &mut probe => reports.map_err(Error::from)?,
+        reports = &mut probe => reports.map_err(Error::Source)?,
         signal = signals.next() => return match signal {
             StopSignal::Interrupt => Ok(None),
             other => Err(ProbeError::Stopped(other.name()).into()),

@@ -50,7 +50,7 @@ pub(super) async fn run(
         .map_err(ServeError::from)?;
     introduce(&store, &what, &filter, folder.as_deref());
     let cursor = folder.map(|folder| FileCursor::open(folder.join(CURSOR)));
-    let cursor = cursor.transpose().map_err(Error::from)?;
+    let cursor = cursor.transpose().map_err(Error::Cursor)?;
     let (sink, feed) = store.split(&what);
     let server = bind(listen, AnyFeed::Live(feed), server).await?;
     let stop = CancellationToken::new();

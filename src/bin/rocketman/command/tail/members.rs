@@ -2,13 +2,14 @@
 
 use std::{convert::Infallible, num::NonZeroUsize};
 
+use rocketman::{
+    MemberError,
+    cursor::{CursorStore, FileCursor, Saved},
+    event::{Batch, Did, Place, Point, Recollection, Trail},
+    source::{Flow, RunContext, Source, jetstream::Jetstream},
+};
 #[cfg(feature = "nats")]
 use rocketman::{cursor::KvCursor, source::nats::NatsSource};
-use rocketman::{
-    cursor::{CursorError, CursorStore, FileCursor, Saved},
-    event::{Batch, Did, Place, Point, Recollection, Trail},
-    source::{Flow, RunContext, Source, SourceError, jetstream::Jetstream},
-};
 use tokio::sync::watch;
 
 /// The sources of this crate, as one type.
@@ -35,7 +36,7 @@ impl Source for AnySource {
         place: &Place,
         trail: &Trail,
         same_filter: bool,
-    ) -> Result<bool, SourceError> {
+    ) -> Result<bool, MemberError> {
         match self {
             Self::Jetstream(source) => source.resume(place, trail, same_filter),
             #[cfg(feature = "nats")]
@@ -91,7 +92,7 @@ impl Source for AnySource {
         }
     }
 
-    async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, SourceError> {
+    async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, MemberError> {
         match self {
             Self::Jetstream(source) => source.next_batch(batch).await,
             #[cfg(feature = "nats")]
@@ -145,7 +146,7 @@ pub(crate) enum AnyCursorStore {
 }
 
 impl CursorStore for AnyCursorStore {
-    async fn load(&mut self) -> Result<Option<Saved>, CursorError> {
+    async fn load(&mut self) -> Result<Option<Saved>, MemberError> {
         match self {
             Self::None(store) => store.load().await,
             Self::File(store) => store.load().await,
@@ -163,7 +164,7 @@ impl CursorStore for AnyCursorStore {
         }
     }
 
-    async fn save(&mut self, saved: &Saved) -> Result<(), CursorError> {
+    async fn save(&mut self, saved: &Saved) -> Result<(), MemberError> {
         match self {
             Self::None(store) => store.save(saved).await,
             Self::File(store) => store.save(saved).await,

@@ -61,7 +61,7 @@ pub(crate) async fn run(
     let mut signals = Signals::listen().map_err(Failure::system("listen for signals"))?;
     let has_cursor = cursor != Cursor::Nowhere;
     let cursor = match cursor {
-        Cursor::File(path) => AnyCursorStore::File(FileCursor::open(path).map_err(Error::from)?),
+        Cursor::File(path) => AnyCursorStore::File(FileCursor::open(path).map_err(Error::Cursor)?),
         #[cfg(feature = "nats")]
         Cursor::Kv(settings) => AnyCursorStore::Kv(Box::new(settings.cursor())),
         Cursor::Nowhere => AnyCursorStore::None(()),
@@ -74,7 +74,7 @@ pub(crate) async fn run(
     // After the metrics page: what is counted before there is one goes nowhere.
     let stats = Arc::new(Stats::default());
     let mut fate = fate.map(announce_fate);
-    let sink = output.open(&mut fate).map_err(Error::from)?;
+    let sink = output.open(&mut fate).map_err(Error::Sink)?;
     info!(target: PipelineSettings::STATE_TARGET, "{introduction}");
     if let (AnySink::File(_), false) = (&sink, has_cursor) {
         info!(

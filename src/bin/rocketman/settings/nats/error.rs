@@ -3,7 +3,7 @@
 
 use std::{io, path::PathBuf};
 
-use rocketman::cursor::CursorError;
+use rocketman::MemberError;
 
 /// What of an address, of the variables or of a context of NATS cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +37,7 @@ pub(crate) enum ServerError {
     Subject(String),
     /// A bucket or a key that cannot be.
     #[error(transparent)]
-    Key(#[from] CursorError),
+    Key(#[from] MemberError),
     /// A query parameter that there is not.
     #[error("the address has no parameter '{name}'; there is {known}")]
     Parameter {
