@@ -116,6 +116,13 @@ pub mod event;
 pub mod filter;
 #[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(feature = "segments")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "rows are made and made into lines by what follows"
+)]
+pub mod segment;
 #[cfg(feature = "serve")]
 pub mod serve;
 pub mod sink;
@@ -131,13 +138,6 @@ mod log;
 mod outage;
 mod paths;
 mod pipeline;
-#[cfg(feature = "segments")]
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "read and written by tests alone until its commands come"
-)]
-mod segment;
 mod stats;
 mod throttle;
 mod wire;

@@ -11,6 +11,10 @@ use std::path::Path;
 pub mod served {
     pub use crate::serve::fuzzing::{Asked, messages, query, request, served, update};
 }
+/// Segment files.
+pub mod segment {
+    pub use crate::segment::fuzzing::{Verified, resealed, rows, verified};
+}
 pub use crate::source::jetstream::fuzzing::{
     Admitted, Answered, Begins, Came, Frames, Inflate, Known, ask, request, route,
 };

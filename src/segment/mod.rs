@@ -1,6 +1,34 @@
 //! Segment files (`.jss`), in which a Jetstream server keeps its history: rows in blocks, and a
 //! footer from which a reader knows what the blocks hold before it inflates one.
+//!
+//! [`inspect`] says what a file holds, and whether it is whole; [`seams`] what is missing between
+//! files.
 
+mod block;
+mod bloom;
+mod bytes;
+mod collections;
+mod entry;
+mod error;
+mod file;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
+mod header;
+mod holes;
+mod inflate;
+mod inspect;
+mod names;
+mod reader;
 mod row;
 
+pub use self::{
+    error::SegmentError,
+    holes::{FileRange, Seam, seams},
+    inflate::MAX_BLOCK_BYTES,
+    inspect::{Holding, InspectSettings, Inspection, KindCounts, inspect},
+    names::{files, is_segment},
+};
 pub(crate) use row::{Kind, Row};
+
+#[cfg(test)]
+mod tests;

@@ -120,6 +120,15 @@ fn the_help_of_check_explains_keys_and_exit_codes() {
 }
 
 #[test]
+fn the_help_of_inspect_explains_keys_and_exit_codes() {
+    let (short, long) = (help("inspect -h"), help("inspect --help"));
+    let lines = short.lines().chain(long.lines());
+    assert!(lines.map(|line| line.chars().count()).max() <= Some(100));
+    assert_snapshot!("inspect-h", short);
+    assert_snapshot!("inspect-help", long);
+}
+
+#[test]
 fn the_help_of_serve_explains_everything() {
     let (short, long) = (help("serve -h"), help("serve --help"));
     let lines = short.lines().chain(long.lines());

@@ -28,6 +28,7 @@ mod generated;
 mod help;
 mod house;
 mod ingest;
+mod inspect;
 mod limits;
 mod messages;
 mod nats;

@@ -249,9 +249,10 @@ fn resolve(
         Command::Compare(args) => {
             CompareSettings::resolve(*args, &environment, now).map(|_| Resolved::Other)
         }
-        Command::Check(_) | Command::Completions { .. } | Command::Man { .. } => {
-            Ok(Resolved::Other)
-        }
+        Command::Check(_)
+        | Command::Inspect(_)
+        | Command::Completions { .. }
+        | Command::Man { .. } => Ok(Resolved::Other),
     };
     Some(
         resolved

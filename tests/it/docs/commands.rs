@@ -17,6 +17,7 @@ use super::{Page, blocks::Block};
 use crate::support::{
     nats::Nats,
     program::{Output, Rocketman, Running},
+    segment_file::{created, sealed},
 };
 
 /// Programs that a page may call, and that a machine may lack.
@@ -51,6 +52,9 @@ impl Scene {
                 _ => continue,
             };
             fs::write(folder.path().join(name), block.text).unwrap();
+        }
+        if page.text.contains("segments/") {
+            write_segments(&folder.path().join("segments"));
         }
         let letters = Rocketman::new(["tail", "demo:"]).inside(folder.path());
         letters
@@ -128,6 +132,16 @@ fn nats_with_orders(test: &str) -> Option<Nats> {
     Some(nats)
 }
 
+/// Two sealed files of a server, with a hole between them.
+fn write_segments(folder: &Path) {
+    fs::create_dir(folder).unwrap();
+    for (index, from) in [(0, 1), (2, 30)] {
+        let rows = (from..from + 10).map(|seq| created(seq, "app.bsky.feed.post"));
+        let file = folder.join(format!("seg_{index:010}.jss"));
+        fs::write(file, sealed(&[rows.collect()])).unwrap();
+    }
+}
+
 fn write_program(path: &Path, body: &str) {
     fs::write(path, format!("#!/bin/sh\n{body}\n")).unwrap();
     let file = File::open(path).unwrap();
@@ -191,6 +205,11 @@ fn the_commands_about_programs_work_as_printed() {
 #[test]
 fn the_commands_about_serving_work_as_printed() {
     commands_work("docs/serve.md");
+}
+
+#[test]
+fn the_commands_about_segments_work_as_printed() {
+    commands_work("docs/segments.md");
 }
 
 #[test]

@@ -356,6 +356,7 @@ fn the_manual_has_a_page_for_each_command() {
         ("cursor", "rocketman-cursor"),
         ("check", "rocketman-check"),
         ("compare", "rocketman-compare"),
+        ("inspect", "rocketman-inspect"),
         ("cursor show", "rocketman-cursor-show"),
         ("cursor set", "rocketman-cursor-set"),
         ("cursor rewind", "rocketman-cursor-rewind"),

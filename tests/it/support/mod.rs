@@ -14,6 +14,7 @@ pub mod program;
 pub mod recorded;
 pub mod resolver;
 pub mod said;
+pub mod segment_file;
 pub mod serve;
 pub mod terminal;
 pub mod world;

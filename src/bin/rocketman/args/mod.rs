@@ -17,6 +17,7 @@ mod cursor;
 mod exec;
 mod fate;
 mod files;
+mod inspect;
 mod manual;
 mod misuse;
 #[cfg(feature = "nats")]
@@ -49,6 +50,7 @@ pub(crate) use self::{
     exec::{ExecArgs, ExecModeArg, OnExecErrorArg},
     fate::FateArgs,
     files::{CheckpointArg, FileArgs},
+    inspect::InspectArgs,
     manual::man_pages,
     misuse::Misuse,
     operation::OperationArgs,
@@ -196,7 +198,7 @@ Examples:
         #[command(subcommand)]
         command: CursorCommand,
     },
-    /// Serve recordings, a live stream or invented events, as a Jetstream of your own
+    /// Serve recordings, a live or an invented stream as a Jetstream
     ///
     /// For consumers that are being written or tested: without the public network, and the same again. And for many
     /// consumers of one live stream, which is then read once. Both wires of public servers are spoken (v1 and v2), with
@@ -212,7 +214,7 @@ Examples:
         after_long_help = serve::AFTER_SERVE
     )]
     Serve(Box<ServeArgs>),
-    /// Check recordings: whole, how many events, in which order, any repeats
+    /// Check recordings: whole, how many events, any repeats
     ///
     /// Each file is read to its end, every line of it as JSON.
     #[command(
@@ -226,6 +228,20 @@ Examples:
         after_long_help = check::AFTER_CHECK
     )]
     Check(CheckArgs),
+    /// Look into segment files of a server: what they hold, any holes
+    ///
+    /// What a server keeps of its history are files that end in .jss. Header and footer of each say what is in it, and are
+    /// read; --verify reads everything.
+    #[command(
+        before_help = "\
+Examples:
+  rocketman inspect segments/
+  rocketman inspect --verify seg_0000000042.jss
+  rocketman inspect --json segments/ | jq -r 'select(.collections[\"app.bsky.feed.post\"]) | .file'",
+        after_help = "JSON keys and exit codes: rocketman inspect --help",
+        after_long_help = inspect::AFTER_INSPECT
+    )]
+    Inspect(InspectArgs),
     /// Compare two servers or recordings: what one of them misses
     ///
     /// A server can send events all day while those of one collection are missing. Both are read over the same time, and

@@ -1,0 +1,241 @@
+//! A segment file, opened: its header, the footer of a sealed one, and its blocks.
+
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+use xxhash_rust::xxh3::Xxh3;
+
+use super::{
+    bytes::u32_at,
+    collections::{CollectionIndex, MAX_INDEX_BYTES},
+    entry::{BlockEntry, CheckedEntries},
+    error::{Damage, Fault, SegmentError},
+    header::{self, ENTRY_BYTES, HASHED_FROM, HEADER_BYTES, Opening, SegmentHeader},
+    inflate::BlockInflater,
+};
+
+/// How much of a footer is read at once.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// The longest bloom that is held in memory: more than the accounts of the whole network need.
+const MAX_BLOOM_BYTES: u64 = 24 * 1024 * 1024;
+
+/// The number and the size of the blooms of blocks stand before them.
+const BLOOMS_HEAD_BYTES: u64 = 8;
+
+/// An opened file, as long as it was then.
+#[derive(Debug)]
+pub(crate) struct SegmentFile {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+    header: [u8; HEADER_BYTES],
+    opening: Opening,
+}
+
+/// What a sealed file says of its blocks.
+#[derive(Debug)]
+pub(crate) struct Footer {
+    pub(crate) entries: Vec<BlockEntry>,
+    pub(crate) collections: CollectionIndex,
+    /// How long the bloom of each block is.
+    bloom_bytes: u32,
+}
+
+impl SegmentFile {
+    /// Reads the header, and nothing else.
+    pub(crate) fn open(path: &Path) -> Result<Self, SegmentError> {
+        let opened = || {
+            let file = File::open(path)?;
+            let metadata = file.metadata()?;
+            if !metadata.is_file() {
+                return Err(Fault::Foreign);
+            }
+            let mut header = [0; HEADER_BYTES];
+            let bytes = metadata.len();
+            if bytes < HEADER_BYTES as u64 {
+                return Err(short(&file, bytes)?);
+            }
+            file.read_exact_at(&mut header, 0)?;
+            let opening = header::read(&header, bytes)?;
+            Ok(Self {
+                path: path.to_owned(),
+                file,
+                bytes,
+                header,
+                opening,
+            })
+        };
+        opened().map_err(|fault| SegmentError::new(path, None, fault))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn opening(&self) -> Opening {
+        self.opening
+    }
+
+    /// An error of this file, or of one of its blocks.
+    pub(crate) fn error(&self, block: Option<u32>, fault: impl Into<Fault>) -> SegmentError {
+        SegmentError::new(&self.path, block, fault)
+    }
+
+    /// Whether header and footer are as they were when the file was sealed.
+    pub(crate) fn check(&self, header: &SegmentHeader) -> Result<(), SegmentError> {
+        self.checksum(header.footer_at)
+            .and_then(|found| {
+                let is_same = found == header.checksum;
+                is_same.then_some(()).ok_or(Damage::Checksum.into())
+            })
+            .map_err(|fault| self.error(None, fault))
+    }
+
+    fn checksum(&self, footer_at: u64) -> Result<u64, Fault> {
+        let mut hash = Xxh3::new();
+        hash.update(self.header.get(HASHED_FROM..).unwrap_or_default());
+        let mut at = footer_at;
+        let mut chunk = vec![0; CHUNK_BYTES];
+        while at < self.bytes {
+            let n = usize::try_from(self.bytes - at)
+                .unwrap_or(usize::MAX)
+                .min(CHUNK_BYTES);
+            let chunk = chunk.get_mut(..n).unwrap_or_default();
+            self.file.read_exact_at(chunk, at)?;
+            hash.update(chunk);
+            at += n as u64;
+        }
+        Ok(hash.digest())
+    }
+
+    /// The footer of a sealed file, with every number of it checked.
+    pub(crate) fn footer(
+        &self,
+        header: &SegmentHeader,
+        inflater: &mut BlockInflater,
+    ) -> Result<Footer, SegmentError> {
+        self.check(header)?;
+        let entries = self.entries(header)?;
+        let mut rest = || {
+            let bloom_bytes = self.bloom_bytes(header)?;
+            let index_bytes = self.bytes - header.collections_at;
+            if index_bytes > MAX_INDEX_BYTES {
+                return Err(Damage::Collections.into());
+            }
+            let index = self.read(header.collections_at, index_bytes)?;
+            let collections = CollectionIndex::read(&index, header.blocks, inflater)?;
+            Ok((bloom_bytes, collections))
+        };
+        let (bloom_bytes, collections) = rest().map_err(|fault: Fault| self.error(None, fault))?;
+        Ok(Footer {
+            entries,
+            collections,
+            bloom_bytes,
+        })
+    }
+
+    fn entries(&self, header: &SegmentHeader) -> Result<Vec<BlockEntry>, SegmentError> {
+        // The file is as long as that.
+        let mut entries = Vec::with_capacity(header.blocks as usize);
+        let mut checked = CheckedEntries::default();
+        let of_file = |fault: Fault| self.error(None, fault);
+        let mut at = header.footer_at;
+        let mut block = 0;
+        while at < header.file_bloom_at {
+            let n = (header.file_bloom_at - at).min(1024 * ENTRY_BYTES as u64);
+            let chunk = self.read(at, n).map_err(of_file)?;
+            for entry in chunk.chunks_exact(ENTRY_BYTES) {
+                let entry = BlockEntry::read(entry);
+                checked
+                    .add(&entry, header)
+                    .map_err(|damage| self.error(Some(block), damage))?;
+                entries.push(entry);
+                block += 1;
+            }
+            at += n;
+        }
+        checked
+            .finish(header)
+            .map_err(|damage| self.error(None, damage))?;
+        Ok(entries)
+    }
+
+    /// How long each block's bloom is, whose place goes by that.
+    fn bloom_bytes(&self, header: &SegmentHeader) -> Result<u32, Fault> {
+        let all = header.collections_at - header.block_blooms_at;
+        if all < BLOOMS_HEAD_BYTES {
+            return Err(Damage::Blooms.into());
+        }
+        let head = self.read(header.block_blooms_at, BLOOMS_HEAD_BYTES)?;
+        let (n, bytes) = (u32_at(&head, 0), u32_at(&head, 4));
+        let is_all =
+            n == header.blocks && all - BLOOMS_HEAD_BYTES == u64::from(n) * u64::from(bytes);
+        is_all.then_some(bytes).ok_or(Damage::Blooms.into())
+    }
+
+    /// The bloom of all accounts of the file. Empty where it is too long to be held, so that it
+    /// says nothing.
+    pub(crate) fn file_bloom(&self, header: &SegmentHeader) -> Result<Vec<u8>, SegmentError> {
+        let n = header.block_blooms_at - header.file_bloom_at;
+        let n = if n > MAX_BLOOM_BYTES { 0 } else { n };
+        self.read(header.file_bloom_at, n)
+            .map_err(|fault| self.error(None, fault))
+    }
+
+    /// The bloom of the accounts of one block, in the same way.
+    pub(crate) fn block_bloom(
+        &self,
+        header: &SegmentHeader,
+        footer: &Footer,
+        block: u32,
+    ) -> Result<Vec<u8>, SegmentError> {
+        let n = u64::from(footer.bloom_bytes);
+        let at = header.block_blooms_at + BLOOMS_HEAD_BYTES + u64::from(block) * n;
+        let n = if n > MAX_BLOOM_BYTES { 0 } else { n };
+        self.read(at, n)
+            .map_err(|fault| self.error(Some(block), fault))
+    }
+
+    /// Bytes of the file, all of which are there.
+    pub(crate) fn read(&self, at: u64, n: u64) -> Result<Vec<u8>, Fault> {
+        let mut bytes = Vec::new();
+        self.read_into(at, n, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The same into a buffer that is used again. Room is made for what is in the file alone.
+    pub(crate) fn read_into(&self, at: u64, n: u64, out: &mut Vec<u8>) -> Result<(), Fault> {
+        let is_there = at.checked_add(n).is_some_and(|end| end <= self.bytes);
+        let n = usize::try_from(n)
+            .ok()
+            .filter(|_| is_there)
+            .ok_or(Damage::Offsets)?;
+        out.resize(n, 0);
+        Ok(self.file.read_exact_at(out, at)?)
+    }
+}
+
+/// A file that is shorter than a header is damaged if it begins like one.
+fn short(file: &File, bytes: u64) -> io::Result<Fault> {
+    let mut magic = header::MAGIC;
+    let n = usize::try_from(bytes)
+        .unwrap_or(magic.len())
+        .min(magic.len());
+    let begins = magic.get_mut(..n).unwrap_or_default();
+    file.read_exact_at(begins, 0)?;
+    let is_segment = n > 0 && magic == header::MAGIC;
+    Ok(if is_segment {
+        Damage::Short.into()
+    } else {
+        Fault::Foreign
+    })
+}

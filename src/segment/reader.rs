@@ -1,0 +1,144 @@
+//! The blocks of a file, read one after the other with buffers that are used again.
+
+use super::{
+    block::Rows,
+    bytes::u64_at,
+    entry::{BlockEntry, PREFIX_BYTES},
+    error::{Damage, Fault, SegmentError},
+    file::SegmentFile,
+    inflate::BlockInflater,
+};
+
+/// Reads blocks.
+#[derive(Debug)]
+pub(crate) struct BlockReader {
+    inflater: BlockInflater,
+    frame: Vec<u8>,
+    body: Vec<u8>,
+    /// The most that a block may hold inflated.
+    limit: u64,
+}
+
+impl BlockReader {
+    pub(crate) fn new(limit: u64) -> Self {
+        Self {
+            inflater: BlockInflater::default(),
+            frame: Vec::new(),
+            body: Vec::new(),
+            limit,
+        }
+    }
+
+    pub(crate) fn inflater(&mut self) -> &mut BlockInflater {
+        &mut self.inflater
+    }
+
+    /// A block of a sealed file: as long as the footer says, with as many rows, in order and within
+    /// its ranges.
+    pub(crate) fn sealed(
+        &mut self,
+        file: &SegmentFile,
+        block: u32,
+        entry: &BlockEntry,
+    ) -> Result<Rows<'_>, SegmentError> {
+        let rows = self.inflate_sealed(file, entry);
+        rows.map_err(|fault| file.error(Some(block), fault))
+    }
+
+    fn inflate_sealed(
+        &mut self,
+        file: &SegmentFile,
+        entry: &BlockEntry,
+    ) -> Result<Rows<'_>, Fault> {
+        file.read_into(entry.at, entry.file_bytes(), &mut self.frame)?;
+        let (prefix, frame) = self.frame.split_at(PREFIX_BYTES);
+        if u64_at(prefix, 0) != u64::from(entry.frame_bytes) {
+            return Err(Damage::Length.into());
+        }
+        let size = Some(entry.body_bytes);
+        self.inflater
+            .inflate(frame, size, self.limit, &mut self.body)?;
+        let rows = Rows::read(&self.body)?;
+        check(&rows, entry)?;
+        Ok(rows)
+    }
+
+    /// The block at this place of a file that is not sealed, and where the next one begins; `None`
+    /// at the end of the file, or where a server stopped writing: what is damaged at the very end
+    /// was torn. `after` is the last number before.
+    pub(crate) fn active(
+        &mut self,
+        file: &SegmentFile,
+        block: u32,
+        at: u64,
+        after: Option<u64>,
+    ) -> Result<Option<(Rows<'_>, u64)>, SegmentError> {
+        let of_block = |fault| file.error(Some(block), fault);
+        let Some(end) = self.end_of_active(file, at).map_err(of_block)? else {
+            return Ok(None);
+        };
+        match self.inflate_active(file, at, end, after) {
+            Ok(()) => {}
+            Err(Fault::Damaged(_)) if end == file.bytes() => return Ok(None),
+            Err(fault) => return Err(of_block(fault)),
+        }
+        let rows = Rows::read(&self.body).map_err(|damage| of_block(damage.into()))?;
+        Ok(Some((rows, end)))
+    }
+
+    /// Where the block ends that begins here, if all of it is there.
+    fn end_of_active(&mut self, file: &SegmentFile, at: u64) -> Result<Option<u64>, Fault> {
+        let room = file.bytes().checked_sub(at);
+        let Some(room) = room.and_then(|room| room.checked_sub(PREFIX_BYTES as u64)) else {
+            return Ok(None);
+        };
+        file.read_into(at, PREFIX_BYTES as u64, &mut self.frame)?;
+        let n = u64_at(&self.frame, 0);
+        Ok((1..=room)
+            .contains(&n)
+            .then_some(at + PREFIX_BYTES as u64 + n))
+    }
+
+    fn inflate_active(
+        &mut self,
+        file: &SegmentFile,
+        at: u64,
+        end: u64,
+        after: Option<u64>,
+    ) -> Result<(), Fault> {
+        let frame_at = at + PREFIX_BYTES as u64;
+        file.read_into(frame_at, end - frame_at, &mut self.frame)?;
+        self.inflater
+            .inflate(&self.frame, None, self.limit, &mut self.body)?;
+        check_order(&Rows::read(&self.body)?, after)?;
+        Ok(())
+    }
+}
+
+/// Whether the rows are those of which the footer speaks.
+fn check(rows: &Rows<'_>, entry: &BlockEntry) -> Result<(), Damage> {
+    if rows.len() as u64 != u64::from(entry.events) {
+        return Err(Damage::Events);
+    }
+    check_order(rows, None)?;
+    for (seq, witnessed_at) in rows.places() {
+        if !(entry.min_seq..=entry.max_seq).contains(&seq) {
+            return Err(Damage::Range(seq));
+        }
+        if !(entry.min_witnessed..=entry.max_witnessed).contains(&witnessed_at) {
+            return Err(Damage::Time(seq));
+        }
+    }
+    Ok(())
+}
+
+/// Whether numbers rise, from the last one before on.
+fn check_order(rows: &Rows<'_>, mut last: Option<u64>) -> Result<(), Damage> {
+    for (seq, _) in rows.places() {
+        if let Some(after) = last.filter(|last| *last >= seq) {
+            return Err(Damage::Order { seq, after });
+        }
+        last = Some(seq);
+    }
+    Ok(())
+}
