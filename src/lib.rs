@@ -130,6 +130,8 @@ pub mod source;
 
 mod address;
 mod backoff;
+#[cfg(any(feature = "segments", feature = "serve"))]
+mod cbor;
 mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]

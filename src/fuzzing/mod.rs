@@ -19,6 +19,7 @@ pub use crate::source::jetstream::fuzzing::{
     Admitted, Answered, Begins, Came, Frames, Inflate, Known, ask, request, route,
 };
 use crate::{
+    cbor::{Encoder, Printer},
     cursor::{Saved, contents},
     error::MemberError,
     event::{Envelope, Kind, Operation, Point, envelope, scan, v2},
@@ -86,4 +87,18 @@ pub fn parse_cursor(text: &[u8]) -> Result<Saved, MemberError> {
 /// What is written into a cursor file.
 pub fn cursor_contents(saved: &Saved) -> Vec<u8> {
     contents::text(saved)
+}
+
+/// The JSON of a record.
+pub fn printed(record: &[u8]) -> Option<Vec<u8>> {
+    let mut text = Vec::new();
+    let printed = Printer::default().append(record, &mut text);
+    printed.is_ok().then_some(text)
+}
+
+/// The record whose JSON this is.
+pub fn encoded(text: &[u8]) -> Option<Vec<u8>> {
+    let mut record = Vec::new();
+    let encoded = Encoder::default().append(text, &mut record);
+    encoded.is_ok().then_some(record)
 }

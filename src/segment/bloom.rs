@@ -5,8 +5,12 @@
 //! when it is divided by the length of the part. What is of another version, or damaged, is
 //! unknown: then nothing is certain, and everything is read.
 
+mod build;
+mod size;
+
 use xxhash_rust::xxh3::xxh3_128;
 
+pub(crate) use self::{build::BloomBuilder, size::BloomSize};
 use super::bytes::{u32_at, u64_at};
 
 const VERSION: u8 = 1;

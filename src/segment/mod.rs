@@ -17,10 +17,17 @@ mod header;
 mod holes;
 mod inflate;
 mod inspect;
+mod line;
 mod names;
 mod reader;
 mod row;
+mod upstream;
 
+pub(crate) use self::{
+    bloom::{BloomBuilder, BloomSize},
+    line::{LineError, LinePrinter, Printed},
+    row::{Kind, Row},
+};
 pub use self::{
     error::SegmentError,
     holes::{FileRange, Seam, seams},
@@ -28,7 +35,6 @@ pub use self::{
     inspect::{Holding, InspectSettings, Inspection, KindCounts, inspect},
     names::{files, is_segment},
 };
-pub(crate) use row::{Kind, Row};
 
 #[cfg(test)]
 mod tests;
