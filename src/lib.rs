@@ -131,6 +131,10 @@ pub mod source;
 mod address;
 mod backoff;
 #[cfg(any(feature = "segments", feature = "serve"))]
+#[cfg_attr(
+    not(all(feature = "segments", feature = "serve")),
+    allow(dead_code, unused_imports, reason = "they need different ways")
+)]
 mod cbor;
 mod error;
 #[cfg(fuzzing)]

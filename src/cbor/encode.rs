@@ -271,7 +271,7 @@ fn head(major: u8, len: usize) -> ([u8; 9], usize) {
 fn head_of(major: u8, argument: u64) -> ([u8; 9], usize) {
     let bytes = argument.to_be_bytes();
     let (info, n_bytes) = match argument {
-        0..24 => (argument as u8, 0),
+        0..24 => ((argument & 31) as u8, 0),
         24..=0xff => (24, 1),
         0x100..=0xffff => (25, 2),
         0x1_0000..=0xffff_ffff => (26, 4),

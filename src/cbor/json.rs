@@ -104,7 +104,7 @@ impl<'a> Json<'a> {
         let len = memchr::memchr2(b'"', b'\\', rest);
         let len = len.ok_or(self.error("a text that does not end"))?;
         let run = rest.get(..len).unwrap_or_default();
-        if run.iter().fold(false, |any, &byte| any | (byte < b' ')) {
+        if run.iter().any(|&byte| byte < b' ') {
             return Err(self.error("a control character in a text"));
         }
         self.at += len;

@@ -1,6 +1,13 @@
 //! How large a bloom has to be, and into how many parts its blocks are divided: as few blocks as
 //! keep the expected rate of false answers below one in a thousand.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "numbers of accounts and blocks, far below 2^52 and never negative"
+)]
+
 use super::PARTS;
 
 /// How large a bloom is, and into how many parts its blocks are divided.

@@ -1,6 +1,6 @@
 use super::*;
 
-fn row<'a>(kind: Kind, payload: &'a [u8]) -> Row<'a> {
+fn row(kind: Kind, payload: &[u8]) -> Row<'_> {
     Row {
         seq: 24_589_902_470,
         witnessed_at: 1_783_175_888_085_434,

@@ -5,7 +5,10 @@ use std::io::Write;
 use jiff::Timestamp;
 
 use super::text::{EMOJI, LANGUAGES};
-use crate::serve::random::Random;
+use crate::{
+    cbor::{Cid, Encoder},
+    serve::random::Random,
+};
 
 const SECOND_US: u64 = 1_000_000;
 
@@ -122,7 +125,7 @@ impl Events {
 
     /// Appends the JSON of event `n`. Writing to a Vec cannot fail, so that results are not looked
     /// at.
-    pub(super) fn write(&self, n: u64, time_us: u64, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, n: u64, time_us: u64, cids: &mut Cids, out: &mut Vec<u8>) {
         let (what, account, mut random) = self.begin(n);
         let made = n.checked_sub(1 + random.below(LOOK_BACK));
         let (of, account) = match made {
@@ -146,12 +149,16 @@ impl Events {
                     "create"
                 };
                 self.head(n, n, operation, what, out);
-                out.extend_from_slice(b",\"record\":{\"$type\":\"");
+                out.extend_from_slice(b",\"record\":");
+                let start = out.len();
+                out.extend_from_slice(b"{\"$type\":\"");
                 out.extend_from_slice(what.collection().as_bytes());
                 out.push(b'"');
                 self.record(n, what, &mut random, out);
-                out.extend_from_slice(b"},\"cid\":\"");
-                cid(&mut random, out);
+                out.push(b'}');
+                let cid = cids.of(out.get(start..).unwrap_or_default());
+                out.extend_from_slice(b",\"cid\":\"");
+                out.extend_from_slice(&cid.text());
                 out.extend_from_slice(b"\"}}");
             }
         }
@@ -212,7 +219,7 @@ impl Events {
                 write!(out, ",\"artists\":[{{\"artistName\":\"The Invented\"}}],\"playedTime\":\"{}\",\"trackName\":\"Demo {n}\"", self.time(n)).ok();
             }
             What::Note => {
-                write!(out, ",\"createdAt\":\"{}\",\"note\":\"Invented note {n}.\",\"tags\":[\"demo\",\"ünïcode\"],\"deep\":{{\"list\":[1,-2,[true,null]]}}", self.time(n)).ok();
+                write!(out, ",\"createdAt\":\"{}\",\"deep\":{{\"list\":[1,-2,[true,null]]}},\"note\":\"Invented note {n}.\",\"tags\":[\"demo\",\"ünïcode\"]", self.time(n)).ok();
             }
             What::Follow | What::Block => {
                 write!(out, ",\"createdAt\":\"{}\",\"subject\":\"", self.time(n)).ok();
@@ -313,7 +320,24 @@ fn tid(time_us: u64, out: &mut Vec<u8>) {
     }
 }
 
-/// The identifier of a record's content; nothing has it. It is one that clients can read: version
+/// What the identifiers of records are made with.
+#[derive(Debug, Default)]
+pub(super) struct Cids {
+    encoder: Encoder,
+    record: Vec<u8>,
+}
+
+impl Cids {
+    /// That of the record whose JSON this is.
+    fn of(&mut self, text: &[u8]) -> Cid {
+        self.record.clear();
+        // Every invented record can be encoded, as a test sees.
+        self.encoder.append(text, &mut self.record).ok();
+        Cid::of_record(&self.record)
+    }
+}
+
+/// The identifier of another record's content; nothing has it. It is one that clients can read: version
 /// 1, dag-cbor, SHA-256.
 fn cid(random: &mut Random, out: &mut Vec<u8>) {
     // The bits of 36 bytes do not fill the last letter, and those of the head reach into the first

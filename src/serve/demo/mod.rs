@@ -11,7 +11,7 @@ use std::{fmt, str::FromStr};
 
 use url::form_urlencoded;
 
-use self::event::{EPOCH_US, Events};
+use self::event::{Cids, EPOCH_US, Events};
 use super::{
     block::BlockBuilder,
     feed::{Feed, FeedError, Pace, Place},
@@ -166,10 +166,11 @@ impl Feed for Demo {
     fn read(&self, index: u64, start_us: u64, block: &mut BlockBuilder) -> Result<bool, FeedError> {
         let first = index.saturating_mul(EVENTS_PER_BLOCK);
         let mut line = Vec::new();
+        let mut cids = Cids::default();
         for n in first..first.saturating_add(EVENTS_PER_BLOCK) {
             let time_us = self.time_us(n, start_us);
             line.clear();
-            self.events.write(n, time_us, &mut line);
+            self.events.write(n, time_us, &mut cids, &mut line);
             block
                 .push(&line, n.saturating_add(1), time_us)
                 .map_err(|error: BadEvent| FeedError {

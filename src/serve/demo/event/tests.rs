@@ -8,7 +8,8 @@ const N: u64 = 20_000;
 
 fn line(seed: u64, n: u64) -> String {
     let mut line = Vec::new();
-    Events::new(seed, None).write(n, 1_790_000_000_000_000 + n, &mut line);
+    let mut cids = Cids::default();
+    Events::new(seed, None).write(n, 1_790_000_000_000_000 + n, &mut cids, &mut line);
     String::from_utf8(line).unwrap()
 }
 
@@ -147,4 +148,30 @@ fn identifiers_of_content_are_ones_that_clients_can_read() {
             );
         }
     }
+}
+
+#[test]
+fn the_identifier_of_a_record_is_that_of_its_content() {
+    let mut printer = crate::cbor::Printer::default();
+    let mut n_records = 0;
+    for n in 0..2000 {
+        let line = line(6, n);
+        let Some((_, rest)) = line.split_once("\"record\":") else {
+            continue;
+        };
+        let (text, cid) = rest.rsplit_once(",\"cid\":\"").unwrap();
+        let (mut record, mut printed) = (Vec::new(), Vec::new());
+        Encoder::default()
+            .append(text.as_bytes(), &mut record)
+            .unwrap();
+        assert_eq!(
+            cid.as_bytes(),
+            [&Cid::of_record(&record).text()[..], b"\"}}"].concat()
+        );
+        // It is written as a server would print it.
+        printer.append(&record, &mut printed).unwrap();
+        assert_eq!(String::from_utf8(printed).unwrap(), text);
+        n_records += 1;
+    }
+    assert!(n_records > 1900, "{n_records}");
 }
