@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use super::{Saved, ahead::Ahead};
 use crate::event::{
-    Batch, Highest, Identity, MAX_SERVERS, Origin, Place, Point, Position, Recollection, Trail,
-    now_us,
+    Batch, Highest, Identity, MAX_SERVERS, Origin, Place, Point, Position, Trail, now_us,
 };
 
 /// What a run knows of its way through the stream.
@@ -27,7 +26,7 @@ pub(super) struct Course {
     repeats_until_us: u64,
     ahead: Ahead,
     /// What the source knows, at the end of this run.
-    recollection: Option<Recollection>,
+    read: Option<Trail>,
     /// How many events the sink had accepted when that was last looked at.
     accepted: u64,
 }
@@ -59,7 +58,7 @@ impl Course {
             known,
             repeats_until_us,
             ahead: Ahead::restore(ahead, ahead_until_us),
-            recollection: None,
+            read: None,
             accepted: 0,
         };
     }
@@ -131,8 +130,8 @@ impl Course {
     }
 
     /// What the source knows of what it has read up to the place.
-    pub(super) fn remember(&mut self, recollection: Recollection) {
-        self.recollection = Some(recollection);
+    pub(super) fn remember(&mut self, read: Trail) {
+        self.read = Some(read);
     }
 
     /// Whether an event ahead of the place is not accepted yet.
@@ -147,17 +146,17 @@ impl Course {
     /// What is known around the place.
     pub(super) fn trail(&self) -> Trail {
         let (ahead, ahead_until_us) = self.ahead.known(self.accepted);
-        let (known, since_us) = match &self.recollection {
-            Some(recollection) => (recollection.known.clone(), recollection.since_us),
-            None if self.repeats_until_us > 0 => (self.known.clone(), None),
-            None => (Vec::new(), None),
+        let (known, known_since_us) = match &self.read {
+            Some(read) => (read.known.clone(), read.known_since_us),
+            None if self.repeats_until_us > 0 => (self.known.clone(), 0),
+            None => (Vec::new(), 0),
         };
         Trail {
             highest_us: self.highest_us().unwrap_or_default(),
             first_us: self.first_us,
             others: self.others.clone(),
             known,
-            known_since_us: since_us.unwrap_or_default(),
+            known_since_us,
             repeats_until_us: self.repeats_until_us,
             ahead,
             ahead_until_us,

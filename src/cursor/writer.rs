@@ -21,7 +21,7 @@ use crate::{
     backoff::Backoff,
     cursor::SaveError,
     error::MemberError,
-    event::{Batch, FileMark, Place, Point, Position, Recollection},
+    event::{Batch, FileMark, Place, Point, Position, Trail},
     log::{STATE, chain},
 };
 
@@ -162,8 +162,8 @@ impl<C: CursorStore> CursorWriter<C> {
     }
 
     /// What the source knows of what it has read up to there; for the last save.
-    pub(crate) fn remember(&mut self, recollection: Recollection) {
-        self.course.remember(recollection);
+    pub(crate) fn remember(&mut self, read: Trail) {
+        self.course.remember(read);
     }
 
     /// The sink is about to make durable what it was given so far.

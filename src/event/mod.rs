@@ -50,7 +50,7 @@ pub use self::{
     position::{FileMark, Origin, Place, Point, Position},
     start::Start,
     time_us::TimeUs,
-    trail::{Recollection, Trail},
+    trail::Trail,
 };
 pub(crate) use self::{
     envelope::Envelope,

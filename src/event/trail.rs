@@ -100,15 +100,6 @@ impl Trail {
     }
 }
 
-/// What a source remembers of what it has read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Recollection {
-    /// Events in the order in which they were read.
-    pub known: Vec<Identity>,
-    /// Nothing that was read since this time is missing.
-    pub since_us: Option<u64>,
-}
-
 /// The highest time of a stream, by which one event with a time far off does not count.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Highest {

@@ -28,7 +28,7 @@ pub use self::{
     context::SinkContext,
     dead_letter::DeadLetterFile,
     delivery::OnFailure,
-    exec::{ExecMode, ExecSettings, ExecSink},
+    exec::{ExecSettings, ExecSink},
     fate::Fate,
     file::{Compression, FileSettings, FileSink, Pattern},
     format::LineFormat,

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::{Flow, RunContext, Source};
 use crate::{
     error::MemberError,
-    event::{Batch, Did, Place, Point, Recollection, Trail},
+    event::{Batch, Did, Place, Point, Trail},
 };
 
 macro_rules! forward {
@@ -50,7 +50,7 @@ macro_rules! forward {
                 (**self).changed_accounts()
             }
 
-            fn recollect(&self, point: &Point, most: usize) -> Recollection {
+            fn recollect(&self, point: &Point, most: usize) -> Trail {
                 (**self).recollect(point, most)
             }
 

@@ -16,7 +16,7 @@ pub(crate) use self::error::ReadError;
 pub use self::{bad_file::BadEventFile, gap::OnGap};
 use crate::{
     error::MemberError,
-    event::{Batch, Did, Place, Point, Recollection, Trail},
+    event::{Batch, Did, Place, Point, Trail},
     stats::Stats,
 };
 
@@ -116,9 +116,10 @@ pub trait Source: Send {
     }
 
     /// What was read up to this point, the latest `most` events of it, so that a later run
-    /// recognises what a resume brings again. Asked for at the end of a run.
-    fn recollect(&self, _point: &Point, _most: usize) -> Recollection {
-        Recollection::default()
+    /// recognises what a resume brings again: `known` and `known_since_us` of a trail, whose other
+    /// fields do not count. Asked for at the end of a run.
+    fn recollect(&self, _point: &Point, _most: usize) -> Trail {
+        Trail::default()
     }
 
     /// Adds to an empty `batch` all events that are ready, and waits only while there is none.

@@ -21,7 +21,7 @@ use std::{ffi::OsString, num::NonZeroUsize};
 use tracing::info;
 
 pub(crate) use self::error::ExecError;
-pub use self::settings::{ExecMode, ExecSettings};
+pub use self::settings::ExecSettings;
 use self::{
     context::{Delivery, ExecContext, Outcome, name_for_people},
     process::Groups,

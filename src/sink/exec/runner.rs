@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::{
-    ExecMode,
     context::{Delivery, ExecContext, Outcome},
     per_event::PerEvent,
     stream::Stream,
@@ -20,11 +19,9 @@ pub(super) enum Runner {
 impl Runner {
     pub(super) fn new(context: ExecContext) -> Self {
         let context = Arc::new(context);
-        match context.settings.mode {
-            ExecMode::Event => Self::PerEvent(PerEvent::new(context)),
-            ExecMode::Stream { in_flight } => {
-                Self::Stream(Box::new(Stream::new(&context, in_flight.get())))
-            }
+        match context.settings.in_flight {
+            None => Self::PerEvent(PerEvent::new(context)),
+            Some(in_flight) => Self::Stream(Box::new(Stream::new(&context, in_flight.get()))),
         }
     }
 

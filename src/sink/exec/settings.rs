@@ -23,8 +23,12 @@ const MAX_IN_FLIGHT_BYTES: usize = 512 * 1024;
 /// How programs are run.
 #[derive(Debug, Clone)]
 pub struct ExecSettings {
-    /// One for each event, or some that live on.
-    pub mode: ExecMode,
+    /// `None` runs a program for each event, which accepts it with exit status 0. With a number,
+    /// `jobs` programs live on: each event is a line on the stdin of one, and one line on its stdout
+    /// accepts it, or does not if it begins with `error: `. The events of an account always go to
+    /// the same program, and it is how many events each may have and not have answered; fewer where
+    /// they are large.
+    pub in_flight: Option<NonZeroUsize>,
     /// How events are written to them. Programs that live on always get the line, which they answer
     /// one by one.
     pub format: LineFormat,
@@ -45,13 +49,17 @@ impl ExecSettings {
     /// on.
     pub const STDERR_TARGET: &str = log::CHILD_STDERR;
 
+    /// How many events a program that lives on may have. A guess: enough that none waits for the
+    /// next.
+    pub const IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(256).expect("it is not zero");
+
     /// The first name of an event that an argument holds, such as `{rkey}`.
     pub fn name_in(argument: &OsStr) -> Option<&'static str> {
         arguments::name_in(argument)
     }
 
     pub(super) fn lives_on(&self) -> bool {
-        self.mode != ExecMode::Event
+        self.in_flight.is_some()
     }
 
     /// Whether no program's lines can come between another's.
@@ -61,22 +69,20 @@ impl ExecSettings {
 
     /// How many events have a program at the same time.
     pub(super) fn at_once(&self) -> NonZeroUsize {
-        match self.mode {
-            ExecMode::Event => self.jobs,
-            ExecMode::Stream { in_flight } => in_flight.saturating_mul(self.jobs),
-        }
+        let each = self.in_flight.unwrap_or(NonZeroUsize::MIN);
+        each.saturating_mul(self.jobs)
     }
 
     /// How much may be in hand.
     pub(super) fn limits(&self) -> LaneLimits {
         let jobs = self.jobs.get();
-        match self.mode {
-            ExecMode::Event => LaneLimits {
+        match self.in_flight {
+            None => LaneLimits {
                 jobs,
                 events: MAX_AHEAD.max(2 * jobs),
                 bytes: MAX_AHEAD_BYTES.max(jobs.saturating_mul(MAX_AHEAD_BYTES_PER_JOB)),
             },
-            ExecMode::Stream { in_flight } => LaneLimits {
+            Some(in_flight) => LaneLimits {
                 jobs: usize::MAX,
                 // Accounts are not spread evenly, so some programs have more than others.
                 events: in_flight.get().saturating_mul(jobs).saturating_mul(2),
@@ -89,7 +95,7 @@ impl ExecSettings {
 impl Default for ExecSettings {
     fn default() -> Self {
         Self {
-            mode: ExecMode::Event,
+            in_flight: None,
             format: LineFormat::default(),
             jobs: NonZeroUsize::MIN,
             timeout: Duration::from_secs(60),
@@ -98,24 +104,4 @@ impl Default for ExecSettings {
             has_output: true,
         }
     }
-}
-
-/// Whether a program takes one event or many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ExecMode {
-    /// One program for each event, which accepts it with exit status 0.
-    Event,
-    /// One program for each job. Each event is a line on its stdin, and one line on its stdout
-    /// accepts it, or does not if it begins with `error: `. The events of an account always go to
-    /// the same program.
-    Stream {
-        /// How many events a program may have and not have answered; fewer where they are large.
-        in_flight: NonZeroUsize,
-    },
-}
-
-impl ExecMode {
-    /// How many events a program may have by default. A guess: enough that none waits for the next.
-    pub const IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(256).expect("it is not zero");
 }

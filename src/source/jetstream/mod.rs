@@ -78,7 +78,7 @@ use super::{Flow, RunContext, Source};
 use crate::{
     backoff::Backoff,
     error::MemberError,
-    event::{Batch, Did, Place, Point, Recollection, Trail},
+    event::{Batch, Did, Place, Point, Trail},
     log::STATE,
     outage::Outage,
     source::ReadError,
@@ -263,7 +263,7 @@ impl Source for Jetstream {
         self.state.resume.repeats_until_us()
     }
 
-    fn recollect(&self, point: &Point, most: usize) -> Recollection {
+    fn recollect(&self, point: &Point, most: usize) -> Trail {
         self.state.resume.recollect(point, most)
     }
 

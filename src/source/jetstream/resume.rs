@@ -23,9 +23,7 @@ use self::{
     seam::{Repeats, Seam, Until},
 };
 use super::endpoint::Endpoint;
-use crate::event::{
-    Highest, MAX_SERVERS, Origin, Point, Position, Recollection, Start, Trail, micros, now_us,
-};
+use crate::event::{Highest, MAX_SERVERS, Origin, Point, Position, Start, Trail, micros, now_us};
 
 /// What is known of the stream so far, across all connections.
 #[derive(Debug)]
@@ -254,14 +252,13 @@ impl Resume {
     }
 
     /// What was read last up to this place, at most so much of it, and since when that is all.
-    pub(super) fn recollect(&self, point: &Point, most: usize) -> Recollection {
-        let recollection = self.recent.up_to(point, most);
-        let since_us = recollection.since_us;
-        Recollection {
+    pub(super) fn recollect(&self, point: &Point, most: usize) -> Trail {
+        let mut trail = self.recent.up_to(point, most);
+        if trail.known_since_us > 0 {
             // No resume goes back beyond that.
-            since_us: since_us.map(|since_us| since_us.max(self.first_run_us)),
-            ..recollection
+            trail.known_since_us = trail.known_since_us.max(self.first_run_us);
         }
+        trail
     }
 
     /// Up to this time repeats may come on the present connection.

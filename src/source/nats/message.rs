@@ -7,7 +7,7 @@ use async_nats::HeaderMap;
 use super::delivery::Delivery;
 use crate::nats::TYPE_HEADER;
 
-/// A message of a stream, as its [key](MessageKey) is made of it.
+/// A message of a stream, as its [key](super::NatsSource::key) is made of it.
 #[derive(Debug, Clone)]
 pub struct NatsMessage<'a> {
     pub(super) seq: u64,
@@ -78,23 +78,15 @@ impl<'a> NatsMessage<'a> {
     }
 }
 
-/// How the key of a message is made, which rjet calls its foreign ID.
-///
-/// ```
-/// use rocketman::source::nats::MessageKey;
-///
-/// // orders.17.created and orders.17.paid are of the same order.
-/// let order = MessageKey::new(|message| message.subject().split('.').nth(1).unwrap_or_default().to_owned());
-/// # drop(order);
-/// ```
+/// How the key of a message is made.
 #[derive(Clone)]
-pub struct MessageKey(Arc<KeyFunction>);
+pub(super) struct MessageKey(Arc<KeyFunction>);
 
 type KeyFunction = dyn Fn(&NatsMessage<'_>) -> String + Send + Sync;
 
 impl MessageKey {
     /// What this function says of a message.
-    pub fn new(key: impl Fn(&NatsMessage<'_>) -> String + Send + Sync + 'static) -> Self {
+    pub(super) fn new(key: impl Fn(&NatsMessage<'_>) -> String + Send + Sync + 'static) -> Self {
         Self(Arc::new(key))
     }
 }

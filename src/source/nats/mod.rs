@@ -34,6 +34,7 @@ pub(crate) use self::error::NatsSourceError;
 use self::{
     acks::{AckKind, Acks},
     intake::Intake,
+    message::MessageKey,
     session::{CLOSE_TIMEOUT, Session},
     stumble::Stumble,
     track::Track,
@@ -41,11 +42,8 @@ use self::{
     window::Room,
 };
 pub use self::{
-    line::WrapMode,
-    message::{MessageKey, NatsMessage},
-    settings::NatsSourceSettings,
-    undeliverable::OnUndeliverable,
-    wrap::Wrapped,
+    line::WrapMode, message::NatsMessage, settings::NatsSourceSettings,
+    undeliverable::OnUndeliverable, wrap::Wrapped,
 };
 use super::{Flow, RunContext, Source};
 use crate::{
@@ -145,7 +143,7 @@ impl NatsSource {
             track: Track::new(settings.start.or(settings.start_if_new), settings.rewind),
             stream: host.clone(),
             wrap_mode: settings.wrap_mode,
-            key: settings.key.clone(),
+            key: None,
             rules: settings.rules,
             events_only: settings.events_only,
             max_message_bytes: settings.max_message_bytes,
@@ -182,6 +180,25 @@ impl NatsSource {
             acks: None,
             settings,
         }
+    }
+
+    /// Has this function say what the key of a message is that is no event of a Jetstream, by which
+    /// its order is kept and shards go: what rjet calls its foreign ID. Without one it is the
+    /// subject.
+    ///
+    /// ```
+    /// use rocketman::{nats::NatsSettings, source::nats::{NatsSource, NatsSourceSettings}};
+    ///
+    /// // orders.17.created and orders.17.paid are of the same order.
+    /// let settings = NatsSourceSettings::new(NatsSettings::default(), "ORDERS");
+    /// let orders = NatsSource::new(settings)
+    ///     .key(|message| message.subject().split('.').nth(1).unwrap_or_default().to_owned());
+    /// # drop(orders);
+    /// ```
+    #[must_use]
+    pub fn key(mut self, key: impl Fn(&NatsMessage<'_>) -> String + Send + Sync + 'static) -> Self {
+        self.intake.key = Some(MessageKey::new(key));
+        self
     }
 }
 

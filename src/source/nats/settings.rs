@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{MessageKey, OnUndeliverable, WrapMode};
+use super::{OnUndeliverable, WrapMode};
 use crate::{
     event::{LineRules, Start},
     nats::{NatsSettings, StreamPlan},
@@ -59,9 +59,6 @@ pub struct NatsSourceSettings {
     pub on_gap: OnGap,
     /// What is put into an envelope.
     pub wrap_mode: WrapMode,
-    /// What the key of a message is that is no event of a Jetstream, by which its order is kept and
-    /// shards go; `None` for the subject.
-    pub key: Option<MessageKey>,
     /// What is done to each line.
     pub rules: LineRules,
     /// Only events of a Jetstream are of use, since a filter looks into them: a stream whose first
@@ -97,7 +94,6 @@ impl NatsSourceSettings {
             exit_at_end: false,
             on_gap: OnGap::Warn,
             wrap_mode: WrapMode::Auto,
-            key: None,
             rules: LineRules::default(),
             events_only: false,
             durable: None,

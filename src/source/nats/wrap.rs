@@ -27,7 +27,7 @@ pub struct Wrapped<T = serde_json::Value> {
     /// The number in the header `reflex_type`; 0 without it, and `None` where it is no number.
     #[serde(rename = "type")]
     pub event_type: Option<i64>,
-    /// What rjet calls the foreign ID: the subject, unless a [`MessageKey`](super::MessageKey) made
+    /// What rjet calls the foreign ID: the subject, unless a [`NatsSource::key`](super::NatsSource::key) made
     /// it.
     pub key: String,
     /// The payload: JSON, a text, or Base64.

@@ -14,7 +14,7 @@ use rocketman::{
     event::{OwnedEvent, Start},
     filter::{Filter, Shard},
     sink::ingest::Ingest,
-    source::nats::{MessageKey, NatsSource, NatsSourceSettings},
+    source::nats::{NatsMessage, NatsSource, NatsSourceSettings},
 };
 use tokio::time::timeout;
 
@@ -31,17 +31,20 @@ use crate::support::{
 /// each message.
 async fn read(
     nats: &Nats,
-    key: Option<MessageKey>,
+    key: Option<fn(&NatsMessage<'_>) -> String>,
     filter: Filter,
     cursor: &Path,
     count: Option<u64>,
 ) -> Vec<(u64, String)> {
     let source = NatsSource::new(NatsSourceSettings {
-        key,
         start_if_new: Some(Start::OLDEST),
         exit_at_end: true,
         ..NatsSourceSettings::new(settings(nats), "S")
     });
+    let source = match key {
+        Some(key) => source.key(key),
+        None => source,
+    };
     let came = Arc::<Mutex<Vec<_>>>::default();
     let kept = Arc::clone(&came);
     let ingest = Ingest::new().otherwise(move |event: OwnedEvent| {
@@ -102,11 +105,9 @@ fn messages_of_one_foreign_id_reach_one_shard_in_order() {
             publish(&nats, &format!("s.{order}.{step}"), numbers(0..1));
         }
     }
-    let order = || {
-        MessageKey::new(|message| {
-            let order = message.subject().split('.').nth(1);
-            order.unwrap_or_default().to_owned()
-        })
+    let order = |message: &NatsMessage<'_>| {
+        let order = message.subject().split('.').nth(1);
+        order.unwrap_or_default().to_owned()
     };
     let folder = tempfile::tempdir().unwrap();
     let mut shards_of = BTreeMap::<String, Vec<u32>>::new();
@@ -115,7 +116,7 @@ fn messages_of_one_foreign_id_reach_one_shard_in_order() {
         for shard in shards() {
             let cursor = folder.path().join(shard.number().to_string());
             let filter = Filter::new().shard(shard);
-            let part = read(&nats, Some(order()), filter, &cursor, None).await;
+            let part = read(&nats, Some(order), filter, &cursor, None).await;
             assert!(part.iter().map(|(seq, _)| seq).is_sorted());
             for (_, key) in part {
                 shards_of.entry(key).or_default().push(shard.number());

@@ -8,7 +8,7 @@ use super::{SettingsError, suffix};
 use crate::args::{ExecArgs, ExecModeArg, OnExecErrorArg, is_flag_of_tail};
 use rocketman::{
     PipelineSettings,
-    sink::{DeadLetterFile, ExecMode, ExecSettings, OnFailure},
+    sink::{DeadLetterFile, ExecSettings, OnFailure},
 };
 
 /// Checks the flags of programs, and opens the file of dead letters.
@@ -26,17 +26,12 @@ pub(super) fn resolve(
         on_exec_error,
         no_output,
     } = args;
-    let mode = match exec_mode {
-        Some(ExecModeArg::Stream) => ExecMode::Stream {
-            in_flight: in_flight.unwrap_or(ExecMode::IN_FLIGHT),
-        },
-        Some(ExecModeArg::Event) | None => ExecMode::Event,
-    };
+    let lives_on = exec_mode == Some(ExecModeArg::Stream);
     warn_of_our_flags(program, arguments);
-    if mode == ExecMode::Event && in_flight.is_some() {
+    if !lives_on && in_flight.is_some() {
         return Err(SettingsError::InFlight);
     }
-    if mode != ExecMode::Event
+    if lives_on
         && let Some(name) = arguments
             .iter()
             .find_map(|argument| ExecSettings::name_in(argument))
@@ -53,7 +48,7 @@ pub(super) fn resolve(
         }
     };
     Ok(ExecSettings {
-        mode,
+        in_flight: lives_on.then(|| in_flight.unwrap_or(ExecSettings::IN_FLIGHT)),
         format: usual.format,
         jobs: jobs.unwrap_or(usual.jobs),
         timeout: exec_timeout.unwrap_or(usual.timeout),

@@ -21,9 +21,7 @@ use crate::args::{ExecArgs, FileArgs, OutputArgs};
 use rocketman::{
     MemberError, Shown,
     event::LineRules,
-    sink::{
-        ExecMode, ExecSettings, ExecSink, Fate, FileSettings, FileSink, LineFormat, StdoutSink,
-    },
+    sink::{ExecSettings, ExecSink, Fate, FileSettings, FileSink, LineFormat, StdoutSink},
 };
 #[cfg(feature = "nats")]
 use rocketman::{
@@ -196,7 +194,7 @@ impl Output {
                 let arguments: Vec<_> = exec.collect();
                 let settings = exec::resolve(exec_args, &program, &arguments)?;
                 let format = flags.resolve()?;
-                if settings.mode != ExecMode::Event && !format.is_json() {
+                if settings.in_flight.is_some() && !format.is_json() {
                     return Err(SettingsError::FormatWith("--exec-mode stream"));
                 }
                 Self::Exec {

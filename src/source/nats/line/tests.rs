@@ -3,7 +3,7 @@
 use async_nats::HeaderMap;
 
 use super::*;
-use crate::source::nats::{MessageKey, Wrapped};
+use crate::source::nats::{Wrapped, message::MessageKey};
 
 const EVENT: &str = r#"{"did":"did:plc:a","time_us":5,"cursor":77,"kind":"commit","commit":{"rev":"r","operation":"create","collection":"c.d.e","rkey":"k","record":{},"cid":"x"}}"#;
 

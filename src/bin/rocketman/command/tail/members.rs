@@ -5,7 +5,7 @@ use std::{convert::Infallible, num::NonZeroUsize};
 use rocketman::{
     MemberError,
     cursor::{CursorStore, FileCursor, Saved},
-    event::{Batch, Did, Place, Point, Recollection, Trail},
+    event::{Batch, Did, Place, Point, Trail},
     source::{Flow, RunContext, Source, jetstream::Jetstream},
 };
 #[cfg(feature = "nats")]
@@ -60,7 +60,7 @@ impl Source for AnySource {
         }
     }
 
-    fn recollect(&self, point: &Point, most: usize) -> Recollection {
+    fn recollect(&self, point: &Point, most: usize) -> Trail {
         match self {
             Self::Jetstream(source) => source.recollect(point, most),
             #[cfg(feature = "nats")]
