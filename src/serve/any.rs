@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use super::{
     block::BlockBuilder,
     demo::Demo,
-    feed::{Extent, Feed, FeedError, Pace, Place},
+    feed::{Extent, Feed, FeedError, FeedPosition, Schedule},
     recording::Recording,
     store::StoreFeed,
 };
@@ -38,19 +38,19 @@ impl Feed for AnyFeed {
         }
     }
 
-    fn find(&self, place: Place, start_us: u64) -> u64 {
+    fn find(&self, position: FeedPosition, start_us: u64) -> u64 {
         match self {
-            Self::Demo(feed) => feed.find(place, start_us),
-            Self::Recording(feed) => feed.find(place, start_us),
-            Self::Live(feed) => feed.find(place, start_us),
+            Self::Demo(feed) => feed.find(position, start_us),
+            Self::Recording(feed) => feed.find(position, start_us),
+            Self::Live(feed) => feed.find(position, start_us),
         }
     }
 
-    fn pace(&self, start_us: u64) -> Pace {
+    fn schedule(&self, start_us: u64) -> Schedule {
         match self {
-            Self::Demo(feed) => feed.pace(start_us),
-            Self::Recording(feed) => feed.pace(start_us),
-            Self::Live(feed) => feed.pace(start_us),
+            Self::Demo(feed) => feed.schedule(start_us),
+            Self::Recording(feed) => feed.schedule(start_us),
+            Self::Live(feed) => feed.schedule(start_us),
         }
     }
 

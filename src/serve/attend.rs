@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     log::{STATE, chain},
-    serve::listen::{Guest, Head, Refusal, read_head},
+    serve::listen::{Head, PendingRequest, Refusal, read_head},
     wire::v2::error::CURSOR_TOO_OLD,
 };
 
@@ -34,7 +34,7 @@ use crate::{
 pub(super) struct Visit {
     pub(super) peer: SocketAddr,
     /// Gone once the request is answered.
-    pub(super) guest: Guest,
+    pub(super) pending: PendingRequest,
     pub(super) places: Arc<Semaphore>,
 }
 
@@ -53,13 +53,13 @@ pub(super) async fn attend<F: Feed>(
 ) {
     let Visit {
         peer,
-        guest,
+        pending,
         places,
     } = visit;
     let within = shared.settings.upgrade_within;
     let request = tokio::select! {
-        request = timeout(within, read(&mut stream, &guest, &shared)) => request,
-        () = guest.turned_out() => return,
+        request = timeout(within, read(&mut stream, &pending, &shared)) => request,
+        () = pending.turned_out() => return,
         () = stop.cancelled() => return,
     };
     let (request, received) = match request {
@@ -77,7 +77,7 @@ pub(super) async fn attend<F: Feed>(
             tokio::select! {
                 // Whoever asked may be gone, or take too long.
                 _ = timeout(within, respond(&mut stream, &answer)) => {}
-                () = guest.turned_out() => {}
+                () = pending.turned_out() => {}
             }
         }
         Ok((subscribe, seat)) => {
@@ -86,7 +86,7 @@ pub(super) async fn attend<F: Feed>(
             let Ok(Ok(())) = timeout(shared.settings.write_within, write).await else {
                 return;
             };
-            drop(guest);
+            drop(pending);
             shared.consumers.fetch_add(1, Relaxed);
             info!(%peer, "client connected");
             let Seat { share, _place } = seat;
@@ -101,10 +101,10 @@ pub(super) async fn attend<F: Feed>(
 /// Reads a request. Returns it with the bytes that came behind it; `None` where there will be none.
 async fn read<F: Feed>(
     stream: &mut TcpStream,
-    guest: &Guest,
+    pending: &PendingRequest,
     shared: &Arc<Shared<F>>,
 ) -> Option<(Request, Vec<u8>)> {
-    match read_head(stream, guest, LARGEST_HEAD).await.ok()? {
+    match read_head(stream, pending, LARGEST_HEAD).await.ok()? {
         Head::Unfinished => None,
         Head::TooLarge => Some((Request::too_large(), Vec::new())),
         Head::Foreign => Some((Request::foreign(), Vec::new())),

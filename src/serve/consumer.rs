@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     headway::Headway,
-    stream::{At, Next},
+    stream::{Next, Stage},
 };
 use super::{
     Shared,
@@ -47,7 +47,7 @@ pub(super) struct Consumer<F> {
     life: CancellationToken,
     options: Options,
     encoding: Encoding,
-    at: At,
+    stage: Stage,
     /// How far the feed reaches, where it grows.
     extent: Option<watch::Receiver<Extent>>,
     outbox: Outbox,
@@ -94,7 +94,7 @@ impl<F: Feed> Consumer<F> {
             stop,
             options: query.options,
             encoding,
-            at: At::AwaitingHello(query.cursor),
+            stage: Stage::AwaitingHello(query.cursor),
             outbox: Outbox::new(encoding),
             incoming: Incoming::new(received),
             share,
@@ -312,7 +312,7 @@ impl<F: Feed> Consumer<F> {
             Update::Options(options) => {
                 self.options = options;
                 self.hold();
-                if matches!(self.at, At::AwaitingHello(_)) && self.closing.is_none() {
+                if matches!(self.stage, Stage::AwaitingHello(_)) && self.closing.is_none() {
                     self.begin();
                 }
             }
@@ -332,7 +332,7 @@ impl<F: Feed> Consumer<F> {
             self.outbox.close(code, reason);
             self.options = Options::default();
             self.incoming.refuse();
-            self.closing = Some((code, Instant::now() + self.shared.settings.farewell));
+            self.closing = Some((code, Instant::now() + self.shared.settings.close_timeout));
         }
     }
 

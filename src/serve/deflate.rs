@@ -20,7 +20,7 @@ pub(super) fn deflate<'a>(wire: Wire, events: impl Iterator<Item = &'a [u8]>) ->
     const LEVEL: i32 = 1;
 
     /// Smaller events do not tell their size (protocol reference, section 1.9).
-    const TELLS_SIZE_FROM: usize = 256;
+    const MIN_SIZED_BYTES: usize = 256;
 
     static OF_V1: LazyLock<CDict<'static>> = LazyLock::new(|| CDict::create(DICTIONARY, LEVEL));
 
@@ -44,8 +44,8 @@ pub(super) fn deflate<'a>(wire: Wire, events: impl Iterator<Item = &'a [u8]>) ->
             frames.push(BINARY, None);
             continue;
         }
-        let tells_size = event.len() >= TELLS_SIZE_FROM;
-        must(context.set_parameter(CParameter::ContentSizeFlag(tells_size)));
+        let has_size = event.len() >= MIN_SIZED_BYTES;
+        must(context.set_parameter(CParameter::ContentSizeFlag(has_size)));
         frame.clear();
         frame.reserve(compress_bound(event.len()));
         must(context.compress2(&mut frame, event));
@@ -88,9 +88,9 @@ mod tests {
                 // Four bytes of magic number, the descriptor with the checksum's bit, and a
                 // dictionary id of four bytes.
                 assert_eq!(zstd[4] & 0b111, 0b111, "{idx}");
-                let told = get_frame_content_size(zstd).unwrap();
+                let size = get_frame_content_size(zstd).unwrap();
                 let expected = (event.len() >= 256).then_some(event.len() as u64);
-                assert_eq!(told, expected, "{idx}");
+                assert_eq!(size, expected, "{idx}");
             }
             assert_eq!(frames.frame(4).end, frames.all().len());
         }

@@ -202,7 +202,7 @@ pub(super) enum Fault {
 }
 
 fn set<T>(
-    place: &mut Option<T>,
+    position: &mut Option<T>,
     name: &'static str,
     value: &str,
     read: impl Fn(&str) -> Option<T>,
@@ -221,7 +221,7 @@ fn set<T>(
         value: in_short(value),
         expected,
     })?;
-    match place.replace(read) {
+    match position.replace(read) {
         None => Ok(()),
         Some(_) => Err(FaultError::Twice(name)),
     }

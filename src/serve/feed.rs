@@ -13,7 +13,7 @@ use crate::event::micros_since_1970;
 
 /// A place in a feed that a consumer asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum FeedPosition {
     /// The first event there is.
     Beginning,
     /// The event with this number, or else the first behind it.
@@ -26,7 +26,7 @@ pub enum Place {
 
 /// When events are sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Pace {
+pub enum Schedule {
     /// At once, as fast as consumers take them. There is no "now": who names no cursor begins at
     /// the first event.
     Max,
@@ -41,7 +41,7 @@ pub enum Pace {
     Live,
 }
 
-impl Pace {
+impl Schedule {
     /// How long after the clock's start an event of this time is due; `None` where that lies behind
     /// the end of all clocks.
     pub(super) fn due(self, time_us: u64) -> Option<Duration> {
@@ -106,10 +106,10 @@ pub trait Feed: Send + Sync + 'static {
 
     /// The block that holds the place, or one before it. Events before the place are skipped by the
     /// caller.
-    fn find(&self, place: Place, start_us: u64) -> u64;
+    fn find(&self, position: FeedPosition, start_us: u64) -> u64;
 
     /// When events are due.
-    fn pace(&self, start_us: u64) -> Pace;
+    fn schedule(&self, start_us: u64) -> Schedule;
 
     /// What tells how far it reaches, for a feed that grows; `None` where nothing is ever added.
     fn growth(&self) -> Option<watch::Receiver<Extent>> {

@@ -73,7 +73,7 @@ pub use self::{
     block::BlockBuilder,
     demo::{Demo, DemoError},
     fault::{FaultError, Faults},
-    feed::{Extent, Feed, FeedError, Pace, Place},
+    feed::{Extent, Feed, FeedError, FeedPosition, Schedule},
     recording::{Damaged, Playback, Recording, RecordingError},
     stdin::Stdin,
     store::{Retention, Store, StoreError, StoreFeed, StoreSink},
@@ -85,7 +85,7 @@ use self::{
     shared::Shared,
 };
 use crate::{
-    serve::listen::{Gate, Guests},
+    serve::listen::{Gate, PendingRequests},
     throttle,
 };
 
@@ -131,7 +131,7 @@ pub struct ServerSettings {
     /// Origins of pages that are answered, beside those of this machine and of the host itself.
     pub allowed_origins: Vec<OriginPattern>,
     /// How long a consumer that was sent a close frame may take to answer it.
-    pub farewell: Duration,
+    pub close_timeout: Duration,
     /// The most consumers; others are told to come back.
     pub max_consumers: usize,
     /// What goes wrong on purpose.
@@ -157,7 +157,7 @@ impl Default for ServerSettings {
             consumer_bytes: 64 * 1024 * 1024,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
-            farewell: Duration::from_secs(5),
+            close_timeout: Duration::from_secs(5),
             max_consumers: 10_000,
             faults: Faults::default(),
             cache_bytes: 64 * 1024 * 1024,
@@ -231,7 +231,8 @@ impl<F: Feed> Server<F> {
     pub async fn run(self, stop: CancellationToken) -> Served {
         let Self { listener, shared } = self;
         let mut listener = Some(listener);
-        let guests = Guests::new("serve", shared.settings.max_requests, HEADS_BYTES);
+        let pending_requests =
+            PendingRequests::new("serve", shared.settings.max_requests, HEADS_BYTES);
         let places = Arc::new(Semaphore::new(shared.settings.max_consumers));
         let mut tasks = JoinSet::new();
         loop {
@@ -239,7 +240,7 @@ impl<F: Feed> Server<F> {
                 () = stop.cancelled() => break,
                 accepted = accept(listener.as_ref()) => match accepted {
                     Ok((stream, peer)) => {
-                        let visit = Visit { peer, guest: guests.admit(), places: Arc::clone(&places) };
+                        let visit = Visit { peer, pending: pending_requests.admit(), places: Arc::clone(&places) };
                         let attended = attend(stream, visit, Arc::clone(&shared), stop.clone());
                         tasks.spawn(attended);
                     }

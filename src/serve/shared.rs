@@ -21,7 +21,7 @@ use super::{
     blocks::Blocks,
     budget::Budget,
     disconnect::Disconnect,
-    feed::{self, Feed, Pace, Place},
+    feed::{self, Feed, FeedPosition, Schedule},
     request::Rules,
 };
 use crate::{serve::listen::Gate, throttle};
@@ -66,7 +66,7 @@ pub(super) struct Shared<F> {
 pub(super) struct Clock {
     start: Instant,
     start_us: u64,
-    pace: Pace,
+    schedule: Schedule,
 }
 
 impl<F> Shared<F> {
@@ -120,7 +120,7 @@ impl<F: Feed> Shared<F> {
             Clock {
                 start: Instant::now(),
                 start_us,
-                pace: self.feed.pace(start_us),
+                schedule: self.feed.schedule(start_us),
             }
         })
     }
@@ -130,20 +130,20 @@ impl<F: Feed> Shared<F> {
     }
 
     /// The block that holds the place, or one before it.
-    pub(super) fn find(&self, place: Place) -> u64 {
+    pub(super) fn find(&self, position: FeedPosition) -> u64 {
         let start_us = self.start_us();
         let numbering = self.blocks.numbering();
-        let place = match place {
-            Place::Seq(seq) => Place::Seq(numbering.in_feed(seq)),
+        let position = match position {
+            FeedPosition::Seq(seq) => FeedPosition::Seq(numbering.in_feed(seq)),
             other => other,
         };
-        let index = self.feed.find(place, start_us);
-        let again = match place {
-            Place::Time(time_us) => numbering.taken_in_again(time_us),
+        let index = self.feed.find(position, start_us);
+        let again = match position {
+            FeedPosition::Time(time_us) => numbering.taken_in_again(time_us),
             _ => None,
         };
         again.map_or(index, |first| {
-            index.min(self.feed.find(Place::Seq(first), start_us))
+            index.min(self.feed.find(FeedPosition::Seq(first), start_us))
         })
     }
 
@@ -176,7 +176,7 @@ impl<F: Feed> Shared<F> {
             let read = move || {
                 let start_us = feed::wall_us();
                 let mut block = BlockBuilder::new(false);
-                let index = feed.find(Place::Beginning, start_us);
+                let index = feed.find(FeedPosition::Beginning, start_us);
                 feed.read(index, start_us, &mut block).ok()?;
                 block.finish().entries().first().map(|entry| entry.seq)
             };
@@ -191,21 +191,27 @@ impl<F: Feed> Shared<F> {
     }
 
     /// Where a consumer begins that names no place.
-    pub(super) fn tip(&self) -> Place {
-        let Clock { start, pace, .. } = self.clock();
-        if *pace == Pace::Live {
-            return Place::End;
+    pub(super) fn tip(&self) -> FeedPosition {
+        let Clock {
+            start, schedule, ..
+        } = self.clock();
+        if *schedule == Schedule::Live {
+            return FeedPosition::End;
         }
         let mut elapsed = start.elapsed();
         if elapsed < BEGINNING {
             elapsed = Duration::ZERO;
         }
-        pace.now(elapsed).map_or(Place::Beginning, Place::Time)
+        schedule
+            .now(elapsed)
+            .map_or(FeedPosition::Beginning, FeedPosition::Time)
     }
 
     /// When an event of this time is sent; `None` for never.
     pub(super) fn due(&self, time_us: u64) -> Option<Instant> {
-        let Clock { start, pace, .. } = self.clock();
-        start.checked_add(pace.due(time_us)?)
+        let Clock {
+            start, schedule, ..
+        } = self.clock();
+        start.checked_add(schedule.due(time_us)?)
     }
 }

@@ -33,7 +33,7 @@ pub struct Stdin {
     /// The line is too long, and its rest is stepped over.
     is_skipping: bool,
     run: Option<RunContext>,
-    pace: Throttle,
+    throttle: Throttle,
 }
 
 impl Stdin {
@@ -57,7 +57,7 @@ impl Stdin {
             line: Vec::new(),
             is_skipping: false,
             run: None,
-            pace: Throttle::new(),
+            throttle: Throttle::new(),
         })
     }
 
@@ -95,7 +95,7 @@ impl Stdin {
             if let Some(run) = &self.run {
                 run.stats.add_bad(why);
             }
-            if let Some(n_before) = self.pace.check() {
+            if let Some(n_before) = self.throttle.check() {
                 let more = match n_before {
                     0 => String::new(),
                     n => format!(" ({n} more before)"),

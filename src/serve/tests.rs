@@ -83,7 +83,7 @@ async fn a_legacy_server_gives_no_numbers_and_resumes_by_time() {
         legacy: true,
         ..ServerSettings::default()
     };
-    let world = World::with(Pace::Max, legacy).await;
+    let world = World::with(Schedule::Max, legacy).await;
     for (cursor, first) in [
         ("8".to_owned(), 0),
         ("-5".to_owned(), 0),
@@ -101,12 +101,12 @@ async fn a_legacy_server_gives_no_numbers_and_resumes_by_time() {
 
 #[tokio::test]
 async fn events_come_when_they_are_due_and_the_future_is_the_live_tip() {
-    let pace = Pace::Timed {
+    let schedule = Schedule::Timed {
         first_us: time_of(200),
         // A millisecond of the stream in ten: the last comes after a second.
         speed: 0.1,
     };
-    let world = World::with(pace, ServerSettings::default()).await;
+    let world = World::with(schedule, ServerSettings::default()).await;
     let began = Instant::now();
     let mut live = world.connect("").await;
     assert_eq!(live.numbers(1).await, [200]);
@@ -140,11 +140,11 @@ async fn nothing_comes_before_the_hello_that_is_required() {
 
 #[tokio::test]
 async fn an_update_replaces_the_whole_filter() {
-    let pace = Pace::Timed {
+    let schedule = Schedule::Timed {
         first_us: FIRST_US,
         speed: 0.05,
     };
-    let world = World::with(pace, ServerSettings::default()).await;
+    let world = World::with(schedule, ServerSettings::default()).await;
     let mut client = world
         .connect("wantedCollections=app.bsky.feed.post&maxMessageSizeBytes=1000")
         .await;

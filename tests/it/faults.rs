@@ -29,10 +29,10 @@ pub const AT_THE_LIMIT: Range<Duration> = Duration::from_millis(500)..Duration::
 #[rustfmt::skip]
 const FAULTS: &[(&str, &str, &str, &[&str])] = &[
     (
-        "the connection ends without a farewell, by FIN or RST, be it in the middle of a frame",
+        "the connection ends without a close frame, by FIN or RST, be it in the middle of a frame",
         "at once", "resumed at the last event; half an event is never delivered",
         &[
-            "reconnect::lost::an_end_without_a_farewell_is_resumed",
+            "reconnect::lost::an_end_without_a_close_frame_is_resumed",
             "faults::cuts::a_reset_is_resumed",
             "reconnect::lost::a_cut_in_the_middle_of_a_frame_is_resumed",
             "reconnect::lost::a_cut_before_any_event_resumes_10_s_before_the_handshake",

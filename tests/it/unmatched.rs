@@ -15,7 +15,7 @@ use crate::support::{
     DEADLINE,
     events::{commit, did, identity},
     jetstream::{Request, Server},
-    said::Said,
+    state_log::StateLog,
 };
 
 /// Asks for these collections, and of these accounts, where `matching` comes and otherwise only
@@ -52,7 +52,7 @@ fn said(collections: &[&str], dids: &[Did], matching: Option<&str>, seen: &[&str
     };
     let source = Jetstream::new(settings);
     let pipeline = Pipeline::new(source, Ingest::new());
-    let said = Said::default();
+    let said = StateLog::default();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -10,7 +10,7 @@ use super::Consumer;
 use crate::serve::{
     ServerSettings,
     disconnect::Disconnect,
-    feed::{Feed, FeedError, Place},
+    feed::{Feed, FeedError, FeedPosition},
 };
 
 /// How a consumer got on since the beginning of a window of time.
@@ -79,11 +79,11 @@ impl<F: Feed> Consumer<F> {
         if let Some(extent) = &self.extent {
             return Ok(extent.borrow().next.checked_sub(1));
         }
-        let place = self.shared.tip();
-        let Place::Time(now_us) = place else {
+        let position = self.shared.tip();
+        let FeedPosition::Time(now_us) = position else {
             return Ok(None);
         };
-        let mut index = self.shared.find(place);
+        let mut index = self.shared.find(position);
         while let Some(block) = self.read(index).await? {
             let mut entries = block.entries().iter();
             if let Some(entry) = entries.find(|entry| entry.time_us >= now_us) {

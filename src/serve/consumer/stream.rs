@@ -13,7 +13,7 @@ use crate::serve::{
     disconnect::Disconnect,
     encoding::Wire,
     fault::{Fault, FaultsAfter},
-    feed::{Feed, FeedError, Place},
+    feed::{Feed, FeedError, FeedPosition},
     options::{Cursor, Options},
     v2,
 };
@@ -23,13 +23,13 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// Where a consumer is in the stream.
 #[derive(Debug)]
-pub(super) enum At {
+pub(super) enum Stage {
     /// It has not begun: a message is required first.
     AwaitingHello(Cursor),
     /// It looks for its place, in this block.
     Seeking {
         index: u64,
-        place: Place,
+        position: FeedPosition,
         is_tip: bool,
     },
     /// It is within a block.
@@ -70,7 +70,7 @@ pub(super) enum Next {
 impl<F: Feed> Consumer<F> {
     /// Begins where it asked to.
     pub(super) fn begin(&mut self) {
-        let At::AwaitingHello(cursor) = self.at else {
+        let Stage::AwaitingHello(cursor) = self.stage else {
             return;
         };
         let faults = &self.shared.settings.faults;
@@ -84,33 +84,33 @@ impl<F: Feed> Consumer<F> {
                 );
                 self.seek(self.shared.tip(), true);
             }
-            Cursor::Seq(seq) => self.seek(Place::Seq(seq), false),
-            Cursor::Time(time_us) => self.seek(Place::Time(time_us), false),
+            Cursor::Seq(seq) => self.seek(FeedPosition::Seq(seq), false),
+            Cursor::Time(time_us) => self.seek(FeedPosition::Time(time_us), false),
         }
     }
 
-    fn seek(&mut self, place: Place, is_tip: bool) {
-        let index = self.shared.find(place);
-        self.at = At::Seeking {
+    fn seek(&mut self, position: FeedPosition, is_tip: bool) {
+        let index = self.shared.find(position);
+        self.stage = Stage::Seeking {
             index,
-            place,
+            position,
             is_tip,
         };
     }
 
     /// Chooses what is sent next, from one block at most.
     pub(super) async fn choose(&mut self) -> Result<Next, Disconnect> {
-        match &self.at {
-            At::AwaitingHello(_) | At::End => Ok(Next::Nothing),
-            At::Seeking {
+        match &self.stage {
+            Stage::AwaitingHello(_) | Stage::End => Ok(Next::Nothing),
+            Stage::Seeking {
                 index,
-                place,
+                position,
                 is_tip,
             } => {
-                let (index, place, is_tip) = (*index, *place, *is_tip);
-                self.find(index, place, is_tip).await
+                let (index, position, is_tip) = (*index, *position, *is_tip);
+                self.find(index, position, is_tip).await
             }
-            At::Before(index) => {
+            Stage::Before(index) => {
                 let index = *index;
                 match self.reach(index) {
                     Reach::There => {}
@@ -120,7 +120,7 @@ impl<F: Feed> Consumer<F> {
                 }
                 match self.read(index).await? {
                     Some(block) => {
-                        self.at = At::Within {
+                        self.stage = Stage::Within {
                             index,
                             block,
                             idx: 0,
@@ -130,13 +130,13 @@ impl<F: Feed> Consumer<F> {
                     None => Ok(self.end()),
                 }
             }
-            At::Within { index, block, idx } => {
+            Stage::Within { index, block, idx } => {
                 let (index, block, idx) = (*index, Arc::clone(block), *idx);
                 let (idx, next) = self.send(&block, idx);
-                self.at = if idx < block.entries().len() {
-                    At::Within { index, block, idx }
+                self.stage = if idx < block.entries().len() {
+                    Stage::Within { index, block, idx }
                 } else {
-                    At::Before(block.next(index))
+                    Stage::Before(block.next(index))
                 };
                 Ok(next)
             }
@@ -163,30 +163,35 @@ impl<F: Feed> Consumer<F> {
     }
 
     /// Looks for the place that was asked for in a block.
-    async fn find(&mut self, index: u64, place: Place, is_tip: bool) -> Result<Next, Disconnect> {
+    async fn find(
+        &mut self,
+        index: u64,
+        position: FeedPosition,
+        is_tip: bool,
+    ) -> Result<Next, Disconnect> {
         match self.reach(index) {
             Reach::There => {}
             Reach::Gone => {
-                self.seek(place, is_tip);
+                self.seek(position, is_tip);
                 return Ok(Next::Again);
             }
             Reach::Ahead | Reach::Over => {
-                self.at = At::Before(index);
+                self.stage = Stage::Before(index);
                 return Ok(Next::Again);
             }
         }
         let Some(block) = self.read(index).await? else {
             return Ok(self.end());
         };
-        let found = block.entries().iter().position(|entry| match place {
-            Place::Beginning | Place::End => true,
-            Place::Seq(seq) => entry.seq >= seq,
-            Place::Time(time_us) => entry.time_us >= time_us,
+        let found = block.entries().iter().position(|entry| match position {
+            FeedPosition::Beginning | FeedPosition::End => true,
+            FeedPosition::Seq(seq) => entry.seq >= seq,
+            FeedPosition::Time(time_us) => entry.time_us >= time_us,
         });
         let Some(idx) = found else {
-            self.at = At::Seeking {
+            self.stage = Stage::Seeking {
                 index: block.next(index),
-                place,
+                position,
                 is_tip,
             };
             return Ok(Next::Again);
@@ -201,17 +206,17 @@ impl<F: Feed> Consumer<F> {
             self.seek(self.shared.tip(), true);
             return Ok(Next::Again);
         }
-        if let (Place::Time(asked_us), 0) = (place, idx)
+        if let (FeedPosition::Time(asked_us), 0) = (position, idx)
             && time_us > asked_us
             && !is_tip
-            && index == self.shared.find(Place::Beginning)
+            && index == self.shared.find(FeedPosition::Beginning)
         {
             let first = block.entries().first().map_or(0, |entry| entry.seq);
             self.report_outdated(&format!(
                 "the time asked for is older than all events: it begins at {first}"
             ));
         }
-        self.at = At::Within { index, block, idx };
+        self.stage = Stage::Within { index, block, idx };
         Ok(Next::Again)
     }
 
@@ -304,7 +309,7 @@ impl<F: Feed> Consumer<F> {
     }
 
     fn end(&mut self) -> Next {
-        self.at = At::End;
+        self.stage = Stage::End;
         if self.shared.settings.exit_at_end {
             self.shared.over.cancel();
             let what = match self.extent {

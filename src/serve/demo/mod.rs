@@ -14,7 +14,7 @@ use url::form_urlencoded;
 use self::event::{Cids, EPOCH_US, Events};
 use super::{
     block::BlockBuilder,
-    feed::{Feed, FeedError, Pace, Place},
+    feed::{Feed, FeedError, FeedPosition, Schedule},
 };
 use crate::{address::in_short, event::BadEvent};
 
@@ -181,9 +181,9 @@ impl Feed for Demo {
         Ok(true)
     }
 
-    fn find(&self, place: Place, start_us: u64) -> u64 {
-        let place = match place {
-            Place::Time(time_us) => Place::Time(time_us.min(LATEST_US)),
+    fn find(&self, position: FeedPosition, start_us: u64) -> u64 {
+        let position = match position {
+            FeedPosition::Time(time_us) => FeedPosition::Time(time_us.min(LATEST_US)),
             other => other,
         };
         // Times are rounded down, so that the event before may be the one.
@@ -191,19 +191,19 @@ impl Feed for Demo {
             let since_us = time_us.saturating_sub(first_us(start_us));
             self.events.up_to(since_us).saturating_sub(1)
         };
-        let n = match place {
-            Place::Beginning => 0,
-            Place::Seq(seq) => seq.saturating_sub(1),
-            Place::Time(time_us) => before(time_us),
-            Place::End => before(LATEST_US),
+        let n = match position {
+            FeedPosition::Beginning => 0,
+            FeedPosition::Seq(seq) => seq.saturating_sub(1),
+            FeedPosition::Time(time_us) => before(time_us),
+            FeedPosition::End => before(LATEST_US),
         };
         n / EVENTS_PER_BLOCK
     }
 
-    fn pace(&self, start_us: u64) -> Pace {
+    fn schedule(&self, start_us: u64) -> Schedule {
         match self.rate {
-            Rate::Max => Pace::Max,
-            Rate::PerSecond(_) => Pace::Timed {
+            Rate::Max => Schedule::Max,
+            Rate::PerSecond(_) => Schedule::Timed {
                 first_us: start_us,
                 speed: 1.0,
             },
@@ -270,24 +270,31 @@ mod tests {
             ] {
                 let time_us = demo.time_us(n, START_US);
                 let block = n / EVENTS_PER_BLOCK;
-                assert_eq!(demo.find(Place::Seq(n + 1), START_US), block, "{text} {n}");
-                let found = demo.find(Place::Time(time_us), START_US);
+                assert_eq!(
+                    demo.find(FeedPosition::Seq(n + 1), START_US),
+                    block,
+                    "{text} {n}"
+                );
+                let found = demo.find(FeedPosition::Time(time_us), START_US);
                 assert!(
                     found == block || found + 1 == block,
                     "{text} {n}: {found} {block}"
                 );
             }
-            assert_eq!(demo.find(Place::Seq(0), START_US), 0);
-            assert_eq!(demo.find(Place::Time(0), START_US), 0);
+            assert_eq!(demo.find(FeedPosition::Seq(0), START_US), 0);
+            assert_eq!(demo.find(FeedPosition::Time(0), START_US), 0);
         }
     }
 
     #[test]
     fn a_number_far_ahead_does_no_harm() {
         let demo = Demo::parse("demo:").unwrap();
-        for place in [Place::Seq(999_999_999_999_999), Place::Time(u64::MAX)] {
+        for position in [
+            FeedPosition::Seq(999_999_999_999_999),
+            FeedPosition::Time(u64::MAX),
+        ] {
             let mut block = BlockBuilder::new(false);
-            let index = demo.find(place, START_US);
+            let index = demo.find(position, START_US);
             assert!(demo.read(index, START_US, &mut block).unwrap());
         }
     }

@@ -7,7 +7,7 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::Guest;
+use super::PendingRequest;
 
 /// Every head may take this much: with a browser's cookies, or a filter of a hundred accounts.
 const SMALL_BYTES: usize = 8 * 1024;
@@ -33,7 +33,7 @@ pub(crate) enum Head {
 /// Cancel safety: none; what was read is lost.
 pub(crate) async fn read_head(
     stream: &mut (impl AsyncRead + Unpin),
-    guest: &Guest,
+    pending: &PendingRequest,
     most: usize,
 ) -> io::Result<Head> {
     let mut received = Vec::with_capacity(FIRST_BYTES);
@@ -68,7 +68,7 @@ pub(crate) async fn read_head(
                 .max(FIRST_BYTES)
                 .min(most + 1 - received.len());
             received.reserve_exact(room);
-            guest.hold(received.capacity().saturating_sub(SMALL_BYTES));
+            pending.hold(received.capacity().saturating_sub(SMALL_BYTES));
         }
     }
 }
@@ -90,20 +90,20 @@ mod tests {
     use tokio::io::{AsyncWriteExt, duplex};
 
     use super::*;
-    use crate::serve::listen::Guests;
+    use crate::serve::listen::PendingRequests;
 
     const MOST: usize = 100_000;
 
     /// What comes of these bytes, and of the end behind them, in pieces of this size.
     async fn read(bytes: &[u8], piece: usize) -> Head {
         let (mut client, mut stream) = duplex(piece);
-        let guest = Guests::new("a test", 1, usize::MAX).admit();
+        let pending = PendingRequests::new("a test", 1, usize::MAX).admit();
         let send = async move {
             // Whoever reads may be done before.
             client.write_all(bytes).await.ok();
         };
         // The stream is closed once it is read.
-        let read = async move { read_head(&mut stream, &guest, MOST).await };
+        let read = async move { read_head(&mut stream, &pending, MOST).await };
         tokio::join!(read, send).0.unwrap()
     }
 
@@ -146,9 +146,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_beyond_a_small_head_counts_for_all() {
-        let guests = Guests::new("a test", 10, 2 * SMALL_BYTES);
-        let (small, large) = (guests.admit(), guests.admit());
-        for (guest, len, is_turned_out) in [(&small, SMALL_BYTES, false), (&large, 50_000, true)] {
+        let pending_requests = PendingRequests::new("a test", 10, 2 * SMALL_BYTES);
+        let (small, large) = (pending_requests.admit(), pending_requests.admit());
+        for (pending, len, is_turned_out) in [(&small, SMALL_BYTES, false), (&large, 50_000, true)]
+        {
             let (mut client, mut stream) = duplex(1024);
             let bytes = [b"GET /".as_slice(), &vec![b'x'; len - 5]].concat();
             let send = async move {
@@ -156,8 +157,8 @@ mod tests {
             };
             let head = async move {
                 tokio::select! {
-                    head = read_head(&mut stream, guest, MOST) => Some(head.unwrap()),
-                    () = guest.turned_out() => None,
+                    head = read_head(&mut stream, pending, MOST) => Some(head.unwrap()),
+                    () = pending.turned_out() => None,
                 }
             };
             let (head, ()) = tokio::join!(head, send);

@@ -4,14 +4,14 @@
 //! Neither what is served nor how it is answered.
 
 mod gate;
-mod guests;
 mod head;
 mod pages;
+mod pending;
 
 pub(crate) use self::{
     gate::{Gate, Refusal},
-    guests::{Guest, Guests},
     head::{Head, read_head},
+    pending::{PendingRequest, PendingRequests},
 };
 pub use self::{
     gate::{GateError, HostPattern, OriginPattern},

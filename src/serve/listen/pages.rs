@@ -13,7 +13,7 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
-use super::{Gate, Guest, Guests, Head, HostPattern, Refusal, read_head};
+use super::{Gate, Head, HostPattern, PendingRequest, PendingRequests, Refusal, read_head};
 use crate::{
     log::STATE,
     throttle::{Throttle, more},
@@ -62,7 +62,7 @@ impl Page {
 pub struct PageServer {
     listener: TcpListener,
     gate: Arc<Gate>,
-    guests: Arc<Guests>,
+    pending_requests: Arc<PendingRequests>,
     requests: JoinSet<Option<Refusal>>,
     refusals: Throttle,
 }
@@ -77,7 +77,7 @@ impl PageServer {
             listener,
             gate: Arc::new(gate),
             // No head is large enough to be counted.
-            guests: Guests::new("the metrics page", AT_ONCE, LARGEST_HEAD),
+            pending_requests: PendingRequests::new("the metrics page", AT_ONCE, LARGEST_HEAD),
             requests: JoinSet::new(),
             refusals: Throttle::sparse(),
         })
@@ -99,17 +99,17 @@ impl PageServer {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => {
-                        let (gate, guest) = (Arc::clone(&self.gate), self.guests.admit());
+                        let (gate, pending) = (Arc::clone(&self.gate), self.pending_requests.admit());
                         let page = page.clone();
                         self.requests.spawn(async move {
-                            let answer = answer(stream, &guest, &gate, page);
+                            let answer = answer(stream, &pending, &gate, page);
                             tokio::select! {
                                 // A client that is too slow, or leaves, gets nothing.
                                 answered = timeout(LIMIT, answer) => answered.unwrap_or_else(|error| {
                                     debug!(%error, "a request took too long");
                                     None
                                 }),
-                                () = guest.turned_out() => None,
+                                () = pending.turned_out() => None,
                             }
                         });
                     }
@@ -138,11 +138,11 @@ impl PageServer {
 /// Answers a request, and says why it was refused.
 async fn answer(
     mut stream: TcpStream,
-    guest: &Guest,
+    pending: &PendingRequest,
     gate: &Gate,
     page: impl Fn(&str) -> Page + Send,
 ) -> Option<Refusal> {
-    let request = request(&mut stream, guest, gate).await?;
+    let request = request(&mut stream, pending, gate).await?;
     let mut refused = None;
     let (page, with_body) = match request {
         Request::Foreign => (Page::text("400 Bad Request", "not a request\n"), true),
@@ -171,8 +171,8 @@ enum Request {
 }
 
 /// Reads a request; `None` where the other side left.
-async fn request(stream: &mut TcpStream, guest: &Guest, gate: &Gate) -> Option<Request> {
-    let head = match read_head(stream, guest, LARGEST_HEAD).await.ok()? {
+async fn request(stream: &mut TcpStream, pending: &PendingRequest, gate: &Gate) -> Option<Request> {
+    let head = match read_head(stream, pending, LARGEST_HEAD).await.ok()? {
         Head::Unfinished => return None,
         Head::Foreign | Head::TooLarge => return Some(Request::Foreign),
         Head::Whole(head, _) => head,

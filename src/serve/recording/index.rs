@@ -31,8 +31,8 @@ pub(super) struct Part {
     /// Its first and last event, counted from 1 on.
     pub(super) first_event: u64,
     last_event: u64,
-    /// The number that its last event tells.
-    last_told: u64,
+    /// The own number of its last event.
+    last_own_number: u64,
     /// The latest time of any event up to its last.
     pub(super) latest_us: u64,
 }
@@ -47,13 +47,13 @@ pub(super) struct Index {
     pub(super) n_messages: u64,
     first_us: u64,
     latest_us: u64,
-    /// The number that the last event told, while all told one and they ascended.
-    told: Told,
+    /// The own numbers of the events, while all have one and they ascend.
+    own_numbers: OwnNumbers,
 }
 
 /// What is known of the events' own numbers.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum OwnNumbers {
     #[default]
     NoneYet,
     Ascending {
@@ -63,7 +63,7 @@ enum Told {
     Unusable,
 }
 
-impl Told {
+impl OwnNumbers {
     fn with(self, number: Option<u64>) -> Self {
         match (self, number) {
             (Self::NoneYet, Some(number @ 1..)) => Self::Ascending {
@@ -84,21 +84,21 @@ impl Index {
         self.parts.is_empty()
     }
 
-    /// Whether events are served under the numbers they tell.
+    /// Whether events are served under their own numbers.
     pub(super) fn keeps_numbers(&self) -> bool {
-        matches!(self.told, Told::Ascending { .. })
+        matches!(self.own_numbers, OwnNumbers::Ascending { .. })
     }
 
     pub(super) fn first_number(&self) -> u64 {
-        match self.told {
-            Told::Ascending { first, .. } => first,
+        match self.own_numbers {
+            OwnNumbers::Ascending { first, .. } => first,
             _ => 1,
         }
     }
 
     pub(super) fn last_number(&self, part: &Part) -> u64 {
         if self.keeps_numbers() {
-            part.last_told
+            part.last_own_number
         } else {
             part.last_event
         }
@@ -106,8 +106,8 @@ impl Index {
 
     /// How far numbers are ahead when everything is served once more.
     pub(super) fn lap_numbers(&self) -> u64 {
-        match self.told {
-            Told::Ascending { first, last } => last - first + 1,
+        match self.own_numbers {
+            OwnNumbers::Ascending { first, last } => last - first + 1,
             _ => self.n_events,
         }
     }
@@ -188,7 +188,7 @@ impl Index {
             bytes: 0,
             first_event: self.n_events + 1,
             last_event: 0,
-            last_told: 0,
+            last_own_number: 0,
             latest_us: 0,
         }
     }
@@ -199,10 +199,10 @@ impl Index {
         }
         self.n_events += 1;
         self.latest_us = self.latest_us.max(time_us);
-        self.told = self.told.with(number);
+        self.own_numbers = self.own_numbers.with(number);
         part.latest_us = self.latest_us;
         part.last_event = self.n_events;
-        part.last_told = number.unwrap_or_default();
+        part.last_own_number = number.unwrap_or_default();
     }
 }
 

@@ -18,7 +18,7 @@ pub use self::index::Damaged;
 use self::index::{Index, Part};
 use super::{
     block::BlockBuilder,
-    feed::{Feed, FeedError, Pace, Place},
+    feed::{Feed, FeedError, FeedPosition, Schedule},
 };
 use crate::event::{BadEvent, LineRules, read_envelope};
 
@@ -301,12 +301,12 @@ impl Feed for Recording {
         Ok(true)
     }
 
-    fn find(&self, place: Place, start_us: u64) -> u64 {
+    fn find(&self, position: FeedPosition, start_us: u64) -> u64 {
         let parts = &self.index.parts;
-        let (lap, part) = match place {
-            Place::Beginning => (0, 0),
-            Place::End => (0, parts.len()),
-            Place::Seq(seq) => {
+        let (lap, part) = match position {
+            FeedPosition::Beginning => (0, 0),
+            FeedPosition::End => (0, parts.len()),
+            FeedPosition::Seq(seq) => {
                 let length = self.index.lap_numbers();
                 let lap = self.lap_of(seq.saturating_sub(self.index.first_number()), length);
                 let seq = seq - lap * length;
@@ -315,7 +315,7 @@ impl Feed for Recording {
                     parts.partition_point(|part| self.index.last_number(part) < seq),
                 )
             }
-            Place::Time(time_us) => {
+            FeedPosition::Time(time_us) => {
                 let recorded_us = self.recorded_us(time_us, start_us);
                 let beyond = recorded_us.saturating_sub(self.index.first_us());
                 let lap = self.lap_of(beyond, self.lap_us());
@@ -329,15 +329,15 @@ impl Feed for Recording {
         (lap.saturating_mul(parts.len() as u64)).saturating_add(part as u64)
     }
 
-    fn pace(&self, start_us: u64) -> Pace {
+    fn schedule(&self, start_us: u64) -> Schedule {
         match (self.playback.speed, self.playback.rebase) {
-            (None, _) => Pace::Max,
-            (Some(speed), false) => Pace::Timed {
+            (None, _) => Schedule::Max,
+            (Some(speed), false) => Schedule::Timed {
                 first_us: self.index.first_us(),
                 speed,
             },
             // Times are those of sending already.
-            (Some(_), true) => Pace::Timed {
+            (Some(_), true) => Schedule::Timed {
                 first_us: start_us,
                 speed: 1.0,
             },

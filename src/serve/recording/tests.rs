@@ -87,25 +87,25 @@ fn events_keep_their_numbers_and_are_found_by_them_and_by_time() {
     assert_eq!(numbers(&all(&recording)), (1000..2000).collect::<Vec<_>>());
     for n in 0..1000 {
         let time_us = BEGIN_US + n * 1_000_000;
-        for place in [
-            Place::Seq(1000 + n),
-            Place::Time(time_us),
-            Place::Time(time_us - 1),
+        for position in [
+            FeedPosition::Seq(1000 + n),
+            FeedPosition::Time(time_us),
+            FeedPosition::Time(time_us - 1),
         ] {
-            let found = block(&recording, recording.find(place, START_US)).unwrap();
-            assert!(numbers(&found).contains(&(1000 + n)), "{place:?}");
+            let found = block(&recording, recording.find(position, START_US)).unwrap();
+            assert!(numbers(&found).contains(&(1000 + n)), "{position:?}");
         }
     }
     let n_parts = recording.index.parts.len() as u64;
-    for beyond in [Place::Seq(2000), Place::Time(START_US)] {
+    for beyond in [FeedPosition::Seq(2000), FeedPosition::Time(START_US)] {
         assert_eq!(recording.find(beyond, START_US), n_parts);
     }
     assert_eq!(block(&recording, n_parts), None);
     for before in [
-        Place::Beginning,
-        Place::Seq(0),
-        Place::Seq(5),
-        Place::Time(0),
+        FeedPosition::Beginning,
+        FeedPosition::Seq(0),
+        FeedPosition::Seq(5),
+        FeedPosition::Time(0),
     ] {
         assert_eq!(recording.find(before, START_US), 0);
     }
@@ -115,20 +115,20 @@ fn events_keep_their_numbers_and_are_found_by_them_and_by_time() {
 fn events_without_or_with_falling_numbers_are_counted() {
     let world = World::new();
     let expected: Vec<u64> = (1..=6).collect();
-    for numbers_told in [
+    for own_numbers in [
         [None; 3],
         [Some(5), None, Some(7)],
         [Some(5), Some(5), Some(6)],
         [Some(0), Some(1), Some(2)],
     ] {
-        let text: String = numbers_told
+        let text: String = own_numbers
             .iter()
             .zip(0..)
             .map(|(number, n)| line(n, *number) + "\n")
             .collect();
         let path = world.file("events.ndjson", text.as_bytes());
         let recording = open(&[path.clone(), path], Playback::default());
-        assert_eq!(numbers(&all(&recording)), expected, "{numbers_told:?}");
+        assert_eq!(numbers(&all(&recording)), expected, "{own_numbers:?}");
     }
 }
 
@@ -153,15 +153,15 @@ fn damaged_lines_are_told_by_their_number_and_left_out() {
     }
     text.pop();
     let path = world.file("events.ndjson", &text);
-    let mut told = Vec::new();
+    let mut damaged_lines = Vec::new();
     let recording = Recording::open(&[path], Playback::default(), |_, damaged| {
-        told.push(damaged);
+        damaged_lines.push(damaged);
     })
     .unwrap();
-    let lines: Vec<_> = told.iter().map(|damaged| damaged.line).collect();
+    let lines: Vec<_> = damaged_lines.iter().map(|damaged| damaged.line).collect();
     assert_eq!(lines, [4, 5, 7, 8, 10]);
-    assert_eq!(told[1].why, BadEvent::NotUtf8);
-    assert_eq!(told[3].why, BadEvent::TooLarge);
+    assert_eq!(damaged_lines[1].why, BadEvent::NotUtf8);
+    assert_eq!(damaged_lines[3].why, BadEvent::TooLarge);
     assert_eq!((recording.len(), recording.damaged()), (3, 5));
     assert_eq!(numbers(&all(&recording)), [1, 2, 3]);
 }
@@ -231,12 +231,12 @@ fn a_recording_that_repeats_goes_on_with_its_numbers_and_times() {
     assert!(times.is_sorted());
     assert_eq!(times[500] - times[499], PAUSE_US);
     for n in [0, 499, 500, 777, 1499] {
-        for place in [
-            Place::Seq(1000 + n),
-            Place::Time(times[usize::try_from(n).unwrap()]),
+        for position in [
+            FeedPosition::Seq(1000 + n),
+            FeedPosition::Time(times[usize::try_from(n).unwrap()]),
         ] {
-            let found = block(&recording, recording.find(place, START_US)).unwrap();
-            assert!(numbers(&found).contains(&(1000 + n)), "{place:?}");
+            let found = block(&recording, recording.find(position, START_US)).unwrap();
+            assert!(numbers(&found).contains(&(1000 + n)), "{position:?}");
         }
     }
 }
@@ -261,7 +261,7 @@ fn times_are_those_of_now_where_that_is_asked_for() {
             .collect();
         assert_eq!([times[0], times[299]], expected);
         for (n, time_us) in times.iter().enumerate() {
-            let found = recording.find(Place::Time(*time_us), START_US);
+            let found = recording.find(FeedPosition::Time(*time_us), START_US);
             let found = numbers(&block(&recording, found).unwrap());
             // The block before will do, for rounding.
             assert!(

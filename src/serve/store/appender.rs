@@ -268,20 +268,20 @@ fn attempt<T>(
     is_ending: &AtomicBool,
     mut work: impl FnMut() -> io::Result<T>,
 ) -> Result<T, StoreError> {
-    let (mut wait, mut is_told) = (FIRST_WAIT, false);
+    let (mut wait, mut is_logged) = (FIRST_WAIT, false);
     loop {
         match work() {
             Err(error) if is_full(&error) && !is_ending.load(Acquire) => {
-                if !is_told {
+                if !is_logged {
                     let file = path.display();
                     warn!(target: STATE, %file, %error, "the disk is full, waiting for room to write to '{file}'; nothing is sent that is not stored");
-                    is_told = true;
+                    is_logged = true;
                 }
                 pause(wait, is_ending);
                 wait = (wait * 2).min(MAX_WAIT);
             }
             result => {
-                if is_told && result.is_ok() {
+                if is_logged && result.is_ok() {
                     info!(target: STATE, "there is room on the disk again");
                 }
                 return result.map_err(failed("write to", path));

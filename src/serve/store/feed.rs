@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::{read, shelf::Shelf};
 use crate::serve::{
     block::BlockBuilder,
-    feed::{Extent, Feed, FeedError, Pace, Place},
+    feed::{Extent, Feed, FeedError, FeedPosition, Schedule},
 };
 
 /// What a store holds, and what is added to it while it is served.
@@ -55,12 +55,12 @@ impl Feed for StoreFeed {
         Ok(true)
     }
 
-    fn find(&self, place: Place, _: u64) -> u64 {
-        self.shelf.find(place)
+    fn find(&self, position: FeedPosition, _: u64) -> u64 {
+        self.shelf.find(position)
     }
 
-    fn pace(&self, _: u64) -> Pace {
-        Pace::Live
+    fn schedule(&self, _: u64) -> Schedule {
+        Schedule::Live
     }
 
     fn growth(&self) -> Option<watch::Receiver<Extent>> {

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::segment::{Part, Segment, Stretch};
 use crate::{
     event::micros,
-    serve::feed::{Extent, Place},
+    serve::feed::{Extent, FeedPosition},
 };
 
 /// How much is kept. What is older or beyond goes, the oldest first and by the file.
@@ -135,13 +135,13 @@ impl Shelf {
     }
 
     /// The number to begin with for a place.
-    pub(super) fn find(&self, place: Place) -> u64 {
+    pub(super) fn find(&self, position: FeedPosition) -> u64 {
         let Extent { first, next, .. } = self.extent();
-        match place {
-            Place::Beginning => first,
-            Place::End => next,
-            Place::Seq(number) => number.clamp(first, next),
-            Place::Time(time_us) => {
+        match position {
+            FeedPosition::Beginning => first,
+            FeedPosition::End => next,
+            FeedPosition::Seq(number) => number.clamp(first, next),
+            FeedPosition::Time(time_us) => {
                 let segments = self.segments();
                 let mut parts = segments.iter().filter_map(|one| one.since(time_us));
                 parts.next().map_or(next, |part| part.first)

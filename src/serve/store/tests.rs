@@ -6,7 +6,7 @@ use crate::{
     serve::{
         block::BlockBuilder,
         encoding::Wire,
-        feed::{Feed, Place},
+        feed::{Feed, FeedPosition},
     },
     sink::{Sink, SinkContext},
 };
@@ -51,8 +51,8 @@ async fn fill(sink: &mut StoreSink, events: std::ops::Range<u64>) {
 }
 
 /// The numbers of all events from a place on, with their times in seconds.
-fn read(feed: &StoreFeed, place: Place) -> Vec<(u64, u64)> {
-    let mut index = feed.find(place, 0);
+fn read(feed: &StoreFeed, position: FeedPosition) -> Vec<(u64, u64)> {
+    let mut index = feed.find(position, 0);
     let mut found = Vec::new();
     loop {
         let mut builder = BlockBuilder::new(false);
@@ -81,7 +81,7 @@ async fn a_store_goes_on_where_it_was_and_numbers_rise() {
     let (mut sink, feed) = open().split("x");
     assert_eq!(sink.last_position(None).await.unwrap(), None);
     fill(&mut sink, 1..101).await;
-    let before = read(&feed, Place::Beginning);
+    let before = read(&feed, FeedPosition::Beginning);
     assert_eq!(before.len(), 100);
     assert!(matches!(
         Store::open(folder.path(), Retention::default()),
@@ -96,24 +96,24 @@ async fn a_store_goes_on_where_it_was_and_numbers_rise() {
     let recalled = sink.recall().await;
     assert!((60..=100).contains(&recalled.len()), "{}", recalled.len());
     assert!(recalled.iter().all(|point| point.identity.is_some()));
-    assert_eq!(read(&feed, Place::Beginning), before);
+    assert_eq!(read(&feed, FeedPosition::Beginning), before);
     fill(&mut sink, 101..151).await;
-    let all = read(&feed, Place::Beginning);
+    let all = read(&feed, FeedPosition::Beginning);
     assert_eq!(all[..100], before);
     assert!(all.is_sorted_by(|one, next| one.0 < next.0));
     assert!(all[100].0 >= all[99].0 + MAX_UNSYNCED, "{:?}", all[100]);
     let times: Vec<_> = all.iter().map(|(_, time)| *time).collect();
     assert_eq!(times, (1..151).collect::<Vec<_>>());
     for at in [0, 50, 99, 100, 149] {
-        assert_eq!(read(&feed, Place::Seq(all[at].0)), all[at..]);
-        let found = read(&feed, Place::Time(all[at].1 * SECOND_US));
+        assert_eq!(read(&feed, FeedPosition::Seq(all[at].0)), all[at..]);
+        let found = read(&feed, FeedPosition::Time(all[at].1 * SECOND_US));
         assert!(found.ends_with(&all[at..]), "{at}");
     }
     // Between the two, and beyond the end.
-    assert_eq!(read(&feed, Place::Seq(all[99].0 + 1)), all[100..]);
-    assert_eq!(read(&feed, Place::Seq(u64::MAX)), []);
-    assert_eq!(read(&feed, Place::End), []);
-    assert_eq!(read(&feed, Place::Time(151 * SECOND_US)), []);
+    assert_eq!(read(&feed, FeedPosition::Seq(all[99].0 + 1)), all[100..]);
+    assert_eq!(read(&feed, FeedPosition::Seq(u64::MAX)), []);
+    assert_eq!(read(&feed, FeedPosition::End), []);
+    assert_eq!(read(&feed, FeedPosition::Time(151 * SECOND_US)), []);
 }
 
 /// Lets it write until readers find this many events more.
@@ -163,7 +163,7 @@ async fn numbers_lost_in_a_power_cut_are_never_given_again() {
         give(&mut sink, n, &context).await;
         written(&mut sink, &feed, 1).await;
     }
-    let given = read(&feed, Place::Beginning);
+    let given = read(&feed, FeedPosition::Beginning);
     assert_eq!(given.len(), 100);
     drop((sink, feed));
     // What was written and never made durable: a part of it is gone.
@@ -184,7 +184,7 @@ async fn numbers_lost_in_a_power_cut_are_never_given_again() {
     assert!((50..80).contains(&last), "{last}");
     // Upstream is read from there on.
     fill(&mut sink, last + 1..151).await;
-    let all = read(&feed, Place::Beginning);
+    let all = read(&feed, FeedPosition::Beginning);
     let times: Vec<_> = all.iter().map(|(_, time)| *time).collect();
     assert_eq!(times, (1..151).collect::<Vec<_>>());
     let kept = usize::try_from(last).unwrap();
@@ -200,12 +200,12 @@ async fn a_temporary_store_forgets_and_leaves_nothing_behind() {
     };
     let (mut sink, feed) = Store::temporary(retention).split("x");
     fill(&mut sink, 1..3001).await;
-    let left = read(&feed, Place::Beginning);
+    let left = read(&feed, FeedPosition::Beginning);
     assert!((500..2999).contains(&left.len()), "{}", left.len());
     assert_eq!(left.last().unwrap().1, 3000);
     assert_eq!(feed.extent().first, left[0].0);
     assert!(feed.extent().is_over);
-    assert_eq!(read(&feed, Place::Seq(1)), left);
+    assert_eq!(read(&feed, FeedPosition::Seq(1)), left);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::serve::*;
 
 #[tokio::test]
 async fn what_is_before_all_by_a_fault_is_so_on_both_wires() {
-    let pace = Pace::Timed {
+    let schedule = Schedule::Timed {
         first_us: time_of(200),
         speed: 0.01,
     };
@@ -19,7 +19,7 @@ async fn what_is_before_all_by_a_fault_is_so_on_both_wires() {
         faults,
         ..ServerSettings::default()
     };
-    let world = World::with(pace, settings).await;
+    let world = World::with(schedule, settings).await;
     assert_eq!(
         refused(&world, "cursor=150").await.1["error"],
         "CursorTooOld"
@@ -37,7 +37,7 @@ async fn what_is_before_all_by_a_fault_is_so_on_both_wires() {
 
 #[tokio::test]
 async fn a_kill_gives_numbers_to_other_events_for_all_consumers() {
-    let pace = Pace::Timed {
+    let schedule = Schedule::Timed {
         first_us: time_of(100),
         speed: 1.0,
     };
@@ -45,7 +45,7 @@ async fn a_kill_gives_numbers_to_other_events_for_all_consumers() {
         faults: Faults::parse(&["renumber@200"]).unwrap(),
         ..ServerSettings::default()
     };
-    let world = World::with(pace, settings).await;
+    let world = World::with(schedule, settings).await;
     let mut clients = [
         world.connect_v2("cursor=1", &[]).await.unwrap(),
         world.connect_v2("cursor=150", &[]).await.unwrap(),

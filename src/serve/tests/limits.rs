@@ -19,7 +19,7 @@ async fn slow_requests_are_dropped_and_others_are_served_meanwhile() {
         upgrade_within: Duration::from_millis(300),
         ..ServerSettings::default()
     };
-    let world = World::with(Pace::Max, settings).await;
+    let world = World::with(Schedule::Max, settings).await;
     let mut slow = VecDeque::new();
     for _ in 0..100 {
         let mut stream = TcpStream::connect(world.address).await.unwrap();
@@ -39,7 +39,7 @@ async fn consumers_over_the_limit_are_told_to_come_back() {
         max_consumers: 2,
         ..ServerSettings::default()
     };
-    let world = World::with(Pace::Max, settings).await;
+    let world = World::with(Schedule::Max, settings).await;
     let mut first = world.connect("").await;
     let _second = world.connect("").await;
     match world.connect_with("", &[]).await {
@@ -143,12 +143,12 @@ async fn a_consumer_near_the_tip_may_be_as_slow_as_the_stream() {
         slow_behind: 5,
         ..ServerSettings::default()
     };
-    let pace = Pace::Timed {
+    let schedule = Schedule::Timed {
         first_us: time_of(100),
         speed: 0.002,
     };
     // Two events a second, and the first hundred at once.
-    let world = World::with(pace, settings).await;
+    let world = World::with(schedule, settings).await;
     let mut client = world.connect("cursor=1").await;
     let numbers = client.numbers(103).await;
     assert_eq!(numbers, (0..103).collect::<Vec<_>>());
@@ -160,7 +160,7 @@ async fn a_consumer_that_was_quiet_for_long_is_answered() {
         write_within: Duration::from_millis(50),
         ..ServerSettings::default()
     };
-    let world = World::with(Pace::Max, settings).await;
+    let world = World::with(Schedule::Max, settings).await;
     let mut client = world.connect("requireHello=true").await;
     for payload in ["once", "twice"] {
         sleep(Duration::from_millis(200)).await;
@@ -177,7 +177,7 @@ async fn a_consumer_that_answers_no_ping_is_cut() {
         pong_within: Duration::from_millis(200),
         ..ServerSettings::default()
     };
-    let world = World::with(Pace::Max, settings).await;
+    let world = World::with(Schedule::Max, settings).await;
     let mut answering = world.connect("requireHello=true").await;
     let mut stream = TcpStream::connect(world.address).await.unwrap();
     let upgrade = "GET /subscribe?requireHello=true HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: a\r\n\r\n";
@@ -226,7 +226,7 @@ async fn a_server_ends_after_its_last_event_where_asked_to() {
         exit_at_end: true,
         ..ServerSettings::default()
     };
-    let world = World::with(Pace::Max, settings).await;
+    let world = World::with(Schedule::Max, settings).await;
     let mut client = world.connect("").await;
     assert_eq!(client.numbers(ALL).await.len(), ALL);
     assert_eq!(client.close().await.0, 1001);

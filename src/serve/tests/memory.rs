@@ -68,7 +68,7 @@ fn with_memory(bytes: usize) -> ServerSettings {
 
 #[tokio::test]
 async fn filters_of_all_consumers_are_bounded_together() {
-    let world = World::with(Pace::Max, with_memory(2_000_000)).await;
+    let world = World::with(Schedule::Max, with_memory(2_000_000)).await;
     let mut first = world.connect("requireHello=true").await;
     first.send(hello(1000, 1000)).await;
     assert_eq!(first.numbers(ALL / 3).await.len(), ALL / 3);
@@ -100,7 +100,7 @@ async fn filters_of_all_consumers_are_bounded_together() {
 
 #[tokio::test]
 async fn a_filter_in_a_query_counts_as_one_in_a_message() {
-    let world = World::with(Pace::Max, with_memory(100_000)).await;
+    let world = World::with(Schedule::Max, with_memory(100_000)).await;
     let query = |n: usize| {
         (0..n)
             .map(|n| format!("wantedDids=did:plc:{n:0>200}&"))
@@ -120,7 +120,7 @@ async fn a_filter_in_a_query_counts_as_one_in_a_message() {
 
 #[tokio::test]
 async fn messages_that_are_not_whole_count_too() {
-    let world = World::with(Pace::Max, with_memory(1_000_000)).await;
+    let world = World::with(Schedule::Max, with_memory(1_000_000)).await;
     // In one frame, and in parts.
     for first in [0x81, 0x01] {
         let mut stream = upgraded(&world).await;
@@ -151,7 +151,7 @@ async fn a_message_that_is_never_whole_is_given_up() {
         message_within: Duration::from_millis(300),
         ..ServerSettings::default()
     };
-    let world = World::with(Pace::Max, settings).await;
+    let world = World::with(Schedule::Max, settings).await;
     let whole = [&frame_of(0x01, 2)[..], b"{}"].concat();
     for begun in [&frame_of(0x81, 100)[..], &[0x81], &whole] {
         let mut stream = upgraded(&world).await;
@@ -178,7 +178,7 @@ async fn the_oldest_unfinished_request_makes_room() {
         max_requests: 5,
         ..ServerSettings::default()
     };
-    let world = World::with(Pace::Max, settings).await;
+    let world = World::with(Schedule::Max, settings).await;
     let mut half = Vec::new();
     for _ in 0..20 {
         let mut stream = TcpStream::connect(world.address).await.unwrap();
@@ -198,7 +198,7 @@ async fn large_heads_that_are_not_whole_are_bounded_together() {
         upgrade_within: Duration::from_secs(3600),
         ..ServerSettings::default()
     };
-    let world = World::with(Pace::Max, settings).await;
+    let world = World::with(Schedule::Max, settings).await;
     let head = [b"GET / HTTP/1.1\r\nA: ".as_slice(), &vec![b'a'; 1_000_000]].concat();
     let mut half = Vec::new();
     for _ in 0..20 {

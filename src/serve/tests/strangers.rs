@@ -59,7 +59,7 @@ async fn pages_and_names_that_are_allowed_are_answered() {
         allowed_origins: vec![OriginPattern::parse("https://app.example").unwrap()],
         ..ServerSettings::default()
     };
-    let world = World::with(Pace::Max, settings).await;
+    let world = World::with(Schedule::Max, settings).await;
     let both = [("origin", "https://app.example"), ("host", "jet.example")];
     assert_eq!(status(&world, &both).await, 101);
     // Its own pages, where a name leads to it.

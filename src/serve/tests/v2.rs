@@ -199,7 +199,7 @@ async fn a_number_before_all_is_refused_and_a_time_is_told() {
             100
         );
     }
-    for (cursor, first, is_told) in [
+    for (cursor, first, is_announced) in [
         ("100".to_owned(), 100, false),
         ("102".to_owned(), 102, false),
         ((FIRST_US + 100).to_string(), 100, false),
@@ -213,7 +213,7 @@ async fn a_number_before_all_is_refused_and_a_time_is_told() {
         }
         for query in queries {
             let mut client = world.connect_v2(&query, &[]).await.unwrap();
-            if is_told {
+            if is_announced {
                 let info = frame(&mut client).await;
                 assert_eq!(info["payload"]["name"], "OutdatedCursor", "{query}");
                 assert_eq!(info["payload"].get("seq"), None);
@@ -229,11 +229,11 @@ async fn a_number_before_all_is_refused_and_a_time_is_told() {
 
 #[tokio::test]
 async fn the_future_is_the_live_tip_over_v2_too() {
-    let pace = Pace::Timed {
+    let schedule = Schedule::Timed {
         first_us: time_of(200),
         speed: 0.1,
     };
-    let world = World::with(pace, ServerSettings::default()).await;
+    let world = World::with(schedule, ServerSettings::default()).await;
     for future in ["cursor=290".to_owned(), format!("cursor={}", time_of(295))] {
         let mut client = world.connect_v2(&future, &[]).await.unwrap();
         let first = numbers(&mut client, 1).await[0];
@@ -261,7 +261,7 @@ async fn refusals_of_v2_are_json_with_a_name() {
         max_consumers: 1,
         ..ServerSettings::default()
     };
-    let world = World::with(Pace::Max, settings).await;
+    let world = World::with(Schedule::Max, settings).await;
     for (query, name) in [
         ("cursor=-1", "InvalidRequest"),
         ("wantedDids=did:plc:a", "InvalidRequest"),
@@ -344,7 +344,7 @@ async fn a_legacy_server_has_no_v2() {
         legacy: true,
         ..ServerSettings::default()
     };
-    let world = World::with(Pace::Max, settings).await;
+    let world = World::with(Schedule::Max, settings).await;
     for path in [SUBSCRIBE_PATH, DICTIONARY_PATH] {
         let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let answer = world.ask(head.as_bytes()).await;

@@ -21,7 +21,7 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Three hundred events, a millisecond apart.
 pub(super) struct Numbers {
-    pub(super) pace: Pace,
+    pub(super) schedule: Schedule,
 }
 
 pub(super) const FIRST_US: u64 = 1_790_000_000_000_000;
@@ -56,19 +56,19 @@ impl Feed for Numbers {
         Ok(first < COUNT)
     }
 
-    fn find(&self, place: Place, _: u64) -> u64 {
-        match place {
-            Place::Beginning => 0,
-            Place::Seq(seq) => seq.saturating_sub(1).min(COUNT) / PER_BLOCK,
-            Place::End => COUNT / PER_BLOCK,
-            Place::Time(time_us) => {
+    fn find(&self, position: FeedPosition, _: u64) -> u64 {
+        match position {
+            FeedPosition::Beginning => 0,
+            FeedPosition::Seq(seq) => seq.saturating_sub(1).min(COUNT) / PER_BLOCK,
+            FeedPosition::End => COUNT / PER_BLOCK,
+            FeedPosition::Time(time_us) => {
                 (time_us.saturating_sub(FIRST_US) / 1000).min(COUNT) / PER_BLOCK
             }
         }
     }
 
-    fn pace(&self, _: u64) -> Pace {
-        self.pace
+    fn schedule(&self, _: u64) -> Schedule {
+        self.schedule
     }
 }
 
@@ -80,8 +80,8 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) async fn with(pace: Pace, settings: ServerSettings) -> Self {
-        Self::of(Numbers { pace }, settings).await
+    pub(super) async fn with(schedule: Schedule, settings: ServerSettings) -> Self {
+        Self::of(Numbers { schedule }, settings).await
     }
 
     pub(super) async fn of(feed: impl Feed, settings: ServerSettings) -> Self {
@@ -99,7 +99,7 @@ impl World {
     }
 
     pub(super) async fn new() -> Self {
-        Self::with(Pace::Max, ServerSettings::default()).await
+        Self::with(Schedule::Max, ServerSettings::default()).await
     }
 
     pub(super) async fn connect(&self, query: &str) -> Client {

@@ -54,7 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
                 Poll::Ready(Ok(Incoming::Binary(bytes))) => Came::Binary(bytes.to_vec()),
                 Poll::Ready(Ok(Incoming::TooLarge(head))) => Came::TooLarge(head.to_vec()),
                 Poll::Ready(Ok(Incoming::Ping | Incoming::Pong | Incoming::Other)) => Came::Other,
-                Poll::Ready(Ok(Incoming::Close(farewell))) => Came::Close(farewell),
+                Poll::Ready(Ok(Incoming::Close(reason))) => Came::Close(reason),
                 Poll::Ready(Err(SocketError::Protocol(why))) => Came::Broken(why),
                 Poll::Ready(Err(SocketError::Io(_) | SocketError::Eof)) => Came::Ended,
             };

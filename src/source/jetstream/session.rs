@@ -223,7 +223,7 @@ impl Session {
                     state.report(BadEvent::TooLarge, head, batch, counts);
                     None
                 }
-                (Incoming::Close(farewell), _) => return Some(Err(Lost::Closed(farewell))),
+                (Incoming::Close(reason), _) => return Some(Err(Lost::Closed(reason))),
                 (Incoming::Ping, _) => {
                     if self.is_live(batch) {
                         state.on_ping(batch);
@@ -361,7 +361,7 @@ impl Session {
 
 /// Takes leave of the server, as far as that is quickly done.
 pub(super) async fn leave(socket: &mut Socket) {
-    // Whether the farewell arrives makes no difference to anybody.
+    // Whether the close frame arrives makes no difference to anybody.
     socket.close();
     timeout(CLOSE_TIMEOUT, poll_fn(|cx| socket.poll_flush(cx)))
         .await

@@ -375,7 +375,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.outgoing.push(TEXT, text.as_bytes());
     }
 
-    /// Queues the farewell.
+    /// Queues the close frame.
     pub(super) fn close(&mut self) {
         self.outgoing.push(CLOSE, &NORMAL_CLOSURE.to_be_bytes());
     }

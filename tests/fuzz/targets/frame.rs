@@ -99,8 +99,8 @@ fn read(bytes: &[u8], pieces: &[u8], cap: usize) -> Vec<Came> {
         match &came {
             Came::Text(message) | Came::Binary(message) => assert!(message.len() <= cap),
             Came::TooLarge(head) => assert!(head.len() <= 160),
-            Came::Close(farewell) => {
-                assert!(farewell.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+            Came::Close(reason) => {
+                assert!(reason.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
             }
             Came::Other | Came::Broken(_) | Came::Ended => {}
         }
@@ -118,7 +118,7 @@ fn read(bytes: &[u8], pieces: &[u8], cap: usize) -> Vec<Came> {
 fn agrees_with_the_library(ours: &[Came], bytes: &[u8], cap: usize) {
     let config = WebSocketConfig::default()
         .read_buffer_size(4096)
-        // The library's limit also holds for pings, pongs and farewells, which are small enough in
+        // The library's limit also holds for pings, pongs and close frames, which are small enough in
         // any case.
         .max_frame_size(Some(cap.max(125)))
         .max_message_size(Some(cap));

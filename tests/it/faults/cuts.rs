@@ -26,7 +26,7 @@ fn a_cut_in_the_upgrade_is_tried_again() {
     }
 }
 
-/// 1005 and 1006 stand for a missing code and a missing farewell, and 1015 for TLS: none of them is
+/// 1005 and 1006 stand for a missing code and a missing close frame, and 1015 for TLS: none of them is
 /// ever to be sent.
 #[test]
 fn a_close_with_a_code_that_may_not_be_sent_is_a_close_too() {

@@ -25,7 +25,7 @@ use crate::support::{
     DEADLINE,
     events::{EPOCH, STEP, commit},
     jetstream::{Request, Server},
-    said::Said,
+    state_log::StateLog,
 };
 
 const TEXT: u8 = 1;
@@ -147,7 +147,7 @@ fn run(servers: &[&Server], count: u64, on_gap: OnGap, folder: &Path) -> Outcome
         .enable_all()
         .build()
         .unwrap();
-    let said = Said::default();
+    let said = StateLog::default();
     let result = said.during(|| {
         let run = pipeline.run(std::future::pending());
         runtime.block_on(async { tokio::time::timeout(DEADLINE, run).await })

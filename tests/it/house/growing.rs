@@ -6,7 +6,15 @@ use crate::support::code_below;
 ///
 /// Those of events, beginnings and the pace of a feed are handled case by case; the rest are two
 /// ways, or the formats of files.
-const CLOSED: [&str; 6] = ["Change", "Place", "Start", "Pace", "AnyFeed", "FrameFormat"];
+const CLOSED: [&str; 7] = [
+    "Change",
+    "Place",
+    "Start",
+    "FeedPosition",
+    "Schedule",
+    "AnyFeed",
+    "FrameFormat",
+];
 
 /// Every public enum of a file without `#[non_exhaustive]`.
 fn closed_in(text: &str) -> Vec<String> {

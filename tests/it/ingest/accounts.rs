@@ -20,7 +20,7 @@ use crate::support::{
     DEADLINE,
     events::{did, post},
     jetstream::{Connection, Request, Server},
-    said::Said,
+    state_log::StateLog,
 };
 
 fn account(n: u64) -> Did {
@@ -60,7 +60,7 @@ fn read(
             ..PipelineSettings::default()
         });
     *wanted.lock().unwrap() = Some(pipeline.wanted_accounts());
-    let said = Said::default();
+    let said = StateLog::default();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

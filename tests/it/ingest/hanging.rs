@@ -11,7 +11,7 @@ use rocketman::{
     source::jetstream::JetstreamSettings,
 };
 
-use crate::support::{events::post, jetstream::Server, said::Said};
+use crate::support::{events::post, jetstream::Server, state_log::StateLog};
 
 /// A database behind a link that dies after the first save, and is back for the third.
 #[derive(Default)]
@@ -50,7 +50,7 @@ fn a_save_that_hangs_holds_nothing_up_is_bounded_and_said() {
         endpoints: vec![server.url().parse().unwrap()],
         ..JetstreamSettings::default()
     };
-    let (store, said) = (DeadLink::default(), Said::default());
+    let (store, said) = (DeadLink::default(), StateLog::default());
     let (saved, stop_at) = (Arc::clone(&store.saved), Duration::from_secs(30));
     let pipeline = Pipeline::events(settings)
         .cursor(store)

@@ -20,7 +20,7 @@ use crate::support::{
     DEADLINE,
     events::{account, at, commit, did, identity, post},
     jetstream::Server,
-    said::Said,
+    state_log::StateLog,
 };
 
 /// A live stream that brings more than a slow ingestor can take.
@@ -54,7 +54,7 @@ fn a_slow_sink_meets_the_limits_on_lag_without_a_word_of_stats() {
         ..PipelineSettings::default()
     };
     let pipeline = Pipeline::new(Jetstream::new(reading(&server)), slow).settings(settings);
-    let said = Said::default();
+    let said = StateLog::default();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -26,9 +26,13 @@ fn after(end: impl FnOnce(Connection) + Send + 'static) -> Output {
 }
 
 #[test]
-fn an_end_without_a_farewell_is_resumed() {
+fn an_end_without_a_close_frame_is_resumed() {
     let output = after(Connection::cut);
-    assert_eq!(count(&output, "ended without a farewell"), 1, "{output:#?}");
+    assert_eq!(
+        count(&output, "ended without a close frame"),
+        1,
+        "{output:#?}"
+    );
 }
 
 #[test]

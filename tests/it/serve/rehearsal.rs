@@ -33,7 +33,7 @@ fn each_once(n: u64) -> Vec<u64> {
 fn a_cut_is_survived_without_loss_or_repeats() {
     let output = tail("--fault cut-every=70", "-n 500");
     assert_eq!(numbers(&output), each_once(500));
-    output.assert_says(0, &["ended without a farewell", "7 reconnects"]);
+    output.assert_says(0, &["ended without a close frame", "7 reconnects"]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::is_wanted;
 use crate::support::{
-    cluster::{Cluster, NODES, PATIENCE},
+    cluster::{Cluster, NODES, START_TIMEOUT},
     nats::block_on_within,
     program::{Rocketman, Running},
 };
@@ -151,7 +151,7 @@ fn stored(cluster: &Cluster, stream: &str) -> Vec<(u64, u64)> {
 /// Waits for a condition as long as a cluster may take.
 #[track_caller]
 fn wait_long(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + START_TIMEOUT;
     while !condition() {
         assert!(Instant::now() < deadline, "waited in vain: {what}");
         thread::sleep(Duration::from_millis(50));

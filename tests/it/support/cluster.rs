@@ -20,7 +20,7 @@ use super::nats::{block_on_within, find};
 pub const NODES: usize = 3;
 
 /// How long a cluster may take to be one again on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const START_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// How long a single question may take.
 const QUESTION: Duration = Duration::from_secs(5);
@@ -113,8 +113,8 @@ impl Cluster {
     /// Asks any of the servers until there is an answer.
     #[track_caller]
     pub fn ask<T>(&self, what: &str, question: impl AsyncFn(Context) -> Option<T>) -> T {
-        let deadline = Instant::now() + PATIENCE;
-        block_on_within(2 * PATIENCE, async {
+        let deadline = Instant::now() + START_TIMEOUT;
+        block_on_within(2 * START_TIMEOUT, async {
             loop {
                 let asked = async {
                     let client = async_nats::connect(self.urls()).await.ok()?;

@@ -13,9 +13,9 @@ pub mod nats;
 pub mod program;
 pub mod recorded;
 pub mod resolver;
-pub mod said;
 pub mod segment_file;
 pub mod serve;
+pub mod state_log;
 pub mod terminal;
 pub mod world;
 

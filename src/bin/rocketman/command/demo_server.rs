@@ -73,7 +73,7 @@ fn serve(demo: Demo, tell: &SyncSender<io::Result<SocketAddr>>, stop: Cancellati
         write_within: SLOW_CLIENT_TIMEOUT,
         slow_window: SLOW_CLIENT_TIMEOUT,
         message_within: SLOW_CLIENT_TIMEOUT,
-        farewell: CLOSE_TIMEOUT,
+        close_timeout: CLOSE_TIMEOUT,
         ..ServerSettings::default()
     };
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -187,7 +187,7 @@ impl Wire {
                 )
             }
             Incoming::TooLarge(_) => (Err(BadEvent::TooLarge), None),
-            Incoming::Close(farewell) => return Poll::Ready(Err(Lost::Closed(farewell))),
+            Incoming::Close(reason) => return Poll::Ready(Err(Lost::Closed(reason))),
             Incoming::Pong => return Poll::Ready(Ok(Seen::Pong)),
             Incoming::Ping | Incoming::Other => return Poll::Ready(Ok(Seen::Other)),
         };

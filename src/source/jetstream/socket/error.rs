@@ -9,7 +9,7 @@ use crate::wire::frame::Malformed;
 pub(in crate::source::jetstream) enum SocketError {
     #[error("the connection broke")]
     Io(#[from] io::Error),
-    #[error("the connection ended without a farewell")]
+    #[error("the connection ended without a close frame")]
     Eof,
     #[error("the server broke the WebSocket protocol: {0}")]
     Protocol(&'static str),

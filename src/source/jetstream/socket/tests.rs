@@ -35,7 +35,7 @@ async fn next(socket: &mut Socket) -> Result<String, String> {
             Ok(Incoming::Ping) => Ok("ping".to_owned()),
             Ok(Incoming::Pong) => Ok("pong".to_owned()),
             Ok(Incoming::Other) => Ok("other".to_owned()),
-            Ok(Incoming::Close(farewell)) => Ok(format!("close {farewell}")),
+            Ok(Incoming::Close(reason)) => Ok(format!("close {reason}")),
             Err(error) => Err(error.to_string()),
         })
     })
@@ -251,7 +251,7 @@ async fn a_length_beyond_all_memory_is_only_a_number() {
     drop(server);
     assert_eq!(
         next(&mut socket).await.unwrap_err(),
-        "the connection ended without a farewell"
+        "the connection ended without a close frame"
     );
 }
 
@@ -322,7 +322,7 @@ async fn what_breaks_the_protocol_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn a_farewell_tells_its_code_and_its_reason_escaped() {
+async fn a_close_frame_gives_its_code_and_an_escaped_reason() {
     for (payload, shown) in [
         (&b""[..], "close without a code"),
         (&[0x03, 0xe9], "close code 1001"),

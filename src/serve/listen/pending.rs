@@ -15,9 +15,9 @@ use crate::{log::STATE, throttle::Throttle};
 
 /// All that wait at one listener.
 #[derive(Debug)]
-pub(crate) struct Guests {
+pub(crate) struct PendingRequests {
     /// Where they wait, for messages.
-    place: &'static str,
+    listener: &'static str,
     most: usize,
     /// How much memory large heads may take, all of them together.
     most_bytes: usize,
@@ -27,10 +27,10 @@ pub(crate) struct Guests {
 #[derive(Debug)]
 struct Waiting {
     /// By when they came.
-    guests: BTreeMap<u64, Held>,
+    pending_requests: BTreeMap<u64, Held>,
     next_id: u64,
     bytes: usize,
-    pace: Throttle,
+    throttle: Throttle,
 }
 
 #[derive(Debug)]
@@ -41,32 +41,32 @@ struct Held {
 
 /// One of them. Dropped, it waits no more.
 #[derive(Debug)]
-pub(crate) struct Guest {
-    guests: Arc<Guests>,
+pub(crate) struct PendingRequest {
+    pending_requests: Arc<PendingRequests>,
     id: u64,
     leave: CancellationToken,
 }
 
-impl Guests {
-    pub(crate) fn new(place: &'static str, most: usize, most_bytes: usize) -> Arc<Self> {
+impl PendingRequests {
+    pub(crate) fn new(listener: &'static str, most: usize, most_bytes: usize) -> Arc<Self> {
         Arc::new(Self {
-            place,
+            listener,
             most,
             most_bytes,
             waiting: Mutex::new(Waiting {
-                guests: BTreeMap::new(),
+                pending_requests: BTreeMap::new(),
                 next_id: 0,
                 bytes: 0,
-                pace: Throttle::new(),
+                throttle: Throttle::new(),
             }),
         })
     }
 
     /// Takes one more in. Where there are too many, the one that came first has to leave.
-    pub(crate) fn admit(self: &Arc<Self>) -> Guest {
+    pub(crate) fn admit(self: &Arc<Self>) -> PendingRequest {
         let mut waiting = self.waiting();
-        if waiting.guests.len() >= self.most
-            && let Some(oldest) = waiting.guests.keys().next().copied()
+        if waiting.pending_requests.len() >= self.most
+            && let Some(oldest) = waiting.pending_requests.keys().next().copied()
         {
             self.turn_out(&mut waiting, oldest);
         }
@@ -76,26 +76,26 @@ impl Guests {
             leave: leave.clone(),
             bytes: 0,
         };
-        waiting.guests.insert(id, held);
-        Guest {
-            guests: Arc::clone(self),
+        waiting.pending_requests.insert(id, held);
+        PendingRequest {
+            pending_requests: Arc::clone(self),
             id,
             leave,
         }
     }
 
     fn turn_out(&self, waiting: &mut Waiting, id: u64) {
-        let Some(held) = waiting.guests.remove(&id) else {
+        let Some(held) = waiting.pending_requests.remove(&id) else {
             return;
         };
         waiting.bytes -= held.bytes;
         held.leave.cancel();
-        if let Some(n_more) = waiting.pace.check() {
+        if let Some(n_more) = waiting.throttle.check() {
             let more = match n_more {
                 0 => String::new(),
                 n => format!(" ({n} more were closed before)"),
             };
-            warn!(target: STATE, "too many or too large unfinished requests at {}: the oldest is closed, to make room for the next{more}", self.place);
+            warn!(target: STATE, "too many or too large unfinished requests at {}: the oldest is closed, to make room for the next{more}", self.listener);
         }
     }
 
@@ -105,22 +105,25 @@ impl Guests {
     }
 }
 
-impl Guest {
+impl PendingRequest {
     /// Notes how much memory its head takes, beside what every head may. Where all of them together
     /// take too much, the oldest that takes any has to leave, which may be this one.
     pub(crate) fn hold(&self, bytes: usize) {
-        let mut waiting = self.guests.waiting();
-        let Some(held) = waiting.guests.get_mut(&self.id) else {
+        let mut waiting = self.pending_requests.waiting();
+        let Some(held) = waiting.pending_requests.get_mut(&self.id) else {
             return;
         };
         let before = std::mem::replace(&mut held.bytes, bytes);
         waiting.bytes = waiting.bytes - before + bytes;
-        while waiting.bytes > self.guests.most_bytes {
-            let mut large = waiting.guests.iter().filter(|(_, held)| held.bytes > 0);
+        while waiting.bytes > self.pending_requests.most_bytes {
+            let mut large = waiting
+                .pending_requests
+                .iter()
+                .filter(|(_, held)| held.bytes > 0);
             let Some(oldest) = large.next().map(|(id, _)| *id) else {
                 return;
             };
-            self.guests.turn_out(&mut waiting, oldest);
+            self.pending_requests.turn_out(&mut waiting, oldest);
         }
     }
 
@@ -132,10 +135,10 @@ impl Guest {
     }
 }
 
-impl Drop for Guest {
+impl Drop for PendingRequest {
     fn drop(&mut self) {
-        let mut waiting = self.guests.waiting();
-        if let Some(held) = waiting.guests.remove(&self.id) {
+        let mut waiting = self.pending_requests.waiting();
+        if let Some(held) = waiting.pending_requests.remove(&self.id) {
             waiting.bytes -= held.bytes;
         }
     }
@@ -145,31 +148,31 @@ impl Drop for Guest {
 mod tests {
     use super::*;
 
-    fn has_left(guests: &[Guest]) -> Vec<bool> {
-        guests
+    fn has_left(pending_requests: &[PendingRequest]) -> Vec<bool> {
+        pending_requests
             .iter()
-            .map(|guest| guest.leave.is_cancelled())
+            .map(|pending| pending.leave.is_cancelled())
             .collect()
     }
 
     #[test]
     fn the_oldest_makes_room_for_the_next() {
-        let guests = Guests::new("a test", 3, 0);
-        let mut all: Vec<_> = (0..3).map(|_| guests.admit()).collect();
+        let pending_requests = PendingRequests::new("a test", 3, 0);
+        let mut all: Vec<_> = (0..3).map(|_| pending_requests.admit()).collect();
         assert_eq!(has_left(&all), [false; 3]);
-        all.push(guests.admit());
+        all.push(pending_requests.admit());
         assert_eq!(has_left(&all), [true, false, false, false]);
         // Who left by itself made room already.
         drop(all.remove(1));
-        all.push(guests.admit());
+        all.push(pending_requests.admit());
         assert_eq!(has_left(&all), [true, false, false, false]);
-        assert_eq!(guests.waiting().guests.len(), 3);
+        assert_eq!(pending_requests.waiting().pending_requests.len(), 3);
     }
 
     #[test]
     fn the_oldest_large_one_makes_room_for_what_grows() {
-        let guests = Guests::new("a test", 10, 100);
-        let all: Vec<_> = (0..4).map(|_| guests.admit()).collect();
+        let pending_requests = PendingRequests::new("a test", 10, 100);
+        let all: Vec<_> = (0..4).map(|_| pending_requests.admit()).collect();
         all[1].hold(40);
         all[2].hold(50);
         all[2].hold(60);
@@ -179,8 +182,8 @@ mod tests {
         // It is the oldest large one itself.
         all[2].hold(101);
         assert_eq!(has_left(&all), [false, true, true, false]);
-        assert_eq!(guests.waiting().bytes, 1);
+        assert_eq!(pending_requests.waiting().bytes, 1);
         drop(all);
-        assert_eq!(guests.waiting().bytes, 0);
+        assert_eq!(pending_requests.waiting().bytes, 0);
     }
 }

@@ -15,9 +15,9 @@ use tracing::{
 
 /// Keeps what is said about a change of state.
 #[derive(Debug, Clone, Default)]
-pub struct Said(Arc<Mutex<Vec<String>>>);
+pub struct StateLog(Arc<Mutex<Vec<String>>>);
 
-impl Said {
+impl StateLog {
     /// Does something, and keeps what this thread says meanwhile. While one thread of all listens,
     /// what another one says first is said to nobody for ever, unless somebody listens everywhere.
     pub fn during<T>(&self, work: impl FnOnce() -> T) -> T {
@@ -31,7 +31,7 @@ impl Said {
     }
 }
 
-impl Visit for &Said {
+impl Visit for &StateLog {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         if field.name() == "message" {
             self.0.lock().unwrap().push(format!("{value:?}"));
@@ -39,7 +39,7 @@ impl Visit for &Said {
     }
 }
 
-impl Subscriber for Said {
+impl Subscriber for StateLog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target() == PipelineSettings::STATE_TARGET
     }
