@@ -30,10 +30,12 @@ use rusqlite::{Connection, Statement, params};
 use serde_json::value::RawValue;
 
 /// The mirror.
-struct Mirror(Arc<Mutex<Connection>>);
+#[derive(Debug)]
+pub struct Mirror(Arc<Mutex<Connection>>);
 
 impl Mirror {
-    fn open(path: &Path) -> Result<Self, rusqlite::Error> {
+    /// Opens the database, or makes it.
+    pub fn open(path: &Path) -> Result<Self, rusqlite::Error> {
         let database = Connection::open(path)?;
         database.execute_batch(
             "PRAGMA journal_mode = WAL;

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use rocketman::{event::OwnedEvent, sink::ingest::BatchIngestor};
+use rusqlite::Connection;
 use tokio_util::sync::CancellationToken;
 
 use super::{batches, concurrent, several, start};
@@ -144,4 +146,22 @@ async fn batches_mirrors_what_is_there_and_forgets_what_is_gone() {
         ),
         (1, 1)
     );
+}
+
+/// On a runtime of one thread: the transaction waits for another one, which only ends if the task
+/// that began it gets its turn meanwhile.
+#[tokio::test]
+async fn a_transaction_that_waits_leaves_the_thread_to_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mirror.db");
+    let mirror = batches::Mirror::open(&path).unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let events = [OwnedEvent::from_line(post(0)).unwrap()];
+    let (written, ()) = tokio::join!(mirror.ingest(&events), async {
+        other.execute_batch("COMMIT").unwrap();
+    });
+    written.unwrap();
+    let count = other.query_row("SELECT count(*) FROM records", [], |row| row.get(0));
+    assert_eq!(count, Ok(1));
 }
