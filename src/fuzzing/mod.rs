@@ -22,7 +22,8 @@ use crate::{
     cbor::{Encoder, Printer},
     cursor::{Saved, contents},
     error::MemberError,
-    event::{Envelope, Kind, Operation, Point, envelope, scan, v2},
+    event::{Envelope, Event, Kind, Operation, Point, envelope, scan, v2},
+    sink::LineFormat,
 };
 
 /// An envelope with its names.
@@ -82,6 +83,11 @@ pub fn cut(frame: &[u8]) -> [Option<Vec<u8>>; 3] {
 /// What a cursor file says.
 pub fn parse_cursor(text: &[u8]) -> Result<Saved, MemberError> {
     Ok(contents::parse(Path::new("cursor"), text)?)
+}
+
+/// What a format makes of an event, for a terminal of this width where there is one.
+pub fn formatted(format: &LineFormat, event: &Event<'_>, columns: Option<usize>) -> Vec<u8> {
+    crate::sink::formatted(format, event, columns)
 }
 
 /// What is written into a cursor file.

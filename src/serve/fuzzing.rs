@@ -120,7 +120,7 @@ pub fn served(
 /// breach of the protocol.
 pub fn messages(bytes: &[u8], pieces: &[usize]) -> Vec<String> {
     let mut incoming = Incoming::new(Vec::new());
-    let (mut received, mut rest) = (Vec::new(), bytes);
+    let (mut read, mut rest) = (Vec::new(), bytes);
     let mut pieces = pieces.iter().cycle();
     while !rest.is_empty() {
         let piece = pieces.next().map_or(rest.len(), |piece| *piece);
@@ -128,12 +128,12 @@ pub fn messages(bytes: &[u8], pieces: &[usize]) -> Vec<String> {
         rest = later;
         incoming.room().extend_from_slice(received);
         while let Some(message) = incoming.next() {
-            received.push(format!("{message:?}"));
+            read.push(format!("{message:?}"));
             if message.is_err() {
-                return received;
+                return read;
             }
         }
         incoming.tidy();
     }
-    received
+    read
 }

@@ -18,6 +18,8 @@ mod stdout;
 mod terminal;
 mod writer;
 
+#[cfg(fuzzing)]
+pub(crate) use self::format::formatted;
 use std::{num::NonZeroUsize, time::Duration};
 
 pub(crate) use self::{

@@ -103,6 +103,7 @@ const PLAIN: &[&[(Program, Output)]] = &[
             Nowhere,
         ),
         (Tail("--validate"), Nowhere),
+        (Tail("--format human"), Nowhere),
         (Ingest("one"), Nowhere),
         (Ingest("jobs"), Nowhere),
         (Ingest("batches"), Nowhere),

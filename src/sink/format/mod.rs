@@ -134,6 +134,18 @@ impl FromStr for LineFormat {
     }
 }
 
+/// What a format makes of an event, for a terminal of this width where there is one.
+#[cfg(fuzzing)]
+pub(crate) fn formatted(format: &LineFormat, event: &Event<'_>, columns: Option<usize>) -> Vec<u8> {
+    let Some(mut formatter) = Formatter::new(format) else {
+        return event.line().to_vec();
+    };
+    if let Some(columns) = columns {
+        formatter.set_terminal(columns);
+    }
+    formatter.text_of(event)
+}
+
 /// Memory that a large event needs beyond this is given back.
 const KEPT_BYTES: usize = 320 * 1024;
 

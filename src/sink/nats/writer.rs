@@ -12,7 +12,7 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep, sleep_until},
 };
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{
     StreamError,
@@ -27,6 +27,7 @@ use crate::{
     event::{Batch, Identity, Origin},
     log::{STATE, chain, printable},
     nats::{Connection, NatsError, Status},
+    outage::{Mention, Outage, lasted},
     sink::SinkContext,
 };
 
@@ -36,9 +37,6 @@ const MAX_BACKOFF: Duration = Duration::from_secs(2);
 /// How large the events may be that are on their way, together: some 2,000 usual ones, and a single
 /// one may be larger.
 const WINDOW_BYTES: usize = 2 * 1024 * 1024;
-
-/// After this number of looks in vain there is a warning, and then after as many again.
-const WARNING_INTERVAL_TRIES: u32 = 10;
 
 /// The stream, while it is written to.
 #[derive(Debug)]
@@ -61,6 +59,8 @@ pub(super) struct Writer {
     losses: u64,
     forbidden: Option<(u64, String)>,
     backoff: Backoff,
+    /// The time in which the end of the stream cannot be seen.
+    outage: Outage,
     context: SinkContext,
     repeats: u64,
 }
@@ -106,6 +106,7 @@ impl Writer {
             losses,
             forbidden,
             backoff: Backoff::new(MAX_BACKOFF),
+            outage: Outage::default(),
             context: SinkContext::default(),
             repeats: 0,
         })
@@ -308,15 +309,16 @@ impl Writer {
                 if self.connection.is_over(tries) {
                     return Err(self.connection.unreachable(tries, error.into()).into());
                 }
-                if tries.is_multiple_of(WARNING_INTERVAL_TRIES) {
-                    let error = chain(&error);
-                    warn!(target: STATE, error, "cannot see where the stream '{}' ends: {error}; trying again", printable(&self.stream));
-                }
+                self.log_unseen(&chain(&error), tries);
                 return Ok(());
             }
             Err(error) => return Err(error),
         };
         let stream = printable(&self.stream);
+        if let Some(age) = self.outage.end() {
+            let age = lasted(age);
+            info!(target: STATE, stream, "the end of the stream '{stream}' is known again after {age}");
+        }
         if info.created != self.info.created {
             return Err(StreamError::Recreated { stream }.into());
         }
@@ -334,6 +336,24 @@ impl Writer {
         info!(target: "rocketman::sink", accepted, seq = tail.seq, "went on after the last message of the stream");
         self.context.accept(accepted);
         Ok(())
+    }
+
+    /// Logs that the end of the stream cannot be seen: where that begins, and where it is time for a
+    /// reminder.
+    fn log_unseen(&mut self, error: &str, tries: u32) {
+        let stream = printable(&self.stream);
+        match self.outage.mention(MAX_BACKOFF) {
+            Mention::First => {
+                warn!(target: STATE, error, tries, stream, "cannot see where the stream '{stream}' ends: {error}; trying again");
+            }
+            Mention::Reminder(age) => {
+                let age = lasted(age);
+                warn!(target: STATE, error, tries, stream, "still after {age} and {tries} tries: cannot see where the stream '{stream}' ends: {error}; trying again");
+            }
+            Mention::None => {
+                debug!(target: STATE, error, tries, stream, "cannot see where the stream '{stream}' ends: {error}");
+            }
+        }
     }
 
     async fn read_tail(&self) -> Result<(Info, Tail), MemberError> {
