@@ -33,6 +33,7 @@ mod limits;
 mod messages;
 mod nats;
 mod operation;
+mod packaging;
 mod probe;
 mod properties;
 mod real_server;
