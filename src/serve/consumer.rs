@@ -6,7 +6,7 @@
 mod headway;
 mod stream;
 
-use std::{convert::Infallible, io::IoSlice, sync::Arc};
+use std::{convert::Infallible, io::IoSlice, pin::pin, sync::Arc};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -135,6 +135,9 @@ impl<F: Feed> Consumer<F> {
         writer: &mut WriteHalf<'_>,
     ) -> Result<Infallible, Disconnect> {
         self.receive().await?;
+        let (life, stop) = (self.life.clone(), self.stop.clone());
+        let (mut killed, mut stopped) = (pin!(life.cancelled()), pin!(stop.cancelled()));
+        let mut alarm = pin!(sleep_until(self.next_ping));
         let mut was_writing = false;
         loop {
             let mut next = Next::Nothing;
@@ -169,6 +172,10 @@ impl<F: Feed> Consumer<F> {
             let again = matches!(next, Next::Again) && !is_writing;
             let awaits_growth = matches!(next, Next::Growth) && !is_writing;
             let wake = self.deadline(&next, is_writing);
+            // Too early does no harm, and costs less than to be set anew for each write.
+            if alarm.is_elapsed() || wake < alarm.deadline() {
+                alarm.as_mut().reset(wake);
+            }
             let mut pieces = [IoSlice::new(&[]); PIECES];
             let n_pieces = self.outbox.pieces(&mut pieces);
             tokio::select! {
@@ -184,11 +191,11 @@ impl<F: Feed> Consumer<F> {
                 }
                 () = tokio::task::yield_now(), if again => {}
                 Some(()) = grown(&mut self.extent), if awaits_growth => {}
-                () = self.life.cancelled() => return Err(Disconnect::Cut),
-                () = self.stop.cancelled(), if self.closing.is_none() => {
+                () = &mut killed => return Err(Disconnect::Cut),
+                () = &mut stopped, if self.closing.is_none() => {
                     self.close(1001, "server shutting down");
                 }
-                () = sleep_until(wake) => {
+                () = &mut alarm => {
                     self.check(is_writing)?;
                     self.check_headway().await?;
                 }

@@ -118,29 +118,32 @@ impl<F: Feed> Consumer<F> {
                     Reach::Over => return Ok(self.end()),
                     Reach::Gone => return Err(Disconnect::Forgotten(index)),
                 }
-                match self.read(index).await? {
-                    Some(block) => {
-                        self.stage = Stage::Within {
-                            index,
-                            block,
-                            idx: 0,
-                        };
-                        Ok(Next::Again)
-                    }
+                let block = self.read(index).await?;
+                // A kill gave other numbers to what is read.
+                if self.life.is_cancelled() {
+                    return Err(Disconnect::Cut);
+                }
+                match block {
+                    Some(block) => Ok(self.send_from(index, block, 0)),
                     None => Ok(self.end()),
                 }
             }
             Stage::Within { index, block, idx } => {
                 let (index, block, idx) = (*index, Arc::clone(block), *idx);
-                let (idx, next) = self.send(&block, idx);
-                self.stage = if idx < block.entries().len() {
-                    Stage::Within { index, block, idx }
-                } else {
-                    Stage::Before(block.next(index))
-                };
-                Ok(next)
+                Ok(self.send_from(index, block, idx))
             }
         }
+    }
+
+    /// Sends what is due of a block, and notes where it is then.
+    fn send_from(&mut self, index: u64, block: Arc<Block>, idx: usize) -> Next {
+        let (idx, next) = self.send(&block, idx);
+        self.stage = if idx < block.entries().len() {
+            Stage::Within { index, block, idx }
+        } else {
+            Stage::Before(block.next(index))
+        };
+        next
     }
 
     /// Whether the feed has this block, which it may have no more, or not yet.

@@ -76,13 +76,21 @@ impl Shelf {
         self.segments().push_back(segment);
     }
 
-    /// Adds a batch to the newest file: readers find it from now on.
+    /// Adds a batch to the newest file.
     pub(super) fn add(&self, part: Part, next: u64, bytes: u64, stored_us: u64) {
-        let mut segments = self.segments();
-        if let Some(newest) = segments.back_mut() {
+        if let Some(newest) = self.segments().back_mut() {
             newest.add(part, next, bytes, stored_us);
         }
-        let first = segments.front().map_or(next, Segment::first);
+    }
+
+    /// Readers find what was added from now on. Their own runtime says so, for another thread would
+    /// have to wake it for each of them.
+    pub(super) fn announce(&self) {
+        let segments = self.segments();
+        let (Some(oldest), Some(newest)) = (segments.front(), segments.back()) else {
+            return;
+        };
+        let (first, next) = (oldest.first(), newest.next);
         drop(segments);
         self.extent.send_modify(|extent| {
             extent.first = first;

@@ -187,6 +187,7 @@ impl StoreSink {
                 self.writing = None;
                 self.appender = Some(appender);
                 result?;
+                self.shelf.announce();
                 self.written = pending.taken;
                 pending.clear(2 * FULL_BYTES);
                 self.spare = pending;
