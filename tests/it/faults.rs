@@ -4,6 +4,7 @@
 mod clock;
 mod cuts;
 mod disk;
+mod edges;
 mod frames;
 mod interrupted;
 mod names;
@@ -349,9 +350,20 @@ const FAULTS: &[(&str, &str, &str, &[&str])] = &[
     ),
 ];
 
+fn all() -> impl Iterator<
+    Item = &'static (
+        &'static str,
+        &'static str,
+        &'static str,
+        &'static [&'static str],
+    ),
+> {
+    FAULTS.iter().chain(edges::EDGES)
+}
+
 #[test]
 fn every_test_of_the_table_exists() {
-    assert_tests_exist(FAULTS.iter().flat_map(|(.., tests)| *tests).copied());
+    assert_tests_exist(all().flat_map(|(.., tests)| *tests).copied());
 }
 
 #[test]
@@ -362,8 +374,7 @@ fn the_promises_have_the_same_table() {
     let section = section.split("\n## ").next().unwrap();
     let rows = section.lines().filter(|line| line.starts_with('|'));
     let found: Vec<_> = rows.skip(2).collect();
-    let expected: Vec<_> = FAULTS
-        .iter()
+    let expected: Vec<_> = all()
         .map(|(fault, noticed, outcome, _)| format!("| {fault} | {noticed} | {outcome} |"))
         .collect();
     let missing = expected.iter().find(|row| !found.contains(&row.as_str()));

@@ -90,3 +90,16 @@ fn recordings_without_a_common_time_are_not_compared() {
     let output = call.run();
     output.assert_says(1, &["there is no time that both have", "--slack"]);
 }
+
+#[test]
+fn a_pipe_that_nobody_writes_to_is_waited_for_until_a_signal() {
+    let call = call("pipe", "demo:", "");
+    let made = Command::new("mkfifo").arg(call.path("pipe")).status();
+    assert!(made.unwrap().success());
+    let running = call.start();
+    running.message("comparing ");
+    running.signal(rustix::process::Signal::TERM);
+    let output = running.finish();
+    assert_ne!(output.code, None, "{output:?}");
+    assert!(output.stderr.contains("SIGTERM"), "{output:?}");
+}

@@ -183,6 +183,9 @@ fn a_pattern_makes_no_file_without_an_event() {
 fn a_suffix_that_is_not_written_is_refused() {
     for name in [
         "x.ndjson.xz",
+        "x.tgz",
+        "x.ndjson.sz",
+        "x.snappy",
         "x.bz2",
         "x.lz4",
         "x.br",

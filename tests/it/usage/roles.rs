@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::support::{
-    events::posts,
+    events::{post, posts},
     jetstream::Server,
     program::{Output, Rocketman},
     recorded::files_below,
@@ -132,10 +132,44 @@ fn a_file_that_stdout_goes_to_has_no_other_role() {
     to_file(&["cursor", "show", "x"]).assert_says(2, &["stdout", "--cursor-file"]);
     assert_eq!(fs::read(&path).unwrap(), before);
     // What is printed of recordings is none.
-    to_file(&["check", "x"]).assert_says(2, &["'x' is where stdout goes", "hint: "]);
+    to_file(&["check", "x"]).assert_says(2, &["'x' is where stdout or stderr goes", "hint: "]);
     fs::write(folder.path().join("a.ndjson"), "").unwrap();
     fs::write(&path, "").unwrap();
     to_file(&["check", "."]).assert_says(0, &[]);
+}
+
+#[test]
+fn nothing_is_printed_into_a_recording_that_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines: String = (0..3).map(|n| post(n) + "\n").collect();
+    for name in ["a.ndjson", "b.ndjson"] {
+        fs::write(folder.path().join(name), &lines).unwrap();
+    }
+    for command in [
+        "compare a.ndjson b.ndjson",
+        "compare --json b.ndjson a.ndjson",
+        "compare demo: ./a.ndjson",
+        "serve a.ndjson b.ndjson --listen 127.0.0.1:0 --exit-at-end",
+        "check b.ndjson a.ndjson",
+    ] {
+        for stream in [">>", "2>>"] {
+            let line = format!("\"$0\" {command} {stream} a.ndjson");
+            let status = std::process::Command::new("sh")
+                .args(["-c", &line, env!("CARGO_BIN_EXE_rocketman")])
+                .current_dir(folder.path())
+                .stderr(std::process::Stdio::null())
+                .stdout(std::process::Stdio::null())
+                .status()
+                .unwrap();
+            assert_eq!(status.code(), Some(2), "{line}");
+            let left = fs::read_to_string(folder.path().join("a.ndjson")).unwrap();
+            // A refusal has to be said somewhere.
+            let said = left.strip_prefix(&lines).unwrap();
+            let is_said_here = stream == "2>>" && said.contains("a.ndjson");
+            assert!(said.is_empty() || is_said_here, "{line}: {said}");
+            fs::write(folder.path().join("a.ndjson"), &lines).unwrap();
+        }
+    }
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::{
-    Environment, SettingsError, beginning::time, demo::demo, filter::Wanted, source::endpoints,
+    Environment, SettingsError, beginning::time, demo::demo, filter::Wanted, roles::of_recordings,
+    source::endpoints,
 };
 use crate::args::CompareArgs;
 use rocketman::{
@@ -60,6 +61,8 @@ impl CompareSettings {
         if of_stdin > 1 {
             return Err(SettingsError::StdinTwice);
         }
+        let recordings = [&a, &b].into_iter().filter(|text| is_recording(text));
+        of_recordings(recordings.map(Path::new))?;
         let wanted = Wanted::resolve(filter, environment)?;
         let is_recorded = is_recording(&a) || is_recording(&b);
         let slack_us = TimeUs::micros(slack);

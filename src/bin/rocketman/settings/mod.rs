@@ -44,7 +44,7 @@ pub(crate) use self::{
     live::{LiveSettings, Upstream},
     output::{AnySink, Output},
     probe::ProbeSettings,
-    roles::{STDOUT, refuse_address},
+    roles::{STDERR, STDOUT, refuse_address},
     serve::{ServeSettings, Served},
     source::SourceSettings,
     tail::{MetricsSettings, TailSettings},

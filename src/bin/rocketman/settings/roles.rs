@@ -15,7 +15,7 @@ use rocketman::{
 
 /// Where stdout and stderr go, also where they were redirected to a file.
 pub(crate) const STDOUT: &str = "/dev/stdout";
-const STDERR: &str = "/dev/stderr";
+pub(crate) const STDERR: &str = "/dev/stderr";
 
 /// A file, and what it is on the command line.
 struct Role {
@@ -89,6 +89,18 @@ pub(super) fn of_cursor(path: &Path) -> Result<(), SettingsError> {
 pub(super) fn of_key(args: &NatsArgs) -> Result<(), SettingsError> {
     let mut roles = standard();
     add_credentials(args, &mut roles);
+    check(&roles)
+}
+
+/// Refuses what is printed in a recording that is read meanwhile.
+pub(super) fn of_recordings<'a>(
+    recordings: impl IntoIterator<Item = &'a Path>,
+) -> Result<(), SettingsError> {
+    let mut roles = standard();
+    let recordings = recordings
+        .into_iter()
+        .filter(|path| *path != Path::new("-"));
+    roles.extend(recordings.map(|path| Role::read("a recording", path)));
     check(&roles)
 }
 

@@ -1,9 +1,14 @@
 //! What `rocketman serve` needs, from what was typed.
 
-use std::{net::SocketAddr, path::PathBuf, time::SystemTime};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use super::{
     Environment, LiveSettings, SettingsError, demo::demo, filter::or_variable, live::is_live,
+    roles::of_recordings,
 };
 use crate::args::{ServeArgs, Speed};
 use rocketman::serve::{Demo, Faults, HostPattern, OriginPattern, Playback, ServerSettings};
@@ -84,6 +89,7 @@ impl ServeSettings {
                 rebase,
                 repeat,
             };
+            of_recordings(source.iter().map(Path::new))?;
             Served::Recordings(source.into_iter().map(PathBuf::from).collect(), playback)
         };
         Ok(Self {

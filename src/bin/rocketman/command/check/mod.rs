@@ -16,7 +16,7 @@ use self::{examine::examine, repair::repair, report::Total, tally::Repeats};
 use crate::{
     args::CheckArgs,
     failure::Failure,
-    settings::{STDOUT, refuse_address},
+    settings::{STDERR, STDOUT, refuse_address},
     terminal::print,
 };
 use rocketman::{ErrorKind, sink::FileSettings};
@@ -30,8 +30,8 @@ pub(crate) enum CheckError {
         #[source]
         source: io::Error,
     },
-    #[error("'{}' is where stdout goes, and cannot be checked", .0.display())]
-    Stdout(PathBuf),
+    #[error("'{}' is where stdout or stderr goes, and cannot be checked", .0.display())]
+    PrintedTo(PathBuf),
     #[error("there is no recording in '{}'", .0.display())]
     Nothing(PathBuf),
     #[error("{} not whole", which(*bad, *all))]
@@ -54,7 +54,7 @@ fn which(bad: usize, all: usize) -> String {
 impl From<CheckError> for Failure {
     fn from(error: CheckError) -> Self {
         let kind = match error {
-            CheckError::Missing { .. } | CheckError::Nothing(_) | CheckError::Stdout(_) => {
+            CheckError::Missing { .. } | CheckError::Nothing(_) | CheckError::PrintedTo(_) => {
                 ErrorKind::Usage
             }
             CheckError::Damaged { .. } => ErrorKind::Failed,
@@ -71,7 +71,7 @@ impl CheckError {
             Self::Damaged { any_torn: true, .. } => Some(
                 "--repair cuts torn ends off; a run with the cursor file that counts on them does so by itself",
             ),
-            Self::Stdout(_) => Some("send stdout to a file of another name"),
+            Self::PrintedTo(_) => Some("send stdout and stderr to a file of another name"),
             Self::Damaged { .. } | Self::Missing { .. } | Self::Nothing(_) => None,
         }
     }
@@ -120,14 +120,18 @@ pub(crate) fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
 /// Adds a file, or all that lie in a folder.
 fn add_files(path: PathBuf, files: &mut Vec<PathBuf>) -> Result<(), CheckError> {
     // What is printed is no recording, and grows meanwhile.
-    let is_stdout = |path: &Path| FileSettings::is_same_file(path, STDOUT.as_ref());
+    let is_printed_to = |path: &Path| {
+        [STDOUT, STDERR]
+            .iter()
+            .any(|stream| FileSettings::is_same_file(path, stream.as_ref()))
+    };
     let missing = |path: &Path| {
         let path = path.to_owned();
         |source| CheckError::Missing { path, source }
     };
     let metadata = fs::metadata(&path).map_err(missing(&path))?;
-    if is_stdout(&path) {
-        return Err(CheckError::Stdout(path));
+    if is_printed_to(&path) {
+        return Err(CheckError::PrintedTo(path));
     }
     if !metadata.is_dir() {
         files.push(path);
@@ -146,7 +150,7 @@ fn add_files(path: PathBuf, files: &mut Vec<PathBuf>) -> Result<(), CheckError> 
             // A link is neither: it could lead back here.
             if kind.is_dir() {
                 folders.push(entry.path());
-            } else if kind.is_file() && !is_stdout(&entry.path()) {
+            } else if kind.is_file() && !is_printed_to(&entry.path()) {
                 found.insert(entry.path());
             }
         }

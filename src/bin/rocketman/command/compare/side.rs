@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, BufRead, BufReader},
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -136,22 +137,52 @@ pub(super) struct Lines {
     n_bad: u64,
 }
 
+/// What a recording is read from.
+enum Opened {
+    Stdin,
+    /// One with a name, not opened yet.
+    Pipe(PathBuf),
+    File(File),
+}
+
+impl Opened {
+    /// May block for as long as nobody writes to a pipe.
+    fn reader(self) -> io::Result<Box<dyn BufRead + Send>> {
+        Ok(match self {
+            Self::Stdin => Box::new(BufReader::new(io::stdin())),
+            Self::Pipe(path) => Box::new(BufReader::new(File::open(path)?)),
+            Self::File(file) => Box::new(BufReader::new(file)),
+        })
+    }
+}
+
 impl Lines {
     fn open(path: PathBuf) -> Result<Self, SideError> {
         let failed = |source| SideError::Recording {
             path: path.clone(),
             source,
         };
-        let (form, reader): (_, Box<dyn BufRead + Send>) = if path == Path::new("-") {
-            (FrameFormat::Plain, Box::new(BufReader::new(io::stdin())))
+        let form = if path == Path::new("-") {
+            FrameFormat::Plain
         } else {
-            let file = File::open(&path).map_err(failed)?;
-            (FrameFormat::of(&path), Box::new(BufReader::new(file)))
+            FrameFormat::of(&path)
+        };
+        // A pipe is waited for until somebody writes to it, anything else is there or not.
+        let is_pipe = std::fs::metadata(&path).is_ok_and(|file| file.file_type().is_fifo());
+        let open = if path == Path::new("-") {
+            Opened::Stdin
+        } else if is_pipe {
+            Opened::Pipe(path.clone())
+        } else {
+            Opened::File(File::open(&path).map_err(failed)?)
         };
         let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
         thread::Builder::new()
             .name("recording".to_owned())
-            .spawn(move || give(Frames::new(form, reader), &sender))
+            .spawn(move || match open.reader() {
+                Ok(reader) => give(Frames::new(form, reader), &sender),
+                Err(error) => drop(sender.blocking_send(Err(error))),
+            })
             .map_err(failed)?;
         Ok(Self {
             path,
