@@ -280,7 +280,10 @@ impl BlockBuilder {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Block {
+    pub(super) fn finish(mut self) -> Block {
+        // What it counts for is what it takes.
+        self.block.plain.shrink_to_fit();
+        self.block.entries.shrink_to_fit();
         self.block
     }
 }
