@@ -1,7 +1,7 @@
 //! Segment files (`.jss`), in which a Jetstream server keeps its history: rows in blocks, and a
 //! footer from which a reader knows what the blocks hold before it inflates one.
 //!
-//! [`inspect`] says what a file holds, and whether it is whole; [`seams`] what is missing between
+//! [`inspect`](fn@inspect) says what a file holds, and whether it is whole; [`seams`] what is missing between
 //! files.
 
 mod block;
