@@ -1,8 +1,8 @@
 //! Segment files (`.jss`), in which a Jetstream server keeps its history: rows in blocks, and a
 //! footer from which a reader knows what the blocks hold before it inflates one.
 //!
-//! [`inspect`](fn@inspect) says what a file holds, and whether it is whole; [`seams`] what is missing between
-//! files.
+//! [`inspect`](fn@inspect) says what a file holds, and whether it is whole; [`seams`] what is
+//! missing between files. [`Packer`] makes files of lines.
 
 mod block;
 mod bloom;
@@ -19,14 +19,18 @@ mod inflate;
 mod inspect;
 mod line;
 mod names;
+mod pack;
 mod reader;
 mod row;
+mod unline;
 mod upstream;
+mod writer;
 
 pub(crate) use self::{
     bloom::{BloomBuilder, BloomSize},
     line::{LineError, LinePrinter, Printed},
     row::{Kind, Row},
+    writer::{SegmentWriter, TooLong},
 };
 pub use self::{
     error::SegmentError,
@@ -34,6 +38,7 @@ pub use self::{
     inflate::MAX_BLOCK_BYTES,
     inspect::{Holding, InspectSettings, Inspection, KindCounts, inspect},
     names::{files, is_segment},
+    pack::{PackError, PackSettings, Packed, Packer},
 };
 
 #[cfg(test)]

@@ -49,6 +49,18 @@ pub(crate) fn index(path: &Path) -> Option<u64> {
     u64::from_str_radix(digits, 36).ok().filter(|_| is_index)
 }
 
+/// The name of that file of an archive.
+pub(crate) fn name(index: u64) -> String {
+    let mut digits = [b'0'; INDEX_DIGITS];
+    let mut rest = index;
+    for digit in digits.iter_mut().rev() {
+        let value = u32::try_from(rest % 36).unwrap_or_default();
+        *digit = char::from_digit(value, 36).map_or(b'0', |letter| letter as u8);
+        rest /= 36;
+    }
+    format!("{PREFIX}{}.{SUFFIX}", digits.escape_ascii())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +78,9 @@ mod tests {
             "..",
         ] {
             assert_eq!(index(name), None, "{name}");
+        }
+        for number in [0, 35, 36, 12_345_678] {
+            assert_eq!(index(&name(number)), Some(number));
         }
     }
 }

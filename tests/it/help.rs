@@ -129,6 +129,15 @@ fn the_help_of_inspect_explains_keys_and_exit_codes() {
 }
 
 #[test]
+fn the_help_of_pack_explains_what_becomes_of_lines() {
+    let (short, long) = (help("pack -h"), help("pack --help"));
+    let lines = short.lines().chain(long.lines());
+    assert!(lines.map(|line| line.chars().count()).max() <= Some(100));
+    assert_snapshot!("pack-h", short);
+    assert_snapshot!("pack-help", long);
+}
+
+#[test]
 fn the_help_of_serve_explains_everything() {
     let (short, long) = (help("serve -h"), help("serve --help"));
     let lines = short.lines().chain(long.lines());

@@ -33,6 +33,7 @@ mod limits;
 mod messages;
 mod nats;
 mod operation;
+mod pack;
 mod packaging;
 mod probe;
 mod properties;

@@ -15,7 +15,7 @@ use tracing::warn;
 
 use self::{
     args::{Cli, Command, GlobalArgs},
-    command::{check, compare, cursor, inspect, man, probe, serve, tail, with_runtime},
+    command::{check, compare, cursor, inspect, man, pack, probe, serve, tail, with_runtime},
     failure::Failure,
     settings::{
         CompareSettings, CursorSettings, Environment, ProbeSettings, ServeSettings, TailSettings,
@@ -64,6 +64,7 @@ fn run(command: Command, global: &GlobalArgs, line: &StatusLine) -> Result<ExitC
         }
         Command::Check(args) => check::run(args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Pack(args) => pack::run(&args),
         Command::Compare(args) => {
             let settings = CompareSettings::resolve(*args, environment, now)?;
             with_runtime(compare::run(settings))

@@ -251,6 +251,7 @@ fn resolve(
         }
         Command::Check(_)
         | Command::Inspect(_)
+        | Command::Pack(_)
         | Command::Completions { .. }
         | Command::Man { .. } => Ok(Resolved::Other),
     };

@@ -357,6 +357,7 @@ fn the_manual_has_a_page_for_each_command() {
         ("check", "rocketman-check"),
         ("compare", "rocketman-compare"),
         ("inspect", "rocketman-inspect"),
+        ("pack", "rocketman-pack"),
         ("cursor show", "rocketman-cursor-show"),
         ("cursor set", "rocketman-cursor-set"),
         ("cursor rewind", "rocketman-cursor-rewind"),

@@ -24,6 +24,7 @@ mod misuse;
 mod nats;
 mod operation;
 mod output;
+mod pack;
 mod parse;
 mod probe;
 mod serve;
@@ -55,6 +56,7 @@ pub(crate) use self::{
     misuse::Misuse,
     operation::OperationArgs,
     output::OutputArgs,
+    pack::PackArgs,
     parse::{is_flag_of_tail, is_variable, messages_of_misuse, parse, unknown_variables},
     probe::ProbeArgs,
     serve::{LiveArgs, Retain, ServeArgs, Speed},
@@ -242,6 +244,18 @@ Examples:
         after_long_help = inspect::AFTER_INSPECT
     )]
     Inspect(InspectArgs),
+    /// Make segment files of recordings, an archive of your own
+    ///
+    /// Every event keeps its number, or is counted anew; the cid of each record is held against its content.
+    #[command(
+        before_help = "\
+Examples:
+  rocketman pack archive/*.ndjson.zst segments/
+  rocketman tail demo: -n 1000 | rocketman pack --renumber - segments/",
+        after_help = "What becomes of lines, and exit codes: rocketman pack --help",
+        after_long_help = pack::AFTER_PACK
+    )]
+    Pack(PackArgs),
     /// Compare two servers or recordings: what one of them misses
     ///
     /// A server can send events all day while those of one collection are missing. Both are read over the same time, and

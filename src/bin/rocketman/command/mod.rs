@@ -6,6 +6,7 @@ pub(crate) mod cursor;
 mod demo_server;
 pub(crate) mod inspect;
 pub(crate) mod man;
+pub(crate) mod pack;
 pub(crate) mod probe;
 pub(crate) mod serve;
 pub(crate) mod tail;
