@@ -134,6 +134,12 @@ pub enum Reason {
     NoEvents,
     /// A message of a durable consumer cannot be delivered, and that is to be the end.
     Undeliverable,
+    /// Something is missing between segment files.
+    Hole,
+    /// A segment file is damaged or cannot be read.
+    SegmentDamaged,
+    /// A block of a segment file holds more than is allowed.
+    BlockTooLarge,
     /// A work queue is to be read through a filter: what that drops would be removed.
     FilteredQueue,
 }

@@ -34,6 +34,9 @@ pub enum BadEvent {
     /// A message of NATS at which the client library drops the connection.
     #[error("the NATS client cannot read it")]
     Unreadable,
+    /// A row of a segment file of which no server prints a line: its record has floats, say.
+    #[error("its record cannot be printed")]
+    Record,
     /// A message of the v2 wire that is of a type which this version does not know.
     #[error("it is of a type that this version does not know")]
     UnknownType,
@@ -41,7 +44,7 @@ pub enum BadEvent {
 
 impl BadEvent {
     /// Every class, in the order of their counters.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Envelope,
         Self::NotUtf8,
         Self::NotJson,
@@ -53,6 +56,7 @@ impl BadEvent {
         Self::Compressed,
         Self::Unreadable,
         Self::UnknownType,
+        Self::Record,
     ];
 
     /// One word for the class, for machines.
@@ -69,6 +73,7 @@ impl BadEvent {
             Self::Compressed => "compressed",
             Self::Unreadable => "unreadable",
             Self::UnknownType => "unknown_type",
+            Self::Record => "record",
         }
     }
 }

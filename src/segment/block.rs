@@ -90,6 +90,29 @@ impl<'a> Rows<'a> {
         })
     }
 
+    /// Without the first `n` rows.
+    pub(crate) fn after(mut self, n: usize) -> Self {
+        let n = n.min(self.seqs.len());
+        let sum = |lens: &[u8]| lens.iter().map(|len| usize::from(*len)).sum();
+        let collections = sum(take_column(&mut self.collection_lens, n));
+        let dids = take_column(&mut self.did_lens, n).iter();
+        let dids = dids.map(|len| usize::from(u16::from_le_bytes(*len))).sum();
+        let rkeys = sum(take_column(&mut self.rkey_lens, n));
+        let revs = sum(take_column(&mut self.rev_lens, n));
+        let payloads = take_column(&mut self.payload_lens, n).iter();
+        let payloads = payloads.map(|len| u32::from_le_bytes(*len) as usize).sum();
+        for column in [&mut self.seqs, &mut self.witnessed, &mut self.indexed] {
+            take_column(column, n);
+        }
+        take_column(&mut self.kinds, n);
+        take(&mut self.collections, collections);
+        take(&mut self.dids, dids);
+        take(&mut self.rkeys, rkeys);
+        take(&mut self.revs, revs);
+        take(&mut self.payloads, payloads);
+        self
+    }
+
     /// Number and witnessed time of each row.
     pub(crate) fn places(&self) -> impl Iterator<Item = (u64, i64)> {
         let seqs = self.seqs.iter().map(|seq| u64::from_le_bytes(*seq));
@@ -99,8 +122,12 @@ impl<'a> Rows<'a> {
 
 /// The next bytes, as far as they are there.
 fn take<'a>(rest: &mut &'a [u8], n: usize) -> &'a [u8] {
-    let (taken, behind) = rest.split_at(n.min(rest.len()));
-    *rest = behind;
+    take_column(rest, n)
+}
+
+fn take_column<'a, T>(column: &mut &'a [T], n: usize) -> &'a [T] {
+    let (taken, behind) = column.split_at(n.min(column.len()));
+    *column = behind;
     taken
 }
 

@@ -27,8 +27,14 @@ mod upstream;
 mod writer;
 
 pub(crate) use self::{
-    bloom::{BloomBuilder, BloomSize},
+    block::Rows,
+    bloom::{AccountHash, Bloom, BloomBuilder, BloomSize},
+    collections::{CollectionIndex, has as has_bit},
+    error::Fault,
+    file::{Footer, SegmentFile},
+    header::{HEADER_BYTES, Opening, SegmentHeader},
     line::{LineError, LinePrinter, Printed},
+    reader::BlockReader,
     row::{Kind, Row},
     writer::{SegmentWriter, TooLong},
 };

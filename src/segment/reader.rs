@@ -33,6 +33,11 @@ impl BlockReader {
         &mut self.inflater
     }
 
+    /// The rows of the block that was read last.
+    pub(crate) fn rows(&self) -> Option<Rows<'_>> {
+        Rows::read(&self.body).ok()
+    }
+
     /// A block of a sealed file: as long as the footer says, with as many rows, in order and within
     /// its ranges.
     pub(crate) fn sealed(

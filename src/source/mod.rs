@@ -7,6 +7,8 @@ mod gap;
 pub mod jetstream;
 #[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(feature = "segments")]
+pub mod segments;
 
 use std::{convert::Infallible, num::NonZeroUsize, sync::Arc};
 

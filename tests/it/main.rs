@@ -39,6 +39,7 @@ mod probe;
 mod properties;
 mod real_server;
 mod reconnect;
+mod segments;
 mod serve;
 mod shard;
 mod sink_exec;

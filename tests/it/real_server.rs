@@ -2,11 +2,11 @@
 
 mod killed;
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use serde_json::Value;
 
-use crate::support::{program::Rocketman, world::World};
+use crate::support::{program::Rocketman, wait_until, world::World};
 
 /// What an event is, whatever line it came in: (account, revision, collection, key, operation), or
 /// (kind, account, upstream number).
@@ -164,6 +164,44 @@ fn both_wires_bring_the_same_lines() {
     let flags = format!("-d @{}", list.display());
     let of_author = read(&world.service(), &flags);
     assert!(!of_author.is_empty() && of_author == read(&world.url(), &flags));
+}
+
+#[test]
+fn segment_files_bring_the_lines_of_the_v1_wire() {
+    let Some(world) = World::start("segment_files") else {
+        return;
+    };
+    // Some are sealed, and may be rewritten meanwhile.
+    wait_until("segments to be sealed", || {
+        fs::read_dir(world.segments()).unwrap().count() > 2
+    });
+    let up_to = rfc3339(tail(&world, "-n 1")[0]["time_us"].as_u64().unwrap());
+    let wire = Rocketman::tail(&world.url()).with("-q --cursor 1 --no-compress --until");
+    let wire = wire.arg(&up_to).succeed().stdout;
+    let number = |line: &str| {
+        let event: Value = serde_json::from_str(line).unwrap();
+        event["cursor"].as_u64().unwrap()
+    };
+    let wire: BTreeMap<_, _> = wire.lines().map(|line| (number(line), line)).collect();
+    // As they stand, while the server goes on.
+    let folder = tempfile::tempdir().unwrap();
+    for file in fs::read_dir(world.segments()).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
+    }
+    let verified = Rocketman::new(["inspect", "--verify", "."]).inside(folder.path());
+    verified.succeed();
+    let files = Rocketman::new(["tail", "-q", "."])
+        .inside(folder.path())
+        .succeed()
+        .stdout;
+    let last = wire.keys().last().copied();
+    let mut n_same = 0;
+    for line in files.lines().filter(|line| Some(number(line)) <= last) {
+        assert_eq!(wire.get(&number(line)), Some(&line));
+        n_same += 1;
+    }
+    assert!(n_same > 1000, "{n_same} events");
 }
 
 #[test]

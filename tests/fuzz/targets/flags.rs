@@ -218,6 +218,7 @@ fn resolve(
                     SourceSettings::Demo(_, source) => (source, true),
                     #[cfg(feature = "nats")]
                     SourceSettings::Nats(_) => return Resolved::Other,
+                    SourceSettings::Segments(_) => return Resolved::Other,
                 };
                 Resolved::Tail {
                     source: Box::new(source),

@@ -114,6 +114,11 @@ impl World {
         self.second.as_ref().map_or(self.ports.1, |(_, port)| *port)
     }
 
+    /// The folder of its segment files.
+    pub fn segments(&self) -> PathBuf {
+        self.folder.path().join("js/segments")
+    }
+
     /// Waits until the server serves.
     pub fn wait_until_ready(&self) {
         wait_for("the server", || get(self.ports.1, SEGMENTS).is_some());

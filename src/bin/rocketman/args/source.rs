@@ -122,14 +122,17 @@ pub(crate) struct PositionArgs {
     /// certain is first asked for beside the stream; with fail, nothing is delivered meanwhile. With --did a pause may be the accounts' own, which the line then says.
     /// For a stream of NATS it names numbers: of the last message that was read, and of the first that is there. One that was
     /// deleted and made anew is a gap too, and so is one that ends before the cursor.
+    ///
+    /// Without it, a gap ends nothing, but one in a folder of segment files does, since what is missing there may still be
+    /// brought: it is told before the first event, which the rest follows up to the gap. Between files that are named one by
+    /// one it is only said.
     #[arg(
         long,
         value_name = "ACTION",
         env = "ROCKETMAN_ON_GAP",
-        default_value = "warn",
         hide_short_help = true
     )]
-    pub(crate) on_gap: OnGapArg,
+    pub(crate) on_gap: Option<OnGapArg>,
     /// Save the cursor file this often while it changes
     #[arg(long, value_name = "DURATION", env = "ROCKETMAN_SAVE_INTERVAL", value_parser = interval, default_value = "1s", hide_short_help = true)]
     pub(crate) save_interval: Duration,

@@ -12,7 +12,7 @@ use super::{KvCursorArgs, NatsArgs, StreamSinkArgs};
 /// All that can be typed after `rocketman tail`.
 #[derive(Debug, Args)]
 pub(crate) struct TailArgs {
-    /// Servers, in order of preference, or demo: (invented events), or nats://HOST/STREAM; without any, the public servers
+    /// Servers, in order of preference, or demo:, nats://HOST/STREAM, or segment files; without any, the public servers
     ///
     /// https://HOST or HOST[:PORT] is the Jetstream of that host, over the v2 wire, or the v1 wire where it has no other; without
     /// a scheme, TLS is used except on loopback. wss://HOST[:PORT]/subscribe is the v1 wire exactly there, and
@@ -28,6 +28,11 @@ pub(crate) struct TailArgs {
     /// with message N, --cursor 0 with the first that there is, and without both and without a saved cursor with the next new one.
     /// With --exit-at-end it ends with the message that was the last when it began. Names and secrets come from the variables and
     /// contexts of the nats command, never from the address.
+    ///
+    /// Segment files (.jss), or folders of them, are the history of a server on the disk. They are read in the order of their
+    /// numbers, up to the end: --exit-at-end is implied. --since and --until are the times at which the server saw events;
+    /// --cursor N begins with number N, or the next one that is left. What cannot hold what is wanted is not read. See --on-gap
+    /// for what is missing between files.
     ///
     /// Without any, the public instances of Bluesky are read. ROCKETMAN_SOURCE lists servers, separated by blanks.
     #[arg(value_name = "SOURCE")]

@@ -6,6 +6,9 @@ use rocketman::{MemberError, Reason};
 
 const AFTER_GAP: &str = "to go on behind the gap, leave --on-gap fail off once";
 
+const AFTER_HOLE: &str =
+    "bring the files that are missing, or go on without them with --on-gap warn";
+
 pub(super) fn hint(error: &MemberError) -> Option<String> {
     #[cfg(feature = "nats")]
     if let Some(error) = error.downcast_ref() {
@@ -23,6 +26,7 @@ pub(super) fn hint(error: &MemberError) -> Option<String> {
             "name that server as a SOURCE, or set the cursor to a time: rocketman cursor set FILE 2h"
         }
         Reason::Gap => AFTER_GAP,
+        Reason::Hole => AFTER_HOLE,
         Reason::Refused {
             url,
             status,
@@ -34,6 +38,10 @@ pub(super) fn hint(error: &MemberError) -> Option<String> {
         Reason::FutureStart => {
             "write a time such as 2026-11-23T10:00:00Z, an age such as 2h, or microseconds since 1970, which have 16 digits"
         }
+        Reason::SegmentDamaged => {
+            "rocketman inspect --verify looks at all of them; bring a good copy of the file, and run it again"
+        }
+        Reason::BlockTooLarge => "no server writes such a block: look where the file comes from",
         Reason::NoEvents => {
             "leave off --collection, --did, --kind, --op and --shard, and choose messages by their subject: nats://HOST/STREAM?subject=FILTER"
         }

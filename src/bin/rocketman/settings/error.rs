@@ -83,6 +83,10 @@ pub(crate) enum SettingsError {
     MixedNats(String),
     #[error("'{0}' is a stream of NATS, and only Jetstream servers are possible here")]
     OnlyJetstream(String),
+    #[error("segment files are read by themselves: '{0}' cannot be read with them")]
+    MixedSegments(String),
+    #[error("{0} is for servers, and segment files are on the disk")]
+    NotForSegments(&'static str),
     #[error("{0} is for streams of NATS, and the source is none")]
     ForNats(&'static str),
     #[cfg(feature = "nats")]
@@ -293,6 +297,8 @@ impl SettingsError {
             Self::Nats(error) => error.hint().map(str::to_owned),
             #[cfg(feature = "nats")]
             Self::MixedNats(_) => Some("run two processes, one for each".to_owned()),
+            Self::MixedSegments(_) => Some("run two processes, one for each".to_owned()),
+            Self::NotForSegments(_) => Some("leave it off".to_owned()),
             Self::MixedDemo(_) => Some("run two processes, one for each".to_owned()),
             Self::NoFields(format) => Some(format!("name them: --format {format} --fields did,commit.rkey,commit.record.text")),
             Self::ForTables(_) => Some("add --format csv, or leave it off".to_owned()),

@@ -23,6 +23,7 @@ mod output;
 mod probe;
 mod reading;
 mod roles;
+mod segments;
 mod serve;
 mod source;
 #[cfg(feature = "nats")]

@@ -21,8 +21,10 @@ pub(super) struct Reading {
     /// Where to begin when nothing was saved yet.
     pub(super) start_if_new: Option<Start>,
     pub(super) rewind: Duration,
-    pub(super) on_gap: OnGapArg,
+    pub(super) on_gap: Option<OnGapArg>,
     pub(super) exit_at_end: bool,
+    /// When to end, where the source itself leaves out what is later.
+    pub(super) until_us: Option<u64>,
     pub(super) rules: LineRules,
     pub(super) bad_events: Option<PathBuf>,
     /// Who you are on NATS.

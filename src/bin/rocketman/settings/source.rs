@@ -10,16 +10,19 @@ use super::{
     filter::Wanted,
     mistaken::Mistaken,
     reading::{Reading, is_of_shard, open_bad_events},
+    segments,
 };
 use crate::args::{ConnectionArgs, OnGapArg, StreamArgs};
 #[cfg(feature = "nats")]
 use rocketman::source::nats::NatsSourceSettings;
 use rocketman::{
     Shown,
+    event::Start,
     serve::{Demo, Feed},
     source::{
         OnGap,
         jetstream::{Endpoint, JetstreamSettings, Proxies},
+        segments::SegmentsSettings,
     },
 };
 
@@ -33,6 +36,8 @@ pub(crate) enum SourceSettings {
     /// A stream of NATS.
     #[cfg(feature = "nats")]
     Nats(Box<NatsSourceSettings>),
+    /// Segment files.
+    Segments(Box<SegmentsSettings>),
 }
 
 impl SourceSettings {
@@ -78,12 +83,17 @@ impl SourceSettings {
                 return Err(SettingsError::ForNats(flag));
             }
         }
+        if segments::are_segments(sources)? {
+            let settings = segments::resolve(sources, reading, &connection, wanted)?;
+            return Ok(Self::Segments(Box::new(settings)));
+        }
         let Reading {
             start,
             start_if_new,
             rewind,
             on_gap,
             exit_at_end,
+            until_us: _,
             rules,
             bad_events,
             #[cfg(feature = "nats")]
@@ -107,7 +117,7 @@ impl SourceSettings {
             start,
             start_if_new,
             rewind,
-            on_gap: on_gap.into(),
+            on_gap: on_gap.unwrap_or(OnGapArg::Warn).into(),
             exit_at_end,
             rules,
             proxies,
@@ -132,6 +142,14 @@ impl SourceSettings {
         matches!(self, Self::Demo(..)).then(|| "demo:".to_owned())
     }
 
+    /// Where a run without a saved cursor begins: servers from now on, files from their beginning.
+    pub(super) fn start_if_new(&self, start: Option<Start>) -> Option<Start> {
+        match self {
+            Self::Segments(_) => start.or(Some(Start::OLDEST)),
+            _ => start,
+        }
+    }
+
     /// What is read, in words.
     pub(super) fn describe(&self) -> String {
         match self {
@@ -139,6 +157,7 @@ impl SourceSettings {
             Self::Demo(demo, _) => demo.describe(),
             #[cfg(feature = "nats")]
             Self::Nats(settings) => nats_stream::describe(settings),
+            Self::Segments(settings) => segments::describe(settings),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
     reading::{Reading, SHARD, open_bad_events},
     suffix,
 };
-use crate::args::{ConnectionArgs, EnvelopeArg, OnUndeliverableArg, StreamArgs};
+use crate::args::{ConnectionArgs, EnvelopeArg, OnGapArg, OnUndeliverableArg, StreamArgs};
 use rocketman::{
     Shown,
     filter::Shard,
@@ -65,6 +65,7 @@ pub(super) fn resolve(
         rewind,
         on_gap,
         exit_at_end,
+        until_us: _,
         rules,
         bad_events,
         given,
@@ -106,7 +107,7 @@ pub(super) fn resolve(
         start_if_new,
         rewind,
         exit_at_end,
-        on_gap: on_gap.into(),
+        on_gap: on_gap.unwrap_or(OnGapArg::Warn).into(),
         wrap_mode,
         rules,
         events_only: events_only.is_some(),

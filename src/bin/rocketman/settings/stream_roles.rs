@@ -11,7 +11,9 @@ pub(super) fn check(
 ) -> Result<(), SettingsError> {
     let source = match source {
         SourceSettings::Nats(settings) => Some(("SOURCE", &settings.connection, &settings.stream)),
-        SourceSettings::Jetstream(_) | SourceSettings::Demo(..) => None,
+        SourceSettings::Jetstream(_) | SourceSettings::Demo(..) | SourceSettings::Segments(_) => {
+            None
+        }
     };
     let output = output.stream();
     let output = output.map(|(at, stream)| ("--output", at, stream));

@@ -13,6 +13,7 @@ use super::{
     in_state_directory,
     reading::Reading,
     roles::{self, is_stream},
+    segments,
     serve::{allowed_hosts, check_host_flag},
 };
 #[cfg(feature = "nats")]
@@ -101,9 +102,13 @@ impl TailSettings {
         let wanted = Wanted::resolve(filter, environment)?;
         let typed = beginning(since.as_deref(), cursor.as_deref(), now)?;
         let start = typed.map(|typed| typed.start);
-        let start_if_new = beginning_if_new(begin.as_deref(), is_kept, now)?;
-        let until_us = end(stop.until.as_deref(), typed, is_kept, now)?;
         let sources = or_variable(source, "ROCKETMAN_SOURCE", environment);
+        let are_segments = segments::are_segments(&sources)?;
+        let start_if_new = beginning_if_new(begin.as_deref(), is_kept, now)?;
+        // What is on the disk begins before now.
+        let until_us = end(stop.until.as_deref(), typed, is_kept || are_segments, now)?;
+        // Files leave out by themselves what is later.
+        let ends_before_us = until_us.filter(|_| !are_segments);
         let filter = wanted.filter(SourceSettings::is_shared_out(&sources));
         let (hides_kinds, account_files) = (wanted.hides_kinds, wanted.account_files.clone());
         let bad_events = output.bad_events.take();
@@ -135,6 +140,7 @@ impl TailSettings {
             rewind,
             on_gap,
             exit_at_end: stop.exit_at_end,
+            until_us,
             rules,
             bad_events,
             #[cfg(feature = "nats")]
@@ -146,7 +152,8 @@ impl TailSettings {
             SourceSettings::resolve(&sources, reading, stream, connection, wanted, environment)?;
         #[cfg(feature = "nats")]
         stream_roles::check(&source, &output, &kept)?;
-        let from = from(start, start_if_new, &kept, output.is_stream());
+        let if_new = source.start_if_new(start_if_new);
+        let from = from(start, if_new, &kept, output.is_stream());
         let introduction =
             introduction(&source.describe(), &filter, hides_kinds, &from) + output.remark();
         Ok(Self {
@@ -154,11 +161,7 @@ impl TailSettings {
             filter,
             output,
             cursor: kept,
-            pipeline: PipelineSettings {
-                lag_alert,
-                save_every: save_interval,
-                ..limits(&stop, until_us)
-            },
+            pipeline: limits(&stop, ends_before_us, lag_alert, save_interval),
             fate: fate.map(|likely| (likely, fate_seed.unwrap_or_else(|| fastrand::u64(..)))),
             metrics,
             account_files,
@@ -198,14 +201,19 @@ fn refuse_useless(args: &TailArgs, environment: &Environment) -> Result<(), Sett
     if let (Some(flag), false) = (args.nats.typed, has_servers) {
         return Err(SettingsError::ForServers(flag));
     }
-    if args.stream.durable.is_some() && args.position.on_gap == OnGapArg::Fail {
+    if args.stream.durable.is_some() && args.position.on_gap == Some(OnGapArg::Fail) {
         return Err(SettingsError::GapOfDurable);
     }
     Ok(())
 }
 
 /// When the run ends, and how long its end may take.
-fn limits(args: &StopArgs, until_us: Option<u64>) -> PipelineSettings {
+fn limits(
+    args: &StopArgs,
+    until_us: Option<u64>,
+    lag_alert: Option<Duration>,
+    save_every: Duration,
+) -> PipelineSettings {
     let &StopArgs {
         count,
         exit_at_end: _,
@@ -217,11 +225,13 @@ fn limits(args: &StopArgs, until_us: Option<u64>) -> PipelineSettings {
     } = args;
     PipelineSettings {
         count,
-        until_us,
         duration,
         idle_timeout,
         max_lag,
         grace,
+        until_us,
+        lag_alert,
+        save_every,
         ..PipelineSettings::default()
     }
 }

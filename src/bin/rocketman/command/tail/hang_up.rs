@@ -39,6 +39,7 @@ impl HangUp {
             AnySource::Jetstream(source) => files.map(|files| (files, source.wanted_accounts())),
             #[cfg(feature = "nats")]
             AnySource::Nats(_) => None,
+            AnySource::Segments(_) => None,
         };
         let reopen: Option<Box<dyn Fn() + Send + Sync>> = match sink {
             AnySink::File(sink) => Some(Box::new(sink.reopen())),

@@ -6,7 +6,7 @@ use rocketman::{
     MemberError,
     cursor::{CursorStore, FileCursor, Saved},
     event::{Batch, Did, Place, Point, Trail},
-    source::{Flow, RunContext, Source, jetstream::Jetstream},
+    source::{Flow, RunContext, Source, jetstream::Jetstream, segments::Segments},
 };
 #[cfg(feature = "nats")]
 use rocketman::{cursor::KvCursor, source::nats::NatsSource};
@@ -20,6 +20,8 @@ pub(crate) enum AnySource {
     /// A stream of NATS.
     #[cfg(feature = "nats")]
     Nats(Box<NatsSource>),
+    /// Segment files.
+    Segments(Box<Segments>),
 }
 
 impl Source for AnySource {
@@ -28,6 +30,7 @@ impl Source for AnySource {
             Self::Jetstream(source) => source.attach(run),
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.attach(run),
+            Self::Segments(source) => source.attach(run),
         }
     }
 
@@ -41,6 +44,7 @@ impl Source for AnySource {
             Self::Jetstream(source) => source.resume(place, trail, same_filter),
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.resume(place, trail, same_filter),
+            Self::Segments(source) => source.resume(place, trail, same_filter),
         }
     }
 
@@ -49,6 +53,7 @@ impl Source for AnySource {
             Self::Jetstream(source) => source.end_us(),
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.end_us(),
+            Self::Segments(source) => source.end_us(),
         }
     }
 
@@ -57,6 +62,7 @@ impl Source for AnySource {
             Self::Jetstream(source) => source.repeats_until_us(),
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.repeats_until_us(),
+            Self::Segments(source) => source.repeats_until_us(),
         }
     }
 
@@ -65,6 +71,7 @@ impl Source for AnySource {
             Self::Jetstream(source) => source.recollect(point, most),
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.recollect(point, most),
+            Self::Segments(source) => source.recollect(point, most),
         }
     }
 
@@ -73,6 +80,7 @@ impl Source for AnySource {
             Self::Jetstream(source) => source.changed_accounts(),
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.changed_accounts(),
+            Self::Segments(source) => source.changed_accounts(),
         }
     }
 
@@ -81,6 +89,7 @@ impl Source for AnySource {
             Self::Jetstream(source) => source.may_repeat(),
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.may_repeat(),
+            Self::Segments(source) => source.may_repeat(),
         }
     }
 
@@ -89,6 +98,7 @@ impl Source for AnySource {
             Self::Jetstream(source) => source.recall(delivered),
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.recall(delivered),
+            Self::Segments(source) => source.recall(delivered),
         }
     }
 
@@ -97,6 +107,7 @@ impl Source for AnySource {
             Self::Jetstream(source) => source.next_batch(batch).await,
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.next_batch(batch).await,
+            Self::Segments(source) => source.next_batch(batch).await,
         }
     }
 
@@ -105,6 +116,7 @@ impl Source for AnySource {
             Self::Jetstream(source) => source.idle().await,
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.idle().await,
+            Self::Segments(source) => source.idle().await,
         }
     }
 
@@ -113,6 +125,7 @@ impl Source for AnySource {
             Self::Jetstream(source) => source.hold_to(at_once, at_work),
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.hold_to(at_once, at_work),
+            Self::Segments(source) => source.hold_to(at_once, at_work),
         }
     }
 
@@ -121,6 +134,7 @@ impl Source for AnySource {
             Self::Jetstream(source) => source.ack_rest(is_clean).await,
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.ack_rest(is_clean).await,
+            Self::Segments(source) => source.ack_rest(is_clean).await,
         }
     }
 
@@ -129,6 +143,7 @@ impl Source for AnySource {
             Self::Jetstream(source) => source.close().await,
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.close().await,
+            Self::Segments(source) => source.close().await,
         }
     }
 }

@@ -31,7 +31,7 @@ use rocketman::{
     cursor::FileCursor,
     event::TimeUs,
     sink::{Fate, Sink},
-    source::jetstream::Jetstream,
+    source::{jetstream::Jetstream, segments::Segments},
 };
 
 /// How far apart the ends of a pipeline may hear of the same Ctrl-C.
@@ -148,6 +148,10 @@ fn open_source(settings: SourceSettings) -> Result<(AnySource, Option<DemoServer
         SourceSettings::Nats(settings) => {
             let source = NatsSource::new(*settings);
             return Ok((AnySource::Nats(Box::new(source)), None));
+        }
+        SourceSettings::Segments(settings) => {
+            let source = Segments::new(*settings);
+            return Ok((AnySource::Segments(Box::new(source)), None));
         }
         SourceSettings::Jetstream(settings) => (settings, None),
         SourceSettings::Demo(demo, mut settings) => {

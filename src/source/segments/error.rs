@@ -1,0 +1,85 @@
+//! Why segment files cannot be read as asked, or not any further.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    error::{ErrorKind, MemberError, Reason},
+    log::printable,
+    segment::SegmentError,
+};
+
+/// Why segment files cannot be read as asked, or not any further.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReplayError {
+    /// There is no such file or folder, or it cannot be read.
+    #[error("cannot look for segment files in '{}'", shown(path))]
+    Missing {
+        /// What was named.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A folder without segment files.
+    #[error("there is no segment file in '{}'", shown(.0))]
+    Nothing(PathBuf),
+    /// Two files have numbers in common, or names in another order than their numbers.
+    #[error(
+        "the numbers of '{}' do not come before those of '{}' alone: a file has another's name, or is there twice",
+        shown(first),
+        shown(second)
+    )]
+    Misplaced {
+        /// The file with the lower numbers.
+        first: PathBuf,
+        /// The other one.
+        second: PathBuf,
+    },
+    /// Something is missing between two files of a folder, and that is to be the end.
+    #[error(
+        "GAP from={from} to={to}: '{}' does not follow the file before it: what lies between them is missing",
+        shown(before)
+    )]
+    Hole {
+        /// The last number before it.
+        from: u64,
+        /// The first number after it.
+        to: u64,
+        /// The file that comes next.
+        before: PathBuf,
+    },
+    /// A file is damaged or cannot be read.
+    #[error(transparent)]
+    File(#[from] SegmentError),
+}
+
+fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy())
+}
+
+impl ReplayError {
+    pub(super) fn missing(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        Self::Missing { path, source }
+    }
+}
+
+impl From<ReplayError> for MemberError {
+    fn from(error: ReplayError) -> Self {
+        let kind = match &error {
+            ReplayError::Missing { .. } | ReplayError::Nothing(_) => ErrorKind::Usage,
+            ReplayError::Hole { .. } => ErrorKind::Gap,
+            ReplayError::Misplaced { .. } | ReplayError::File(_) => ErrorKind::Failed,
+        };
+        let reason = match &error {
+            ReplayError::Hole { .. } => Some(Reason::Hole),
+            ReplayError::File(error) if error.is_too_large() => Some(Reason::BlockTooLarge),
+            ReplayError::File(_) | ReplayError::Misplaced { .. } => Some(Reason::SegmentDamaged),
+            ReplayError::Missing { .. } | ReplayError::Nothing(_) => None,
+        };
+        Self::new(kind, error).because(reason)
+    }
+}
