@@ -48,8 +48,14 @@ pub fn measure() {
         "{:58} {:>9} {:>9} {:>9} {:>9}",
         "", "median", "99 %", "longest", "µs/event"
     );
-    for wire in ["plain", "zstd"] {
-        for program in [BareFlushed, Tail(""), Tail("--cursor-file %/cursor")] {
+    let programs = [BareFlushed, Tail(""), Tail("--cursor-file %/cursor")];
+    for (wire, programs) in [
+        ("plain", &programs[..]),
+        ("zstd", &programs),
+        ("v2 plain", &programs[1..]),
+        ("v2 zstd", &programs[1..]),
+    ] {
+        for &program in programs {
             let variant = Variant {
                 wire,
                 program,
@@ -79,7 +85,12 @@ pub fn measure() {
 
 fn run(variant: &Variant, corpus: &Corpus, n_events: usize) -> Run {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("ws://{}/subscribe", listener.local_addr().unwrap());
+    let address = listener.local_addr().unwrap();
+    let url = if variant.wire.starts_with("v2") {
+        format!("http://{address}")
+    } else {
+        format!("ws://{address}/subscribe")
+    };
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().to_str().unwrap();
     let mut command = variant.command(&url, n_events, folder, false);
@@ -90,9 +101,13 @@ fn run(variant: &Variant, corpus: &Corpus, n_events: usize) -> Run {
     let (sent, was_sent) = mpsc::channel();
     let mut waits = thread::scope(|scope| {
         scope.spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            stream.set_nodelay(true).unwrap();
-            let wire = server::upgrade(&mut stream).unwrap();
+            let (mut stream, wire) = loop {
+                let (mut stream, _) = listener.accept().unwrap();
+                stream.set_nodelay(true).unwrap();
+                if let Some(wire) = server::upgrade(&mut stream) {
+                    break (stream, wire);
+                }
+            };
             let mut due = Instant::now() + Duration::from_millis(100);
             for frame in corpus.frames(wire) {
                 thread::sleep(due.saturating_duration_since(Instant::now()));

@@ -9,6 +9,9 @@
 //! `cargo bench -- latency` sends 1,000 events a second, and tells how long a line takes from the
 //! server's write to a reader of stdout.
 //!
+//! `cargo bench -- fan-out` serves a live stream of 2,000 events a second to a hundred consumers,
+//! beside a bare loop that writes each message to all of them.
+//!
 //! `cargo bench -- programs` compares a program for each event with `xargs -P`, and measures
 //! programs that live on. `ROCKETMAN_BENCH_STARTS` sets how many are started (3,000).
 //!
@@ -20,6 +23,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::print_stderr,
     clippy::print_stdout,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -30,6 +34,7 @@
 
 mod bare;
 mod corpus;
+mod fan_out;
 mod ingest;
 mod instructions;
 mod latency;
@@ -76,6 +81,9 @@ fn main() {
         ["bare-pull", url, n_messages] => streams::bare(url, n_messages.parse().unwrap()),
         ["nats-source"] => streams::compare(),
         ["latency"] => latency::measure(),
+        ["fan-out"] => fan_out::compare(),
+        ["bare-fan-out", url] => fan_out::bare(url, None),
+        ["bare-fan-out-together", url] => fan_out::bare(url, Some(fan_out::COALESCE)),
         ["programs"] => programs::measure(),
         [] => compare(""),
         [word] => compare(word),
