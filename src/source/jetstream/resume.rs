@@ -253,12 +253,13 @@ impl Resume {
 
     /// What was read last up to this place, at most so much of it, and since when that is all.
     pub(super) fn recollect(&self, point: &Point, most: usize) -> Trail {
-        let mut trail = self.recent.up_to(point, most);
-        if trail.known_since_us > 0 {
-            // No resume goes back beyond that.
-            trail.known_since_us = trail.known_since_us.max(self.first_run_us);
+        let (known, since_us) = self.recent.up_to(point, most);
+        Trail {
+            known,
+            // No resume goes back beyond the first run.
+            known_since_us: since_us.map_or(0, |since_us| since_us.max(self.first_run_us)),
+            ..Trail::default()
         }
-        trail
     }
 
     /// Up to this time repeats may come on the present connection.

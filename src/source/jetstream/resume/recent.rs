@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::event::{Identities, Identity, Point, Trail};
+use crate::event::{Identities, Identity, Point};
 
 /// How many of them are remembered: a minute of twice the whole network at its busiest (1,000
 /// events/s), and more than outputs are asked for at the start.
@@ -116,7 +116,7 @@ impl Recent {
     }
 
     /// What was read last up to this place, at most so much of it, and since when that is all.
-    pub(super) fn up_to(&self, point: &Point, most: usize) -> Trail {
+    pub(super) fn up_to(&self, point: &Point, most: usize) -> (Vec<Identity>, Option<u64>) {
         let is_up_to = |(identity, time_us): &(Identity, u64)| match point.identity {
             Some(last) => *identity == last,
             // A place between events: nothing of it or later was there.
@@ -131,11 +131,8 @@ impl Recent {
             self.events.get(start).map(|(_, time_us)| *time_us)
         };
         let known = self.events.range(start..end);
-        Trail {
-            known: known.map(|(identity, _)| *identity).collect(),
-            known_since_us: since_us.filter(|_| end > 0).unwrap_or_default(),
-            ..Trail::default()
-        }
+        let known = known.map(|(identity, _)| *identity).collect();
+        (known, since_us.filter(|_| end > 0))
     }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 
 fn remembered(resume: &Resume, last: u64) -> Vec<Identity> {
     let last = event(last, Some(last), last);
-    resume.recent.up_to(&last, usize::MAX).known
+    resume.recent.up_to(&last, usize::MAX).0
 }
 
 #[test]
