@@ -5,6 +5,7 @@
 
 mod archive;
 mod error;
+mod printing;
 mod reading;
 mod settings;
 mod wanted;
@@ -18,21 +19,19 @@ pub use self::settings::SegmentsSettings;
 use self::{
     archive::ListedFile,
     error::ReplayError,
+    printing::{Admitted, point_after, print, refuse},
     reading::{NextBlock, ReadCounts, ReadingFile, rows_from},
-    settings::Bounds,
+    settings::{Bounds, SOURCE},
     wanted::Wanted,
 };
 use super::{Flow, OnGap, ReadError, RunContext, Source};
 use crate::{
     error::MemberError,
-    event::{BadEvent, Batch, Origin, Place, Point, Start, Trail},
+    event::{Batch, Origin, Place, Start, Trail},
     log::{STATE, printable},
-    segment::{BlockReader, LinePrinter, Printed, Row},
-    stats::{EventClass, Stats},
+    segment::{BlockReader, LinePrinter},
+    stats::Stats,
 };
-
-/// The kind of source in origins and cursor files.
-const SOURCE: &str = "segments";
 
 /// A batch ends after this many rows of which none became a line, so that whoever waits is heard.
 const MAX_ROWS: usize = 4096;
@@ -331,91 +330,5 @@ impl Segments {
         } = open.counts;
         let all = open.n_files;
         info!(target: STATE, files, blocks, bytes, left_blocks, left_bytes, "read {blocks} blocks of {files} of {all} files, {bytes} bytes; {left_blocks} blocks, {left_bytes} bytes, hold nothing that is wanted");
-    }
-}
-
-/// What became of rows.
-#[derive(Debug, Default)]
-struct Admitted {
-    events: [u32; EventClass::COUNT],
-    bytes: u64,
-    /// The place after the last row, where that one became no line.
-    dropped: Option<Point>,
-}
-
-impl Admitted {
-    fn count(&self, stats: &Stats) {
-        let n = self.events.iter().map(|n| u64::from(*n)).sum();
-        stats.add_messages(n);
-        stats.add_event_bytes(self.bytes);
-        for (class, n) in self.events.iter().enumerate() {
-            stats.add_events(class, u64::from(*n));
-        }
-    }
-}
-
-/// Adds the line of a row, if the wire shows one of it.
-fn print(
-    printer: &mut LinePrinter,
-    row: &Row<'_>,
-    settings: &SegmentsSettings,
-    batch: &mut Batch,
-    admitted: &mut Admitted,
-) -> Result<(), (BadEvent, String)> {
-    let start = batch.buffer().len();
-    match printer.append(row, batch.buffer()) {
-        Ok(Printed::Line) => {}
-        Ok(Printed::Hidden) => {
-            admitted.dropped = Some(point_after(row));
-            return Ok(());
-        }
-        Err(error) => return Err((BadEvent::Record, crate::log::chain(&error))),
-    }
-    let envelope = batch.parse_tail(start, settings.rules).map_err(|bad| {
-        batch.discard_tail(start);
-        (bad, bad.to_string())
-    })?;
-    let class = EventClass::of(envelope.kind, envelope.operation);
-    if let Some(counter) = admitted.events.get_mut(class.index()) {
-        *counter += 1;
-    }
-    batch.commit_tail(start, envelope);
-    admitted.bytes += (batch.buffer().len() - start) as u64;
-    admitted.dropped = None;
-    Ok(())
-}
-
-/// The place after a row that is done with, where nothing stands yet.
-fn point_after(row: &Row<'_>) -> Point {
-    Point {
-        seq: Some(row.seq.saturating_add(1)),
-        time_us: u64::try_from(row.time_us()).unwrap_or_default(),
-        identity: None,
-    }
-}
-
-/// Counts a row that has no line, and keeps it where that was asked for; the first of its class is
-/// logged.
-fn refuse(
-    settings: &SegmentsSettings,
-    stats: &Stats,
-    bad: BadEvent,
-    why: &str,
-    place: &str,
-    row: &Row<'_>,
-    batch: &Batch,
-) {
-    if let Some(file) = &settings.bad_events {
-        let origin = Origin {
-            source: SOURCE.into(),
-            host: place.to_owned(),
-            instance: None,
-        };
-        file.append(bad, row.payload, &origin, batch.reached().copied());
-    }
-    if stats.add_bad(bad) {
-        warn!(
-            "left out an event of {place}, of which no server prints a line: {why} (later ones of this class are only counted)"
-        );
     }
 }

@@ -8,6 +8,9 @@ use crate::{
     source::{BadEventFile, OnGap},
 };
 
+/// The kind of source in origins and cursor files.
+pub(super) const SOURCE: &str = "segments";
+
 /// How to read segment files. The defaults read everything.
 #[derive(Debug, Clone)]
 pub struct SegmentsSettings {
