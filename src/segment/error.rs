@@ -69,6 +69,8 @@ pub(crate) enum Damage {
     Collections,
     #[error("another length stands before the block than in the footer")]
     Length,
+    #[error("the length that stands before it is not that of its frame")]
+    Prefix,
     #[error("it is not one frame of zstd")]
     Frame,
     #[error("its frame has no checksum, so that nothing would show damage")]
@@ -95,6 +97,13 @@ pub(crate) enum Damage {
     Accounts,
     #[error("a bloom of the footer denies the account of number {0}")]
     Denied(u64),
+}
+
+impl Damage {
+    /// Whether it may come of a frame of which not all was written.
+    pub(crate) fn is_of_frame(self) -> bool {
+        matches!(self, Self::Frame | Self::Unchecked | Self::Zstd)
+    }
 }
 
 /// The name of a collection, cut short.

@@ -21,6 +21,9 @@ use super::{
 /// How much of a footer is read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
+/// How many entries of the index of blocks are held at once: a file may have a million of them.
+const PAGE_ENTRIES: u32 = 1024;
+
 /// The longest bloom that is held in memory: more than the accounts of the whole network need.
 const MAX_BLOOM_BYTES: u64 = 24 * 1024 * 1024;
 
@@ -37,13 +40,16 @@ pub(crate) struct SegmentFile {
     opening: Opening,
 }
 
-/// What a sealed file says of its blocks.
+/// What a sealed file says of its blocks. All of it was checked.
 #[derive(Debug)]
 pub(crate) struct Footer {
-    pub(crate) entries: Vec<BlockEntry>,
+    header: SegmentHeader,
     pub(crate) collections: CollectionIndex,
     /// How long the bloom of each block is.
     bloom_bytes: u32,
+    /// The entries at hand, and the number of the first.
+    page: Vec<BlockEntry>,
+    page_from: u32,
 }
 
 impl SegmentFile {
@@ -124,7 +130,7 @@ impl SegmentFile {
         inflater: &mut BlockInflater,
     ) -> Result<Footer, SegmentError> {
         self.check(header)?;
-        let entries = self.entries(header)?;
+        self.check_entries(header)?;
         let mut rest = || {
             let bloom_bytes = self.bloom_bytes(header)?;
             let index_bytes = self.bytes - header.collections_at;
@@ -137,36 +143,36 @@ impl SegmentFile {
         };
         let (bloom_bytes, collections) = rest().map_err(|fault: Fault| self.error(None, fault))?;
         Ok(Footer {
-            entries,
+            header: *header,
             collections,
             bloom_bytes,
+            page: Vec::new(),
+            page_from: 0,
         })
     }
 
-    fn entries(&self, header: &SegmentHeader) -> Result<Vec<BlockEntry>, SegmentError> {
-        // The file is as long as that.
-        let mut entries = Vec::with_capacity(header.blocks as usize);
+    fn check_entries(&self, header: &SegmentHeader) -> Result<(), SegmentError> {
         let mut checked = CheckedEntries::default();
-        let of_file = |fault: Fault| self.error(None, fault);
-        let mut at = header.footer_at;
-        let mut block = 0;
-        while at < header.file_bloom_at {
-            let n = (header.file_bloom_at - at).min(1024 * ENTRY_BYTES as u64);
-            let chunk = self.read(at, n).map_err(of_file)?;
-            for entry in chunk.chunks_exact(ENTRY_BYTES) {
-                let entry = BlockEntry::read(entry);
-                checked
-                    .add(&entry, header)
-                    .map_err(|damage| self.error(Some(block), damage))?;
-                entries.push(entry);
-                block += 1;
+        for from in (0..header.blocks).step_by(PAGE_ENTRIES as usize) {
+            let page = self.page(header, from);
+            let page = page.map_err(|fault| self.error(None, fault))?;
+            for (block, entry) in (from..).zip(&page) {
+                let added = checked.add(entry, header);
+                added.map_err(|damage| self.error(Some(block), damage))?;
             }
-            at += n;
         }
-        checked
-            .finish(header)
-            .map_err(|damage| self.error(None, damage))?;
-        Ok(entries)
+        let is_all = checked.finish(header);
+        is_all.map_err(|damage| self.error(None, damage))
+    }
+
+    /// The entries from this one on, as many as are held at once.
+    fn page(&self, header: &SegmentHeader, from: u32) -> Result<Vec<BlockEntry>, Fault> {
+        let n = header.blocks.saturating_sub(from).min(PAGE_ENTRIES);
+        let entry_bytes = ENTRY_BYTES as u64;
+        let at = header.footer_at + u64::from(from) * entry_bytes;
+        let page = self.read(at, u64::from(n) * entry_bytes)?;
+        let entries = page.chunks_exact(ENTRY_BYTES);
+        Ok(entries.map(BlockEntry::read).collect())
     }
 
     /// How long each block's bloom is, whose place goes by that.
@@ -221,6 +227,26 @@ impl SegmentFile {
             .ok_or(Damage::Offsets)?;
         out.resize(n, 0);
         Ok(self.file.read_exact_at(out, at)?)
+    }
+}
+
+impl Footer {
+    /// The entry of a block; `None` behind the last one.
+    pub(crate) fn entry(
+        &mut self,
+        file: &SegmentFile,
+        block: u32,
+    ) -> Result<Option<BlockEntry>, SegmentError> {
+        let is_at_hand = block
+            .checked_sub(self.page_from)
+            .is_some_and(|at| (at as usize) < self.page.len());
+        if !is_at_hand && block < self.header.blocks {
+            let page = file.page(&self.header, block);
+            self.page = page.map_err(|fault| file.error(Some(block), fault))?;
+            self.page_from = block;
+        }
+        let at = block.wrapping_sub(self.page_from);
+        Ok(self.page.get(at as usize).copied())
     }
 }
 

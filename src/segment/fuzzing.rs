@@ -51,9 +51,12 @@ fn numbers(path: &Path) -> Result<Vec<u64>, SegmentError> {
     let mut numbers = Vec::new();
     match file.opening() {
         Opening::Sealed(header) => {
-            let footer = file.footer(&header, reader.inflater())?;
-            for (block, entry) in (0..).zip(&footer.entries) {
-                numbers.extend(reader.sealed(&file, block, entry)?.map(|row| row.seq));
+            let mut footer = file.footer(&header, reader.inflater())?;
+            for block in 0..header.blocks {
+                let Some(entry) = footer.entry(&file, block)? else {
+                    break;
+                };
+                numbers.extend(reader.sealed(&file, block, &entry)?.map(|row| row.seq));
             }
         }
         Opening::Active => {

@@ -103,6 +103,16 @@ fn look_at(frame: &[u8]) -> Result<Option<u64>, Damage> {
     zstd_safe::get_frame_content_size(frame).map_err(|_| Damage::Frame)
 }
 
+/// The longest frame of so many bytes, however little they compress.
+pub(crate) fn max_frame_bytes(bytes: u64) -> u64 {
+    bytes + bytes / 64 + 1024
+}
+
+/// Whether a whole frame comes first, whatever follows it.
+pub(crate) fn begins_with_frame(bytes: &[u8]) -> bool {
+    bytes.starts_with(&ZSTD_MAGIC) && zstd_safe::find_frame_compressed_size(bytes).is_ok()
+}
+
 fn is_too_small(code: usize) -> bool {
     zstd_safe::get_error_name(code) == "Destination buffer is too small"
 }

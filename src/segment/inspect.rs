@@ -118,22 +118,24 @@ fn sealed(
     verify: bool,
     reader: &mut BlockReader,
 ) -> Result<Inspection, SegmentError> {
-    let footer = file.footer(header, reader.inflater())?;
+    let mut footer = file.footer(header, reader.inflater())?;
     let kinds = if verify {
         let mut tally = Tally::of(&footer.collections);
         let file_bloom = file.file_bloom(header)?;
         let file_bloom = Bloom::read(&file_bloom);
-        for (block, entry) in (0..).zip(&footer.entries) {
+        let mut block = 0;
+        while let Some(entry) = footer.entry(file, block)? {
             let block_bloom = file.block_bloom(header, &footer, block)?;
             let blooms = [file_bloom, Bloom::read(&block_bloom)];
             let listed = footer.collections.of_block(block);
-            for row in reader.sealed(file, block, entry)? {
+            for row in reader.sealed(file, block, &entry)? {
                 let added = tally.add(&row, listed, blooms);
                 added.map_err(|damage| file.error(Some(block), damage))?;
             }
             tally
                 .end_block(listed)
                 .map_err(|damage| file.error(Some(block), damage))?;
+            block += 1;
         }
         tally
             .finish(&footer.collections, header)

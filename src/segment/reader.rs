@@ -6,7 +6,7 @@ use super::{
     entry::{BlockEntry, PREFIX_BYTES},
     error::{Damage, Fault, SegmentError},
     file::SegmentFile,
-    inflate::BlockInflater,
+    inflate::{BlockInflater, USUAL_BYTES, begins_with_frame, max_frame_bytes},
 };
 
 /// Reads blocks.
@@ -55,6 +55,13 @@ impl BlockReader {
         file: &SegmentFile,
         entry: &BlockEntry,
     ) -> Result<Rows<'_>, Fault> {
+        let (bytes, limit) = (u64::from(entry.body_bytes), self.limit);
+        if bytes > limit {
+            return Err(Fault::TooLarge { bytes, limit });
+        }
+        if u64::from(entry.frame_bytes) > max_frame_bytes(bytes) {
+            return Err(Damage::Frame.into());
+        }
         file.read_into(entry.at, entry.file_bytes(), &mut self.frame)?;
         let (prefix, frame) = self.frame.split_at(PREFIX_BYTES);
         if u64_at(prefix, 0) != u64::from(entry.frame_bytes) {
@@ -84,7 +91,9 @@ impl BlockReader {
         };
         match self.inflate_active(file, at, end, after) {
             Ok(()) => {}
-            Err(Fault::Damaged(_)) if end == file.bytes() => return Ok(None),
+            Err(Fault::Damaged(damage)) if end == file.bytes() && damage.is_of_frame() => {
+                return Ok(None);
+            }
             Err(fault) => return Err(of_block(fault)),
         }
         let rows = Rows::read(&self.body).map_err(|damage| of_block(damage.into()))?;
@@ -93,15 +102,24 @@ impl BlockReader {
 
     /// Where the block ends that begins here, if all of it is there.
     fn end_of_active(&mut self, file: &SegmentFile, at: u64) -> Result<Option<u64>, Fault> {
-        let room = file.bytes().checked_sub(at);
-        let Some(room) = room.and_then(|room| room.checked_sub(PREFIX_BYTES as u64)) else {
+        let frame_at = at + PREFIX_BYTES as u64;
+        let Some(room) = file.bytes().checked_sub(frame_at) else {
             return Ok(None);
         };
         file.read_into(at, PREFIX_BYTES as u64, &mut self.frame)?;
         let n = u64_at(&self.frame, 0);
-        Ok((1..=room)
-            .contains(&n)
-            .then_some(at + PREFIX_BYTES as u64 + n))
+        if (1..=room).contains(&n) {
+            let (bytes, limit) = (n, self.limit);
+            let may_be_read = n <= max_frame_bytes(limit);
+            let too_large = Fault::TooLarge { bytes, limit };
+            return may_be_read.then_some(Some(frame_at + n)).ok_or(too_large);
+        }
+        // Less is there than it says: it was torn, or its length is damaged.
+        file.read_into(frame_at, room.min(USUAL_BYTES), &mut self.frame)?;
+        if begins_with_frame(&self.frame) {
+            return Err(Damage::Prefix.into());
+        }
+        Ok(None)
     }
 
     fn inflate_active(

@@ -1,6 +1,6 @@
 //! Files that are whole, torn and damaged.
 
-use std::{fs, io::Write, path::PathBuf};
+use std::{fs, io::Write, os::unix::fs::FileExt, path::PathBuf};
 
 use tempfile::TempDir;
 
@@ -63,19 +63,52 @@ impl Made {
         (error.block(), error.fault().to_string())
     }
 
-    /// All rows of a sealed file.
+    /// All rows, of an active file those before its torn end.
     fn rows(&self) -> Result<Vec<MadeRow>, SegmentError> {
         let file = SegmentFile::open(&self.path)?;
-        let Opening::Sealed(header) = file.opening() else {
-            panic!("it is active")
-        };
         let mut reader = BlockReader::new(MAX_BLOCK_BYTES);
-        let footer = file.footer(&header, reader.inflater())?;
-        let mut rows = Vec::new();
-        for (block, entry) in (0..).zip(&footer.entries) {
-            rows.extend(reader.sealed(&file, block, entry)?.map(|row| owned(&row)));
+        let mut rows: Vec<MadeRow> = Vec::new();
+        match file.opening() {
+            Opening::Sealed(header) => {
+                let mut footer = file.footer(&header, reader.inflater())?;
+                for block in 0.. {
+                    let Some(entry) = footer.entry(&file, block)? else {
+                        break;
+                    };
+                    rows.extend(reader.sealed(&file, block, &entry)?.map(|row| owned(&row)));
+                }
+            }
+            Opening::Active => {
+                let mut at = HEADER_BYTES as u64;
+                for block in 0.. {
+                    let after = rows.last().map(|row| row.seq);
+                    let Some((read, next)) = reader.active(&file, block, at, after)? else {
+                        break;
+                    };
+                    rows.extend(read.map(|row| owned(&row)));
+                    at = next;
+                }
+            }
         }
         Ok(rows)
+    }
+
+    /// Flips each bit, one after the other, and tells what is read then.
+    fn flip(&self, mut tell: impl FnMut(usize, Result<Vec<MadeRow>, SegmentError>)) {
+        let whole = fs::read(&self.path).unwrap();
+        let file = fs::File::options().write(true).open(&self.path).unwrap();
+        for (at, byte) in whole.iter().enumerate() {
+            for bit in 0..8 {
+                file.write_all_at(&[byte ^ 1 << bit], at as u64).unwrap();
+                let rows = self.rows();
+                if let Err(error) = &rows {
+                    assert_eq!(error.path(), self.path, "bit {bit} of byte {at}");
+                }
+                tell(at, rows);
+            }
+            file.write_all_at(&[*byte], at as u64).unwrap();
+        }
+        self.rows().unwrap();
     }
 }
 
@@ -129,28 +162,54 @@ fn a_sealed_file_is_read_as_it_was_written() {
     assert_eq!(footer_alone.collections[POST], found.collections[POST]);
 }
 
+/// Two blocks of a row each, and where the second one begins.
+fn two_blocks(make: fn(&[Vec<MadeRow>]) -> Vec<u8>) -> (Made, [MadeRow; 2], usize) {
+    let rows = [created(1, "a.b.c"), identity(2)];
+    let blocks = rows.clone().map(|row| vec![row]);
+    let second = active(&blocks[..1]).len();
+    (Made::new(&make(&blocks)), rows, second)
+}
+
 #[test]
 fn any_bit_that_flips_is_seen_or_changes_nothing() {
-    let rows = || vec![vec![created(1, "a.b.c")], vec![identity(2)]];
-    let whole = sealed(&rows());
-    let made = Made::new(&whole);
-    let file = fs::File::options().write(true).open(&made.path).unwrap();
+    let (made, rows, second) = two_blocks(sealed);
+    let footer = active(&rows.clone().map(|row| vec![row])).len();
     let mut n_harmless = 0;
-    for (at, byte) in whole.iter().enumerate() {
-        for bit in 0..8 {
-            std::os::unix::fs::FileExt::write_all_at(&file, &[byte ^ 1 << bit], at as u64).unwrap();
-            match made.rows() {
-                Ok(found) => {
-                    assert_eq!(found, rows().concat(), "bit {bit} of byte {at}");
-                    n_harmless += 1;
-                }
-                Err(error) => assert_eq!(error.path(), made.path, "bit {bit} of byte {at}"),
-            }
+    made.flip(|at, found| match found {
+        Ok(found) => {
+            assert_eq!(found, rows, "byte {at}");
+            n_harmless += 1;
         }
-        std::os::unix::fs::FileExt::write_all_at(&file, &[*byte], at as u64).unwrap();
-    }
+        Err(error) => {
+            let block = match at {
+                0..256 => None,
+                at if at < second => Some(0),
+                at if at < footer => Some(1),
+                _ => None,
+            };
+            assert_eq!(error.block(), block, "byte {at}: {error}");
+        }
+    });
     assert!(n_harmless < 16, "{n_harmless} bits");
-    assert_eq!(made.rows().unwrap(), rows().concat());
+}
+
+#[test]
+fn a_bit_of_an_active_file_ends_it_within_its_block() {
+    let (made, rows, second) = two_blocks(active);
+    let (mut n_harmless, mut n_torn) = (0, 0);
+    made.flip(|at, found| match found {
+        Ok(found) if found == rows => n_harmless += 1,
+        // What is damaged at the very end may have been torn.
+        Ok(found) => {
+            assert!(at >= second && found == rows[..1], "byte {at}: {found:?}");
+            n_torn += 1;
+        }
+        Err(error) => {
+            let block = (at >= 256).then_some(u32::from(at >= second));
+            assert_eq!(error.block(), block, "byte {at}: {error}");
+        }
+    });
+    assert!(n_harmless < 16 && n_torn > 100, "{n_harmless} {n_torn}");
 }
 
 #[test]
@@ -264,10 +323,12 @@ fn an_active_file_is_read_up_to_its_torn_end() {
         let events = [0, 3, 4][found.blocks as usize];
         assert!(!found.is_sealed && found.events == events, "{length}");
     }
-    // What is damaged before the end is no torn end.
+    // What is damaged before the end is no torn end, and neither is what was written whole.
     let mut damaged = whole;
     damaged[300] ^= 1;
     assert_eq!(Made::new(&damaged).fault().0, Some(0));
+    let unordered = active(&[vec![created(2, LIKE)], vec![created(1, LIKE)]]);
+    assert_eq!(Made::new(&unordered).fault().0, Some(1));
 }
 
 #[test]

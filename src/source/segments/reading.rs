@@ -101,7 +101,7 @@ impl ReadingFile {
                 Ok(NextBlock::Read(block))
             }
             Blocks::Sealed(header, footer, chosen) => {
-                while let Some(entry) = footer.entries.get(self.next as usize) {
+                while let Some(entry) = footer.entry(&self.file, self.next)? {
                     let block = self.next;
                     self.next += 1;
                     let (first, last) = (entry.min_witnessed, entry.max_witnessed);
@@ -112,7 +112,7 @@ impl ReadingFile {
                     if is_wanted {
                         counts.blocks += 1;
                         counts.bytes += entry.file_bytes();
-                        reader.sealed(&self.file, block, entry)?;
+                        reader.sealed(&self.file, block, &entry)?;
                         return Ok(NextBlock::Read(block));
                     }
                     counts.left_blocks += 1;
