@@ -9,6 +9,7 @@ use super::{
     answer::Answer,
     block::BlockBuilder,
     encoding::{Encoding, Wire},
+    health::Health,
     incoming::Incoming,
     options::{Cursor, Options, Query, Update},
     request::{self, Request, Rules},
@@ -58,6 +59,12 @@ pub fn request(head: &[u8], legacy: bool) -> Result<(Asked, String), (u16, Strin
     let rules = Rules {
         legacy,
         description: "what <is> & served",
+        health: Health {
+            description: "what is served",
+            upstream: None,
+            consumers: 0,
+            sent: 0,
+        },
         gate: &Gate::new(Ipv4Addr::LOCALHOST.into(), Vec::new(), Vec::new()),
     };
     match request::parse(head, &rules) {

@@ -32,6 +32,7 @@ mod feed;
 mod frames;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod health;
 mod incoming;
 mod line;
 pub mod listen;
@@ -86,6 +87,7 @@ use self::{
 };
 use crate::{
     serve::listen::{Gate, PendingRequests},
+    stats::Stats,
     throttle,
 };
 
@@ -138,6 +140,9 @@ pub struct ServerSettings {
     pub faults: Faults,
     /// How much memory encoded events are kept in, beside the block that each consumer is at.
     pub cache_bytes: usize,
+    /// The counts of the run that fills the feed, by which `/healthz` is answered; without any it is
+    /// healthy to listen.
+    pub upstream: Option<Arc<Stats>>,
 }
 
 impl Default for ServerSettings {
@@ -161,6 +166,7 @@ impl Default for ServerSettings {
             max_consumers: 10_000,
             faults: Faults::default(),
             cache_bytes: 64 * 1024 * 1024,
+            upstream: None,
         }
     }
 }

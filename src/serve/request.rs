@@ -8,6 +8,7 @@ use super::{
     answer::{Answer, date},
     deflate,
     encoding::{Encoding, Wire},
+    health::Health,
     options::Query,
     v2,
 };
@@ -58,6 +59,8 @@ impl Request {
 #[derive(Debug)]
 pub(super) struct Rules<'a> {
     pub(super) legacy: bool,
+    /// What is answered at `/healthz`.
+    pub(super) health: Health<'a>,
     /// What is served, for the page at `/`.
     pub(super) description: &'a str,
     /// Who is answered.
@@ -88,11 +91,12 @@ pub(super) fn parse(head: &[u8], rules: &Rules<'_>) -> Request {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let is_get = method == "GET";
     match path {
-        "/" | "/subscribe" if !is_get => Request::Other(Answer::text(405, "only GET")),
+        "/" | "/healthz" | "/subscribe" if !is_get => Request::Other(Answer::text(405, "only GET")),
         "/" => {
             let host = headers.texts("host").find(|host| is_host(host));
             Request::Other(page(rules, host.unwrap_or("127.0.0.1:6008")))
         }
+        "/healthz" => Request::Other(rules.health.answer()),
         "/subscribe" => subscribe(&headers, query, rules),
         path if path.starts_with("/xrpc/") && !rules.legacy => match path {
             SUBSCRIBE_PATH | DICTIONARY_PATH if !is_get => {
@@ -106,7 +110,7 @@ pub(super) fn parse(head: &[u8], rules: &Rules<'_>) -> Request {
                 Request::Other(Answer::error(501, error::METHOD_NOT_IMPLEMENTED, text))
             }
         },
-        _ => Request::Other(Answer::text(404, "there are / and /subscribe")),
+        _ => Request::Other(Answer::text(404, "there are /, /healthz and /subscribe")),
     }
 }
 

@@ -22,6 +22,7 @@ use super::{
     budget::Budget,
     disconnect::Disconnect,
     feed::{self, Feed, FeedPosition, Schedule},
+    health::Health,
     request::Rules,
 };
 use crate::{serve::listen::Gate, throttle};
@@ -73,6 +74,12 @@ impl<F> Shared<F> {
     pub(super) fn rules(&self) -> Rules<'_> {
         Rules {
             legacy: self.settings.legacy,
+            health: Health {
+                description: &self.description,
+                upstream: self.settings.upstream.as_deref(),
+                consumers: self.consumers.load(Relaxed),
+                sent: self.sent.load(Relaxed),
+            },
             description: &self.description,
             gate: &self.gate,
         }

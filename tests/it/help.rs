@@ -138,6 +138,15 @@ fn the_help_of_pack_explains_what_becomes_of_lines() {
 }
 
 #[test]
+fn the_help_of_health_explains_its_exit_codes() {
+    let (short, long) = (help("health -h"), help("health --help"));
+    let lines = short.lines().chain(long.lines());
+    assert!(lines.map(|line| line.chars().count()).max() <= Some(100));
+    assert_snapshot!("health-h", short);
+    assert_snapshot!("health-help", long);
+}
+
+#[test]
 fn the_help_of_serve_explains_everything() {
     let (short, long) = (help("serve -h"), help("serve --help"));
     let lines = short.lines().chain(long.lines());

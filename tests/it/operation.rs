@@ -1,5 +1,6 @@
 //! Watched over for months: metrics, health, the service manager.
 
+mod health;
 mod idle;
 mod metrics;
 mod service;

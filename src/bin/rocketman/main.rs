@@ -15,10 +15,13 @@ use tracing::warn;
 
 use self::{
     args::{Cli, Command, GlobalArgs},
-    command::{check, compare, cursor, inspect, man, pack, probe, serve, tail, with_runtime},
+    command::{
+        check, compare, cursor, health, inspect, man, pack, probe, serve, tail, with_runtime,
+    },
     failure::Failure,
     settings::{
-        CompareSettings, CursorSettings, Environment, ProbeSettings, ServeSettings, TailSettings,
+        CompareSettings, CursorSettings, Environment, HealthSettings, ProbeSettings, ServeSettings,
+        TailSettings,
     },
     terminal::{logging, print, status_line::StatusLine},
 };
@@ -65,6 +68,10 @@ fn run(command: Command, global: &GlobalArgs, line: &StatusLine) -> Result<ExitC
         Command::Check(args) => check::run(args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Pack(args) => pack::run(&args),
+        Command::Health(args) => {
+            let settings = HealthSettings::resolve(args, environment)?;
+            with_runtime(health::run(settings))
+        }
         Command::Compare(args) => {
             let settings = CompareSettings::resolve(*args, environment, now)?;
             with_runtime(compare::run(settings))

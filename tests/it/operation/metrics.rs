@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 /// The address that is told on stderr.
-fn address(running: &Running) -> String {
+pub(super) fn address(running: &Running) -> String {
     let line = running.message("metrics are at http://");
     let rest = line.split_once("http://").unwrap().1;
     rest.split_once("/metrics").unwrap().0.to_owned()

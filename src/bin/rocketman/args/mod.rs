@@ -17,6 +17,7 @@ mod cursor;
 mod exec;
 mod fate;
 mod files;
+mod health;
 mod inspect;
 mod manual;
 mod misuse;
@@ -51,6 +52,7 @@ pub(crate) use self::{
     exec::{ExecArgs, ExecModeArg, OnExecErrorArg},
     fate::FateArgs,
     files::{CheckpointArg, FileArgs},
+    health::HealthArgs,
     inspect::InspectArgs,
     manual::man_pages,
     misuse::Misuse,
@@ -68,12 +70,20 @@ pub(crate) use self::{
     tail::TailArgs,
 };
 
+/// As it is otherwise, without the empty line before the usage: so all commands fit on a screen.
+const HELP_TEMPLATE: &str = "\
+{before-help}{about}
+{usage-heading} {usage}
+
+{all-args}{after-help}";
+
 /// Bring the Bluesky record stream to a pipe, a file or a program
 #[derive(Debug, Parser)]
 #[command(
     name = "rocketman",
     version,
     propagate_version = true,
+    help_template = HELP_TEMPLATE,
     max_term_width = 100,
     before_help = "\
 Examples:
@@ -256,6 +266,20 @@ Examples:
         after_long_help = pack::AFTER_PACK
     )]
     Pack(PackArgs),
+    /// Ask a running rocketman whether it is alive
+    ///
+    /// It answers at /healthz: rocketman tail where --metrics-addr says, rocketman serve where it listens. Its answer is
+    /// printed, and is the exit code, for what looks after containers and machines.
+    #[command(
+        before_help = "\
+Examples:
+  rocketman health 9090
+  rocketman health 127.0.0.1:6008 || systemctl restart rocketman-serve
+  HEALTHCHECK CMD [\"/usr/bin/rocketman\", \"health\"]",
+        after_help = "Exit codes: rocketman health --help",
+        after_long_help = health::AFTER_HEALTH
+    )]
+    Health(HealthArgs),
     /// Compare two servers or recordings: what one of them misses
     ///
     /// A server can send events all day while those of one collection are missing. Both are read over the same time, and

@@ -17,6 +17,8 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("probe", "source", &["probe::told::several_servers_are_probed_at_once_and_shown_in_order", "probe::unusable::what_cannot_be_begun_is_refused"]),
     ("probe", "--timeout", &["probe::unusable::a_server_that_does_not_answer_is_given_up_after_the_timeout"]),
     ("probe", "--json", &["probe::told::a_new_server_tells_what_it_is_and_how_far_it_goes_back"]),
+    ("health", "addr", &["operation::health::without_an_address_the_environment_says_where", "operation::health::an_address_that_is_none_is_refused"]),
+    ("health", "--timeout", &["operation::health::it_ends_in_its_time_whoever_is_silent"]),
     ("cursor show", "file", &["cursor::command::shown::a_person_sees_server_time_number_filter_and_what_comes_next"]),
     ("cursor show", "--json", &["cursor::command::shown::json_has_the_same_keys_for_every_place"]),
     ("cursor set", "file", &["cursor::command::moved::a_missing_file_is_made_by_a_time_for_any_server"]),

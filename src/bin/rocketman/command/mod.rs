@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod cursor;
 mod demo_server;
+pub(crate) mod health;
 pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod pack;

@@ -100,6 +100,14 @@ pub(crate) enum SettingsError {
         "--on-gap fail does not go with --durable: what limits remove before any worker had it is not missed"
     )]
     GapOfDurable,
+    #[error(
+        "{place}: '{text}' is not where a rocketman listens: it is HOST:PORT, a port of this machine, or http://HOST:PORT"
+    )]
+    HealthAddress { place: &'static str, text: String },
+    #[error("{0}: port 0 stands for any that was free")]
+    AnyPort(&'static str),
+    #[error("whom to ask is not said")]
+    NoHealthAddress,
     #[error("--allow-host is for loopback addresses, and at {0} any host is answered")]
     AnyHost(std::net::SocketAddr),
     #[cfg(feature = "nats")]
@@ -287,6 +295,8 @@ impl SettingsError {
             Self::ForKeys { .. } => Some("leave it off; a key is written nats://HOST/BUCKET/KEY".to_owned()),
             #[cfg(feature = "nats")]
             Self::GapOfDurable => Some("leave one of the two off".to_owned()),
+            Self::AnyPort(_) => Some("name the one that it says at its start, or give it one with --metrics-addr or --listen".to_owned()),
+            Self::NoHealthAddress => Some("name what rocketman tail was given as --metrics-addr, or rocketman serve as --listen: rocketman health 127.0.0.1:9090".to_owned()),
             Self::AnyHost(_) => Some("listen at 127.0.0.1, or leave it off".to_owned()),
             Self::ForNats(_) => Some("name one as the SOURCE: nats://HOST/STREAM".to_owned()),
             #[cfg(feature = "nats")]

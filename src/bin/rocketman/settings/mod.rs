@@ -15,6 +15,7 @@ mod executable;
 mod files;
 mod filter;
 mod format;
+mod health;
 mod live;
 mod mistaken;
 #[cfg(feature = "nats")]
@@ -42,6 +43,7 @@ pub(crate) use self::{
     cursor_at::CursorAt,
     environment::Environment,
     error::SettingsError,
+    health::{HealthAddress, HealthSettings},
     live::{LiveSettings, Upstream},
     output::{AnySink, Output},
     probe::ProbeSettings,

@@ -1,6 +1,6 @@
 //! A live stream that is served: a pipeline fills the store that consumers read.
 
-use std::{net::SocketAddr, path::Path, process::ExitCode};
+use std::{net::SocketAddr, path::Path, process::ExitCode, sync::Arc};
 
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ use crate::{
 #[cfg(feature = "nats")]
 use rocketman::source::nats::NatsSource;
 use rocketman::{
-    Error, Pipeline, PipelineSettings, Reason,
+    Error, Pipeline, PipelineSettings, Reason, Stats,
     cursor::{CursorStore, FileCursor},
     event::TimeUs,
     filter::Filter,
@@ -30,7 +30,7 @@ const CURSOR: &str = "upstream.cursor";
 pub(super) async fn run(
     settings: LiveSettings,
     listen: SocketAddr,
-    server: ServerSettings,
+    mut server: ServerSettings,
     signals: Signals,
 ) -> Result<ExitCode, Failure> {
     let LiveSettings {
@@ -52,9 +52,19 @@ pub(super) async fn run(
     let cursor = folder.map(|folder| FileCursor::open(folder.join(CURSOR)));
     let cursor = cursor.transpose().map_err(Error::Cursor)?;
     let (sink, feed) = store.split(&what);
+    let stats = Arc::new(Stats::default());
+    // Who writes to stdin may take as long as they like.
+    let is_watched = !matches!(upstream, Upstream::Stdin);
+    server.upstream = is_watched.then(|| Arc::clone(&stats));
     let server = bind(listen, AnyFeed::Live(feed), server).await?;
     let stop = CancellationToken::new();
-    let filling = Box::pin(fill(upstream, filter, sink, cursor, stop.clone()));
+    let parts = Parts {
+        filter,
+        sink,
+        cursor,
+        stats,
+    };
+    let filling = Box::pin(fill(upstream, parts, stop.clone()));
     attend(server, signals, stop, filling).await
 }
 
@@ -79,25 +89,25 @@ fn introduce(store: &Store, what: &str, filter: &Filter, folder: Option<&Path>) 
     info!(target: PipelineSettings::STATE_TARGET, "reading {what}: {filter}, kept in '{folder}'{held}");
 }
 
-/// Reads upstream into the store.
-async fn fill(
-    upstream: Upstream,
+/// All of a pipeline but its source.
+struct Parts {
     filter: Filter,
     sink: StoreSink,
     cursor: Option<FileCursor>,
-    stop: CancellationToken,
-) -> Result<(), Failure> {
+    stats: Arc<Stats>,
+}
+
+/// Reads upstream into the store.
+async fn fill(upstream: Upstream, parts: Parts, stop: CancellationToken) -> Result<(), Failure> {
     match upstream {
         Upstream::Jetstream(settings) => {
-            Box::pin(pump(Jetstream::new(*settings), filter, sink, cursor, stop)).await
+            Box::pin(pump(Jetstream::new(*settings), parts, stop)).await
         }
         #[cfg(feature = "nats")]
-        Upstream::Nats(settings) => {
-            pump(NatsSource::new(*settings), filter, sink, cursor, stop).await
-        }
+        Upstream::Nats(settings) => pump(NatsSource::new(*settings), parts, stop).await,
         Upstream::Stdin => {
             let stdin = Stdin::open().map_err(Failure::system("read stdin"))?;
-            pump(stdin, filter, sink, cursor, stop.clone()).await?;
+            pump(stdin, parts, stop.clone()).await?;
             if !stop.is_cancelled() {
                 info!(target: PipelineSettings::STATE_TARGET, "stdin has ended; what came is served on");
             }
@@ -106,14 +116,14 @@ async fn fill(
     }
 }
 
-async fn pump(
-    source: impl Source,
-    filter: Filter,
-    sink: StoreSink,
-    cursor: Option<FileCursor>,
-    stop: CancellationToken,
-) -> Result<(), Failure> {
-    let pipeline = Pipeline::new(source, sink).filter(filter);
+async fn pump(source: impl Source, parts: Parts, stop: CancellationToken) -> Result<(), Failure> {
+    let Parts {
+        filter,
+        sink,
+        cursor,
+        stats,
+    } = parts;
+    let pipeline = Pipeline::new(source, sink).filter(filter).stats(stats);
     let run = match cursor {
         Some(cursor) => run_with(pipeline.cursor(cursor), stop).await,
         None => run_with(pipeline, stop).await,
