@@ -1,5 +1,7 @@
 //! What the packages hold, and the unit that they bring. `packaging/build --try` uses them.
 
+mod release;
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 const PACKAGES: [&str; 2] = ["package.metadata.deb", "package.metadata.generate-rpm"];
