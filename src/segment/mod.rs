@@ -33,6 +33,7 @@ pub(crate) use self::{
     error::Fault,
     file::{Footer, SegmentFile},
     header::{HEADER_BYTES, Opening, SegmentHeader},
+    inflate::USUAL_BYTES,
     line::{LineError, LinePrinter, Printed},
     reader::BlockReader,
     row::{Kind, Row},

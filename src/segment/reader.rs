@@ -29,6 +29,11 @@ impl BlockReader {
         }
     }
 
+    /// How much the block that was read last holds inflated.
+    pub(crate) fn inflated_bytes(&self) -> u64 {
+        self.body.len() as u64
+    }
+
     pub(crate) fn inflater(&mut self) -> &mut BlockInflater {
         &mut self.inflater
     }
@@ -62,6 +67,7 @@ impl BlockReader {
         if u64::from(entry.frame_bytes) > max_frame_bytes(bytes) {
             return Err(Damage::Frame.into());
         }
+        self.give_back();
         file.read_into(entry.at, entry.file_bytes(), &mut self.frame)?;
         let (prefix, frame) = self.frame.split_at(PREFIX_BYTES);
         if u64_at(prefix, 0) != u64::from(entry.frame_bytes) {
@@ -100,6 +106,15 @@ impl BlockReader {
         Ok(Some((rows, end)))
     }
 
+    /// Gives back what only a large block needed.
+    fn give_back(&mut self) {
+        for buffer in [&mut self.frame, &mut self.body] {
+            if buffer.capacity() as u64 > max_frame_bytes(USUAL_BYTES) {
+                *buffer = Vec::new();
+            }
+        }
+    }
+
     /// Where the block ends that begins here, if all of it is there.
     fn end_of_active(&mut self, file: &SegmentFile, at: u64) -> Result<Option<u64>, Fault> {
         let frame_at = at + PREFIX_BYTES as u64;
@@ -130,6 +145,7 @@ impl BlockReader {
         after: Option<u64>,
     ) -> Result<(), Fault> {
         let frame_at = at + PREFIX_BYTES as u64;
+        self.give_back();
         file.read_into(frame_at, end - frame_at, &mut self.frame)?;
         self.inflater
             .inflate(&self.frame, None, self.limit, &mut self.body)?;

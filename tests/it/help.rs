@@ -19,6 +19,7 @@ fn short_helps_fit_on_a_screen_of_80_columns() {
         ("-h", 24),
         ("tail -h", 50),
         ("probe -h", 50),
+        ("replay -h", 50),
         ("serve -h", 50),
     ] {
         let call = Rocketman::new(arguments.split(' ')).env("COLUMNS", "80");
@@ -99,6 +100,21 @@ fn the_long_help_of_tail_explains_everything() {
     let widest = long.lines().map(|line| line.chars().count()).max();
     assert!(widest <= Some(100), "{long}");
     assert_snapshot!("tail-help", long);
+}
+
+#[test]
+fn the_help_of_replay_has_what_matters_for_files() {
+    let (short, long) = (help("replay -h"), help("replay --help"));
+    let lines = short.lines().chain(long.lines());
+    assert!(lines.map(|line| line.chars().count()).max() <= Some(100));
+    for flag in ["--after-seq", "--before-seq", "--threads"] {
+        assert!(short.contains(flag), "{short}");
+    }
+    for flag in ["--quiet-timeout", "--exit-at-end", "--durable"] {
+        assert!(!long.contains(&format!("{flag}\n")), "{long}");
+    }
+    assert_snapshot!("replay-h", short);
+    assert_snapshot!("replay-help", long);
 }
 
 #[test]

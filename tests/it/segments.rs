@@ -1,5 +1,7 @@
 //! Segment files as a source: what comes of them, where a run goes on, and what ends it.
 
+mod replay;
+
 use std::{fs, path::Path};
 
 use rocketman::event::TimeUs;

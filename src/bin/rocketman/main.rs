@@ -14,7 +14,7 @@ use std::{process::ExitCode, time::SystemTime};
 use tracing::warn;
 
 use self::{
-    args::{Cli, Command, GlobalArgs},
+    args::{Cli, Command, GlobalArgs, TailArgs},
     command::{
         check, compare, cursor, health, inspect, man, pack, probe, serve, tail, with_runtime,
     },
@@ -50,13 +50,8 @@ fn run(command: Command, global: &GlobalArgs, line: &StatusLine) -> Result<ExitC
     let environment = &Environment::of_process();
     let now = SystemTime::now();
     match command {
-        Command::Tail(args) => {
-            let settings = TailSettings::resolve(*args, environment, now)?;
-            let has_colors = logging::has_colors_on_stdout(global.color);
-            let output = settings.output.colored(has_colors);
-            let settings = TailSettings { output, ..settings };
-            with_runtime(tail::run(settings, environment, line))
-        }
+        Command::Tail(args) => stream(*args, global, line),
+        Command::Replay(args) => stream((*args).into(), global, line),
         Command::Probe(args) => probe::run(ProbeSettings::resolve(args, environment)?, line),
         Command::Cursor { command } => {
             cursor::run(CursorSettings::resolve(command, environment, now)?)
@@ -82,4 +77,14 @@ fn run(command: Command, global: &GlobalArgs, line: &StatusLine) -> Result<ExitC
         }
         Command::Man { command, dir } => man::run(&command, dir.as_deref()),
     }
+}
+
+/// Reads whatever was named, until an end that was asked for.
+fn stream(args: TailArgs, global: &GlobalArgs, line: &StatusLine) -> Result<ExitCode, Failure> {
+    let environment = &Environment::of_process();
+    let settings = TailSettings::resolve(args, environment, SystemTime::now())?;
+    let has_colors = logging::has_colors_on_stdout(global.color);
+    let output = settings.output.colored(has_colors);
+    let settings = TailSettings { output, ..settings };
+    with_runtime(tail::run(settings, environment, line))
 }

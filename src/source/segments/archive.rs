@@ -71,7 +71,16 @@ pub(super) fn list(
             hole,
         })
     });
-    let meets = |file: &ListedFile| found.get(&file.path).is_some_and(|(_, _, meets, _)| *meets);
+    // Where numbers that are wanted are missing at the end, the file after them says so.
+    let ends = *bounds.numbers.end();
+    let lacks = |hole: &Hole| {
+        let missing = hole.from.saturating_add(1)..=hole.to.saturating_sub(1);
+        ends < u64::MAX && !missing.is_empty() && bounds.have_any_of(missing)
+    };
+    let meets = |file: &ListedFile| {
+        let is_wanted = found.get(&file.path).is_some_and(|(_, _, meets, _)| *meets);
+        is_wanted || file.hole.as_ref().is_some_and(lacks)
+    };
     let mut listed: Vec<_> = listed.skip_while(|file| !meets(file)).collect();
     let end = listed.iter().rposition(meets).map_or(0, |last| last + 1);
     listed.truncate(end);
@@ -79,7 +88,7 @@ pub(super) fn list(
         let is_of_folder = found
             .get(&first.path)
             .is_some_and(|(.., of_folder)| *of_folder);
-        first.hole = hole_at_beginning(first, bounds.from, is_of_folder);
+        first.hole = hole_at_beginning(first, *bounds.numbers.start(), is_of_folder);
     }
     Ok(listed)
 }
@@ -135,14 +144,18 @@ fn look_at(
         Opening::Sealed(header) if header.is_empty() => None,
         Opening::Sealed(header) => {
             let (first, last) = (header.min_witnessed, header.max_witnessed);
-            let meets = bounds.meet(header.max_seq, first, last);
-            Some((header.min_seq..=header.max_seq, file.bytes(), meets))
+            let numbers = header.min_seq..=header.max_seq;
+            let meets = bounds.meet(numbers.clone(), first, last);
+            Some((numbers, file.bytes(), meets))
         }
         Opening::Active => {
             let begin = HEADER_BYTES as u64;
             let block = reader.active(&file, 0, begin, None)?;
             let first = block.and_then(|(mut rows, _)| rows.next());
-            first.map(|row| (row.seq..=row.seq, file.bytes(), true))
+            first.map(|row| {
+                let meets = *bounds.numbers.end() >= row.seq;
+                (row.seq..=row.seq, file.bytes(), meets)
+            })
         }
     })
 }

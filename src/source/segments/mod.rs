@@ -29,7 +29,7 @@ use crate::{
     error::MemberError,
     event::{Batch, Origin, Place, Start, Trail},
     log::{STATE, printable},
-    segment::{BlockReader, LinePrinter},
+    segment::{BlockReader, LinePrinter, USUAL_BYTES},
     stats::Stats,
 };
 
@@ -68,6 +68,7 @@ struct Open {
     reader: BlockReader,
     counts: ReadCounts,
     n_files: u64,
+    said_large: bool,
 }
 
 impl Segments {
@@ -94,7 +95,7 @@ impl Segments {
 
     /// Reads all headers, and says what is missing.
     fn open(&self) -> Result<Open, MemberError> {
-        let bounds = Bounds::new(self.start, self.settings.until_us);
+        let bounds = Bounds::new(&self.settings, self.start);
         let mut reader = BlockReader::new(self.settings.max_block_bytes);
         let files = archive::list(&self.settings.paths, &bounds, &mut reader)?;
         let bytes: u64 = files.iter().map(|file| file.bytes).sum();
@@ -117,6 +118,7 @@ impl Segments {
             block: None,
             reader,
             counts: ReadCounts::default(),
+            said_large: false,
         })
     }
 
@@ -256,6 +258,12 @@ impl Segments {
         match next.map_err(MemberError::from)? {
             NextBlock::Read(block) => {
                 open.block = Some((block, 0));
+                let (bytes, limit) = (open.reader.inflated_bytes(), self.settings.max_block_bytes);
+                if bytes > USUAL_BYTES && !open.said_large {
+                    open.said_large = true;
+                    let path = printable(&file.file.path().to_string_lossy());
+                    info!(target: STATE, bytes, limit, "block {block} of '{path}' holds {bytes} bytes inflated, and a server's about 1.3 MB: each such block takes the memory that it needs, up to {limit} bytes");
+                }
                 Ok(true)
             }
             NextBlock::Done => {

@@ -88,6 +88,10 @@ impl ReadingFile {
     ) -> Result<NextBlock, ReplayError> {
         match &mut self.blocks {
             Blocks::None => Ok(NextBlock::Done),
+            Blocks::Active(_, Some(last)) if *last >= *wanted.bounds.numbers.end() => {
+                self.blocks = Blocks::None;
+                Ok(NextBlock::Done)
+            }
             Blocks::Active(at, last) => {
                 let block = self.next;
                 let Some((rows, end)) = reader.active(&self.file, block, *at, *last)? else {
@@ -106,7 +110,9 @@ impl ReadingFile {
                     self.next += 1;
                     let (first, last) = (entry.min_witnessed, entry.max_witnessed);
                     let is_wanted = entry.events > 0
-                        && wanted.bounds.meet(entry.max_seq, first, last)
+                        && wanted
+                            .bounds
+                            .meet(entry.min_seq..=entry.max_seq, first, last)
                         && chosen.meets(footer.collections.of_block(block))
                         && has_account(&self.file, header, footer, block, wanted)?;
                     if is_wanted {

@@ -1,6 +1,10 @@
 //! Which segment files to read, and what of them.
 
-use std::{ops::Range, path::PathBuf, sync::Arc};
+use std::{
+    ops::{Range, RangeInclusive},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use crate::{
     event::{CollectionPattern, Did, Kind, LineRules, Start},
@@ -26,6 +30,10 @@ pub struct SegmentsSettings {
     pub start: Option<Start>,
     /// Where to begin when nothing was saved yet.
     pub start_if_new: Option<Start>,
+    /// Only events with a higher number, wherever the reading begins.
+    pub after_seq: Option<u64>,
+    /// Only events up to this number, it included.
+    pub before_seq: Option<u64>,
     /// Events that the server saw at this time or later are left out, in microseconds since 1970.
     /// As times are not strictly in order, no single one ends the reading.
     pub until_us: Option<u64>,
@@ -50,6 +58,8 @@ impl SegmentsSettings {
             kinds: Vec::new(),
             start: None,
             start_if_new: None,
+            after_seq: None,
+            before_seq: None,
             until_us: None,
             on_gap: OnGap::Fail,
             max_block_bytes: MAX_BLOCK_BYTES,
@@ -62,34 +72,42 @@ impl SegmentsSettings {
 /// The numbers and the times that are wanted.
 #[derive(Debug, Clone)]
 pub(super) struct Bounds {
-    /// The first number.
-    pub(super) from: u64,
+    pub(super) numbers: RangeInclusive<u64>,
     /// Witnessed times.
-    pub(super) times: Range<i64>,
+    times: Range<i64>,
 }
 
 impl Bounds {
-    pub(super) fn new(start: Option<Start>, until_us: Option<u64>) -> Self {
-        let end = until_us.map_or(i64::MAX, signed);
-        let mut bounds = Self {
-            from: 0,
-            times: i64::MIN..end,
-        };
+    /// Those of the settings, from where the reading begins.
+    pub(super) fn new(settings: &SegmentsSettings, start: Option<Start>) -> Self {
+        let end = settings.until_us.map_or(i64::MAX, signed);
+        // Number 0 is no event: after it is from the first one on, whichever that is.
+        let after = settings.after_seq.filter(|after| *after > 0);
+        let mut from = after.map_or(0, |after| after.saturating_add(1));
+        let mut times = i64::MIN..end;
         match start {
-            Some(Start::Seq(seq)) => bounds.from = seq,
-            Some(Start::Time(time_us)) => bounds.times.start = signed(time_us),
+            Some(Start::Seq(seq)) => from = from.max(seq),
+            Some(Start::Time(time_us)) => times.start = signed(time_us),
             None => {}
         }
-        bounds
+        Self {
+            numbers: from..=settings.before_seq.unwrap_or(u64::MAX),
+            times,
+        }
     }
 
     /// Whether any number and time of these ranges is wanted.
-    pub(super) fn meet(&self, max_seq: u64, min_time: i64, max_time: i64) -> bool {
-        max_seq >= self.from && max_time >= self.times.start && min_time < self.times.end
+    pub(super) fn meet(&self, numbers: RangeInclusive<u64>, min_time: i64, max_time: i64) -> bool {
+        self.have_any_of(numbers) && max_time >= self.times.start && min_time < self.times.end
+    }
+
+    /// Whether any of these numbers is wanted.
+    pub(super) fn have_any_of(&self, numbers: RangeInclusive<u64>) -> bool {
+        numbers.end() >= self.numbers.start() && numbers.start() <= self.numbers.end()
     }
 
     pub(super) fn have(&self, seq: u64, time: i64) -> bool {
-        seq >= self.from && self.times.contains(&time)
+        self.numbers.contains(&seq) && self.times.contains(&time)
     }
 }
 

@@ -84,6 +84,22 @@ fn gaps_that_a_durable_consumer_cannot_see_end_nothing() {
 }
 
 #[test]
+fn a_flag_of_segment_files_is_refused_without_any() {
+    for source in [
+        NOBODY,
+        "demo:",
+        #[cfg(feature = "nats")]
+        "nats://127.0.0.1:1/S",
+    ] {
+        for arguments in ["--after-seq 5", "--before-seq 5", "--max-block-size 1M"] {
+            let flag = arguments.split(' ').next().unwrap();
+            let output = Rocketman::tail(source).with(arguments).run();
+            output.assert_says(2, &[flag, "is for segment files, and the source is none"]);
+        }
+    }
+}
+
+#[test]
 fn hosts_are_allowed_only_where_not_all_are() {
     for (call, address) in [
         (

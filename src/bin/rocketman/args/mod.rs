@@ -28,6 +28,8 @@ mod output;
 mod pack;
 mod parse;
 mod probe;
+mod replay;
+mod segments;
 mod serve;
 mod source;
 mod stop;
@@ -61,6 +63,8 @@ pub(crate) use self::{
     pack::PackArgs,
     parse::{is_flag_of_tail, is_variable, messages_of_misuse, parse, unknown_variables},
     probe::ProbeArgs,
+    replay::ReplayArgs,
+    segments::SegmentArgs,
     serve::{LiveArgs, Retain, ServeArgs, Speed},
     source::{
         ConnectionArgs, FilterArgs, KINDS, OPERATIONS, OnGapArg, OnUndeliverableArg, PositionArgs,
@@ -70,11 +74,10 @@ pub(crate) use self::{
     tail::TailArgs,
 };
 
-/// As it is otherwise, without the empty line before the usage: so all commands fit on a screen.
+/// As it is otherwise, without the empty lines around the usage: so all commands fit on a screen.
 const HELP_TEMPLATE: &str = "\
 {before-help}{about}
 {usage-heading} {usage}
-
 {all-args}{after-help}";
 
 /// Bring the Bluesky record stream to a pipe, a file or a program
@@ -188,6 +191,20 @@ Examples:
         after_long_help = tail::AFTER_TAIL
     )]
     Tail(Box<TailArgs>),
+    /// Replay segment files, the history of a server on the disk
+    ///
+    /// The lines are byte for byte those that the server sends on the v1 wire, in the order of their numbers, and every checksum
+    /// is checked. Filters, outputs and cursors are those of tail; the run ends with the last file.
+    #[command(
+        before_help = "\
+Examples:
+  rocketman replay segments/ -c app.bsky.feed.post | jq -r .commit.record.text
+  rocketman replay segments/ --since 2026-11-01 --cursor-file c -o a.ndjson.zst
+  rocketman replay segments/ --after-seq 10000 --before-seq 20000 --threads 2",
+        after_help = "All options, with what they mean: rocketman replay --help",
+        after_long_help = replay::AFTER_REPLAY
+    )]
+    Replay(Box<ReplayArgs>),
     /// Look at servers: are they there, how far behind, how far back
     ///
     /// All servers are asked at the same time, each over three short connections: one reads a little of what is live, one
@@ -332,7 +349,11 @@ Examples:
 /// The definition of the command line. Its help names no variables: each flag has one, by a rule
 /// that the help of `tail` says once.
 pub(crate) fn command() -> clap::Command {
-    without_variables(Cli::command())
+    let command = Cli::command().mut_subcommands(|command| match command.get_name() {
+        "replay" => replay::adjust(command),
+        _ => command,
+    });
+    without_variables(command)
 }
 
 fn without_variables(command: clap::Command) -> clap::Command {
@@ -350,8 +371,12 @@ fn without_variables(command: clap::Command) -> clap::Command {
 impl Command {
     /// Whether stdout is for events, so that a terminal is no place for a status line.
     pub(crate) fn writes_events_to_stdout(&self) -> bool {
-        matches!(self, Self::Tail(args)
-            if args.output.output.as_deref().is_none_or(|path| path == "-"))
+        let output = match self {
+            Self::Tail(args) => &args.output,
+            Self::Replay(args) => args.output(),
+            _ => return false,
+        };
+        output.output.as_deref().is_none_or(|path| path == "-")
     }
 }
 

@@ -123,7 +123,7 @@ pub(crate) struct KvCursorArgs {
         long,
         value_name = "ADDRESS",
         env = "ROCKETMAN_CURSOR_KV",
-        conflicts_with_all = ["cursor_file", "durable"],
+        conflicts_with = "cursor_file",
         hide_short_help = true
     )]
     pub(crate) cursor_kv: Option<String>,

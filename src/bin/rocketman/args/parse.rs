@@ -179,6 +179,7 @@ fn is_help(error: &Error) -> bool {
 fn note_flags_of_nats(cli: &mut Cli, is_typed: impl Fn(&str, &str) -> bool) {
     let (command, nats) = match &mut cli.command {
         super::Command::Tail(args) => ("tail", &mut args.nats),
+        super::Command::Replay(args) => ("replay", args.nats_mut()),
         super::Command::Cursor { command } => match command {
             CursorCommand::Show(args) => ("show", &mut *args.at.nats),
             CursorCommand::Set(args) => ("set", &mut *args.at.nats),

@@ -156,7 +156,7 @@ pub(crate) enum EnvelopeArg {
 }
 
 /// How to read a stream of NATS
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Streams of NATS")]
 pub(crate) struct StreamArgs {
     /// Put messages into an envelope, or leave them as they are [default: auto]
@@ -191,6 +191,7 @@ pub(crate) struct StreamArgs {
         conflicts_with_all = ["cursor_file", "shard"],
         hide_short_help = true
     )]
+    #[cfg_attr(feature = "nats", arg(conflicts_with = "cursor_kv"))]
     pub(crate) durable: Option<String>,
     /// Do this with a message of --durable that cannot be delivered: keep, stop, skip or dead-letter=FILE
     ///

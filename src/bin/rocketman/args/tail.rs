@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{
     ConnectionArgs, ExecArgs, FateArgs, FileArgs, FilterArgs, OperationArgs, OutputArgs,
-    PositionArgs, StopArgs, StreamArgs,
+    PositionArgs, SegmentArgs, StopArgs, StreamArgs,
 };
 #[cfg(feature = "nats")]
 use super::{KvCursorArgs, NatsArgs, StreamSinkArgs};
@@ -30,16 +30,22 @@ pub(crate) struct TailArgs {
     /// contexts of the nats command, never from the address.
     ///
     /// Segment files (.jss), or folders of them, are the history of a server on the disk. They are read in the order of their
-    /// numbers, up to the end: --exit-at-end is implied. --since and --until are the times at which the server saw events;
+    /// numbers, up to the end, as by rocketman replay: --exit-at-end is implied. --since and --until are the times at which the server saw events;
     /// --cursor N begins with number N, or the next one that is left. What cannot hold what is wanted is not read. See --on-gap
     /// for what is missing between files.
     ///
     /// Without any, the public instances of Bluesky are read. ROCKETMAN_SOURCE lists servers, separated by blanks.
     #[arg(value_name = "SOURCE")]
     pub(crate) source: Vec<String>,
+    /// It was typed as `rocketman replay`: sources are segment files.
+    #[arg(skip)]
+    pub(crate) is_replay: bool,
     /// Which events.
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
+    /// What of segment files.
+    #[command(flatten)]
+    pub(crate) segments: SegmentArgs,
     /// From where on.
     #[command(flatten)]
     pub(crate) position: PositionArgs,

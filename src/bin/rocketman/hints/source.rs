@@ -41,7 +41,9 @@ pub(super) fn hint(error: &MemberError) -> Option<String> {
         Reason::SegmentDamaged => {
             "rocketman inspect --verify looks at all of them; bring a good copy of the file, and run it again"
         }
-        Reason::BlockTooLarge => "no server writes such a block: look where the file comes from",
+        Reason::BlockTooLarge => {
+            "no server writes such a block: look where the file comes from, or allow it with --max-block-size"
+        }
         Reason::NoEvents => {
             "leave off --collection, --did, --kind, --op and --shard, and choose messages by their subject: nats://HOST/STREAM?subject=FILTER"
         }

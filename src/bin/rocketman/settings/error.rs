@@ -85,6 +85,12 @@ pub(crate) enum SettingsError {
     OnlyJetstream(String),
     #[error("segment files are read by themselves: '{0}' cannot be read with them")]
     MixedSegments(String),
+    #[error("'{0}' is an address, and segment files are on the disk")]
+    NoReplay(String),
+    #[error("{0} is for segment files, and the source is none")]
+    ForSegments(&'static str),
+    #[error("--before-seq {before} leaves nothing after --after-seq {after}")]
+    NoNumbers { after: u64, before: u64 },
     #[error("{0} is for servers, and segment files are on the disk")]
     NotForSegments(&'static str),
     #[error("{0} is for streams of NATS, and the source is none")]
@@ -308,7 +314,8 @@ impl SettingsError {
             #[cfg(feature = "nats")]
             Self::MixedNats(_) => Some("run two processes, one for each".to_owned()),
             Self::MixedSegments(_) => Some("run two processes, one for each".to_owned()),
-            Self::NotForSegments(_) => Some("leave it off".to_owned()),
+            Self::NotForSegments(_) | Self::ForSegments(_) => Some("leave it off".to_owned()),
+            Self::NoReplay(_) => Some("servers and streams are read by rocketman tail; a file of such a name is written ./NAME".to_owned()),
             Self::MixedDemo(_) => Some("run two processes, one for each".to_owned()),
             Self::NoFields(format) => Some(format!("name them: --format {format} --fields did,commit.rkey,commit.record.text")),
             Self::ForTables(_) => Some("add --format csv, or leave it off".to_owned()),

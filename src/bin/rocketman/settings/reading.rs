@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 #[cfg(feature = "nats")]
 use super::nats::NatsOverrides;
 use super::{SettingsError, suffix};
-use crate::args::OnGapArg;
+use crate::args::{OnGapArg, SegmentArgs};
 use rocketman::{
     event::{LineRules, Start},
     source::BadEventFile,
@@ -27,6 +27,8 @@ pub(super) struct Reading {
     pub(super) until_us: Option<u64>,
     pub(super) rules: LineRules,
     pub(super) bad_events: Option<PathBuf>,
+    /// What of segment files, where the source is of them.
+    pub(super) segments: Option<SegmentArgs>,
     /// Who you are on NATS.
     #[cfg(feature = "nats")]
     pub(super) given: NatsOverrides,

@@ -7,15 +7,23 @@ use super::{
     filter::Wanted,
     reading::{Reading, open_bad_events},
 };
-use crate::args::{ConnectionArgs, OnGapArg};
+use crate::args::{ConnectionArgs, OnGapArg, SegmentArgs};
 use rocketman::{
     Shown,
-    segment::{files, is_segment},
+    segment::{MAX_BLOCK_BYTES, files, is_segment},
     source::{OnGap, segments::SegmentsSettings},
 };
 
-/// Whether the sources are segment files or folders of them: all, or none.
-pub(super) fn are_segments(sources: &[String]) -> Result<bool, SettingsError> {
+/// Whether the sources are segment files or folders of them: all, or none. What `is_replay` names
+/// is meant to be, whatever it is called and whether or not it is there.
+fn are_segments(sources: &[String], is_replay: bool) -> Result<bool, SettingsError> {
+    if is_replay {
+        let address = sources.iter().find(|source| is_address(source));
+        return match address {
+            Some(address) => Err(SettingsError::NoReplay(Shown::address(address).to_string())),
+            None => Ok(true),
+        };
+    }
     let (files, others): (Vec<_>, Vec<_>) = sources.iter().partition(|source| is_one(source));
     match (files.first(), others.first()) {
         (None, _) => Ok(false),
@@ -27,17 +35,41 @@ pub(super) fn are_segments(sources: &[String]) -> Result<bool, SettingsError> {
     }
 }
 
+/// What cannot be meant to be a file; one of such a name is written ./NAME.
+fn is_address(source: &str) -> bool {
+    source.contains("://") || source.starts_with("nats:") || source.starts_with("demo:")
+}
+
 /// A host is never called like a segment file; a folder may be, and is one only with such files.
 fn is_one(source: &str) -> bool {
     let path = Path::new(source);
-    let is_address = source.contains("://");
     let has_any = || files(path).is_ok_and(|files| !files.is_empty());
-    !is_address && (is_segment(path) || (path.is_dir() && has_any()))
+    !is_address(source) && (is_segment(path) || (path.is_dir() && has_any()))
+}
+
+/// What of segment files is wanted, where the sources are some. Refuses these flags where they are
+/// not, and numbers that leave nothing.
+pub(super) fn among(
+    sources: &[String],
+    is_replay: bool,
+    args: SegmentArgs,
+) -> Result<Option<SegmentArgs>, SettingsError> {
+    let are_segments = are_segments(sources, is_replay)?;
+    if let (Some(flag), false) = (args.given(), are_segments) {
+        return Err(SettingsError::ForSegments(flag));
+    }
+    match (args.after_seq, args.before_seq) {
+        (Some(after), Some(before)) if before <= after => {
+            Err(SettingsError::NoNumbers { after, before })
+        }
+        _ => Ok(are_segments.then_some(args)),
+    }
 }
 
 /// What to read of them.
 pub(super) fn resolve(
     sources: &[String],
+    args: SegmentArgs,
     reading: Reading,
     connection: &ConnectionArgs,
     wanted: Wanted,
@@ -58,10 +90,13 @@ pub(super) fn resolve(
         kinds: wanted.kinds,
         start: reading.start,
         start_if_new: reading.start_if_new,
+        after_seq: args.after_seq,
+        before_seq: args.before_seq,
         until_us: reading.until_us,
         // What is read is already there, and a hole in it may still be filled.
         on_gap: reading.on_gap.map_or(OnGap::Fail, OnGapArg::into),
         rules: reading.rules,
+        max_block_bytes: args.max_block_size.unwrap_or(MAX_BLOCK_BYTES),
         bad_events: reading.bad_events.map(open_bad_events).transpose()?,
         ..SegmentsSettings::new(sources)
     })

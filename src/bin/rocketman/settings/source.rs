@@ -83,8 +83,8 @@ impl SourceSettings {
                 return Err(SettingsError::ForNats(flag));
             }
         }
-        if segments::are_segments(sources)? {
-            let settings = segments::resolve(sources, reading, &connection, wanted)?;
+        if let Some(args) = reading.segments {
+            let settings = segments::resolve(sources, args, reading, &connection, wanted)?;
             return Ok(Self::Segments(Box::new(settings)));
         }
         let Reading {
@@ -96,6 +96,7 @@ impl SourceSettings {
             until_us: _,
             rules,
             bad_events,
+            segments: _,
             #[cfg(feature = "nats")]
                 given: _,
             #[cfg(feature = "nats")]

@@ -68,6 +68,7 @@ pub(super) fn resolve(
         until_us: _,
         rules,
         bad_events,
+        segments: _,
         given,
         is_carried: _,
     } = reading;

@@ -69,7 +69,9 @@ impl TailSettings {
         let is_kept = keeps_cursor(&args);
         let TailArgs {
             source,
+            is_replay,
             filter,
+            segments,
             position,
             #[cfg(feature = "nats")]
             kv_cursor,
@@ -95,15 +97,14 @@ impl TailSettings {
             save_interval,
             rewind,
         } = position;
-        let kept = cursor_file.map_or(Cursor::Nowhere, |path| {
-            Cursor::File(in_state_directory(path, environment))
-        });
+        let kept = kept(cursor_file, environment);
         let (metrics, lag_alert) = watched(operation, environment)?;
         let wanted = Wanted::resolve(filter, environment)?;
         let typed = beginning(since.as_deref(), cursor.as_deref(), now)?;
         let start = typed.map(|typed| typed.start);
         let sources = or_variable(source, "ROCKETMAN_SOURCE", environment);
-        let are_segments = segments::are_segments(&sources)?;
+        let segments = segments::among(&sources, is_replay, segments)?;
+        let are_segments = segments.is_some();
         let start_if_new = beginning_if_new(begin.as_deref(), is_kept, now)?;
         // What is on the disk begins before now.
         let until_us = end(stop.until.as_deref(), typed, is_kept || are_segments, now)?;
@@ -128,11 +129,7 @@ impl TailSettings {
             (output, key.map_or(kept, |key| Cursor::Kv(Box::new(key))))
         };
         #[cfg(not(feature = "nats"))]
-        if let Some(address) = address {
-            return Err(SettingsError::WithoutNats(
-                rocketman::Shown::address(&address).to_string(),
-            ));
-        }
+        refuse_nats(address.as_deref())?;
         let output = output.recalling(rewind);
         let reading = Reading {
             start,
@@ -145,6 +142,7 @@ impl TailSettings {
             bad_events,
             #[cfg(feature = "nats")]
             given,
+            segments,
             #[cfg(feature = "nats")]
             is_carried,
         };
@@ -177,6 +175,13 @@ fn check(args: &TailArgs, environment: &Environment) -> Result<Vec<PathBuf>, Set
     #[cfg(feature = "nats")]
     refuse_useless(args, environment)?;
     Ok(reserved)
+}
+
+/// The file that keeps the place, if one was named.
+fn kept(file: Option<PathBuf>, environment: &Environment) -> Cursor {
+    file.map_or(Cursor::Nowhere, |path| {
+        Cursor::File(in_state_directory(path, environment))
+    })
 }
 
 /// Whether something keeps the place between two runs.
@@ -233,6 +238,15 @@ fn limits(
         lag_alert,
         save_every,
         ..PipelineSettings::default()
+    }
+}
+
+/// Refuses an address of NATS, which this build cannot write to.
+#[cfg(not(feature = "nats"))]
+fn refuse_nats(address: Option<&str>) -> Result<(), SettingsError> {
+    match address.map(rocketman::Shown::address) {
+        Some(address) => Err(SettingsError::WithoutNats(address.to_string())),
+        None => Ok(()),
     }
 }
 
