@@ -20,6 +20,10 @@ use crate::error::MemberError;
 /// that are not.
 const MAX_NUMBERS: usize = 100_000;
 
+/// How many folders are remembered as read. Where `{collection}` names folders, strangers decide
+/// how many there are; beyond these a folder is read again for each file that is begun in it.
+const MAX_FOLDERS: usize = 10_000;
+
 /// The highest number of each slot, by the slot's hash.
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
@@ -43,7 +47,9 @@ impl Numbers {
                     self.note(&found, number);
                 }
             }
-            self.folders.insert(folder.to_owned());
+            if self.folders.len() < MAX_FOLDERS {
+                self.folders.insert(folder.to_owned());
+            }
         }
         match self.highest.get(&hash(slot)) {
             Some(highest) => Ok(highest + 1),
@@ -141,5 +147,24 @@ mod tests {
         assert_eq!(numbers.next(&slot("0"), &pattern).unwrap(), 2);
         assert_eq!(numbers.highest.len(), MAX_NUMBERS);
         assert!(numbers.folders.contains(Path::new(folder.path())));
+    }
+
+    #[test]
+    fn folders_that_are_not_remembered_are_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let pattern = Pattern::parse(&folder.path().join("{collection}/x.{n}")).unwrap();
+        let slot = |collection: &str| pattern.slot(0, collection.as_bytes());
+        let mut numbers = Numbers::default();
+        for n in 0..MAX_FOLDERS {
+            numbers.folders.insert(PathBuf::from(n.to_string()));
+        }
+        for file in ["x.000004", "x.000005"] {
+            let path = folder.path().join("a");
+            std::fs::create_dir_all(&path).unwrap();
+            File::create(path.join(file)).unwrap();
+            let next = numbers.next(&slot("a"), &pattern).unwrap();
+            assert_eq!(format!("x.{:06}", next - 1), file);
+        }
+        assert_eq!(numbers.folders.len(), MAX_FOLDERS);
     }
 }
