@@ -30,7 +30,7 @@ pub(crate) use self::{
     request::RequestFailed,
     retry::{log_failure, retry},
     stored::{NO_SUCH_MESSAGE, Stored, StoredMessage},
-    subject::{covers, excerpt, takes},
+    subject::{covers, excerpt, meet, takes},
 };
 pub use self::{
     error::NatsError,

@@ -47,6 +47,18 @@ pub(crate) fn takes(pattern: &str, subject: &str) -> bool {
     words.next().is_none()
 }
 
+/// Whether any subject is taken by both patterns.
+pub(crate) fn meet(one: &str, other: &str) -> bool {
+    let (mut one, mut other) = (one.split('.'), other.split('.'));
+    loop {
+        match (one.next(), other.next()) {
+            (Some(">"), Some(_)) | (Some(_), Some(">")) | (None, None) => return true,
+            (Some(a), Some(b)) if a == b || a == "*" || b == "*" => {}
+            _ => return false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +116,26 @@ mod tests {
             ("*.b", "a.c", false),
         ] {
             assert_eq!(takes(pattern, subject), expected, "{pattern} {subject}");
+        }
+    }
+
+    #[test]
+    fn patterns_meet_where_a_subject_is_taken_by_both() {
+        for (one, other, expected) in [
+            ("a.b", "a.b", true),
+            ("a.*", "a.b", true),
+            ("a.*", "*.b", true),
+            ("a.>", "*.b.c", true),
+            (">", "a", true),
+            ("a.>", "a", false),
+            ("a.b", "a.b.c", false),
+            ("a.*", "a.b.c", false),
+            ("a.>", "b.>", false),
+            ("a.b,a.c", "a.>", true),
+            ("a.b,a.c", "a.b", false),
+        ] {
+            assert_eq!(meet(one, other), expected, "{one} {other}");
+            assert_eq!(meet(other, one), expected, "{other} {one}");
         }
     }
 }

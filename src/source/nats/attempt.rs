@@ -3,7 +3,7 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use async_nats::jetstream::stream::RetentionPolicy;
+use async_nats::jetstream::stream::{self, RetentionPolicy};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info, warn};
 
@@ -19,7 +19,7 @@ use crate::{
     error::MemberError,
     event::{Origin, Start, show_time},
     log::{STATE, chain, printable},
-    nats::{Connection, NatsError, log_failure},
+    nats::{Connection, NatsError, excerpt, log_failure, meet},
     outage::{lasted, root_cause},
     source::{Flow, ReadError, nats::NatsSourceError},
     stats::Stats,
@@ -84,6 +84,9 @@ impl NatsSource {
                 }
                 .into(),
             ));
+        }
+        if !self.was_open && self.backoff.tries() == 0 {
+            self.warn_of_subjects(&info.config);
         }
         let state = state_of(&info);
         let (mut from, gap) = self.intake.track.begin(&self.host, &state);
@@ -150,6 +153,23 @@ impl NatsSource {
         }
         self.session = Some(session);
         Ok(None)
+    }
+
+    /// Says which subjects nothing will come of. What a mirror has, or a stream that takes from
+    /// others, is not known from its own.
+    fn warn_of_subjects(&self, config: &stream::Config) {
+        let takes_from_others = config.mirror.is_some()
+            || config.sources.as_ref().is_some_and(|all| !all.is_empty())
+            || config.subject_transform.is_some();
+        if takes_from_others {
+            return;
+        }
+        let is_taken = |wanted: &String| config.subjects.iter().any(|own| meet(own, wanted));
+        for subject in self.settings.subjects.iter().filter(|one| !is_taken(one)) {
+            let stream = &self.host;
+            let (subject, own) = (excerpt(subject), excerpt(&config.subjects.join(", ")));
+            warn!(target: STATE, stream, subject, setting = "subjects", "{stream} takes no messages of the subject '{subject}': its own are {own}");
+        }
     }
 
     /// Messages can be read.

@@ -3,6 +3,7 @@
 mod gaps;
 mod lagging;
 pub(crate) mod outages;
+mod subjects;
 
 use std::{
     fs,
