@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use async_nats::ConnectOptions;
+use async_nats::{AuthError, ConnectOptions};
 
 use super::{NatsError, NatsSettings, login};
 
@@ -34,9 +34,9 @@ pub(super) async fn options(
         let (login, refusal) = (login.clone(), Arc::clone(&refusal));
         async move {
             let auth = login::auth(login, nonce).await;
-            let why = auth.as_ref().err().map(ToString::to_string);
+            let why = auth.as_ref().err().cloned();
             *refusal.lock().unwrap_or_else(PoisonError::into_inner) = why;
-            auth
+            auth.map_err(AuthError::new)
         }
     })
     .name(&settings.name)

@@ -187,9 +187,11 @@ const NOT_ENABLED: u64 = 10_076;
 const NOT_ENABLED_FOR_ACCOUNT: u64 = 10_039;
 
 /// A cluster without a leader, or whose server was not assigned anything yet; a stream or a
-/// consumer that is offline; too many requests.
-pub(crate) const PASSING_ERRORS: [u64; 7] =
-    [10_004, 10_007, 10_008, 10_009, 10_118, 10_119, 10_167];
+/// consumer that is offline; a message of the same ID that a leader without a majority has not
+/// stored yet; too many requests.
+pub(crate) const PASSING_ERRORS: [u64; 8] = [
+    10_004, 10_007, 10_008, 10_009, 10_118, 10_119, 10_158, 10_167,
+];
 
 /// What errors of the same kind have in common: too many requests, and not available.
 pub(crate) const PASSING_STATUS: [usize; 2] = [429, 503];

@@ -2,6 +2,7 @@
 //! refused or lost.
 
 mod answers;
+mod outages;
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +13,7 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep, sleep_until},
 };
-use tracing::{debug, info, warn};
+use tracing::info;
 
 use super::{
     StreamError,
@@ -27,7 +28,7 @@ use crate::{
     event::{Batch, Identity, Origin},
     log::{STATE, chain, printable},
     nats::{Connection, NatsError, Status},
-    outage::{Mention, Outage, lasted},
+    outage::{Outage, lasted},
     sink::SinkContext,
 };
 
@@ -61,6 +62,10 @@ pub(super) struct Writer {
     backoff: Backoff,
     /// The time in which the end of the stream cannot be seen.
     outage: Outage,
+    /// The time in which it is seen, and nothing is stored.
+    standstill: Outage,
+    /// What the server said to the message that it refused last.
+    refused: Option<String>,
     context: SinkContext,
     repeats: u64,
 }
@@ -107,6 +112,8 @@ impl Writer {
             forbidden,
             backoff: Backoff::new(MAX_BACKOFF),
             outage: Outage::default(),
+            standstill: Outage::default(),
+            refused: None,
             context: SinkContext::default(),
             repeats: 0,
         })
@@ -335,25 +342,12 @@ impl Writer {
             })?;
         info!(target: "rocketman::sink", accepted, seq = tail.seq, "went on after the last message of the stream");
         self.context.accept(accepted);
-        Ok(())
-    }
-
-    /// Logs that the end of the stream cannot be seen: where that begins, and where it is time for a
-    /// reminder.
-    fn log_unseen(&mut self, error: &str, tries: u32) {
-        let stream = printable(&self.stream);
-        match self.outage.mention(MAX_BACKOFF) {
-            Mention::First => {
-                warn!(target: STATE, error, tries, stream, "cannot see where the stream '{stream}' ends: {error}; trying again");
-            }
-            Mention::Reminder(age) => {
-                let age = lasted(age);
-                warn!(target: STATE, error, tries, stream, "still after {age} and {tries} tries: cannot see where the stream '{stream}' ends: {error}; trying again");
-            }
-            Mention::None => {
-                debug!(target: STATE, error, tries, stream, "cannot see where the stream '{stream}' ends: {error}");
-            }
+        if accepted > 0 {
+            self.note_stored();
+        } else if self.backoff.tries() > 1 {
+            self.log_standstill();
         }
+        Ok(())
     }
 
     async fn read_tail(&self) -> Result<(Info, Tail), MemberError> {

@@ -76,7 +76,7 @@ fn an_nkey_file_is_read_anew_for_each_connection() {
     nats.reload(&of(&new));
     running.message("it does not let the nkey of '");
     fs::write(&file, "# nothing").unwrap();
-    running.message("the nkey file");
+    running.message(": the nkey file '");
     fs::write(&file, new.seed().unwrap()).unwrap();
     running.message("connected to");
     assert_arrives(&nats, &mut running, "two");

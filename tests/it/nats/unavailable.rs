@@ -102,6 +102,37 @@ fn a_cluster_without_a_leader_is_waited_for_at_the_start() {
     assert_eq!(read.succeed().lines().len(), 5);
 }
 
+/// Its leader takes messages that it cannot store, and refuses them when they come again.
+#[test]
+fn a_sink_outlives_a_leader_without_a_majority() {
+    let test = "a_sink_outlives_a_leader_without_a_majority";
+    let Some(mut cluster) = Cluster::start(test) else {
+        return;
+    };
+    let call = Rocketman::tail("demo:?rate=200&seed=3").with("--nats-timeout 1s -n 800");
+    let call = call.with("--create-stream --stream-replicas 3 -o");
+    let running = call.arg(cluster.address("FH?subject=fh")).start();
+    cluster.ask("some messages", async |jetstream| {
+        let stream = jetstream.get_stream("FH").await.ok()?;
+        (stream.cached_info().state.messages > 100).then_some(())
+    });
+    let leader = cluster.leader("FH");
+    let others = || (0..NODES).filter(|node| *node != leader);
+    for node in others() {
+        cluster.end(node, Signal::KILL);
+    }
+    running.message("the stream 'FH' stores nothing at the moment");
+    for node in others() {
+        cluster.launch(node);
+    }
+    let output = running.finish();
+    assert_eq!(output.code, Some(0), "{output:#?}");
+    cluster.ask("all of them", async |jetstream| {
+        let stream = jetstream.get_stream("FH").await.ok()?;
+        (stream.cached_info().state.messages == 800).then_some(())
+    });
+}
+
 #[test]
 fn too_many_messages_at_once_are_sent_again() {
     let test = "too_many_messages_at_once_are_sent_again";

@@ -58,6 +58,7 @@ impl Writer {
         };
         if matches!(answer, Answer::Stored(_)) {
             self.backoff.reset();
+            self.note_stored();
         }
         let accepted = self.chain.answer(reply, answer);
         self.context.accept(accepted);
@@ -66,7 +67,7 @@ impl Writer {
 
     /// Whether a refusal is one that a look at the stream may heal.
     fn refusal(
-        &self,
+        &mut self,
         number: u64,
         error: async_nats::jetstream::Error,
     ) -> Result<Answer, MemberError> {
@@ -89,7 +90,10 @@ impl Writer {
                 .failed(RequestFailed::Answer(error), &self.action())
             {
                 // Whatever of it was left out is sent again after the stream's last message.
-                NatsError::Unavailable { .. } => return Ok(Answer::Refused),
+                NatsError::Unavailable { answer, .. } => {
+                    self.refused = Some(answer);
+                    return Ok(Answer::Refused);
+                }
                 NatsError::Answer { answer, .. } => StreamError::Refused { stream, answer }.into(),
                 failed => failed.into(),
             },
