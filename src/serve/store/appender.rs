@@ -27,6 +27,7 @@ use super::{
 use crate::{
     event::{Origin, Point, Position, micros, now_us},
     log::STATE,
+    paths::regular,
     serve::unnamed,
 };
 
@@ -243,7 +244,8 @@ impl Appender {
         let path = folder::name(folder, first);
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(true);
-        let file = attempt(&path, &self.is_ending, || options.open(&path))?;
+        let open = || regular::open_no_link(&mut options.clone(), &path);
+        let file = attempt(&path, &self.is_ending, open)?;
         let synced = File::open(folder).and_then(|folder| folder.sync_all());
         synced.map_err(failed("sync the folder", folder))?;
         Ok((path, file))

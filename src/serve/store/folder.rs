@@ -41,7 +41,8 @@ pub(super) fn lock(folder: &Path) -> Result<File, StoreError> {
     fs::create_dir_all(folder).map_err(failed("make the folder", folder))?;
     let path = folder.join("lock");
     let mut options = File::options();
-    let opened = regular::open(options.create(true).truncate(false).write(true), &path);
+    let options = options.create(true).truncate(false).write(true);
+    let opened = regular::open_no_link(options, &path);
     let file = opened.map_err(failed("open", &path))?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(folder.to_owned())),

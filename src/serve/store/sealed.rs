@@ -2,8 +2,8 @@
 //! that it is not read at the next start. What is missing or does not fit is made anew.
 
 use std::{
-    fs,
-    io::Write,
+    fs::File,
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -13,6 +13,10 @@ use super::{
     note::{FORMAT, Hash, Note},
     segment::{Part, Segment},
 };
+use crate::paths::regular;
+
+/// The most that is read of it: what a file has of parts takes less than a hundredth of it.
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// All about a file but its parts, which follow a line each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,12 +66,21 @@ pub(super) fn write(segment: &Segment) {
     }
     .push(&mut text);
     text.extend(lines);
-    fs::write(beside(path), text).ok();
+    put(&beside(path), &text).ok();
+}
+
+/// Never through a link, for what it leads to would be lost.
+fn put(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut options = File::options();
+    let options = options.write(true).create(true).truncate(true);
+    regular::open_no_link(options, path)?.write_all(text)
 }
 
 /// Reads what is beside a file of this length; `None` where that has to be made anew.
 pub(super) fn read(path: &Path, bytes: u64) -> Option<Known> {
-    let text = fs::read(beside(path)).ok()?;
+    let mut text = Vec::new();
+    let file = regular::open_no_link(File::options().read(true), &beside(path)).ok()?;
+    file.take(MAX_BYTES).read_to_end(&mut text).ok()?;
     let end = memchr::memchr(b'\n', &text)? + 1;
     let (head, lines) = text.split_at_checked(end)?;
     let summary = Summary::read(head)?;
@@ -94,9 +107,19 @@ pub(super) fn read(path: &Path, bytes: u64) -> Option<Known> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs::File, sync::Arc};
+    use std::{fs, sync::Arc};
 
     use super::*;
+
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let [kept, beside] = ["kept", "1.index"].map(|name| folder.path().join(name));
+        fs::write(&kept, "precious").unwrap();
+        std::os::unix::fs::symlink(&kept, &beside).unwrap();
+        assert!(put(&beside, b"index").is_err());
+        assert_eq!(fs::read(&kept).unwrap(), b"precious");
+    }
 
     #[test]
     fn what_does_not_fit_its_file_is_made_anew() {

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     error::MemberError,
-    event::{Batch, FileMark, Place, Point, Position, micros},
+    event::{Batch, FileMark, Place, Point, Position, micros, now_us},
     log::{STATE, chain},
     serve::line::Layout,
     sink::{Sink, SinkContext},
@@ -36,6 +36,9 @@ use crate::{
 
 /// How long an event waits for others at most.
 const COALESCE: Duration = Duration::from_millis(20);
+
+/// A time that lies further beyond this machine's clock does not count as that of the stream.
+const MAX_AHEAD_US: u64 = 24 * 60 * 60 * 1_000_000;
 
 /// So many bytes are written at once, whatever the time.
 const FULL_BYTES: usize = 256 * 1024;
@@ -103,6 +106,7 @@ impl StoreSink {
         if pending.events == 0 {
             pending.first = *next;
         }
+        let latest_us = now_us().saturating_add(MAX_AHEAD_US);
         for event in batch.events() {
             let line = event.line();
             // A message of NATS, which the wire has no form for, has none.
@@ -113,7 +117,10 @@ impl StoreSink {
             pending.lines.push(b'\n');
             *next += 1;
             pending.events += 1;
-            pending.latest_us = pending.latest_us.max(event.time_us());
+            // One event of a far time would have every beginning by time find that event.
+            if event.time_us() <= latest_us {
+                pending.latest_us = pending.latest_us.max(event.time_us());
+            }
             pending.point = Some(*event.point());
         }
         if pending.point.is_some() {

@@ -116,6 +116,36 @@ async fn a_store_goes_on_where_it_was_and_numbers_rise() {
     assert_eq!(read(&feed, FeedPosition::Time(151 * SECOND_US)), []);
 }
 
+#[tokio::test]
+async fn a_time_far_from_the_clock_is_not_that_of_the_stream() {
+    const YEAR_2100: u64 = 4_102_444_800;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), Retention::default()).unwrap();
+    let (mut sink, feed) = store.split("x");
+    let context = SinkContext::default();
+    sink.begin(&[], &context).unwrap();
+    for n in (1..11).chain([YEAR_2100]).chain(11..31) {
+        give(&mut sink, n, &context).await;
+        written(&mut sink, &feed, 1).await;
+    }
+    let times = |from| {
+        let found = read(&feed, FeedPosition::Time(from * SECOND_US)).into_iter();
+        found.map(|(_, time)| time).collect::<Vec<_>>()
+    };
+    assert_eq!(times(21), (21..31).collect::<Vec<_>>());
+    assert_eq!(times(10)[..2], [10, YEAR_2100]);
+}
+
+#[test]
+fn a_store_is_not_locked_through_a_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let [inside, elsewhere] = ["store", "elsewhere"].map(|name| folder.path().join(name));
+    std::fs::create_dir(&inside).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, inside.join("lock")).unwrap();
+    assert!(Store::open(&inside, Retention::default()).is_err());
+    assert!(!elsewhere.exists());
+}
+
 /// Lets it write until readers find this many events more.
 async fn written(sink: &mut StoreSink, feed: &StoreFeed, n_events: u64) {
     let wanted = feed.extent().next + n_events;

@@ -14,6 +14,8 @@ use std::{
 
 use tracing::debug;
 
+use crate::paths::regular;
+
 /// The largest that is taken; those of servers have 64 KiB.
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
 
@@ -117,7 +119,7 @@ fn id_of(path: &Path) -> Option<u32> {
 }
 
 fn read(path: &Path) -> Option<Dictionary> {
-    let file = File::open(path).ok()?;
+    let file = regular::open(File::options().read(true), path).ok()?;
     let mut bytes = Vec::new();
     file.take(MAX_BYTES as u64 + 1)
         .read_to_end(&mut bytes)
@@ -129,7 +131,9 @@ fn write(folder: &Path, dictionary: &Dictionary) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let path = folder.join(name(dictionary.id));
     let draft = folder.join(format!(".{}.{}", name(dictionary.id), std::process::id()));
-    File::create(&draft)?.write_all(dictionary.bytes())?;
+    // One that was left behind by a process of the same number.
+    fs::remove_file(&draft).ok();
+    File::create_new(&draft)?.write_all(dictionary.bytes())?;
     fs::rename(&draft, &path)
 }
 
