@@ -17,6 +17,7 @@ use super::{
     header::{self, ENTRY_BYTES, HASHED_FROM, HEADER_BYTES, Opening, SegmentHeader},
     inflate::BlockInflater,
 };
+use crate::paths::regular;
 
 /// How much of a footer is read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -56,7 +57,11 @@ impl SegmentFile {
     /// Reads the header, and nothing else.
     pub(crate) fn open(path: &Path) -> Result<Self, SegmentError> {
         let opened = || {
-            let file = File::open(path)?;
+            let file = regular::open(File::options().read(true), path);
+            let file = file.map_err(|error| match error {
+                error if regular::is_refusal(&error) => Fault::Foreign,
+                error => error.into(),
+            })?;
             let metadata = file.metadata()?;
             if !metadata.is_file() {
                 return Err(Fault::Foreign);

@@ -10,6 +10,7 @@ use super::{
     Row, SegmentWriter, names,
     unline::{LineReader, UnlineError},
 };
+use crate::paths::regular;
 
 /// How long a file becomes, about: what servers have.
 const FILE_BYTES: u64 = 256 << 20;
@@ -166,11 +167,8 @@ impl Packer {
     fn begin(&self) -> Result<(PathBuf, SegmentWriter<File>), PackError> {
         let name = names::name(self.packed.files);
         let path = self.folder.join(format!("{name}{UNFINISHED}"));
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path);
+        let mut options = File::options();
+        let file = regular::open_no_link(options.write(true).create(true), &path);
         let file = file.map_err(failed("make", &path))?;
         match file.try_lock() {
             Err(fs::TryLockError::WouldBlock) => return Err(PackError::InUse(self.folder.clone())),
@@ -180,8 +178,13 @@ impl Packer {
         }
         // One that was left behind is of no use: lines are read anew.
         file.set_len(0).map_err(failed("empty", &path))?;
-        let writer = SegmentWriter::new(file).map_err(failed("write", &path))?;
-        Ok((path, writer))
+        match SegmentWriter::new(file) {
+            Ok(writer) => Ok((path, writer)),
+            Err(source) => {
+                fs::remove_file(&path).ok();
+                Err(failed("write", &path)(source))
+            }
+        }
     }
 
     /// Seals the file that is written, and gives it its name.
@@ -189,13 +192,19 @@ impl Packer {
         let Some((path, writer)) = self.open.take() else {
             return Ok(());
         };
+        self.publish(&path, writer).inspect_err(|_| {
+            fs::remove_file(&path).ok();
+        })
+    }
+
+    fn publish(&mut self, path: &Path, writer: SegmentWriter<File>) -> Result<(), PackError> {
         let sealed = writer.seal(self.first).and_then(|file| {
             file.sync_all()?;
             Ok(file.metadata()?.len())
         });
-        self.packed.bytes += sealed.map_err(failed("write", &path))?;
+        self.packed.bytes += sealed.map_err(failed("write", path))?;
         let named = self.folder.join(names::name(self.packed.files));
-        fs::rename(&path, &named).map_err(failed("name", &named))?;
+        fs::rename(path, &named).map_err(failed("name", &named))?;
         let synced = File::open(&self.folder).and_then(|folder| folder.sync_all());
         synced.map_err(failed("sync", &self.folder))?;
         self.packed.files += 1;
@@ -267,6 +276,19 @@ mod tests {
         let seams: Vec<Seam> = seams(&mut ranges);
         assert!(seams.is_empty(), "{seams:?}");
         assert!(files.iter().all(|file| !file.ends_with(UNFINISHED)));
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = folder.path().join("kept");
+        fs::write(&kept, "precious").unwrap();
+        let draft = format!("{}{UNFINISHED}", names::name(0));
+        std::os::unix::fs::symlink(&kept, folder.path().join(draft)).unwrap();
+        let mut packer = Packer::create(folder.path(), PackSettings::default()).unwrap();
+        let error = packer.add(&line(7)).unwrap_err();
+        assert!(matches!(error, PackError::Disk { .. }), "{error:?}");
+        assert_eq!(fs::read(&kept).unwrap(), b"precious");
     }
 
     #[test]
