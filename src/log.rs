@@ -44,7 +44,7 @@ pub(crate) fn printable_json(json: &str) -> String {
         let units: Vec<_> = units.map(|unit| format!("\\u{unit:04x}")).collect();
         units.concat()
     };
-    let is_plain = |c: char| c.is_ascii() || c.escape_debug().len() == 1;
+    let is_plain = |c: char| (c.is_ascii() && c != '\u{7f}') || c.escape_debug().len() == 1;
     let shown = |c: char| if is_plain(c) { c.into() } else { escaped(c) };
     json.chars().map(shown).collect()
 }
@@ -56,10 +56,10 @@ mod tests {
 
     #[test]
     fn escaped_json_is_the_same_json() {
-        let text = "a\u{9b}2J\u{202e}\u{e0001}é🚀\u{1b}\n";
+        let text = "a\u{9b}2J\u{202e}\u{e0001}é🚀\u{1b}\n\u{7f}";
         let json = serde_json::to_string(text).unwrap();
         let escaped = printable_json(&json);
-        assert_eq!(escaped, r#""a\u009b2J\u202e\udb40\udc01é🚀\u001b\n""#);
+        assert_eq!(escaped, r#""a\u009b2J\u202e\udb40\udc01é🚀\u001b\n\u007f""#);
         assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), text);
     }
 

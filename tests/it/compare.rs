@@ -183,10 +183,29 @@ fn what_cannot_be_compared_is_refused() {
         ),
         ("compare a.example nats:STREAM", "only Jetstream servers"),
         ("compare a.example", "B"),
+        (
+            "compare a.example demo: --since 2206-01-01",
+            "--since: 2206-01-01T00:00:00.000000Z lies in the future",
+        ),
     ] {
         let output = Rocketman::new(arguments.split(' ')).run();
         output.assert_says(2, &[words]);
     }
+}
+
+#[test]
+fn the_time_that_is_compared_and_what_to_do_are_said() {
+    let a = server("");
+    let said = "from 2026-01-01T00:00:02.000000Z up to 2026-01-01T00:00:04.000000Z";
+    compare(&a, &a, "").assert_says(0, &["comparing all kinds of events ", said]);
+    let nothing = compare(&a, &a, "-c app.bsky.feed.pots");
+    let said =
+        "neither has any of what is compared (commit events, collections app.bsky.feed.pots)";
+    nothing.assert_says(0, &[said]);
+    // The clock of a server counts where the other one is a recording.
+    let call = Rocketman::new(["compare", "-", &a.url, "--since", "2206-01-01"]);
+    call.run()
+        .assert_says(2, &["lies beyond the clock", "hint: write a time such as"]);
 }
 
 #[test]

@@ -178,3 +178,12 @@ fn a_kill_leaves_no_file_that_looks_whole() {
     assert_eq!(names(&segments), ["seg_0000000000.jss"]);
     assert!(verify(folder.path()).contains("200 events"));
 }
+
+#[test]
+fn a_limit_on_file_sizes_is_said_and_leaves_nothing() {
+    let folder = recorded("demo.ndjson", 2000);
+    let call = Rocketman::new(["pack", "demo.ndjson", "segments"]).inside(folder.path());
+    let output = call.with_file_limit(64).run();
+    output.assert_says(1, &["File too large"]);
+    assert!(names(&folder.path().join("segments")).is_empty());
+}

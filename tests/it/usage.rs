@@ -5,6 +5,7 @@ mod beginning;
 mod discarded;
 mod program;
 mod repeated;
+mod reports;
 mod roles;
 mod secrets;
 mod useless;

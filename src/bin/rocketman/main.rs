@@ -60,9 +60,9 @@ fn run(command: Command, global: &GlobalArgs, line: &StatusLine) -> Result<ExitC
             let settings = ServeSettings::resolve(*args, environment, now)?;
             with_runtime(serve::run(settings))
         }
-        Command::Check(args) => check::run(args),
-        Command::Inspect(args) => inspect::run(&args),
-        Command::Pack(args) => pack::run(&args),
+        Command::Check(args) => with_runtime(async { check::run(args) }),
+        Command::Inspect(args) => with_runtime(async { inspect::run(&args) }),
+        Command::Pack(args) => with_runtime(async { pack::run(&args) }),
         Command::Health(args) => {
             let settings = HealthSettings::resolve(args, environment)?;
             with_runtime(health::run(settings))

@@ -217,6 +217,11 @@ fn what_cannot_be_a_live_stream_is_refused() {
         ),
         ("- --retain 1h,2h", ["--retain", "one of each", "36h,100G"]),
         ("- --retain 1K", ["--retain", "at least 1M", "1K"]),
+        ("- --retain 36", ["--retain", "a time has a unit", "36h"]),
+        (
+            "- --retain 2026-01-01",
+            ["--retain", "one time, one size", "36h,100G"],
+        ),
         (
             "- --begin 5",
             ["--begin", "can be read again", "stdin cannot"],

@@ -46,3 +46,38 @@ fn a_program_with_its_arguments_in_quotes_is_explained() {
     let output = call.arg("sh -c true").run();
     output.assert_says(2, &["cannot start 'sh -c true'", "leave the quotes off"]);
 }
+
+#[test]
+fn a_script_without_its_interpreter_is_refused_before_anything() {
+    for (script, words, hint) in [
+        (
+            "#!/no/such/interpreter -e\n",
+            "whose first line names '/no/such/interpreter': No such file",
+            "#!/usr/bin/env",
+        ),
+        (
+            "#!/bin/sh\r\ncat\r\n",
+            "whose first line names '/bin/sh\\r': No such file",
+            "as on Windows",
+        ),
+        (
+            "cat\n",
+            "its first line names no interpreter",
+            "--exec sh FILE",
+        ),
+    ] {
+        for mode in ["event --jobs 3", "stream"] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("job.sh");
+            fs::write(&path, script).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            // Nobody is there: what comes to the server says so.
+            let call = Rocketman::tail("ws://127.0.0.1:1/subscribe").inside(folder.path());
+            let call = call.with("--exec-mode").with(mode).with("-x ./job.sh");
+            let output = call.run();
+            let error = "--exec: cannot start './job.sh'";
+            output.assert_says(2, &[error, words, hint]);
+            assert!(!output.stderr.contains("reading"), "{output:#?}");
+        }
+    }
+}

@@ -38,6 +38,8 @@ fn a_flag_that_names_where_something_goes_stands_once() {
     }
     let call = Rocketman::new(["man", "--dir", "a", "--dir", "b"]);
     call.run().assert_says(2, &["--dir", "multiple times"]);
+    let call = Rocketman::new(["serve", "-", "--store", "a", "--store", "b"]);
+    call.run().assert_says(2, &["--store", "multiple times"]);
 }
 
 #[test]

@@ -151,6 +151,7 @@ fn nothing_is_printed_into_a_recording_that_is_read() {
         "compare demo: ./a.ndjson",
         "serve a.ndjson b.ndjson --listen 127.0.0.1:0 --exit-at-end",
         "check b.ndjson a.ndjson",
+        "pack b.ndjson a.ndjson segments",
     ] {
         for stream in [">>", "2>>"] {
             let line = format!("\"$0\" {command} {stream} a.ndjson");
@@ -169,6 +170,46 @@ fn nothing_is_printed_into_a_recording_that_is_read() {
             assert!(said.is_empty() || is_said_here, "{line}: {said}");
             fs::write(folder.path().join("a.ndjson"), &lines).unwrap();
         }
+    }
+}
+
+#[test]
+fn nothing_is_written_into_a_segment_file_that_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let delete = r#"{"did":"did:plc:a","time_us":1790000000000000,"cursor":7,"kind":"commit","commit":{"rev":"3r","operation":"delete","collection":"a.b.c","rkey":"1"}}"#;
+    fs::write(path("a.ndjson"), delete).unwrap();
+    let pack = Rocketman::new(["pack", "a.ndjson", "archive"]);
+    pack.inside(folder.path()).succeed();
+    let segment = path("archive/seg_0000000000.jss");
+    fs::hard_link(&segment, path("hard")).unwrap();
+    let before = fs::read(&segment).unwrap();
+    for line in [
+        "tail archive -o archive/seg_0000000000.jss",
+        "tail archive -o hard",
+        "replay hard -o hard",
+        "replay hard -o '{n}' --rotate-count 1 >> hard",
+        "tail archive -o 'archive/seg_{n}.jss'",
+        "tail archive -o other.jss",
+        "tail archive --bad-events hard",
+        "tail archive --bad-events other.jss",
+        "tail archive --cursor-file hard",
+        "tail archive --on-exec-error dead-letter=hard -x true",
+        "tail archive >> hard",
+        "tail archive/seg_0000000000.jss >> archive/seg_0000000000.jss",
+        "inspect archive >> hard",
+        "inspect --json archive/seg_0000000000.jss >> hard",
+    ] {
+        let line = format!("\"$0\" {line}");
+        let status = std::process::Command::new("sh")
+            .args(["-c", &line, env!("CARGO_BIN_EXE_rocketman")])
+            .current_dir(folder.path())
+            .stderr(std::process::Stdio::null())
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(2), "{line}");
+        assert!(fs::read(&segment).unwrap() == before, "{line}");
+        assert!(!path("other.jss").exists(), "{line}");
     }
 }
 

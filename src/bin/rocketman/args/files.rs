@@ -129,16 +129,19 @@ pub(crate) struct CheckpointArg {
     pub(crate) every: Option<Duration>,
 }
 
+const CHECKPOINT_FORMS: &str = "give one size, one duration, or one of each: 1M,5s";
+
 fn checkpoint(text: &str) -> Result<CheckpointArg, String> {
     let mut checkpoint = CheckpointArg::default();
     for part in text.split(',').map(str::trim) {
         let is_new = if is_size(part) {
-            checkpoint.bytes.replace(size(part)?).is_none()
+            let bytes = size(part).map_err(|_| CHECKPOINT_FORMS.to_owned())?;
+            checkpoint.bytes.replace(bytes).is_none()
         } else {
             checkpoint.every.replace(duration(part)?).is_none()
         };
         if !is_new {
-            return Err("give one size, one duration, or one of each: 1M,5s".to_owned());
+            return Err(CHECKPOINT_FORMS.to_owned());
         }
     }
     Ok(checkpoint)

@@ -31,7 +31,7 @@ const OPPONENTS: [(&str, &str); 15] = [
 ];
 
 /// Flags that name where something goes, or what is ours. Of two, one would get nothing without a word.
-const ONCE: [&str; 9] = [
+const ONCE: [&str; 10] = [
     "output",
     "exec",
     "cursor_file",
@@ -40,6 +40,7 @@ const ONCE: [&str; 9] = [
     "on_exec_error",
     "on_undeliverable",
     "shard",
+    "store",
     "dir",
 ];
 

@@ -166,20 +166,22 @@ pub(crate) struct Retain {
 /// Files of a store are not worth less.
 const LEAST_BYTES: u64 = 1 << 20;
 
+const RETAIN_FORMS: &str = "write one time, one size, or one of each: 36h,100G";
+
 fn retain(text: &str) -> Result<Retain, String> {
     let mut retain = Retain::default();
     for part in text.split(',').map(str::trim) {
         let is_new = if is_size(part) {
-            let bytes = size(part)?;
+            let bytes = size(part).map_err(|_| RETAIN_FORMS.to_owned())?;
             if bytes < LEAST_BYTES {
-                return Err("it has to be at least 1M".to_owned());
+                return Err("it has to be at least 1M, and a time has a unit, as in 36h".to_owned());
             }
             retain.bytes.replace(bytes).is_none()
         } else {
             retain.age.replace(interval(part)?).is_none()
         };
         if !is_new {
-            return Err("write one time, one size, or one of each: 36h,100G".to_owned());
+            return Err(RETAIN_FORMS.to_owned());
         }
     }
     Ok(retain)

@@ -64,16 +64,27 @@ pub(super) fn beginning_if_new(
 /// Reads where a cursor file is to be put: a place that a server can have something behind. No
 /// server is there to ask what time it is.
 pub(super) fn place(value: &str, now: SystemTime) -> Result<Start, SettingsError> {
-    let latest = TimeUs::of(now)
-        .map(|time| time.0)
-        .map(|now_us| now_us + TimeUs::micros(MAX_CLOCK_ERROR));
     match start("VALUE", value, now)? {
         Start::Seq(0) | Start::Time(0) => Err(SettingsError::Nothing(value.to_owned())),
-        Start::Time(time_us) if Some(time_us) > latest => {
-            Err(SettingsError::Future(TimeUs(time_us).to_string()))
+        Start::Time(time_us) => {
+            check_has_come("VALUE", time_us, now).map(|()| Start::Time(time_us))
         }
-        start => Ok(start),
+        start @ Start::Seq(_) => Ok(start),
     }
+}
+
+/// Refuses a time beyond the local clock, where no server is asked what time it is.
+pub(super) fn check_has_come(
+    flag: &'static str,
+    time_us: u64,
+    now: SystemTime,
+) -> Result<(), SettingsError> {
+    let latest = TimeUs::of(now).map(|now| now.0 + TimeUs::micros(MAX_CLOCK_ERROR));
+    if Some(time_us) > latest {
+        let time = TimeUs(time_us).to_string();
+        return Err(SettingsError::Future { flag, time });
+    }
+    Ok(())
 }
 
 /// Reads the time before which the stream is to end. A beginning that was not typed is now, unless

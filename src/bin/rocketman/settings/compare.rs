@@ -6,7 +6,11 @@ use std::{
 };
 
 use super::{
-    Environment, SettingsError, beginning::time, demo::demo, filter::Wanted, roles::of_recordings,
+    Environment, SettingsError,
+    beginning::{check_has_come, time},
+    demo::demo,
+    filter::Wanted,
+    roles::of_recordings,
     source::endpoints,
 };
 use crate::args::CompareArgs;
@@ -72,6 +76,9 @@ impl CompareSettings {
             None if is_recorded => 0,
             None => now_us.saturating_sub(TimeUs::micros(DEFAULT_SINCE)),
         };
+        if !is_recorded {
+            check_has_come("--since", from_us, now)?;
+        }
         let until_us = match &until {
             Some(until) => time("--until", until, now)?,
             None if is_recorded => u64::MAX,

@@ -56,8 +56,8 @@ pub(crate) enum SettingsError {
     },
     #[error("--begin is for a cursor that is kept, and none is")]
     BeginWithoutCursor,
-    #[error("VALUE: {0} lies in the future")]
-    Future(String),
+    #[error("{flag}: {time} lies in the future")]
+    Future { flag: &'static str, time: String },
     #[error("VALUE: '{0}' is no place: servers count from 1, and there is nothing before 1970")]
     Nothing(String),
     #[error(transparent)]
@@ -230,6 +230,17 @@ pub(crate) enum SettingsError {
         #[source]
         source: io::Error,
     },
+    #[error("--exec: cannot start '{program}', whose first line names '{interpreter}'")]
+    Interpreter {
+        program: String,
+        interpreter: String,
+        /// The line ends as those of Windows do.
+        ends_in_cr: bool,
+        #[source]
+        source: io::Error,
+    },
+    #[error("--exec: cannot start '{0}': it is a text, and its first line names no interpreter")]
+    NoInterpreter(String),
     #[cfg(feature = "nats")]
     #[error("--on-undeliverable")]
     UndeliverableLetter(#[source] MemberError),
@@ -270,7 +281,8 @@ impl SettingsError {
             Self::Start { source, .. } => source.hint().map(str::to_owned),
             Self::EndBeforeNow(_) => Some("say where to begin with --since, or go on from a --cursor-file".to_owned()),
             Self::BeginWithoutCursor => Some("keep one with --cursor-file, or begin every run there with --cursor or --since".to_owned()),
-            Self::Future(_) => Some("to begin with what comes next, set it to 0s".to_owned()),
+            Self::Future { flag: "VALUE", .. } => Some("to begin with what comes next, set it to 0s".to_owned()),
+            Self::Future { .. } => Some("write a time such as 2026-11-23T10:00:00Z, or an age such as 2h".to_owned()),
             Self::Nothing(_) => Some("give a time or an age; for all that a server has, an age such as 30d".to_owned()),
             Self::NothingToInflate => Some("leave one of the two off".to_owned()),
             Self::WithoutCommits(flag) => Some(format!("add --kind commit, or leave {flag} off")),
@@ -285,6 +297,9 @@ impl SettingsError {
             Self::NoProgram => Some("name a program; if its name comes out of a variable, that one is not set".to_owned()),
             Self::Program { is_a_line: true, .. } => Some("leave the quotes off: --exec takes a program and its arguments, and no line of a shell".to_owned()),
             Self::Program { .. } => Some("give it a program on your PATH, or the path of one that may be executed".to_owned()),
+            Self::Interpreter { ends_in_cr: true, .. } => Some("its lines end in carriage returns, as on Windows: take them out, for example with dos2unix".to_owned()),
+            Self::Interpreter { .. } => Some("write the path of one that is there, or #!/usr/bin/env and its name for one on your PATH".to_owned()),
+            Self::NoInterpreter(_) => Some("begin it with a line such as #!/bin/sh, or name both: --exec sh FILE".to_owned()),
             Self::InFlight => Some("add --exec-mode stream, or run several with --jobs".to_owned()),
             Self::NameInStream(_) => Some("leave it out, and have the program read it from the line".to_owned()),
             Self::Query(_) => Some("say what to read with --collection, --did, --cursor and the other flags".to_owned()),

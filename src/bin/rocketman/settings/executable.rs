@@ -2,8 +2,10 @@
 
 use std::{
     env,
-    ffi::OsStr,
-    fs, io,
+    ffi::{OsStr, OsString},
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
@@ -15,30 +17,59 @@ use rocketman::Shown;
 /// Where programs are looked for without a PATH (execvp of glibc).
 const USUAL_PATH: &str = "/bin:/usr/bin";
 
+/// So much of a file the system looks at before it starts it.
+const HEAD_BYTES: u64 = 256;
+
+/// An interpreter may be a script with an interpreter of its own, to this depth.
+const MAX_INTERPRETERS: usize = 4;
+
+/// Why a file cannot be started.
+#[derive(Debug)]
+enum Refusal {
+    File(io::Error),
+    /// It is a script, and what its first line names cannot be started.
+    Interpreter(OsString, io::Error),
+    /// It is a text, and its first line names no interpreter.
+    Text,
+}
+
 /// Refuses a program that cannot be started.
 pub(super) fn check(program: &OsStr, path: Option<&OsStr>) -> Result<(), SettingsError> {
     if program.is_empty() {
         return Err(SettingsError::NoProgram);
     }
-    let Err(source) = find(program, path) else {
+    let Err(refusal) = find(program, path) else {
         return Ok(());
     };
+    let shown = |text: &OsStr| Shown::word(&text.to_string_lossy()).to_string();
     let first = program.to_str().and_then(|text| text.split_once(' '));
     let is_a_line = first.is_some_and(|(first, _)| find(first.as_ref(), path).is_ok());
-    Err(SettingsError::Program {
-        program: Shown::word(&program.to_string_lossy()).to_string(),
-        is_a_line,
-        source,
+    let program = shown(program);
+    Err(match refusal {
+        Refusal::File(source) => SettingsError::Program {
+            program,
+            is_a_line,
+            source,
+        },
+        Refusal::Interpreter(interpreter, source) => SettingsError::Interpreter {
+            program,
+            ends_in_cr: interpreter.as_bytes().ends_with(b"\r"),
+            interpreter: shown(&interpreter),
+            source,
+        },
+        Refusal::Text => SettingsError::NoInterpreter(program),
     })
 }
 
 /// A path as it is, and a name in the folders of PATH, as execvp does.
-fn find(program: &OsStr, path: Option<&OsStr>) -> io::Result<()> {
+fn find(program: &OsStr, path: Option<&OsStr>) -> Result<(), Refusal> {
     if program.as_encoded_bytes().contains(&b'/') {
         return may_start(Path::new(program));
     }
     let path = path.unwrap_or(OsStr::new(USUAL_PATH));
-    let mut refusal = io::Error::from_raw_os_error(rustix::io::Errno::NOENT.raw_os_error());
+    let mut refusal = Refusal::File(io::Error::from_raw_os_error(
+        rustix::io::Errno::NOENT.raw_os_error(),
+    ));
     for folder in env::split_paths(path) {
         // An empty one stands for the current folder.
         let candidate = if folder.as_os_str().is_empty() {
@@ -48,7 +79,7 @@ fn find(program: &OsStr, path: Option<&OsStr>) -> io::Result<()> {
         };
         match may_start(&candidate) {
             Ok(()) => return Ok(()),
-            Err(error) if is_missing(&error) => {}
+            Err(Refusal::File(error)) if is_missing(&error) => {}
             // A later folder may have one that may be started; if none has, this is why.
             Err(error) => refusal = error,
         }
@@ -56,7 +87,33 @@ fn find(program: &OsStr, path: Option<&OsStr>) -> io::Result<()> {
     Err(refusal)
 }
 
-fn may_start(path: &Path) -> io::Result<()> {
+/// A program, or a script whose interpreter may be started.
+fn may_start(path: &Path) -> Result<(), Refusal> {
+    may_execute(path).map_err(Refusal::File)?;
+    let mut script = path.to_owned();
+    for _ in 0..MAX_INTERPRETERS {
+        // What cannot be read may be started all the same.
+        let Ok(head) = head_of(&script) else {
+            return Ok(());
+        };
+        let Some(line) = head.strip_prefix(b"#!") else {
+            return if is_text(&head) {
+                Err(Refusal::Text)
+            } else {
+                Ok(())
+            };
+        };
+        let Some(interpreter) = interpreter(line) else {
+            return Err(Refusal::Text);
+        };
+        may_execute(Path::new(interpreter))
+            .map_err(|error| Refusal::Interpreter(interpreter.to_owned(), error))?;
+        script = PathBuf::from(interpreter);
+    }
+    Ok(())
+}
+
+fn may_execute(path: &Path) -> io::Result<()> {
     let metadata = fs::metadata(path)?;
     if metadata.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
@@ -65,6 +122,30 @@ fn may_start(path: &Path) -> io::Result<()> {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     Ok(access(path, Access::EXEC_OK)?)
+}
+
+fn head_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    File::open(path)?.take(HEAD_BYTES).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+/// What follows `#!`, up to a blank or the end of the line; a relative path is as seen from here.
+fn interpreter(line: &[u8]) -> Option<&OsStr> {
+    let line = line.split(|byte| *byte == b'\n').next()?;
+    let word = line
+        .split(|byte| matches!(byte, b' ' | b'\t' | 0))
+        .find(|word| !word.is_empty())?;
+    Some(OsStr::from_bytes(word))
+}
+
+/// Whether no system knows the file by its first bytes: those of programs are not all text.
+fn is_text(head: &[u8]) -> bool {
+    match std::str::from_utf8(head) {
+        Ok(_) => !head.contains(&0),
+        // The last character may be cut.
+        Err(error) => error.error_len().is_none() && !head.contains(&0),
+    }
 }
 
 fn is_missing(error: &io::Error) -> bool {
@@ -96,7 +177,12 @@ mod tests {
         make(&two.join("both"), 0o700);
         make(&two.join("second"), 0o755);
         let path = env::join_paths([Path::new("/no/such"), &one, &two]).unwrap();
-        let kind = |program: &str| find(program.as_ref(), Some(&path)).map_err(|e| e.kind());
+        let kind = |program: &str| {
+            find(program.as_ref(), Some(&path)).map_err(|refusal| match refusal {
+                Refusal::File(error) => error.kind(),
+                other => panic!("{other:?}"),
+            })
+        };
         assert_eq!(kind("second"), Ok(()));
         assert_eq!(kind("both"), Ok(()));
         assert_eq!(kind("third"), Err(io::ErrorKind::NotFound));
@@ -109,5 +195,46 @@ mod tests {
         assert_eq!(kind("/dev/null"), Err(io::ErrorKind::PermissionDenied));
         // Without a PATH, the shell is where it always is.
         assert!(find("sh".as_ref(), None).is_ok());
+    }
+
+    #[test]
+    fn a_script_starts_with_an_interpreter_that_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("script");
+        let refused = |text: &[u8]| {
+            make(&script, 0o755);
+            fs::write(&script, text).unwrap();
+            match may_start(&script) {
+                Ok(()) => None,
+                Err(Refusal::Interpreter(name, _)) => Some(name.to_string_lossy().into_owned()),
+                Err(Refusal::Text) => Some("text".to_owned()),
+                Err(Refusal::File(error)) => panic!("{error}"),
+            }
+        };
+        for good in [
+            &b"#!/bin/sh"[..],
+            b"#! \t/bin/sh -e\ncat",
+            b"#!/usr/bin/env nobody-knows\n",
+            b"\x7fELF\0and so on",
+            b"MZ\x90\xff",
+        ] {
+            assert_eq!(refused(good), None);
+        }
+        for (bad, named) in [
+            (&b"#!/no/such -e\n"[..], "/no/such"),
+            (b"#!/bin/sh\r\ncat\r\n", "/bin/sh\r"),
+            (b"#!/tmp\n", "/tmp"),
+            (b"#!\ncat\n", "text"),
+            (b"cat\n", "text"),
+            (b"", "text"),
+        ] {
+            assert_eq!(refused(bad).as_deref(), Some(named));
+        }
+        // The interpreter of an interpreter.
+        let second = folder.path().join("second");
+        make(&second, 0o755);
+        fs::write(&second, "#!/no/such\n").unwrap();
+        let line = format!("#!{}\n", second.display());
+        assert_eq!(refused(line.as_bytes()).as_deref(), Some("/no/such"));
     }
 }

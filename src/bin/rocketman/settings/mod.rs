@@ -47,7 +47,7 @@ pub(crate) use self::{
     live::{LiveSettings, Upstream},
     output::{AnySink, Output},
     probe::ProbeSettings,
-    roles::{STDERR, STDOUT, refuse_address},
+    roles::{STDERR, STDOUT, of_recordings, of_segments, refuse_address},
     serve::{ServeSettings, Served},
     source::SourceSettings,
     tail::{MetricsSettings, TailSettings},

@@ -3,13 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Environment, SettingsError, in_state_directory};
+use super::{Environment, SettingsError, filter::or_variable, in_state_directory, segments};
 #[cfg(feature = "nats")]
 use crate::args::NatsArgs;
 use crate::args::{ExecArgs, FileArgs, OnExecErrorArg, OnUndeliverableArg, TailArgs};
 use rocketman::{
     Shown,
     cursor::FileCursor,
+    segment::is_segment,
     sink::{FileSettings, Pattern},
 };
 
@@ -69,11 +70,16 @@ pub(super) fn of_tail(
     #[cfg(feature = "nats")]
     add_credentials(&args.nats, &mut roles);
     check(&roles)?;
-    let others = roles.iter().map(|role| role.path.clone()).collect();
+    let mut others: Vec<_> = roles.iter().map(|role| role.path.clone()).collect();
     if let Some(path) = fixed_output(args) {
         roles.push(Role::written("--output", path));
         check(&roles)?;
     }
+    let sources = or_variable(args.source.clone(), "ROCKETMAN_SOURCE", environment);
+    let files = segments::files_of(&sources, args.is_replay);
+    check_read("a segment file", &files, &roles)?;
+    // Names that end as those of segment files are refused as outputs anyway.
+    others.extend(files.into_iter().filter(|path| !is_segment(path)));
     Ok(others)
 }
 
@@ -93,15 +99,39 @@ pub(super) fn of_key(args: &NatsArgs) -> Result<(), SettingsError> {
 }
 
 /// Refuses what is printed in a recording that is read meanwhile.
-pub(super) fn of_recordings<'a>(
+pub(crate) fn of_recordings<'a>(
     recordings: impl IntoIterator<Item = &'a Path>,
 ) -> Result<(), SettingsError> {
-    let mut roles = standard();
     let recordings = recordings
         .into_iter()
         .filter(|path| *path != Path::new("-"));
-    roles.extend(recordings.map(|path| Role::read("a recording", path)));
-    check(&roles)
+    let recordings: Vec<_> = recordings.map(Path::to_owned).collect();
+    for path in &recordings {
+        refuse_address("a recording", path)?;
+    }
+    check_read("a recording", &recordings, &standard())
+}
+
+/// The same of segment files.
+pub(crate) fn of_segments(files: &[PathBuf]) -> Result<(), SettingsError> {
+    check_read("a segment file", files, &standard())
+}
+
+/// Refuses files that are read where they have another role in which they are written.
+fn check_read(what: &'static str, files: &[PathBuf], roles: &[Role]) -> Result<(), SettingsError> {
+    let written: Vec<_> = roles.iter().filter(|role| role.is_written).collect();
+    for path in files {
+        let other = written
+            .iter()
+            .find(|role| FileSettings::is_same_file(path, &role.path));
+        if let Some(other) = other {
+            return Err(SettingsError::SameFile {
+                path: path.clone(),
+                roles: [other.what, what],
+            });
+        }
+    }
+    Ok(())
 }
 
 fn standard() -> Vec<Role> {

@@ -1,6 +1,6 @@
 //! Segment files among the sources that were typed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{
     SettingsError,
@@ -64,6 +64,13 @@ pub(super) fn among(
         }
         _ => Ok(are_segments.then_some(args)),
     }
+}
+
+/// The segment files that these sources name, or that lie in folders that they name.
+pub(super) fn files_of(sources: &[String], is_replay: bool) -> Vec<PathBuf> {
+    let ones = sources.iter().filter(|source| is_replay || is_one(source));
+    let found = ones.filter_map(|source| files(Path::new(source)).ok());
+    found.flatten().collect()
 }
 
 /// What to read of them.

@@ -5,9 +5,9 @@ use std::path::Path;
 use super::SettingsError;
 
 /// Formats that nobody would take lines of JSON for, and that are not written here.
-const FOREIGN: [&str; 23] = [
-    "7z", "avro", "br", "bz2", "bzip2", "gzip", "lz", "lz4", "lzma", "lzo", "parquet", "rar",
-    "snappy", "sz", "tar", "tbz2", "tgz", "txz", "tzst", "xz", "z", "zip", "zstd",
+const FOREIGN: [&str; 24] = [
+    "7z", "avro", "br", "bz2", "bzip2", "gzip", "jss", "lz", "lz4", "lzma", "lzo", "parquet",
+    "rar", "snappy", "sz", "tar", "tbz2", "tgz", "txz", "tzst", "xz", "z", "zip", "zstd",
 ];
 
 /// Formats that output files are compressed in.

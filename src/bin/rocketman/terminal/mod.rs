@@ -9,6 +9,8 @@ use std::{
     process::ExitCode,
 };
 
+use rocketman::Shown;
+
 use crate::failure::Failure;
 
 /// Prints what a command is about. A reader that leaves is a good end.
@@ -22,4 +24,10 @@ pub(crate) fn print(text: &[u8]) -> Result<ExitCode, Failure> {
         }
         _ => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Prints lines of JSON. Names in them may be of strangers, and what a terminal acts upon is escaped
+/// as JSON has it: they stay the same JSON.
+pub(crate) fn print_json(lines: &str) -> Result<ExitCode, Failure> {
+    print(Shown::json(lines).to_string().as_bytes())
 }

@@ -17,7 +17,7 @@ use crate::{
     args::CheckArgs,
     failure::Failure,
     settings::{STDERR, STDOUT, refuse_address},
-    terminal::print,
+    terminal::{print, print_json},
 };
 use rocketman::{ErrorKind, sink::FileSettings};
 
@@ -99,14 +99,11 @@ pub(crate) fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
             repair(path, &mut found);
         }
         total.add(&found);
-        print(
-            if json {
-                found.json(path)
-            } else {
-                found.text(path)
-            }
-            .as_bytes(),
-        )?;
+        if json {
+            print_json(&found.json(path))?;
+        } else {
+            print(found.text(path).as_bytes())?;
+        }
     }
     if !json && files.len() > 1 {
         print(total.text().as_bytes())?;

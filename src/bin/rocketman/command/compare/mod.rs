@@ -20,11 +20,17 @@ use self::{
 };
 use crate::{
     failure::{Failure, INTERRUPTED},
+    hints,
     settings::CompareSettings,
     signals::{Signals, StopSignal},
-    terminal::print,
+    terminal::{print, print_json},
 };
-use rocketman::{ErrorKind, PipelineSettings, event::Batch, filter::Filter, source::Flow};
+use rocketman::{
+    ErrorKind, PipelineSettings,
+    event::{Batch, TimeUs},
+    filter::Filter,
+    source::Flow,
+};
 
 /// Why two are not the same, or are not compared.
 #[derive(Debug, thiserror::Error)]
@@ -71,12 +77,18 @@ impl From<CompareError> for Failure {
             CompareError::TooFarApart => Some("compare with a filter, or with less --slack"),
             _ => None,
         };
+        let hint = hint.map(str::to_owned).or_else(|| match &error {
+            CompareError::Side(SideError::Run(error)) if error.kind() != ErrorKind::Unreachable => {
+                hints::of_run(error)
+            }
+            _ => None,
+        });
         let kind = match &error {
             CompareError::Side(SideError::Recording { .. }) => ErrorKind::Usage,
             CompareError::Side(SideError::Run(error)) => error.kind(),
             _ => ErrorKind::Failed,
         };
-        Self::new(kind, error).hint(hint.map(str::to_owned))
+        Self::new(kind, error).hint(hint)
     }
 }
 
@@ -101,7 +113,7 @@ async fn compare(settings: CompareSettings) -> Result<ExitCode, Failure> {
         slack_us,
         json,
     } = settings;
-    info!(target: PipelineSettings::STATE_TARGET, "comparing {}", filter.description());
+    info!(target: PipelineSettings::STATE_TARGET, "comparing {}{}", filter.description(), span(from_us, until_us));
     let open = |compared| Side::open(compared).map_err(CompareError::Side);
     let mut comparison = Comparison {
         sides: Each {
@@ -123,6 +135,13 @@ async fn compare(settings: CompareSettings) -> Result<ExitCode, Failure> {
         a: &name_a,
         b: &name_b,
     })
+}
+
+/// The time that is compared, where it has a beginning or an end.
+fn span(from_us: u64, until_us: u64) -> String {
+    let from = (from_us > 0).then(|| format!(" from {}", TimeUs(from_us)));
+    let until = (until_us < u64::MAX).then(|| format!(" up to {}", TimeUs(until_us)));
+    [from, until].into_iter().flatten().collect()
 }
 
 /// A comparison under way.
@@ -220,7 +239,7 @@ impl Comparison {
             }
         }
         if !lines.is_empty() {
-            print(lines.as_bytes())?;
+            print_json(&lines)?;
         }
         Ok(())
     }
@@ -251,13 +270,15 @@ impl Comparison {
             repeated: self.matching.repeated,
             reordered: self.matching.reordered,
         };
-        let text = if self.json {
-            report.json()
+        if self.json {
+            print_json(&report.json())?;
         } else {
-            report.text(&self.named)
-        };
-        print(text.as_bytes())?;
+            print(report.text(&self.named).as_bytes())?;
+        }
         if self.tally.missing == Each::default() {
+            if self.tally.both == 0 {
+                warn!(target: PipelineSettings::STATE_TARGET, "neither has any of what is compared ({}), so nothing is known of it", self.filter.description());
+            }
             return Ok(ExitCode::SUCCESS);
         }
         Err(CompareError::Missing(self.tally.missing).into())
@@ -269,7 +290,7 @@ impl Comparison {
             let name = which.name().to_uppercase();
             match self.matching.latest_us(which) {
                 None => format!("{name} brought nothing"),
-                Some(us) => format!("{name} was read up to {}", rocketman::event::TimeUs(us)),
+                Some(us) => format!("{name} was read up to {}", TimeUs(us)),
             }
         });
         had.join(", ")

@@ -74,7 +74,7 @@ enum FileState {
 }
 
 /// What stdout is to get.
-pub(crate) async fn run(at: &CursorAt, json: bool) -> Result<Vec<u8>, Failure> {
+pub(crate) async fn run(at: &CursorAt, json: bool) -> Result<String, Failure> {
     let look = async { Ok(at.look().await.map_err(Error::Cursor)?) };
     let Glimpse { saved, in_use } = at.in_time(look).await?;
     let saved = saved.ok_or_else(|| MoveError::Missing(at.clone()))?;
@@ -85,7 +85,7 @@ pub(crate) async fn run(at: &CursorAt, json: bool) -> Result<Vec<u8>, Failure> {
         report.for_people()
     };
     text.push('\n');
-    Ok(text.into_bytes())
+    Ok(text)
 }
 
 impl Report {

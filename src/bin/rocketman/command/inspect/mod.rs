@@ -11,7 +11,12 @@ use std::{
 };
 
 use self::table::Total;
-use crate::{args::InspectArgs, failure::Failure, settings::refuse_address, terminal::print};
+use crate::{
+    args::InspectArgs,
+    failure::Failure,
+    settings::{of_segments, refuse_address},
+    terminal::{print, print_json},
+};
 use rocketman::{
     ErrorKind,
     segment::{self, FileRange, InspectSettings, Seam, SegmentError},
@@ -83,7 +88,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<ExitCode, Failure> {
             (Err(error), true) => json::damaged(error),
             (Err(error), false) => damaged(error),
         };
-        print(text.as_bytes())?;
+        show(&text, args.json)?;
         if let Ok(found) = found {
             total.add(&found);
             ranges.push(found.range());
@@ -121,6 +126,7 @@ fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
         }
         files.extend(found);
     }
+    of_segments(&files)?;
     Ok(files)
 }
 
@@ -134,9 +140,17 @@ fn print_seams(ranges: &mut [FileRange], json: bool) -> Result<bool, Failure> {
         } else {
             table::seam(&seam)
         };
-        print(text.as_bytes())?;
+        show(&text, json)?;
     }
     Ok(is_misplaced)
+}
+
+fn show(text: &str, json: bool) -> Result<ExitCode, Failure> {
+    if json {
+        print_json(text)
+    } else {
+        print(text.as_bytes())
+    }
 }
 
 /// One line for a file that cannot be read; the error names it.

@@ -11,7 +11,12 @@ use std::{
 use tracing::warn;
 
 use self::lines::each_line;
-use crate::{args::PackArgs, failure::Failure, settings::refuse_address, terminal::print};
+use crate::{
+    args::PackArgs,
+    failure::Failure,
+    settings::{of_recordings, refuse_address},
+    terminal::print,
+};
 use rocketman::{
     ErrorKind, Shown,
     segment::{PackError, PackSettings, Packer},
@@ -78,6 +83,7 @@ pub(crate) fn run(args: &PackArgs) -> Result<ExitCode, Failure> {
     for path in args.recording.iter().chain([&args.folder]) {
         refuse_address("RECORDING and DIR", path)?;
     }
+    of_recordings(args.recording.iter().map(PathBuf::as_path))?;
     let mut settings = PackSettings::default();
     settings.renumber = args.renumber;
     let mut packer = Packer::create(&args.folder, settings).map_err(CommandError::from)?;

@@ -18,7 +18,7 @@ use crate::{
     failure::{Failure, INTERRUPTED},
     settings::ProbeSettings,
     terminal::{
-        print,
+        print, print_json,
         status_line::{StatusLine, short},
     },
 };
@@ -55,12 +55,11 @@ pub(crate) fn run(settings: ProbeSettings, line: &StatusLine) -> Result<ExitCode
     let Some(reports) = with_runtime(look(settings, line))? else {
         return Ok(ExitCode::from(INTERRUPTED));
     };
-    let text = if json {
-        json_lines(&reports)
+    if json {
+        print_json(&json_lines(&reports))?;
     } else {
-        table(&reports)
-    };
-    print(text.as_bytes())?;
+        print(table(&reports).as_bytes())?;
+    }
     verdict(&reports)
 }
 
