@@ -5,6 +5,7 @@ mod replay;
 use std::{fs, path::Path};
 
 use rocketman::event::TimeUs;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
 
 use crate::support::{
@@ -307,4 +308,46 @@ fn what_makes_no_sense_for_segment_files_is_refused() {
     }
     tail(folder.path(), "demo: -n 1 --cursor-file c").assert_says(0, &[]);
     tail(folder.path(), "a --cursor-file c").assert_says(2, &["belongs to a jetstream source"]);
+}
+
+#[test]
+fn a_beginning_that_no_file_can_have_is_refused() {
+    let folder = archive(&[(0, &[posts(1, 9)])]);
+    let future = "2206-01-01T00:00:00.000000Z lies in the future";
+    for (arguments, words) in [
+        ("a --since 2206-01-01", future),
+        ("a --begin 2206-01-01 --cursor-file c", future),
+        ("a --cursor 1790000000000", "looks like milliseconds"),
+        (
+            "a --cursor 11",
+            "number 11 lies beyond these files, which end at 9",
+        ),
+    ] {
+        tail(folder.path(), arguments).assert_says(2, &[words]);
+    }
+    // The next one may come.
+    tail(folder.path(), "a --cursor 10").assert_says(0, &["0 files to read"]);
+}
+
+#[test]
+fn a_pipe_is_no_segment_file_and_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.jss");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    for command in ["tail", "inspect"] {
+        let call = Rocketman::new([command, "pipe.jss"]).inside(folder.path());
+        let output = call.run();
+        output.assert_says(1, &[]);
+        let said = output.stdout + &output.stderr;
+        assert!(said.contains("is not a segment file"), "{said}");
+    }
+}
+
+#[test]
+fn a_saved_place_beyond_the_files_is_said() {
+    let folder = archive(&[(0, &[posts(1, 90)])]);
+    let flags = "a --cursor-file c -o out";
+    tail(folder.path(), flags).assert_says(0, &["1 file to read"]);
+    fs::write(folder.path().join(name(0)), sealed(&[posts(1, 20)])).unwrap();
+    tail(folder.path(), flags).assert_says(0, &["number 91 comes next, and these files end at 20"]);
 }

@@ -35,13 +35,21 @@ pub(super) struct Hole {
     pub(super) is_of_folder: bool,
 }
 
+/// The files to read of an archive.
+#[derive(Debug)]
+pub(super) struct Archive {
+    pub(super) files: Vec<ListedFile>,
+    /// The highest number of all files; `None` where the last one is not sealed.
+    pub(super) last: Option<u64>,
+}
+
 /// Reads all headers. Files that hold nothing are left out, and those before the first number and
 /// outside of the times that are wanted.
 pub(super) fn list(
     paths: &[PathBuf],
     bounds: &Bounds,
     reader: &mut BlockReader,
-) -> Result<Vec<ListedFile>, ReplayError> {
+) -> Result<Archive, ReplayError> {
     let mut found = HashMap::new();
     let mut ranges = Vec::new();
     for path in paths {
@@ -51,23 +59,26 @@ pub(super) fn list(
         }
         for file in listed {
             let is_of_folder = file != *path;
-            if let Some((range, bytes, meets)) = look_at(&file, bounds, reader)? {
+            if let Some(looked) = look_at(&file, bounds, reader)? {
                 ranges.push(FileRange {
                     path: file.clone(),
-                    numbers: Some(range.clone()),
+                    numbers: Some(looked.numbers.clone()),
                 });
-                found.insert(file, (range, bytes, meets, is_of_folder));
+                found.insert(file, (looked, is_of_folder));
             }
         }
     }
     let mut holes = holes(&mut ranges, &found)?;
+    let last = ranges.last().and_then(|file| found.get(&file.path));
+    let last = last.filter(|(looked, _)| looked.is_sealed);
+    let last = last.map(|(looked, _)| *looked.numbers.end());
     let listed = ranges.into_iter().filter_map(|file| {
-        let (numbers, bytes, ..) = found.get(&file.path)?.clone();
+        let (looked, _) = found.get(&file.path)?;
         let hole = holes.remove(&file.path);
         Some(ListedFile {
             path: file.path,
-            numbers,
-            bytes,
+            numbers: looked.numbers.clone(),
+            bytes: looked.bytes,
             hole,
         })
     });
@@ -78,7 +89,9 @@ pub(super) fn list(
         ends < u64::MAX && !missing.is_empty() && bounds.have_any_of(missing)
     };
     let meets = |file: &ListedFile| {
-        let is_wanted = found.get(&file.path).is_some_and(|(_, _, meets, _)| *meets);
+        let is_wanted = found
+            .get(&file.path)
+            .is_some_and(|(looked, _)| looked.is_wanted);
         is_wanted || file.hole.as_ref().is_some_and(lacks)
     };
     let mut listed: Vec<_> = listed.skip_while(|file| !meets(file)).collect();
@@ -87,10 +100,13 @@ pub(super) fn list(
     if let Some(first) = listed.first_mut() {
         let is_of_folder = found
             .get(&first.path)
-            .is_some_and(|(.., of_folder)| *of_folder);
+            .is_some_and(|(_, of_folder)| *of_folder);
         first.hole = hole_at_beginning(first, *bounds.numbers.start(), is_of_folder);
     }
-    Ok(listed)
+    Ok(Archive {
+        files: listed,
+        last,
+    })
 }
 
 /// What is missing between the first number that is wanted and the first file with any.
@@ -105,7 +121,18 @@ fn hole_at_beginning(first: &ListedFile, wanted: u64, is_of_folder: bool) -> Opt
     })
 }
 
-type Found = HashMap<PathBuf, (RangeInclusive<u64>, u64, bool, bool)>;
+/// What was seen of each file, and whether it was found in a folder.
+type Found = HashMap<PathBuf, (Looked, bool)>;
+
+/// What the header of a file says.
+#[derive(Debug)]
+struct Looked {
+    numbers: RangeInclusive<u64>,
+    bytes: u64,
+    /// It may hold what is wanted.
+    is_wanted: bool,
+    is_sealed: bool,
+}
 
 /// What is missing before which file; an error where files are not in order.
 fn holes(ranges: &mut [FileRange], found: &Found) -> Result<HashMap<PathBuf, Hole>, ReplayError> {
@@ -120,9 +147,9 @@ fn holes(ranges: &mut [FileRange], found: &Found) -> Result<HashMap<PathBuf, Hol
                     continue;
                 };
                 let hole = Hole {
-                    from: *end.0.end(),
-                    to: *start.0.start(),
-                    is_of_folder: end.3 && start.3,
+                    from: *end.0.numbers.end(),
+                    to: *start.0.numbers.start(),
+                    is_of_folder: end.1 && start.1,
                     after: Some(after),
                 };
                 holes.insert(before, hole);
@@ -132,29 +159,34 @@ fn holes(ranges: &mut [FileRange], found: &Found) -> Result<HashMap<PathBuf, Hol
     Ok(holes)
 }
 
-/// The numbers of a file, its length, and whether it may hold anything that is wanted; `None` where
-/// it holds nothing.
+/// What the header of a file says; `None` where it holds nothing.
 fn look_at(
     path: &Path,
     bounds: &Bounds,
     reader: &mut BlockReader,
-) -> Result<Option<(RangeInclusive<u64>, u64, bool)>, ReplayError> {
+) -> Result<Option<Looked>, ReplayError> {
     let file = SegmentFile::open(path)?;
     Ok(match file.opening() {
         Opening::Sealed(header) if header.is_empty() => None,
         Opening::Sealed(header) => {
             let (first, last) = (header.min_witnessed, header.max_witnessed);
             let numbers = header.min_seq..=header.max_seq;
-            let meets = bounds.meet(numbers.clone(), first, last);
-            Some((numbers, file.bytes(), meets))
+            Some(Looked {
+                is_wanted: bounds.meet(numbers.clone(), first, last),
+                numbers,
+                bytes: file.bytes(),
+                is_sealed: true,
+            })
         }
         Opening::Active => {
             let begin = HEADER_BYTES as u64;
             let block = reader.active(&file, 0, begin, None)?;
             let first = block.and_then(|(mut rows, _)| rows.next());
-            first.map(|row| {
-                let meets = *bounds.numbers.end() >= row.seq;
-                (row.seq..=row.seq, file.bytes(), meets)
+            first.map(|row| Looked {
+                numbers: row.seq..=row.seq,
+                bytes: file.bytes(),
+                is_wanted: *bounds.numbers.end() >= row.seq,
+                is_sealed: false,
             })
         }
     })

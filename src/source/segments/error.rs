@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     error::{ErrorKind, MemberError, Reason},
+    event::show_time,
     log::printable,
     segment::SegmentError,
 };
@@ -38,6 +39,17 @@ pub(crate) enum ReplayError {
         /// The other one.
         second: PathBuf,
     },
+    /// A number was asked for that no file has come to yet.
+    #[error("number {asked} lies beyond these files, which end at {last}")]
+    Beyond {
+        /// What was asked for.
+        asked: u64,
+        /// The highest number of all files.
+        last: u64,
+    },
+    /// A time was asked for that has not come yet.
+    #[error("the beginning {} lies in the future, and nothing in these files is as late", show_time(*.0))]
+    Future(u64),
     /// Something is missing between two files of a folder, and that is to be the end.
     #[error(
         "GAP from={from} to={to}: '{}' does not follow the file before it: what lies between them is missing",
@@ -70,7 +82,10 @@ impl ReplayError {
 impl From<ReplayError> for MemberError {
     fn from(error: ReplayError) -> Self {
         let kind = match &error {
-            ReplayError::Missing { .. } | ReplayError::Nothing(_) => ErrorKind::Usage,
+            ReplayError::Missing { .. }
+            | ReplayError::Nothing(_)
+            | ReplayError::Beyond { .. }
+            | ReplayError::Future(_) => ErrorKind::Usage,
             ReplayError::Hole { .. } => ErrorKind::Gap,
             ReplayError::Misplaced { .. } | ReplayError::File(_) => ErrorKind::Failed,
         };
@@ -78,7 +93,10 @@ impl From<ReplayError> for MemberError {
             ReplayError::Hole { .. } => Some(Reason::Hole),
             ReplayError::File(error) if error.is_too_large() => Some(Reason::BlockTooLarge),
             ReplayError::File(_) | ReplayError::Misplaced { .. } => Some(Reason::SegmentDamaged),
-            ReplayError::Missing { .. } | ReplayError::Nothing(_) => None,
+            ReplayError::Future(_) => Some(Reason::FutureStart),
+            ReplayError::Missing { .. } | ReplayError::Nothing(_) | ReplayError::Beyond { .. } => {
+                None
+            }
         };
         Self::new(kind, error).because(reason)
     }

@@ -5,12 +5,13 @@
 
 mod archive;
 mod error;
+mod opening;
 mod printing;
 mod reading;
 mod settings;
 mod wanted;
 
-use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -21,7 +22,7 @@ use self::{
     error::ReplayError,
     printing::{Admitted, point_after, print, refuse},
     reading::{NextBlock, ReadCounts, ReadingFile, rows_from},
-    settings::{Bounds, SOURCE},
+    settings::SOURCE,
     wanted::Wanted,
 };
 use super::{Flow, OnGap, ReadError, RunContext, Source};
@@ -38,9 +39,6 @@ const MAX_ROWS: usize = 4096;
 
 /// No batch takes longer, by far.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// How many holes are listed one by one.
-const MAX_LISTED: usize = 20;
 
 /// The events of segment files, in the order of their numbers.
 ///
@@ -91,56 +89,6 @@ impl Segments {
             printer: LinePrinter::default(),
             stats: Arc::new(Stats::unexported()),
         }
-    }
-
-    /// Reads all headers, and says what is missing.
-    fn open(&self) -> Result<Open, MemberError> {
-        let bounds = Bounds::new(&self.settings, self.start);
-        let mut reader = BlockReader::new(self.settings.max_block_bytes);
-        let files = archive::list(&self.settings.paths, &bounds, &mut reader)?;
-        let bytes: u64 = files.iter().map(|file| file.bytes).sum();
-        info!(target: STATE, files = files.len(), bytes, "{} files to read, {bytes} bytes", files.len());
-        let holes = files.iter().filter(|file| file.hole.is_some());
-        for file in holes.clone().take(MAX_LISTED) {
-            self.tell_hole(file);
-        }
-        let more = holes.count().saturating_sub(MAX_LISTED);
-        if more > 0 {
-            warn!(target: STATE, "and {more} more gaps; rocketman inspect lists all of them");
-        }
-        self.stats.set_host(&self.origin.host);
-        self.stats.set_connected(true);
-        Ok(Open {
-            wanted: Wanted::new(&self.settings, bounds),
-            n_files: files.len() as u64,
-            files: files.into(),
-            file: None,
-            block: None,
-            reader,
-            counts: ReadCounts::default(),
-            said_large: false,
-        })
-    }
-
-    fn tell_hole(&self, file: &ListedFile) {
-        let Some(hole) = &file.hole else { return };
-        let (from, to) = (hole.from, hole.to);
-        let shown = |path: &Path| printable(&path.to_string_lossy());
-        let before = shown(&file.path);
-        let place = match &hole.after {
-            Some(after) => format!("what lies between '{}' and '{before}'", shown(after)),
-            None => format!("what lies before '{before}', the first file,"),
-        };
-        let end = if self.ends_at(hole) {
-            "; the run ends before it"
-        } else {
-            ""
-        };
-        warn!(target: STATE, from, to, "GAP from={from} to={to}: {place} is missing{end}");
-    }
-
-    fn ends_at(&self, hole: &archive::Hole) -> bool {
-        hole.is_of_folder && self.settings.on_gap == OnGap::Fail
     }
 
     /// Goes on with the next file; `false` where there is none.

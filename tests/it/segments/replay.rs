@@ -70,7 +70,7 @@ fn numbers_bound_what_is_read() {
         ("--after-seq 5 --cursor 25 --before-seq 29", 25..=29, 1, 1),
     ] {
         let output = replay(folder.path(), &format!("a {flags}"));
-        let read = format!("{files} files to read");
+        let read = format!("{files} file");
         output.assert_says(0, &[&format!("read {blocks} blocks of {files} of"), &read]);
         assert_eq!(numbers(&output), expected.collect::<Vec<_>>(), "{flags}");
     }
