@@ -152,7 +152,7 @@ pub use crate::{
     address::Shown,
     error::{ErrorKind, MemberError, ParseError, Reason},
     pipeline::{Deliveries, Delivery, Ended, Error, Pipeline, PipelineSettings, Summary},
-    stats::Stats,
+    stats::{Progress, Stats},
 };
 /// Stops several runs and servers at once; see [`Pipeline::run`].
 pub use tokio_util::sync::CancellationToken;

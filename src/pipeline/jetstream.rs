@@ -5,7 +5,10 @@ use super::Pipeline;
 use crate::{
     filter::Filter,
     sink::ingest::Ingest,
-    source::jetstream::{Jetstream, JetstreamSettings, WantedAccounts},
+    source::{
+        WantedAccounts,
+        jetstream::{Jetstream, JetstreamSettings},
+    },
 };
 
 impl Pipeline<Jetstream, Ingest> {

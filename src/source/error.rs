@@ -2,7 +2,8 @@
 
 use crate::{
     error::{BoxError, ErrorKind, MemberError, Reason},
-    event::show_time,
+    event::{Place, show_time},
+    log::printable,
 };
 
 /// Why a stream cannot be read, or not any further, whatever kind of stream it is.
@@ -68,6 +69,19 @@ pub(crate) enum ReadError {
         #[source]
         source: BoxError,
     },
+}
+
+impl ReadError {
+    /// Refuses a saved place of another kind of source.
+    pub(crate) fn refuse_foreign(place: &Place, expected: &'static str) -> Result<(), Self> {
+        match place.origin() {
+            Some(origin) if origin.source != expected => Err(Self::Foreign {
+                found: printable(&origin.source),
+                expected,
+            }),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl From<ReadError> for MemberError {

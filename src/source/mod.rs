@@ -1,5 +1,6 @@
 //! Where events come from.
 
+mod accounts;
 mod bad_file;
 mod error;
 mod forward;
@@ -15,7 +16,7 @@ use std::{convert::Infallible, num::NonZeroUsize, sync::Arc};
 use tokio::sync::watch;
 
 pub(crate) use self::error::ReadError;
-pub use self::{bad_file::BadEventFile, gap::OnGap};
+pub use self::{accounts::WantedAccounts, bad_file::BadEventFile, gap::OnGap};
 use crate::{
     error::MemberError,
     event::{Batch, Did, Place, Point, Trail},

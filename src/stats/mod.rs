@@ -6,6 +6,7 @@
 
 mod exports;
 mod names;
+mod progress;
 mod state;
 
 use std::{
@@ -20,6 +21,7 @@ use metrics::Gauge;
 use tokio::time::Instant;
 
 use self::exports::Exports;
+pub use self::progress::Progress;
 use crate::event::{BadEvent, Kind, Operation, micros};
 
 /// One number that only grows, here and in whatever recorder is installed.
@@ -90,6 +92,7 @@ pub struct Stats {
     sink: Mutex<String>,
     is_connected: AtomicBool,
     down: Mutex<Option<state::Down>>,
+    progress: Mutex<Option<Progress>>,
     is_quiet: AtomicBool,
     since: Instant,
     /// When an event came last, wanted or not, new or not, in milliseconds after `since`; 0 before
@@ -206,6 +209,7 @@ impl Stats {
             sink: Mutex::default(),
             is_connected: AtomicBool::new(false),
             down: Mutex::default(),
+            progress: Mutex::default(),
             is_quiet: AtomicBool::new(false),
             since: Instant::now(),
             last_came_ms: AtomicU64::new(0),
@@ -246,7 +250,7 @@ impl Stats {
     counters! {
         /// Messages read from the source, events or not, wanted or not.
         messages, add_messages;
-        /// Bytes received, compressed as they came.
+        /// Bytes received, compressed as they came; of segment files, bytes read.
         wire_bytes, add_wire_bytes;
         /// Bytes of events read, inflated.
         event_bytes, add_event_bytes;

@@ -10,7 +10,7 @@ pub(crate) const EVENTS: &str = "rocketman_events_total";
 pub(crate) const KEPT: &str = "rocketman_events_kept_total";
 /// Events that the sink has accepted.
 pub(crate) const ACCEPTED: &str = "rocketman_events_accepted_total";
-/// Bytes received, compressed as they came, TLS not counted.
+/// Bytes received, compressed as they came, TLS not counted; of segment files, bytes read.
 pub(crate) const WIRE_BYTES: &str = "rocketman_wire_bytes_total";
 /// Bytes of events, inflated.
 pub(crate) const EVENT_BYTES: &str = "rocketman_event_bytes_total";
@@ -69,7 +69,7 @@ const COUNTERS: &[(&str, &str)] = &[
     (ACCEPTED, "Events that the sink has accepted."),
     (
         WIRE_BYTES,
-        "Bytes received, compressed as they came, TLS not counted.",
+        "Bytes received, compressed as they came, TLS not counted; of segment files, bytes read.",
     ),
     (EVENT_BYTES, "Bytes of events, inflated."),
     (

@@ -1,6 +1,8 @@
 //! Segment files as a source: what comes of them, where a run goes on, and what ends it.
 
 mod replay;
+mod threads;
+mod watched;
 
 use std::{fs, path::Path};
 
@@ -296,7 +298,6 @@ fn what_makes_no_sense_for_segment_files_is_refused() {
             "'localhost:6008' cannot be read with them",
         ),
         ("a demo:", "'demo:' cannot be read with them"),
-        ("a --threads 2", "--threads is for servers"),
         ("a --no-compress", "--no-compress is for servers"),
         ("a --max-retries 1", "--max-retries is for servers"),
         ("a --quiet-timeout 9s", "--quiet-timeout is for servers"),

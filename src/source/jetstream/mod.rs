@@ -52,14 +52,6 @@ use tracing::{debug, info};
 pub(crate) use self::error::JetstreamError;
 #[cfg(feature = "serve")]
 pub(crate) use self::v1::MAX_HELLO_BYTES;
-pub use self::{
-    accounts::WantedAccounts,
-    endpoint::Endpoint,
-    probe::{ProbeError, ProbeReport, WireCompression, probe},
-    proxy::Proxies,
-    settings::JetstreamSettings,
-    user_agent::UserAgent,
-};
 use self::{
     ahead::Inflation,
     aside::Aside,
@@ -74,6 +66,13 @@ use self::{
     slow::Slow,
     wires::Wires,
 };
+pub use self::{
+    endpoint::Endpoint,
+    probe::{ProbeError, ProbeReport, WireCompression, probe},
+    proxy::Proxies,
+    settings::JetstreamSettings,
+    user_agent::UserAgent,
+};
 use super::{Flow, RunContext, Source};
 use crate::{
     backoff::Backoff,
@@ -81,7 +80,7 @@ use crate::{
     event::{Batch, Did, Place, Point, Trail},
     log::STATE,
     outage::Outage,
-    source::ReadError,
+    source::{ReadError, WantedAccounts},
     stats::Stats,
     throttle::Throttle,
 };
@@ -205,15 +204,7 @@ impl Source for Jetstream {
         trail: &Trail,
         same_filter: bool,
     ) -> Result<bool, MemberError> {
-        if let Some(origin) = place.origin()
-            && origin.source != SOURCE
-        {
-            return Err(ReadError::Foreign {
-                found: origin.source.escape_debug().to_string(),
-                expected: SOURCE,
-            }
-            .into());
-        }
+        ReadError::refuse_foreign(place, SOURCE)?;
         let resume = &mut self.state.resume;
         if self.settings.start.is_some() {
             info!(target: STATE, saved = %place, "a beginning is given: the saved cursor is not used");

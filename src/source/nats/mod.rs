@@ -214,15 +214,7 @@ impl Source for NatsSource {
         trail: &Trail,
         same_filter: bool,
     ) -> Result<bool, MemberError> {
-        if let Some(origin) = place.origin()
-            && origin.source != SOURCE
-        {
-            return Err(ReadError::Foreign {
-                found: printable(&origin.source),
-                expected: SOURCE,
-            }
-            .into());
-        }
+        ReadError::refuse_foreign(place, SOURCE)?;
         if self.settings.durable.is_some() {
             info!(target: STATE, saved = %place, "a durable consumer keeps its own place: the saved cursor is not used");
             return Ok(false);

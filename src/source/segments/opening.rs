@@ -6,19 +6,18 @@ use std::path::Path;
 use tracing::{info, warn};
 
 use super::{
-    Open, Segments,
-    archive::{self, Archive, Hole, ListedFile},
+    Segments,
+    archive::{self, Archive, ListedFile},
     error::ReplayError,
-    reading::ReadCounts,
+    plan::Plan,
+    run::Run,
     settings::Bounds,
-    wanted::Wanted,
 };
 use crate::{
     error::MemberError,
     event::{Start, now_us},
     log::{STATE, printable},
     segment::BlockReader,
-    source::OnGap,
 };
 
 /// How far this machine's clock may be behind that of a server.
@@ -29,7 +28,7 @@ const MAX_LISTED: usize = 20;
 
 impl Segments {
     /// Reads all headers, and says what is missing.
-    pub(super) fn open(&self) -> Result<Open, MemberError> {
+    pub(super) fn open(&self) -> Result<Run, MemberError> {
         let bounds = Bounds::new(&self.settings, self.start);
         let mut reader = BlockReader::new(self.settings.max_block_bytes);
         let archive = archive::list(&self.settings.paths, &bounds, &mut reader)?;
@@ -47,16 +46,7 @@ impl Segments {
         }
         self.stats.set_host(&self.origin.host);
         self.stats.set_connected(true);
-        Ok(Open {
-            wanted: Wanted::new(&self.settings, bounds),
-            n_files: files.len() as u64,
-            files: files.into(),
-            file: None,
-            block: None,
-            reader,
-            counts: ReadCounts::default(),
-            said_large: false,
-        })
+        Ok(Run::begin(files, bounds, &self.settings, &self.origin))
     }
 
     /// A beginning that was typed has to be one that these files have, or the next. A number that
@@ -89,16 +79,12 @@ impl Segments {
             Some(after) => format!("what lies between '{}' and '{before}'", shown(after)),
             None => format!("what lies before '{before}', the first file,"),
         };
-        let end = if self.ends_at(hole) {
+        let end = if Plan::ends_at(hole, self.settings.on_gap) {
             "; the run ends before it"
         } else {
             ""
         };
         warn!(target: STATE, from, to, "GAP from={from} to={to}: {place} is missing{end}");
-    }
-
-    fn ends_at(&self, hole: &Hole) -> bool {
-        hole.is_of_folder && self.settings.on_gap == OnGap::Fail
     }
 }
 

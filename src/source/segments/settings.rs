@@ -40,6 +40,10 @@ pub struct SegmentsSettings {
     /// What a hole between the files of a folder means. One between files that are named is only
     /// said.
     pub on_gap: OnGap,
+    /// On how many cores blocks are inflated and printed. With one, that is done by the task that
+    /// reads; with more, by as many threads, each of which holds one block, compressed and
+    /// inflated, and 4 MiB of lines that nobody took yet.
+    pub threads: u8,
     /// The most that a block may hold inflated.
     pub max_block_bytes: u64,
     /// How lines are read.
@@ -62,6 +66,7 @@ impl SegmentsSettings {
             before_seq: None,
             until_us: None,
             on_gap: OnGap::Fail,
+            threads: 1,
             max_block_bytes: MAX_BLOCK_BYTES,
             rules: LineRules::default(),
             bad_events: None,

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use super::settings::{Bounds, SegmentsSettings};
 use crate::{
-    event::{self, CollectionPattern},
+    event::{self, CollectionPattern, Did},
     segment::{AccountHash, Bloom, CollectionIndex, Kind, Row, has_bit},
 };
 
@@ -27,11 +27,23 @@ pub(super) struct Chosen(Option<Vec<u8>>);
 
 impl Wanted {
     pub(super) fn new(settings: &SegmentsSettings, bounds: Bounds) -> Self {
-        let dids = settings.dids.iter().map(|did| did.as_str().as_bytes());
-        Self {
+        let of_all = Self {
             bounds,
             collections: settings.collections.clone(),
             kinds: settings.kinds.clone(),
+            hashes: Vec::new(),
+            dids: HashSet::new(),
+        };
+        of_all.of_accounts(&settings.dids)
+    }
+
+    /// The same of these accounts.
+    pub(super) fn of_accounts(&self, accounts: &[Did]) -> Self {
+        let dids = accounts.iter().map(|did| did.as_str().as_bytes());
+        Self {
+            bounds: self.bounds.clone(),
+            collections: self.collections.clone(),
+            kinds: self.kinds.clone(),
             hashes: dids.clone().map(AccountHash::of).collect(),
             dids: dids.map(Box::from).collect(),
         }

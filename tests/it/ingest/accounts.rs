@@ -11,7 +11,10 @@ use rocketman::{
     cursor::{FileCursor, Saved},
     event::{Did, OwnedEvent},
     sink::ingest::Ingest,
-    source::jetstream::{Endpoint, JetstreamSettings, WantedAccounts},
+    source::{
+        WantedAccounts,
+        jetstream::{Endpoint, JetstreamSettings},
+    },
 };
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;

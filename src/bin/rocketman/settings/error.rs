@@ -146,6 +146,8 @@ pub(crate) enum SettingsError {
         value: String,
         allowed: &'static [&'static str],
     },
+    #[error("--threads {0}: events of a server are inflated on 1 or 2 cores")]
+    Threads(u8),
     #[error("--threads 2 inflates on a second core, and --no-compress leaves nothing to inflate")]
     NothingToInflate,
     #[error("{0} speaks of commits, and --kind leaves them out")]

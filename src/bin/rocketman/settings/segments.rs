@@ -85,7 +85,6 @@ pub(super) fn resolve(
         ("--quiet-timeout", connection.quiet_timeout.is_some()),
         ("--max-retries", connection.max_retries.is_some()),
         ("--no-compress", connection.no_compress),
-        ("--threads", connection.threads > 1),
     ] {
         if is_given {
             return Err(SettingsError::NotForSegments(flag));
@@ -103,6 +102,7 @@ pub(super) fn resolve(
         // What is read is already there, and a hole in it may still be filled.
         on_gap: reading.on_gap.map_or(OnGap::Fail, OnGapArg::into),
         rules: reading.rules,
+        threads: connection.threads,
         max_block_bytes: args.max_block_size.unwrap_or(MAX_BLOCK_BYTES),
         bad_events: reading.bad_events.map(open_bad_events).transpose()?,
         ..SegmentsSettings::new(sources)

@@ -26,6 +26,9 @@ use rocketman::{
     },
 };
 
+/// On how many cores events of a server are inflated.
+const MAX_THREADS: u8 = 2;
+
 /// What is read.
 #[derive(Debug)]
 pub(crate) enum SourceSettings {
@@ -102,6 +105,9 @@ impl SourceSettings {
             #[cfg(feature = "nats")]
                 is_carried: _,
         } = reading;
+        if connection.threads > MAX_THREADS {
+            return Err(SettingsError::Threads(connection.threads));
+        }
         if connection.no_compress && connection.threads > 1 {
             return Err(SettingsError::NothingToInflate);
         }

@@ -1,6 +1,7 @@
 //! What a person sees: messages, the status line, and what commands print.
 
 pub(crate) mod logging;
+pub(crate) mod progress;
 pub(crate) mod status_line;
 pub(crate) mod stderr;
 

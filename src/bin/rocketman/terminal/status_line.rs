@@ -8,16 +8,23 @@ use std::{
 
 use indicatif::{HumanCount, HumanFloatCount};
 use rustix::fs::{FileType, fstat};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at};
+use tracing::info;
 
 use crate::{
     args::{GlobalArgs, LogFormat, When},
-    terminal::stderr::Console,
+    terminal::{
+        progress::{self, Course},
+        stderr::Console,
+    },
 };
-use rocketman::{Shown, Stats, event::TimeUs};
+use rocketman::{PipelineSettings, Shown, Stats, event::TimeUs};
 
 /// How often the line is redrawn.
 const DRAW_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How often it is said how far a run has come whose end is known, where no line shows it.
+const SAY_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The rate is that of the time since this many drawings ago, at the most.
 const MAX_SAMPLES: usize = 8;
@@ -108,7 +115,9 @@ fn is_file_or_nothing() -> bool {
 #[derive(Debug)]
 pub(crate) struct Ticker {
     line: StatusLine,
-    interval: Interval,
+    /// When something is due: never where nothing is.
+    interval: Option<Interval>,
+    course: Course,
     /// What to call the server and where events go, where that is not for the statistics to say.
     names: Names,
     recent: Vec<Sample>,
@@ -121,6 +130,8 @@ pub(crate) struct Names {
     pub(crate) source: Option<String>,
     /// The output; none for stdout.
     pub(crate) output: Option<String>,
+    /// What is read has an end that is known from the beginning on.
+    pub(crate) has_end: bool,
 }
 
 /// How things were at a moment.
@@ -133,27 +144,34 @@ struct Sample {
 
 impl Ticker {
     pub(crate) fn new(line: &StatusLine, names: Names) -> Self {
-        let mut interval = interval(DRAW_INTERVAL);
-        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut interval = match (line.is_shown, names.has_end) {
+            (true, _) => Some(interval(DRAW_INTERVAL)),
+            (false, true) => Some(interval_at(Instant::now() + SAY_INTERVAL, SAY_INTERVAL)),
+            (false, false) => None,
+        };
+        if let Some(interval) = &mut interval {
+            interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        }
         Self {
             line: line.clone(),
             interval,
+            course: Course::default(),
             names,
             recent: Vec::new(),
         }
     }
 
-    /// Waits until the line is due; for ever while it is hidden.
+    /// Waits until the line is due, or a message where there is no line; for ever where neither is.
     ///
     /// Cancel safety: at worst the line is drawn a little later.
     pub(crate) async fn due(&mut self) {
-        if !self.line.is_shown {
-            std::future::pending::<()>().await;
-        }
-        self.interval.tick().await;
+        match &mut self.interval {
+            Some(interval) => interval.tick().await,
+            None => std::future::pending().await,
+        };
     }
 
-    /// Draws the line.
+    /// Draws the line, or says what it would show.
     pub(crate) fn show(&mut self, stats: &Stats) {
         let now = Sample {
             at: Instant::now(),
@@ -165,8 +183,17 @@ impl Ticker {
         }
         let pace = self.recent.first().map(|then| then.pace_until(&now));
         self.recent.push(now);
-        let status = describe(stats, Some(pace.unwrap_or_default()), &self.names);
-        self.line.console.status(status);
+        let mut pace = pace.unwrap_or_default();
+        if let Some(progress) = stats.progress() {
+            pace.catch_up = self.course.left(&progress);
+        }
+        let status = describe(stats, Some(pace), &self.names);
+        if self.line.is_shown {
+            self.line.console.status(status);
+        } else if let Some(progress) = stats.progress() {
+            let (number, bytes) = (progress.number, stats.wire_bytes());
+            info!(target: PipelineSettings::STATE_TARGET, number, bytes, "{status}");
+        }
     }
 }
 
@@ -215,6 +242,10 @@ pub(crate) fn describe(stats: &Stats, pace: Option<Pace>, names: &Names) -> Stri
         (None, Some(lag)) => format!("{} behind", short(lag)),
         (None, None) => "no event yet".to_owned(),
     };
+    let progress = stats.progress();
+    let behind = progress.map_or(behind, |progress| {
+        progress::describe(&progress, stats.wire_bytes())
+    });
     let catch_up = pace.and_then(|pace| pace.catch_up);
     let catch_up = catch_up.map_or(String::new(), |left| format!(", {} to go", short(left)));
     let reconnects = match stats.connects() {
@@ -278,84 +309,4 @@ impl Write for StatusLine {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(rate: f64) -> Pace {
-        Pace {
-            rate,
-            catch_up: None,
-        }
-    }
-
-    #[test]
-    fn the_line_tells_rate_total_lag_host_and_reconnects() {
-        let stats = Stats::default();
-        let line = |pace| describe(&stats, Some(pace), &Names::default());
-        assert_eq!(line(at(0.0)), "connecting");
-        stats.set_host("wss://a.example/subscribe");
-        assert_eq!(
-            line(at(0.0)),
-            "not connected, trying again  0 delivered  wss://a.example/subscribe"
-        );
-        stats.set_connected(true);
-        stats.add_accepted(12_345);
-        assert_eq!(
-            line(at(0.0)),
-            "0/s read  12,345 delivered  no event yet  wss://a.example/subscribe"
-        );
-        stats.add_connects(3);
-        stats.set_early_us(TimeUs::now().0 - 3_600_000_000);
-        assert_eq!(
-            line(at(23_900.4)),
-            "23,900/s read  12,345 delivered  not yet at the beginning, 60 min behind  wss://a.example/subscribe  2 reconnects"
-        );
-        stats.set_quiet(true);
-        assert_eq!(
-            line(at(0.0)),
-            "0/s read  12,345 delivered  quiet  wss://a.example/subscribe  2 reconnects"
-        );
-    }
-
-    #[test]
-    fn both_ends_are_called_as_they_were_typed() {
-        let stats = Stats::default();
-        stats.set_host("ws://127.0.0.1:33233/subscribe");
-        stats.set_connected(true);
-        let names = Names {
-            source: Some("demo:".to_owned()),
-            output: Some("'graph.ndjson'".to_owned()),
-        };
-        assert_eq!(
-            describe(&stats, Some(at(300.0)), &names),
-            "300/s read  0 delivered to 'graph.ndjson'  no event yet  demo:"
-        );
-    }
-
-    #[test]
-    fn catching_up_has_an_end_where_the_lag_falls() {
-        let start = Instant::now();
-        let sample = |seconds, lag| Sample {
-            at: start + Duration::from_secs(seconds),
-            messages: 1000 * seconds,
-            lag: Some(Duration::from_secs(lag)),
-        };
-        let pace = |lag| sample(0, 3600).pace_until(&sample(2, lag));
-        // 20 s are gained in 2 s.
-        assert_eq!(pace(3580).catch_up, Some(Duration::from_secs(358)));
-        assert!((pace(3580).rate - 1000.0).abs() < 0.1);
-        assert_eq!(pace(3600).catch_up, None);
-        assert_eq!(pace(3602).catch_up, None);
-        assert_eq!(pace(29).catch_up, None);
-    }
-
-    #[test]
-    fn ages_have_the_unit_that_fits() {
-        let shown = [0, 11, 119, 120, 7199, 7200, 400_000]
-            .map(|seconds| short(Duration::from_secs(seconds)));
-        assert_eq!(
-            shown,
-            ["0.0 s", "11 s", "119 s", "2 min", "119 min", "2 h", "4 d"]
-        );
-    }
-}
+mod tests;

@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::members::AnySource;
 use crate::settings::{AccountFiles, AnySink, SettingsError};
-use rocketman::{PipelineSettings, Shown, event::Did, source::jetstream::WantedAccounts};
+use rocketman::{PipelineSettings, Shown, event::Did, source::WantedAccounts};
 
 /// What is a terminal as long as that is there: stdin, stdout and stderr.
 const STREAMS: [fn() -> bool; 3] = [
@@ -39,7 +39,7 @@ impl HangUp {
             AnySource::Jetstream(source) => files.map(|files| (files, source.wanted_accounts())),
             #[cfg(feature = "nats")]
             AnySource::Nats(_) => None,
-            AnySource::Segments(_) => None,
+            AnySource::Segments(source) => files.map(|files| (files, source.wanted_accounts())),
         };
         let reopen: Option<Box<dyn Fn() + Send + Sync>> = match sink {
             AnySink::File(sink) => Some(Box::new(sink.reopen())),

@@ -22,7 +22,10 @@ use crate::{
     failure::{Failure, INTERRUPTED},
     monitor::{Monitor, metrics_page::Exporter, systemd::Service},
     settings::{AnySink, Cursor, Environment, MetricsSettings, SourceSettings, TailSettings},
-    terminal::status_line::{Names, StatusLine, Ticker},
+    terminal::{
+        progress,
+        status_line::{Names, StatusLine, Ticker},
+    },
 };
 #[cfg(feature = "nats")]
 use rocketman::source::nats::NatsSource;
@@ -57,6 +60,7 @@ pub(crate) async fn run(
     let names = Names {
         source: source.demo_name(),
         output: output.name(),
+        has_end: matches!(source, SourceSettings::Segments(_)),
     };
     let mut signals = Signals::listen().map_err(Failure::system("listen for signals"))?;
     let has_cursor = cursor != Cursor::Nowhere;
@@ -222,6 +226,9 @@ fn log_end(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_curs
         };
         format!(", {saved} {}", TimeUs(highest_us))
     });
+    let read = stats.progress().map_or(String::new(), |progress| {
+        format!(", {}", progress::share(&progress, stats.wire_bytes()))
+    });
     let mut extras = Vec::new();
     for (n, what) in [
         (
@@ -284,7 +291,7 @@ fn log_end(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_curs
         }
     }
     let text = format!(
-        "{why}: {}{until}{}",
+        "{why}: {}{until}{read}{}",
         counted(*accepted, ["event delivered", "events delivered"]),
         extras.concat()
     );

@@ -1,0 +1,96 @@
+//! How far a run has come whose end is known from its beginning on, in words.
+
+use std::time::Duration;
+
+use indicatif::{HumanBytes, HumanCount};
+use tokio::time::Instant;
+
+use rocketman::{Progress, event::TimeUs};
+
+/// Sooner than this nothing can be said of the rest.
+const MIN_ELAPSED: Duration = Duration::from_secs(1);
+
+/// From where on it went, and since when.
+#[derive(Debug, Default)]
+pub(super) struct Course {
+    began: Option<(Instant, f64)>,
+}
+
+impl Course {
+    /// How long the rest will take, if it goes on as it went so far.
+    pub(super) fn left(&mut self, progress: &Progress) -> Option<Duration> {
+        let done = progress.fraction();
+        let (began, before) = *self.began.get_or_insert_with(|| (Instant::now(), done));
+        let (elapsed, gained) = (began.elapsed(), done - before);
+        if elapsed < MIN_ELAPSED || gained <= 0.0 || done >= 1.0 {
+            return None;
+        }
+        Duration::try_from_secs_f64(elapsed.as_secs_f64() * (1.0 - done) / gained).ok()
+    }
+}
+
+/// `number 1,234 (12%), 2026-08-04T10:00:00Z, 1.20 GiB of 9.90 GiB read`.
+pub(super) fn describe(progress: &Progress, read_bytes: u64) -> String {
+    let number = HumanCount(progress.number);
+    let percent = (progress.fraction() * 100.0).floor();
+    let date = match progress.time_us {
+        0 => String::new(),
+        time_us => format!(", {}", to_the_second(time_us)),
+    };
+    let read = share(progress, read_bytes);
+    format!("number {number} ({percent}%){date}, {read}")
+}
+
+/// `1.20 GiB of 9.90 GiB read`.
+pub(crate) fn share(progress: &Progress, read_bytes: u64) -> String {
+    let (read, all) = (HumanBytes(read_bytes), HumanBytes(progress.bytes));
+    format!("{read} of {all} read")
+}
+
+fn to_the_second(time_us: u64) -> String {
+    let text = TimeUs(time_us).to_string();
+    let seconds = text.split(['.', 'Z']).next().unwrap_or_default();
+    format!("{seconds}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(number: u64) -> Progress {
+        Progress {
+            number,
+            first: 1,
+            last: 1000,
+            time_us: 1_800_000_000_123_456,
+            bytes: 4 << 30,
+        }
+    }
+
+    #[test]
+    fn number_date_and_bytes_are_shown() {
+        assert_eq!(
+            describe(&at(251), 1 << 30),
+            "number 251 (25%), 2027-01-15T08:00:00Z, 1.00 GiB of 4.00 GiB read"
+        );
+        let unread = Progress {
+            time_us: 0,
+            ..at(1)
+        };
+        assert_eq!(
+            describe(&unread, 512),
+            "number 1 (0%), 512 B of 4.00 GiB read"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rest_takes_as_long_as_numbers_took_so_far() {
+        let mut course = Course::default();
+        assert_eq!(course.left(&at(101)), None);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert_eq!(course.left(&at(101)), None, "nothing was read yet");
+        let left = course.left(&at(551)).unwrap();
+        assert_eq!(left.as_secs(), 10, "450 in 10 s, and 450 are left");
+        assert_eq!(course.left(&at(2000)), None, "the end is reached");
+    }
+}
