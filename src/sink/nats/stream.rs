@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::timeout;
-use tracing::debug;
+use tracing::info;
 
 use super::{
     StreamError,
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     error::MemberError,
     event::{Identity, Origin, micros},
-    log::printable,
+    log::{STATE, chain, printable},
     nats::{Connection, NO_SUCH_MESSAGE, NatsError, RequestFailed, Stored, StreamPlan, covers},
 };
 
@@ -111,9 +111,10 @@ const PAGE_MESSAGES: u64 = 20_000;
 /// How many are known at most: more than the public network has in a minute.
 const MAX_RECENT_IDS: usize = 100_000;
 
-/// How long one look may take; it is only for what a source sends again, and only where it cannot
-/// tell.
-const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the next of them may take, and all together; it is only for what a source sends again,
+/// and only where it cannot tell.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
+const READ_BACK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The last events of the stream in their order, those of the last page and all that are older than
 /// the last one by at most `back`, as far as they can be had.
@@ -124,12 +125,11 @@ pub(super) async fn recent(
     back: Duration,
 ) -> Vec<Identity> {
     let mut pages = VecDeque::new();
-    if let Err(error) = read_recent(connection, stream, info, back, &mut pages).await {
-        let pages = pages.len();
-        debug!(
-            error,
-            pages, "not all of the last events of the stream can be read"
-        );
+    let read = read_recent(connection, stream, info, back, &mut pages);
+    let read = timeout(READ_BACK_TIMEOUT, read).await;
+    if let Err(why) = read.unwrap_or_else(|_| Err("it takes too long".to_owned())) {
+        let stream = printable(stream);
+        info!(target: STATE, stream, why, "the last events of the stream '{stream}' cannot be read back: {why}; if the server renumbers its events, they may come again");
     }
     pages.into_iter().flatten().collect()
 }
@@ -146,9 +146,7 @@ async fn read_recent(
     let (mut last, mut n_events, mut latest_us) = (info.state.last_sequence, 0, 0);
     while last >= first_of_all && n_events < MAX_RECENT_IDS {
         let first = last.saturating_sub(PAGE_MESSAGES - 1).max(first_of_all);
-        let page = read_page(connection, stream, first, last - first + 1);
-        let page = timeout(PAGE_TIMEOUT, page).await;
-        let page = page.unwrap_or_else(|_| Err("it takes too long".to_owned()))?;
+        let page = read_page(connection, stream, first, last - first + 1).await?;
         latest_us = page.latest_us.max(latest_us);
         n_events += page.ids.len();
         pages.push_front(page.ids);
@@ -185,12 +183,15 @@ async fn read_page(
             "headers_only": true,
             "mem_storage": true,
             "num_replicas": 1,
-            "inactive_threshold": PAGE_TIMEOUT.as_nanos(),
+            "inactive_threshold": MESSAGE_TIMEOUT.as_nanos(),
         },
     });
     let subject = format!("CONSUMER.CREATE.{stream}");
     let made = connection.request::<Made>(&subject, &wanted).await;
-    let Made { name } = made.map_err(|failed| format!("{failed:?}"))?;
+    let Made { name } = made.map_err(|failed| {
+        let failed = connection.failed(failed, "make a consumer of it");
+        chain(&failed)
+    })?;
     let client = connection.client();
     let inbox = client.new_inbox();
     let mut messages = client
@@ -211,7 +212,9 @@ async fn read_page(
     // Where all of it is there, nothing says that it is the end.
     let mut left = n;
     while left > 0
-        && let Some(message) = messages.next().await
+        && let Some(message) = timeout(MESSAGE_TIMEOUT, messages.next())
+            .await
+            .map_err(|_| "nothing more comes of it".to_owned())?
     {
         if message.status.is_some() {
             break;

@@ -358,6 +358,8 @@ fn the_manual_has_a_page_for_each_command() {
         ("compare", "rocketman-compare"),
         ("inspect", "rocketman-inspect"),
         ("pack", "rocketman-pack"),
+        ("health", "rocketman-health"),
+        ("replay", "rocketman-replay"),
         ("cursor show", "rocketman-cursor-show"),
         ("cursor set", "rocketman-cursor-set"),
         ("cursor rewind", "rocketman-cursor-rewind"),

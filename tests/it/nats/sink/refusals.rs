@@ -192,6 +192,26 @@ fn a_subject_that_the_user_may_not_write_to_is_told() {
 }
 
 #[test]
+fn a_stream_that_cannot_be_read_back_is_said() {
+    let users = r#"authorization { users: [
+        {user: "all", password: "a"},
+        {user: "ann", password: "a", permissions: {publish: {deny: "$JS.API.CONSUMER.>"}}}
+    ] }, jetstream {}"#;
+    let Some(nats) = Nats::configured("a_stream_that_cannot_be_read_back_is_said", users) else {
+        return;
+    };
+    let serving = firehose();
+    let said = "the last events of the stream 'FIREHOSE' cannot be read back";
+    for (user, is_said) in [("all", false), ("all", false), ("ann", true)] {
+        let call = writing(&serving.url, &nats, 10).env("NATS_USER", user);
+        let output = call.env("NATS_PASSWORD", "a").succeed();
+        assert_eq!(output.stderr.contains(said), is_said, "{output:#?}");
+        let why = output.stderr.contains("CONSUMER.CREATE.FIREHOSE");
+        assert_eq!(why, is_said, "{output:#?}");
+    }
+}
+
+#[test]
 fn a_limit_of_the_account_is_told() {
     let limits = "jetstream { max_file_store: 1000000, max_memory_store: 1000000 }";
     let Some(nats) = Nats::configured("a_limit_of_the_account_is_told", limits) else {
