@@ -3,7 +3,7 @@
 use data_encoding::{BASE64, BASE64_NOPAD};
 
 use super::{
-    CborError, Cid, MAX_DEPTH, MAX_LEN, MAX_RECORD,
+    CborError, Cid, MAX_DEPTH, MAX_LEN, MAX_RECORD, RECORD_TOO_LONG,
     json::Json,
     key_order,
     read::{FLOAT, Reader, TOO_DEEP, TOO_LARGE},
@@ -42,7 +42,7 @@ impl Encoder {
 
     fn whole(&mut self, text: &[u8], out: &mut Vec<u8>) -> Result<(), CborError> {
         if text.len() > MAX_RECORD {
-            return Err(CborError::new(MAX_RECORD, "it is longer than any record"));
+            return Err(CborError::new(MAX_RECORD, RECORD_TOO_LONG));
         }
         let mut json = Json::new(text);
         self.value(&mut json, 1, out)?;

@@ -24,9 +24,10 @@ pub(crate) const MAX_DEPTH: u32 = 128;
 /// How long a text or a byte string may be, and how many members a list or a map may have.
 const MAX_LEN: u64 = 1 << 20;
 
-/// How long a record may be; no server takes one of a tenth of it. What printing one needs besides
-/// its text is at most eight times its length.
-const MAX_RECORD: usize = 64 << 20;
+/// How long a record may be, and its text: no server sends an event that is longer.
+const MAX_RECORD: usize = 8 << 20;
+
+const RECORD_TOO_LONG: &str = "it is longer than any record";
 
 /// Which of two keys comes first in a map: the shorter one.
 fn key_order(one: &[u8], other: &[u8]) -> std::cmp::Ordering {

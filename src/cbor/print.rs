@@ -4,7 +4,8 @@
 use data_encoding::BASE64_NOPAD;
 
 use super::{
-    CborError, Cid, MAX_DEPTH, MAX_LEN, MAX_RECORD, key_order, push_integer, push_text,
+    CborError, Cid, MAX_DEPTH, MAX_LEN, MAX_RECORD, RECORD_TOO_LONG, key_order, push_integer,
+    push_text,
     read::{FLOAT, Head, Reader, TOO_DEEP, TOO_LARGE},
 };
 
@@ -45,7 +46,7 @@ impl Printer {
 
     fn whole(&mut self, record: &[u8], out: &mut Vec<u8>) -> Result<(), CborError> {
         if record.len() > MAX_RECORD {
-            return Err(CborError::new(MAX_RECORD, "it is longer than any record"));
+            return Err(CborError::new(MAX_RECORD, RECORD_TOO_LONG));
         }
         let mut record = Record {
             reader: Reader::new(record),
@@ -68,6 +69,9 @@ impl Printer {
         let at = reader.at();
         if depth > MAX_DEPTH {
             return Err(CborError::new(at, TOO_DEEP));
+        }
+        if out.len() - record.text > MAX_RECORD {
+            return Err(CborError::new(at, "its text is longer than any record"));
         }
         let head = reader.head()?;
         let Head {

@@ -247,6 +247,18 @@ fn values_are_nested_only_as_deeply_as_the_server_reads() {
 }
 
 #[test]
+fn a_record_whose_text_is_far_longer_is_not_printed() {
+    // A million control characters have six million.
+    let text = Ipld::String("\u{1}".repeat(1 << 20));
+    let bytes = |n| serde_ipld_dagcbor::to_vec(&Ipld::List(vec![text.clone(); n])).unwrap();
+    assert_eq!(printed(&bytes(1)).unwrap().len(), 4 + 6 * (1 << 20));
+    let error = printed(&bytes(3)).unwrap_err().to_string();
+    assert!(error.contains("its text is longer"), "{error}");
+    let error = printed(&bytes(9)).unwrap_err().to_string();
+    assert!(error.contains("it is longer"), "{error}");
+}
+
+#[test]
 fn a_text_that_no_record_has_is_not_encoded() {
     for (text, words) in [
         ("", "no value"),

@@ -35,6 +35,13 @@ pub(crate) enum Fault {
         /// What is allowed.
         limit: u64,
     },
+    #[error("lists {collections} collections, and at most {limit} are shown")]
+    TooMany {
+        /// What it lists.
+        collections: usize,
+        /// What is shown.
+        limit: usize,
+    },
     #[error("was replaced by another one while it was read")]
     Replaced,
 }

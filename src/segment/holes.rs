@@ -46,10 +46,10 @@ pub enum Seam {
 /// Brings files into the order of their numbers, and lists what is wrong between them.
 pub fn seams(files: &mut [FileRange]) -> Vec<Seam> {
     files.sort_by(|a, b| key(a).cmp(&key(b)));
-    let numbered = files.iter().filter(|file| file.numbers.is_some());
-    let pairs = numbered.clone().zip(numbered.skip(1));
+    let (numbered, empty): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.numbers.is_some());
+    let pairs = numbered.iter().zip(numbered.iter().skip(1));
     pairs
-        .filter_map(|(first, second)| seam(first, second))
+        .filter_map(|(first, second)| seam(first, second, &empty))
         .collect()
 }
 
@@ -62,7 +62,8 @@ fn key(file: &FileRange) -> (u64, u64, &Path) {
     (start, end, &file.path)
 }
 
-fn seam(first: &FileRange, second: &FileRange) -> Option<Seam> {
+/// What is wrong between two files with events, where others have none.
+fn seam(first: &FileRange, second: &FileRange, empty: &[&FileRange]) -> Option<Seam> {
     let (end, start) = (
         first.numbers.as_ref()?.end(),
         second.numbers.as_ref()?.start(),
@@ -78,7 +79,13 @@ fn seam(first: &FileRange, second: &FileRange) -> Option<Seam> {
         });
     }
     let numbers = (start - end > 1).then(|| end + 1..=start - 1);
-    let files = indexes.map(|(first, second)| second - first - 1);
+    let files = indexes.map(|(from, to)| {
+        let is_between = |file: &&&FileRange| {
+            file.path.parent() == first.path.parent()
+                && index(&file.path).is_some_and(|index| from < index && index < to)
+        };
+        (to - from - 1).saturating_sub(empty.iter().filter(is_between).count() as u64)
+    });
     let files = files.filter(|files| *files > 0);
     (numbers.is_some() || files.is_some()).then(|| Seam::Hole {
         after: first.path.clone(),
@@ -120,6 +127,29 @@ mod tests {
         assert_eq!(seams(&mut files), expected);
         assert_eq!(files[0].path, path(0));
         assert_eq!(files[4].path, path(7));
+    }
+
+    #[test]
+    fn a_file_without_events_is_not_missing() {
+        let mut files = vec![
+            file(0, Some(1..=10)),
+            file(1, None),
+            file(2, Some(11..=20)),
+            file(4, None),
+            file(5, Some(21..=30)),
+        ];
+        let found = seams(&mut files);
+        assert!(
+            matches!(
+                &found[..],
+                [Seam::Hole {
+                    files: Some(1),
+                    numbers: None,
+                    ..
+                }]
+            ),
+            "{found:?}"
+        );
     }
 
     #[test]

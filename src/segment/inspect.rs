@@ -13,7 +13,7 @@ use self::tally::{Tally, name_of};
 use super::{
     bloom::Bloom,
     collections::{CollectionIndex, has},
-    error::SegmentError,
+    error::{Fault, SegmentError},
     file::SegmentFile,
     header::{HEADER_BYTES, Opening, SegmentHeader},
     holes::FileRange,
@@ -102,6 +102,10 @@ impl Default for InspectSettings {
     }
 }
 
+/// The most collections of a file that are shown: more than the network has, and few enough to be
+/// held. They can be read all the same.
+const MAX_SHOWN: usize = 1 << 17;
+
 /// Looks into a file. One that is not sealed is read, since nothing else says what is in it.
 pub fn inspect(path: &Path, settings: &InspectSettings) -> Result<Inspection, SegmentError> {
     let file = SegmentFile::open(path)?;
@@ -119,6 +123,10 @@ fn sealed(
     reader: &mut BlockReader,
 ) -> Result<Inspection, SegmentError> {
     let mut footer = file.footer(header, reader.inflater())?;
+    let (collections, limit) = (footer.collections.len(), MAX_SHOWN);
+    if collections > limit {
+        return Err(file.error(None, Fault::TooMany { collections, limit }));
+    }
     let kinds = if verify {
         let mut tally = Tally::of(&footer.collections);
         let file_bloom = file.file_bloom(header)?;

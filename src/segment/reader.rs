@@ -9,6 +9,9 @@ use super::{
     inflate::{BlockInflater, USUAL_BYTES, begins_with_frame, max_frame_bytes},
 };
 
+/// A buffer that grew beyond this is not used again: blocks of servers have 1.3 MB.
+const KEPT_BYTES: usize = 4 << 20;
+
 /// Reads blocks.
 #[derive(Debug)]
 pub(crate) struct BlockReader {
@@ -67,7 +70,7 @@ impl BlockReader {
         if u64::from(entry.frame_bytes) > max_frame_bytes(bytes) {
             return Err(Damage::Frame.into());
         }
-        self.give_back();
+        give_back(&mut self.body);
         file.read_into(entry.at, entry.file_bytes(), &mut self.frame)?;
         let (prefix, frame) = self.frame.split_at(PREFIX_BYTES);
         if u64_at(prefix, 0) != u64::from(entry.frame_bytes) {
@@ -76,6 +79,7 @@ impl BlockReader {
         let size = Some(entry.body_bytes);
         self.inflater
             .inflate(frame, size, self.limit, &mut self.body)?;
+        give_back(&mut self.frame);
         let rows = Rows::read(&self.body)?;
         check(&rows, entry)?;
         Ok(rows)
@@ -104,15 +108,6 @@ impl BlockReader {
         }
         let rows = Rows::read(&self.body).map_err(|damage| of_block(damage.into()))?;
         Ok(Some((rows, end)))
-    }
-
-    /// Gives back what only a large block needed.
-    fn give_back(&mut self) {
-        for buffer in [&mut self.frame, &mut self.body] {
-            if buffer.capacity() as u64 > max_frame_bytes(USUAL_BYTES) {
-                *buffer = Vec::new();
-            }
-        }
     }
 
     /// Where the block ends that begins here, if all of it is there.
@@ -145,12 +140,20 @@ impl BlockReader {
         after: Option<u64>,
     ) -> Result<(), Fault> {
         let frame_at = at + PREFIX_BYTES as u64;
-        self.give_back();
+        give_back(&mut self.body);
         file.read_into(frame_at, end - frame_at, &mut self.frame)?;
         self.inflater
             .inflate(&self.frame, None, self.limit, &mut self.body)?;
+        give_back(&mut self.frame);
         check_order(&Rows::read(&self.body)?, after)?;
         Ok(())
+    }
+}
+
+/// Gives back what only a large block needed.
+fn give_back(buffer: &mut Vec<u8>) {
+    if buffer.capacity() > KEPT_BYTES {
+        *buffer = Vec::new();
     }
 }
 

@@ -59,17 +59,18 @@ pub(super) fn list(
         }
         for file in listed {
             let is_of_folder = file != *path;
-            if let Some(looked) = look_at(&file, bounds, reader)? {
-                ranges.push(FileRange {
-                    path: file.clone(),
-                    numbers: Some(looked.numbers.clone()),
-                });
+            let looked = look_at(&file, bounds, reader)?;
+            ranges.push(FileRange {
+                path: file.clone(),
+                numbers: looked.as_ref().map(|looked| looked.numbers.clone()),
+            });
+            if let Some(looked) = looked {
                 found.insert(file, (looked, is_of_folder));
             }
         }
     }
     let mut holes = holes(&mut ranges, &found)?;
-    let last = ranges.last().and_then(|file| found.get(&file.path));
+    let last = ranges.iter().rev().find_map(|file| found.get(&file.path));
     let last = last.filter(|(looked, _)| looked.is_sealed);
     let last = last.map(|(looked, _)| *looked.numbers.end());
     let listed = ranges.into_iter().filter_map(|file| {

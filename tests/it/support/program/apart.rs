@@ -16,10 +16,18 @@ impl Rocketman {
 
     /// Lets no file become larger than so many times 512 bytes.
     pub fn with_file_limit(self, blocks: u32) -> Self {
-        let script = r#"ulimit -f "$0" && exec "$@""#;
+        self.with_limit(r#"ulimit -f "$0" && exec "$@""#, blocks)
+    }
+
+    /// Lets it have so much memory of its own, and no more: what asks for more ends it.
+    pub fn with_memory_limit(self, kilobytes: u32) -> Self {
+        self.with_limit(r#"ulimit -d "$0" && exec "$@""#, kilobytes)
+    }
+
+    fn with_limit(self, script: &str, limit: u32) -> Self {
         let mut command = Command::new("sh");
         command.args([OsStr::new("-c"), OsStr::new(script)]);
-        command.arg(blocks.to_string());
+        command.arg(limit.to_string());
         self.behind(command)
     }
 
