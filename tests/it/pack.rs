@@ -7,7 +7,10 @@ use std::{
     process::{Command, Stdio},
 };
 
+use serde_json::Value;
+
 use crate::support::{
+    archive,
     program::{Output, Rocketman},
     wait_until,
 };
@@ -79,6 +82,39 @@ fn official_agrees(file: &Path) {
     assert!(output.status.success(), "{text}");
     assert!(text.contains("app.bsky.feed.like"), "{text}");
     assert!(text.replace(',', "").contains("5000"), "{text}");
+}
+
+#[test]
+fn the_official_client_reads_what_is_packed() {
+    let Some(bin) = std::env::var_os("ROCKETMAN_JETSTREAM_BIN") else {
+        println!("the official client: skipped, for ROCKETMAN_JETSTREAM_BIN is not set");
+        return;
+    };
+    let folder = recorded("all", 5000);
+    pack(folder.path(), "all segments").assert_says(0, &[]);
+    let client = Command::new(PathBuf::from(bin).join("client"))
+        .args(["--host", &archive::serve(&folder.path().join("segments"))])
+        .args(["--after-seq", "0", "--backfill-only", "--print"])
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&client.stderr);
+    assert!(
+        client.status.success() && !errors.contains("error"),
+        "{errors}"
+    );
+    let theirs = String::from_utf8(client.stdout).unwrap();
+    let ours = fs::read_to_string(folder.path().join("all")).unwrap();
+    let event = |line| -> Value { serde_json::from_str(line).unwrap() };
+    let (ours, theirs) = (ours.lines().map(event), theirs.lines().map(event));
+    let mut n_events = 0;
+    for (ours, mut theirs) in ours.zip(theirs) {
+        if let Some(commit) = theirs.get_mut("commit").and_then(Value::as_object_mut) {
+            commit.remove("record_cbor");
+        }
+        assert_eq!(ours, theirs);
+        n_events += 1;
+    }
+    assert_eq!(n_events, 5000);
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(crate) fn is_wanted(test: &str) -> bool {
 }
 
 /// Waits for a condition that may take minutes.
-fn wait_for(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
+pub(crate) fn wait_for(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + limit;
     while !condition() {
         assert!(Instant::now() < deadline, "waited in vain: {what}");

@@ -2,6 +2,10 @@ use std::io::Cursor;
 
 use super::{super::*, *};
 
+#[allow(unreachable_pub, reason = "whole-program tests use it too")]
+#[path = "../../../tests/it/support/archive.rs"]
+mod archive;
+
 struct Made {
     folder: tempfile::TempDir,
     path: std::path::PathBuf,
@@ -48,6 +52,37 @@ fn file() -> Vec<u8> {
     }
     writer.empty_block(12..=20, 0..=0).unwrap();
     writer.add(&row(21, Kind::Create, "", &[0xa0])).unwrap();
+    writer.seal(Some(1)).unwrap().into_inner()
+}
+
+/// The same kinds with payloads that can be read.
+fn readable_file() -> Vec<u8> {
+    let mut writer = SegmentWriter::new(Cursor::new(Vec::new())).unwrap();
+    writer.empty_block(3..=4, -5..=9).unwrap();
+    let said = |more: &str| {
+        let json = format!(r#"{{"did":"did:plc:x","seq":3,"time":"2026-09-01T00:00:00Z"{more}}}"#);
+        let mut payload = Vec::new();
+        crate::cbor::Encoder::default()
+            .append(json.as_bytes(), &mut payload)
+            .unwrap();
+        payload
+    };
+    let rows = [
+        (Kind::Create, vec![0xa0]),
+        (Kind::Update, vec![0xa1, 0x61, b'a', 1]),
+        (Kind::Delete, Vec::new()),
+        (Kind::Identity, said("")),
+        (Kind::Account, said(r#","active":true"#)),
+        (
+            Kind::Sync,
+            said(r#","rev":"3rev","blocks":{"$bytes":"YQ"}"#),
+        ),
+        (Kind::CreateResync, vec![0xa0]),
+    ];
+    for (seq, (kind, payload)) in (5..).zip(rows) {
+        writer.add(&row(seq, kind, "did:plc:x", &payload)).unwrap();
+    }
+    writer.empty_block(12..=20, 0..=0).unwrap();
     writer.seal(Some(1)).unwrap().into_inner()
 }
 
@@ -107,6 +142,21 @@ fn a_block_ends_at_its_rows_and_at_its_bytes() {
 }
 
 #[test]
+fn a_footer_of_more_blocks_than_are_held_at_once_is_whole() {
+    let mut writer = SegmentWriter::new(Cursor::new(Vec::new())).unwrap();
+    for seq in 1..2100 {
+        writer
+            .add(&row(seq, Kind::Delete, "did:plc:a", b""))
+            .unwrap();
+        if seq.is_multiple_of(2) {
+            writer.end_block().unwrap();
+        }
+    }
+    let found = Made::new(&writer.seal(None).unwrap().into_inner()).verified();
+    assert_eq!((found.blocks, found.events), (1050, 2099));
+}
+
+#[test]
 fn a_name_that_a_file_cannot_hold_is_refused() {
     let long = "x".repeat(256);
     let whole = row(1, Kind::Create, "did:plc:a", b"");
@@ -132,6 +182,52 @@ fn a_file_without_rows_is_whole() {
     let writer = SegmentWriter::new(Cursor::new(Vec::new())).unwrap();
     let found = Made::new(&writer.seal(None).unwrap().into_inner()).verified();
     assert_eq!((found.blocks, found.events), (0, 0));
+}
+
+#[test]
+fn the_official_client_reads_our_files() {
+    let Some(bin) = std::env::var_os("ROCKETMAN_JETSTREAM_BIN") else {
+        println!("the official client: skipped, for ROCKETMAN_JETSTREAM_BIN is not set");
+        return;
+    };
+    let made = Made::new(&readable_file());
+    let output = std::process::Command::new(std::path::Path::new(&bin).join("client"))
+        .args(["--host", &archive::serve(made.folder.path())])
+        .args(["--after-seq", "0", "--backfill-only", "--print"])
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && !errors.contains("error"),
+        "{errors}"
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    let events = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    let events: Vec<serde_json::Value> = events.collect();
+    let read: Vec<_> = events
+        .iter()
+        .map(|event| {
+            let operation = &event["commit"]["operation"];
+            let kind = event["kind"].as_str().unwrap();
+            (
+                event["cursor"].as_u64().unwrap(),
+                operation.as_str().unwrap_or(kind),
+            )
+        })
+        .collect();
+    let expected = [
+        (5, "create"),
+        (6, "update"),
+        (7, "delete"),
+        (8, "identity"),
+        (9, "account"),
+        (10, "sync"),
+        (11, "create"),
+    ];
+    assert_eq!(read, expected);
+    assert_eq!(events[0]["time_us"], 7);
+    assert_eq!(events[1]["time_us"], 1_799_999_999_999_994_u64);
+    assert_eq!(events[5]["sync"]["rev"], "3rev");
 }
 
 #[test]

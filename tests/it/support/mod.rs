@@ -1,5 +1,6 @@
 //! What whole-program tests share: the program, a scripted server, and events to send.
 
+pub mod archive;
 pub mod cable;
 pub mod cluster;
 pub mod compress;
