@@ -1,5 +1,6 @@
 //! Segment files as a source: what comes of them, where a run goes on, and what ends it.
 
+pub mod killed;
 mod memory;
 mod replay;
 mod threads;

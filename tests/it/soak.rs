@@ -12,6 +12,7 @@ mod live;
 mod memory;
 mod nats;
 mod pause;
+mod segments;
 mod stopped;
 mod volume;
 
