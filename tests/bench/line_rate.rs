@@ -18,6 +18,10 @@
 //! `cargo bench -- nats-source` reads a stream of a NATS server, found by `NATS_SERVER` or on PATH,
 //! beside a bare pull consumer; `cargo bench -- nats-sink` writes to one, beside a bare publisher.
 //!
+//! `cargo bench -- segments` reads segment files of 1,000,000 events (or `ROCKETMAN_BENCH_EVENTS`),
+//! beside a bare loop over the same files, and beside the official client where
+//! `ROCKETMAN_JETSTREAM_BIN` names the folder that has it.
+//!
 //! `cargo bench -- instructions` counts instructions per event with valgrind, which come out alike
 //! on every machine and under every load.
 
@@ -33,6 +37,7 @@
 )]
 
 mod bare;
+mod bare_segments;
 mod corpus;
 mod fan_out;
 mod ingest;
@@ -41,6 +46,7 @@ mod latency;
 mod measure;
 mod nats_sink;
 mod programs;
+mod segments;
 mod server;
 mod streams;
 
@@ -85,6 +91,8 @@ fn main() {
         ["bare-fan-out", url] => fan_out::bare(url, None),
         ["bare-fan-out-together", url] => fan_out::bare(url, Some(fan_out::COALESCE)),
         ["programs"] => programs::measure(),
+        ["segments"] => segments::compare(),
+        ["bare-segments", ..] => bare_segments::run(&arguments[1..]),
         [] => compare(""),
         [word] => compare(word),
         _ => panic!("see the beginning of tests/bench/line_rate.rs"),
