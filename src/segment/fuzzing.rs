@@ -14,6 +14,7 @@ use super::{
     file::SegmentFile,
     header::{HASHED_FROM, HEADER_BYTES, Opening},
     inspect::{InspectSettings, inspect},
+    line::{LinePrinter, Printed},
     reader::BlockReader,
 };
 
@@ -86,12 +87,16 @@ pub fn resealed(file: &[u8]) -> Vec<u8> {
     file
 }
 
-/// How long the texts of each row of a block are.
-pub fn rows(body: &[u8]) -> Option<Vec<usize>> {
+/// How long the texts of each row of a block are, and its line, where it has one.
+pub fn rows(body: &[u8]) -> Option<Vec<(usize, Option<Vec<u8>>)>> {
     let rows = Rows::read(body).ok()?;
-    let texts = rows.map(|row| {
+    let mut printer = LinePrinter::default();
+    let rows = rows.map(|row| {
         let texts = [row.collection, row.did, row.rkey, row.rev, row.payload];
-        texts.iter().map(|text| text.len()).sum()
+        let mut line = Vec::new();
+        let printed = printer.append(&row, &mut line);
+        let line = (printed == Ok(Printed::Line)).then_some(line);
+        (texts.iter().map(|text| text.len()).sum(), line)
     });
-    Some(texts.collect())
+    Some(rows.collect())
 }

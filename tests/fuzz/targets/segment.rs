@@ -8,6 +8,7 @@
 use libfuzzer_sys::fuzz_target;
 use rocketman::fuzzing::segment;
 use rocketman_fuzz::choice;
+use serde::{Deserialize, de::IgnoredAny};
 
 fuzz_target!(|input: &[u8]| {
     let mut input = input;
@@ -30,11 +31,16 @@ fn read(file: &[u8]) {
     assert!(numbers.iter().all(|seq| range.contains(seq)), "{numbers:?}");
 }
 
-/// The rows of a block take all of it, and no more.
+/// The rows of a block take all of it, and no more, and their lines are JSON.
 fn block(body: &[u8]) {
-    if let Some(rows) = segment::rows(body) {
-        let fixed = 4 + 34 * rows.len();
-        let texts: usize = rows.iter().sum();
-        assert_eq!(fixed + texts, body.len());
+    let Some(rows) = segment::rows(body) else {
+        return;
+    };
+    let texts: usize = rows.iter().map(|(texts, _)| texts).sum();
+    assert_eq!(4 + 34 * rows.len() + texts, body.len());
+    for line in rows.into_iter().filter_map(|(_, line)| line) {
+        let mut json = serde_json::Deserializer::from_slice(&line);
+        IgnoredAny::deserialize(&mut json).expect("JSON");
+        json.end().expect("nothing else");
     }
 }
