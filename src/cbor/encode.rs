@@ -115,7 +115,10 @@ impl Encoder {
                 return Err(json.error("no colon where there has to be one"));
             }
             let value = out.len();
-            self.value(json, depth + 1, out)?;
+            json.blanks();
+            // A text may stand for a link or bytes with its map, which is known at the end of it.
+            let is_deepest_text = depth == MAX_DEPTH && json.peek() == Some(b'"');
+            self.value(json, depth + u32::from(!is_deepest_text), out)?;
             self.members.push(Member {
                 start: member,
                 key: value - key,
@@ -126,6 +129,9 @@ impl Encoder {
         }
         let is_stand_in = n_members == 1 && self.stand_in(at, start, out)?;
         if !is_stand_in {
+            if depth == MAX_DEPTH && n_members > 0 {
+                return Err(CborError::new(at, TOO_DEEP));
+            }
             self.sort(at, first, start, out)?;
         }
         self.members.truncate(first);

@@ -241,6 +241,16 @@ fn values_are_nested_only_as_deeply_as_the_server_reads() {
     ] {
         assert!(error.to_string().contains("too deeply"), "{error}");
     }
+    // Bytes, whose text is a map, are no deeper than they are; a text within a map is.
+    let bytes = [&[0x81; 127][..], &[0x41, b'a']].concat();
+    let text = printed(&bytes).unwrap();
+    assert!(text.contains(r#"[{"$bytes":"YQ"}]"#), "{text}");
+    assert_eq!(encoded(&text).unwrap(), bytes);
+    for other in [r#"{"a":"b"}"#, r#"{"$bytes":"YQ","a":"b"}"#] {
+        let text = text.replace(r#"{"$bytes":"YQ"}"#, other);
+        let error = encoded(&text).unwrap_err().to_string();
+        assert!(error.contains("too deeply"), "{error}");
+    }
     assert!(printed(&vec![0x81; 1 << 20]).is_err());
     assert!(encoded(&"[".repeat(1 << 20)).is_err());
     assert!(Reader::new(&vec![0x81; 1 << 20]).skip().is_err());
