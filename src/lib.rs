@@ -144,6 +144,7 @@ mod log;
 mod outage;
 mod paths;
 mod pipeline;
+mod platform;
 mod stats;
 mod throttle;
 mod wire;

@@ -3,11 +3,12 @@
 
 use std::{
     ffi::OsString,
-    os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::platform::{OsStrExt, OsStringExt};
 
 #[derive(Deserialize)]
 #[serde(untagged)]

@@ -4,11 +4,10 @@
 use std::{
     fs::{File, FileType, OpenOptions},
     io,
-    os::unix::fs::{FileTypeExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
-use rustix::fs::OFlags;
+use crate::platform::{FileTypeExt, Links, set_no_wait};
 
 /// Something that is no regular file.
 #[derive(Debug, thiserror::Error)]
@@ -21,12 +20,12 @@ struct Irregular {
 /// Opens a file, and fails where it is a folder, a device, a named pipe or a socket. A link is
 /// followed.
 pub(crate) fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    open_with(options, path, OFlags::empty())
+    open_with(options, path, Links::Followed)
 }
 
 /// The same, and fails where it is a link too.
 pub(crate) fn open_no_link(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    open_with(options, path, OFlags::NOFOLLOW).map_err(|error| {
+    open_with(options, path, Links::Refused).map_err(|error| {
         let is_link = path
             .symlink_metadata()
             .is_ok_and(|metadata| metadata.is_symlink());
@@ -58,10 +57,9 @@ pub(crate) fn check(path: &Path, kind: FileType) -> io::Result<()> {
     Err(irregular(path, what))
 }
 
-fn open_with(options: &mut OpenOptions, path: &Path, flags: OFlags) -> io::Result<File> {
+fn open_with(options: &mut OpenOptions, path: &Path, links: Links) -> io::Result<File> {
     // A named pipe would have us wait for its other end.
-    let flags = flags | OFlags::NONBLOCK;
-    let opened = options.custom_flags(flags.bits().cast_signed()).open(path);
+    let opened = set_no_wait(options, links).open(path);
     let file = opened.map_err(|error| {
         let found = path.metadata();
         match found.map(|found| check(path, found.file_type())) {

@@ -2,9 +2,10 @@
 
 use std::{
     fs, io,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
+
+use crate::platform::{FileKey, file_key};
 
 /// As many links one behind the other as the system follows.
 const MOST_LINKS: usize = 40;
@@ -12,8 +13,8 @@ const MOST_LINKS: usize = 40;
 /// What tells one file from another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FileId {
-    /// Its device and its inode.
-    There(u64, u64),
+    /// What the system knows it by.
+    There(FileKey),
     /// The name that it would be made under.
     Missing(PathBuf),
 }
@@ -23,9 +24,7 @@ impl FileId {
     /// number may write to.
     pub(crate) fn of(path: &Path) -> Option<Self> {
         if let Ok(found) = fs::metadata(path) {
-            return found
-                .is_file()
-                .then(|| Self::There(found.dev(), found.ino()));
+            return found.is_file().then(|| Self::There(file_key(path, &found)));
         }
         let path = lead(path).ok()?;
         let within = folder(&path);

@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     io,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -18,6 +17,8 @@ use super::{
     inflate::BlockInflater,
 };
 use crate::paths::regular;
+
+use crate::platform::FileExt;
 
 /// How much of a footer is read at once.
 const CHUNK_BYTES: usize = 64 * 1024;

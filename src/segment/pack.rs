@@ -10,7 +10,7 @@ use super::{
     Row, SegmentWriter, names,
     unline::{LineReader, UnlineError},
 };
-use crate::paths::regular;
+use crate::{paths::regular, platform::sync_folder};
 
 /// How long a file becomes, about: what servers have.
 const FILE_BYTES: u64 = 256 << 20;
@@ -205,7 +205,7 @@ impl Packer {
         self.packed.bytes += sealed.map_err(failed("write", path))?;
         let named = self.folder.join(names::name(self.packed.files));
         fs::rename(path, &named).map_err(failed("name", &named))?;
-        let synced = File::open(&self.folder).and_then(|folder| folder.sync_all());
+        let synced = sync_folder(&self.folder);
         synced.map_err(failed("sync", &self.folder))?;
         self.packed.files += 1;
         // Numbers that no line has belong to the file that comes next, so that files join.

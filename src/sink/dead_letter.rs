@@ -19,6 +19,7 @@ use crate::{
     error::MemberError,
     event::{now_us, show_time},
     paths::regular,
+    platform::sync_folder,
 };
 
 /// An event that could not be delivered, and why.
@@ -157,7 +158,7 @@ fn open(path: &Path) -> io::Result<File> {
     if file.metadata()?.len() == 0 {
         // Its name has to be on the disk too.
         let folder = path.parent().filter(|folder| *folder != Path::new(""));
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+        sync_folder(folder.unwrap_or(Path::new(".")))?;
         return Ok(file);
     }
     // A last line that was torn by a crash must not spoil the next one.

@@ -5,21 +5,15 @@
 //! checkpoint ago. The descriptor is never made non-blocking: that flag is shared with every other
 //! process on it.
 
-mod descriptor;
-
-use std::{collections::VecDeque, fs::File, io, os::fd::OwnedFd, thread};
-
-use rustix::{
-    event::{PollFd, PollFlags, poll},
-    io::Errno,
-    termios::isatty,
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io::{self, IsTerminal},
+    thread,
 };
+
 use tokio::sync::oneshot;
 
-use self::descriptor::{
-    capacity, columns, has_no_reader, is_begun, is_pipe, is_terminal, write_fully,
-    write_without_waiting,
-};
 use super::{
     LineFormat, OutputError, Sink, SinkContext,
     format::Formatter,
@@ -29,6 +23,10 @@ use super::{
 use crate::{
     error::MemberError,
     event::{Batch, FileMark},
+    platform::stdout::{
+        self, Handle, capacity, columns, has_no_reader, is_begun, is_pipe, is_terminal,
+        wait_for_close, write_fully, write_without_waiting,
+    },
 };
 
 const NAME: &str = "stdout";
@@ -72,7 +70,7 @@ impl Sink for StdoutSink {
     fn begin(&mut self, _files: &[FileMark], context: &SinkContext) -> Result<(), MemberError> {
         self.formatter = Formatter::new(&self.format);
         if let Some(formatter) = &mut self.formatter {
-            if is_terminal() {
+            if io::stdout().is_terminal() {
                 formatter.set_terminal(columns());
             }
             if !is_begun() {
@@ -136,11 +134,9 @@ pub(super) fn writer(context: &SinkContext) -> Result<Writer, MemberError> {
 
 fn open(
     context: &SinkContext,
-    target: impl FnOnce(OwnedFd) -> StdoutTarget,
+    target: impl FnOnce(Handle) -> StdoutTarget,
 ) -> Result<Writer, MemberError> {
-    let out = rustix::stdio::stdout()
-        .try_clone_to_owned()
-        .map_err(|source| failure(source, "open"))?;
+    let out = stdout::open().map_err(|source| failure(source, "open"))?;
     Writer::start(NAME, target(out), context.clone())
 }
 
@@ -152,7 +148,7 @@ impl Watch {
     /// A thread waits for the one thing that a pipe reports unasked: that its other end is closed.
     /// It costs no wake-up until then.
     fn new() -> Self {
-        let Ok(out) = rustix::stdio::stdout().try_clone_to_owned() else {
+        let Ok(out) = stdout::open() else {
             return Self(None);
         };
         if !is_pipe(&out) {
@@ -160,13 +156,7 @@ impl Watch {
         }
         let (tell, closed) = oneshot::channel();
         let wait = move || {
-            let closed = loop {
-                match poll(&mut [PollFd::new(&out, PollFlags::empty())], None) {
-                    Err(Errno::INTR) => {}
-                    result => break result.is_ok(),
-                }
-            };
-            if closed {
+            if wait_for_close(&out).is_ok() {
                 // Nobody listens any more only when the sink was dropped.
                 tell.send(()).ok();
             }
@@ -211,7 +201,7 @@ struct StdoutTarget {
 }
 
 impl StdoutTarget {
-    fn new(out: OwnedFd) -> Self {
+    fn new(out: Handle) -> Self {
         let unread = if is_pipe(&out) { capacity(&out) } else { 0 };
         Self {
             may_refuse: true,
@@ -227,8 +217,8 @@ impl StdoutTarget {
 
     /// Takes lines from the network, of which each ends in `end`; without it, what may be shown as
     /// it is.
-    fn of_lines(out: OwnedFd, end: Option<u8>) -> Self {
-        let is_terminal = isatty(&out);
+    fn of_lines(out: Handle, end: Option<u8>) -> Self {
+        let is_terminal = is_terminal(&out);
         Self {
             shows: end.filter(|_| is_terminal),
             may_refuse: !is_terminal,
@@ -293,7 +283,8 @@ impl Target for StdoutTarget {
             return 0;
         }
         match write_without_waiting(&self.out, lines) {
-            Ok(0) | Err(Errno::AGAIN | Errno::INTR) => 0,
+            Ok(0) => 0,
+            Err(later) if is_for_later(&later) => 0,
             Ok(written) => {
                 self.note(marks);
                 self.count(written, context);
@@ -311,7 +302,7 @@ impl Target for StdoutTarget {
     fn sync(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         if self.unread > 0 {
             self.accept(self.read, context);
-            let waiting = rustix::io::ioctl_fionread(&self.out).unwrap_or(self.unread as u64);
+            let waiting = stdout::unread_in(&self.out).unwrap_or(self.unread as u64);
             self.read = self.written.saturating_sub(waiting);
         }
         Ok(())
@@ -327,9 +318,12 @@ impl Target for StdoutTarget {
     }
 }
 
-/// Whether standard output has a reader no more.
-pub(super) fn is_closed() -> bool {
-    has_no_reader(rustix::stdio::stdout())
+/// Whether a write was not refused for good.
+fn is_for_later(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
 }
 
 fn failure(source: io::Error, action: &'static str) -> MemberError {

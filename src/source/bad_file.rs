@@ -6,18 +6,17 @@
 use std::{
     fs::{self, File},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
-use rustix::fs::OFlags;
 use serde::Serialize;
 use tracing::warn;
 
 use crate::{
     event::{BadEvent, Origin, Point, now_us, show_time},
     log::STATE,
+    platform::{Links, set_no_wait},
 };
 
 /// At this size the file is put aside as `FILE.1`, in place of the one before, so that both
@@ -120,11 +119,9 @@ impl State {
 
 /// Neither opening nor writing waits for who reads a pipe.
 fn append_to(path: &Path) -> io::Result<File> {
-    File::options()
-        .create(true)
-        .append(true)
-        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
-        .open(path)
+    let mut options = File::options();
+    options.create(true).append(true);
+    set_no_wait(&mut options, Links::Followed).open(path)
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod tree;
 use std::{collections::BTreeSet, fs};
 
 use self::{circles::circles, tree::Tree};
+use crate::support::code_below;
 
 /// A rule: what the files of some rooms do not use. Rooms are modules of the root.
 struct Rule {
@@ -35,7 +36,7 @@ const PROGRAM_CRATES: [&str; 5] = [
     "tracing_subscriber",
 ];
 
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 8] = [
     // Events are known to all, and know nobody.
     Rule {
         rooms: &["event"],
@@ -70,6 +71,13 @@ const RULES: [Rule; 7] = [
     // Bytes of the wire mean nothing yet.
     Rule {
         rooms: &["wire"],
+        forbidden: &[
+            "cursor", "event", "filter", "nats", "pipeline", "serve", "sink", "source",
+        ],
+    },
+    // What systems do differently is the same for all.
+    Rule {
+        rooms: &["platform"],
         forbidden: &[
             "cursor", "event", "filter", "nats", "pipeline", "serve", "sink", "source",
         ],
@@ -150,6 +158,32 @@ fn rules_are_about_rooms_that_are_there() {
         .flat_map(|rule| rule.rooms.iter().chain(rule.forbidden));
     let gone = ruled.find(|room| !rooms.contains(**room));
     assert_eq!(gone, None, "there is no such room");
+}
+
+/// What stands for one operating system.
+const OF_SYSTEMS: [&str; 6] = [
+    "os::unix",
+    "os::fd",
+    "os::windows",
+    "rustix::",
+    "cfg(unix)",
+    "cfg(windows)",
+];
+
+#[test]
+fn systems_differ_in_one_room() {
+    let mut n_files = 0;
+    for (path, code) in code_below("src") {
+        if path.contains("platform/") || path.ends_with("tests.rs") || path.contains("/tests/") {
+            continue;
+        }
+        n_files += 1;
+        let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+        for word in OF_SYSTEMS {
+            assert!(!code.contains(word), "{path} has {word}: see platform/");
+        }
+    }
+    assert!(n_files > 200, "{n_files}");
 }
 
 fn owned((from, to): (&str, &str)) -> (String, String) {

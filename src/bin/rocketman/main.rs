@@ -5,6 +5,7 @@ mod command;
 mod failure;
 mod hints;
 mod monitor;
+mod platform;
 mod settings;
 mod signals;
 mod terminal;

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
+
+use crate::platform::{Signal, SignalKind};
 
 /// How long a signal repeats the wish that was heeded. `timeout` signals a process and then its
 /// group, and a shell may pass on a Ctrl-C that the terminal has sent to everybody; a person takes
@@ -58,9 +57,9 @@ pub(crate) struct Signals {
 impl Signals {
     pub(crate) fn listen() -> std::io::Result<Self> {
         Ok(Self {
-            interrupt: unless_ignored(SignalKind::interrupt())?,
-            terminate: unless_ignored(SignalKind::terminate())?,
-            hang_up: unless_ignored(SignalKind::hangup())?,
+            interrupt: Signal::listen(SignalKind::Interrupt)?,
+            terminate: Signal::listen(SignalKind::Terminate)?,
+            hang_up: Signal::listen(SignalKind::HangUp)?,
             reloads_on_hang_up: false,
             heeded: None,
         })
@@ -110,26 +109,7 @@ impl Signals {
 
 async fn received(signal: &mut Option<Signal>) {
     match signal {
-        Some(signal) => signal.recv().await.unwrap_or(()),
+        Some(signal) => signal.received().await,
         None => std::future::pending().await,
     }
-}
-
-fn unless_ignored(kind: SignalKind) -> std::io::Result<Option<Signal>> {
-    if is_ignored(kind) {
-        Ok(None)
-    } else {
-        signal(kind).map(Some)
-    }
-}
-
-/// Whether the signal is ignored, as Linux tells it; elsewhere it is taken not to be.
-fn is_ignored(kind: SignalKind) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .unwrap_or_default();
-    let bit = kind.as_raw_value() - 1;
-    (0..64).contains(&bit) && mask & (1 << bit) != 0
 }

@@ -7,7 +7,6 @@
 use std::{
     fs::{self, File, Metadata, TryLockError},
     io::{self, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -17,7 +16,12 @@ use tracing::warn;
 
 use super::{failed, refused};
 use crate::{
-    cursor::CursorFileError, error::MemberError, log::STATE, paths::folder, paths::regular,
+    cursor::CursorFileError,
+    error::MemberError,
+    log::STATE,
+    paths::folder,
+    paths::regular,
+    platform::{MetadataExt, keep_owner, set_private, sync_folder},
 };
 
 /// How often a lock is tried for that others only look at, a millisecond apart.
@@ -68,9 +72,7 @@ impl Hold {
             return placed;
         }
         self.newest = Some(file);
-        File::open(folder(&path))
-            .and_then(|folder| folder.sync_all())
-            .map_err(failed("sync the folder of", &path))
+        sync_folder(folder(&path)).map_err(failed("sync the folder of", &path))
     }
 
     /// Takes the lock once more where somebody has removed it, for only what has its name keeps
@@ -225,33 +227,12 @@ fn make(fresh: &Path, path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create_new(true);
     if old.is_some() {
-        options.mode(0o600);
+        set_private(&mut options);
     }
     let file = options.open(fresh)?;
-    let kept = old.map_or(Ok(()), |old| keep(&file, &old, path));
+    let kept = old.map_or(Ok(()), |old| keep_owner(&file, &old, path));
     kept.inspect_err(|_| drop(fs::remove_file(fresh)))?;
     Ok(file)
-}
-
-/// Gives a file the owner and the mode of another. Only root may give a file away; then the group
-/// alone is kept, if it is one of ours.
-fn keep(file: &File, old: &Metadata, path: &Path) -> io::Result<()> {
-    let new = file.metadata()?;
-    let mut mode = old.mode() & 0o7777;
-    let (owner, group) = (Some(old.uid()), Some(old.gid()));
-    let is_kept = (new.uid(), new.gid()) == (old.uid(), old.gid());
-    if !is_kept && fchown(file, owner, group).is_err() {
-        if new.gid() != old.gid() && fchown(file, None, group).is_err() {
-            // Another group may do what all may.
-            mode = mode & !0o070 | (mode & 0o007) << 3;
-        }
-        let (file, user) = (path.display(), new.uid());
-        warn!(target: STATE, %file, "cursor file '{file}' belongs to user {user} from now on, and no longer to user {} and group {}: only root may leave it to them", old.uid(), old.gid());
-    }
-    if file.metadata()?.mode() & 0o7777 == mode {
-        return Ok(());
-    }
-    file.set_permissions(fs::Permissions::from_mode(mode))
 }
 
 /// Writes a new cursor file to the disk. It is locked before it gets its name.

@@ -10,7 +10,6 @@ mod spool;
 use std::{
     fs::File,
     io,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -20,7 +19,10 @@ use super::{
     block::BlockBuilder,
     feed::{Feed, FeedError, FeedPosition, Schedule},
 };
-use crate::event::{BadEvent, LineRules, read_envelope};
+use crate::{
+    event::{BadEvent, LineRules, read_envelope},
+    platform::FileExt,
+};
 
 /// How recordings are played.
 #[derive(Debug, Clone, Copy, PartialEq)]

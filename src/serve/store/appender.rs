@@ -4,7 +4,6 @@
 use std::{
     fs::File,
     io,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -28,6 +27,7 @@ use crate::{
     event::{Origin, Point, Position, micros, now_us},
     log::STATE,
     paths::regular,
+    platform::{FileExt, sync_folder},
     serve::unnamed,
 };
 
@@ -246,7 +246,7 @@ impl Appender {
         options.read(true).write(true).create(true).truncate(true);
         let open = || regular::open_no_link(&mut options.clone(), &path);
         let file = attempt(&path, &self.is_ending, open)?;
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        let synced = sync_folder(folder);
         synced.map_err(failed("sync the folder", folder))?;
         Ok((path, file))
     }

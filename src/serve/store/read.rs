@@ -1,12 +1,12 @@
 //! Batches read back from their file, each checked by its hash.
 
-use std::{io, os::unix::fs::FileExt};
+use std::io;
 
 use super::{
     note::{BatchNote, Hash, Note, is_note},
     segment::Stretch,
 };
-use crate::serve::feed::FeedError;
+use crate::{platform::FileExt, serve::feed::FeedError};
 
 /// Gives each line of the batches to `line`, with its number, and each note behind its lines to
 /// `note`.

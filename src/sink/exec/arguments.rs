@@ -4,13 +4,13 @@
 //! Anything else in braces stays as it is. What is put in is not looked at again, so that a name
 //! can hold no further name.
 
-use std::{
-    ffi::{OsStr, OsString},
-    os::unix::ffi::{OsStrExt, OsStringExt},
-};
+use std::ffi::{OsStr, OsString};
 
 use super::variables::text;
-use crate::event::Event;
+use crate::{
+    event::Event,
+    platform::{OsStrExt, OsStringExt},
+};
 
 /// What can be replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,12 +4,10 @@
 use std::{
     ffi::OsString,
     io, mem,
-    os::unix::process::ExitStatusExt,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
 
-use rustix::process::Signal;
 use tokio::process::Command;
 
 use super::{
@@ -23,16 +21,13 @@ use crate::{
     error::MemberError,
     event::{Event, OwnedEvent},
     log::printable,
+    platform,
     sink::{
         ExecError, Fate, SinkContext,
         delivery::{DeliveryPolicy, FailedTries, FailedTry, GivenUp, name_of},
         lanes::lane_of,
-        stdout,
     },
 };
-
-/// What a person, a shell or a service manager stops a whole process group with.
-const STOP_SIGNALS: [Signal; 3] = [Signal::HUP, Signal::INT, Signal::TERM];
 
 /// What holds for all programs of a run.
 #[derive(Debug)]
@@ -109,10 +104,9 @@ impl Failure {
     }
 
     pub(super) fn status(status: ExitStatus) -> Self {
-        let signal = status.signal().and_then(Signal::from_named_raw);
         Self {
             status: status.code(),
-            is_stray: signal.is_some_and(|signal| STOP_SIGNALS.contains(&signal)),
+            is_stray: platform::is_stop(status),
             ..Self::new(status.to_string())
         }
     }
@@ -192,7 +186,7 @@ impl ExecContext {
 
     /// Whether programs print straight to our stdout, and nobody reads that any more.
     pub(super) fn has_lost_reader(&self) -> bool {
-        self.settings.has_output && self.stdout_buffer.is_none() && stdout::is_closed()
+        self.settings.has_output && self.stdout_buffer.is_none() && platform::stdout::is_closed()
     }
 
     /// Counts a failure, and decides what follows from it.

@@ -4,7 +4,6 @@
 use std::{
     future::pending,
     io,
-    os::fd::AsFd,
     pin::pin,
     process::{ExitStatus, Stdio},
     sync::Arc,
@@ -27,6 +26,7 @@ use super::{
 use crate::{
     error::MemberError,
     event::Event,
+    platform::left_in,
     sink::{format::Formatter, lanes::Ticket},
 };
 
@@ -118,13 +118,13 @@ async fn attempt(context: &ExecContext, delivery: &Delivery) -> Result<(), Failu
         }
     };
     let ended = end_of(&mut process, exchange, context.settings.timeout).await;
-    if let (Some(stdout), Some(stdout_buffer)) = (&stdout, stdout_buffer) {
-        splitter.add(&left_in(stdout));
+    if let (Some(stdout), Some(stdout_buffer)) = (&mut stdout, stdout_buffer) {
+        splitter.add(&left_in(stdout).await);
         splitter.finish();
         stdout_buffer.put(splitter.lines()).await;
     }
-    if let Some(stderr) = &stderr {
-        stderr_log.add(&left_in(stderr));
+    if let Some(stderr) = &mut stderr {
+        stderr_log.add(&left_in(stderr).await);
     }
     stderr_log.finish();
     let failure = match ended {
@@ -226,21 +226,4 @@ async fn log_stderr(
         stderr_log.add(chunk.get(..n).unwrap_or_default());
     }
     Ok(())
-}
-
-/// What is in a pipe of ours, which does not block, at this moment: all that a program that has
-/// ended had to say.
-pub(super) fn left_in(pipe: &impl AsFd) -> Vec<u8> {
-    let waiting = rustix::io::ioctl_fionread(pipe).unwrap_or_default();
-    let mut left = vec![0; usize::try_from(waiting).unwrap_or_default()];
-    let mut filled = 0;
-    while let Some(room @ [_, ..]) = left.get_mut(filled..) {
-        match rustix::io::read(pipe, room) {
-            Ok(n @ 1..) => filled += n,
-            Err(rustix::io::Errno::INTR) => {}
-            Ok(0) | Err(_) => break,
-        }
-    }
-    left.truncate(filled);
-    left
 }

@@ -12,11 +12,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::{
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
     time::{sleep, timeout},
 };
+
+use crate::platform::Group;
 
 /// How long a program may take to end after SIGTERM. A guess: enough to close what is open.
 const TERM_GRACE: Duration = Duration::from_secs(2);
@@ -29,16 +30,13 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The process groups of the programs that run. A clone is the same.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Groups(Arc<Mutex<HashSet<Pid>>>);
+pub(super) struct Groups(Arc<Mutex<HashSet<Group>>>);
 
 impl Groups {
     /// Starts a program.
     pub(super) fn spawn(&self, command: &mut Command) -> io::Result<Process> {
-        let child = command.process_group(0).kill_on_drop(true).spawn()?;
-        let group = child
-            .id()
-            .and_then(|id| Pid::from_raw(id.cast_signed()))
-            .expect("a program that was not waited for has an id");
+        let child = Group::begin(command).kill_on_drop(true).spawn()?;
+        let group = Group::of(&child).expect("a program that was not waited for has an id");
         self.running().insert(group);
         Ok(Process {
             child,
@@ -49,12 +47,12 @@ impl Groups {
 
     /// Ends all of them: SIGTERM, some time, SIGKILL.
     pub(super) async fn end(&self) {
-        self.signal(Signal::TERM);
+        self.each(Group::terminate);
         let deadline = Instant::now() + TERM_GRACE;
         while !self.are_over() && Instant::now() < deadline {
             sleep(POLL_INTERVAL).await;
         }
-        self.signal(Signal::KILL);
+        self.each(Group::kill);
     }
 
     /// The same in hardly any time, where nothing can wait.
@@ -62,30 +60,26 @@ impl Groups {
         if self.running().is_empty() {
             return;
         }
-        self.signal(Signal::TERM);
+        self.each(Group::terminate);
         let deadline = Instant::now() + DROP_GRACE;
         while !self.are_over() && Instant::now() < deadline {
             thread::sleep(POLL_INTERVAL);
         }
-        self.signal(Signal::KILL);
+        self.each(Group::kill);
     }
 
     /// Whether every program has ended; none of them is reaped.
     fn are_over(&self) -> bool {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        self.running()
-            .iter()
-            .all(|pid| !matches!(waitid(WaitId::Pid(*pid), options), Ok(None)))
+        self.running().iter().all(|group| group.is_over())
     }
 
-    fn signal(&self, signal: Signal) {
+    fn each(&self, act: fn(Group)) {
         for group in self.running().iter() {
-            // It may just have ended by itself.
-            kill_process_group(*group, signal).ok();
+            act(*group);
         }
     }
 
-    fn running(&self) -> MutexGuard<'_, HashSet<Pid>> {
+    fn running(&self) -> MutexGuard<'_, HashSet<Group>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -94,7 +88,7 @@ impl Groups {
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
-    group: Pid,
+    group: Group,
     groups: Groups,
 }
 
@@ -123,10 +117,10 @@ impl Process {
 
     /// Ends it, and what it has started: SIGTERM, some time, SIGKILL.
     pub(super) async fn end(&mut self) {
-        kill_process_group(self.group, Signal::TERM).ok();
+        self.group.terminate();
         let ended = timeout(TERM_GRACE, self.child.wait()).await;
         // Also for what it has left behind.
-        kill_process_group(self.group, Signal::KILL).ok();
+        self.group.kill();
         if ended.is_err() {
             // Nothing survives SIGKILL, and the caller knows why it was sent.
             self.child.wait().await.ok();
@@ -138,7 +132,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if self.groups.running().remove(&self.group) {
-            kill_process_group(self.group, Signal::KILL).ok();
+            self.group.kill();
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::{
     fs::{self, File, TryLockError},
     io,
-    os::unix::fs::MetadataExt,
     panic::resume_unwind,
     path::Path,
     sync::{
@@ -20,6 +19,7 @@ use super::FileError;
 use crate::{
     error::{ErrorKind, MemberError},
     log::STATE,
+    platform::{self, MetadataExt, write_once},
 };
 
 /// Waits for room begin with this and double up to the longest.
@@ -82,11 +82,11 @@ impl Disk {
         let mut rest = bytes;
         self.attempt("write to", path, || {
             while !rest.is_empty() {
-                match rustix::io::write(file, rest) {
+                match write_once(file, rest) {
                     Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                     Ok(n) => rest = rest.get(n..).unwrap_or_default(),
-                    Err(rustix::io::Errno::INTR) => {}
-                    Err(refused) => return Err(refused.into()),
+                    Err(again) if again.kind() == io::ErrorKind::Interrupted => {}
+                    Err(refused) => return Err(refused),
                 }
             }
             Ok(())
@@ -117,9 +117,7 @@ pub(super) fn sync(file: &File, path: &Path) -> Result<(), MemberError> {
 
 /// Makes the names in a folder durable.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), MemberError> {
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(failed("sync the folder", folder))
+    platform::sync_folder(folder).map_err(failed("sync the folder", folder))
 }
 
 /// Does this for each of them. Many do it at the same time: their waits for the disk become one,

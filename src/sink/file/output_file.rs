@@ -8,10 +8,6 @@ use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom},
-    os::unix::{
-        ffi::{OsStrExt, OsStringExt},
-        fs::MetadataExt,
-    },
     path::{Path, PathBuf},
 };
 
@@ -22,7 +18,12 @@ use super::{
     sanitize::PARTIAL,
     trail::Trail,
 };
-use crate::{error::MemberError, event::FileMark, sink::FileError};
+use crate::{
+    error::MemberError,
+    event::FileMark,
+    platform::{MetadataExt, OsStrExt, OsStringExt},
+    sink::FileError,
+};
 
 /// What stands before the length that a file had under its name.
 const LENGTH_PREFIX: &[u8] = b".+";

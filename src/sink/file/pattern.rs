@@ -11,7 +11,6 @@ use std::{
     ffi::{OsStr, OsString},
     fmt,
     ops::Range,
-    os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
 };
 
@@ -21,7 +20,10 @@ use self::{
     slot::DIGITS,
 };
 use super::sanitize::{self, OTHERS, PARTIAL};
-use crate::error::ParseError;
+use crate::{
+    error::ParseError,
+    platform::{OsStrExt, OsStringExt},
+};
 
 /// A path that a file sink writes to: one file, or as many as the pattern makes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,6 @@
 use std::{
     fs::{self, File},
     io::{self, BufReader, Read, Seek, SeekFrom},
-    os::unix::fs::MetadataExt,
     path::Path,
 };
 
@@ -15,6 +14,7 @@ use crate::{
     compressed::{FrameFormat, Frames},
     event::{FileMark, LineRules, Point, now_us, read_envelope},
     log::STATE,
+    platform::MetadataExt,
 };
 
 /// How many events are read back at most: more than the public network has in a minute. Each is 8

@@ -28,6 +28,9 @@ use rocketman_fuzz::choice;
 #[path = "../../../src/bin/rocketman/args/mod.rs"]
 mod args;
 #[allow(dead_code, unused_imports, reason = "the program uses the rest")]
+#[path = "../../../src/bin/rocketman/platform/mod.rs"]
+mod platform;
+#[allow(dead_code, unused_imports, reason = "the program uses the rest")]
 #[path = "../../../src/bin/rocketman/settings/mod.rs"]
 mod settings;
 

@@ -23,6 +23,7 @@ fn a_secret_in_the_wrong_place_is_never_repeated() {
     #[rustfmt::skip]
     let commands: &[&[&str]] = &[
         &["probe", "@"],
+        &["health", "@"],
         &["serve", "@"],
         &["serve", "demo:", "@"],
         &["serve", "--listen", "@"],

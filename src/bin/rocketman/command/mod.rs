@@ -12,9 +12,7 @@ pub(crate) mod probe;
 pub(crate) mod serve;
 pub(crate) mod tail;
 
-use tokio::signal::unix::{SignalKind, signal};
-
-use crate::failure::Failure;
+use crate::{failure::Failure, platform::outlive_file_limits};
 
 /// Runs on this thread. What still blocks at the end (a name look-up, a write to a stalled reader)
 /// is left alone.
@@ -31,13 +29,4 @@ pub(crate) fn with_runtime<T>(
     });
     runtime.shutdown_background();
     result
-}
-
-/// Has a write beyond a limit on file sizes fail like any other; the system would end the program
-/// without a word. A handler does that, for what is ignored would be ignored by the programs of
-/// --exec too.
-fn outlive_file_limits() {
-    let file_too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
-    // Without the handler it is as it was.
-    signal(file_too_large).ok();
 }

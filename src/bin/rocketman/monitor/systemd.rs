@@ -3,16 +3,15 @@
 //! Only where one asks: without `NOTIFY_SOCKET` in the environment nothing here does anything, and
 //! nothing wakes up.
 
-use std::{
-    io,
-    os::unix::net::{SocketAddr, UnixDatagram},
-    time::Duration,
-};
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
-use crate::terminal::status_line::{Names, describe};
+use crate::{
+    platform::NotifySocket,
+    terminal::status_line::{Names, describe},
+};
 use rocketman::Stats;
 
 /// How often the status is sent, where no watchdog wants it more often.
@@ -27,8 +26,7 @@ const START_EXTENSION: Duration = Duration::from_secs(15);
 /// The connection to the service manager.
 #[derive(Debug)]
 pub(crate) struct Service {
-    socket: UnixDatagram,
-    manager: SocketAddr,
+    socket: NotifySocket,
     every: Duration,
     has_watchdog: bool,
     next: Instant,
@@ -39,19 +37,12 @@ impl Service {
     /// The manager that the environment names; `None` without one, or where it cannot be reached.
     pub(crate) fn from_env(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let name = variable("NOTIFY_SOCKET").filter(|name| !name.is_empty())?;
-        let opened = address(&name).and_then(|manager| {
-            let socket = UnixDatagram::unbound()?;
-            // A manager that does not read must not hold up the stream.
-            socket.set_nonblocking(true)?;
-            Ok((socket, manager))
-        });
-        let (socket, manager) = opened
+        let socket = NotifySocket::open(&name)
             .inspect_err(|error| debug!(%error, name, "cannot reach the service manager"))
             .ok()?;
         let watchdog = watchdog(&variable);
         Some(Self {
             socket,
-            manager,
             every: watchdog.map_or(STATUS_INTERVAL, |limit| (limit / 2).min(STATUS_INTERVAL)),
             has_watchdog: watchdog.is_some(),
             next: Instant::now(),
@@ -97,7 +88,7 @@ impl Service {
     }
 
     fn send(&self, message: &str) {
-        if let Err(error) = self.socket.send_to_addr(message.as_bytes(), &self.manager) {
+        if let Err(error) = self.socket.send(message.as_bytes()) {
             debug!(%error, "cannot tell the service manager");
         }
     }
@@ -108,14 +99,4 @@ fn watchdog(variable: &impl Fn(&str) -> Option<String>) -> Option<Duration> {
     let is_ours = variable("WATCHDOG_PID").is_none_or(|pid| pid == std::process::id().to_string());
     let micros = variable("WATCHDOG_USEC")?.parse().ok()?;
     (is_ours && micros > 0).then_some(Duration::from_micros(micros))
-}
-
-/// The address of a path, or of an abstract name, which is written with an `@`.
-fn address(name: &str) -> io::Result<SocketAddr> {
-    #[cfg(target_os = "linux")]
-    if let Some(name) = name.strip_prefix('@') {
-        use std::os::linux::net::SocketAddrExt;
-        return SocketAddr::from_abstract_name(name);
-    }
-    SocketAddr::from_pathname(name)
 }

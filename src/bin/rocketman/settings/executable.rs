@@ -1,21 +1,22 @@
 //! Whether a program is there, looked at as it will be when it is started, and long before that.
 
 use std::{
-    env,
+    env::{self, consts::EXE_SUFFIX},
     ffi::{OsStr, OsString},
     fs::{self, File},
     io::{self, Read},
-    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{Access, access};
-
 use super::SettingsError;
+use crate::platform::{HAS_INTERPRETERS, is_allowed_to_execute, os_str};
 use rocketman::Shown;
 
 /// Where programs are looked for without a PATH (execvp of glibc).
 const USUAL_PATH: &str = "/bin:/usr/bin";
+
+/// `ENOENT`, which has the same number everywhere.
+const NO_SUCH_FILE: i32 = 2;
 
 /// So much of a file the system looks at before it starts it.
 const HEAD_BYTES: u64 = 256;
@@ -53,7 +54,7 @@ pub(super) fn check(program: &OsStr, path: Option<&OsStr>) -> Result<(), Setting
         },
         Refusal::Interpreter(interpreter, source) => SettingsError::Interpreter {
             program,
-            ends_in_cr: interpreter.as_bytes().ends_with(b"\r"),
+            ends_in_cr: interpreter.as_encoded_bytes().ends_with(b"\r"),
             interpreter: shown(&interpreter),
             source,
         },
@@ -63,13 +64,11 @@ pub(super) fn check(program: &OsStr, path: Option<&OsStr>) -> Result<(), Setting
 
 /// A path as it is, and a name in the folders of PATH, as execvp does.
 fn find(program: &OsStr, path: Option<&OsStr>) -> Result<(), Refusal> {
-    if program.as_encoded_bytes().contains(&b'/') {
+    if is_path(program) {
         return may_start(Path::new(program));
     }
     let path = path.unwrap_or(OsStr::new(USUAL_PATH));
-    let mut refusal = Refusal::File(io::Error::from_raw_os_error(
-        rustix::io::Errno::NOENT.raw_os_error(),
-    ));
+    let mut refusal = Refusal::File(io::Error::from_raw_os_error(NO_SUCH_FILE));
     for folder in env::split_paths(path) {
         // An empty one stands for the current folder.
         let candidate = if folder.as_os_str().is_empty() {
@@ -90,6 +89,9 @@ fn find(program: &OsStr, path: Option<&OsStr>) -> Result<(), Refusal> {
 /// A program, or a script whose interpreter may be started.
 fn may_start(path: &Path) -> Result<(), Refusal> {
     may_execute(path).map_err(Refusal::File)?;
+    if !HAS_INTERPRETERS {
+        return Ok(());
+    }
     let mut script = path.to_owned();
     for _ in 0..MAX_INTERPRETERS {
         // What cannot be read may be started all the same.
@@ -113,15 +115,29 @@ fn may_start(path: &Path) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// A name is looked for in folders, a path is not.
+fn is_path(program: &OsStr) -> bool {
+    let mut bytes = program.as_encoded_bytes().iter();
+    bytes.any(|byte| std::path::is_separator(char::from(*byte)))
+}
+
+/// The file itself, or with the suffix of programs, where the system has one.
 fn may_execute(path: &Path) -> io::Result<()> {
-    let metadata = fs::metadata(path)?;
+    let metadata = fs::metadata(path).or_else(|error| {
+        if EXE_SUFFIX.is_empty() {
+            return Err(error);
+        }
+        let mut name = path.as_os_str().to_owned();
+        name.push(EXE_SUFFIX);
+        fs::metadata(name)
+    })?;
     if metadata.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
     if !metadata.is_file() {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
-    Ok(access(path, Access::EXEC_OK)?)
+    is_allowed_to_execute(path)
 }
 
 fn head_of(path: &Path) -> io::Result<Vec<u8>> {
@@ -136,7 +152,7 @@ fn interpreter(line: &[u8]) -> Option<&OsStr> {
     let word = line
         .split(|byte| matches!(byte, b' ' | b'\t' | 0))
         .find(|word| !word.is_empty())?;
-    Some(OsStr::from_bytes(word))
+    Some(os_str(word))
 }
 
 /// Whether no system knows the file by its first bytes: those of programs are not all text.

@@ -3,12 +3,6 @@
 use std::{
     env,
     ffi::OsString,
-    fs::{self, File, Metadata},
-    io,
-    os::{
-        fd::AsFd,
-        unix::fs::{FileTypeExt, MetadataExt},
-    },
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -17,7 +11,10 @@ use super::{
     SettingsError, any_sink::any_sink, exec, executable, files, format::FormatFlags,
     roles::is_stream,
 };
-use crate::args::{ExecArgs, FileArgs, OutputArgs};
+use crate::{
+    args::{ExecArgs, FileArgs, OutputArgs},
+    platform::is_discarded,
+};
 use rocketman::{
     MemberError, Shown,
     event::LineRules,
@@ -227,16 +224,4 @@ impl Output {
         }
         Ok((output, LineRules { raw, validate }))
     }
-}
-
-/// Whether stdout is `/dev/null`.
-fn is_discarded() -> bool {
-    let device = |metadata: io::Result<Metadata>| {
-        let metadata = metadata.ok()?;
-        let is_device = metadata.file_type().is_char_device();
-        is_device.then(|| metadata.rdev())
-    };
-    let stdout = io::stdout().as_fd().try_clone_to_owned();
-    let stdout = device(stdout.and_then(|stdout| File::from(stdout).metadata()));
-    stdout.is_some() && stdout == device(fs::metadata("/dev/null"))
 }

@@ -7,12 +7,12 @@ use std::{
 };
 
 use indicatif::{HumanCount, HumanFloatCount};
-use rustix::fs::{FileType, fstat};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at};
 use tracing::info;
 
 use crate::{
     args::{GlobalArgs, LogFormat, When},
+    platform::is_file_or_nothing,
     terminal::{
         progress::{self, Course},
         stderr::Console,
@@ -99,16 +99,6 @@ fn left_out_json(n: u64) -> String {
 /// Whether the terminal can draw over what it shows; without a word of it, it can.
 fn can_move_cursor() -> bool {
     std::env::var_os("TERM").is_none_or(|name| name != "dumb")
-}
-
-/// Whether stdout is a file, or a device that is no terminal, such as /dev/null.
-fn is_file_or_nothing() -> bool {
-    let kind = fstat(rustix::stdio::stdout()).map(|stat| FileType::from_raw_mode(stat.st_mode));
-    match kind {
-        Ok(FileType::RegularFile) => true,
-        Ok(FileType::CharacterDevice) => !io::stdout().is_terminal(),
-        _ => false,
-    }
 }
 
 /// Keeps the line up to date.

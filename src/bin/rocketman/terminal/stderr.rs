@@ -16,7 +16,8 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
-use rustix::termios::tcgetwinsize;
+
+use crate::platform::size_of_stderr;
 
 /// Messages that may wait for a stderr that is slow. A guess: far more than a run says in a minute.
 const MAX_WAITING_MESSAGES: usize = 1024;
@@ -151,8 +152,8 @@ impl Terminal {
     }
 
     fn size() -> (u16, u16) {
-        match tcgetwinsize(rustix::stdio::stderr()) {
-            Ok(size) if size.ws_col > MARGIN_COLUMNS => (size.ws_col - MARGIN_COLUMNS, size.ws_row),
+        match size_of_stderr() {
+            Some((columns, rows)) if columns > MARGIN_COLUMNS => (columns - MARGIN_COLUMNS, rows),
             // A terminal that does not say is taken for an old one.
             _ => (80 - MARGIN_COLUMNS, 24),
         }

@@ -18,7 +18,6 @@ use tracing::warn;
 use super::{
     super::{
         context::{ExecContext, Failure},
-        per_event::left_in,
         process::Process,
         stderr_log::StderrLog,
         stdout_mux::{LineSplitter, MAX_LINE_BYTES},
@@ -29,6 +28,7 @@ use super::{
 use crate::{
     error::MemberError,
     log::{STATE, printable},
+    platform::left_in,
     sink::ExecError,
 };
 
@@ -153,7 +153,7 @@ impl<'a> Worker<'a> {
                 () = self.queue.changed(), if has_room => None,
                 () = sleep_until(self.since + limit), if !in_flight.is_empty() => {
                     self.process.end().await;
-                    self.log_rest_of_stderr();
+                    self.log_rest_of_stderr().await;
                     let failure = Failure::timeout(limit);
                     Some(End::Failed(self.failure(failure.why)))
                 }
@@ -282,9 +282,9 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn log_rest_of_stderr(&mut self) {
-        if let Some(stderr) = &self.stderr {
-            self.stderr_log.add(&left_in(stderr));
+    async fn log_rest_of_stderr(&mut self) {
+        if let Some(stderr) = &mut self.stderr {
+            self.stderr_log.add(&left_in(stderr).await);
         }
         self.stderr_log.finish();
     }
@@ -295,7 +295,7 @@ impl<'a> Worker<'a> {
             return self.on_exit(status, in_flight).await;
         }
         self.process.end().await;
-        self.log_rest_of_stderr();
+        self.log_rest_of_stderr().await;
         End::Died(self.failure("it closed its stdout"))
     }
 
@@ -305,11 +305,11 @@ impl<'a> Worker<'a> {
         status: io::Result<ExitStatus>,
         in_flight: &mut VecDeque<InFlight>,
     ) -> End {
-        self.stdout_buf.append(&mut left_in(&self.stdout));
+        self.stdout_buf.append(&mut left_in(&mut self.stdout).await);
         if let Some(end) = self.take_replies(in_flight).await {
             return end;
         }
-        self.log_rest_of_stderr();
+        self.log_rest_of_stderr().await;
         let failure = match status {
             Ok(status) => Failure::status(status),
             Err(error) => Failure::new(error.to_string()),
@@ -334,7 +334,7 @@ impl<'a> Worker<'a> {
                 Some(Failure::timeout(limit).why)
             }
         };
-        self.log_rest_of_stderr();
+        self.log_rest_of_stderr().await;
         if let Some(why) = why {
             let program = self.context.name();
             warn!(target: STATE, program, why, "'{program}' failed after its last answer: {why}");
@@ -360,7 +360,7 @@ impl<'a> Worker<'a> {
                 status = self.process.wait() => break status,
             }
         };
-        first.append(&mut left_in(&self.stdout));
+        first.append(&mut left_in(&mut self.stdout).await);
         splitter.add(&first);
         splitter.finish();
         self.print(splitter.lines()).await;

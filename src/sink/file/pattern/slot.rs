@@ -1,6 +1,8 @@
 //! The place of a file: what is the same in its name as long as its turn lasts.
 
-use std::{ffi::OsString, os::unix::ffi::OsStringExt, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf};
+
+use crate::platform::OsStringExt;
 
 /// How many digits the number of a file has at least.
 pub(super) const DIGITS: usize = 6;

@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     io::{self, BufRead, BufReader},
-    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -11,7 +10,7 @@ use std::{
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-use crate::{command::demo_server::DemoServer, settings::Compared};
+use crate::{command::demo_server::DemoServer, platform::is_fifo, settings::Compared};
 use rocketman::{
     Error, Stats,
     compressed::{FrameFormat, Frames},
@@ -168,7 +167,7 @@ impl Lines {
             FrameFormat::of(&path)
         };
         // A pipe is waited for until somebody writes to it, anything else is there or not.
-        let is_pipe = std::fs::metadata(&path).is_ok_and(|file| file.file_type().is_fifo());
+        let is_pipe = is_fifo(&path);
         let open = if path == Path::new("-") {
             Opened::Stdin
         } else if is_pipe {

@@ -2,13 +2,14 @@
 //!
 //! Reads and never writes, so that a process that has the cursor goes on as if nothing were.
 
-use std::{fmt::Write as _, fs, io, os::unix::fs::MetadataExt};
+use std::{fmt::Write as _, fs, io};
 
 use serde::Serialize;
 
 use crate::{
     command::cursor::set::{MoveError, escaped},
     failure::Failure,
+    platform::inode,
     settings::CursorAt,
     terminal::status_line::ago,
 };
@@ -222,7 +223,7 @@ impl FileReport {
             Err(_) if mark.complete => (None, FileState::Complete),
             Err(missing) if missing.kind() == io::ErrorKind::NotFound => (None, FileState::Missing),
             Err(_) => (None, FileState::Unreadable),
-            Ok(metadata) if metadata.ino() != mark.inode => {
+            Ok(metadata) if inode(&metadata) != mark.inode => {
                 (Some(metadata.len()), FileState::Other)
             }
             Ok(metadata) => {

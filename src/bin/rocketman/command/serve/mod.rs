@@ -12,7 +12,6 @@ use std::{
 };
 
 use indicatif::HumanCount;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -20,6 +19,7 @@ use tracing::{info, warn};
 use crate::signals::{Signals, StopSignal};
 use crate::{
     failure::{Failure, INTERRUPTED},
+    platform::descriptors,
     settings::{ServeSettings, Served},
 };
 use rocketman::{
@@ -214,17 +214,7 @@ fn open(paths: &[PathBuf], playback: Playback) -> Result<Recording, RecordingErr
 /// Raises the limit of open descriptors as far as it goes, and returns how many are left for
 /// consumers.
 fn room_for_consumers() -> usize {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    let most = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
-        // Then there are fewer.
-        Err(_) => limit.current,
-    };
-    let room = most.map_or(u64::MAX, |most| {
+    let room = descriptors().map_or(u64::MAX, |most| {
         most.saturating_sub(OTHER_DESCRIPTORS).max(16)
     });
     usize::try_from(room).unwrap_or(usize::MAX)

@@ -1,0 +1,17 @@
+//! What Windows does, under the names of Unix.
+
+mod files;
+mod programs;
+pub(crate) mod stdout;
+
+#[cfg(any(feature = "serve", feature = "segments"))]
+pub(crate) use self::files::FileExt;
+#[cfg(feature = "serve")]
+pub(crate) use self::files::unnamed_file;
+pub(crate) use self::{
+    files::{
+        FileKey, FileTypeExt, MetadataExt, OsStrExt, OsStringExt, file_key, keep_owner,
+        set_no_wait, set_private, sync_folder, write_once,
+    },
+    programs::{Group, is_stop, left_in},
+};
