@@ -35,6 +35,7 @@ mod nats;
 mod operation;
 mod pack;
 mod packaging;
+mod picture;
 mod probe;
 mod properties;
 mod real_server;
