@@ -35,10 +35,10 @@ mod platform;
 mod settings;
 
 use self::{
-    args::{Cli, Command},
+    args::{Cli, Command, TailArgs},
     settings::{
-        CompareSettings, CursorSettings, ProbeSettings, ServeSettings, SourceSettings,
-        TailSettings, Target,
+        CompareSettings, CursorSettings, Environment, HealthAddress, HealthSettings, ProbeSettings,
+        ServeSettings, SettingsError, SourceSettings, TailSettings, Target,
     },
 };
 
@@ -210,28 +210,10 @@ fn resolve(
     now: SystemTime,
 ) -> Option<Result<Resolved, String>> {
     let command = Cli::try_parse_from(arguments).ok()?.command;
-    let environment = variables.into_iter().collect();
+    let environment: Environment = variables.into_iter().collect();
     let resolved = match command {
-        Command::Tail(mut args) => {
-            args.output.bad_events = None;
-            args.exec.on_exec_error = None;
-            TailSettings::resolve(*args, &environment, now).map(|settings| {
-                let (source, is_demo) = match settings.source {
-                    SourceSettings::Jetstream(source) => (source, false),
-                    SourceSettings::Demo(_, source) => (source, true),
-                    #[cfg(feature = "nats")]
-                    SourceSettings::Nats(_) => return Resolved::Other,
-                    SourceSettings::Segments(_) => return Resolved::Other,
-                };
-                Resolved::Tail {
-                    source: Box::new(source),
-                    filter: Box::new(settings.filter),
-                    pipeline: settings.pipeline,
-                    introduction: settings.introduction,
-                    is_demo,
-                }
-            })
-        }
+        Command::Tail(args) => resolve_tail(*args, &environment, now),
+        Command::Replay(args) => resolve_tail((*args).into(), &environment, now),
         Command::Probe(args) => {
             ProbeSettings::resolve(args, &environment).map(|settings| Resolved::Probe {
                 endpoints: settings.endpoints,
@@ -253,6 +235,19 @@ fn resolve(
         Command::Compare(args) => {
             CompareSettings::resolve(*args, &environment, now).map(|_| Resolved::Other)
         }
+        Command::Health(args) => HealthSettings::resolve(args, &environment).map(|settings| {
+            assert!(!settings.addresses.is_empty());
+            for HealthAddress { host, port, path } in &settings.addresses {
+                assert!(*port > 0 && !host.is_empty() && path.starts_with('/'));
+                // They stand in the head of a request as they are.
+                let mut letters = host.chars().chain(path.chars());
+                assert!(
+                    letters.all(|letter| letter.is_ascii_graphic()),
+                    "{host} {path}"
+                );
+            }
+            Resolved::Other
+        }),
         Command::Check(_)
         | Command::Inspect(_)
         | Command::Pack(_)
@@ -263,4 +258,30 @@ fn resolve(
         resolved
             .map_err(|error| format!("{}\n{:?}", Shown::error(&error).to_string(), error.hint())),
     )
+}
+
+/// What `tail` resolves to, and `replay`, which is `tail` with another source.
+fn resolve_tail(
+    mut args: TailArgs,
+    environment: &Environment,
+    now: SystemTime,
+) -> Result<Resolved, SettingsError> {
+    args.output.bad_events = None;
+    args.exec.on_exec_error = None;
+    TailSettings::resolve(args, environment, now).map(|settings| {
+        let (source, is_demo) = match settings.source {
+            SourceSettings::Jetstream(source) => (source, false),
+            SourceSettings::Demo(_, source) => (source, true),
+            #[cfg(feature = "nats")]
+            SourceSettings::Nats(_) => return Resolved::Other,
+            SourceSettings::Segments(_) => return Resolved::Other,
+        };
+        Resolved::Tail {
+            source: Box::new(source),
+            filter: Box::new(settings.filter),
+            pipeline: settings.pipeline,
+            introduction: settings.introduction,
+            is_demo,
+        }
+    })
 }
