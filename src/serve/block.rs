@@ -42,6 +42,8 @@ pub(super) struct Block {
     /// The block that follows, where that is not the one with the next index.
     next: Option<u64>,
     plain: Vec<u8>,
+    /// Whether an event is there that the v1 wire does not have.
+    has_sync: bool,
     /// Names that had to be unescaped.
     side: Vec<u8>,
     /// The other encodings, each made when the first consumer asks for it.
@@ -70,6 +72,19 @@ impl Block {
         match self.other(encoding) {
             Some(frames) => frames.frame(idx),
             None => self.plain_frame(idx),
+        }
+    }
+
+    /// The place of the frames of this event and of all that follow it.
+    pub(super) fn frames_from(&self, idx: usize, encoding: Encoding) -> Range<usize> {
+        self.frame(idx, encoding).start..self.frames(encoding).len()
+    }
+
+    /// Whether a wire has a frame for every event.
+    pub(super) fn is_whole(&self, wire: Wire) -> bool {
+        match wire {
+            Wire::V1 => !self.has_sync,
+            Wire::V2 => self.v2().is_whole(),
         }
     }
 
@@ -263,6 +278,7 @@ impl BlockBuilder {
     }
 
     fn add(&mut self, line: &[u8], seq: u64, envelope: &Envelope) -> Result<(), BadEvent> {
+        self.block.has_sync |= envelope.kind == Kind::Sync;
         let plain = &mut self.block.plain;
         push_header(plain, TEXT, line.len());
         let at = plain.len();

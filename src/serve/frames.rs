@@ -9,6 +9,8 @@ use crate::wire::frame::push_header;
 pub(super) struct Frames {
     bytes: Vec<u8>,
     ends: Vec<u32>,
+    /// Whether an event has none.
+    has_gap: bool,
 }
 
 impl Frames {
@@ -22,11 +24,18 @@ impl Frames {
         idx.checked_sub(1).map_or(0, end)..end(idx)
     }
 
+    /// Whether every event has one.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.has_gap
+    }
+
     /// Adds the frame of an event; no payload for one that has none.
     pub(super) fn push(&mut self, opcode: u8, payload: Option<&[u8]>) {
         if let Some(payload) = payload {
             push_header(&mut self.bytes, opcode, payload.len());
             self.bytes.extend_from_slice(payload);
+        } else {
+            self.has_gap = true;
         }
         let end = u32::try_from(self.bytes.len());
         self.ends.push(end.unwrap_or(u32::MAX));

@@ -214,6 +214,11 @@ impl<F: Feed> Shared<F> {
             .map_or(FeedPosition::Beginning, FeedPosition::Time)
     }
 
+    /// Whether events are sent as soon as they are there.
+    pub(super) fn is_at_once(&self) -> bool {
+        matches!(self.clock().schedule, Schedule::Live | Schedule::Max)
+    }
+
     /// When an event of this time is sent; `None` for never.
     pub(super) fn due(&self, time_us: u64) -> Option<Instant> {
         let Clock {

@@ -73,21 +73,21 @@ impl UsualLine {
             (rkey, 13),
         ]
         .map(|(start, len)| Span::in_line(start, len));
+        let point = Point {
+            seq: Some(self.seq),
+            time_us: self.time_us,
+            identity: Some(Identity::of_commit_in(
+                line,
+                [did, rev, collection, rkey, operation],
+            )),
+        };
         Envelope {
-            kind: Kind::Commit,
             operation: Some(Operation::from_wire(operation.of(line, &[]))),
-            point: Point {
-                seq: Some(self.seq),
-                time_us: self.time_us,
-                identity: Some(Identity::of_commit_in(
-                    line,
-                    [did, rev, collection, rkey, operation],
-                )),
-            },
             did,
             collection,
             rkey,
             rev,
+            ..Envelope::bare(Kind::Commit, point)
         }
     }
 }

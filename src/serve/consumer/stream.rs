@@ -12,7 +12,7 @@ use crate::serve::{
     block::Block,
     disconnect::Disconnect,
     encoding::Wire,
-    fault::{Fault, FaultsAfter},
+    fault::{Fault, Faults, FaultsAfter},
     feed::{Feed, FeedError, FeedPosition},
     options::{Cursor, Options},
     v2,
@@ -233,6 +233,9 @@ impl<F: Feed> Consumer<F> {
 
     /// Puts the events that are wanted and due into the outbox, and returns the event that is next.
     fn send(&mut self, block: &Arc<Block>, from: usize) -> (usize, Next) {
+        if self.takes_all(block) {
+            return self.send_all(block, from);
+        }
         let now = Instant::now();
         let (mut idx, mut n_sent) = (from, 0);
         let mut next = Next::Again;
@@ -265,6 +268,30 @@ impl<F: Feed> Consumer<F> {
             self.headway.reach(entry.seq);
         }
         (idx, next)
+    }
+
+    /// Whether it is to get each event of a block, and at once.
+    fn takes_all(&self, block: &Block) -> bool {
+        let Options {
+            filter, max_bytes, ..
+        } = &self.options;
+        self.shared.is_at_once()
+            && *max_bytes == 0
+            && filter.is_everything()
+            && self.shared.settings.faults == Faults::default()
+            && block.is_whole(self.encoding.wire())
+    }
+
+    /// Puts all that is left of a block into the outbox, as one piece.
+    fn send_all(&mut self, block: &Arc<Block>, from: usize) -> (usize, Next) {
+        let entries = block.entries().get(from..).unwrap_or_default();
+        if let Some(last) = entries.last() {
+            let frames = block.frames_from(from, self.encoding);
+            self.outbox.push(block, frames);
+            self.shared.sent.fetch_add(entries.len() as u64, Relaxed);
+            self.headway.reach(last.seq);
+        }
+        (from + entries.len(), Next::Again)
     }
 
     /// Does what is to go wrong behind an event. Returns whether that has to be written before

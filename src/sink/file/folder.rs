@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{
+    FileSettings,
     amends::{Amend, Amends},
     disk::{self, Disk, failed},
     output_file::{appending, name_of, publish},
@@ -36,9 +37,9 @@ pub(super) struct Folders {
 }
 
 impl Folders {
-    pub(super) fn new(has_lines: bool) -> Self {
+    pub(super) fn new(settings: &FileSettings) -> Self {
         Self {
-            has_lines,
+            has_lines: settings.format.ends_lines(),
             ..Self::default()
         }
     }

@@ -23,7 +23,6 @@ mod time;
 mod trail;
 
 use std::{
-    collections::BTreeSet,
     path::Path,
     sync::{
         Arc,
@@ -39,6 +38,7 @@ use self::{
     amends::Amends,
     disk::{Disk, failed},
     encoder::Encoder,
+    folder::Folders,
     output_file::{OutputFile, name_of},
     target::{FileTarget, Restored},
 };
@@ -144,6 +144,7 @@ impl FileSink {
 
     /// Repairs what earlier runs left, and returns what there is.
     fn restore(&mut self, files: &[FileMark]) -> Result<Restored, MemberError> {
+        let mut folders = Folders::new(&self.settings);
         let Restored {
             mut outputs,
             mut complete,
@@ -164,12 +165,11 @@ impl FileSink {
             }
             output.begin_with(self.settings.format.header());
             output.sync()?;
-            disk::sync_folder(disk::folder_of(&path))?;
+            folders.note(&path);
             output.is_synced = true;
             outputs.push(*output);
         }
         let is_fixed = !outputs.is_empty();
-        let mut renamed = BTreeSet::new();
         for mark in files {
             // A fixed path may be called anything.
             let is_part = is_fixed && outputs.iter().any(|output| output.mark.path == mark.path);
@@ -179,7 +179,7 @@ impl FileSink {
             };
             if mark.complete {
                 recovery::complete(mark, &name, &mut amends)?;
-                renamed.insert(disk::folder_of(&name).to_owned());
+                folders.note(&name);
                 finished.push(FileMark {
                     path: name,
                     ..mark.clone()
@@ -204,8 +204,7 @@ impl FileSink {
                 }),
             }
         }
-        let renamed: Vec<_> = renamed.into_iter().collect();
-        disk::for_each(&renamed, |folder| disk::sync_folder(folder))?;
+        folders.sync()?;
         Ok(Restored {
             outputs,
             complete,

@@ -105,7 +105,7 @@ impl FileTarget {
             is_synced: true,
         });
         let mut target = Self {
-            folders: Folders::new(settings.format.ends_lines()),
+            folders: Folders::new(&settings),
             settings,
             encoder,
             disk,
