@@ -1,5 +1,5 @@
-//! The folders that a pattern leads to: they are made, and unfinished files of an earlier run that
-//! no cursor counts are repaired.
+//! The folders that a pattern leads to: they are made, names in them are made durable, and unfinished
+//! files of an earlier run that no cursor counts are repaired.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},

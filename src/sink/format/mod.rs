@@ -31,11 +31,9 @@ use crate::{address::Shown, error::ParseError, event::Event, sink::terminal::sho
 /// # Ok::<_, rocketman::ParseError>(())
 /// ```
 ///
-/// A text is one of `json`, `pretty` and `human`, or a template. In a template `%` and a letter are
-/// a part of the event (`%c` collection, `%d` account, `%j` the line, `%k` record key, `%K` kind,
-/// `%m` time in microseconds, `%n` number, `%o` operation, `%r` revision, `%t` time of day, `%T`
-/// time in UTC, `%u` `at://` address), `%{path.of.keys}` or `%{/pointer}` is any field of the line,
-/// and `\n`, `\t`, `\r`, `\0`, `\xNN`, `\\` and `%%` are single characters. A field that is missing
+/// A text is one of `json`, `pretty` and `human`, or a template. In a template `%` and one of the
+/// [letters](Self::letters) are a part of the event, `%{path.of.keys}` or `%{/pointer}` is any
+/// field of the line, and `\n`, `\t`, `\r`, `\0`, `\xNN`, `\\` and `%%` are single characters. A field that is missing
 /// or `null` is empty. Nothing is added, line ends included.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LineFormat {
@@ -65,6 +63,11 @@ impl LineFormat {
     /// `\n`, `\r` and `\\`.
     pub fn tsv(fields: &str, has_header: bool) -> Result<Self, ParseError> {
         Self::table(Separator::Tab, fields, has_header)
+    }
+
+    /// The letters of a template, and what each stands for.
+    pub fn letters() -> impl ExactSizeIterator<Item = (char, &'static str)> {
+        template::letters()
     }
 
     fn table(separator: Separator, fields: &str, has_header: bool) -> Result<Self, ParseError> {

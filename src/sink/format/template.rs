@@ -41,26 +41,30 @@ enum Part {
     Uri,
 }
 
-/// The letters, for messages.
-const LETTERS: &str = "c d j k K m n o r t T u";
+/// The letter of each part, and what it is, in the order of the letters.
+const LETTERS: [(char, Part, &str); 12] = [
+    ('c', Part::Collection, "collection"),
+    ('d', Part::Did, "account (DID)"),
+    ('j', Part::Line, "the line of JSON"),
+    ('k', Part::Rkey, "record key"),
+    ('K', Part::Kind, "kind"),
+    ('m', Part::TimeUs, "microseconds"),
+    ('n', Part::Number, "the server's number"),
+    ('o', Part::Operation, "operation"),
+    ('r', Part::Rev, "revision"),
+    ('t', Part::LocalTime, "time of day here, 10:14:43"),
+    ('T', Part::UtcTime, "UTC, 2026-11-29T10:14:43.123456Z"),
+    ('u', Part::Uri, "at:// address of the record"),
+];
+
+pub(super) fn letters() -> impl ExactSizeIterator<Item = (char, &'static str)> {
+    LETTERS.into_iter().map(|(letter, _, what)| (letter, what))
+}
 
 impl Part {
     fn of(letter: char) -> Option<Self> {
-        Some(match letter {
-            'c' => Self::Collection,
-            'd' => Self::Did,
-            'j' => Self::Line,
-            'k' => Self::Rkey,
-            'K' => Self::Kind,
-            'm' => Self::TimeUs,
-            'n' => Self::Number,
-            'o' => Self::Operation,
-            'r' => Self::Rev,
-            't' => Self::LocalTime,
-            'T' => Self::UtcTime,
-            'u' => Self::Uri,
-            _ => return None,
-        })
+        let mut parts = LETTERS.into_iter();
+        parts.find_map(|(of, part, _)| (of == letter).then_some(part))
     }
 }
 
@@ -186,12 +190,13 @@ fn part(text: &str) -> Result<(Piece, &str), String> {
     let mut rest = text.chars();
     match rest.next() {
         Some('%') => Ok((Piece::Bytes(b"%".to_vec()), rest.as_str())),
-        Some(letter) => match Part::of(letter) {
-            Some(part) => Ok((Piece::Part(part), rest.as_str())),
-            None => Err(format!(
-                "'%{letter}' means nothing: there are {LETTERS}, %{{FIELD}}, and %% for a percent sign"
-            )),
-        },
+        Some(letter) => {
+            let part = Part::of(letter).ok_or_else(|| {
+                let known = LETTERS.map(|(letter, ..)| letter.to_string()).join(" ");
+                format!("'%{letter}' means nothing: there are {known}, %{{FIELD}}, and %% for a percent sign")
+            })?;
+            Ok((Piece::Part(part), rest.as_str()))
+        }
         None => Err("a '%' stands at the end: write %% for a percent sign".to_owned()),
     }
 }

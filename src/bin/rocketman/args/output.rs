@@ -5,22 +5,19 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{ArgAction, Args};
 
 use super::units::yes_or_no;
+use rocketman::sink::LineFormat;
 
-/// What `--format` takes.
-const FORMAT: &str = "\
+/// What `--format` takes, before and after the letters of a template.
+const FORMAT: [&str; 2] = [
+    "\
 Write events as json, human, csv, or by a template
 
 By default each event is one line of JSON, and on a terminal a row for people (human). pretty is JSON \
 over several lines; csv and tsv are rows of --fields. Anything with a percent sign or a backslash in it is \
 a template, such as '%t %c %{commit.record.text}\\n':
 
-  %c  collection          %n  the server's number
-  %d  account (DID)       %o  operation
-  %j  the line of JSON    %r  revision
-  %k  record key          %t  time of day here, 10:14:43
-  %K  kind                %T  UTC, 2026-11-29T10:14:43.123456Z
-  %m  microseconds        %u  at:// address of the record
-
+",
+    "
 %{commit.record.text} is any field by its path, %{commit.record.langs.0} an element of a list, and \
 %{/commit/record/text} the same by a JSON pointer. What is missing or null is empty, a text has no quotes, \
 and all else is JSON. \\n is a line end, \\t a tab, \\0 NUL, \\r, \\xNN and \\\\ are bytes too, and %% is a \
@@ -28,7 +25,25 @@ percent sign. Nothing is added: a template for lines ends in \\n.
 
 Files and programs get it too; streams of NATS and programs of --exec-mode stream only get lines of JSON. \
 Another format cannot be read back from a file, so that after a server has renumbered its events the last \
-ones may come again.";
+ones may come again.",
+];
+
+/// The help of `--format`, with the letters in two columns.
+fn format_help() -> String {
+    let letters: Vec<_> = LineFormat::letters().collect();
+    let [before, after] = FORMAT;
+    let mut help = before.to_owned();
+    let (left, right) = letters.split_at(letters.len().div_ceil(2));
+    for (row, (letter, what)) in left.iter().enumerate() {
+        let beside = right
+            .get(row)
+            .map(|(letter, what)| format!("%{letter}  {what}"));
+        let row = format!("  %{letter}  {what:18}{}", beside.unwrap_or_default());
+        help += row.trim_end();
+        help.push('\n');
+    }
+    help + after
+}
 
 /// Where to
 #[derive(Debug, Args)]
@@ -72,7 +87,7 @@ pub(crate) struct OutputArgs {
         value_name = "FORMAT",
         env = "ROCKETMAN_FORMAT",
         allow_hyphen_values = true,
-        long_help = FORMAT
+        long_help = format_help()
     )]
     pub(crate) format: Option<String>,
     /// Write these fields of each event, separated by commas, with --format csv or tsv

@@ -45,7 +45,7 @@ pub(crate) use self::{
     error::SettingsError,
     health::{HealthAddress, HealthSettings},
     live::{LiveSettings, Upstream},
-    output::{AnySink, Output},
+    output::{AnySink, Output, Reopen},
     probe::ProbeSettings,
     roles::{STDERR, STDOUT, of_recordings, of_segments, refuse_address},
     serve::{ServeSettings, Served},

@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::OsString,
+    io::{self, IsTerminal},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -32,6 +33,32 @@ any_sink! {
     Exec(Box<ExecSink>),
     #[cfg(feature = "nats")]
     Nats(Box<NatsSink>),
+}
+
+/// Has files opened again, from any thread.
+pub(crate) type Reopen = Box<dyn Fn() + Send + Sync>;
+
+/// What SIGHUP does to each of them.
+impl AnySink {
+    /// What opens its files again; none where it has none.
+    pub(crate) fn reopen(&self) -> Option<Reopen> {
+        match self {
+            Self::File(sink) => Some(Box::new(sink.reopen())),
+            _ => None,
+        }
+    }
+
+    /// Whether it ends the run, where accounts are read again by it or not.
+    pub(crate) fn stops_on_hang_up(&self, reads_accounts: bool) -> bool {
+        match self {
+            Self::File(_) => false,
+            // Whoever reads a pipe says by itself when it is gone.
+            Self::Stdout(_) => io::stdout().is_terminal(),
+            Self::Exec(_) => !reads_accounts,
+            #[cfg(feature = "nats")]
+            Self::Nats(_) => !reads_accounts,
+        }
+    }
 }
 
 /// Where events go.

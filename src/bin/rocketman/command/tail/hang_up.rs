@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tracing::warn;
 
 use super::members::AnySource;
-use crate::settings::{AccountFiles, AnySink, SettingsError};
+use crate::settings::{AccountFiles, AnySink, Reopen, SettingsError};
 use rocketman::{PipelineSettings, Shown, event::Did, source::WantedAccounts};
 
 /// What is a terminal as long as that is there: stdin, stdout and stderr.
@@ -24,7 +24,7 @@ const STREAMS: [fn() -> bool; 3] = [
 pub(super) struct HangUp {
     /// The stream by which the terminal is known that the run was started in.
     terminal: Option<fn() -> bool>,
-    reopen: Option<Box<dyn Fn() + Send + Sync>>,
+    reopen: Option<Reopen>,
     accounts: Option<(AccountFiles, WantedAccounts)>,
     /// At most one look at the files, which may block: a pipe has a name too.
     reading: JoinSet<Result<Vec<Did>, SettingsError>>,
@@ -41,21 +41,10 @@ impl HangUp {
             AnySource::Nats(_) => None,
             AnySource::Segments(source) => files.map(|files| (files, source.wanted_accounts())),
         };
-        let reopen: Option<Box<dyn Fn() + Send + Sync>> = match sink {
-            AnySink::File(sink) => Some(Box::new(sink.reopen())),
-            _ => None,
-        };
-        let stops = match sink {
-            AnySink::File(_) => false,
-            // Whoever reads a pipe says by itself when it is gone.
-            AnySink::Stdout(_) => io::stdout().is_terminal(),
-            AnySink::Exec(_) => accounts.is_none(),
-            #[cfg(feature = "nats")]
-            AnySink::Nats(_) => accounts.is_none(),
-        };
+        let stops = sink.stops_on_hang_up(accounts.is_some());
         Self {
             terminal: STREAMS.into_iter().find(|is_terminal| is_terminal()),
-            reopen,
+            reopen: sink.reopen(),
             accounts,
             reading: JoinSet::new(),
             is_due: false,
