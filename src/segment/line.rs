@@ -31,9 +31,18 @@ pub(crate) enum LineError {
 #[derive(Debug, Default)]
 pub(crate) struct LinePrinter {
     records: Printer,
+    prints_sync: bool,
 }
 
 impl LinePrinter {
+    /// One that prints what only the v2 wire shows as well.
+    pub(crate) fn with_sync() -> Self {
+        Self {
+            prints_sync: true,
+            ..Self::default()
+        }
+    }
+
     /// Appends the line of a row. What was appended of one that has none is taken away.
     pub(crate) fn append(
         &mut self,
@@ -53,8 +62,8 @@ impl LinePrinter {
             Kind::Create | Kind::CreateResync => "create",
             Kind::Update => "update",
             Kind::Delete => "delete",
-            Kind::Identity | Kind::Account => "",
-            Kind::Sync => return Ok(Printed::Hidden),
+            Kind::Sync if !self.prints_sync => return Ok(Printed::Hidden),
+            Kind::Identity | Kind::Account | Kind::Sync => "",
         };
         out.extend_from_slice(b"{\"did\":");
         push_name("DID", row.did, out)?;
@@ -72,6 +81,11 @@ impl LinePrinter {
             Kind::Account => {
                 out.extend_from_slice(b",\"kind\":\"account\",\"account\":");
                 upstream::push_account(row.payload, out).map_err(LineError::Upstream)?;
+            }
+            Kind::Sync => {
+                out.extend_from_slice(b",\"kind\":\"sync\",\"sync\":");
+                let printed = self.records.append(row.payload, out);
+                printed.map_err(LineError::Upstream)?;
             }
             _ => self.commit(row, operation, out)?,
         }

@@ -2,6 +2,8 @@
 
 use tokio::sync::watch;
 
+#[cfg(feature = "segments")]
+use super::archive::Archive;
 use super::{
     block::BlockBuilder,
     demo::Demo,
@@ -10,13 +12,16 @@ use super::{
     store::StoreFeed,
 };
 
-/// Invented or recorded events, or those of a live stream.
+/// Invented or recorded events, those of an archive, or of a live stream.
 #[derive(Debug)]
 pub enum AnyFeed {
     /// Invented ones.
     Demo(Demo),
     /// Recorded ones.
     Recording(Box<Recording>),
+    /// The history of a server.
+    #[cfg(feature = "segments")]
+    Archive(Box<Archive>),
     /// What a store holds and is given.
     Live(StoreFeed),
 }
@@ -26,6 +31,8 @@ impl Feed for AnyFeed {
         match self {
             Self::Demo(feed) => feed.describe(),
             Self::Recording(feed) => feed.describe(),
+            #[cfg(feature = "segments")]
+            Self::Archive(feed) => feed.describe(),
             Self::Live(feed) => feed.describe(),
         }
     }
@@ -34,6 +41,8 @@ impl Feed for AnyFeed {
         match self {
             Self::Demo(feed) => feed.read(index, start_us, block),
             Self::Recording(feed) => feed.read(index, start_us, block),
+            #[cfg(feature = "segments")]
+            Self::Archive(feed) => feed.read(index, start_us, block),
             Self::Live(feed) => feed.read(index, start_us, block),
         }
     }
@@ -42,6 +51,8 @@ impl Feed for AnyFeed {
         match self {
             Self::Demo(feed) => feed.find(position, start_us),
             Self::Recording(feed) => feed.find(position, start_us),
+            #[cfg(feature = "segments")]
+            Self::Archive(feed) => feed.find(position, start_us),
             Self::Live(feed) => feed.find(position, start_us),
         }
     }
@@ -50,6 +61,8 @@ impl Feed for AnyFeed {
         match self {
             Self::Demo(feed) => feed.schedule(start_us),
             Self::Recording(feed) => feed.schedule(start_us),
+            #[cfg(feature = "segments")]
+            Self::Archive(feed) => feed.schedule(start_us),
             Self::Live(feed) => feed.schedule(start_us),
         }
     }
@@ -58,6 +71,8 @@ impl Feed for AnyFeed {
         match self {
             Self::Demo(feed) => feed.growth(),
             Self::Recording(feed) => feed.growth(),
+            #[cfg(feature = "segments")]
+            Self::Archive(feed) => feed.growth(),
             Self::Live(feed) => feed.growth(),
         }
     }

@@ -1,5 +1,5 @@
-//! A Jetstream of your own: both wires from the server's side, over events that are invented or
-//! were recorded.
+//! A Jetstream of your own: both wires from the server's side, over events that are invented, were
+//! recorded, or lie in the segment files of a server.
 //!
 //! A [`Feed`] yields events in blocks; each is encoded once and shared by all consumers, who are
 //! wherever they like in the stream. Nothing is queued for anybody: a consumer that takes nothing
@@ -18,6 +18,8 @@
 
 mod answer;
 mod any;
+#[cfg(feature = "segments")]
+mod archive;
 mod attend;
 mod block;
 mod blocks;
@@ -68,6 +70,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+#[cfg(feature = "segments")]
+pub use self::archive::{Archive, ArchiveError};
 pub use self::listen::{GateError, HostPattern, OriginPattern};
 pub use self::{
     any::AnyFeed,

@@ -1,5 +1,6 @@
 //! `rocketman serve`: recordings, live streams and invented events over the real wire.
 
+mod archive;
 mod crowd;
 mod foreign;
 mod live;

@@ -110,6 +110,20 @@ fn a_new_state_of_a_repository_has_no_line() {
 }
 
 #[test]
+fn where_the_v2_wire_is_served_a_new_state_has_one() {
+    let payload = cbor(r#"{"time":"","rev":"3m","blocks":{"$bytes":""},"seq":0}"#);
+    let mut line = Vec::new();
+    let printed = LinePrinter::with_sync().append(&row(Kind::Sync, &payload), &mut line);
+    assert_eq!(printed, Ok(Printed::Line));
+    let expected = r#""kind":"sync","sync":{"blocks":{"$bytes":""},"rev":"3m","seq":0,"time":""}}"#;
+    assert!(
+        line.ends_with(expected.as_bytes()),
+        "{}",
+        line.escape_ascii()
+    );
+}
+
+#[test]
 fn what_cannot_be_printed_is_said() {
     let whole = cbor("{}");
     let names = Row {

@@ -38,7 +38,7 @@ fn format_help() -> String {
         let beside = right
             .get(row)
             .map(|(letter, what)| format!("%{letter}  {what}"));
-        let row = format!("  %{letter}  {what:18}{}", beside.unwrap_or_default());
+        let row = format!("  %{letter}  {what:20}{}", beside.unwrap_or_default());
         help += row.trim_end();
         help.push('\n');
     }

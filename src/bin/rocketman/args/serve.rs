@@ -14,10 +14,14 @@ use super::{
 /// All that can be typed after `rocketman serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// What to serve: recordings, in order, a live stream, or demo: for invented events
+    /// What to serve: recordings, in order, segment files, a live stream, or demo: for invented events
     ///
     /// A recording is a file that rocketman tail -o wrote, or what it wrote to stdout: one event a line. Files that end in .zst
     /// or .gz are inflated. Recordings may be larger than memory. Lines that are no events are named and left out.
+    ///
+    /// Segment files (.jss), or folders of them, are the history of a server, or what rocketman pack made. They are served under
+    /// their own numbers and times, as fast as consumers take them unless --speed says otherwise; a time that a consumer asks
+    /// for is that at which the server saw an event. Only sealed files are served.
     ///
     /// A live stream is read once, kept on the disk, and served to any number of consumers, under numbers of its own: servers of a
     /// Jetstream (https://HOST or wss://HOST/subscribe, several in order of preference), a stream of NATS (nats://HOST/STREAM or
@@ -63,7 +67,7 @@ pub(crate) struct ServeArgs {
     /// What of a live stream is kept.
     #[command(flatten)]
     pub(crate) live: LiveArgs,
-    /// Play recordings so many times as fast as they were made, or max for no waits
+    /// Play recordings so many times as fast as they were made, or max for no waits [default: 1, of segment files max]
     ///
     /// The clock starts with the first consumer; who comes later is where the clock is, and can go back with a cursor. With
     /// max there is no "now", and who names no cursor begins at the first event.
@@ -194,6 +198,16 @@ pub(crate) enum Speed {
     Factor(f64),
     /// Without waits.
     Max,
+}
+
+impl Speed {
+    /// How many seconds of the stream pass in one; none for no waits.
+    pub(crate) fn factor(self) -> Option<f64> {
+        match self {
+            Self::Factor(factor) => Some(factor),
+            Self::Max => None,
+        }
+    }
 }
 
 fn speed(text: &str) -> Result<Speed, String> {

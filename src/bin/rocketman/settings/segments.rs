@@ -16,7 +16,7 @@ use rocketman::{
 
 /// Whether the sources are segment files or folders of them: all, or none. What `is_replay` names
 /// is meant to be, whatever it is called and whether or not it is there.
-fn are_segments(sources: &[String], is_replay: bool) -> Result<bool, SettingsError> {
+pub(super) fn are_segments(sources: &[String], is_replay: bool) -> Result<bool, SettingsError> {
     if is_replay {
         let address = sources.iter().find(|source| is_address(source));
         return match address {

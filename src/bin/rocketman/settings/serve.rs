@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Environment, LiveSettings, SettingsError, demo::demo, filter::or_variable, live::is_live,
-    roles::of_recordings,
+    roles::of_recordings, segments,
 };
 use crate::args::{ServeArgs, Speed};
 use rocketman::serve::{Demo, Faults, HostPattern, OriginPattern, Playback, ServerSettings};
@@ -18,6 +18,8 @@ use rocketman::serve::{Demo, Faults, HostPattern, OriginPattern, Playback, Serve
 pub(crate) enum Served {
     Demo(Demo),
     Recordings(Vec<PathBuf>, Playback),
+    /// Segment files, and how many seconds of them pass in one; none for no waits.
+    Archive(Vec<PathBuf>, Option<f64>),
     Live(Box<LiveSettings>),
 }
 
@@ -79,13 +81,21 @@ impl ServeSettings {
             }
             let live = LiveSettings::resolve(&source, live, environment, now)?;
             Served::Live(Box::new(live))
+        } else if segments::are_segments(&source, false)? {
+            let unfit = [("--rebase", rebase), ("--loop", repeat)];
+            if let Some((flag, _)) = unfit.into_iter().find(|(_, is_given)| *is_given) {
+                return Err(SettingsError::ForRecordings(
+                    flag,
+                    "an archive of segment files",
+                ));
+            }
+            let files = segments::files_of(&source, false);
+            of_recordings(files.iter().map(PathBuf::as_path))?;
+            let paths = source.into_iter().map(PathBuf::from).collect();
+            Served::Archive(paths, speed.unwrap_or(Speed::Max).factor())
         } else {
             let playback = Playback {
-                speed: match speed {
-                    None => Some(1.0),
-                    Some(Speed::Factor(factor)) => Some(factor),
-                    Some(Speed::Max) => None,
-                },
+                speed: speed.unwrap_or(Speed::Factor(1.0)).factor(),
                 rebase,
                 repeat,
             };

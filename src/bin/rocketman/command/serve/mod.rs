@@ -23,15 +23,19 @@ use crate::{
     settings::{ServeSettings, Served},
 };
 use rocketman::{
-    ErrorKind, PipelineSettings,
+    ErrorKind, PipelineSettings, Shown,
+    segment::Seam,
     serve::{
-        AnyFeed, Damaged, Feed, Playback, Recording, RecordingError, Server, ServerSettings,
-        StoreError,
+        AnyFeed, Archive, ArchiveError, Damaged, Feed, Playback, Recording, RecordingError, Server,
+        ServerSettings, StoreError,
     },
 };
 
 /// How many damaged lines are named; the others are counted.
 const MAX_NAMED_LINES: u64 = 10;
+
+/// How many gaps between files are named; the others are counted.
+const MAX_NAMED_HOLES: usize = 10;
 
 /// Descriptors for what is not a consumer: requests under way, recordings, the runtime.
 const OTHER_DESCRIPTORS: u64 = 600;
@@ -41,6 +45,8 @@ const OTHER_DESCRIPTORS: u64 = 600;
 enum ServeError {
     #[error(transparent)]
     Recording(#[from] RecordingError),
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("--listen: cannot listen on {address}")]
@@ -54,7 +60,12 @@ impl From<ServeError> for Failure {
     fn from(error: ServeError) -> Self {
         let kind = match &error {
             ServeError::Store(error) => error.kind(),
-            ServeError::Recording(_) | ServeError::Listen { .. } => ErrorKind::Usage,
+            ServeError::Archive(ArchiveError::File(_) | ArchiveError::Misplaced { .. }) => {
+                ErrorKind::Failed
+            }
+            ServeError::Recording(_) | ServeError::Archive(_) | ServeError::Listen { .. } => {
+                ErrorKind::Usage
+            }
         };
         let hint = match &error {
             ServeError::Store(StoreError::InUse(_)) => "give each process a --store of its own",
@@ -65,6 +76,12 @@ impl From<ServeError> for Failure {
                 "name a folder of its own with --store, or move that file away"
             }
             ServeError::Store(_) => "name a folder with --store that can be written to",
+            ServeError::Archive(ArchiveError::File(_) | ArchiveError::Misplaced { .. }) => {
+                "rocketman inspect --verify says what is wrong in all files; serve those that are whole"
+            }
+            ServeError::Archive(_) => {
+                "segment files are those of a server, or what rocketman pack makes: seg_0000000000.jss and so on"
+            }
             ServeError::Recording(_) => {
                 "a recording is what rocketman tail -o FILE writes: one event a line"
             }
@@ -84,23 +101,28 @@ pub(crate) async fn run(settings: ServeSettings) -> Result<ExitCode, Failure> {
         server,
     } = settings;
     let mut signals = Signals::listen().map_err(Failure::system("listen for signals"))?;
-    let recordings = match served {
+    let opening = match served {
         Served::Live(live) => return live::run(*live, listen, server, signals).await,
         Served::Demo(demo) => {
             let server = bind(listen, AnyFeed::Demo(demo), server).await?;
             return attend(server, signals, CancellationToken::new(), ready(Ok(()))).await;
         }
-        Served::Recordings(paths, playback) => {
-            spawn_blocking(move || open(&paths, playback).map(Box::new))
-        }
+        Served::Recordings(paths, playback) => spawn_blocking(move || {
+            let recording = open(&paths, playback)?;
+            Ok(AnyFeed::Recording(Box::new(recording)))
+        }),
+        Served::Archive(paths, speed) => spawn_blocking(move || {
+            let archive = open_archive(&paths, speed)?;
+            Ok(AnyFeed::Archive(Box::new(archive)))
+        }),
     };
-    let recording = tokio::select! {
-        opened = recordings => opened
-            .map_err(|error| Failure::system("read the recordings")(error.into()))?
-            .map_err(ServeError::from)?,
+    let feed = tokio::select! {
+        opened = opening => opened
+            .map_err(|error| Failure::system("read what is to be served")(error.into()))?
+            .map_err(|error: ServeError| Failure::from(error))?,
         signal = signals.next() => return Ok(code_of(signal)),
     };
-    let server = bind(listen, AnyFeed::Recording(recording), server).await?;
+    let server = bind(listen, feed, server).await?;
     attend(server, signals, CancellationToken::new(), ready(Ok(()))).await
 }
 
@@ -209,6 +231,26 @@ fn open(paths: &[PathBuf], playback: Playback) -> Result<Recording, RecordingErr
         warn!(target: PipelineSettings::STATE_TARGET, messages, "messages of NATS that are not events are skipped in {}: {}", recording.describe(), HumanCount(messages));
     }
     Ok(recording)
+}
+
+fn open_archive(paths: &[PathBuf], speed: Option<f64>) -> Result<Archive, ArchiveError> {
+    let archive = Archive::open(paths, speed)?;
+    let shown = |path: &Path| Shown::text(&path.to_string_lossy()).to_string();
+    for path in archive.unsealed() {
+        warn!(target: PipelineSettings::STATE_TARGET, "'{}' is left out: it is not sealed", shown(path));
+    }
+    let holes = archive.holes().iter().filter_map(|seam| match seam {
+        Seam::Hole { after, before, .. } => Some((after, before)),
+        _ => None,
+    });
+    for (after, before) in holes.clone().take(MAX_NAMED_HOLES) {
+        warn!(target: PipelineSettings::STATE_TARGET, "what lies between '{}' and '{}' is missing, and nobody is told", shown(after), shown(before));
+    }
+    let more = holes.count().saturating_sub(MAX_NAMED_HOLES);
+    if more > 0 {
+        warn!(target: PipelineSettings::STATE_TARGET, "and {more} more gaps; rocketman inspect lists all of them");
+    }
+    Ok(archive)
 }
 
 /// Raises the limit of open descriptors as far as it goes, and returns how many are left for
