@@ -23,9 +23,13 @@ pub enum FrameFormat {
 impl FrameFormat {
     /// What the suffix says.
     pub fn of(path: &Path) -> Self {
-        match path.extension().and_then(|suffix| suffix.to_str()) {
-            Some("gz") => Self::Gzip,
-            Some("zst") => Self::Zstd,
+        Self::of_suffix(path.extension().unwrap_or_default().as_encoded_bytes())
+    }
+
+    pub(crate) fn of_suffix(suffix: &[u8]) -> Self {
+        match suffix {
+            b"gz" => Self::Gzip,
+            b"zst" => Self::Zstd,
             _ => Self::Plain,
         }
     }

@@ -44,19 +44,40 @@ impl ErrorKind {
     }
 }
 
-/// Why something that was given is not of the form that is needed: a text that cannot be read, or
-/// a list that no server takes. `Display` says what is wrong, and what to write.
+/// Why something that was given is not of the form that is needed: a text that cannot be read, a
+/// list that no server takes, or a record of another shape. `Display` says what is wrong, and what
+/// to write.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct ParseError {
     text: String,
     hint: Option<String>,
+    /// It is an event that is wrong, and nothing that the program was given.
+    is_of_event: bool,
 }
 
 impl ParseError {
     pub(crate) fn new(error: impl fmt::Display) -> Self {
         let text = error.to_string();
-        Self { text, hint: None }
+        Self {
+            text,
+            hint: None,
+            is_of_event: false,
+        }
+    }
+
+    /// An event is not what it was asked for as: the fault of its author.
+    pub(crate) fn of_event(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            hint: None,
+            is_of_event: true,
+        }
+    }
+
+    /// Whether the author of an event is at fault.
+    pub(crate) fn is_of_event(&self) -> bool {
+        self.is_of_event
     }
 
     pub(crate) fn with_hint(self, hint: Option<String>) -> Self {

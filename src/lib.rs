@@ -155,8 +155,6 @@ pub use crate::{
     pipeline::{Deliveries, Delivery, Ended, Error, Pipeline, PipelineSettings, Summary},
     stats::{Progress, Stats},
 };
-/// Stops several runs and servers at once; see [`Pipeline::run`].
-pub use tokio_util::sync::CancellationToken;
 
 /// The programs of this page compile.
 #[cfg(doctest)]

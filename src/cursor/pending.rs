@@ -225,7 +225,6 @@ mod laws;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::LineRules;
 
     fn batch(host: &str, times: std::ops::Range<u64>) -> Batch {
         let mut batch = Batch::new();
@@ -238,7 +237,7 @@ mod tests {
             let line = format!(
                 r#"{{"did":"did:plc:a","time_us":{time_us},"kind":"identity","identity":{{"seq":{time_us}}}}}"#
             );
-            batch.push(line.as_bytes(), LineRules::default()).unwrap();
+            batch.push(line.as_bytes()).unwrap();
         }
         batch
     }

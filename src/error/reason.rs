@@ -5,9 +5,8 @@ use std::path::PathBuf;
 /// What exactly went wrong with a source, a sink or a cursor store of this library, where something
 /// can be done about it.
 ///
-/// The words for people are in `Display`, what kind of end it is says
-/// [`ErrorKind`](crate::ErrorKind), and what of NATS itself failed is a `NatsError`, which
-/// `downcast_ref` finds. What the operating system answered is among the causes, as an
+/// The words for people are in `Display`, and what kind of end it is says
+/// [`ErrorKind`](crate::ErrorKind). What the operating system answered is among the causes, as an
 /// [`io::Error`](std::io::Error).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -63,6 +62,33 @@ pub enum Reason {
     ProgramFailed,
     /// A program answered more events than it was given.
     ProgramSurplus,
+
+    /// No server of NATS could be reached within the retries that were allowed.
+    NatsUnreachable,
+    /// The server of NATS does not let this user in.
+    NatsLockedOut,
+    /// There is no TLS with the server of NATS, or its certificate is not trusted.
+    NatsTls,
+    /// The server of NATS is of a version that lacks what is needed.
+    NatsTooOld,
+    /// The server of NATS has no JetStream, or not for this account.
+    NatsNoJetStream,
+    /// There is no such stream of NATS.
+    NatsNoStream {
+        /// The stream.
+        stream: String,
+    },
+    /// The stream of NATS is a work queue, which cannot be read without acknowledgements.
+    NatsQueue,
+    /// The user may not do that on NATS.
+    NatsForbidden,
+    /// A limit of the account or of the server of NATS is reached.
+    NatsLimit,
+    /// The server of NATS cannot do it just now: a cluster has no leader, or there is too much to
+    /// do.
+    NatsUnavailable,
+    /// A request to the server of NATS was not answered.
+    NatsSilent,
 
     /// The configuration of the stream of NATS that is written to does not allow what is promised.
     StreamUnfit,

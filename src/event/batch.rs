@@ -189,8 +189,13 @@ impl Batch {
         self.reached = Some(point);
     }
 
-    /// Adds one event from its line of JSON.
-    pub fn push(&mut self, line: &[u8], rules: LineRules) -> Result<(), BadEvent> {
+    /// Adds one event from its line of JSON. Line ends within it become spaces.
+    pub fn push(&mut self, line: &[u8]) -> Result<(), BadEvent> {
+        self.push_by(line, LineRules::default())
+    }
+
+    /// The same, by other rules.
+    pub(crate) fn push_by(&mut self, line: &[u8], rules: LineRules) -> Result<(), BadEvent> {
         let start = self.lines.len();
         self.lines.extend_from_slice(line);
         let result = self

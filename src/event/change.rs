@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::{Event, Operation};
+use crate::error::ParseError;
 
 /// What a commit did to its record, with the record as a type of your own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,40 +26,25 @@ impl<T> Change<T> {
     }
 }
 
-/// Why an event is no change of a record of the type that was asked for.
-///
-/// That is no fault of whoever reads it: a record is its author's word, and anybody may write
-/// anything into any collection.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RecordError {
-    /// The record is of another shape.
-    #[error("the record is not of the expected shape")]
-    Shape(#[source] serde_json::Error),
-    /// What an account or identity event carries is of another shape.
-    #[error("the event's payload is not of the expected shape")]
-    Payload(#[source] serde_json::Error),
-    /// The commit should have a record, and has none.
-    #[error("the commit has no record")]
-    Missing,
-    /// The commit's operation is none that this version knows.
-    #[error("the commit's operation is unknown")]
-    Operation,
-    /// The event is no commit.
-    #[error("the event is no commit")]
-    NoCommit,
-}
-
 impl Event<'_> {
     /// What the commit did, with the record parsed into a type of your own.
-    pub fn change<T: DeserializeOwned>(&self) -> Result<Change<T>, RecordError> {
-        let record = || self.record()?.ok_or(RecordError::Missing);
+    ///
+    /// An event that is no such change is no fault of whoever reads it: a record is its author's
+    /// word, and anybody may write anything into any collection. [Ingestors](crate::sink::ingest)
+    /// leave such an event out with a warning.
+    pub fn change<T: DeserializeOwned>(&self) -> Result<Change<T>, ParseError> {
+        let record = || {
+            let record = self.record()?;
+            record.ok_or_else(|| ParseError::of_event("the commit has no record"))
+        };
         match self.operation() {
             Some(Operation::Create) => record().map(Change::Create),
             Some(Operation::Update) => record().map(Change::Update),
             Some(Operation::Delete) => Ok(Change::Delete),
-            Some(Operation::Other) => Err(RecordError::Operation),
-            None => Err(RecordError::NoCommit),
+            Some(Operation::Other) => {
+                Err(ParseError::of_event("the commit's operation is unknown"))
+            }
+            None => Err(ParseError::of_event("the event is no commit")),
         }
     }
 }
@@ -68,19 +54,19 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::event::{Batch, LineRules};
+    use crate::event::Batch;
 
     #[derive(Debug, PartialEq, Eq, Deserialize)]
     struct Post {
         text: String,
     }
 
-    fn change(operation: &str, record: &str) -> Result<Change<Post>, RecordError> {
+    fn change(operation: &str, record: &str) -> Result<Change<Post>, ParseError> {
         let line = format!(
             r#"{{"did":"did:plc:a","time_us":1,"kind":"commit","commit":{{"rev":"r","operation":"{operation}","collection":"app.bsky.feed.post","rkey":"1"{record}}}}}"#
         );
         let mut batch = Batch::new();
-        batch.push(line.as_bytes(), LineRules::default()).unwrap();
+        batch.push(line.as_bytes()).unwrap();
         batch.events().next().unwrap().change()
     }
 
@@ -111,7 +97,7 @@ mod tests {
         assert_eq!(
             told,
             [
-                "the record is not of the expected shape",
+                "the record is not of the expected shape: invalid type: integer `1`, expected a string at line 1 column 154",
                 "the commit has no record",
                 "the commit has no record",
                 "the commit's operation is unknown",
@@ -119,8 +105,8 @@ mod tests {
         );
         let line = r#"{"did":"did:plc:a","time_us":1,"kind":"identity","identity":{"seq":1}}"#;
         let mut batch = Batch::new();
-        batch.push(line.as_bytes(), LineRules::default()).unwrap();
-        let change = batch.events().next().unwrap().change::<Post>();
-        assert!(matches!(change, Err(RecordError::NoCommit)), "{change:?}");
+        batch.push(line.as_bytes()).unwrap();
+        let error = batch.events().next().unwrap().change::<Post>().unwrap_err();
+        assert_eq!(error.to_string(), "the event is no commit");
     }
 }

@@ -6,12 +6,12 @@ use super::{BadEvent, Envelope, Point, envelope, scan, v2};
 
 /// What is done to a line on its way into a batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct LineRules {
+pub(crate) struct LineRules {
     /// Keep the payload as it came, raw line ends included, and take frames of the v2 wire for
     /// events.
-    pub raw: bool,
+    pub(crate) raw: bool,
     /// Parse all of it, records included, and refuse what is not JSON.
-    pub validate: bool,
+    pub(crate) validate: bool,
 }
 
 /// Whether a line ends where an object ends and has nothing but printable ASCII in it, as most
@@ -45,8 +45,13 @@ fn are_control(bytes: &[u8]) -> bool {
 }
 
 impl Point {
-    /// Where the event of this line is, which is its JSON without a line end.
-    pub fn of_line(line: &[u8], rules: LineRules) -> Result<Self, BadEvent> {
+    /// Where the event of this line is, which is its JSON without a line end. All of it is parsed,
+    /// records included.
+    pub fn of_line(line: &[u8]) -> Result<Self, BadEvent> {
+        let rules = LineRules {
+            raw: true,
+            validate: true,
+        };
         envelope(line, &mut Vec::new(), rules).map(|envelope| envelope.point)
     }
 }

@@ -21,7 +21,6 @@ mod position;
 pub(crate) mod scan;
 mod span;
 mod start;
-mod time_us;
 mod trail;
 pub(crate) mod v2;
 
@@ -42,17 +41,16 @@ use self::span::to_u32;
 pub use self::{
     bad::BadEvent,
     batch::{Batch, Events},
-    change::{Change, RecordError},
-    decode::LineRules,
+    change::Change,
     identity::Identity,
     name::{CollectionPattern, Did},
     payload::{AccountPayload, IdentityPayload},
     position::{FileMark, Origin, Place, Point, Position},
     start::Start,
-    time_us::TimeUs,
     trail::Trail,
 };
 pub(crate) use self::{
+    decode::LineRules,
     envelope::Envelope,
     identities::Identities,
     partition::partition,
@@ -60,6 +58,7 @@ pub(crate) use self::{
     start::{micros, micros_since_1970, now_us, show_time},
     trail::{Highest, MAX_SERVERS},
 };
+use crate::error::ParseError;
 
 /// The kind of an event, as its `kind` field says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -230,11 +229,13 @@ impl<'a> Event<'a> {
     }
 
     /// Parses the record of a commit into a type of your own; `None` where the event carries no
-    /// record. One of another shape is a
-    /// [`RecordError::Shape`].
-    pub fn record<T: DeserializeOwned>(&self) -> Result<Option<T>, RecordError> {
+    /// record. One of another shape is its author's fault, and an event that
+    /// [ingestors](crate::sink::ingest) leave out with a warning.
+    pub fn record<T: DeserializeOwned>(&self) -> Result<Option<T>, ParseError> {
         match self.kind() {
-            Kind::Commit => envelope::record(self.line).map_err(RecordError::Shape),
+            Kind::Commit => envelope::record(self.line).map_err(|error| {
+                ParseError::of_event(format!("the record is not of the expected shape: {error}"))
+            }),
             _ => Ok(None),
         }
     }

@@ -4,7 +4,8 @@ use std::{fmt, str::FromStr, time::SystemTime};
 
 use serde::de::DeserializeOwned;
 
-use super::{BadEvent, Batch, Change, Event, LineRules, OwnedEvent, RecordError};
+use super::{BadEvent, Batch, Change, Event, OwnedEvent};
+use crate::error::ParseError;
 
 impl OwnedEvent {
     pub(super) fn new(event: Event<'_>) -> Self {
@@ -34,7 +35,7 @@ impl OwnedEvent {
     /// ```
     pub fn from_line(line: impl AsRef<[u8]>) -> Result<Self, BadEvent> {
         let mut batch = Batch::new();
-        batch.push(line.as_ref(), LineRules::default())?;
+        batch.push(line.as_ref())?;
         let event = batch.events().next().ok_or(BadEvent::Envelope)?;
         Ok(event.into_owned())
     }
@@ -81,12 +82,12 @@ impl OwnedEvent {
     }
 
     /// See [`Event::record`].
-    pub fn record<T: DeserializeOwned>(&self) -> Result<Option<T>, RecordError> {
+    pub fn record<T: DeserializeOwned>(&self) -> Result<Option<T>, ParseError> {
         self.event().record()
     }
 
     /// See [`Event::change`].
-    pub fn change<T: DeserializeOwned>(&self) -> Result<Change<T>, RecordError> {
+    pub fn change<T: DeserializeOwned>(&self) -> Result<Change<T>, ParseError> {
         self.event().change()
     }
 }
@@ -116,7 +117,7 @@ impl fmt::Debug for OwnedEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Batch, LineRules};
+    use crate::event::Batch;
 
     #[test]
     fn it_equals_the_escaped_event_after_the_batch_is_gone() {
@@ -127,7 +128,7 @@ mod tests {
         ];
         let mut batch = Batch::new();
         for line in lines {
-            batch.push(line.as_bytes(), LineRules::default()).unwrap();
+            batch.push(line.as_bytes()).unwrap();
         }
         let told = |event: Event<'_>| {
             let names = [event.did(), event.collection(), event.rkey(), event.rev()];

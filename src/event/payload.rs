@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use super::{Event, Kind, OwnedEvent, RecordError};
+use super::{Event, Kind, OwnedEvent};
+use crate::error::ParseError;
 
 /// What an account event says: whether the account can be seen.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -39,9 +40,9 @@ impl Event<'_> {
     /// What an account event says; `None` for every other kind, and where the event carries
     /// nothing.
     ///
-    /// What is of another shape is a [`RecordError::Payload`], which
-    /// [ingestors](crate::sink::ingest) leave out with a warning.
-    pub fn account(&self) -> Result<Option<AccountPayload>, RecordError> {
+    /// An event whose payload is of another shape is left out by
+    /// [ingestors](crate::sink::ingest), with a warning.
+    pub fn account(&self) -> Result<Option<AccountPayload>, ParseError> {
         #[derive(Deserialize)]
         struct Line {
             account: Option<AccountPayload>,
@@ -53,9 +54,9 @@ impl Event<'_> {
     /// What an identity event says; `None` for every other kind, and where the event carries
     /// nothing.
     ///
-    /// What is of another shape is a [`RecordError::Payload`], which
-    /// [ingestors](crate::sink::ingest) leave out with a warning.
-    pub fn identity(&self) -> Result<Option<IdentityPayload>, RecordError> {
+    /// An event whose payload is of another shape is left out by
+    /// [ingestors](crate::sink::ingest), with a warning.
+    pub fn identity(&self) -> Result<Option<IdentityPayload>, ParseError> {
         #[derive(Deserialize)]
         struct Line {
             identity: Option<IdentityPayload>,
@@ -86,22 +87,26 @@ impl Event<'_> {
     }
 
     /// The line as a type of its kind; `None` for other kinds.
-    fn payload_of<T: DeserializeOwned>(&self, kind: Kind) -> Result<Option<T>, RecordError> {
+    fn payload_of<T: DeserializeOwned>(&self, kind: Kind) -> Result<Option<T>, ParseError> {
         if self.kind() != kind {
             return Ok(None);
         }
-        self.parse().map(Some).map_err(RecordError::Payload)
+        self.parse().map(Some).map_err(|error| {
+            ParseError::of_event(format!(
+                "the event's payload is not of the expected shape: {error}"
+            ))
+        })
     }
 }
 
 impl OwnedEvent {
     /// See [`Event::account`].
-    pub fn account(&self) -> Result<Option<AccountPayload>, RecordError> {
+    pub fn account(&self) -> Result<Option<AccountPayload>, ParseError> {
         self.event().account()
     }
 
     /// See [`Event::identity`].
-    pub fn identity(&self) -> Result<Option<IdentityPayload>, RecordError> {
+    pub fn identity(&self) -> Result<Option<IdentityPayload>, ParseError> {
         self.event().identity()
     }
 
@@ -153,8 +158,7 @@ mod tests {
         let odd =
             event(r#"{"did":"did:plc:a","time_us":1,"kind":"account","account":{"active":1}}"#);
         let error = odd.account().unwrap_err();
-        assert!(matches!(error, RecordError::Payload(_)), "{error}");
-        let message = "the event's payload is not of the expected shape";
+        let message = "the event's payload is not of the expected shape: invalid type: integer `1`, expected a boolean at line 1 column 75";
         assert_eq!(error.to_string(), message);
     }
 

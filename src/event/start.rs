@@ -1,6 +1,9 @@
 //! Where a user asks a stream to begin.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 
@@ -12,6 +15,12 @@ use crate::error::ParseError;
 const FIRST_TIME: u64 = 1_000_000_000_000_000;
 
 /// A beginning that was asked for, in place of a saved one.
+///
+/// ```
+/// use rocketman::event::Start;
+///
+/// assert_eq!(Start::Time(1_800_000_000_000_000).to_string(), "2027-01-15T08:00:00.000000Z");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
     /// At the event with this number, in the numbering of the server that is asked; with 0 at the
@@ -126,12 +135,28 @@ impl Start {
             })
     }
 
+    /// Reads a time alone, as [`Start::parse`] reads it: without a zone, and without a time of day,
+    /// it is UTC. In microseconds since 1970.
+    pub fn parse_time(text: &str, now: SystemTime) -> Result<u64, ParseError> {
+        Ok(parse_time(text, now)?)
+    }
+
     /// The number that goes on the wire. A time is one that no server takes for a number of its
     /// own: before that, no server has anything.
     pub fn as_number(self) -> u64 {
         match self {
             Self::Seq(number) => number,
             Self::Time(number) => number.max(FIRST_TIME),
+        }
+    }
+}
+
+/// The number, or the time as RFC 3339 in UTC, with six digits of the second.
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Seq(number) => write!(f, "{number}"),
+            Self::Time(time_us) => f.write_str(&show_time(time_us)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Filters, and what they keep of a few events.
 
 use super::*;
-use crate::event::{Batch, LineRules};
+use crate::event::Batch;
 
 const LINES: [&str; 6] = [
     r#"{"did":"did:plc:a","time_us":1,"kind":"commit","commit":{"rev":"r","operation":"create","collection":"app.bsky.feed.post","rkey":"1","record":{},"cid":"c"}}"#,
@@ -15,7 +15,7 @@ const LINES: [&str; 6] = [
 fn kept(filter: &Filter) -> Vec<u64> {
     let mut batch = Batch::new();
     for line in LINES {
-        batch.push(line.as_bytes(), LineRules::default()).unwrap();
+        batch.push(line.as_bytes()).unwrap();
     }
     batch.retain(|event| filter.keeps(&event));
     batch.events().map(|event| event.time_us()).collect()
@@ -172,7 +172,7 @@ fn a_shard_goes_by_what_was_asked_for() {
                 r#"{{"did":"did:plc:a","time_us":{n},"cursor":{n},"kind":"commit","commit":{{"rev":"r","operation":"create","collection":"a.b.c","rkey":"{}"}}}}"#,
                 n % 5
             );
-            batch.push(line.as_bytes(), LineRules::default()).unwrap();
+            batch.push(line.as_bytes()).unwrap();
         }
         let kept = batch.events().filter(|event| filter.keeps(event));
         kept.map(|event| event.time_us()).collect::<Vec<_>>()

@@ -22,7 +22,9 @@ use crate::{
     cbor::{Encoder, Printer},
     cursor::{Saved, contents},
     error::MemberError,
-    event::{Envelope, Event, Kind, Operation, Point, envelope, scan, v2},
+    event::{
+        BadEvent, Batch, Envelope, Event, Kind, LineRules, Operation, Point, envelope, scan, v2,
+    },
     sink::LineFormat,
 };
 
@@ -45,6 +47,11 @@ impl Read {
             names: envelope.texts(line, side),
         }
     }
+}
+
+/// [`Batch::push`] by other rules.
+pub fn push(batch: &mut Batch, line: &[u8], raw: bool, validate: bool) -> Result<(), BadEvent> {
+    batch.push_by(line, LineRules { raw, validate })
 }
 
 /// The fast way into an envelope.

@@ -2,14 +2,13 @@
 
 use std::{io, path::PathBuf};
 
-use crate::error::{ErrorKind, MemberError};
+use crate::error::{ErrorKind, MemberError, Reason};
 
 /// Why something that NATS was needed for cannot be done.
 ///
 /// No secret is in any of its texts, and what a server said is escaped.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum NatsError {
+pub(crate) enum NatsError {
     /// A file of the user's cannot be read.
     #[error("cannot read the {what} '{}'", path.display())]
     File {
@@ -185,7 +184,7 @@ pub enum NatsError {
 
 impl NatsError {
     /// What kind of failure it is.
-    pub fn kind(&self) -> ErrorKind {
+    fn kind(&self) -> ErrorKind {
         match self {
             Self::File { .. }
             | Self::Empty { .. }
@@ -208,14 +207,42 @@ impl NatsError {
         }
     }
 
+    fn reason(&self) -> Option<Reason> {
+        let reason = match self {
+            Self::Unreachable { .. } => Reason::NatsUnreachable,
+            Self::LockedOut { .. } => Reason::NatsLockedOut,
+            Self::Tls { .. } => Reason::NatsTls,
+            Self::TooOld { .. } => Reason::NatsTooOld,
+            Self::NoJetStream { .. } => Reason::NatsNoJetStream,
+            Self::NoStream { stream, .. } => Reason::NatsNoStream {
+                stream: stream.clone(),
+            },
+            Self::Queue { .. } => Reason::NatsQueue,
+            Self::Forbidden { .. } => Reason::NatsForbidden,
+            Self::Limit { .. } => Reason::NatsLimit,
+            Self::Unavailable { .. } => Reason::NatsUnavailable,
+            Self::Silent { .. } => Reason::NatsSilent,
+            Self::File { .. }
+            | Self::Empty { .. }
+            | Self::Seed
+            | Self::Login { .. }
+            | Self::Answer { .. }
+            | Self::Misplaced { .. }
+            | Self::TooLarge { .. }
+            | Self::Client { .. } => return None,
+        };
+        Some(reason)
+    }
+
     /// Whether it may be different in a moment, so that it is tried again also at the start.
-    pub fn may_pass(&self) -> bool {
+    pub(crate) fn may_pass(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Silent { .. })
     }
 }
 
 impl From<NatsError> for MemberError {
     fn from(error: NatsError) -> Self {
-        Self::new(error.kind(), error)
+        let reason = error.reason();
+        Self::new(error.kind(), error).because(reason)
     }
 }

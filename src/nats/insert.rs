@@ -10,6 +10,7 @@ use super::{
     Connection, NatsError, NatsSettings, RequestFailed, StreamPlan,
     subject::{excerpt, is_subject, takes},
 };
+use crate::error::MemberError;
 
 /// The header that holds the type of an event, as a number.
 pub(crate) const TYPE_HEADER: &str = "reflex_type";
@@ -25,7 +26,7 @@ const ANOTHER_STREAM: u64 = 10_060;
 /// ```no_run
 /// use rocketman::nats::{EventStream, NatsSettings};
 ///
-/// # async fn insert() -> Result<(), rocketman::nats::NatsError> {
+/// # async fn insert() -> Result<(), rocketman::MemberError> {
 /// let orders = EventStream::open(&NatsSettings::default(), "ORDERS", None).await?;
 /// let seq = orders.insert("orders.17.created", 3, r#"{"id":17}"#).await?;
 /// println!("it is message {seq}");
@@ -58,7 +59,7 @@ impl EventStream {
         settings: &NatsSettings,
         name: &str,
         create: Option<&StreamPlan>,
-    ) -> Result<Self, NatsError> {
+    ) -> Result<Self, MemberError> {
         let connection = Connection::open(settings).await?;
         let subjects = || vec![name.to_owned()];
         connection
@@ -73,9 +74,10 @@ impl EventStream {
     /// Stores an event, and returns its number in the stream once the server has stored it.
     ///
     /// That is awaited for [`NatsSettings::request_timeout`](super::NatsSettings::request_timeout).
-    /// An error that [may pass](NatsError::may_pass) leaves open whether the event is stored:
-    /// inserted again it may be there twice, which
-    /// [`EventStream::insert_once`] excludes.
+    /// An error whose [reason](MemberError::reason) is that the server did not answer
+    /// ([`Reason::NatsSilent`](crate::Reason::NatsSilent)), or cannot just now
+    /// ([`Reason::NatsUnavailable`](crate::Reason::NatsUnavailable)), leaves open whether the event
+    /// is stored: inserted again it may be there twice, which [`EventStream::insert_once`] excludes.
     ///
     /// Cancel safety: dropped at any time; the event may be stored all the same.
     pub async fn insert(
@@ -83,9 +85,9 @@ impl EventStream {
         subject: &str,
         event_type: i64,
         payload: impl Into<Vec<u8>>,
-    ) -> Result<u64, NatsError> {
-        self.store(subject, event_type, payload.into(), HeaderMap::new())
-            .await
+    ) -> Result<u64, MemberError> {
+        let stored = self.store(subject, event_type, payload.into(), HeaderMap::new());
+        Ok(stored.await?)
     }
 
     /// Stores an event unless one of this ID is stored already, and returns the number of the one
@@ -102,14 +104,14 @@ impl EventStream {
         subject: &str,
         event_type: i64,
         payload: impl Into<Vec<u8>>,
-    ) -> Result<u64, NatsError> {
+    ) -> Result<u64, MemberError> {
         let mut headers = HeaderMap::new();
         let id = id
             .parse::<HeaderValue>()
             .map_err(|_| self.misplaced(subject, "its ID has a line end"))?;
         headers.insert("Nats-Msg-Id", id);
-        self.store(subject, event_type, payload.into(), headers)
-            .await
+        let stored = self.store(subject, event_type, payload.into(), headers);
+        Ok(stored.await?)
     }
 
     async fn store(

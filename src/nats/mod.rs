@@ -25,6 +25,7 @@ mod subject;
 pub(crate) use self::{
     carried::{Carried, add_headers},
     connect::Connection,
+    error::NatsError,
     events::Status,
     insert::TYPE_HEADER,
     request::RequestFailed,
@@ -33,7 +34,6 @@ pub(crate) use self::{
     subject::{covers, excerpt, meet, takes},
 };
 pub use self::{
-    error::NatsError,
     insert::EventStream,
     plan::StreamPlan,
     settings::{Login, NatsSettings},

@@ -174,9 +174,28 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
     /// sink is brought to its end and the cursor is saved.
     ///
     /// `stop` is any future: [`pending`](std::future::pending) to run for ever, a signal
-    /// (`async { ctrl_c().await.unwrap() }`), or
-    /// [`CancellationToken::cancelled_owned`](crate::CancellationToken::cancelled_owned) for several runs that stop together. The
-    /// returned future can be spawned where all members and `stop` are `Send` and `'static`.
+    /// (`async { drop(ctrl_c().await) }`), or, for several runs that stop together, a
+    /// [watch](tokio::sync::watch) or the `CancellationToken` of tokio-util. The returned future can
+    /// be spawned where all members and `stop` are `Send` and `'static`.
+    ///
+    /// ```no_run
+    /// # use rocketman::{Pipeline, source::jetstream::JetstreamSettings, sink::ingest::Ingest};
+    /// use tokio::sync::watch;
+    ///
+    /// # async fn run(likes: Ingest, posts: Ingest) -> Result<(), rocketman::Error> {
+    /// let (stop, asked) = watch::channel(());
+    /// let stopped = async |mut asked: watch::Receiver<()>| drop(asked.changed().await);
+    /// tokio::spawn(async move {
+    ///     drop(tokio::signal::ctrl_c().await);
+    ///     drop(stop); // which both runs hear of
+    /// });
+    /// let settings = JetstreamSettings::default();
+    /// let likes = Pipeline::ingest(settings.clone(), likes).run(stopped(asked.clone()));
+    /// let posts = Pipeline::ingest(settings, posts).run(stopped(asked));
+    /// let (likes, posts) = tokio::join!(likes, posts);
+    /// likes.and(posts).map(drop)
+    /// # }
+    /// ```
     ///
     /// Cancel safety: dropping the future ends without any of that, and what is saved stays true.
     /// Have `stop` resolve instead.

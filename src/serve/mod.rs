@@ -12,7 +12,7 @@
 //! let feed = Demo::parse("demo:?rate=1000&seed=7")?;
 //! let server = Server::bind(([127, 0, 0, 1], 0).into(), feed, ServerSettings::default()).await?;
 //! println!("ws://{}/subscribe", server.address()?);
-//! server.run(Default::default()).await;
+//! server.run(std::future::pending()).await;
 //! # Ok(()) }
 //! ```
 
@@ -37,7 +37,7 @@ pub(crate) mod fuzzing;
 mod health;
 mod incoming;
 mod line;
-pub mod listen;
+mod listen;
 mod names;
 mod numbering;
 mod options;
@@ -54,6 +54,7 @@ mod v2;
 use std::{
     io,
     net::SocketAddr,
+    pin::pin,
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -72,7 +73,7 @@ use tracing::warn;
 
 #[cfg(feature = "segments")]
 pub use self::archive::{Archive, ArchiveError};
-pub use self::listen::{GateError, HostPattern, OriginPattern};
+pub use self::listen::{GateError, HostPattern, OriginPattern, Page, PageServer};
 pub use self::{
     any::AnyFeed,
     block::BlockBuilder,
@@ -236,10 +237,15 @@ impl<F: Feed> Server<F> {
         self.listener.local_addr()
     }
 
-    /// Serves until it is stopped, or everything is served and that is to be the end. Consumers are
-    /// taken leave of.
-    pub async fn run(self, stop: CancellationToken) -> Served {
+    /// Serves until `stop` resolves, or everything is served and that is to be the end. Consumers
+    /// get a close message.
+    ///
+    /// `stop` is any future, as in [`Pipeline::run`](crate::Pipeline::run).
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Served {
         let Self { listener, shared } = self;
+        let mut stop = pin!(stop);
+        // What the connections are ended by.
+        let ending = CancellationToken::new();
         let mut listener = Some(listener);
         let pending_requests =
             PendingRequests::new("serve", shared.settings.max_requests, HEADS_BYTES);
@@ -247,11 +253,11 @@ impl<F: Feed> Server<F> {
         let mut tasks = JoinSet::new();
         loop {
             tokio::select! {
-                () = stop.cancelled() => break,
+                () = &mut stop => break,
                 accepted = accept(listener.as_ref()) => match accepted {
                     Ok((stream, peer)) => {
                         let visit = Visit { peer, pending: pending_requests.admit(), places: Arc::clone(&places) };
-                        let attended = attend(stream, visit, Arc::clone(&shared), stop.clone());
+                        let attended = attend(stream, visit, Arc::clone(&shared), ending.clone());
                         tasks.spawn(attended);
                     }
                     Err(error) => {
@@ -268,7 +274,7 @@ impl<F: Feed> Server<F> {
             }
         }
         drop(listener);
-        stop.cancel();
+        ending.cancel();
         while let Some(ended) = tasks.join_next().await {
             log_panic(ended);
         }

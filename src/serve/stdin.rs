@@ -11,7 +11,7 @@ use tracing::warn;
 
 use crate::{
     error::MemberError,
-    event::{BadEvent, Batch, LineRules, Origin, Place, Trail},
+    event::{BadEvent, Batch, Origin, Place, Trail},
     log::STATE,
     source::{Flow, RunContext, Source},
     throttle::Throttle,
@@ -89,7 +89,7 @@ impl Stdin {
         } else if line.trim_ascii().is_empty() {
             Ok(())
         } else {
-            batch.push(line.trim_ascii(), LineRules::default())
+            batch.push(line.trim_ascii())
         };
         if let Err(why) = added {
             if let Some(run) = &self.run {

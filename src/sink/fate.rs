@@ -252,7 +252,6 @@ impl<S: Sink> Sink for Fated<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::LineRules;
 
     /// Takes a few events at a time, and accepts them at once.
     #[derive(Default)]
@@ -281,7 +280,7 @@ mod tests {
         let mut batch = Batch::new();
         for time_us in times {
             let line = format!(r#"{{"did":"did:plc:a","time_us":{time_us},"kind":"identity"}}"#);
-            batch.push(line.as_bytes(), LineRules::default()).unwrap();
+            batch.push(line.as_bytes()).unwrap();
         }
         batch
     }

@@ -32,7 +32,7 @@ pub use self::{
     delivery::OnFailure,
     exec::{ExecSettings, ExecSink},
     fate::Fate,
-    file::{Compression, FileSettings, FileSink, Pattern},
+    file::{FileSettings, FileSink, Pattern},
     format::LineFormat,
     stdout::StdoutSink,
 };

@@ -10,7 +10,7 @@ use crate::support::{
 
 /// Runs with a fate until a run gets to the end, and returns what all of them printed.
 fn run_to_the_end(server: &Server, folder: &Path, flags: &str) -> (String, usize) {
-    let end = rocketman::event::TimeUs(EPOCH + 200 * STEP).to_string();
+    let end = rocketman::event::Start::Time(EPOCH + 200 * STEP).to_string();
     let mut all = String::new();
     for n_runs in 1..100 {
         let output = Rocketman::tail(&server.url())

@@ -2,6 +2,7 @@
 
 use std::{fs, process::Stdio, time::Instant};
 
+use crate::support::events::now_us;
 use crate::support::{
     events::{EPOCH, identity, post, posts},
     jetstream::{Request, Server},
@@ -11,10 +12,7 @@ use crate::support::{
 /// Event `n`, as if it had just happened.
 fn fresh(n: u64) -> String {
     let time = |us: u64| format!("\"time_us\":{us}");
-    post(n).replace(
-        &time(EPOCH + n * 1000),
-        &time(rocketman::event::TimeUs::now().0),
-    )
+    post(n).replace(&time(EPOCH + n * 1000), &time(now_us()))
 }
 
 #[test]

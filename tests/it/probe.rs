@@ -4,7 +4,7 @@ mod running;
 mod told;
 mod unusable;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use crate::support::events::now_us;
 
 use serde_json::Value;
 
@@ -41,11 +41,6 @@ const DICTIONARY: &[u8] = b"\x37\xa4\x30\xec\x05\x00\x00\x00 and so on";
 
 const SECOND: u64 = 1_000_000;
 const HOUR: u64 = 3600 * SECOND;
-
-fn now_us() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    u64::try_from(now.as_micros()).unwrap()
-}
 
 /// An event of this time, with a number on a server that counts.
 fn event(time_us: u64, seq: Option<u64>) -> String {

@@ -16,8 +16,8 @@ use proptest::{
 use rocketman::{
     cursor::{CursorStore, FileCursor, Saved},
     event::{
-        Batch, CollectionPattern, Did, FileMark, Identity, Kind, LineRules, Operation, Origin,
-        Place, Point, Position, Start, TimeUs, Trail,
+        Batch, CollectionPattern, Did, FileMark, Identity, Kind, Operation, Origin, Place, Point,
+        Position, Start, Trail,
     },
     filter::{Filter, Shard},
 };
@@ -159,7 +159,7 @@ fn batch<'a>(events: impl IntoIterator<Item = &'a Sent>) -> Batch {
     let mut batch = Batch::new();
     for sent in events {
         let line = sent.line();
-        batch.push(line.as_bytes(), LineRules::default()).unwrap();
+        batch.push(line.as_bytes()).unwrap();
     }
     batch
 }

@@ -261,5 +261,5 @@ fn each_form_of_cursor_begins_where_it_says() {
 }
 
 fn rfc3339(time_us: u64) -> String {
-    rocketman::event::TimeUs(time_us).to_string()
+    rocketman::event::Start::Time(time_us).to_string()
 }

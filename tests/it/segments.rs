@@ -8,7 +8,7 @@ mod watched;
 
 use std::{fs, path::Path};
 
-use rocketman::event::TimeUs;
+use rocketman::event::Start;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
 
@@ -140,7 +140,7 @@ fn times_are_those_at_which_the_server_saw_events() {
         ..created(3, POST)
     };
     let folder = archive(&[(0, &[posts(1, 2), vec![late, created(4, POST)]])]);
-    let time = |second: u64| TimeUs(EPOCH.unsigned_abs() + second * 1_000_000).to_string();
+    let time = |second: u64| Start::Time(EPOCH.unsigned_abs() + second * 1_000_000).to_string();
     for (from, to, expected) in [
         (2, 5, vec![2, 4]),
         (60, 100, vec![3]),

@@ -7,7 +7,7 @@ const ESCAPED: &str = r#"{"did":"did:plc:\u0061","time_us":5,"cursor":9,"kind":"
 fn batch(lines: &[&str]) -> Batch {
     let mut batch = Batch::new();
     for line in lines {
-        batch.push(line.as_bytes(), LineRules::default()).unwrap();
+        batch.push(line.as_bytes()).unwrap();
     }
     batch
 }
@@ -106,7 +106,7 @@ fn how_far_a_batch_reaches_outlives_its_events() {
     assert_eq!(times(&batch), [Some(1), Some(3)]);
     batch.retain(|event| event.time_us() == 2);
     assert_eq!(times(&batch), [Some(1), Some(3)]);
-    batch.push(at(4).as_bytes(), LineRules::default()).unwrap();
+    batch.push(at(4).as_bytes()).unwrap();
     assert_eq!(times(&batch), [Some(1), Some(4)]);
     batch.advance(Point {
         seq: None,
@@ -118,8 +118,8 @@ fn how_far_a_batch_reaches_outlives_its_events() {
     assert_eq!(times(&batch), [Some(1), Some(9)]);
     batch.clear();
     assert_eq!(times(&batch), [None, None]);
-    batch.push(at(5).as_bytes(), LineRules::default()).unwrap();
-    batch.push(at(6).as_bytes(), LineRules::default()).unwrap();
+    batch.push(at(5).as_bytes()).unwrap();
+    batch.push(at(6).as_bytes()).unwrap();
     batch.truncate(1);
     assert_eq!(times(&batch), [Some(5), Some(5)]);
 }
@@ -131,7 +131,7 @@ fn a_full_batch_fits_into_the_buffer_of_a_cleared_one() {
     batch.clear();
     let room = batch.lines.capacity();
     while !batch.is_full() {
-        batch.push(at(2).as_bytes(), LineRules::default()).unwrap();
+        batch.push(at(2).as_bytes()).unwrap();
     }
     assert_eq!((batch.lines.capacity(), room), (KEPT_BYTES, KEPT_BYTES));
 }

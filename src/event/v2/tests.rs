@@ -66,7 +66,9 @@ fn a_usual_frame_is_read_as_its_line_would_be() {
         let rules = LineRules::default();
         let read = usual.parse_usual_frame(frame.as_bytes(), rules);
         usual.commit_tail(0, read.expect("a usual frame").unwrap());
-        lines.push(line(frame).unwrap().as_bytes(), rules).unwrap();
+        lines
+            .push_by(line(frame).unwrap().as_bytes(), rules)
+            .unwrap();
         assert_eq!(usual.lines(), lines.lines());
         let (usual, line) = (usual.events().next(), lines.events().next());
         assert_eq!(format!("{usual:?}"), format!("{line:?}"));
@@ -116,10 +118,7 @@ fn a_control_character_in_a_name_is_read_alike_in_kept_frames() {
             let mut cut_line = Vec::new();
             assert!(cut_fast(frame.as_bytes(), &mut cut_line), "{frame:?}");
             let (mut kept, mut cut) = (Batch::new(), Batch::new());
-            let pushed = [
-                kept.push(frame.as_bytes(), raw),
-                cut.push(&cut_line, LineRules::default()),
-            ];
+            let pushed = [kept.push_by(frame.as_bytes(), raw), cut.push(&cut_line)];
             let expected = if is_event {
                 Ok(())
             } else {
@@ -309,9 +308,8 @@ fn a_frame_that_is_kept_is_the_event_of_its_line() {
     let mut cuts = Batch::new();
     let frames = [CREATE, DELETE, IDENTITY, ACCOUNT, SYNC, &escaped];
     for frame in frames {
-        kept.push(frame.as_bytes(), raw).unwrap();
-        cuts.push(line(frame).unwrap().as_bytes(), LineRules::default())
-            .unwrap();
+        kept.push_by(frame.as_bytes(), raw).unwrap();
+        cuts.push(line(frame).unwrap().as_bytes()).unwrap();
     }
     assert_eq!(kept.len(), frames.len());
     for ((kept, cut), frame) in kept.events().zip(cuts.events()).zip(frames) {
@@ -327,6 +325,9 @@ fn a_frame_that_is_kept_is_the_event_of_its_line() {
         assert_eq!(names(kept), names(cut), "{frame}");
     }
     let other = LineRules::default();
-    assert_eq!(kept.push(CREATE.as_bytes(), other), Err(BadEvent::Envelope));
+    assert_eq!(
+        kept.push_by(CREATE.as_bytes(), other),
+        Err(BadEvent::Envelope)
+    );
     assert_eq!(kept.len(), frames.len());
 }

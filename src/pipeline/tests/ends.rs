@@ -1,7 +1,7 @@
 //! Ends by the stream's own time, where times are not in order.
 
 use super::*;
-use crate::event::{Identity, LineRules, Trail};
+use crate::event::{Identity, Trail};
 
 /// Ends before event 20.
 fn until(steps: impl IntoIterator<Item = Step>) -> Setup {
@@ -74,7 +74,7 @@ fn held() -> Saved {
     let line = |n| members::line(n);
     for n in [3, 4] {
         let line = line(n);
-        batch.push(line.as_bytes(), LineRules::default()).unwrap();
+        batch.push(line.as_bytes()).unwrap();
     }
     let identities = batch.events().filter_map(|event| event.point().identity);
     Saved {

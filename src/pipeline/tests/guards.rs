@@ -1,10 +1,7 @@
 //! Members that do not keep to what they promise.
 
 use super::*;
-use crate::{
-    error::MemberError,
-    event::{LineRules, Trail},
-};
+use crate::{error::MemberError, event::Trail};
 
 /// A source that says of no event where it is from.
 struct Nameless(u64);
@@ -17,7 +14,7 @@ impl Source for Nameless {
     async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, MemberError> {
         for n in 1..=self.0 {
             let line = members::line(n);
-            batch.push(line.as_bytes(), LineRules::default()).unwrap();
+            batch.push(line.as_bytes()).unwrap();
         }
         Ok(Flow::End)
     }

@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     cursor::{SaveError, Saved},
     error::MemberError,
-    event::{FileMark, LineRules, Origin, Place, Point, Position, Trail},
+    event::{FileMark, Origin, Place, Point, Position, Trail},
     source::ReadError,
 };
 
@@ -168,9 +168,7 @@ impl Memory {
         let mut last = 0;
         for n in numbers {
             last = n;
-            batch
-                .push(line(n).as_bytes(), LineRules::default())
-                .unwrap();
+            batch.push(line(n).as_bytes()).unwrap();
         }
         self.record.note(Asked::Read(last));
     }

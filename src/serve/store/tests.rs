@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    event::{Batch, LineRules, Origin, Point},
+    event::{Batch, Origin, Point},
     serve::{
         block::BlockBuilder,
         encoding::Wire,
@@ -32,9 +32,7 @@ fn origin() -> Arc<Origin> {
 async fn give(sink: &mut StoreSink, n: u64, context: &SinkContext) {
     let mut batch = Batch::new();
     batch.set_origin(&origin());
-    batch
-        .push(line(n).as_bytes(), LineRules::default())
-        .unwrap();
+    batch.push(line(n).as_bytes()).unwrap();
     sink.accept(&mut batch, context).await.unwrap();
 }
 

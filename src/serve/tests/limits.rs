@@ -77,7 +77,7 @@ async fn a_consumer_that_takes_nothing_is_cut_and_no_other_notices() {
         tasks: JoinSet::new(),
     };
     let mut tasks = JoinSet::new();
-    tasks.spawn(server.run(world.stop.clone()));
+    tasks.spawn(server.run(world.stop.clone().cancelled_owned()));
     // A small buffer, which is full at once.
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -121,7 +121,7 @@ async fn a_slow_consumer_far_behind_is_cut_although_it_still_reads() {
     let server = server.await.unwrap();
     let address = server.address().unwrap();
     let mut tasks = JoinSet::new();
-    tasks.spawn(server.run(CancellationToken::new()));
+    tasks.spawn(server.run(std::future::pending()));
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(UPGRADE.as_bytes()).await.unwrap();
     let until_cut = async {

@@ -90,7 +90,7 @@ impl World {
         let stop = CancellationToken::new();
         let address = server.address().unwrap();
         let mut tasks = JoinSet::new();
-        tasks.spawn(server.run(stop.clone()));
+        tasks.spawn(server.run(stop.clone().cancelled_owned()));
         Self {
             address,
             stop,

@@ -100,14 +100,14 @@ pub(super) fn name_in(argument: &OsStr) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Batch, LineRules};
+    use crate::event::Batch;
 
     fn filled(argument: &str, rkey: &str) -> String {
         let line = format!(
             r#"{{"did":"did:plc:a","time_us":7,"kind":"commit","commit":{{"rev":"3k","operation":"delete","collection":"a.b.c","rkey":"{rkey}"}}}}"#
         );
         let mut batch = Batch::new();
-        batch.push(line.as_bytes(), LineRules::default()).unwrap();
+        batch.push(line.as_bytes()).unwrap();
         let argument = Argument::parse(OsStr::new(argument));
         let filled = argument.fill(&batch.events().next().unwrap());
         filled.into_string().unwrap()

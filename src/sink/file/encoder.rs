@@ -3,7 +3,6 @@
 
 use std::{fmt, io};
 
-use super::Compression;
 use crate::compressed::FrameFormat;
 
 /// Compresses one piece after the other, for any number of files.
@@ -23,18 +22,29 @@ pub(super) enum Encoder {
 }
 
 impl Encoder {
-    /// Fails where this build has no such compression.
-    pub(super) fn new(compression: Compression) -> io::Result<Self> {
-        match compression {
-            Compression::Plain => Ok(Self::Plain),
+    /// At this level, or the usual one. Fails where this build has no such compression, or there is
+    /// no such level.
+    pub(super) fn new(form: FrameFormat, level: Option<u32>) -> io::Result<Self> {
+        let (usual, highest) = match form {
+            FrameFormat::Plain => return Ok(Self::Plain),
+            FrameFormat::Gzip => (6, 9),
+            FrameFormat::Zstd => (3, 22),
+        };
+        let level = level.unwrap_or(usual);
+        if !(1..=highest).contains(&level) {
+            let text = format!("its levels are 1 to {highest}, and {level} is none of them");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        match form {
+            FrameFormat::Plain => Ok(Self::Plain),
             #[cfg(feature = "gzip")]
-            Compression::Gzip(level) => Ok(Self::Gzip {
+            FrameFormat::Gzip => Ok(Self::Gzip {
                 level: flate2::Compression::new(level),
                 out: Vec::new(),
             }),
             #[cfg(feature = "zstd")]
-            Compression::Zstd(level) => {
-                let mut compressor = zstd::bulk::Compressor::new(level)?;
+            FrameFormat::Zstd => {
+                let mut compressor = zstd::bulk::Compressor::new(level.cast_signed())?;
                 compressor.include_checksum(true)?;
                 Ok(Self::Zstd {
                     compressor: Box::new(compressor),
@@ -42,9 +52,9 @@ impl Encoder {
                 })
             }
             #[cfg(not(feature = "gzip"))]
-            Compression::Gzip(_) => Err(missing("gzip")),
+            FrameFormat::Gzip => Err(missing("gzip")),
             #[cfg(not(feature = "zstd"))]
-            Compression::Zstd(_) => Err(missing("zstd")),
+            FrameFormat::Zstd => Err(missing("zstd")),
         }
     }
 
@@ -102,4 +112,25 @@ impl fmt::Debug for Encoder {
 fn missing(what: &str) -> io::Error {
     let text = format!("this build has no {what}");
     io::Error::new(io::ErrorKind::Unsupported, text)
+}
+
+#[cfg(all(test, feature = "gzip", feature = "zstd"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_that_there_is_not_is_refused() {
+        for (form, highest) in [(FrameFormat::Gzip, 9), (FrameFormat::Zstd, 22)] {
+            for level in [1, highest] {
+                assert!(Encoder::new(form, Some(level)).is_ok(), "{form:?} {level}");
+            }
+            for level in [0, highest + 1] {
+                let error = Encoder::new(form, Some(level)).unwrap_err().to_string();
+                assert!(
+                    error.contains(&format!("1 to {highest}, and {level}")),
+                    "{error}"
+                );
+            }
+        }
+    }
 }

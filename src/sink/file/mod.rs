@@ -42,10 +42,7 @@ use self::{
     output_file::{OutputFile, name_of},
     target::{FileTarget, Restored},
 };
-pub use self::{
-    pattern::Pattern,
-    settings::{Compression, FileSettings},
-};
+pub use self::{pattern::Pattern, settings::FileSettings};
 use super::{
     Sink, SinkContext,
     format::Formatter,
@@ -119,7 +116,7 @@ impl FileSink {
         let shown = fixed
             .as_ref()
             .map_or(shown, |output| output.mark.path.display().to_string());
-        let encoder = Encoder::new(settings.compression)
+        let encoder = Encoder::new(settings.frame_format(), settings.compression_level)
             .map_err(failed("compress for", Path::new(&shown)))?;
         let kind = if fixed.is_some() { "file" } else { "files" };
         Ok(Self {
@@ -215,7 +212,7 @@ impl FileSink {
     /// A frame that was torn by a crash would spoil those after it.
     fn mend_end(&self, output: &mut OutputFile) -> Result<(), MemberError> {
         let path = output.mark.path.clone();
-        if self.settings.compression == Compression::Plain || output.mark.bytes == 0 {
+        if self.settings.frame_format() == FrameFormat::Plain || output.mark.bytes == 0 {
             return Ok(());
         }
         let whole = folder::whole(output.file()?, FrameFormat::of(&path), 0);

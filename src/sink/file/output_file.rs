@@ -307,7 +307,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("part");
         let mut output = OutputFile::new(None, path.clone(), File::create(path).unwrap()).unwrap();
-        let mut encoder = Encoder::new(crate::sink::file::Compression::Plain).unwrap();
+        let mut encoder = Encoder::new(crate::compressed::FrameFormat::Plain, None).unwrap();
         let disk = Disk::new(false, std::sync::Arc::default());
         for len in [100_000, 1024 * 1024, 100_000] {
             output.pending.resize(output.pending.len() + len, b'x');

@@ -8,6 +8,7 @@ use std::{
 
 use super::Pattern;
 use crate::{
+    compressed::FrameFormat,
     paths::FileId,
     sink::{LineFormat, RECALL},
 };
@@ -20,8 +21,9 @@ pub struct FileSettings {
     /// How events are written. What is not JSON cannot be read back, so that after a server has
     /// renumbered its events the last ones may come again.
     pub format: LineFormat,
-    /// How they are compressed.
-    pub compression: Compression,
+    /// How much work is put into files that are compressed, as the suffix of their names says: 1 to
+    /// 9 for `.gz` (usually 6), 1 to 22 for `.zst` (usually 3).
+    pub compression_level: Option<u32>,
     /// Begin the next file when one has this many bytes on the disk. A compressed one may have one
     /// checkpoint more.
     pub rotate_bytes: Option<u64>,
@@ -54,8 +56,8 @@ impl FileSettings {
     /// These names, compressed as their suffix says, with the defaults for all the rest.
     pub fn new(pattern: Pattern) -> Self {
         Self {
-            compression: Compression::of(pattern.suffix()),
             pattern,
+            compression_level: None,
             format: LineFormat::default(),
             rotate_bytes: None,
             rotate_every: None,
@@ -70,6 +72,11 @@ impl FileSettings {
         }
     }
 
+    /// How the files are compressed: as the suffix of their names says.
+    pub fn frame_format(&self) -> FrameFormat {
+        FrameFormat::of_suffix(self.pattern.suffix())
+    }
+
     /// Whether two names are one file, also where neither is there yet. What is no regular file is
     /// never one: any number may write to it.
     pub fn is_same_file(one: &Path, other: &Path) -> bool {
@@ -78,33 +85,6 @@ impl FileSettings {
 
     /// Whether a last line that was torn can be ended by a line end.
     pub(super) fn has_lines(&self) -> bool {
-        self.compression == Compression::Plain && self.format.ends_lines()
-    }
-}
-
-/// How files are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Compression {
-    /// Not at all.
-    Plain,
-    /// As members of gzip, of a level from 1 to 9.
-    Gzip(u32),
-    /// As frames of zstd with a checksum, of a level from 1 to 22.
-    Zstd(i32),
-}
-
-impl Compression {
-    /// What the suffix of a path says, at the usual level.
-    pub fn of_path(path: &Path) -> Self {
-        Self::of(path.extension().unwrap_or_default().as_encoded_bytes())
-    }
-
-    fn of(suffix: &[u8]) -> Self {
-        match suffix {
-            b"gz" => Self::Gzip(6),
-            b"zst" => Self::Zstd(3),
-            _ => Self::Plain,
-        }
+        self.frame_format() == FrameFormat::Plain && self.format.ends_lines()
     }
 }

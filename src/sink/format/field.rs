@@ -64,11 +64,11 @@ pub(super) fn record<'a>(event: &Event<'a>) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Batch, LineRules};
+    use crate::event::Batch;
 
     fn found(line: &str, path: &str) -> Option<String> {
         let mut batch = Batch::new();
-        batch.push(line.as_bytes(), LineRules::default()).unwrap();
+        batch.push(line.as_bytes()).unwrap();
         let event = batch.events().next().unwrap();
         match Field::parse(path).unwrap().of(&event)? {
             Value::Text(text) | Value::Other(text) => String::from_utf8(text.to_vec()).ok(),

@@ -135,14 +135,14 @@ fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Batch, LineRules};
+    use crate::event::Batch;
 
     fn row(separator: Separator, names: &str, record: &str) -> String {
         let line = format!(
             r#"{{"did":"did:plc:a","time_us":1,"kind":"commit","commit":{{"rev":"r","operation":"create","collection":"a.b.c","rkey":"1","record":{record}}}}}"#
         );
         let mut batch = Batch::new();
-        batch.push(line.as_bytes(), LineRules::default()).unwrap();
+        batch.push(line.as_bytes()).unwrap();
         let table = Table::parse(separator, names, true).unwrap();
         let mut out = table.header().to_vec();
         let event = batch.events().next().unwrap();

@@ -233,7 +233,7 @@ fn escape(text: &str) -> Result<(Piece, &str), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Batch, LineRules};
+    use crate::event::Batch;
 
     const POST: &str = r#"{"did":"did:plc:a","time_us":1800000000123456,"cursor":7,"kind":"commit","commit":{"rev":"3k","operation":"create","collection":"app.bsky.feed.post","rkey":"3l","record":{"text":"a\nb\u001b \"c\"","n":[1, 2]},"cid":"bafy"}}"#;
     const ACCOUNT: &str =
@@ -241,7 +241,7 @@ mod tests {
 
     fn written(template: &str, line: &str, is_shown: bool) -> Vec<u8> {
         let mut batch = Batch::new();
-        batch.push(line.as_bytes(), LineRules::default()).unwrap();
+        batch.push(line.as_bytes()).unwrap();
         let event = batch.events().next().unwrap();
         let (mut text, mut out) = (Vec::new(), Vec::new());
         let template = Template::parse(template).unwrap();

@@ -36,9 +36,9 @@ const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 ///
 /// An error that is not to end the run is the fault of one event, or of a few. The slice is then
 /// divided, and its halves are given once more, until each event at fault is alone: only those are
-/// skipped or kept as dead letters. That is so for a [`RecordError`](crate::event::RecordError),
-/// which never ends the run, and for any error with [`Batches::or_skip`] and
-/// [`Batches::or_dead_letter`]. So `Err` should mean that nothing of the slice was done, or that it
+/// skipped or kept as dead letters. That is so for a record of another shape
+/// ([`OwnedEvent::record`]), which never ends the run, and for any error with [`Batches::or_skip`]
+/// and [`Batches::or_dead_letter`]. So `Err` should mean that nothing of the slice was done, or that it
 /// may be done twice. Where records of another shape are usual, pass over them in your own code:
 /// each costs some ten further calls.
 ///

@@ -5,8 +5,8 @@ use std::{error::Error, fmt, marker::PhantomData, sync::Arc};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    error::BoxError,
-    event::{Change, Event, OwnedEvent, RecordError},
+    error::{BoxError, ParseError},
+    event::{Change, Event, OwnedEvent},
 };
 
 /// Does something with an event. Given to [`Ingest`](super::Ingest) for the collections or kinds it
@@ -91,8 +91,9 @@ where
 ///
 /// `?` makes one of whatever becomes a `Box<dyn Error + Send + Sync>`: an error of any type, a
 /// text, a `Box<dyn Error + Send + Sync>`, and also `anyhow::Error` and `eyre::Report`. It is one
-/// that may pass. A [`RecordError`] means that the author of the record was wrong; it is only
-/// recognised as it is, and not within another error.
+/// that may pass. The error of [`Event::record`], [`Event::change`], [`Event::account`] and
+/// [`Event::identity`] means that the author of the record was wrong, and is only recognised as it
+/// is, not within another error.
 ///
 /// ```
 /// use rocketman::{event::OwnedEvent, sink::ingest::Ingest};
@@ -144,7 +145,8 @@ impl IngestError {
 
     /// Whether it is the author of the record who was wrong.
     pub(super) fn is_unfit(&self) -> bool {
-        self.cause.is::<RecordError>()
+        let parsed = self.cause.downcast_ref::<ParseError>();
+        parsed.is_some_and(ParseError::is_of_event)
     }
 
     /// What went wrong, to be kept.

@@ -10,7 +10,7 @@ mod told;
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::event::{Event, LineRules, OwnedEvent};
+use crate::event::{Event, OwnedEvent};
 
 /// A post of an account; `n` is its record key.
 fn post(did: &str, n: u64) -> String {
@@ -34,7 +34,7 @@ fn other(kind: &str, n: u64) -> String {
 fn batch(lines: impl IntoIterator<Item = String>) -> Batch {
     let mut batch = Batch::new();
     for line in lines {
-        batch.push(line.as_bytes(), LineRules::default()).unwrap();
+        batch.push(line.as_bytes()).unwrap();
     }
     batch
 }

@@ -1,7 +1,6 @@
 use std::sync::mpsc as std_mpsc;
 
 use super::*;
-use crate::event::LineRules;
 
 /// Takes its time for each write: until it is told to go on.
 struct Slow {
@@ -106,7 +105,7 @@ async fn direct_and_queued_writes_come_in_order() {
         batch.clear();
         for _ in 0..random.u64(1..200) {
             let line = format!(r#"{{"did":"did:plc:a","time_us":{given},"kind":"identity"}}"#);
-            batch.push(line.as_bytes(), LineRules::default()).unwrap();
+            batch.push(line.as_bytes()).unwrap();
             given += 1;
         }
         expected.extend_from_slice(batch.lines());

@@ -14,7 +14,7 @@ use super::{
     endpoint::Endpoint,
     handshake::HandshakeError,
     proxy::{Proxies, ProxyError},
-    user_agent::UserAgent,
+    user_agent,
 };
 use crate::{
     error::{BoxError, MemberError},
@@ -76,11 +76,11 @@ impl ConnectError {
 pub(super) struct Connector {
     tls: Option<Arc<ClientConfig>>,
     proxies: Proxies,
-    user_agent: UserAgent,
+    user_agent: String,
 }
 
 impl Connector {
-    pub(super) fn new(proxies: Proxies, user_agent: UserAgent) -> Self {
+    pub(super) fn new(proxies: Proxies, user_agent: String) -> Self {
         Self {
             tls: None,
             proxies,
@@ -89,12 +89,12 @@ impl Connector {
     }
 
     /// What servers are told of who asks.
-    pub(super) fn user_agent(&self) -> &UserAgent {
-        &self.user_agent
+    pub(super) fn user_agent(&self) -> &str {
+        self.user_agent.trim()
     }
 
-    /// Wants the way to the endpoint to be known, and loads the platform's roots if it is secure;
-    /// later calls cost nothing.
+    /// Wants the way to the endpoint to be known and the user agent to be one, and loads the
+    /// platform's roots if the endpoint is secure; later calls cost nothing.
     pub(super) fn prepare(&mut self, endpoint: &Endpoint) -> Result<(), MemberError> {
         self.proxies
             .check([endpoint])
@@ -102,6 +102,10 @@ impl Connector {
                 what: "the environment's proxy cannot be used",
                 source: error.into(),
             })?;
+        user_agent::checked(&self.user_agent).map_err(|error| ReadError::Setup {
+            what: "nobody can be asked in that name",
+            source: error.into(),
+        })?;
         if endpoint.is_secure() && self.tls.is_none() {
             self.tls = Some(Arc::new(tls_config()?));
         }

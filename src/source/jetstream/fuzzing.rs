@@ -18,7 +18,7 @@ use super::{
     proxy::Proxies,
     resume::{Admission, Beginning, Resume},
     socket::{Incoming, Socket, SocketError},
-    user_agent::UserAgent,
+    user_agent,
     v1::Wanted,
 };
 use crate::event::{BadEvent, CollectionPattern, Did, Origin, Point, Position, Start, Trail};
@@ -128,8 +128,15 @@ pub enum Answered {
 /// Asks for an upgrade over any stream.
 pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, query: &str) -> Answered {
     let endpoint = Endpoint::parse("ws://x.example/subscribe").expect("a valid address");
-    let user_agent = UserAgent::default();
-    match upgrade(stream, &endpoint, WireVersion::V1, query, &user_agent).await {
+    match upgrade(
+        stream,
+        &endpoint,
+        WireVersion::V1,
+        query,
+        user_agent::DEFAULT,
+    )
+    .await
+    {
         Ok(upgraded) => Answered::Upgraded {
             received: upgraded.received,
             date_us: upgraded.date_us,

@@ -17,10 +17,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
-use super::{
-    endpoint::{Endpoint, WireVersion},
-    user_agent::UserAgent,
-};
+use super::endpoint::{Endpoint, WireVersion};
 use crate::{
     event::micros_since_1970,
     log::printable,
@@ -124,7 +121,7 @@ pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     endpoint: &Endpoint,
     version: WireVersion,
     query: &str,
-    user_agent: &UserAgent,
+    user_agent: &str,
 ) -> Result<Upgraded<S>, HandshakeError> {
     let key = generate_key();
     let path = endpoint.path(version);
@@ -168,7 +165,7 @@ pub(super) async fn get(
     endpoint: &Endpoint,
     target: &str,
     headers: &str,
-    user_agent: &UserAgent,
+    user_agent: &str,
     most: Most,
 ) -> Result<Document, HandshakeError> {
     let headers = format!("Connection: close\r\n{headers}User-Agent: {user_agent}\r\n");

@@ -71,7 +71,6 @@ pub use self::{
     probe::{ProbeError, ProbeReport, WireCompression, probe},
     proxy::Proxies,
     settings::JetstreamSettings,
-    user_agent::UserAgent,
 };
 use super::{Flow, RunContext, Source};
 use crate::{
@@ -143,14 +142,11 @@ pub struct Jetstream {
 impl Jetstream {
     /// A source that connects when it is first asked for a batch, and counts where its
     /// [pipeline](crate::Pipeline) does.
-    ///
-    /// # Panics
-    /// Without an endpoint.
     pub fn new(settings: JetstreamSettings) -> Self {
         let state = ReadState {
             resume: Resume::new(settings.start.or(settings.start_if_new), settings.rewind),
             inflation: Inflation::new(settings.max_frame_bytes, settings.threads),
-            rules: settings.rules,
+            rules: settings.rules(),
             stats: Arc::new(Stats::unexported()),
             end_us: None,
             end_silence: settings.end_silence,

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     error::MemberError,
     event::{Origin, micros, now_us},
+    source::ReadError,
 };
 
 /// A beginning may lie this far beyond the server's clock: a `Date` has whole seconds, and clocks
@@ -34,6 +35,13 @@ impl Jetstream {
         if let Some(due) = self.next_try {
             sleep_until(due).await;
             self.next_try = None;
+        }
+        if self.settings.endpoints.is_empty() {
+            return Err(ReadError::Setup {
+                what: "there is no server to read",
+                source: "the settings have no endpoint".into(),
+            }
+            .into());
         }
         let endpoint = self.rotation.current().clone();
         let origin = endpoint.origin();

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use super::{Endpoint, Proxies, UserAgent};
+use super::{Endpoint, Proxies, user_agent};
 use crate::{
     error::ParseError,
     event::{CollectionPattern, Did, Kind, LineRules, Start},
@@ -16,7 +16,7 @@ pub(super) const MAX_FRAME_BYTES: usize = 8 * 1024 * 1024;
 /// instances.
 #[derive(Debug, Clone)]
 pub struct JetstreamSettings {
-    /// The servers, best first; the next one is tried when one cannot be reached.
+    /// The servers, best first; the next one is tried when one cannot be reached. At least one.
     pub endpoints: Vec<Endpoint>,
     /// The collections the server is asked for; empty for all. At most
     /// [`MAX_COLLECTIONS`](Self::MAX_COLLECTIONS).
@@ -54,8 +54,11 @@ pub struct JetstreamSettings {
     /// the end. Elsewhere the end is assumed when every server was silent for `quiet_timeout`, a
     /// single one twice.
     pub end_silence: Duration,
-    /// What is done to each line.
-    pub rules: LineRules,
+    /// Keep each line as it came: raw line ends within it, which otherwise become spaces, and frames
+    /// of the v2 wire, which otherwise become lines as the v1 wire has them.
+    pub raw: bool,
+    /// Parse all of each event, its record included, and leave out what is not JSON, as a bad event.
+    pub validate: bool,
     /// What a gap means.
     pub on_gap: OnGap,
     /// How long a connection may take to open, from the name look-up to the upgrade.
@@ -76,8 +79,11 @@ pub struct JetstreamSettings {
     pub max_retries: Option<u32>,
     /// The longest wait between two tries.
     pub max_backoff: Duration,
-    /// What servers are told of who asks.
-    pub user_agent: UserAgent,
+    /// The `User-Agent` of every request, by default `rocketman/` and its version. A server's
+    /// operator learns from it whom to ask about a client, so name your service, and where you can
+    /// be reached: `likes-counter/1.2 (+https://likes.example)`. One that no request has room for
+    /// ends the run at its beginning.
+    pub user_agent: String,
     /// The proxies between us and the servers.
     pub proxies: Proxies,
     /// Where messages that are no events are kept, if anywhere.
@@ -115,6 +121,14 @@ impl JetstreamSettings {
 
     /// The most accounts a server takes.
     pub const MAX_DIDS: usize = 10_000;
+
+    /// What is done to each line.
+    pub(super) fn rules(&self) -> LineRules {
+        LineRules {
+            raw: self.raw,
+            validate: self.validate,
+        }
+    }
 }
 
 impl Default for JetstreamSettings {
@@ -134,7 +148,8 @@ impl Default for JetstreamSettings {
             rewind: Duration::from_secs(60),
             exit_at_end: false,
             end_silence: Duration::from_secs(60),
-            rules: LineRules::default(),
+            raw: false,
+            validate: false,
             on_gap: OnGap::Warn,
             connect_timeout: Duration::from_secs(10),
             frame_timeout: Duration::from_secs(75),
@@ -144,7 +159,7 @@ impl Default for JetstreamSettings {
             unmatched_after: Duration::from_secs(60),
             max_retries: None,
             max_backoff: Duration::from_secs(30),
-            user_agent: UserAgent::default(),
+            user_agent: user_agent::DEFAULT.to_owned(),
             proxies: Proxies::default(),
             bad_events: None,
         }

@@ -144,7 +144,7 @@ impl NatsSource {
             stream: host.clone(),
             wrap_mode: settings.wrap_mode,
             key: None,
-            rules: settings.rules,
+            rules: settings.rules(),
             events_only: settings.events_only,
             max_message_bytes: settings.max_message_bytes,
             lag: settings.lag,

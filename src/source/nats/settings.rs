@@ -59,8 +59,10 @@ pub struct NatsSourceSettings {
     pub on_gap: OnGap,
     /// What is put into an envelope.
     pub wrap_mode: WrapMode,
-    /// What is done to each line.
-    pub rules: LineRules,
+    /// Keep each payload as it came, raw line ends included, which otherwise become spaces.
+    pub raw: bool,
+    /// Parse all of each event, its record included, and leave out what is not JSON, as a bad event.
+    pub validate: bool,
     /// Only events of a Jetstream are of use, since a filter looks into them: a stream whose first
     /// message is another one is refused, and later ones are stepped over.
     pub events_only: bool,
@@ -94,7 +96,8 @@ impl NatsSourceSettings {
             exit_at_end: false,
             on_gap: OnGap::Warn,
             wrap_mode: WrapMode::Auto,
-            rules: LineRules::default(),
+            raw: false,
+            validate: false,
             events_only: false,
             durable: None,
             on_undeliverable: OnUndeliverable::Keep,
@@ -102,6 +105,14 @@ impl NatsSourceSettings {
             max_message_bytes: MAX_MESSAGE_BYTES,
             frame_timeout: MAX_SILENCE,
             bad_events: None,
+        }
+    }
+
+    /// What is done to each line.
+    pub(super) fn rules(&self) -> LineRules {
+        LineRules {
+            raw: self.raw,
+            validate: self.validate,
         }
     }
 

@@ -45,7 +45,7 @@ impl Printer {
         Self {
             reader: BlockReader::new(settings.max_block_bytes),
             lines: LinePrinter::default(),
-            rules: settings.rules,
+            rules: settings.rules(),
             keeps_bad: settings.bad_events.is_some(),
             current: None,
         }

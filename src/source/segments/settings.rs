@@ -46,8 +46,10 @@ pub struct SegmentsSettings {
     pub threads: u8,
     /// The most that a block may hold inflated.
     pub max_block_bytes: u64,
-    /// How lines are read.
-    pub rules: LineRules,
+    /// Keep raw line ends within a line, which otherwise become spaces.
+    pub raw: bool,
+    /// Parse all of each event, its record included, and leave out what is not JSON, as a bad event.
+    pub validate: bool,
     /// Where rows are kept that have no line.
     pub bad_events: Option<Arc<BadEventFile>>,
 }
@@ -68,8 +70,17 @@ impl SegmentsSettings {
             on_gap: OnGap::Fail,
             threads: 1,
             max_block_bytes: MAX_BLOCK_BYTES,
-            rules: LineRules::default(),
+            raw: false,
+            validate: false,
             bad_events: None,
+        }
+    }
+
+    /// What is done to each line.
+    pub(super) fn rules(&self) -> LineRules {
+        LineRules {
+            raw: self.raw,
+            validate: self.validate,
         }
     }
 }

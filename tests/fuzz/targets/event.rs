@@ -6,8 +6,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use rocketman::{
-    event::{Batch, Event, LineRules, Operation},
-    fuzzing::{Read, looked_at, parsed, scanned},
+    event::{Batch, Event, Operation},
+    fuzzing::{self, Read, looked_at, parsed, scanned},
 };
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ fuzz_target!(|message: &[u8]| {
     }
     let mut accepted = Vec::new();
     for (raw, validate) in [(false, false), (false, true), (true, false), (true, true)] {
-        accepted.push(push(message, LineRules { raw, validate }));
+        accepted.push(push(message, raw, validate));
     }
     // What the fast way has read of an event is what the checked one would.
     if let (Some(part), Some(_)) = (looked_at(message), &accepted[0])
@@ -36,13 +36,13 @@ fuzz_target!(|message: &[u8]| {
 });
 
 /// Pushes the message behind another event, and checks what became of both.
-fn push(message: &[u8], rules: LineRules) -> Option<Read> {
+fn push(message: &[u8], raw: bool, validate: bool) -> Option<Read> {
     let mut batch = Batch::new();
     batch
-        .push(BEFORE.as_bytes(), LineRules::default())
+        .push(BEFORE.as_bytes())
         .expect("a good line");
     let before = format!("{BEFORE}\n");
-    if batch.push(message, rules).is_err() {
+    if fuzzing::push(&mut batch, message, raw, validate).is_err() {
         assert_eq!((batch.len(), batch.lines()), (1, before.as_bytes()));
         return None;
     }
@@ -58,7 +58,7 @@ fn push(message: &[u8], rules: LineRules) -> Option<Read> {
         batch.lines(),
         [before.as_bytes(), event.line(), b"\n"].concat()
     );
-    let expected: Vec<u8> = if rules.raw {
+    let expected: Vec<u8> = if raw {
         message.to_vec()
     } else {
         let without_ends = |byte: &u8| {
@@ -72,14 +72,14 @@ fn push(message: &[u8], rules: LineRules) -> Option<Read> {
     };
     assert_eq!(event.line(), expected);
     assert!(str::from_utf8(event.line()).is_ok());
-    if rules.validate {
+    if validate {
         serde_json::from_slice::<&serde_json::value::RawValue>(event.line()).expect("it is JSON");
     }
     agrees_with_json(&event);
     let read = read(&event);
     // A line stands for its event: read again, it is the same.
     let mut again = Batch::new();
-    again.push(event.line(), rules).expect("it was good before");
+    fuzzing::push(&mut again, event.line(), raw, validate).expect("it was good before");
     let again = again.events().next().expect("it was an event before");
     assert_eq!((self::read(&again), again.line()), (read, event.line()));
     Some(self::read(&event))

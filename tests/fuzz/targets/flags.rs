@@ -18,7 +18,7 @@ use clap::Parser;
 use libfuzzer_sys::fuzz_target;
 use rocketman::{
     PipelineSettings, Shown,
-    event::{CollectionPattern, Did, Start, TimeUs},
+    event::{CollectionPattern, Did, Start},
     filter::Filter,
     source::jetstream::{Endpoint, JetstreamSettings},
 };
@@ -38,7 +38,7 @@ use self::{
     args::{Cli, Command, TailArgs},
     settings::{
         CompareSettings, CursorSettings, Environment, HealthAddress, HealthSettings, ProbeSettings,
-        ServeSettings, SettingsError, SourceSettings, TailSettings, Target,
+        ServeSettings, SettingsError, SourceSettings, TailSettings, Target, TimeUs,
     },
 };
 
@@ -216,7 +216,7 @@ fn resolve(
         Command::Replay(args) => resolve_tail((*args).into(), &environment, now),
         Command::Probe(args) => {
             ProbeSettings::resolve(args, &environment).map(|settings| Resolved::Probe {
-                endpoints: settings.endpoints,
+                endpoints: settings.servers.endpoints,
                 timeout: settings.timeout,
             })
         }

@@ -8,7 +8,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use rocketman::{
-    event::{Batch, LineRules},
+    event::{Batch},
     fuzzing::formatted,
     sink::LineFormat,
 };
@@ -24,7 +24,7 @@ fuzz_target!(|input: &[u8]| {
     let format = String::from_utf8_lossy(format);
     let mut batch = Batch::new();
     for line in lines.split(|byte| *byte == b'\n') {
-        batch.push(line, LineRules::default()).ok();
+        batch.push(line).ok();
     }
     for format in ["human", "pretty"] {
         let format = format.parse().expect("it is one");

@@ -7,8 +7,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use rocketman::{
-    event::{Batch, LineRules},
-    fuzzing::cut,
+    event::Batch,
+    fuzzing::{self, cut},
 };
 use serde_json::Value;
 
@@ -37,11 +37,7 @@ fuzz_target!(|frame: &[u8]| {
         return;
     };
     let (mut kept, mut cuts) = (Batch::new(), Batch::new());
-    let raw = LineRules {
-        raw: true,
-        validate: false,
-    };
-    if cuts.push(&line, LineRules::default()).is_err() || kept.push(frame, raw).is_err() {
+    if cuts.push(&line).is_err() || fuzzing::push(&mut kept, frame, true, false).is_err() {
         return;
     }
     let (kept, cuts) = (kept.events().next(), cuts.events().next());

@@ -6,7 +6,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use rocketman::{
-    event::{Batch, CollectionPattern, Did, LineRules},
+    event::{Batch, CollectionPattern, Did},
     fuzzing::{self, served},
 };
 use rocketman_fuzz::choice;
@@ -118,7 +118,7 @@ fn line(line: &[u8], legacy: bool) {
     const SEQ: u64 = 77;
     const TIME_US: u64 = 1_790_000_000_000_123;
     let mut batch = Batch::new();
-    let is_event = batch.push(line, LineRules::default()).is_ok();
+    let is_event = batch.push(line).is_ok();
     let Some((json, frame, of_v2)) = served::served(line, SEQ, TIME_US, legacy) else {
         return;
     };
@@ -130,7 +130,7 @@ fn line(line: &[u8], legacy: bool) {
     }
     assert!(frame.ends_with(&json) && frame.len() - json.len() <= 10);
     let mut sent = Batch::new();
-    sent.push(&json, LineRules::default())
+    sent.push(&json)
         .expect("what is served is an event");
     let sent = sent.events().next().expect("it is there");
     assert_eq!(sent.time_us(), TIME_US);

@@ -13,7 +13,7 @@ use std::{
 use rocketman::{
     Error, ErrorKind, Pipeline, PipelineSettings, Stats,
     cursor::FileCursor,
-    event::{BadEvent, OwnedEvent, TimeUs},
+    event::{BadEvent, OwnedEvent, Start},
     sink::ingest::Ingest,
     source::{
         BadEventFile, OnGap,
@@ -188,7 +188,7 @@ fn a_message_that_never_arrives_is_left_out_alone() {
         // Without the limit again from the first event that came, for others are as large.
         let by_size = format!("maxMessageSizeBytes={limit} cursor=2");
         assert_eq!(cursors(&server), ["", "cursor=2", &*by_size, "cursor=4"]);
-        let time = |n| TimeUs(EPOCH + n * STEP).to_string();
+        let time = |n| Start::Time(EPOCH + n * STEP).to_string();
         let line = format!(
             "GAP from={} to={}: a message of {size} bytes took longer than 500ms to arrive, 2 times; it is left out, with others of its size in between",
             time(1),

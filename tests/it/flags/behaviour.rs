@@ -2,9 +2,9 @@
 
 use std::{fs, net::TcpListener};
 
-use rocketman::event::TimeUs;
 use rustix::process::Signal;
 
+use crate::support::events::now_us;
 use crate::support::{
     events::{EPOCH, STEP, account, commit, did, identity, post, unlike},
     jetstream::{Request, Server},
@@ -179,10 +179,7 @@ fn limits_end_the_stream_before_the_first_event_behind_them() {
     assert_eq!(output.lines(), [post(0), post(1)]);
     output.assert_says(0, &["--until is reached"]);
     let hour = 3_600_000_000;
-    let (past, future) = (
-        post_at(TimeUs::now().0 - hour),
-        post_at(TimeUs::now().0 + hour),
-    );
+    let (past, future) = (post_at(now_us() - hour), post_at(now_us() + hour));
     let server = sending([past.clone(), future, post(3)]);
     let output = Rocketman::tail(&server.url()).with("-e").succeed();
     assert_eq!(output.lines(), [past]);

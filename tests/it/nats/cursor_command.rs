@@ -12,11 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rocketman::event::TimeUs;
 use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{certificates::Certificates, hostile::INFO};
+use crate::support::events::now_us;
 use crate::support::{http::ask, nats::Nats, program::Rocketman, serve::Serving, wait_until};
 
 const KEY: &str = "cursors/feed.1_of_4";
@@ -178,7 +178,7 @@ fn a_key_is_set_and_moved_back_and_tail_goes_on_there() {
         .succeed()
         .assert_says(0, &["; it was at "]);
     let age = shown(&nats)["age_seconds"].as_u64().unwrap();
-    assert!((7200..7300).contains(&age), "{age} at {}", TimeUs::now().0);
+    assert!((7200..7300).contains(&age), "{age} at {}", now_us());
 }
 
 #[test]

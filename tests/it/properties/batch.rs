@@ -49,13 +49,13 @@ impl Model {
             Step::Push(_) | Step::Retain(_) | Step::Truncate(_) if self.has_taken => {}
             Step::Push(sent) => {
                 let line = sent.line();
-                batch.push(line.as_bytes(), LineRules::default()).unwrap();
+                batch.push(line.as_bytes()).unwrap();
                 self.first.get_or_insert(sent.time_us);
                 self.reached = Some(sent.time_us);
                 self.events.push(sent);
             }
             Step::Refuse(line) => {
-                let result = batch.push(line.as_bytes(), LineRules::default());
+                let result = batch.push(line.as_bytes());
                 assert!(result.is_err(), "{line}");
             }
             Step::Retain(mask) => {

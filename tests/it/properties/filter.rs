@@ -96,7 +96,7 @@ proptest! {
         for cut in cuts.into_iter().chain([events.len()]).filter(|cut| *cut <= events.len()) {
             one.clear();
             for sent in &events[from..cut] {
-                one.push(sent.line().as_bytes(), LineRules::default()).unwrap();
+                one.push(sent.line().as_bytes()).unwrap();
             }
             one.retain(|event| filter.keeps(&event));
             out.extend_from_slice(one.lines());

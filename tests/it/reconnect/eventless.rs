@@ -18,6 +18,7 @@ use rocketman::{
 };
 
 use super::count;
+use crate::support::events::now_us;
 use crate::support::{
     events::{EPOCH, STEP, did, identity, legacy_post, post},
     http::get,
@@ -35,7 +36,7 @@ fn nothing(request: Request) {
 
 /// Event `n`, as if it happened in a minute: later than any connection of the test began.
 fn fresh(n: u64) -> String {
-    let soon = rocketman::event::TimeUs::now().0 + 60_000_000;
+    let soon = now_us() + 60_000_000;
     post(n).replace(&(EPOCH + n * STEP).to_string(), &soon.to_string())
 }
 
@@ -208,7 +209,7 @@ fn the_end_is_not_assumed_while_the_next_server_brings_events() {
     let stuck = Server::one(nothing);
     let hour = 3_600_000_000;
     let future = move || {
-        let now = rocketman::event::TimeUs::now().0;
+        let now = now_us();
         post(1).replace(&(EPOCH + STEP).to_string(), &(now + hour).to_string())
     };
     let other = Server::one(move |request| {

@@ -6,6 +6,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::support::events::now_us;
 use crate::support::{
     events::{EPOCH, did, identity, post},
     jetstream::{Connection, Request, Server},
@@ -16,10 +17,6 @@ use crate::support::{
 const MINUTE: u64 = 60_000_000;
 
 type Script = Box<dyn FnOnce(Request) + Send>;
-
-fn now_us() -> u64 {
-    rocketman::event::TimeUs::now().0
-}
 
 fn saved(path: &Path) -> Value {
     let text = fs::read_to_string(path).unwrap_or_default();
@@ -143,7 +140,7 @@ fn pings_count_for_nothing_while_catching_up() {
 #[test]
 fn the_saved_time_of_a_quiet_stream_is_by_the_servers_clock() {
     let ahead = now_us() + 120 * MINUTE;
-    let date = rocketman::event::TimeUs(ahead).to_string();
+    let date = rocketman::event::Start::Time(ahead).to_string();
     let date: jiff::Timestamp = date.parse().unwrap();
     let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let server = Server::one(move |request| one_event_and_pings(request.accept_dated(Some(&date))));

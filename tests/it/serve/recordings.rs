@@ -4,6 +4,7 @@ use std::{fs, io::Write, time::Instant};
 
 use flate2::{Compression, write::GzEncoder};
 
+use crate::support::events::now_us;
 use crate::support::{
     events::{EPOCH, STEP, account, commit, did, identity, legacy_post, post, unlike},
     program::{Output, Rocketman},
@@ -228,10 +229,10 @@ fn speed_is_that_of_the_clock_or_another_or_none() {
 
 #[test]
 fn rebased_events_are_of_now() {
-    let before = rocketman::event::TimeUs::now().0;
+    let before = now_us();
     for flags in ["--rebase --speed 100", "--rebase --speed max"] {
         let (_, output) = timed(flags);
-        let after = rocketman::event::TimeUs::now().0;
+        let after = now_us();
         let times: Vec<u64> = output
             .lines()
             .iter()

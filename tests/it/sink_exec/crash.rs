@@ -58,7 +58,7 @@ fn nothing_is_lost_when_it_is_killed_in_the_middle() {
     let server = Server::every(posts_and_later(401));
     let folder = tempfile::tempdir().unwrap();
     script(folder.path(), "each", MOODY);
-    let end = rocketman::event::TimeUs(EPOCH + 400 * STEP).to_string();
+    let end = rocketman::event::Start::Time(EPOCH + 400 * STEP).to_string();
     let call = || {
         Rocketman::tail(&server.url())
             .with("--cursor-file cursor --save-interval 10ms --jobs 8 --exec-timeout 500ms")

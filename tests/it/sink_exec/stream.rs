@@ -177,7 +177,7 @@ fn nothing_is_lost_when_both_sides_die() {
         if [ $r = 2 ]; then echo error: moody; else echo $n >> log; echo; fi",
     );
     script(folder.path(), "each", &text);
-    let end = rocketman::event::TimeUs(EPOCH + 1500 * STEP).to_string();
+    let end = rocketman::event::Start::Time(EPOCH + 1500 * STEP).to_string();
     let call = || {
         Rocketman::tail(&server.url())
             .with("--cursor-file cursor --save-interval 10ms --jobs 4 --in-flight 16")

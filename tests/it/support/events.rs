@@ -116,3 +116,9 @@ pub fn posts_and_later(n: u64) -> impl Fn(Request) + Send + Sync + 'static {
         connection.until_closed();
     }
 }
+
+/// What the local clock says, in microseconds since 1970.
+pub fn now_us() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(now.as_micros()).unwrap()
+}

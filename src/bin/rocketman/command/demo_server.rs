@@ -88,7 +88,7 @@ fn serve(demo: Demo, tell: &SyncSender<io::Result<SocketAddr>>, stop: Cancellati
                 Err(error) => tell.send(Err(error)).unwrap_or_default(),
                 Ok(server) => {
                     tell.send(server.address()).unwrap_or_default();
-                    server.run(stop).await;
+                    server.run(stop.cancelled()).await;
                 }
             }
         }),

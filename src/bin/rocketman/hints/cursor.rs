@@ -6,8 +6,8 @@ use rocketman::{ErrorKind, MemberError, Reason};
 
 pub(super) fn hint(error: &MemberError) -> Option<String> {
     #[cfg(feature = "nats")]
-    if let Some(error) = error.downcast_ref() {
-        return super::of_nats(error);
+    if let Some(hint) = error.reason().and_then(super::of_nats) {
+        return Some(hint);
     }
     let hint = match error.reason()? {
         Reason::CursorFile => return of_refusal(error).map(str::to_owned),

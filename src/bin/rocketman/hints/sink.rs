@@ -6,8 +6,8 @@ use rocketman::{MemberError, Reason};
 
 pub(super) fn hint(error: &MemberError) -> Option<String> {
     #[cfg(feature = "nats")]
-    if let Some(error) = error.downcast_ref() {
-        return super::of_nats(error);
+    if let Some(hint) = error.reason().and_then(super::of_nats) {
+        return Some(hint);
     }
     if error.is_fated() {
         return Some("that is what --fate is for: with --cursor-file the next run begins at or before that event".to_owned());

@@ -11,8 +11,8 @@ const AFTER_HOLE: &str =
 
 pub(super) fn hint(error: &MemberError) -> Option<String> {
     #[cfg(feature = "nats")]
-    if let Some(error) = error.downcast_ref() {
-        return super::of_nats(error);
+    if let Some(hint) = error.reason().and_then(super::of_nats) {
+        return Some(hint);
     }
     let hint = match error.reason()? {
         Reason::Unreachable if speaks_no_tls(error) => {

@@ -8,7 +8,7 @@ use std::{convert::Infallible, io, net::SocketAddr, sync::Arc};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rocketman::{
     Stats,
-    serve::listen::{HostPattern, Page, PageServer},
+    serve::{HostPattern, Page, PageServer},
 };
 
 use crate::terminal::status_line::{Names, describe};

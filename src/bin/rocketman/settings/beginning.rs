@@ -5,11 +5,9 @@ use std::time::{Duration, SystemTime};
 use tracing::warn;
 
 use super::SettingsError;
+use super::TimeUs;
 use crate::args::is_variable;
-use rocketman::{
-    ParseError, PipelineSettings,
-    event::{Start, TimeUs},
-};
+use rocketman::{ParseError, PipelineSettings, event::Start};
 
 /// How far a clock may be off.
 const MAX_CLOCK_ERROR: Duration = Duration::from_secs(60);

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use super::TimeUs;
 use super::{
     Environment, SettingsError,
     beginning::{check_has_come, time},
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::args::CompareArgs;
 use rocketman::{
-    event::{Start, TimeUs},
+    event::Start,
     filter::Filter,
     serve::Demo,
     source::jetstream::{JetstreamSettings, Proxies},

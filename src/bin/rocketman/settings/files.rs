@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use super::{SettingsError, roles::refuse_address, suffix};
 use crate::args::{CheckpointArg, FileArgs};
-use rocketman::sink::{Compression, FileSettings, LineFormat, Pattern};
+use rocketman::{
+    compressed::FrameFormat,
+    sink::{FileSettings, LineFormat, Pattern},
+};
 
 /// What a file sink is to do with this path or pattern.
 pub(super) fn resolve(
@@ -33,18 +36,16 @@ pub(super) fn resolve(
     }
     let mut settings = FileSettings::new(pattern);
     settings.format = format;
-    settings.compression = match (settings.compression, args.compression_level) {
-        (compression, None) => compression,
-        (Compression::Gzip(_), Some(level @ 10..)) => {
-            return Err(SettingsError::GzipLevel(level));
+    let form = settings.frame_format();
+    match (form, args.compression_level) {
+        (FrameFormat::Gzip, Some(level @ 10..)) => return Err(SettingsError::GzipLevel(level)),
+        (FrameFormat::Plain, Some(_)) => {
+            return Err(SettingsError::ForCompressed("--compression-level"));
         }
-        (Compression::Gzip(_), Some(level)) => Compression::Gzip(level),
-        (Compression::Zstd(_), Some(level)) => Compression::Zstd(level.cast_signed()),
-        // Not compressed, or in a way that has no levels.
-        (_, Some(_)) => return Err(SettingsError::ForCompressed("--compression-level")),
-    };
+        (_, level) => settings.compression_level = level,
+    }
     if let Some(CheckpointArg { bytes, every }) = args.checkpoint {
-        if settings.compression == Compression::Plain {
+        if form == FrameFormat::Plain {
             return Err(SettingsError::ForCompressed("--checkpoint"));
         }
         settings.checkpoint_bytes = bytes.unwrap_or(settings.checkpoint_bytes);

@@ -33,6 +33,7 @@ mod stream;
 mod stream_roles;
 mod suffix;
 mod tail;
+mod time_us;
 
 use std::path::{Path, PathBuf};
 
@@ -51,6 +52,7 @@ pub(crate) use self::{
     serve::{ServeSettings, Served},
     source::SourceSettings,
     tail::{MetricsSettings, TailSettings},
+    time_us::TimeUs,
 };
 
 /// Where a service manager has made a folder for the state of a service, a relative path lies in

@@ -18,7 +18,6 @@ use crate::{
 };
 use rocketman::{
     MemberError, Shown,
-    event::LineRules,
     sink::{ExecSettings, ExecSink, Fate, FileSettings, FileSink, LineFormat, StdoutSink},
 };
 #[cfg(feature = "nats")]
@@ -198,7 +197,7 @@ impl Output {
         file_args: &FileArgs,
         exec_args: ExecArgs,
         reserved: Vec<PathBuf>,
-    ) -> Result<(Self, LineRules), SettingsError> {
+    ) -> Result<Self, SettingsError> {
         let flags = FormatFlags::take(&mut args);
         let OutputArgs {
             output,
@@ -206,9 +205,9 @@ impl Output {
             format: _,
             fields: _,
             no_header: _,
-            raw,
+            raw: _,
             print0,
-            validate,
+            validate: _,
             bad_events: _,
         } = args;
         let mut exec = exec.into_iter();
@@ -249,6 +248,6 @@ impl Output {
         if print0 && matches!(output, Self::File(_)) {
             return Err(SettingsError::Print0ToFile);
         }
-        Ok((output, LineRules { raw, validate }))
+        Ok(output)
     }
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::{Environment, SettingsError, filter::or_variable, source::endpoints};
 use crate::args::ProbeArgs;
-use rocketman::source::jetstream::{Endpoint, Proxies};
+use rocketman::source::jetstream::{JetstreamSettings, Proxies};
 
 /// All that `rocketman probe` needs to begin.
 #[derive(Debug)]
 pub(crate) struct ProbeSettings {
-    pub(crate) endpoints: Vec<Endpoint>,
-    pub(crate) proxies: Proxies,
+    /// Which servers, and through which proxies.
+    pub(crate) servers: JetstreamSettings,
     pub(crate) timeout: Duration,
     pub(crate) json: bool,
 }
@@ -30,8 +30,11 @@ impl ProbeSettings {
         let proxies = Proxies::from_env(environment.lookup());
         proxies.check(&endpoints).map_err(SettingsError::Proxy)?;
         Ok(Self {
-            endpoints,
-            proxies,
+            servers: JetstreamSettings {
+                endpoints,
+                proxies,
+                ..JetstreamSettings::default()
+            },
             timeout,
             json,
         })

@@ -6,10 +6,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use super::nats::NatsOverrides;
 use super::{SettingsError, suffix};
 use crate::args::{OnGapArg, SegmentArgs};
-use rocketman::{
-    event::{LineRules, Start},
-    source::BadEventFile,
-};
+use rocketman::{event::Start, source::BadEventFile};
 
 /// What stands for the partition in a subject: that of the shard, counted from 0 as servers and our
 /// sink count them.
@@ -25,7 +22,8 @@ pub(super) struct Reading {
     pub(super) exit_at_end: bool,
     /// When to end, where the source itself leaves out what is later.
     pub(super) until_us: Option<u64>,
-    pub(super) rules: LineRules,
+    pub(super) raw: bool,
+    pub(super) validate: bool,
     pub(super) bad_events: Option<PathBuf>,
     /// What of segment files, where the source is of them.
     pub(super) segments: Option<SegmentArgs>,

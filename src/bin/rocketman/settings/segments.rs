@@ -101,7 +101,8 @@ pub(super) fn resolve(
         until_us: reading.until_us,
         // What is read is already there, and a hole in it may still be filled.
         on_gap: reading.on_gap.map_or(OnGap::Fail, OnGapArg::into),
-        rules: reading.rules,
+        raw: reading.raw,
+        validate: reading.validate,
         threads: connection.threads,
         max_block_bytes: args.max_block_size.unwrap_or(MAX_BLOCK_BYTES),
         bad_events: reading.bad_events.map(open_bad_events).transpose()?,

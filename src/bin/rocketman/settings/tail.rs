@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use super::TimeUs;
 use super::{
     AccountFiles, Cursor, Environment, Output, SettingsError, SourceSettings,
     beginning::{beginning, beginning_if_new, end},
@@ -26,12 +27,7 @@ use super::{
 #[cfg(feature = "nats")]
 use crate::args::OnGapArg;
 use crate::args::{FateArgs, OperationArgs, PositionArgs, StopArgs, TailArgs};
-use rocketman::{
-    PipelineSettings,
-    event::{Start, TimeUs},
-    filter::Filter,
-    serve::HostPattern,
-};
+use rocketman::{PipelineSettings, event::Start, filter::Filter, serve::HostPattern};
 
 /// Where the metrics page is, and which hosts it answers there.
 #[derive(Debug)]
@@ -116,7 +112,8 @@ impl TailSettings {
         #[cfg(feature = "nats")]
         let given = nats::given(nats);
         let address = super::output::take_address(&mut output)?;
-        let (output, rules) = Output::resolve(output, &files, exec, reserved)?;
+        let (raw, validate) = (output.raw, output.validate);
+        let output = Output::resolve(output, &files, exec, reserved)?;
         #[cfg(feature = "nats")]
         let carried = carried_subjects(&sources, &stream).filter(|_| address.is_some());
         #[cfg(feature = "nats")]
@@ -138,7 +135,8 @@ impl TailSettings {
             on_gap,
             exit_at_end: stop.exit_at_end,
             until_us,
-            rules,
+            raw,
+            validate,
             bad_events,
             #[cfg(feature = "nats")]
             given,

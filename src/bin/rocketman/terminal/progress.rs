@@ -5,7 +5,8 @@ use std::time::Duration;
 use indicatif::{HumanBytes, HumanCount};
 use tokio::time::Instant;
 
-use rocketman::{Progress, event::TimeUs};
+use crate::settings::TimeUs;
+use rocketman::Progress;
 
 /// Sooner than this nothing can be said of the rest.
 const MIN_ELAPSED: Duration = Duration::from_secs(1);

@@ -10,6 +10,7 @@ use indicatif::{HumanCount, HumanFloatCount};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at};
 use tracing::info;
 
+use crate::settings::TimeUs;
 use crate::{
     args::{GlobalArgs, LogFormat, When},
     platform::is_file_or_nothing,
@@ -18,7 +19,7 @@ use crate::{
         stderr::Console,
     },
 };
-use rocketman::{PipelineSettings, Shown, Stats, event::TimeUs};
+use rocketman::{PipelineSettings, Shown, Stats};
 
 /// How often the line is redrawn.
 const DRAW_INTERVAL: Duration = Duration::from_millis(250);

@@ -1,10 +1,7 @@
 use std::{io::Write, path::PathBuf};
 
 use super::*;
-use crate::{
-    event::Batch,
-    sink::file::{Compression, encoder::Encoder},
-};
+use crate::{compressed::FrameFormat, event::Batch, sink::file::encoder::Encoder};
 
 const SECOND: u64 = 1_000_000;
 
@@ -21,9 +18,7 @@ fn line(n: u64) -> Vec<u8> {
 fn points(numbers: impl IntoIterator<Item = u64>) -> Vec<Point> {
     let mut batch = Batch::new();
     for n in numbers {
-        batch
-            .push(line(n).trim_ascii_end(), LineRules::default())
-            .unwrap();
+        batch.push(line(n).trim_ascii_end()).unwrap();
     }
     batch.events().map(|event| *event.point()).collect()
 }
@@ -31,10 +26,8 @@ fn points(numbers: impl IntoIterator<Item = u64>) -> Vec<Point> {
 /// A file of 100 events, ten in a frame, and where each frame begins.
 fn file(folder: &Path, name: &str) -> (FileMark, Vec<u64>) {
     let path: PathBuf = folder.join(name);
-    let mut encoder = Encoder::new(Compression::of_path(Path::new(
-        name.trim_end_matches(".partial"),
-    )))
-    .unwrap();
+    let form = FrameFormat::of(Path::new(name.trim_end_matches(".partial")));
+    let mut encoder = Encoder::new(form, None).unwrap();
     let (mut bytes, mut begins) = (Vec::new(), Vec::new());
     for frame in 0..10 {
         begins.push(bytes.len() as u64);

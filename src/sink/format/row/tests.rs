@@ -1,7 +1,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::*;
-use crate::event::{Batch, LineRules};
+use crate::event::Batch;
 
 const DID: &str = "did:plc:aaaabbbbccccddddeeeeffff";
 
@@ -21,7 +21,7 @@ fn of_account(kind: &str, payload: &str) -> String {
 
 fn written(rows: &mut Rows, line: &str) -> String {
     let mut batch = Batch::new();
-    batch.push(line.as_bytes(), LineRules::default()).unwrap();
+    batch.push(line.as_bytes()).unwrap();
     let mut out = Vec::new();
     rows.write(&batch.events().next().unwrap(), &mut out);
     let row = String::from_utf8(out).unwrap();

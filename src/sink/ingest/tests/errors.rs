@@ -3,7 +3,7 @@
 use std::{error::Error, fmt, io};
 
 use super::*;
-use crate::event::RecordError;
+use crate::error::ParseError;
 
 #[derive(Debug)]
 struct DiskFull(u64);
@@ -57,8 +57,18 @@ fn an_ingest_error_says_whether_it_lasts_and_why() {
     assert!(lasting.is_lasting());
     let cause = lasting.into_cause().downcast::<DiskFull>();
     assert_eq!(cause.map(|cause| cause.0).ok(), Some(2));
-    let unfit = IngestError::from(RecordError::Missing);
-    assert!(unfit.is_lasting() && unfit.cause().is::<RecordError>());
+    let unfit = IngestError::from(
+        OwnedEvent::from_line(post("a", 1))
+            .unwrap()
+            .record::<u8>()
+            .unwrap_err(),
+    );
+    assert!(unfit.is_lasting() && unfit.cause().is::<ParseError>());
+    let own = "no DID".parse::<crate::event::Did>().unwrap_err();
+    assert!(
+        !IngestError::from(own).is_lasting(),
+        "that is for the program to say"
+    );
 }
 
 #[tokio::test]

@@ -3,14 +3,11 @@
 use data_encoding::BASE64;
 
 use super::*;
-use crate::{
-    event::{Batch, LineRules},
-    nats::NatsSettings,
-};
+use crate::{event::Batch, nats::NatsSettings};
 
 fn event(line: &str, look: impl FnOnce(&Event<'_>)) {
     let mut batch = Batch::new();
-    batch.push(line.as_bytes(), LineRules::default()).unwrap();
+    batch.push(line.as_bytes()).unwrap();
     look(&batch.events().next().unwrap());
 }
 

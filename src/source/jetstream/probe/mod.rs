@@ -23,9 +23,7 @@ use super::{
     endpoint::{Endpoint, WireVersion},
     handshake::{self, REFUSAL, Upgraded},
     inflate::Inflater,
-    proxy::Proxies,
-    settings::MAX_FRAME_BYTES,
-    user_agent::UserAgent,
+    settings::{JetstreamSettings, MAX_FRAME_BYTES},
     v1, v2,
 };
 use crate::{
@@ -50,19 +48,18 @@ const CLOCKS_AGREE_US: i64 = 2_000_000;
 /// By how much the beginnings of two live connections may differ that are opened at one time.
 const SIDE_BY_SIDE_US: u64 = 1_000_000;
 
-/// Looks at all servers at the same time, and returns a report of each, in the order of the
-/// endpoints.
+/// Looks at all servers of the settings at the same time, and returns a report of each, in the
+/// order of the endpoints. The proxies and the user agent count too, and nothing else does.
 ///
 /// Each takes at most about `timeout`; a server without events takes all of it. After each,
 /// `answered` hears how many are done.
 pub async fn probe(
-    endpoints: &[Endpoint],
-    proxies: Proxies,
-    user_agent: UserAgent,
+    settings: &JetstreamSettings,
     timeout: Duration,
     mut answered: impl FnMut(usize),
 ) -> Result<Vec<ProbeReport>, MemberError> {
-    let mut connector = Connector::new(proxies, user_agent);
+    let endpoints = &settings.endpoints;
+    let mut connector = Connector::new(settings.proxies.clone(), settings.user_agent.clone());
     for endpoint in endpoints {
         connector.prepare(endpoint)?;
     }
@@ -297,13 +294,8 @@ mod tests {
     #[test]
     fn a_look_can_be_sent_to_another_thread() {
         fn assert_send(_: impl Send) {}
-        assert_send(probe(
-            &[],
-            Proxies::default(),
-            UserAgent::default(),
-            Duration::ZERO,
-            drop,
-        ));
+        let settings = JetstreamSettings::default();
+        assert_send(probe(&settings, Duration::ZERO, drop));
     }
 
     #[test]

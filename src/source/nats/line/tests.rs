@@ -111,7 +111,7 @@ fn a_carried_message_keeps_its_bytes_and_what_a_filter_looks_at() {
         let mut message = message(payload.as_bytes());
         message.headers = Some(&headers);
         let mut batch = Batch::new();
-        batch.push(EVENT.as_bytes(), LineRules::default()).unwrap();
+        batch.push(EVENT.as_bytes()).unwrap();
         let start = batch.buffer().len();
         let rules = LineRules::default();
         let envelope = message.write(&mut batch, WrapMode::Carried, rules);

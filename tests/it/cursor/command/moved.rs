@@ -1,8 +1,8 @@
 //! What a cursor file holds after it was set or moved back, and what is said of it.
 
+use crate::support::events::now_us;
 use std::os::unix::fs::symlink;
 
-use rocketman::event::TimeUs;
 use serde_json::json;
 
 use super::*;
@@ -44,13 +44,10 @@ fn a_missing_file_is_made_by_a_time_for_any_server() {
 fn an_age_is_counted_from_now_and_none_is_now() {
     let folder = tempfile::tempdir().unwrap();
     for (age, us) in [("2h", 7_200_000_000), ("0s", 0)] {
-        let before = TimeUs::now().0;
+        let before = now_us();
         cursor(folder.path(), &format!("set cursor.json {age}")).succeed();
         let time_us = shown(folder.path())["time_us"].as_u64().unwrap();
-        assert!(
-            (before - us..=TimeUs::now().0 - us).contains(&time_us),
-            "{age}"
-        );
+        assert!((before - us..=now_us() - us).contains(&time_us), "{age}");
     }
 }
 

@@ -1,8 +1,9 @@
 //! What a person, or a script, sees of a cursor file.
 
+use crate::support::events::now_us;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
-use rocketman::event::TimeUs;
+use rocketman::event::Start;
 use rustix::process::Signal;
 
 use super::*;
@@ -28,7 +29,7 @@ fn reached(time_us: u64, rest: &str) -> String {
 
 #[test]
 fn a_person_sees_server_time_number_filter_and_what_comes_next() {
-    let time_us = TimeUs::now().0 - 190_000_000;
+    let time_us = now_us() - 190_000_000;
     let contents = reached(time_us, r#""seq":17,"identity":"00000000000000ff""#);
     let expected = format!(
         "server    {HOST} (jetstream)\n\
@@ -37,14 +38,14 @@ fn a_person_sees_server_time_number_filter_and_what_comes_next() {
          next run  goes on after the event of this number, which has to come again first\n\
          filter    commit events\n\
          in use    no\n",
-        TimeUs(time_us)
+        Start::Time(time_us)
     );
     assert_eq!(seen(&contents), expected);
 }
 
 #[test]
 fn the_three_sorts_of_saved_position_are_told_apart() {
-    let time_us = TimeUs::now().0;
+    let time_us = now_us();
     let cases = [
         (
             reached(time_us, r#""seq":17,"identity":"00000000000000ff""#),
@@ -87,7 +88,7 @@ fn a_place_without_server_time_or_filter_says_so() {
         r#"{{"format":1,"set":true,"source":"jetstream","host":"{HOST}","seq":17}}"#
     ));
     assert!(!number.contains("\ntime "), "{number}");
-    let future = TimeUs::now().0 + 7_300_000_000;
+    let future = now_us() + 7_300_000_000;
     let ahead = seen(&format!(r#"{{"format":1,"set":true,"time_us":{future}}}"#));
     assert!(ahead.contains("Z (in 2 h)\n"), "{ahead}");
     let absurd = seen(&format!(
@@ -101,7 +102,7 @@ fn a_place_without_server_time_or_filter_says_so() {
 fn json_has_the_same_keys_for_every_place() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cursor.json");
-    let time_us = TimeUs::now().0 - 190_000_000;
+    let time_us = now_us() - 190_000_000;
     let event = reached(time_us, r#""seq":17,"identity":"00000000000000ff""#);
     fs::write(&path, event).unwrap();
     let report = shown(folder.path());
@@ -109,7 +110,7 @@ fn json_has_the_same_keys_for_every_place() {
     assert!((190..250).contains(&age), "{age}");
     let expected = serde_json::json!({
         "file": "cursor.json", "key": null, "place": "event", "source": "jetstream", "host": HOST,
-        "seq": 17, "time_us": time_us, "time": TimeUs(time_us).to_string(), "age_seconds": age,
+        "seq": 17, "time_us": time_us, "time": Start::Time(time_us).to_string(), "age_seconds": age,
         "highest_us": null, "highest": null, "first_us": null, "others": [],
         "identity": "00000000000000ff", "filter": "commit events", "files": [], "in_use": false,
     });

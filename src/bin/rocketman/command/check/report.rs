@@ -9,7 +9,8 @@ use super::{
     CheckError,
     examine::{Found, State, is_unfinished},
 };
-use rocketman::{compressed::FrameFormat, event::TimeUs};
+use crate::settings::TimeUs;
+use rocketman::compressed::FrameFormat;
 
 /// All that is reported of a file. The names are the keys of `--json`, which scripts rely on.
 #[derive(Serialize)]

@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use rocketman::event::{Identity, LineRules, Point};
+use rocketman::event::{Identity, Point};
 
 /// How many events are remembered.
 const MAX_REMEMBERED_EVENTS: usize = 1_000_000;
@@ -145,12 +145,8 @@ impl<'a> Lines<'a> {
 
     fn end_line(&mut self) {
         self.ended += 1;
-        let rules = LineRules {
-            validate: true,
-            raw: true,
-        };
         let line = self.line.trim_ascii();
-        let event = Point::of_line(line, rules);
+        let event = Point::of_line(line);
         let message = match event {
             Ok(_) => None,
             Err(_) => Point::of_message(line),

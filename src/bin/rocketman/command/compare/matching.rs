@@ -238,7 +238,7 @@ fn what(event: &Event<'_>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use rocketman::event::{Batch, LineRules};
+    use rocketman::event::Batch;
 
     use super::*;
 
@@ -258,7 +258,7 @@ mod tests {
 
     fn take(matching: &mut Matching, which: Which, line: &str) {
         let mut batch = Batch::new();
-        batch.push(line.as_bytes(), LineRules::default()).unwrap();
+        batch.push(line.as_bytes()).unwrap();
         for event in batch.events() {
             matching.take(which, &event).unwrap();
         }

@@ -18,6 +18,7 @@ use self::{
     tally::Tally,
     which::{Each, Which},
 };
+use crate::settings::TimeUs;
 use crate::{
     failure::{Failure, INTERRUPTED},
     hints,
@@ -27,7 +28,7 @@ use crate::{
 };
 use rocketman::{
     ErrorKind, PipelineSettings,
-    event::{Batch, TimeUs},
+    event::Batch,
     filter::Filter,
     source::Flow,
 };

@@ -9,7 +9,8 @@ use super::{
     tally::{Stretch, Tally},
     which::{Each, Which},
 };
-use rocketman::{Shown, event::TimeUs};
+use crate::settings::TimeUs;
+use rocketman::Shown;
 
 /// So many missing events of each are named to people; JSON has all of them.
 const MAX_NAMED: usize = 20;

@@ -14,7 +14,7 @@ use crate::{command::demo_server::DemoServer, platform::is_fifo, settings::Compa
 use rocketman::{
     Error, Stats,
     compressed::{FrameFormat, Frames},
-    event::{Batch, LineRules},
+    event::Batch,
     source::{
         Flow, RunContext, Source,
         jetstream::{Jetstream, JetstreamSettings},
@@ -228,7 +228,7 @@ impl Lines {
 
     fn take(&mut self, line: &[u8], batch: &mut Batch) {
         let line = line.trim_ascii();
-        if !line.is_empty() && batch.push(line, LineRules::default()).is_err() {
+        if !line.is_empty() && batch.push(line).is_err() {
             self.n_bad += 1;
         }
     }

@@ -3,9 +3,11 @@
 #[cfg(feature = "nats")]
 use std::time::Duration;
 
+#[cfg(feature = "nats")]
+use crate::hints::of_nats;
 use crate::{command::tail::members::AnyCursorStore, failure::Failure, settings::CursorAt};
 #[cfg(feature = "nats")]
-use rocketman::{Error, nats::NatsError};
+use rocketman::{Error, Reason};
 use rocketman::{
     MemberError,
     cursor::{FileCursor, Glimpse},
@@ -51,11 +53,10 @@ impl CursorAt {
                 if let Ok(done) = tokio::time::timeout(COMMAND_TIMEOUT, work).await {
                     return done;
                 }
-                let silent = NatsError::Silent {
-                    action: format!("use the cursor '{}'", settings.address),
-                    servers: settings.nats.shown(),
-                };
-                Err(Error::Cursor(silent.into()).into())
+                let (address, servers) = (&settings.address, settings.nats.shown());
+                let silent = format!("cannot use the cursor '{address}': {servers} did not answer");
+                let failure = Failure::from(Error::Cursor(MemberError::other(silent)));
+                Err(failure.hint(of_nats(&Reason::NatsSilent)))
             }
         }
     }

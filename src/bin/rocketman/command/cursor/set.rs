@@ -6,11 +6,12 @@ use std::{process::ExitCode, time::Duration};
 use humantime::format_duration;
 use tracing::{info, warn};
 
+use crate::settings::TimeUs;
 use crate::{failure::Failure, settings::CursorAt, settings::Target, terminal::status_line::ago};
 use rocketman::{
     Error, ErrorKind, PipelineSettings,
     cursor::{CursorStore, Saved},
-    event::{FileMark, Origin, Place, Start, TimeUs, Trail},
+    event::{FileMark, Origin, Place, Start, Trail},
 };
 
 /// Why a cursor stays where it is.

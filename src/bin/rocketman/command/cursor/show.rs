@@ -6,6 +6,7 @@ use std::{fmt::Write as _, fs, io};
 
 use serde::Serialize;
 
+use crate::settings::TimeUs;
 use crate::{
     command::cursor::set::{MoveError, escaped},
     failure::Failure,
@@ -16,7 +17,7 @@ use crate::{
 use rocketman::{
     Error,
     cursor::{Glimpse, Saved},
-    event::{FileMark, Identity, Place, Position, TimeUs},
+    event::{FileMark, Identity, Place, Position},
 };
 
 /// All that is shown. The names are the keys of `--json`, which scripts rely on.

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 use indicatif::{HumanBytes, HumanCount};
 
 use super::shown;
+use crate::settings::TimeUs;
 use rocketman::{
     Shown,
-    event::TimeUs,
     segment::{Inspection, Seam},
 };
 

@@ -24,7 +24,7 @@ use crate::{
 };
 use rocketman::{
     Error, ErrorKind, PipelineSettings,
-    source::jetstream::{self, ProbeReport, UserAgent},
+    source::jetstream::{self, ProbeReport},
 };
 
 /// Why there is no server to choose.
@@ -69,22 +69,15 @@ async fn look(
     line: &StatusLine,
 ) -> Result<Option<Vec<ProbeReport>>, Failure> {
     let ProbeSettings {
-        endpoints,
-        proxies,
+        servers,
         timeout,
         json: _,
     } = settings;
     let mut signals = Signals::listen().map_err(Failure::system("listen for signals"))?;
-    let n = endpoints.len();
+    let n = servers.endpoints.len();
     let answered = |done: usize| line.show(format!("asking servers: {done} of {n} done"));
     answered(0);
-    let mut probe = pin!(jetstream::probe(
-        &endpoints,
-        proxies,
-        UserAgent::default(),
-        timeout,
-        answered
-    ));
+    let mut probe = pin!(jetstream::probe(&servers, timeout, answered));
     let reports = tokio::select! {
         reports = &mut probe => reports.map_err(Error::Source)?,
         signal = signals.next() => return match signal {

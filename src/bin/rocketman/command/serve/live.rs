@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{ServeError, attend, bind};
+use crate::settings::TimeUs;
 use crate::{
     failure::Failure,
     settings::{LiveSettings, Upstream},
@@ -17,7 +18,6 @@ use rocketman::source::nats::NatsSource;
 use rocketman::{
     Error, Pipeline, PipelineSettings, Reason, Stats,
     cursor::{CursorStore, FileCursor},
-    event::TimeUs,
     filter::Filter,
     serve::{AnyFeed, Retention, ServerSettings, Stdin, Store, StoreError, StoreSink},
     source::{Source, jetstream::Jetstream},

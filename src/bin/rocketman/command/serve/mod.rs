@@ -157,7 +157,7 @@ async fn attend(
     stop: CancellationToken,
     filling: impl Future<Output = Result<(), Failure>>,
 ) -> Result<ExitCode, Failure> {
-    let mut run = pin!(server.run(stop.clone()));
+    let mut run = pin!(server.run(stop.cancelled()));
     let mut filling = pin!(filling);
     let (mut asked, mut filled, mut served) = (None, None, None);
     let served = loop {
@@ -165,7 +165,10 @@ async fn attend(
             break served;
         }
         tokio::select! {
-            ended = &mut run, if served.is_none() => served = Some(ended),
+            ended = &mut run, if served.is_none() => {
+                stop.cancel();
+                served = Some(ended);
+            }
             result = &mut filling, if filled.is_none() => {
                 if result.is_err() {
                     stop.cancel();

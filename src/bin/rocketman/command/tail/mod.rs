@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::settings::TimeUs;
 use crate::signals::{Signals, StopSignal};
 use crate::{
     command::{
@@ -32,7 +33,6 @@ use rocketman::source::nats::NatsSource;
 use rocketman::{
     Ended, Error, ErrorKind, Pipeline, PipelineSettings, Stats, Summary,
     cursor::FileCursor,
-    event::TimeUs,
     sink::{Fate, Sink},
     source::{jetstream::Jetstream, segments::Segments},
 };
