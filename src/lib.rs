@@ -128,7 +128,6 @@ pub mod serve;
 pub mod sink;
 pub mod source;
 
-mod address;
 mod backoff;
 #[cfg(any(feature = "segments", feature = "serve"))]
 #[cfg_attr(
@@ -141,17 +140,15 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod log;
-mod outage;
 mod paths;
 mod pipeline;
 mod platform;
 mod stats;
-mod throttle;
 mod wire;
 
 pub use crate::{
-    address::Shown,
     error::{ErrorKind, MemberError, ParseError, Reason},
+    log::address::Shown,
     pipeline::{Deliveries, Delivery, Ended, Error, Pipeline, PipelineSettings, Summary},
     stats::{Progress, Stats},
 };

@@ -7,8 +7,8 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Serialize, Serializer};
 
-use crate::address::without_address;
 use crate::error::ParseError;
+use crate::log::address::without_address;
 
 /// Why a name was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

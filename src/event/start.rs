@@ -7,8 +7,8 @@ use std::{
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 
-use crate::address::without_address;
 use crate::error::ParseError;
+use crate::log::address::without_address;
 
 /// Numbers from here on are microseconds since 1970, smaller ones are a server's own numbers
 /// (protocol reference, section 0).

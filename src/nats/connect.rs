@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     backoff::Backoff,
+    log::outage::{Outage, lasted},
     log::{STATE, chain, printable},
-    outage::{Outage, lasted},
 };
 
 /// An open connection. A clone is the same connection.

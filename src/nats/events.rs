@@ -12,9 +12,9 @@ use tracing::{info, warn};
 
 use super::{NatsSettings, options::Refusal};
 use crate::{
+    log::outage::{Mention, Outage, lasted},
+    log::throttle::{self, Throttle},
     log::{STATE, printable},
-    outage::{Mention, Outage, lasted},
-    throttle::{self, Throttle},
 };
 
 /// The longest wait between two tries to get a lost connection back.

@@ -10,8 +10,8 @@ use super::{NatsError, NatsSettings};
 use crate::{
     backoff::Backoff,
     error::MemberError,
+    log::outage::{Mention, Outage, lasted},
     log::{STATE, chain},
-    outage::{Mention, Outage, lasted},
 };
 
 /// Does some work, and tries again what may pass, as often and with such waits as a connection is

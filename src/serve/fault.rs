@@ -5,8 +5,8 @@ use std::{num::NonZeroU64, str::FromStr};
 
 use super::{encoding::Encoding, numbering::Numbering, random::Random};
 use crate::{
-    address::in_short,
     event::CollectionPattern,
+    log::address::in_short,
     wire::frame::{BINARY, TEXT},
 };
 

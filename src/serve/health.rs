@@ -1,7 +1,7 @@
 //! Whether what is served is alive, for a supervisor that asks `/healthz`.
 
 use super::answer::Answer;
-use crate::{address::Shown, stats::Stats};
+use crate::{log::address::Shown, stats::Stats};
 
 /// What is known of a server and of what fills its feed.
 #[derive(Debug)]

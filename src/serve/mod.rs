@@ -91,9 +91,9 @@ use self::{
     shared::Shared,
 };
 use crate::{
+    log::throttle,
     serve::listen::{Gate, PendingRequests},
     stats::Stats,
-    throttle,
 };
 
 /// How much memory heads of requests may take that are larger than most, all of them together.

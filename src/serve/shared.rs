@@ -25,7 +25,7 @@ use super::{
     health::Health,
     request::Rules,
 };
-use crate::{serve::listen::Gate, throttle};
+use crate::{log::throttle, serve::listen::Gate};
 
 /// What is longer than this is read on another thread, one at a time: it takes longer than an event
 /// may wait.

@@ -13,8 +13,8 @@ use crate::{
     error::MemberError,
     event::{BadEvent, Batch, Origin, Place, Trail},
     log::STATE,
+    log::throttle::Throttle,
     source::{Flow, RunContext, Source},
-    throttle::Throttle,
 };
 
 /// How much is read at once.

@@ -17,9 +17,9 @@ use crate::{
     backoff::Backoff,
     error::MemberError,
     event::Event,
+    log::throttle::{self, Throttle},
     log::{STATE, printable},
     stats::Stats,
-    throttle::{self, Throttle},
 };
 
 /// The longest wait between two tries: that of connections.

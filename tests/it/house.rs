@@ -9,6 +9,7 @@
 mod circles;
 mod flags;
 mod growing;
+mod measures;
 mod planted;
 mod surface;
 mod test_names;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::KvCursorError;
-use crate::address::without_secrets;
+use crate::log::address::without_secrets;
 
 /// The longest name of a bucket: that of its stream begins with `KV_`, and a server takes 255 bytes.
 const MAX_BUCKET_BYTES: usize = 252;

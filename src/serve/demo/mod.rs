@@ -16,7 +16,7 @@ use super::{
     block::BlockBuilder,
     feed::{Feed, FeedError, FeedPosition, Schedule},
 };
-use crate::{address::in_short, event::BadEvent};
+use crate::{event::BadEvent, log::address::in_short};
 
 /// Fewer than the public network has at most times, and enough for ten posts in a third of a
 /// second.

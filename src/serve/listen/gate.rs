@@ -10,7 +10,7 @@ use std::{
     str::FromStr,
 };
 
-use crate::{address::without_secrets, wire::http::Headers};
+use crate::{log::address::without_secrets, wire::http::Headers};
 
 /// Why what was to be allowed is no host or no origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

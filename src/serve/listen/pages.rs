@@ -16,7 +16,7 @@ use tracing::{debug, warn};
 use super::{Gate, Head, HostPattern, PendingRequest, PendingRequests, Refusal, read_head};
 use crate::{
     log::STATE,
-    throttle::{Throttle, more},
+    log::throttle::{Throttle, more},
     wire::http,
 };
 

@@ -11,7 +11,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{log::STATE, throttle::Throttle};
+use crate::{log::STATE, log::throttle::Throttle};
 
 /// All that wait at one listener.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tracing::info;
 
-use crate::{log::STATE, throttle::Throttle};
+use crate::{log::STATE, log::throttle::Throttle};
 
 /// How many files of a kind are named.
 const MAX_NAMED_FILES: u64 = 3;

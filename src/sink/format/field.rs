@@ -1,7 +1,7 @@
 //! A part of an event that is asked for by its name: a path of keys, or a pointer of JSON.
 
 use super::json::{Step, Value, find, member};
-use crate::{address::Shown, event::Event};
+use crate::{event::Event, log::address::Shown};
 
 /// A path into the line of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]

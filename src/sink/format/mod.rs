@@ -19,7 +19,7 @@ use self::{
     table::{Separator, Table},
     template::Template,
 };
-use crate::{address::Shown, error::ParseError, event::Event, sink::terminal::show_json};
+use crate::{error::ParseError, event::Event, log::address::Shown, sink::terminal::show_json};
 
 /// How events are written: by default as the line that came.
 ///

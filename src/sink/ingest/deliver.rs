@@ -12,11 +12,11 @@ use crate::{
     error::MemberError,
     event::Event,
     log::STATE,
+    log::throttle,
     sink::{
         OnFailure,
         delivery::{DeliveryPolicy, FailedTries, FailedTry, GivenUp, Recipient, name_of},
     },
-    throttle,
 };
 
 /// Retries of an ingestor of which nothing else is said. They take about a second: what is a hiccup

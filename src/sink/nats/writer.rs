@@ -26,9 +26,9 @@ use crate::{
     backoff::Backoff,
     error::MemberError,
     event::{Batch, Identity, Origin},
+    log::outage::{Outage, lasted},
     log::{STATE, chain, printable},
     nats::{Connection, NatsError, Status},
-    outage::{Outage, lasted},
     sink::SinkContext,
 };
 

@@ -6,7 +6,7 @@ use std::{fmt, net::IpAddr, str::FromStr};
 use url::{Host, Url};
 
 use super::SOURCE;
-use crate::{address::without_secrets, error::ParseError, event::Origin, wire::v2};
+use crate::{error::ParseError, event::Origin, log::address::without_secrets, wire::v2};
 
 /// The public instances that the official documentation lists, tried in this order: first the two
 /// that also speak the v2 wire, then those of the v1 wire alone.

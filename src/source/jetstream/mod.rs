@@ -78,10 +78,10 @@ use crate::{
     error::MemberError,
     event::{Batch, Did, Place, Point, Trail},
     log::STATE,
-    outage::Outage,
+    log::outage::Outage,
+    log::throttle::Throttle,
     source::{ReadError, WantedAccounts},
     stats::Stats,
-    throttle::Throttle,
 };
 
 /// The kind of source in origins and cursor files.

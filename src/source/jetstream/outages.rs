@@ -7,9 +7,9 @@ use tracing::{debug, info, warn};
 use super::{Jetstream, connect::ConnectError, endpoint::Endpoint, lost::Lost, resume::Beginning};
 use crate::{
     event::show_time,
+    log::outage::{Mention, lasted, root_cause},
+    log::throttle::{self, Throttle},
     log::{STATE, chain},
-    outage::{Mention, lasted, root_cause},
-    throttle::{self, Throttle},
 };
 
 /// A connection that was lost or could not be made, and when the next is tried.

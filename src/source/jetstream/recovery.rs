@@ -13,7 +13,7 @@ use super::{
 use crate::{
     error::MemberError,
     log::STATE,
-    outage::root_cause,
+    log::outage::root_cause,
     source::{Flow, ReadError, jetstream::JetstreamError},
 };
 

@@ -18,12 +18,12 @@ use super::{
 use crate::{
     error::MemberError,
     event::{Origin, Start, show_time},
+    log::outage::{lasted, root_cause},
+    log::throttle,
     log::{STATE, chain, printable},
     nats::{Connection, NatsError, excerpt, log_failure, meet},
-    outage::{lasted, root_cause},
     source::{Flow, ReadError, nats::NatsSourceError},
     stats::Stats,
-    throttle,
 };
 
 /// How long a stream that was there may be gone before that counts as final: somebody may be making

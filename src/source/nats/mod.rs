@@ -50,12 +50,12 @@ use crate::{
     backoff::Backoff,
     error::MemberError,
     event::{Batch, Place, Point, Start, Trail},
+    log::outage::Outage,
+    log::throttle::Throttle,
     log::{STATE, printable},
     nats::{Connection, NatsSettings},
-    outage::Outage,
     source::ReadError,
     stats::Stats,
-    throttle::Throttle,
 };
 
 /// The kind of source in origins and cursor files.

@@ -15,8 +15,8 @@ use crate::{
     backoff::Backoff,
     error::MemberError,
     log::STATE,
+    log::throttle,
     sink::{delivery::MAX_BACKOFF, lanes::Ticket},
-    throttle,
 };
 
 /// Works until nothing more will come.

@@ -5,7 +5,7 @@ use tracing::{debug, info, warn};
 use super::{MAX_BACKOFF, Writer};
 use crate::{
     log::{STATE, printable},
-    outage::{Mention, lasted},
+    log::outage::{Mention, lasted},
 };
 
 impl Writer {

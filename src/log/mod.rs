@@ -1,4 +1,9 @@
-//! The targets of log messages, and the text of errors and of the network made safe for a screen.
+//! Log messages: their targets, how often one is said, and the text of errors, of addresses and of
+//! the network made safe for a screen.
+
+pub(crate) mod address;
+pub(crate) mod outage;
+pub(crate) mod throttle;
 
 /// See [`PipelineSettings::STATE_TARGET`](crate::PipelineSettings::STATE_TARGET).
 pub(crate) const STATE: &str = "rocketman::state";

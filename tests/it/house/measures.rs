@@ -1,0 +1,74 @@
+//! How large things may be: files, the first sight of `src/`, and the two pages that are read
+//! first.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// How many lines a file of code has at most, tests included.
+const MAX_LINES: usize = 400;
+
+/// How many rooms there are at most in `src/`, as files, folders, or both.
+const MAX_ROOMS: usize = 21;
+
+/// How many files there are at most in `src/` beside its folders.
+const MAX_LOOSE_FILES: usize = 8;
+
+/// How many bytes a page has at most that is read first.
+const MAX_PAGE_BYTES: usize = 10 * 1024;
+
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// All files of Rust below the folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let (folders, files): (Vec<_>, Vec<_>) =
+        within(folder).into_iter().partition(|path| path.is_dir());
+    let below = folders.iter().flat_map(|folder| self::files(folder));
+    let here = files.into_iter();
+    here.filter(|path| path.extension().is_some_and(|suffix| suffix == "rs"))
+        .chain(below)
+        .collect()
+}
+
+#[test]
+fn files_are_short_enough_to_be_read_at_once() {
+    let all = ["src", "tests", "examples"]
+        .into_iter()
+        .flat_map(|folder| files(&root().join(folder)));
+    let mut n = 0;
+    for path in all {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        let name = path.strip_prefix(root()).unwrap().display().to_string();
+        let longer = LONGER.iter().find(|(longer, _)| *longer == name);
+        let most = longer.map_or(MAX_LINES, |(_, lines)| *lines);
+        assert!(
+            lines <= most,
+            "{name} has {lines} lines, and {most} at most"
+        );
+        n += 1;
+    }
+    assert!(n > 500, "{n} files");
+}
+
+#[test]
+fn the_first_sight_of_the_code_is_few_rooms() {
+    let entries = within(&root().join("src"));
+    let (folders, loose): (Vec<_>, Vec<_>) = entries.iter().partition(|path| path.is_dir());
+    assert!(
+        folders.len() > 8 && loose.len() <= MAX_LOOSE_FILES,
+        "{loose:?}"
+    );
+    let rooms: BTreeSet<_> = entries.iter().map(|path| path.file_stem()).collect();
+    assert!(rooms.len() <= MAX_ROOMS, "{} rooms: {rooms:?}", rooms.len());
+}
+
+#[test]
+fn the_pages_that_are_read_first_are_short() {
+    for page in ["README.md", "ARCHITECTURE.md"] {
+        let bytes = fs::read(root().join(page)).unwrap().len();
+        assert!(bytes <= MAX_PAGE_BYTES, "{page} has {bytes} bytes");
+    }
+}
