@@ -30,7 +30,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// What a refusal of a file means that was only just to be opened: with another name, or once
-    /// the folder is made, it is none.
+    /// the folder is made, it is no more.
     pub(crate) fn of_refusal(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::NotFound

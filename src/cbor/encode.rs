@@ -154,7 +154,7 @@ impl Encoder {
         let text = Reader::new(out.get(value..end).unwrap_or_default()).text();
         let text = text.map_err(|_| CborError::new(at, "a $link or $bytes that is no text"))?;
         if is_link {
-            let cid = Cid::parse(text).ok_or(CborError::new(at, "a $link that is none"))?;
+            let cid = Cid::parse(text).ok_or(CborError::new(at, "a $link that is no CID"))?;
             out.truncate(start);
             // Tag 42, then bytes that begin with a zero.
             out.extend_from_slice(&[0xd8, 42, 0x58, 37, 0]);

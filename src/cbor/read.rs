@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// So many bytes of the item whose head was just read.
+    /// The bytes of the item whose head was just read.
     #[inline]
     pub(crate) fn take(&mut self, n_bytes: u64) -> Result<&'a [u8], CborError> {
         let end = usize::try_from(n_bytes).ok();

@@ -51,7 +51,7 @@ pub struct Batch {
     reached: Option<Point>,
     /// Events at the front that were taken already.
     taken: usize,
-    /// So many events lie before the first one that was left out: how far the batch reaches ends
+    /// How many events lie before the first one that was left out: how far the batch reaches ends
     /// with them.
     held: Option<usize>,
     /// Events that may have come before.

@@ -29,7 +29,7 @@ impl<T> Change<T> {
 impl Event<'_> {
     /// What the commit did, with the record parsed into a type of your own.
     ///
-    /// An event that is no such change is no fault of whoever reads it: a record is its author's
+    /// An event that is no such change is no fault of its reader: a record is its author's
     /// word, and anybody may write anything into any collection. [Ingestors](crate::sink::ingest)
     /// leave such an event out with a warning.
     pub fn change<T: DeserializeOwned>(&self) -> Result<Change<T>, ParseError> {
@@ -87,17 +87,21 @@ mod tests {
     #[test]
     fn what_is_no_such_record_is_told_apart() {
         let other = r#","record":{"text":1}"#;
-        let told = [
+        let said = [
             change("create", other),
             change("create", ""),
             change("update", r#","record":null"#),
             change("rename", other),
         ];
-        let told = told.map(|change| change.unwrap_err().to_string());
+        let said = said.map(|change| {
+            let text = change.unwrap_err().to_string();
+            // What the parser says of it follows.
+            text.split(": invalid type").next().unwrap().to_owned()
+        });
         assert_eq!(
-            told,
+            said,
             [
-                "the record is not of the expected shape: invalid type: integer `1`, expected a string at line 1 column 154",
+                "the record is not of the expected shape",
                 "the commit has no record",
                 "the commit has no record",
                 "the commit's operation is unknown",

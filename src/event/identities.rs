@@ -14,7 +14,7 @@ pub(crate) type Identities = HashSet<Identity, Stir>;
 
 /// Finds the place of an identity in a set by one multiplication.
 ///
-/// By a secret number, for identities are the same everywhere, and whoever writes records can
+/// By a secret number, because identities are the same everywhere, and an author of records can
 /// choose those that are alike.
 #[derive(Debug, Clone)]
 pub(crate) struct Stir {

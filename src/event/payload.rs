@@ -158,7 +158,7 @@ mod tests {
         let odd =
             event(r#"{"did":"did:plc:a","time_us":1,"kind":"account","account":{"active":1}}"#);
         let error = odd.account().unwrap_err();
-        let message = "the event's payload is not of the expected shape: invalid type: integer `1`, expected a boolean at line 1 column 75";
+        let message = "the event's payload is not of the expected shape: invalid type: integer `1`, expected a boolean at line 1 column 69";
         assert_eq!(error.to_string(), message);
     }
 

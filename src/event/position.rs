@@ -135,7 +135,7 @@ pub struct FileMark {
 }
 
 impl FileMark {
-    /// So many bytes of a file that is written to.
+    /// The first bytes of a file that is written to.
     pub fn new(path: PathBuf, inode: u64, bytes: u64) -> Self {
         Self {
             path,

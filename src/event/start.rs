@@ -85,7 +85,7 @@ impl StartError {
     }
 }
 
-/// The time that so many digits most likely are: of seconds, milliseconds, microseconds or
+/// The time that a number of digits most likely is: of seconds, milliseconds, microseconds or
 /// nanoseconds since 1970.
 fn time_of_digits(digits: &str) -> Option<u64> {
     let number: u64 = digits.parse().ok()?;

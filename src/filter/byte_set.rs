@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// A set of names, found by their hashes.
 ///
 /// No two names of a set have the same hash. The seed is random, for names can be those of a
-/// stranger: `serve` filters for whoever asks.
+/// stranger: `serve` filters for every client.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ByteSet {
     seed: u64,

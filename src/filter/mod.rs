@@ -182,7 +182,7 @@ impl Filter {
         self.described()
     }
 
-    /// Keeps of all that only the events whose line has at most so many bytes; the last number that
+    /// Keeps of all that only the events whose line is no longer than this in bytes; the last number that
     /// is given counts.
     #[must_use]
     pub fn max_bytes(mut self, max_bytes: u32) -> Self {

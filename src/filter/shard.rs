@@ -22,7 +22,7 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// The `number`th of so many shards, counted from 1; `None` when there is none of that number.
+    /// The `number`th of `of` shards, counted from 1; `None` when there is none of that number.
     pub fn new(number: u32, of: u32) -> Option<Self> {
         let number = NonZeroU32::new(number)?;
         let of = NonZeroU32::new(of).filter(|of| number <= *of)?;

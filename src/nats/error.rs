@@ -28,7 +28,7 @@ pub(crate) enum NatsError {
         /// The file.
         path: PathBuf,
     },
-    /// The seed of a JWT is none.
+    /// The seed of a JWT is not one.
     #[error("the seed of the login is not that of an nkey")]
     Seed,
     /// A login that is asked for anew cannot be had.

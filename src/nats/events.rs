@@ -113,7 +113,7 @@ pub(super) fn held(refusal: &Refusal) -> Option<String> {
     refusal.clone()
 }
 
-/// Notes and tells what happened to the connection.
+/// Notes and logs what happened to the connection.
 fn note(event: &Event, status: &watch::Sender<Status>, servers: &str, lost: &Mutex<Lost>) {
     let mut lost = lost.lock().unwrap_or_else(PoisonError::into_inner);
     match event {

@@ -336,7 +336,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 .map_err(Error::Source)?
             {
                 files.clone_from(&saved.files);
-                // Where somebody set a place, what was written up to then stays, whoever counts it.
+                // Where somebody set a place, what was written up to then stays, whichever cursor counts it.
                 if let Place::Reached(_) = saved.place {
                     cursor_mode = CursorMode::Resumed;
                 }

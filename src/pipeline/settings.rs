@@ -1,4 +1,4 @@
-//! When a run ends by itself, and what is told of its end.
+//! When a run ends by itself, and what is said of its end.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::{event::Position, log};
 /// When a run ends by itself, and how it keeps its cursor.
 #[derive(Debug, Clone)]
 pub struct PipelineSettings {
-    /// End after so many events.
+    /// End after this number of events.
     pub count: Option<u64>,
     /// Leave out events of this server time or later, in microseconds since 1970, and end once the
     /// stream is ten seconds beyond it.
@@ -62,7 +62,7 @@ impl Default for PipelineSettings {
 pub enum Ended {
     /// A stop was asked for.
     Stopped,
-    /// So many events as were asked for are delivered.
+    /// The number of events that was asked for is delivered.
     Count,
     /// The asked time is over.
     Duration,

@@ -23,7 +23,7 @@ pub(super) struct Watch {
     next_look: Instant,
     /// The stream was within `max_lag` once: one that begins further back has to catch up first.
     was_near: bool,
-    /// It was told that the stream has fallen behind.
+    /// It was logged that the stream has fallen behind.
     is_alerted: bool,
 }
 
@@ -69,7 +69,7 @@ impl Watch {
     }
 
     /// Tells once that the stream has fallen behind, and once that it is near again: within half of
-    /// what is alarming, so that a stream at the limit is not told of all the time.
+    /// what is alarming, so that a stream at the limit is not logged all the time.
     fn alert(&mut self, lag: Duration) {
         let Some(limit) = self.lag_alert else {
             return;

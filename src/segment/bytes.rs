@@ -1,4 +1,4 @@
-//! Numbers as they lie in a file, the lowest byte first. What lies beyond the end is 0: whoever
+//! Numbers as they lie in a file, the lowest byte first. What lies beyond the end is 0: who
 //! reads has made sure of the length.
 
 fn at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {

@@ -47,7 +47,7 @@ pub(crate) struct CollectionIndex {
 }
 
 impl CollectionIndex {
-    /// Reads the index of a file of so many blocks.
+    /// Reads the index of a file of `n` blocks.
     pub(crate) fn read(
         index: &[u8],
         n_blocks: u32,

@@ -86,7 +86,7 @@ impl From<&Refusal> for Answer {
     }
 }
 
-/// Answers, and takes leave.
+/// Answers, and closes.
 pub(super) async fn respond(stream: &mut TcpStream, answer: &Answer) -> io::Result<()> {
     let reason = match answer.status {
         200 => "OK",
@@ -126,7 +126,7 @@ pub(super) async fn respond(stream: &mut TcpStream, answer: &Answer) -> io::Resu
     stream.shutdown().await?;
     let mut rest = [0; 4096];
     let drain = async { while matches!(stream.read(&mut rest).await, Ok(1..)) {} };
-    // Whoever keeps sending has had time to read.
+    // A client that keeps sending has had time to read.
     timeout(DRAIN_TIMEOUT, drain).await.ok();
     Ok(())
 }

@@ -75,7 +75,7 @@ pub(super) async fn attend<F: Feed>(
         Err(answer) => {
             debug!(%peer, status = answer.status, "a request was answered");
             tokio::select! {
-                // Whoever asked may be gone, or take too long.
+                // The client may be gone, or take too long.
                 _ = timeout(within, respond(&mut stream, &answer)) => {}
                 () = pending.turned_out() => {}
             }
@@ -187,7 +187,7 @@ async fn refuse_too_old<F: Feed>(shared: &Shared<F>, request: Request) -> Reques
     Request::Other(Answer::error(400, CURSOR_TOO_OLD, &text))
 }
 
-/// A browser shows its page no answer, so that whoever made the page learns it here.
+/// A browser shows its page no answer, so that its author learns it here.
 fn log_refused<F>(shared: &Shared<F>, peer: SocketAddr, refusal: &Refusal) {
     if let Some(more) = shared.may_log() {
         warn!(target: STATE, %peer, setting = refusal.setting(), "refused a request of {peer}: {refusal}{more}");

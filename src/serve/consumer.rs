@@ -61,9 +61,9 @@ pub(super) struct Consumer<F> {
     /// When something was written last, or began to wait for it.
     progress: Instant,
     headway: Headway,
-    /// The code that was sent, and until when the other side may take leave too.
+    /// The code that was sent, and until when the other side may close too.
     closing: Option<(u16, Instant)>,
-    /// Why it was closed, where that is to be told.
+    /// Why it was closed, where that is to be logged.
     cause: Option<Disconnect>,
     /// The other side took leave: nothing follows but our answer.
     has_left: bool,

@@ -18,7 +18,7 @@ pub(super) enum Message {
     Binary,
     Ping(Vec<u8>),
     Pong,
-    /// The other side takes leave; with the code it gave, if any.
+    /// The other side closes; with the code it gave, if any.
     Close(Option<u16>),
 }
 

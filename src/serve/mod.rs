@@ -265,7 +265,7 @@ impl<F: Feed> Server<F> {
                         sleep(AFTER_FAILURE).await;
                     }
                 },
-                // Nobody is taken on any more; whoever is still reading gets the rest.
+                // Nobody is taken on any more; those who are still reading get the rest.
                 () = shared.over.cancelled(), if listener.is_some() => listener = None,
                 Some(ended) = tasks.join_next() => log_panic(ended),
             }

@@ -8,7 +8,7 @@ use std::{collections::VecDeque, io::IoSlice, ops::Range, sync::Arc};
 use super::{block::Block, deflate::deflate, encoding::Encoding};
 use crate::wire::frame::{CLOSE, PING, PONG, TEXT, push_header};
 
-/// So many pieces go out in one write; Linux takes 1024, and more than this gained nothing.
+/// How many pieces go out in one write; Linux takes 1024, and more than this gained nothing.
 pub(super) const PIECES: usize = 64;
 
 /// A consumer that asks for more answers than this without reading them gets none.
@@ -111,7 +111,7 @@ impl Outbox {
         n_pieces
     }
 
-    /// Notes that so many bytes are written.
+    /// Notes how many bytes are written.
     pub(super) fn advance(&mut self, mut written: usize) {
         while let Some(range) = self.ranges.front_mut() {
             let taken = written.min(range.len());
@@ -128,7 +128,7 @@ impl Outbox {
             self.own.shrink_to(KEPT_OWN_BYTES);
             self.own_from = 0;
         } else if self.own_from > self.own.len() / 2 {
-            // Whoever never takes all of it would have it grow for ever.
+            // A client that never takes all of it would have it grow for ever.
             self.own.drain(..self.own_from);
             self.own_from = 0;
         }

@@ -41,7 +41,7 @@ impl Random {
         choice.get(idx).copied()
     }
 
-    /// So many letters of Base32.
+    /// Letters of Base32, of the given number.
     pub(super) fn letters(&mut self, n: usize, out: &mut Vec<u8>) {
         let mut bits = 0;
         for i in 0..n {

@@ -47,7 +47,7 @@ pub(super) struct Shared<F> {
     pub(super) first_seq: OnceCell<u64>,
     pub(super) consumers: AtomicU64,
     pub(super) sent: AtomicU64,
-    /// How often it is told that a consumer was cut off, or not let in.
+    /// How often it is logged that a consumer was cut off, or not let in.
     pub(super) cuts: Mutex<throttle::Throttle>,
     pub(super) gate: Gate,
     pub(super) budget: Arc<Budget>,
@@ -172,7 +172,7 @@ impl<F: Feed> Shared<F> {
         }
     }
 
-    /// The number of the first event there is. The clock does not begin by this, for whoever asks
+    /// The number of the first event there is. The clock does not begin by this, because a client that asks
     /// may be refused.
     pub(super) async fn first_seq(&self) -> u64 {
         if let Some(extent) = self.feed.growth() {

@@ -1,6 +1,6 @@
 //! Deliveries that fail on purpose: after the event was taken, and before it counts.
 //!
-//! That is what a crash in the wrong moment does, and it is rare. Whoever takes events can prove
+//! That is what a crash in the wrong moment does, and it is rare. A program that takes events can prove
 //! with this that they cope with one that comes again.
 
 use std::{

@@ -1,6 +1,6 @@
-//! A file that keeps messages that were no events, for whoever wants to look at them.
+//! A file that keeps messages that were no events, to be looked at.
 //!
-//! A help for finding out, and no part of what is delivered: a write that fails is told once and
+//! A help for finding out, and no part of what is delivered: a write that fails is logged once and
 //! costs nothing else.
 
 use std::{

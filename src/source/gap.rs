@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnGap {
-    /// It is told, and reading goes on behind it.
+    /// It is logged, and reading goes on after it.
     Warn,
     /// It is the end; the saved cursor stays before it.
     Fail,

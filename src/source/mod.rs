@@ -144,7 +144,7 @@ pub trait Source: Send {
         std::future::pending()
     }
 
-    /// Is told how many events the sink works on at the same time (see
+    /// Is given how many events the sink works on at the same time (see
     /// [`Sink::at_once`](crate::sink::Sink::at_once)), and what will tell how many those are at
     /// each moment. Called at most once, before the first batch, where the sink knows. Returns
     /// whether it will yield no more than there is room for.
@@ -152,7 +152,7 @@ pub trait Source: Send {
         false
     }
 
-    /// Takes leave of the other side, quickly and without a promise. No batch is asked for
+    /// Closes the connection to the other side, quickly and without a promise. No batch is asked for
     /// afterwards.
     fn close(&mut self) -> impl Future<Output = ()> + Send {
         std::future::ready(())

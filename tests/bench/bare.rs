@@ -7,7 +7,7 @@ use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 const DICTIONARY: &[u8] = include_bytes!("../../src/wire/dictionary/v1.zdict");
 
-/// Reads so many events and writes them to stdout through a buffer of 256 KiB, which is emptied
+/// Reads `n` events and writes them to stdout through a buffer of 256 KiB, which is emptied
 /// after each if `flushes`.
 pub fn run(url: &str, n_events: usize, flushes: bool) {
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -24,7 +24,7 @@ impl BatchIngestor for Nothing {
     }
 }
 
-/// Reads so many events, and has them ingested in this way.
+/// Reads `n` events, and has them ingested in this way.
 pub fn run(url: &str, n_events: u64, way: &str, compress: bool) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -27,7 +27,7 @@ use super::{
 
 const WINDOW: usize = 1024;
 
-/// Reads so many events and publishes them.
+/// Reads `n` events and publishes them.
 pub fn publish(source: &str, nats: &str, n_events: usize) {
     block_on(async {
         let jetstream = jetstream::new(async_nats::connect(nats).await.unwrap());

@@ -79,7 +79,7 @@ fn send(mut stream: TcpStream, corpus: &Corpus) {
     let Some(wire) = upgrade(&mut stream) else {
         return;
     };
-    // Whoever has enough leaves in the middle of it.
+    // A client that has enough leaves in the middle of it.
     if stream.write_all(corpus.bytes(wire)).is_ok() {
         stream.read_to_end(&mut Vec::new()).ok();
     }

@@ -25,7 +25,7 @@ fn compare(a: &Serving, b: &Serving, flags: &str) -> Output {
 }
 
 /// The lines of JSON: what is missing in whom, and the summary.
-pub(crate) fn told(output: &Output) -> (Vec<Value>, Value) {
+pub(crate) fn report_of(output: &Output) -> (Vec<Value>, Value) {
     let lines = output.stdout.lines();
     let mut lines: Vec<Value> = lines
         .map(|line| serde_json::from_str(line).unwrap())
@@ -86,7 +86,7 @@ fn every_dropped_event_is_named_and_no_other() {
         server("--fault drop=1/50 --fault cut-every=900"),
     );
     let output = compare(&a, &b, "--json");
-    let (missing, summary) = told(&output);
+    let (missing, summary) = report_of(&output);
     assert!(missing.iter().all(|line| line["missing_in"] == "b"));
     let (all, left) = (window_of(&a, ""), window_of(&b, ""));
     let dropped: BTreeSet<_> = commits(all.iter())
@@ -157,7 +157,7 @@ fn filters_are_those_of_tail() {
         "--op delete",
         &format!("-d {author}"),
     ] {
-        let (_, summary) = told(&compare(&a, &b, &format!("--json {flags}")));
+        let (_, summary) = report_of(&compare(&a, &b, &format!("--json {flags}")));
         let expected = window_of(&a, flags).len();
         let found = &summary["a"]["events"];
         if flags.starts_with("-d") {

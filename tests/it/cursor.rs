@@ -19,7 +19,7 @@ use crate::support::{
     wait_until,
 };
 
-/// A server that counts, and sends so many events from the asked one on; then it stays.
+/// A server that counts, and sends `n` events from the asked one on; then it stays.
 fn counting_server(total: u64) -> Server {
     Server::every(move |request| {
         let first = request.cursor().map_or(0, |cursor| {

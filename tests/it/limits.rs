@@ -33,7 +33,7 @@ fn a_stream_without_events_ends_after_the_idle_timeout() {
 
 #[test]
 fn unwanted_events_and_pings_are_told_apart_by_the_idle_timeout() {
-    // Events that are not wanted are events; pings are none.
+    // Events that are not wanted are events; pings are not.
     let server = Server::one(|request| {
         let mut connection = request.accept();
         let start = Instant::now();

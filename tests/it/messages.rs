@@ -20,7 +20,7 @@ use crate::support::{
 /// What only the status line says.
 const STATUS: &str = "/s read";
 
-/// Sends so many posts, and stays.
+/// Sends `n` posts, and stays.
 fn posts(n: u64) -> impl Fn(Request) + Send + Sync + 'static {
     move |request| {
         let mut connection = request.accept();

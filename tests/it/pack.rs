@@ -15,7 +15,7 @@ use crate::support::{
     wait_until,
 };
 
-/// A folder with a recording of the demo, of so many events.
+/// A folder with a recording of the demo, of `n` events.
 fn recorded(name: &str, n: u32) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let tail = Rocketman::tail("demo:?rate=max").with(&format!("--cursor 1 -n {n} -o {name}"));

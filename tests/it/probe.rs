@@ -1,7 +1,7 @@
 //! `rocketman probe`: what servers tell, and what is shown of it.
 
+mod reported;
 mod running;
-mod told;
 mod unusable;
 
 use crate::support::events::now_us;

@@ -46,7 +46,7 @@ struct Sent {
     operation: &'static str,
     collection: String,
     rkey: String,
-    /// The relay's number in an event that is no commit; 0 is none.
+    /// The relay's number in an event that is no commit; 0 stands for none.
     upstream: u64,
     form: Form,
 }

@@ -19,7 +19,7 @@ use crate::support::{
     program::{Output, Rocketman},
 };
 
-/// A server that counts and cuts the connection after every so many new events, the last included.
+/// A server that counts and cuts the connection after each run of new events, the last included.
 fn cutting_server(total: u64, every: u64) -> Server {
     Server::every(move |request| {
         // Inclusive: the event with the number `cursor` is event `cursor - 1`, and comes first.

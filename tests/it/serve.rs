@@ -107,7 +107,7 @@ fn what_cannot_be_served_is_refused_with_the_way_out() {
             "demo: --loop",
             [
                 "--loop is for recordings",
-                "demo: is none",
+                "demo: is not one",
                 "record it first",
             ],
         ),
@@ -115,7 +115,7 @@ fn what_cannot_be_served_is_refused_with_the_way_out() {
             "--speed 2",
             [
                 "--speed is for recordings",
-                "demo: is none",
+                "demo: is not one",
                 "demo:?rate=1000",
             ],
         ),

@@ -334,7 +334,7 @@ fn a_terminal_is_shown_nothing_that_it_acts_upon() {
             .split(['\n', '\0'])
             .filter(|line| line.contains("\"did\""));
         assert!(lines.flat_map(str::chars).all(harmless), "{shown:?}");
-        // Whoever is no terminal gets every byte.
+        // What is no terminal gets every byte.
         let end = if flags.ends_with("-0") { "\0" } else { "\n" };
         let bytes = expected.join(end) + end;
         assert_eq!(call().succeed().stdout, bytes, "{flags}");

@@ -27,7 +27,7 @@ use crate::support::{
 /// of these tests are far longer.
 const PROMPT: Duration = Duration::from_secs(8);
 
-/// Sends so many posts in one burst, and stays.
+/// Sends `n` posts in one burst, and stays.
 fn burst(n: u64) -> impl Fn(Request) + Send + Sync + 'static {
     move |request| {
         let mut connection = request.accept();

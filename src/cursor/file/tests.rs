@@ -96,7 +96,7 @@ fn a_second_owner_is_refused_until_the_first_is_gone() {
 }
 
 #[test]
-fn whoever_looks_at_a_lock_makes_nothing_and_keeps_nobody_out() {
+fn a_look_at_a_lock_makes_nothing_and_keeps_nobody_out() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cursor.json");
     assert!(!FileCursor::is_held(&path).unwrap());

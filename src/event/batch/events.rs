@@ -8,7 +8,7 @@ use super::{
 /// An event in the course of a batch.
 #[derive(Debug)]
 pub(crate) struct Sample<'a> {
-    /// So many events of the batch lie at or before it.
+    /// How many events of the batch lie at or before it.
     pub(crate) events: u64,
     /// The offset just behind its line.
     pub(crate) end: usize,

@@ -44,7 +44,7 @@ impl<'a> Members<'a> {
         serde_json::from_slice(text)
     }
 
-    /// Takes a member out; one that is `null` is none, and one that is there twice an error.
+    /// Takes a member out; one that is `null` does not count, and one that is there twice an error.
     fn take(&mut self, key: &str) -> Result<Option<&'a str>, serde_json::Error> {
         let mut found = None;
         let mut is_twice = false;

@@ -16,7 +16,7 @@ use crate::{
 
 const NOON: u64 = 1_800_000_000_000_000;
 
-/// The time of event `n`: so many seconds after noon.
+/// The time of event `n`: `n` seconds after noon.
 pub(super) fn time_us(n: u64) -> u64 {
     NOON + n * 1_000_000
 }
@@ -61,7 +61,7 @@ pub(super) fn saved(n: u64, filter: &Filter, files: Vec<FileMark>) -> Saved {
     }
 }
 
-/// The sink's file when it holds so many events.
+/// The sink's file when it holds `n` events.
 pub(super) fn mark(events: u64) -> FileMark {
     FileMark::new("/the/file".into(), 1, events)
 }
@@ -224,7 +224,7 @@ pub(super) struct Keep {
     pub(super) one_takes: Option<Duration>,
     /// Takes a batch and as long as this for it.
     pub(super) batch_takes: Duration,
-    /// While running, so many of the newest are not accepted.
+    /// How many of the newest are not accepted while it runs.
     pub(super) lag: u64,
     /// Accepts only when it is asked to make durable.
     pub(super) at_checkpoint: bool,

@@ -18,7 +18,7 @@ pub(crate) struct BloomSize {
 }
 
 impl BloomSize {
-    /// For so many accounts.
+    /// For a number of accounts.
     pub(crate) fn of(n_accounts: usize) -> Self {
         let (n_blocks, k) = size(n_accounts.max(1));
         Self { n_blocks, k }
@@ -32,7 +32,7 @@ const MAX_RATE: f64 = 0.001;
 
 const BLOCK_BITS: f64 = 512.0;
 
-/// The number of blocks for so many accounts, and the number of parts.
+/// The number of blocks for a number of accounts, and the number of parts.
 fn size(n_accounts: usize) -> (usize, u32) {
     let ln_2 = std::f64::consts::LN_2;
     let least = n_accounts as f64 * -MAX_RATE.ln() / (ln_2 * ln_2) / BLOCK_BITS;
@@ -56,7 +56,7 @@ fn best(n_blocks: usize, n_accounts: usize) -> (u32, f64) {
         .unwrap_or((MIN_K, 1.0))
 }
 
-/// The rate of false answers where blocks have so many accounts on average: some have more, and the
+/// The rate of false answers where blocks have this number of accounts on average: some have more, and the
 /// rate of those rises faster than that of the others falls.
 fn rate(parts: &[u32], per_block: f64) -> f64 {
     let most = (per_block + 10.0 * per_block.sqrt() + 20.0) as u32;

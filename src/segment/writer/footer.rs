@@ -30,7 +30,7 @@ pub(super) fn index(entries: &[BlockEntry]) -> Vec<u8> {
     index
 }
 
-/// The bloom of these accounts, with room for so many.
+/// The bloom of these accounts, with room for a number of them.
 pub(super) fn bloom<'a>(
     n_accounts: usize,
     accounts: impl IntoIterator<Item = &'a AccountHash>,

@@ -25,7 +25,7 @@ const OLDER_US: u64 = 500;
 /// How many accounts there are; a few of them do most of it.
 const ACCOUNTS: u64 = 20_000;
 
-/// What is deleted was made at most so many events ago.
+/// How many events ago what is deleted was made, at most.
 const LOOK_BACK: u64 = 5_000;
 
 /// All events of a seed.

@@ -65,12 +65,12 @@ pub enum DemoError {
     /// The same parameter again.
     #[error("demo: the parameter '{0}' is there twice")]
     Twice(&'static str),
-    /// A rate that is none.
+    /// A rate that is not a number.
     #[error(
         "demo: the rate '{0}' is neither a number of events a second from 1 to 1000000, nor max"
     )]
     Rate(String),
-    /// A seed that is none.
+    /// A seed that is not a number.
     #[error("demo: the seed '{0}' is not a number from 0 to 18446744073709551615")]
     Seed(String),
 }

@@ -230,7 +230,7 @@ fn address(host: &str) -> Option<IpAddr> {
         return host.parse::<Ipv4Addr>().ok().map(IpAddr::V4);
     };
     let inside = inside.strip_suffix(']')?;
-    // A zone names an interface of whoever asks (RFC 6874).
+    // A zone names an interface of the client (RFC 6874).
     let inside = inside.split('%').next()?;
     inside.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
 }

@@ -99,7 +99,7 @@ mod tests {
         let (mut client, mut stream) = duplex(piece);
         let pending = PendingRequests::new("a test", 1, usize::MAX).admit();
         let send = async move {
-            // Whoever reads may be done before.
+            // The reader may be done before.
             client.write_all(bytes).await.ok();
         };
         // The stream is closed once it is read.

@@ -18,7 +18,7 @@ const LONGEST_LINE: usize = 16 * 1024 * 1024;
 pub struct Damaged {
     /// Its number in its file, from 1 on.
     pub line: u64,
-    /// Why it is none.
+    /// What is wrong with it.
     pub why: BadEvent,
 }
 

@@ -2,7 +2,7 @@
 //! whatever their size.
 //!
 //! An index is built at the start, a few bytes for each block. Lines that are no events are left
-//! out, and told.
+//! out, and logged.
 
 mod index;
 mod spool;
@@ -64,7 +64,7 @@ pub enum RecordingError {
     NoEvent {
         /// Its number, from 1 on.
         line: u64,
-        /// Why it is none.
+        /// What is wrong with it.
         #[source]
         why: BadEvent,
     },

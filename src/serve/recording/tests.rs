@@ -35,7 +35,7 @@ impl World {
         path
     }
 
-    /// A recording of so many events whose numbers begin at 1000.
+    /// A recording of `n` events whose numbers begin at 1000.
     fn recording(&self, n: u64, playback: Playback) -> Recording {
         let lines: Vec<_> = (0..n).map(|n| line(n, Some(1000 + n))).collect();
         let path = self.file("events.ndjson", lines.join("\n").as_bytes());

@@ -30,7 +30,7 @@ pub enum StoreError {
         /// Where the damage begins.
         offset: u64,
     },
-    /// It is named as a file of a store, and is none.
+    /// It is named as a file of a store, and is not one.
     #[error("'{}' is no file of a store", .0.display())]
     Foreign(PathBuf),
     /// It was written by a version with another format.

@@ -1,4 +1,4 @@
-//! What a store says of its last events to whoever fills it again: where upstream the last one
+//! What a store says of its last events to the run that fills it again: where upstream the last one
 //! stands, and which came in the minute before.
 
 use std::time::Duration;

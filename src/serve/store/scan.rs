@@ -40,7 +40,7 @@ pub(super) enum End {
     Damaged,
 }
 
-/// Why a file is none of a store.
+/// Why a file does not belong to a store.
 #[derive(Debug)]
 pub(super) enum Unusable {
     Io(io::Error),

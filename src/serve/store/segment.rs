@@ -130,7 +130,7 @@ impl Segment {
 mod tests {
     use super::*;
 
-    /// Batches of ten events and so many bytes each, from number 100 and byte 50 on.
+    /// Batches of ten events, each of the given size, from number 100 and byte 50 on.
     fn segment(n: u64, bytes: u64) -> Segment {
         let mut segment = Segment {
             name: "x".to_owned(),

@@ -40,10 +40,10 @@ const COALESCE: Duration = Duration::from_millis(20);
 /// A time that lies further beyond this machine's clock does not count as that of the stream.
 const MAX_AHEAD_US: u64 = 24 * 60 * 60 * 1_000_000;
 
-/// So many bytes are written at once, whatever the time.
+/// How many bytes are written at once, whatever the time.
 const FULL_BYTES: usize = 256 * 1024;
 
-/// How many events may be written and not be durable: numbers go on beyond so many after a start.
+/// How many events may be written and not be durable: numbers go on beyond them after a start.
 pub(super) const MAX_UNSYNCED: u64 = 1_000_000;
 
 /// A write, and what comes back of it.

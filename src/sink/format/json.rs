@@ -188,7 +188,7 @@ fn is_key(key: &[u8], wanted: &[u8]) -> bool {
 }
 
 /// Appends what a string says whose escapes stand between its quotes. Half a pair of surrogates,
-/// and an escape that is none, become U+FFFD.
+/// and an escape that is not one, become U+FFFD.
 pub(super) fn unescape(mut text: &[u8], out: &mut Vec<u8>) {
     while let Some(at) = memchr::memchr(b'\\', text) {
         let (plain, escape) = text.split_at(at);

@@ -134,7 +134,7 @@ impl Ingest {
     }
 
     /// Account events, which say whether an account is active, deactivated, taken down or deleted,
-    /// go to this ingestor. Whoever stores records needs them, to honour deletions.
+    /// go to this ingestor. A store of records needs them, to honour deletions.
     #[must_use]
     pub fn on_account(self, route: impl Into<Route>) -> Self {
         self.at(RouteKey::Kind(Kind::Account), route.into())

@@ -4,8 +4,8 @@ mod batches;
 mod concurrent;
 mod errors;
 mod failing;
+mod logged;
 mod routing;
-mod told;
 
 use std::sync::{Arc, Mutex};
 

@@ -137,7 +137,7 @@ impl Chunk {
         self.frames.len() < CHUNK_BYTES
     }
 
-    /// Inflates until there are so many bytes; what is left is the reader's.
+    /// Inflates until there are that many bytes; what is left is the reader's.
     fn inflate(&mut self, inflater: &mut Inflater, room: usize) {
         let mut start = 0;
         for &end in &self.ends {

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{event::Point, log::chain};
 
-/// So many events within [`BUSY_US`] make a stream a busy one: one in three seconds, where the
+/// This many events within [`BUSY_US`] make a stream a busy one: one in three seconds, where the
 /// whole network has hundreds in one.
 const BUSY: usize = 20;
 
@@ -55,7 +55,7 @@ pub(super) struct Floor {
 }
 
 impl Floor {
-    /// Judges by the first event and the last of so many that follow it, the first included.
+    /// Judges by the first event and the last of those that follow it, the first included.
     fn of(first: Point, last: Point, events: usize) -> Self {
         let numbers = last
             .seq

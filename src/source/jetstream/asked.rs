@@ -23,7 +23,7 @@ pub(super) struct Asked {
 }
 
 impl Jetstream {
-    /// What is asked for, leaving out what is larger than so many bytes. More accounts than a
+    /// What is asked for, leaving out what is larger than the limit in bytes. More accounts than a
     /// server takes are not asked for: several connections would have no one order and no one
     /// place.
     pub(super) fn ask_for(

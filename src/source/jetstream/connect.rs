@@ -88,7 +88,7 @@ impl Connector {
         }
     }
 
-    /// What servers are told of who asks.
+    /// How servers learn who asks.
     pub(super) fn user_agent(&self) -> &str {
         self.user_agent.trim()
     }

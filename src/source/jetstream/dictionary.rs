@@ -33,7 +33,7 @@ pub(super) struct Dictionary {
 }
 
 impl Dictionary {
-    /// Reads the id of what is said to be one; `None` where it is none.
+    /// Reads the id of what is said to be one; `None` where it is not.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let id = bytes.strip_prefix(&MAGIC)?.first_chunk()?;
         let id = u32::from_le_bytes(*id);

@@ -19,7 +19,7 @@ use crate::{
 /// The number of the first event that a server ever had.
 const FIRST_SEQ: u64 = 1;
 
-/// Before its first event a server may have a hole of so many usual distances between numbers, and
+/// Before its first event a server may have a hole of this many usual distances between numbers, and
 /// still have all that there was.
 const HOLE: u64 = 100;
 

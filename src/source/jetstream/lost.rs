@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{read_state::Halt, slow::UnderWay, socket::SocketError, stranger::Stranger};
 use crate::{event::v2::Notice, log::printable};
 
-/// A connection whose first messages are no events, so many of them, brings none at all.
+/// A connection whose first messages are no events, this many of them, brings none at all.
 pub(super) const STRANGE: u64 = 100;
 
 /// Why a connection was lost.

@@ -14,7 +14,7 @@ use crate::{
     log::STATE,
 };
 
-/// So many names are told of at most.
+/// How many names a message has at most.
 const TOLD: usize = 5;
 
 /// The collections of which nothing came yet.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 /// The longest time that a quiet connection is kept, unless more was asked for.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// A server that falls quiet again and again is told of this often.
+/// How often a server is named that falls quiet again and again.
 const LOG_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// How patient to be, across connections.
@@ -53,7 +53,7 @@ impl Quiet {
         self.in_a_row
     }
 
-    /// A connection has brought nothing for as long as it may, and there are so many servers to
+    /// A connection has brought nothing for as long as it may, and there are `choices` servers to
     /// choose from. Returns whether it is to be said: for each of several servers once, for one
     /// that is quiet now and then once an hour.
     pub(super) fn note(&mut self, servers: usize) -> bool {

@@ -89,7 +89,7 @@ impl Resume {
         }
     }
 
-    /// Something was saved: a beginning that was meant for a new cursor is none.
+    /// Something was saved: a beginning that was meant for a new cursor does not count.
     pub(super) fn forget_beginning(&mut self) {
         self.asked = None;
     }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::endpoint::Endpoint;
 
-/// So many losses within [`CUTS_WITHIN`] are too many for one server, although it brings events in
+/// This many losses within [`CUTS_WITHIN`] are too many for one server, although it brings events in
 /// between.
 const CUTS: usize = 3;
 

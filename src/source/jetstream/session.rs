@@ -348,7 +348,7 @@ impl Session {
             sleep_until(self.next_ping).await;
             self.next_ping = Instant::now() + self.limits.frame_timeout / PINGS_PER_LIMIT;
             self.socket.ping();
-            // A broken connection is noticed, and told, by the next read.
+            // A broken connection is noticed, and logged, by the next read.
             poll_fn(|cx| self.socket.poll_flush(cx)).await.ok();
         }
     }

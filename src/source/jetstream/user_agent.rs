@@ -1,4 +1,4 @@
-//! What servers are told of who asks.
+//! How servers learn who asks.
 
 /// The longest that is sent: it is a part of every request's head.
 const MAX_BYTES: usize = 1000;

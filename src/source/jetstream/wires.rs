@@ -319,7 +319,7 @@ fn read(document: &Document, how: &Ask<'_>) -> Answer {
         return useless("its dictionary did not arrive whole");
     }
     let Some(dictionary) = Dictionary::parse(&document.body) else {
-        return useless("what it gives for a dictionary is none");
+        return useless("what it gives for a dictionary is not one");
     };
     match how {
         Ask::Of(id) if *id != dictionary.id() => useless("it gives another dictionary than asked"),

@@ -54,7 +54,7 @@ pub(super) struct Intake {
     pub(super) may_be_end: bool,
     /// The first number that was left out since the last look at the stream.
     pub(super) left_out: Option<u64>,
-    /// A message was an event, so that later ones that are none are mere exceptions.
+    /// A message was an event, so that later ones that are not are mere exceptions.
     pub(super) met_event: bool,
     /// What becomes of messages of a durable consumer that cannot be delivered.
     pub(super) policy: Option<Policy>,

@@ -22,7 +22,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait. A guess: somebody who mends the reason need not wait for long.
 const MAX_WAIT: Duration = Duration::from_secs(600);
 
-/// So many messages that were met are known by their numbers, and only counted when they come
+/// How many messages that were met are known by their numbers, and only counted when they come
 /// again.
 const MAX_KNOWN: usize = 10_000;
 

@@ -136,7 +136,7 @@ impl Source for Segments {
     }
 
     async fn next_batch(&mut self, batch: &mut Batch) -> Result<Flow, MemberError> {
-        // What follows hardly waits: whoever else has something to do comes first.
+        // What follows hardly waits: others that have something to do come first.
         tokio::task::yield_now().await;
         self.change_accounts();
         let run = if let Some(run) = &mut self.run {

@@ -5,7 +5,7 @@ use std::{
     process::Command,
 };
 
-use super::told;
+use super::report_of;
 use crate::support::{program::Rocketman, serve::Serving};
 
 /// Thirty seconds of a stream, ten events a second.
@@ -40,7 +40,7 @@ fn recordings_are_compared_as_far_as_both_go() {
     )
     .unwrap();
     let output = call.run();
-    let (missing, summary) = told(&output);
+    let (missing, summary) = report_of(&output);
     let missing: Vec<_> = missing
         .iter()
         .map(|line| (&line["missing_in"], &line["rkey"]))

@@ -97,7 +97,7 @@ fn exit_at_end_leaves_what_is_beyond_the_end_to_the_next_run() {
     const SECONDS: [i64; 9] = [-5, -4, 5, -3, -2, 6, -1, 900, 901];
     let began = OnceLock::new();
     let server = Server::every(move |request| {
-        let began_us = *began.get_or_init(|| now_us());
+        let began_us = *began.get_or_init(now_us);
         let at = |(n, seconds): (u64, i64)| {
             let time_us = began_us.checked_add_signed(seconds * 1_000_000).unwrap();
             post(n).replace(&(EPOCH + n * STEP).to_string(), &time_us.to_string())

@@ -14,7 +14,7 @@ use crate::support::{
 /// How far the server's clock is off, in seconds.
 const OFF: [i64; 2] = [-7200, 7200];
 
-/// The `Date` of an answer, so many seconds from now by our clock.
+/// The `Date` of an answer, `seconds` from now by our clock.
 fn date(seconds_from_now: i64) -> String {
     http_date((EPOCH + at(seconds_from_now) * STEP) / 1_000_000)
 }

@@ -143,7 +143,7 @@ fn a_limit_on_file_sizes_is_said_and_nothing_is_lost() {
         assert_eq!(output.code, Some(0), "{output:#?}");
         let text = fs::read_to_string(&path).unwrap();
         if flags.is_empty() {
-            // Whoever redirects stdout has the half line that the limit left, and what was not
+            // A redirected stdout has the half line that the limit left, and what was not
             // certain comes again.
             let mut seen: Vec<_> = text.lines().filter(|line| line.ends_with('}')).collect();
             seen.dedup();

@@ -1,4 +1,4 @@
-//! Frames that are none, have no end, or are bombs.
+//! Frames that are not frames, have no end, or are bombs.
 
 use std::{sync::mpsc, time::Duration};
 
@@ -38,7 +38,7 @@ fn what_cannot_be_a_frame_ends_the_connection_and_is_resumed() {
     }
 }
 
-/// A zstd frame of a few kilobytes that inflates to so many blocks of 128 KiB, all of zeros (RFC
+/// A zstd frame of a few kilobytes that inflates to `n` blocks of 128 KiB, all of zeros (RFC
 /// 8878, section 3.1).
 fn bomb(blocks: u32, tells_size: bool) -> Vec<u8> {
     const BLOCK: u32 = 128 * 1024;

@@ -51,7 +51,7 @@ fn a_terminal_is_shown_one_row_for_each_event() {
     let first = lines_of_screen.find(|line| line.starts_with("rocketman: "));
     let first = first.unwrap_or_default();
     assert!(first.contains("--format json"), "{first}");
-    // Whoever is no terminal gets the lines.
+    // What is no terminal gets the lines.
     let piped = call(&server).with("-n 4").succeed();
     assert_eq!(piped.lines(), lines);
     assert!(!piped.stderr.contains("--format"), "{piped:#?}");

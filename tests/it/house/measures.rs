@@ -1,5 +1,4 @@
-//! How large things may be: files, the first sight of `src/`, and the two pages that are read
-//! first.
+//! How large things may be: files, and the first sight of `src/`.
 
 use std::{
     collections::BTreeSet,
@@ -16,9 +15,12 @@ const MAX_ROOMS: usize = 21;
 /// How many files there are at most in `src/` beside its folders.
 const MAX_LOOSE_FILES: usize = 8;
 
-/// How many bytes a page has at most that is read first.
-const MAX_PAGE_BYTES: usize = 10 * 1024;
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
 
+fn within(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 
@@ -42,12 +44,7 @@ fn files_are_short_enough_to_be_read_at_once() {
     for path in all {
         let lines = fs::read_to_string(&path).unwrap().lines().count();
         let name = path.strip_prefix(root()).unwrap().display().to_string();
-        let longer = LONGER.iter().find(|(longer, _)| *longer == name);
-        let most = longer.map_or(MAX_LINES, |(_, lines)| *lines);
-        assert!(
-            lines <= most,
-            "{name} has {lines} lines, and {most} at most"
-        );
+        assert!(lines <= MAX_LINES, "{name} has {lines} lines");
         n += 1;
     }
     assert!(n > 500, "{n} files");
@@ -63,12 +60,4 @@ fn the_first_sight_of_the_code_is_few_rooms() {
     );
     let rooms: BTreeSet<_> = entries.iter().map(|path| path.file_stem()).collect();
     assert!(rooms.len() <= MAX_ROOMS, "{} rooms: {rooms:?}", rooms.len());
-}
-
-#[test]
-fn the_pages_that_are_read_first_are_short() {
-    for page in ["README.md", "ARCHITECTURE.md"] {
-        let bytes = fs::read(root().join(page)).unwrap().len();
-        assert!(bytes <= MAX_PAGE_BYTES, "{page} has {bytes} bytes");
-    }
 }

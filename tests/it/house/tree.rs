@@ -345,7 +345,7 @@ impl<'a> Reading<'a> {
                 break;
             }
         }
-        // Whoever called steps over the last token by itself.
+        // The caller steps over the last token by itself.
         self.at -= 1;
         if names.len() > 1 {
             self.paths.push(Path {

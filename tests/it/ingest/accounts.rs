@@ -82,7 +82,7 @@ fn saved(folder: &Path) -> Saved {
 }
 
 /// The accounts of the next message, which has to be one of options.
-fn told(connection: &mut Connection) -> serde_json::Value {
+fn asked_for(connection: &mut Connection) -> serde_json::Value {
     let Message::Text(text) = connection.receive() else {
         panic!("no text came");
     };
@@ -146,7 +146,7 @@ fn a_new_list_is_sent_on_the_same_connection_and_kept() {
             assert_eq!(request.parameters("wantedDids"), [did(1)]);
             let mut connection = request.accept();
             connection.send(post(1));
-            assert_eq!(told(&mut connection), serde_json::json!([did(2)]));
+            assert_eq!(asked_for(&mut connection), serde_json::json!([did(2)]));
             // The first was on its way before the server knew.
             connection.send_all([post(101), post(102), post(201)]);
         }),
@@ -176,7 +176,7 @@ fn a_cut_right_after_the_change_asks_for_the_new_list() {
         script(|request| {
             let mut connection = request.accept();
             connection.send(post(1));
-            told(&mut connection);
+            asked_for(&mut connection);
         }),
         script(the_second_account),
     ]);
@@ -191,7 +191,7 @@ fn a_place_that_was_reached_with_the_old_list_says_so() {
         script(move |request| {
             let mut connection = request.accept();
             connection.send(post(1));
-            told(&mut connection);
+            asked_for(&mut connection);
             end.cancel();
             connection.until_closed();
         }),

@@ -13,7 +13,7 @@ use crate::support::{
     jetstream::Server,
 };
 
-/// Sends these events to whoever comes, and waits until the client is gone.
+/// Sends these events to each client, and waits until the client is gone.
 fn sending(events: Vec<String>) -> Server {
     Server::one(move |request| {
         let mut connection = request.accept();

@@ -1,4 +1,4 @@
-//! What servers are told of who asks.
+//! How servers learn who asks.
 
 use std::{
     sync::{Arc, Mutex},

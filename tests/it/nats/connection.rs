@@ -41,18 +41,18 @@ fn may_pass(error: &MemberError) -> bool {
 }
 
 /// What is said of a failure, with its causes.
-fn told(error: &MemberError) -> String {
+fn shown(error: &MemberError) -> String {
     rocketman::Shown::error(error).to_string()
 }
 
 #[track_caller]
 pub(super) fn assert_told(error: &MemberError, kind: ErrorKind, words: &[&str]) {
     assert_eq!(error.kind(), kind, "{error:?}");
-    let told = told(error);
+    let text = shown(error);
     for word in words {
-        assert!(told.contains(word), "no {word:?} in {told}");
+        assert!(text.contains(word), "no {word:?} in {text}");
     }
-    assert!(!told.contains("geheim"), "{told}");
+    assert!(!text.contains("geheim"), "{text}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn firehose() -> Serving {
     Serving::new("demo:?rate=max&seed=7")
 }
 
-/// `rocketman tail` of so many events to stdout, with the key.
+/// `rocketman tail` of `n` events to stdout, with the key.
 fn reading(source: &str, nats: &Nats, n: u64) -> Rocketman {
     Rocketman::tail(source)
         .arg("-n")
@@ -60,8 +60,8 @@ fn numbers(output: &Output) -> Vec<u64> {
 }
 
 #[test]
-fn a_run_goes_on_where_the_key_says_whoever_wrote_it() {
-    let Some(nats) = Nats::start("a_run_goes_on_where_the_key_says_whoever_wrote_it") else {
+fn a_run_goes_on_where_the_key_says_and_any_may_write_it() {
+    let Some(nats) = Nats::start("a_run_goes_on_where_the_key_says_and_any_may_write_it") else {
         return;
     };
     let serving = firehose();

@@ -194,7 +194,7 @@ fn nothing_is_taken_out_of_a_queue_that_was_not_delivered() {
     let stopped = choosy(&nats, "--on-undeliverable stop").run();
     stopped.assert_says(1, &["cannot deliver message", "it stays in the stream"]);
     assert_eq!(left_in(&nats), 2);
-    // Whoever can take them does.
+    // The others take them.
     let able = Rocketman::tail(&nats.address("S")).with("--durable work -n 2");
     assert_eq!(able.succeed().lines().len(), 2);
     assert_eq!(left_in(&nats), 0);

@@ -144,7 +144,7 @@ fn write_credentials(path: &Path, account: &KeyPair, lives: Option<u64>) {
         "-----BEGIN NATS USER JWT-----\n{jwt}\n------END NATS USER JWT------\n\n\
          -----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
     );
-    // Whole or not at all, as whoever rotates credentials does it.
+    // Whole or not at all, as credentials are rotated.
     fs::write(path.with_extension("new"), text).unwrap();
     fs::rename(path.with_extension("new"), path).unwrap();
 }

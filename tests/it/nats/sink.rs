@@ -21,7 +21,7 @@ fn firehose() -> Serving {
     Serving::new("demo:?rate=max&seed=7")
 }
 
-/// Writes so many events to the stream FIREHOSE, and makes it if need be.
+/// Writes `n` events to the stream FIREHOSE, and makes it if need be.
 fn writing(source: &str, nats: &Nats, n: u64) -> Rocketman {
     Rocketman::tail(source)
         .arg("-n")

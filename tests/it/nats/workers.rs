@@ -181,7 +181,7 @@ fn a_consumer_that_does_not_fit_is_refused() {
     }
 }
 
-/// The numbers that each of so many shards gets from this source.
+/// The numbers that each of the shards gets from this source.
 fn shares(nats: &Nats, source: &str, of: u32) -> Vec<Vec<u64>> {
     let shards = (1..=of).map(|number| format!("{number}/{of}"));
     shards

@@ -92,7 +92,7 @@ fn where_nobody_listens_is_unreachable() {
 }
 
 #[test]
-fn it_ends_in_its_time_whoever_is_silent() {
+fn it_ends_in_its_time_whatever_is_silent() {
     let begin = Instant::now();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = silent

@@ -1,4 +1,4 @@
-//! First events that come later than was asked for: what is a gap, what is none, and what nobody
+//! First events that come later than was asked for: what is a gap, what is not, and what nobody
 //! can tell.
 
 use std::{

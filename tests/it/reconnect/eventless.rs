@@ -245,7 +245,7 @@ fn the_end_of_some_accounts_is_assumed_after_one_silence() {
     assert_eq!(summary.ended, Ended::EndAssumed);
 }
 
-/// Sends a message that is no event so many times, and stays.
+/// Sends a message that is no event `n` times, and stays.
 fn strange(message: &'static [u8], times: usize) -> impl Fn(Request) + Send + Sync + 'static {
     move |request| {
         let mut connection = request.accept();

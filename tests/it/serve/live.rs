@@ -203,7 +203,7 @@ fn what_cannot_be_a_live_stream_is_refused() {
             "wss://example.com/subscribe --speed 2",
             [
                 "--speed is for recordings",
-                "a live stream is none",
+                "a live stream is not one",
                 "record it first",
             ],
         ),
@@ -211,7 +211,7 @@ fn what_cannot_be_a_live_stream_is_refused() {
             "demo: --store x",
             [
                 "--store is for live streams",
-                "the source is none",
+                "the source is not one",
                 "https://HOST",
             ],
         ),

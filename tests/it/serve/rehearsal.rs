@@ -7,7 +7,7 @@ use crate::support::{
     serve::Serving,
 };
 
-/// Reads so many invented events while this goes wrong.
+/// Reads invented events while this goes wrong.
 fn tail(faults: &str, flags: &str) -> Output {
     let server = Serving::new(&format!("demo:?rate=max {faults}"));
     server.tail(flags).succeed()

@@ -222,7 +222,7 @@ fn n_descriptors_after(n_events: u64, most: usize) -> usize {
     let text = "ls /proc/self/fd | wc -l; exit $((ROCKETMAN_EVENT_CURSOR % 2))";
     let flags = "--jobs 4 --on-exec-error skip --cursor-file cursor --save-interval 10ms";
     let mut running = with_script(&server, text, flags).start();
-    // Whoever runs the tests may have left some open for everybody.
+    // The shell of the tests may have left some open for everybody.
     let mut usual = Command::new("sh");
     let usual = usual.args(["-c", "ls /proc/self/fd | wc -l"]).output();
     let usual = String::from_utf8(usual.unwrap().stdout).unwrap();

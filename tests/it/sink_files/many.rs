@@ -22,7 +22,7 @@ use crate::support::{
     wait_until,
 };
 
-/// Sends `n` events from the cursor on, and stays. Event `i` is in one of so many collections.
+/// Sends `n` events from the cursor on, and stays. Event `i` is in one of a number of collections.
 fn sending(n: u64, n_collections: u64) -> Server {
     Server::every(move |request: Request| {
         let from = request.cursor().map_or(0, |seq| seq - 1);

@@ -1,4 +1,4 @@
-//! Two processes and one fixed path: only one may count on its bytes, and whoever merely appends
+//! Two processes and one fixed path: only one may count on its bytes, and what merely appends
 //! may be there too.
 
 use std::{
@@ -70,7 +70,7 @@ fn a_second_process_on_a_fixed_path_is_refused() {
 }
 
 #[test]
-fn whoever_appends_through_a_shell_is_not_kept_out() {
+fn a_shell_that_appends_is_not_kept_out() {
     let server = Server::every(posts(10));
     let folder = tempfile::tempdir().unwrap();
     let first = started(&server, folder.path(), "a");

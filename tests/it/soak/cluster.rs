@@ -54,7 +54,7 @@ impl Came {
     }
 }
 
-/// What is done to the servers, while whoever is tested goes on. `killed` is done between the
+/// What is done to the servers, while the program under test goes on. `killed` is done between the
 /// freeze and the rolling restart.
 fn harm(cluster: &mut Cluster, stream: &str, mut killed: impl FnMut()) {
     let leader = cluster.leader(stream);

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{finish, is_wanted};
 use crate::{
-    compare::{commits, told},
+    compare::{commits, report_of},
     support::{
         program::{Output, Rocketman},
         serve::Serving,
@@ -84,7 +84,7 @@ fn what_a_million_events_lack_is_named_and_nothing_else() {
         ..output
     };
     assert_eq!(output.code, Some(1), "{}", output.stderr);
-    let (missing, summary) = told(&output);
+    let (missing, summary) = report_of(&output);
     assert!(missing.iter().all(|line| line["missing_in"] == "b"));
     assert_eq!(missing.len(), lacking.len());
     assert!(commits(missing.iter()) == commits(lacking.iter()));

@@ -16,7 +16,7 @@ use crate::support::{
 
 const CUTS: u64 = 10_000;
 
-/// A cut comes after so many bytes at the most: about twenty events. The answer to the upgrade is
+/// How many bytes come before a cut, at the most: about twenty events. The answer to the upgrade is
 /// among them.
 const LONGEST: usize = 6000;
 
@@ -28,7 +28,7 @@ const UNTIL: &str = "--until 2028-01-01T00:00:00Z";
 struct State {
     random: fastrand::Rng,
     cuts: u64,
-    /// At the most so many events were sent, the last of them perhaps in part.
+    /// How many events were sent at the most, the last of them perhaps in part.
     sent: u64,
 }
 

@@ -12,7 +12,7 @@ use crate::support::{
     program::Rocketman,
 };
 
-/// Fails where large events take more than so many mebibytes beyond the small ones.
+/// Fails where large events take more memory than the small ones by this number of mebibytes.
 fn assert_bounded(sink: &str, [small, large]: [u64; 2], most: u64) {
     println!("{sink}: {small} kB with small events, {large} kB with large ones");
     assert!(large <= small + most * 1024, "{sink}");

@@ -27,7 +27,7 @@ const TOTAL: u64 = 25 * RATE;
 
 /// A server that gives a write so long, and then closes the connection, does so in the middle of
 /// the pause.
-const PATIENCE: Duration = Duration::from_secs(2);
+const READER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The most memory that it may ever take, in kilobytes.
 const MOST: u64 = 16 * 1024;
@@ -38,8 +38,8 @@ fn a_pause_of_the_reader_costs_neither_events_nor_memory() {
         return;
     }
     for (flags, patience) in [
-        ("", Some(PATIENCE)),
-        ("--no-compress", Some(PATIENCE)),
+        ("", Some(READER_TIMEOUT)),
+        ("--no-compress", Some(READER_TIMEOUT)),
         ("--no-compress", None),
     ] {
         pause(flags, patience);

@@ -29,7 +29,7 @@ fn start(urls: &[&str], out: &Path) -> Running {
     call.stdout(out).start_elsewhere()
 }
 
-/// Waits for so many events more than there are.
+/// Waits for `n` events more than there are.
 fn wait_for_more(out: &Path, n: usize) {
     let count = || memchr::memchr_iter(b'\n', &fs::read(out).unwrap()).count();
     let seen = count();

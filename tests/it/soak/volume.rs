@@ -100,7 +100,7 @@ struct Watched {
 }
 
 /// Reads the cursor file again and again, and looks at what the program uses, while there is
-/// progress: so many percent.
+/// progress, in percent.
 fn watch(running: &Running, folder: &Path, progress: impl Fn() -> Option<u64>) -> Watched {
     let mut watched = Watched::default();
     let mut last = 0;

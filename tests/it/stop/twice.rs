@@ -118,7 +118,7 @@ fn the_same_signal_half_a_second_later_is_impatience() {
     running.signal(Signal::TERM);
     running.message("SIGTERM: stopping gracefully");
     let impatient = thread::spawn(move || {
-        // Whoever waits for its end takes the process away.
+        // The process is taken away by those who wait for its end.
         while begin.elapsed() < PROMPT && signal(pid, Signal::TERM) {
             thread::sleep(Duration::from_millis(20));
         }

@@ -95,7 +95,7 @@ pub fn http_date(seconds: u64) -> String {
     time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
-/// A server with so many posts, which honours the cursor and stays.
+/// A server with `n` posts, which honours the cursor and stays.
 pub fn posts(n: u64) -> impl Fn(Request) + Send + Sync + 'static {
     move |request| {
         let from = request.cursor().map_or(0, |seq| seq - 1);

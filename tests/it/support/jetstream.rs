@@ -98,7 +98,7 @@ impl Server {
         self.state.requests.lock().unwrap().clone()
     }
 
-    /// Waits until so many connections came.
+    /// Waits until `n` connections came.
     pub fn wait_for_requests(&self, n: usize) {
         wait_until("connections", || self.requests().len() >= n);
     }

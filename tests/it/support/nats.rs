@@ -49,7 +49,7 @@ impl Nats {
             port: 0,
             child,
         };
-        nats.port = nats.told_port();
+        nats.port = nats.port_of_file();
         Some(nats)
     }
 
@@ -85,7 +85,7 @@ impl Nats {
     /// Starts it again, with the same store on the same port, and waits until it serves.
     pub fn restart(&mut self) {
         self.child = run(&self.program, self.folder.path(), i32::from(self.port));
-        assert_eq!(self.told_port(), self.port);
+        assert_eq!(self.port_of_file(), self.port);
     }
 
     /// Puts this into its configuration, which counts from the next start on.
@@ -211,7 +211,7 @@ impl Nats {
     }
 
     /// The port that the server tells once it serves.
-    fn told_port(&self) -> u16 {
+    fn port_of_file(&self) -> u16 {
         let file = format!("nats-server_{}.ports", self.child.id());
         let path = self.folder.path().join(file);
         let mut port = None;

@@ -131,7 +131,7 @@ fn a_file_that_stdout_goes_to_has_no_other_role() {
     let before = fs::read(&path).unwrap();
     to_file(&["cursor", "show", "x"]).assert_says(2, &["stdout", "--cursor-file"]);
     assert_eq!(fs::read(&path).unwrap(), before);
-    // What is printed of recordings is none.
+    // What is printed of recordings is not one.
     to_file(&["check", "x"]).assert_says(2, &["'x' is where stdout or stderr goes", "hint: "]);
     fs::write(folder.path().join("a.ndjson"), "").unwrap();
     fs::write(&path, "").unwrap();

@@ -12,7 +12,7 @@ use crate::support::{
     terminal::Terminal,
 };
 
-/// So many accounts, among them that of event 1.
+/// Accounts, among them that of event 1.
 fn list(n: usize) -> String {
     let others = (1..n).map(|n| format!("did:web:a{n}.example"));
     others.chain([did(1)]).collect::<Vec<_>>().join("\n")
@@ -32,7 +32,7 @@ fn posts_of_those(request: Request) {
     connection.until_closed();
 }
 
-/// Reads the posts of account 1 among so many.
+/// Reads the posts of account 1 among all of them.
 fn read(server: &Server, n: usize, flags: &str) -> String {
     let call = Rocketman::tail(&server.service())
         .with("-d @dids -n 2")

@@ -70,8 +70,8 @@ fn a_dictionary_that_is_no_use_is_no_obstacle() {
     for (answer, why) in [
         (torn, "did not arrive whole"),
         (huge, "larger than 1 MiB"),
-        (whole(b"<html>welcome</html>"), "is none"),
-        (whole(&dictionary(0)), "is none"),
+        (whole(b"<html>welcome</html>"), "is not one"),
+        (whole(&dictionary(0)), "is not one"),
         (whole(&damaged), "is damaged"),
     ] {
         let server = Server::every(move |request| {

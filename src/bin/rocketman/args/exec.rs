@@ -24,7 +24,7 @@ pub(crate) struct ExecArgs {
         hide_short_help = true
     )]
     pub(crate) exec_mode: Option<ExecModeArg>,
-    /// Let a program of --exec-mode stream have so many events that it has not answered
+    /// Let a program of --exec-mode stream have up to N events that it has not answered
     ///
     /// By default 256, and fewer where they are large: half a mebibyte together, or a single one. It should answer without waiting for
     /// more. A stop waits for all of them.
@@ -36,7 +36,7 @@ pub(crate) struct ExecArgs {
         hide_short_help = true
     )]
     pub(crate) in_flight: Option<NonZeroUsize>,
-    /// Run so many programs at the same time
+    /// Run N programs at the same time
     ///
     /// Events of one account always follow each other: the next begins once the one before it is done. Others may pass an event
     /// that takes its time, at most some thousands of them; the cursor never does. With more than one job, what programs

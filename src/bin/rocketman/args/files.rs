@@ -123,7 +123,7 @@ pub(crate) enum OnDiskFullArg {
 /// A size, a duration, or both.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct CheckpointArg {
-    /// After so many bytes.
+    /// After a number of bytes.
     pub(crate) bytes: Option<u64>,
     /// After so long.
     pub(crate) every: Option<Duration>,

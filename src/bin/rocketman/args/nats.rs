@@ -118,7 +118,7 @@ pub(crate) struct KvCursorArgs {
     /// Go on from this key in a bucket of NATS, and keep it up to date
     ///
     /// Written nats://HOST[:PORT]/BUCKET/KEY, or nats:BUCKET/KEY for the servers of the selected context. As with a cursor file; but
-    /// the next run may be on another machine. A second process with the same key is told so, and ends with exit code 7.
+    /// the next run may be on another machine. A second process with the same key says so, and ends with exit code 7.
     #[arg(
         long,
         value_name = "ADDRESS",
@@ -171,7 +171,7 @@ pub(crate) struct StreamSinkArgs {
         hide_short_help = true
     )]
     pub(crate) partitions: Option<NonZeroU32>,
-    /// Have at most so many messages on their way to the stream [default: 1024]
+    /// Have at most N messages on their way to the stream [default: 1024]
     ///
     /// Fewer where they are large: two mebibytes together.
     #[arg(
@@ -191,7 +191,7 @@ pub(crate) struct StreamSinkArgs {
         hide_short_help = true
     )]
     pub(crate) stream_storage: StorageArg,
-    /// Keep the stream that is made on so many servers of a cluster
+    /// Keep the stream that is made on N servers of a cluster
     #[arg(
         long,
         value_name = "N",
@@ -204,7 +204,7 @@ pub(crate) struct StreamSinkArgs {
     /// Have the stream that is made keep messages for so long; 0s means for ever
     #[arg(long, value_name = "DURATION", env = "ROCKETMAN_STREAM_MAX_AGE", requires = "create_stream", value_parser = duration, default_value = "180d", hide_short_help = true)]
     pub(crate) stream_max_age: Duration,
-    /// Have the stream that is made keep at most so many bytes
+    /// Have the stream that is made keep at most this number of bytes
     #[arg(
         long,
         value_name = "BYTES",
@@ -214,7 +214,7 @@ pub(crate) struct StreamSinkArgs {
         hide_short_help = true
     )]
     pub(crate) stream_max_bytes: Option<u64>,
-    /// Have the stream that is made keep at most so many messages
+    /// Have the stream that is made keep at most this number of messages
     #[arg(
         long,
         value_name = "N",

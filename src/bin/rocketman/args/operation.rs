@@ -14,7 +14,7 @@ pub(crate) struct OperationArgs {
     ///
     /// /metrics is for Prometheus. /healthz answers 200 while events or pings arrive, tries are under way, or the output takes
     /// something, and 503 otherwise. Anybody who can reach the address can read both: 127.0.0.1:9090 is for this machine
-    /// only. With port 0 any free one is taken, and told on stderr.
+    /// only. With port 0 any free one is taken, and named on stderr.
     #[arg(
         long,
         value_name = "ADDRESS",

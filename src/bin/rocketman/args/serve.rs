@@ -35,8 +35,8 @@ pub(crate) struct ServeArgs {
     pub(crate) source: Vec<String>,
     /// Listen at this address
     ///
-    /// Whoever can reach it can read what is served; 127.0.0.1 is for this machine only. With port 0 any free one is taken. The
-    /// whole address is told on stderr.
+    /// Everybody who can reach it can read what is served; 127.0.0.1 is for this machine only. With port 0 any free one is taken. The
+    /// whole address is shown on stderr.
     #[arg(
         long,
         value_name = "ADDRESS",
@@ -91,7 +91,7 @@ pub(crate) struct ServeArgs {
     pub(crate) repeat: bool,
     /// End when consumers have everything, and none is left
     ///
-    /// Each is taken leave of at the end. By default connections are held, as by a stream on which nothing happens.
+    /// Each connection is closed at the end. By default connections are held, as by a stream on which nothing happens.
     #[arg(short, long, env = "ROCKETMAN_EXIT_AT_END", value_parser = yes_or_no, help_heading = "Recordings")]
     pub(crate) exit_at_end: bool,
     /// Make this go wrong, so that you see how your consumer copes (can be repeated)
@@ -194,7 +194,7 @@ fn retain(text: &str) -> Result<Retain, String> {
 /// How fast recordings are played.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Speed {
-    /// So many seconds in one.
+    /// How many seconds are one.
     Factor(f64),
     /// Without waits.
     Max,

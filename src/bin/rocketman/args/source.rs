@@ -124,7 +124,7 @@ pub(crate) struct PositionArgs {
     /// deleted and made anew is a gap too, and so is one that ends before the cursor.
     ///
     /// Without it, a gap ends nothing, but one in a folder of segment files does, since what is missing there may still be
-    /// brought: it is told before the first event, which the rest follows up to the gap. Between files that are named one by
+    /// brought: it is reported before the first event, which the rest follows up to the gap. Between files that are named one by
     /// one it is only said.
     #[arg(
         long,
@@ -272,7 +272,7 @@ pub(crate) struct ConnectionArgs {
     /// Do not ask the server for compressed events
     #[arg(long, env = "ROCKETMAN_NO_COMPRESS", value_parser = yes_or_no, hide_short_help = true)]
     pub(crate) no_compress: bool,
-    /// Inflate on so many cores: 1 or 2 for servers, up to 64 for segment files
+    /// Inflate on N cores: 1 or 2 for servers, up to 64 for segment files
     ///
     /// A backlog of compressed events of a server is read faster with 2, for a little more of the processor in all. Live, the second
     /// one sleeps. Blocks of segment files are inflated and printed by so many threads, and come out in their order; each takes some

@@ -40,7 +40,7 @@ impl DemoServer {
         let name = demo.to_string();
         let thread = thread::Builder::new()
             .name("demo".to_owned())
-            .spawn(move || serve(demo, &tell, until))?;
+            .spawn(move || serve(demo, &tell, &until))?;
         let address: SocketAddr = told.recv().map_err(io::Error::other)??;
         let endpoint = Endpoint::parse(&format!("ws://{address}/subscribe"));
         Ok(Self {
@@ -67,7 +67,7 @@ impl Drop for DemoServer {
 }
 
 /// Serves until it is stopped, and sends its address first.
-fn serve(demo: Demo, tell: &SyncSender<io::Result<SocketAddr>>, stop: CancellationToken) {
+fn serve(demo: Demo, tell: &SyncSender<io::Result<SocketAddr>>, stop: &CancellationToken) {
     let settings = ServerSettings {
         pong_within: SLOW_CLIENT_TIMEOUT,
         write_within: SLOW_CLIENT_TIMEOUT,
@@ -79,7 +79,7 @@ fn serve(demo: Demo, tell: &SyncSender<io::Result<SocketAddr>>, stop: Cancellati
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    // Whoever asked waits for an answer, whatever it is.
+    // The caller waits for an answer, whatever it is.
     match runtime {
         Err(error) => tell.send(Err(error)).unwrap_or_default(),
         Ok(runtime) => runtime.block_on(async {

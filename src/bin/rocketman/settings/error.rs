@@ -74,7 +74,7 @@ pub(crate) enum SettingsError {
     MixedDemo(String),
     #[error("a live stream is served by itself: '{0}' cannot be served with it")]
     MixedLive(String),
-    #[error("{0} is for live streams, and the source is none")]
+    #[error("{0} is for live streams, and the source is not one")]
     ForLive(&'static str),
     #[error("--begin is for what can be read again, and stdin cannot")]
     BeginOfStdin,
@@ -93,7 +93,7 @@ pub(crate) enum SettingsError {
     NoNumbers { after: u64, before: u64 },
     #[error("{0} is for servers, and segment files are on the disk")]
     NotForSegments(&'static str),
-    #[error("{0} is for streams of NATS, and the source is none")]
+    #[error("{0} is for streams of NATS, and the source is not one")]
     ForNats(&'static str),
     #[cfg(feature = "nats")]
     #[error("{0} is for servers of NATS, and neither SOURCE, --output nor --cursor-kv names one")]
@@ -136,7 +136,7 @@ pub(crate) enum SettingsError {
     #[cfg(feature = "nats")]
     #[error(transparent)]
     Nats(#[from] super::nats::ServerError),
-    #[error("{0} is for recordings, and {1} is none")]
+    #[error("{0} is for recordings, and {1} is not one")]
     ForRecordings(&'static str, &'static str),
     #[error("the environment's proxy cannot be used")]
     Proxy(#[source] ParseError),

@@ -162,7 +162,7 @@ pub(super) fn carried_subjects(sources: &[String], stream: &StreamArgs) -> Optio
     if stream.envelope.is_some() || !StreamAddress::is_meant(address) {
         return None;
     }
-    // What is wrong with it is told where the source is resolved.
+    // What is wrong with it is reported where the source is resolved.
     let subjects = StreamAddress::parse(address).map_or_else(|_| Vec::new(), |of| of.subjects);
     let subjects = subjects.iter().map(|subject| subject.replace(SHARD, "*"));
     Some(subjects.collect())

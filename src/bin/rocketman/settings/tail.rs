@@ -248,7 +248,7 @@ fn refuse_nats(address: Option<&str>) -> Result<(), SettingsError> {
     }
 }
 
-/// How it is watched over: the metrics page, and the lag that is told of.
+/// How it is watched over: the metrics page, and the lag that is alarming.
 fn watched(
     args: OperationArgs,
     environment: &Environment,

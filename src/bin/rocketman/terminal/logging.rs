@@ -1,6 +1,6 @@
 //! Messages on stderr: sentences for people, or JSON for machines.
 //!
-//! What a terminal acts upon is escaped here, whoever said it. Lines about a change of state
+//! What a terminal acts upon is escaped here, whatever its origin. Lines about a change of state
 //! (target [`STATE`]), and those of programs ([`CHILD_STDERR`]), are whole sentences; their fields
 //! repeat the facts for JSON and are not shown as text.
 

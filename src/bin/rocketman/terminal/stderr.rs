@@ -128,7 +128,7 @@ fn write_all(
             Job::Status(text) => bar.set_message(text),
             Job::Clear(tell) => {
                 bar.finish_and_clear();
-                // Whoever asked may have waited long enough.
+                // The caller may have waited long enough.
                 tell.send(()).ok();
             }
         }

@@ -61,7 +61,7 @@ fn commit() -> impl Strategy<Value = (Vec<(&'static str, Value)>, Value)> {
             payload.push(("did", json!(did)));
             payload.push(("operation", json!(operation)));
             if let Some((record, _)) = record {
-                // `null` is none.
+                // `null` counts as missing.
                 if !record.is_null() {
                     commit["record"] = record.clone();
                 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::*;
 use crate::{event::Change, sink::DeadLetterFile};
 
-/// Fails on the event with key 2, the first so many times.
+/// Fails on the event with key 2, the first `n` times.
 struct Fails {
     log: Log,
     times: AtomicU32,

@@ -4,8 +4,8 @@ use tracing::{debug, info, warn};
 
 use super::{MAX_BACKOFF, Writer};
 use crate::{
-    log::{STATE, printable},
     log::outage::{Mention, lasted},
+    log::{STATE, printable},
 };
 
 impl Writer {

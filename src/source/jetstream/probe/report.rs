@@ -112,7 +112,7 @@ impl ProbeError {
     }
 
     /// Why no connection to `endpoint` opened. Its name stands beside it in any case, and that of a
-    /// proxy is told.
+    /// proxy is named.
     pub(super) fn of_connect(error: ConnectError, endpoint: &Endpoint) -> Self {
         match error {
             ConnectError::Handshake(HandshakeError::Status {

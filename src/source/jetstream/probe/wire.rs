@@ -27,7 +27,7 @@ use crate::event::{
     v2::{Frame, cut},
 };
 
-/// So many messages are looked at: enough for a ratio, and over at once on a busy stream. A guess.
+/// How many messages are looked at: enough for a ratio, and over at once on a busy stream. A guess.
 const SAMPLE: usize = 32;
 
 /// On a stream that is less busy, the messages of so long a time are enough. A guess.
@@ -129,7 +129,7 @@ impl Wire {
         first
     }
 
-    /// The next event; what is none is an error.
+    /// The next event; what is not one is an error.
     ///
     /// Cancel safety: nothing that was received is lost.
     pub(in crate::source::jetstream) async fn event(&mut self) -> Result<Point, ProbeError> {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Direct {
     Everything,
-    /// Addresses that begin with so many bits of this one, on this port or on any.
+    /// Addresses whose first bits are those of this one, on this port or on any.
     Network(IpAddr, u8, Option<u16>),
     /// The host of this name and those below it, on this port or on any.
     Domain(String, Option<u16>),
@@ -71,7 +71,7 @@ fn width(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
 }
 
-/// Whether two addresses are of one family and begin with the same so many bits.
+/// Whether two addresses are of one family and begin with the same bits, of the given number.
 fn is_inside(address: IpAddr, network: IpAddr, bits: u8) -> bool {
     match (address, network) {
         (IpAddr::V4(address), IpAddr::V4(network)) => {

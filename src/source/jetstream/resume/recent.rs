@@ -21,7 +21,7 @@ pub(super) struct Recent {
     events: VecDeque<(Identity, u64)>,
     /// What is recognised at the present seam.
     known: Identities,
-    /// So many of the events, from the first on, are in there.
+    /// How many of the events, from the first on, are in there.
     n_known: usize,
     /// Nothing that was read since this time is missing; `None` where nothing is known to be there.
     since_us: Option<u64>,

@@ -15,7 +15,7 @@ pub(in crate::source::jetstream) enum Incoming<'a> {
     Pong,
     /// A part of a message.
     Other,
-    /// The server takes leave.
+    /// The server closes.
     Close(String),
 }
 

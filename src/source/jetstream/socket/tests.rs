@@ -192,7 +192,7 @@ async fn a_too_large_message_is_stepped_over_whole_or_in_parts() {
     assert!(socket.buffer.len() <= BUFFER_BYTES + CAP);
 }
 
-/// So many bytes of pongs.
+/// Pongs of this many bytes.
 fn pongs(bytes: usize) -> Vec<u8> {
     let mut pongs = [LAST | PONG, 0].repeat(bytes / 2);
     if bytes % 2 == 1 {

@@ -13,7 +13,7 @@ fn total() -> u64 {
     }
 }
 
-/// Waits until the stream has at least so many messages.
+/// Waits until the stream has at least `n` messages.
 fn wait_for(nats: &Nats, n: u64) {
     wait_until("messages in the stream", || nats.last_seq("FIREHOSE") >= n);
 }
@@ -127,7 +127,7 @@ fn of_two_writers_one_is_refused_and_order_and_count_stay() {
         let deadline = nats.last_seq("FIREHOSE") + 3000;
         wait_for(&nats, deadline);
         let (mut first, mut second) = (Some(first), Some(second));
-        // Whoever was refused has ended by itself.
+        // The one that was refused has ended by itself.
         let mut refused = None;
         wait_until("one of them to be refused", || {
             for running in [&mut first, &mut second] {

@@ -12,7 +12,7 @@ use std::{
 };
 
 /// How long nothing may come before it looks whether all is over.
-const GLANCE: Duration = Duration::from_millis(500);
+const READ_TIMEOUT: Duration = Duration::from_millis(500);
 
 fn upgrade(query: &str) -> String {
     format!(
@@ -78,7 +78,7 @@ impl Client {
 /// One connection, until it ends.
 fn read(address: &str, got: &mut Got, tell: &AtomicU64, is_over: &AtomicBool) -> io::Result<()> {
     let stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(GLANCE))?;
+    stream.set_read_timeout(Some(READ_TIMEOUT))?;
     let mut writer = stream.try_clone()?;
     let query = match got.last {
         0 => "?cursor=0".to_owned(),

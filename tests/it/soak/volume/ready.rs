@@ -80,7 +80,7 @@ fn put(digits: &mut [u8], mut value: u64) {
     }
 }
 
-/// A server with so many events, which cuts the connection after every so many new ones, by FIN and
+/// A server with `n` events, which cuts the connection after each run of new ones, by FIN and
 /// by reset in turns.
 pub fn server(total: u64, every: u64) -> Server {
     Server::every(move |request| serve(request, total, every))

@@ -14,7 +14,7 @@ impl Rocketman {
         self.behind(command)
     }
 
-    /// Lets no file become larger than so many times 512 bytes.
+    /// Lets no file become larger than `blocks` of 512 bytes.
     pub fn with_file_limit(self, blocks: u32) -> Self {
         self.with_limit(r#"ulimit -f "$0" && exec "$@""#, blocks)
     }

@@ -20,7 +20,7 @@ impl Page {
     /// A line of text.
     pub(super) fn text(&mut self, text: &str) {
         let escaped = escaped(text);
-        // What begins like a macro is none.
+        // What begins like a macro is not one.
         let guard = if escaped.starts_with(['.', '\'']) {
             "\\&"
         } else {

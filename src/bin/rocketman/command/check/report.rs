@@ -186,7 +186,7 @@ impl Total {
     }
 }
 
-/// What files hold: events, and messages of NATS that are none.
+/// What files hold: events, and messages of NATS that are not.
 fn contents(events: u64, messages: u64) -> Vec<String> {
     let events = (events > 0 || messages == 0).then(|| counted(events, ["event", "events"]));
     let messages =

@@ -15,7 +15,7 @@ use super::which::{Each, Which};
 /// far apart.
 const MAX_HELD: usize = 1_000_000;
 
-/// So many accounts are remembered at least before those that are long done are forgotten.
+/// How many accounts are remembered at least before those that are long done are forgotten.
 const MIN_ACCOUNTS: usize = 10_000;
 
 /// Two events of one account are looked at this many times as long as events are given.

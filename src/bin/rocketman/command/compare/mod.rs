@@ -26,12 +26,7 @@ use crate::{
     signals::{Signals, StopSignal},
     terminal::{print, print_json},
 };
-use rocketman::{
-    ErrorKind, PipelineSettings,
-    event::Batch,
-    filter::Filter,
-    source::Flow,
-};
+use rocketman::{ErrorKind, PipelineSettings, event::Batch, filter::Filter, source::Flow};
 
 /// Why two are not the same, or are not compared.
 #[derive(Debug, thiserror::Error)]

@@ -12,10 +12,10 @@ use super::{
 use crate::settings::TimeUs;
 use rocketman::Shown;
 
-/// So many missing events of each are named to people; JSON has all of them.
+/// How many missing events of each are named to people; JSON has all of them.
 const MAX_NAMED: usize = 20;
 
-/// So many stretches of each are shown to people.
+/// How many stretches of each are shown to people.
 const MAX_STRETCHES: usize = 20;
 
 /// What is known at the end.

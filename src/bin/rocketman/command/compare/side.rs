@@ -21,7 +21,7 @@ use rocketman::{
     },
 };
 
-/// So many pieces of a recording are read ahead.
+/// How many pieces of a recording are read ahead.
 const PIECES_AHEAD: usize = 4;
 
 /// The size of such a piece.
@@ -234,7 +234,7 @@ impl Lines {
     }
 }
 
-/// Gives all that is in a file, in pieces, to whoever still wants it.
+/// Gives all that is in a file, in pieces, as long as it is wanted.
 fn give(mut frames: Frames<Box<dyn BufRead + Send>>, sender: &Sender<io::Result<Vec<u8>>>) {
     let mut piece = Vec::new();
     loop {

@@ -16,7 +16,7 @@ const OTHERS: &str = "(others)";
 /// More stretches of one are not told apart.
 const MAX_STRETCHES: usize = 1_000;
 
-/// So many events of a collection may be missing at the end before one is called blind to it.
+/// How many events of a collection may be missing at the end before one is called blind to it.
 const BLIND_AFTER: u64 = 10;
 
 /// All counts.

@@ -207,17 +207,7 @@ fn log_end(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_curs
         position: _,
         highest_us,
     } = summary;
-    let why = match (ended, asked) {
-        (Ended::Stopped, Some(signal)) => format!("stopped by {}", signal.name()),
-        (Ended::Stopped, None) => "stopped".to_owned(),
-        (Ended::Count, _) => "the count is reached".to_owned(),
-        (Ended::Duration, _) => "--duration is reached".to_owned(),
-        (Ended::Until, _) => "--until is reached".to_owned(),
-        (Ended::End, _) => "the end is reached".to_owned(),
-        (Ended::EndAssumed, _) => "the end is assumed, as nothing more came".to_owned(),
-        (Ended::OutputClosed, _) => "stdout was closed by its reader".to_owned(),
-        _ => "the run has ended".to_owned(),
-    };
+    let why = why(*ended, asked);
     let until = highest_us.map_or(String::new(), |highest_us| {
         let saved = if has_cursor {
             "cursor saved at"
@@ -229,8 +219,37 @@ fn log_end(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_curs
     let read = stats.progress().map_or(String::new(), |progress| {
         format!(", {}", progress::share(&progress, stats.wire_bytes()))
     });
-    let mut extras = Vec::new();
-    for (n, what) in [
+    let text = format!(
+        "{why}: {}{until}{read}{}",
+        counted(*accepted, ["event delivered", "events delivered"]),
+        exceptions(stats)
+    );
+    // A reader that leaves is the most ordinary end of a pipe, and not worth a word.
+    if *ended == Ended::OutputClosed && asked.is_none() {
+        info!("{text}");
+    } else {
+        info!(target: PipelineSettings::STATE_TARGET, accepted, ?ended, "{text}");
+    }
+}
+
+/// Why the run is over, in words.
+fn why(ended: Ended, asked: Option<StopSignal>) -> String {
+    match (ended, asked) {
+        (Ended::Stopped, Some(signal)) => format!("stopped by {}", signal.name()),
+        (Ended::Stopped, None) => "stopped".to_owned(),
+        (Ended::Count, _) => "the count is reached".to_owned(),
+        (Ended::Duration, _) => "--duration is reached".to_owned(),
+        (Ended::Until, _) => "--until is reached".to_owned(),
+        (Ended::End, _) => "the end is reached".to_owned(),
+        (Ended::EndAssumed, _) => "the end is assumed, as nothing more came".to_owned(),
+        (Ended::OutputClosed, _) => "stdout was closed by its reader".to_owned(),
+        _ => "the run has ended".to_owned(),
+    }
+}
+
+/// How often something was out of the ordinary, as it follows the number of events.
+fn exceptions(stats: &Stats) -> String {
+    let counts = [
         (
             stats.connects().saturating_sub(1),
             ["reconnect", "reconnects"],
@@ -285,22 +304,12 @@ fn log_end(summary: &Summary, stats: &Stats, asked: Option<StopSignal>, has_curs
             stats.bad(),
             ["malformed message skipped", "malformed messages skipped"],
         ),
-    ] {
-        if n > 0 {
-            extras.push(format!(", {}", counted(n, what)));
-        }
-    }
-    let text = format!(
-        "{why}: {}{until}{read}{}",
-        counted(*accepted, ["event delivered", "events delivered"]),
-        extras.concat()
-    );
-    // A reader that leaves is the most ordinary end of a pipe, and not worth a word.
-    if *ended == Ended::OutputClosed && asked.is_none() {
-        info!("{text}");
-    } else {
-        info!(target: PipelineSettings::STATE_TARGET, accepted, ?ended, "{text}");
-    }
+    ];
+    let more = counts.iter().filter(|(n, _)| *n > 0);
+    let more: Vec<_> = more
+        .map(|(n, what)| format!(", {}", counted(*n, *what)))
+        .collect();
+    more.concat()
 }
 
 /// `1 event`, `1,240 events`.

@@ -28,7 +28,7 @@ use crate::support::{
 const BUSY_MS: f64 = 20_000.0;
 
 /// What is told of one usable server.
-fn told(server: &Server) -> Value {
+fn report_of(server: &Server) -> Value {
     let output = Rocketman::probe([server.url()]).with("--json").succeed();
     assert_eq!(output.stderr, "");
     json(&output).remove(0)
@@ -50,7 +50,7 @@ fn assert_about(value: &Value, expected_ms: f64) {
 #[test]
 fn a_new_server_tells_what_it_is_and_how_far_it_goes_back() {
     let server = new_server();
-    let told = told(&server);
+    let told = report_of(&server);
     assert_eq!(told["source"], server.url());
     assert_eq!(told["usable"], true);
     for key in ["connect_ms", "upgrade_ms", "ping_ms"] {
@@ -85,7 +85,7 @@ fn a_new_server_tells_what_it_is_and_how_far_it_goes_back() {
 
 #[test]
 fn a_legacy_server_is_told_from_a_new_one() {
-    let told = told(&legacy_server());
+    let told = report_of(&legacy_server());
     for key in ["sends_cursor", "v2", "compressed"] {
         assert_eq!(told[key], false, "{told}");
     }
@@ -194,7 +194,7 @@ fn a_quiet_stream_is_no_failure() {
 fn a_server_that_does_not_go_back_has_no_window() {
     let live = || sends(|now_us| (0..40).map(|n| event(now_us + n, Some(n))).collect());
     let server = server(live(), live(), |request| request.bytes("", DICTIONARY));
-    let told = told(&server);
+    let told = report_of(&server);
     assert_eq!(told["window_ms"], 0.0, "{told}");
     let output = Rocketman::probe([server.url()]).succeed();
     assert!(output.lines()[1].contains("  none  "), "{output:#?}");
@@ -214,7 +214,7 @@ fn what_a_server_does_not_tell_is_no_failure() {
             connection.cut();
         }
     });
-    let told = told(&server);
+    let told = report_of(&server);
     assert_eq!(
         (&told["usable"], &told["sends_cursor"]),
         (&Value::Bool(true), &Value::Bool(true))
