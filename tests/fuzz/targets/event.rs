@@ -38,9 +38,7 @@ fuzz_target!(|message: &[u8]| {
 /// Pushes the message behind another event, and checks what became of both.
 fn push(message: &[u8], raw: bool, validate: bool) -> Option<Read> {
     let mut batch = Batch::new();
-    batch
-        .push(BEFORE.as_bytes())
-        .expect("a good line");
+    batch.push(BEFORE.as_bytes()).expect("a good line");
     let before = format!("{BEFORE}\n");
     if fuzzing::push(&mut batch, message, raw, validate).is_err() {
         assert_eq!((batch.len(), batch.lines()), (1, before.as_bytes()));

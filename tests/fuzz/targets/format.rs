@@ -7,11 +7,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rocketman::{
-    event::{Batch},
-    fuzzing::formatted,
-    sink::LineFormat,
-};
+use rocketman::{event::Batch, fuzzing::formatted, sink::LineFormat};
 
 /// The width of the terminal.
 const COLUMNS: usize = 40;

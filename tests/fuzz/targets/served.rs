@@ -130,8 +130,7 @@ fn line(line: &[u8], legacy: bool) {
     }
     assert!(frame.ends_with(&json) && frame.len() - json.len() <= 10);
     let mut sent = Batch::new();
-    sent.push(&json)
-        .expect("what is served is an event");
+    sent.push(&json).expect("what is served is an event");
     let sent = sent.events().next().expect("it is there");
     assert_eq!(sent.time_us(), TIME_US);
     assert_eq!(sent.seq(), (!legacy).then_some(SEQ));
