@@ -58,7 +58,11 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             self.cursor.settle(accepted);
             let now = Instant::now();
             watch.begin_wait(came, now);
-            let pulled = pulled?;
+            let pulled = match (pulled, limit) {
+                // What fails behind the last event that is wanted is no failure of this run.
+                (Err(_), Some(ended)) if batch.is_empty() => Some(ended),
+                (pulled, _) => pulled?,
+            };
             if !batch.is_empty() {
                 // A stop came first: a limit that lies in the rest is not reached.
                 return Ok(ending.wanted().await);

@@ -134,3 +134,20 @@ async fn a_minute_of_silence_beyond_the_end_is_the_end() {
     let waiting = until([Step::Order(&[1]), Step::Silence]);
     timeout(600 * SECOND, waiting.run()).await.err().unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_behind_the_last_wanted_event_is_no_failure() {
+    for (count, is_failure) in [(1, false), (2, false), (3, true)] {
+        let mut setup = setup([Step::EventsAndFailure(4..6)]);
+        setup.settings.count = Some(count);
+        let (record, result) = setup.run().await;
+        assert_eq!(
+            record.taken(),
+            if count == 1 { vec![4] } else { vec![4, 5] }
+        );
+        match result {
+            Ok(summary) => assert_eq!((summary.ended, is_failure), (Ended::Count, false)),
+            Err(error) => assert!(is_failure, "{error:?}"),
+        }
+    }
+}
