@@ -239,9 +239,9 @@ fn a_program_that_does_not_read_has_not_failed() {
     }
 }
 
-/// A script that is there and may be executed, and whose interpreter is missing.
-fn make_orphan(path: &Path) {
-    fs::write(path, "#!/no/such/interpreter\n").unwrap();
+/// A program that is there and may be executed, and of which only the beginning is left.
+fn make_torn(path: &Path) {
+    fs::write(path, b"\x7fELF\x02\x01\x01\0").unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
@@ -255,11 +255,11 @@ fn a_large_event_arrives_whole() {
 #[test]
 fn a_program_that_cannot_be_started_after_all_is_named() {
     let server = Server::one(events([post(0)]));
-    let call = Rocketman::tail(&server.url()).with("-x ./orphan");
-    make_orphan(&call.path("orphan"));
+    let call = Rocketman::tail(&server.url()).with("-x ./torn");
+    make_torn(&call.path("torn"));
     let output = call.run();
     assert_eq!(output.code, Some(1), "{output:#?}");
-    let error = "rocketman: error: cannot start './orphan': No such file or directory (os error 2)\n\nhint: ";
+    let error = "rocketman: error: cannot start './torn': Exec format error (os error 8)\n\nhint: ";
     assert!(output.stderr.contains(error), "{output:#?}");
 }
 

@@ -143,7 +143,7 @@ fn what_does_not_go_with_an_archive_is_refused() {
         ),
         (
             "segments --store x",
-            ["--store is for live streams", "the source is none"],
+            ["--store is for live streams", "the source is not one"],
         ),
         (
             "no.jss",

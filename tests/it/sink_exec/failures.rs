@@ -106,9 +106,9 @@ fn a_dead_letter_holds_event_status_and_the_end_of_stderr() {
 #[test]
 fn a_program_that_cannot_be_started_always_ends_the_run() {
     let server = Server::one(events([post(0)]));
-    let call = Rocketman::tail(&server.url()).with("--on-exec-error skip --jobs 2 -x ./orphan");
-    make_orphan(&call.path("orphan"));
-    call.run().assert_says(1, &["cannot start './orphan'"]);
+    let call = Rocketman::tail(&server.url()).with("--on-exec-error skip --jobs 2 -x ./torn");
+    make_torn(&call.path("torn"));
+    call.run().assert_says(1, &["cannot start './torn'"]);
 }
 
 #[test]

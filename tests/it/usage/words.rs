@@ -37,8 +37,8 @@ fn every_refusal_has_one_shape_and_says_what_to_write() {
             "--jobs cannot be 'two': it takes a whole number",
         ),
         (
-            "tail demo: --threads 3",
-            "--threads cannot be '3': it takes a whole number from 1 to 2",
+            "tail demo: --threads 65",
+            "--threads cannot be '65': it takes a whole number from 1 to 64",
         ),
         (
             "tail demo: --metrics-addr :9090",
