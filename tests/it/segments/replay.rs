@@ -122,3 +122,19 @@ fn a_large_block_is_read_and_said_up_to_the_limit() {
     refused.assert_says(1, &["at most 16777216 are read", "--max-block-size"]);
     assert_eq!(refused.stdout, "");
 }
+
+#[test]
+fn commands_that_read_lines_say_what_reads_segments() {
+    let folder = archive(&[(0, &[posts(1, 9)])]);
+    fs::write(folder.path().join("x.ndjson"), "{}\n").unwrap();
+    for (command, hint) in [
+        ("check a", "rocketman inspect --verify"),
+        (&*format!("check {}", name(0)), "rocketman inspect --verify"),
+        ("compare a x.ndjson", "rocketman replay DIR -o"),
+        ("compare x.ndjson a", "rocketman replay DIR -o"),
+    ] {
+        let call = Rocketman::new(command.split(' ')).inside(folder.path());
+        call.run()
+            .assert_says(2, &["is of segment files, and rocketman", hint]);
+    }
+}

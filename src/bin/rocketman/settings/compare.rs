@@ -12,6 +12,7 @@ use super::{
     demo::demo,
     filter::Wanted,
     roles::of_recordings,
+    segments::refuse_segments,
     source::endpoints,
 };
 use crate::args::CompareArgs;
@@ -66,6 +67,8 @@ impl CompareSettings {
         if of_stdin > 1 {
             return Err(SettingsError::StdinTwice);
         }
+        refuse_segments("compare", &a)?;
+        refuse_segments("compare", &b)?;
         let recordings = [&a, &b].into_iter().filter(|text| is_recording(text));
         of_recordings(recordings.map(Path::new))?;
         let wanted = Wanted::resolve(filter, environment)?;

@@ -91,6 +91,8 @@ pub(crate) enum SettingsError {
     ForSegments(&'static str),
     #[error("--before-seq {before} leaves nothing after --after-seq {after}")]
     NoNumbers { after: u64, before: u64 },
+    #[error("'{path}' is of segment files, and rocketman {command} reads lines")]
+    SegmentsForLines { command: &'static str, path: String },
     #[error("{0} is for servers, and segment files are on the disk")]
     NotForSegments(&'static str),
     #[error("{0} is for streams of NATS, and the source is not one")]
@@ -286,6 +288,8 @@ impl SettingsError {
             Self::Future { flag: "VALUE", .. } => Some("to begin with what comes next, set it to 0s".to_owned()),
             Self::Future { .. } => Some("write a time such as 2026-11-23T10:00:00Z, or an age such as 2h".to_owned()),
             Self::Nothing(_) => Some("give a time or an age; for all that a server has, an age such as 30d".to_owned()),
+            Self::SegmentsForLines { command: "check", .. } => Some("rocketman inspect --verify says whether segment files are whole".to_owned()),
+            Self::SegmentsForLines { .. } => Some("make lines of them: rocketman replay DIR -o FILE.ndjson.zst".to_owned()),
             Self::NothingToInflate => Some("leave one of the two off".to_owned()),
             Self::WithoutCommits(flag) => Some(format!("add --kind commit, or leave {flag} off")),
             Self::Did { text, .. } => hint_of_did(text),

@@ -49,6 +49,7 @@ pub(crate) use self::{
     output::{AnySink, Output, Reopen},
     probe::ProbeSettings,
     roles::{STDERR, STDOUT, of_recordings, of_segments, refuse_address},
+    segments::refuse_segments,
     serve::{ServeSettings, Served},
     source::SourceSettings,
     tail::{MetricsSettings, TailSettings},

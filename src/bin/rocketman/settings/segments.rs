@@ -47,6 +47,15 @@ fn is_one(source: &str) -> bool {
     !is_address(source) && (is_segment(path) || (path.is_dir() && has_any()))
 }
 
+/// Refuses segment files where a command reads lines.
+pub(crate) fn refuse_segments(command: &'static str, source: &str) -> Result<(), SettingsError> {
+    if is_one(source) {
+        let path = Shown::text(source).to_string();
+        return Err(SettingsError::SegmentsForLines { command, path });
+    }
+    Ok(())
+}
+
 /// What of segment files is wanted, where the sources are some. Refuses these flags where they are
 /// not, and numbers that leave nothing.
 pub(super) fn among(

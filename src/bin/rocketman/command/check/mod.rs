@@ -16,7 +16,7 @@ use self::{examine::examine, repair::repair, report::Total, tally::Repeats};
 use crate::{
     args::CheckArgs,
     failure::Failure,
-    settings::{STDERR, STDOUT, refuse_address},
+    settings::{STDERR, STDOUT, refuse_address, refuse_segments},
     terminal::{print, print_json},
 };
 use rocketman::{ErrorKind, sink::FileSettings};
@@ -86,6 +86,7 @@ pub(crate) fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
     } = args;
     for path in &paths {
         refuse_address("PATH", path)?;
+        refuse_segments("check", &path.to_string_lossy())?;
     }
     let mut files = Vec::new();
     for path in paths {
