@@ -16,9 +16,14 @@ const MAX_KILOBYTES: u32 = 64 << 10;
 /// Runs `rocketman` with that much memory, and wants this exit code.
 #[track_caller]
 fn run(code: i32, arguments: &str, folder: &Path) {
+    run_within(MAX_KILOBYTES, code, arguments, folder);
+}
+
+#[track_caller]
+fn run_within(kilobytes: u32, code: i32, arguments: &str, folder: &Path) {
     let call = Rocketman::new([""; 0]).with(arguments).inside(folder);
     let output = call
-        .with_memory_limit(MAX_KILOBYTES)
+        .with_memory_limit(kilobytes)
         .stdout(Stdio::null())
         .run();
     assert_eq!(output.code, Some(code), "{arguments}: {}", output.stderr);
@@ -59,6 +64,8 @@ fn blocks_of_sixteen_mebibytes_take_little_memory() {
     fs::write(folder.path().join("x.jss"), sealed(&blocks)).unwrap();
     fs::write(folder.path().join("y.jss"), active(&[posts(7, 9)])).unwrap();
     run(0, "tail -q x.jss y.jss", folder.path());
+    let on_two = "replay -q x.jss y.jss --threads 2";
+    run_within(2 * MAX_KILOBYTES, 0, on_two, folder.path());
     run(0, "inspect --verify x.jss", folder.path());
 }
 
