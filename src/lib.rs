@@ -141,7 +141,6 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod log;
-mod paths;
 mod pipeline;
 mod platform;
 mod stats;

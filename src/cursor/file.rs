@@ -18,7 +18,7 @@ use self::hold::Hold;
 use super::{CursorStore, Glimpse, Saved, contents};
 use crate::{
     error::{ErrorKind, MemberError},
-    paths::{lead, regular},
+    platform::paths::{lead, regular},
 };
 
 /// Far above any cursor (some 400 bytes, and 200 more per unfinished file, of which there are

@@ -1,8 +1,10 @@
-//! What operating systems do differently, in one place: names of files in bytes, what tells one file
-//! from another, opening without a wait, standard output, and programs with all that they start.
+//! What operating systems do differently, in one place: names of files in bytes, what tells one
+//! file from another, opening without a wait, standard output, and programs with all that they
+//! start. [`paths`] is what goes by it: whether two names are one file, and what may be opened.
 //!
 //! The names are those of Unix; what Windows cannot do is said where it stands (docs/limits.md).
 
+pub(crate) mod paths;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]

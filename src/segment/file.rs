@@ -16,9 +16,7 @@ use super::{
     header::{self, ENTRY_BYTES, HASHED_FROM, HEADER_BYTES, Opening, SegmentHeader},
     inflate::BlockInflater,
 };
-use crate::paths::regular;
-
-use crate::platform::FileExt;
+use crate::platform::{FileExt, paths::regular};
 
 /// How much of a footer is read at once.
 const CHUNK_BYTES: usize = 64 * 1024;

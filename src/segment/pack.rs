@@ -10,7 +10,7 @@ use super::{
     Row, SegmentWriter, names,
     unline::{LineReader, UnlineError},
 };
-use crate::{paths::regular, platform::sync_folder};
+use crate::platform::{paths::regular, sync_folder};
 
 /// How long a file becomes, about: what servers have.
 const FILE_BYTES: u64 = 256 << 20;

@@ -18,8 +18,7 @@ use super::OutputError;
 use crate::{
     error::MemberError,
     event::{now_us, show_time},
-    paths::regular,
-    platform::sync_folder,
+    platform::{paths::regular, sync_folder},
 };
 
 /// An event that could not be delivered, and why.

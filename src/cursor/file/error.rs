@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use crate::{
     error::{ErrorKind, MemberError, Reason},
-    paths::regular,
+    platform::paths::regular,
 };
 
 /// Why a cursor file cannot be used.

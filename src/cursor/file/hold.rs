@@ -19,9 +19,11 @@ use crate::{
     cursor::CursorFileError,
     error::MemberError,
     log::STATE,
-    paths::folder,
-    paths::regular,
-    platform::{MetadataExt, keep_owner, set_private, sync_folder},
+    platform::{
+        MetadataExt, keep_owner,
+        paths::{folder, regular},
+        set_private, sync_folder,
+    },
 };
 
 /// How often a lock is tried for that others only look at, a millisecond apart.

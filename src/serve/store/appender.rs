@@ -26,8 +26,7 @@ use super::{
 use crate::{
     event::{Origin, Point, Position, micros, now_us},
     log::STATE,
-    paths::regular,
-    platform::{FileExt, sync_folder},
+    platform::{FileExt, paths::regular, sync_folder},
     serve::unnamed,
 };
 

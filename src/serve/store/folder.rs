@@ -16,7 +16,7 @@ use super::{
     sealed::{self, Known},
     segment::Segment,
 };
-use crate::{log::STATE, paths::regular};
+use crate::{log::STATE, platform::paths::regular};
 
 /// The suffix of files with events.
 const SUFFIX: &str = "events";

@@ -13,7 +13,7 @@ use super::{
     note::{FORMAT, Hash, Note},
     segment::{Part, Segment},
 };
-use crate::paths::regular;
+use crate::platform::paths::regular;
 
 /// The most that is read of it: what a file has of parts takes less than a hundredth of it.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;

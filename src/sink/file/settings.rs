@@ -9,7 +9,7 @@ use std::{
 use super::Pattern;
 use crate::{
     compressed::FrameFormat,
-    paths::FileId,
+    platform::paths::FileId,
     sink::{LineFormat, RECALL},
 };
 

@@ -14,7 +14,7 @@ use std::{
 
 use tracing::debug;
 
-use crate::paths::regular;
+use crate::platform::paths::regular;
 
 /// The largest that is taken; those of servers have 64 KiB.
 pub(super) const MAX_BYTES: usize = 1024 * 1024;

@@ -9,7 +9,7 @@ use crate::{
     error::MemberError,
     event::FileMark,
     log::STATE,
-    paths::FileId,
+    platform::paths::FileId,
     sink::{
         CursorMode, FileError, SinkContext,
         file::{
