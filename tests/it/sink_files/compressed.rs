@@ -152,7 +152,8 @@ fn a_file_that_is_moved_away_without_events_can_be_inflated() {
         .with("-c fm.teal.none -o x.gz")
         .inside(folder.path())
         .start();
-    wait_until("the file is there", || file.exists());
+    // It is opened by then, and not merely made.
+    running.message("without --cursor-file");
     fs::rename(&file, &moved).unwrap();
     running.signal(rustix::process::Signal::HUP);
     wait_until("a new one is there", || file.exists());
