@@ -27,7 +27,7 @@ const MAX_OPEN: usize = 4;
 /// Sealed segment files, in the order of their numbers, which events keep.
 ///
 /// Files that are not sealed are left out: a server still writes to them. Files that come later are
-/// seen at the next start; one that is replaced by its compacted form meanwhile is read on.
+/// seen at the next start; one that is replaced meanwhile cannot be read before that.
 #[derive(Debug)]
 pub struct Archive {
     files: Vec<ArchiveFile>,

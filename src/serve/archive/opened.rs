@@ -38,7 +38,7 @@ pub(super) fn take(held: &mut Vec<Opened>, index: usize, block: u32) -> Option<O
 }
 
 impl Opened {
-    /// Opens a file that had this header before. It may have been compacted since.
+    /// Opens a file, which has to have the header that it was listed with.
     pub(super) fn open(
         index: usize,
         path: &Path,
@@ -46,11 +46,8 @@ impl Opened {
     ) -> Result<Self, SegmentError> {
         let file = SegmentFile::open(path)?;
         let header = match file.opening() {
-            Opening::Sealed(header)
-                if header.blocks == listed.blocks && covers(&header, listed) =>
-            {
-                header
-            }
+            // Of another generation, places within its blocks would mean other rows.
+            Opening::Sealed(header) if header == *listed => header,
             Opening::Sealed(_) | Opening::Active => return Err(file.error(None, Fault::Replaced)),
         };
         let mut reader = BlockReader::new(MAX_BLOCK_BYTES);
@@ -117,9 +114,4 @@ impl Opened {
         }
         Ok(following)
     }
-}
-
-/// Whether a file has the numbers of another. Compaction leaves ranges as they were.
-fn covers(header: &SegmentHeader, listed: &SegmentHeader) -> bool {
-    header.min_seq == listed.min_seq && header.max_seq == listed.max_seq
 }
