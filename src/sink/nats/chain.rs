@@ -76,7 +76,7 @@ impl Entry {
 pub(super) enum Answer {
     /// It is stored under this number.
     Stored(u64),
-    /// The event was stored before, under this number.
+    /// The event was stored before, under this number; 0 where it came before and is not stored.
     Duplicate(u64),
     /// It does not come after the last message of the stream.
     Refused,
@@ -214,9 +214,9 @@ impl Chain {
                 self.pop(place + 1)
             }
             Answer::Duplicate(seq) => {
-                // Beyond what is known it may be a copy of ours that was thought lost: the stream
-                // will tell.
-                if seq <= self.stored.0
+                // Beyond what is known it may be a copy of ours that was thought lost, and without a
+                // number it may never be stored: the stream will tell.
+                if (1..=self.stored.0).contains(&seq)
                     && let Some(entry) = self.entries.get_mut(place)
                 {
                     self.bytes -= entry.bytes();

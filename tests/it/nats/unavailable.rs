@@ -102,17 +102,14 @@ fn a_cluster_without_a_leader_is_waited_for_at_the_start() {
     assert_eq!(read.succeed().lines().len(), 5);
 }
 
-/// Its leader takes messages that it cannot store, and refuses them when they come again.
+/// Its leader takes messages that it cannot store. When they come again it refuses them, or (2.10)
+/// calls them duplicates of a message without a number.
 #[test]
 fn a_sink_outlives_a_leader_without_a_majority() {
     let test = "a_sink_outlives_a_leader_without_a_majority";
     let Some(mut cluster) = Cluster::start(test) else {
         return;
     };
-    if !cluster.is_newer_than_2_10() {
-        println!("{test}: skipped, for with this server such a run may end (docs/limits.md)");
-        return;
-    }
     let call = Rocketman::tail("demo:?rate=200&seed=3").with("--nats-timeout 1s -n 800");
     let call = call.with("--create-stream --stream-replicas 3 -o");
     let running = call.arg(cluster.address("FH?subject=fh")).start();

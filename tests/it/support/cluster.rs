@@ -34,15 +34,6 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Whether its servers are of version 2.11 or a newer one.
-    pub fn is_newer_than_2_10(&self) -> bool {
-        let output = Command::new(&self.program).arg("--version").output();
-        let text = String::from_utf8(output.unwrap().stdout).unwrap();
-        let (_, version) = text.split_once(" v2.").unwrap();
-        let (minor, _) = version.split_once('.').unwrap();
-        minor.parse::<u32>().unwrap() > 10
-    }
-
     /// A cluster with JetStream, all of it started. `None`, with the reason printed, when no server
     /// is at hand.
     pub fn start(test: &str) -> Option<Self> {

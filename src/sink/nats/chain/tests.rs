@@ -147,6 +147,24 @@ fn after_a_refusal_all_after_the_last_stored_is_sent_again() {
 }
 
 #[test]
+fn a_duplicate_without_a_number_is_not_stored() {
+    let mut chain = Chain::new(&tail(7, 70));
+    for n in 1..=2 {
+        chain.push(outgoing(n));
+    }
+    send(&mut chain);
+    for number in 0..2 {
+        assert_eq!(chain.answer((0, number), Answer::Duplicate(0)), 0);
+    }
+    assert!(chain.wants_look());
+    assert_eq!(chain.rebase(&tail(7, 70), true), Ok(0));
+    assert_eq!(send(&mut chain).len(), 2, "sent again");
+    assert_eq!(chain.answer((1, 0), Answer::Duplicate(0)), 0);
+    chain.lose();
+    assert_eq!(chain.rebase(&tail(9, 2), true), Ok(2));
+}
+
+#[test]
 fn a_last_message_of_somebody_else_or_a_shorter_stream_ends_it() {
     let mut chain = Chain::new(&tail(5, 50));
     chain.push(outgoing(1));

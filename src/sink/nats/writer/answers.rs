@@ -51,7 +51,13 @@ impl Writer {
                 return Ok(());
             };
             match ack.error {
-                None if ack.duplicate => Answer::Duplicate(ack.seq),
+                None if ack.duplicate => {
+                    if ack.seq == 0 {
+                        // 2.10 says so instead of refusing it.
+                        self.refused = Some("it has taken events that it cannot store".to_owned());
+                    }
+                    Answer::Duplicate(ack.seq)
+                }
                 None => Answer::Stored(ack.seq),
                 Some(error) => self.refusal(reply.1, error)?,
             }
