@@ -1,7 +1,7 @@
 //! A segment file, opened: its header, the footer of a sealed one, and its blocks.
 
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io,
     path::{Path, PathBuf},
 };
@@ -35,6 +35,7 @@ const BLOOMS_HEAD_BYTES: u64 = 8;
 pub(crate) struct SegmentFile {
     path: PathBuf,
     file: File,
+    metadata: Metadata,
     bytes: u64,
     header: [u8; HEADER_BYTES],
     opening: Opening,
@@ -75,6 +76,7 @@ impl SegmentFile {
             Ok(Self {
                 path: path.to_owned(),
                 file,
+                metadata,
                 bytes,
                 header,
                 opening,
@@ -89,6 +91,11 @@ impl SegmentFile {
 
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// What the system said of it when it was opened.
+    pub(crate) fn metadata(&self) -> &Metadata {
+        &self.metadata
     }
 
     pub(crate) fn opening(&self) -> Opening {
@@ -134,6 +141,15 @@ impl SegmentFile {
         inflater: &mut BlockInflater,
     ) -> Result<Footer, SegmentError> {
         self.check(header)?;
+        self.footer_unchecked(header, inflater)
+    }
+
+    /// The same of a file whose checksum was found to be right before.
+    pub(crate) fn footer_unchecked(
+        &self,
+        header: &SegmentHeader,
+        inflater: &mut BlockInflater,
+    ) -> Result<Footer, SegmentError> {
         self.check_entries(header)?;
         let mut rest = || {
             let bloom_bytes = self.bloom_bytes(header)?;
@@ -167,6 +183,21 @@ impl SegmentFile {
         }
         let is_all = checked.finish(header);
         is_all.map_err(|damage| self.error(None, damage))
+    }
+
+    /// What the footer says of a block that there is, without a look at the others.
+    pub(crate) fn entry(
+        &self,
+        header: &SegmentHeader,
+        block: u32,
+    ) -> Result<BlockEntry, SegmentError> {
+        let at = header.footer_at + u64::from(block) * ENTRY_BYTES as u64;
+        let read = self.read(at, ENTRY_BYTES as u64).and_then(|entry| {
+            let entry = BlockEntry::read(&entry);
+            CheckedEntries::default().add(&entry, header)?;
+            Ok(entry)
+        });
+        read.map_err(|fault| self.error(Some(block), fault))
     }
 
     /// The entries from this one on, as many as are held at once.
@@ -224,13 +255,22 @@ impl SegmentFile {
 
     /// The same into a buffer that is used again. Room is made for what is in the file alone.
     pub(crate) fn read_into(&self, at: u64, n: u64, out: &mut Vec<u8>) -> Result<(), Fault> {
+        out.clear();
+        self.append(at, n, out)
+    }
+
+    /// The same behind what is in the buffer.
+    pub(crate) fn append(&self, at: u64, n: u64, out: &mut Vec<u8>) -> Result<(), Fault> {
         let is_there = at.checked_add(n).is_some_and(|end| end <= self.bytes);
         let n = usize::try_from(n)
             .ok()
             .filter(|_| is_there)
             .ok_or(Damage::Offsets)?;
-        out.resize(n, 0);
-        Ok(self.file.read_exact_at(out, at)?)
+        let from = out.len();
+        out.resize(from + n, 0);
+        Ok(self
+            .file
+            .read_exact_at(out.get_mut(from..).unwrap_or_default(), at)?)
     }
 }
 

@@ -64,7 +64,7 @@ impl Answer {
             _ if wire == Wire::V1 => return Self::text(status, text),
             429 => "RateLimitExceeded",
             503 => error::SERVICE_UNAVAILABLE,
-            500.. => "InternalServerError",
+            500.. => error::INTERNAL_SERVER_ERROR,
             _ => error::INVALID_REQUEST,
         };
         Self::error(status, name, text)
@@ -73,6 +73,67 @@ impl Answer {
     pub(super) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.extend([name, ": ", value, "\r\n"]);
         self
+    }
+}
+
+/// What becomes of the connection behind an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    Close,
+    /// The next request may follow.
+    #[cfg(feature = "segments")]
+    Keep,
+}
+
+impl Answer {
+    /// What comes before a body of this length.
+    pub(super) fn head(&self, bytes: u64, after: After) -> String {
+        let more = match self.status {
+            405 if !self.headers.contains("Allow: ") => "Allow: GET\r\n",
+            426 => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+            429 | 503 => "Retry-After: 1\r\n",
+            _ => "",
+        };
+        let body = match self.status {
+            // They would be those of what is not sent.
+            304 => String::new(),
+            _ => format!("Content-Type: {}\r\nContent-Length: {bytes}\r\n", self.kind),
+        };
+        let end = match after {
+            After::Close => "Connection: close\r\n",
+            #[cfg(feature = "segments")]
+            After::Keep => "",
+        };
+        format!(
+            "HTTP/1.1 {} {}\r\n{body}{more}{}{}{end}\r\n",
+            self.status,
+            reason(self.status),
+            self.headers,
+            date(),
+        )
+    }
+}
+
+fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        206 => "Partial Content",
+        304 => "Not Modified",
+        400 => "Bad Request",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        411 => "Length Required",
+        412 => "Precondition Failed",
+        413 => "Content Too Large",
+        416 => "Range Not Satisfiable",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        503 => "Service Unavailable",
+        _ => "Refused",
     }
 }
 
@@ -88,38 +149,7 @@ impl From<&Refusal> for Answer {
 
 /// Answers, and closes.
 pub(super) async fn respond(stream: &mut TcpStream, answer: &Answer) -> io::Result<()> {
-    let reason = match answer.status {
-        200 => "OK",
-        304 => "Not Modified",
-        400 => "Bad Request",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        426 => "Upgrade Required",
-        429 => "Too Many Requests",
-        431 => "Request Header Fields Too Large",
-        501 => "Not Implemented",
-        503 => "Service Unavailable",
-        _ => "Refused",
-    };
-    let more = match answer.status {
-        405 => "Allow: GET\r\n",
-        426 => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
-        429 | 503 => "Retry-After: 1\r\n",
-        _ => "",
-    };
-    let length = match answer.status {
-        // It would be that of what is not sent.
-        304 => String::new(),
-        _ => format!("Content-Length: {}\r\n", answer.body.len()),
-    };
-    let head = format!(
-        "HTTP/1.1 {} {reason}\r\nContent-Type: {}\r\n{length}{more}{}{}Connection: close\r\n\r\n",
-        answer.status,
-        answer.kind,
-        answer.headers,
-        date(),
-    );
+    let head = answer.head(answer.body.len() as u64, After::Close);
     stream
         .write_all(&[head.as_bytes(), &answer.body].concat())
         .await?;

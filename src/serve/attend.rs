@@ -6,7 +6,7 @@ use std::{
 };
 
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
@@ -14,6 +14,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+#[cfg(feature = "segments")]
+use super::fetch::{self, Next};
 use super::{
     Feed, Shared,
     answer::{Answer, respond},
@@ -23,6 +25,7 @@ use super::{
     encoding::Wire,
     options::Cursor,
     request::{self, LARGEST_HEAD, Request, Subscribe},
+    visit::Visit,
 };
 use crate::{
     log::{STATE, chain},
@@ -30,85 +33,121 @@ use crate::{
     wire::v2::error::CURSOR_TOO_OLD,
 };
 
-/// A connection that has to say what it wants.
-pub(super) struct Visit {
-    pub(super) peer: SocketAddr,
-    /// Gone once the request is answered.
-    pub(super) pending: PendingRequest,
-    pub(super) places: Arc<Semaphore>,
-}
-
 /// What a consumer has of what there is for all of them.
 struct Seat {
     share: Share,
     _place: OwnedSemaphorePermit,
 }
 
-/// Answers one request, and serves the consumer that it may lead to.
+/// Answers one request, and serves the consumer that it may lead to. Behind a call of the archive
+/// another request may follow.
+#[cfg_attr(
+    not(feature = "segments"),
+    allow(clippy::never_loop, reason = "without archive calls nothing follows")
+)]
 pub(super) async fn attend<F: Feed>(
     mut stream: TcpStream,
-    visit: Visit,
+    mut visit: Visit,
     shared: Arc<Shared<F>>,
     stop: CancellationToken,
 ) {
-    let Visit {
-        peer,
-        pending,
-        places,
-    } = visit;
-    let within = shared.settings.upgrade_within;
-    let request = tokio::select! {
-        request = timeout(within, read(&mut stream, &pending, &shared)) => request,
-        () = pending.turned_out() => return,
-        () = stop.cancelled() => return,
-    };
-    let (request, received) = match request {
-        Ok(Some(request)) => request,
-        Ok(None) => return,
-        Err(_) => {
-            debug!(%peer, "a request took too long");
-            return;
-        }
-    };
-    let request = refuse_too_old(&shared, request).await;
-    match admit(&shared, &places, peer, request) {
-        Err(answer) => {
-            debug!(%peer, status = answer.status, "a request was answered");
-            tokio::select! {
-                // The client may be gone, or take too long.
-                _ = timeout(within, respond(&mut stream, &answer)) => {}
-                () = pending.turned_out() => {}
-            }
-        }
-        Ok((subscribe, seat)) => {
-            let switching = request::switching(&subscribe);
-            let write = stream.write_all(switching.as_bytes());
-            let Ok(Ok(())) = timeout(shared.settings.write_within, write).await else {
+    let mut received = Vec::new();
+    loop {
+        let within = shared.settings.upgrade_within;
+        let read = read(&mut stream, received, &visit.pending, &shared);
+        let request = tokio::select! {
+            request = timeout(within, read) => request,
+            () = visit.pending.turned_out() => return,
+            () = stop.cancelled() => return,
+        };
+        let peer = visit.peer;
+        let (request, rest) = match request {
+            Ok(Some(request)) => request,
+            Ok(None) => return,
+            Err(_) => {
+                debug!(%peer, "a request took too long");
                 return;
-            };
-            drop(pending);
-            shared.consumers.fetch_add(1, Relaxed);
-            info!(%peer, "client connected");
-            let Seat { share, _place } = seat;
-            let left = Consumer::new(Arc::clone(&shared), *subscribe, received, share, stop)
-                .run(&mut stream)
-                .await;
-            log_disconnect(&shared, peer, &left);
+            }
+        };
+        let answer = match request {
+            Request::Subscribe(subscribe) => {
+                match admit(&shared, &visit.places, peer, &subscribe).await {
+                    Ok(seat) => {
+                        return consume(stream, visit, shared, (subscribe, rest, seat), stop).await;
+                    }
+                    Err(answer) => answer,
+                }
+            }
+            Request::Other(answer) => answer,
+            Request::Refused(refusal) => {
+                log_refused(&shared, peer, &refusal);
+                Answer::from(&refusal)
+            }
+            #[cfg(feature = "segments")]
+            Request::Call(call) => {
+                let answered = fetch::answer(&mut stream, *call, rest, visit, &shared);
+                let next = tokio::select! {
+                    next = answered => next,
+                    () = stop.cancelled() => return,
+                };
+                let Next::Request(next, rest) = next else {
+                    return;
+                };
+                (visit, received) = (next, rest);
+                continue;
+            }
+        };
+        debug!(%peer, status = answer.status, "a request was answered");
+        tokio::select! {
+            // The client may be gone, or take too long.
+            _ = timeout(within, respond(&mut stream, &answer)) => {}
+            () = visit.pending.turned_out() => {}
         }
+        return;
     }
 }
 
-/// Reads a request. Returns it with the bytes that came behind it; `None` where there will be none.
+/// Serves a consumer to its end.
+async fn consume<F: Feed>(
+    mut stream: TcpStream,
+    visit: Visit,
+    shared: Arc<Shared<F>>,
+    (subscribe, received, seat): (Box<Subscribe>, Vec<u8>, Seat),
+    stop: CancellationToken,
+) {
+    let Visit { peer, pending, .. } = visit;
+    let switching = request::switching(&subscribe);
+    let write = stream.write_all(switching.as_bytes());
+    let Ok(Ok(())) = timeout(shared.settings.write_within, write).await else {
+        return;
+    };
+    drop(pending);
+    shared.consumers.fetch_add(1, Relaxed);
+    info!(%peer, "client connected");
+    let Seat { share, _place } = seat;
+    let left = Consumer::new(Arc::clone(&shared), *subscribe, received, share, stop)
+        .run(&mut stream)
+        .await;
+    log_disconnect(&shared, peer, &left);
+}
+
+/// Reads a request, of which a part may have been received before. Returns it with the bytes that
+/// came behind it; `None` where there will be none.
 async fn read<F: Feed>(
     stream: &mut TcpStream,
+    received: Vec<u8>,
     pending: &PendingRequest,
     shared: &Arc<Shared<F>>,
 ) -> Option<(Request, Vec<u8>)> {
-    match read_head(stream, pending, LARGEST_HEAD).await.ok()? {
+    let mut all = received.as_slice().chain(stream);
+    let head = read_head(&mut all, pending, LARGEST_HEAD).await.ok()?;
+    let (unread, _) = all.into_inner();
+    match head {
         Head::Unfinished => None,
         Head::TooLarge => Some((Request::too_large(), Vec::new())),
         Head::Foreign => Some((Request::foreign(), Vec::new())),
-        Head::Whole(head, rest) => {
+        Head::Whole(head, mut rest) => {
+            rest.extend_from_slice(unread);
             let (rules, n_bytes) = (Arc::clone(shared), head.len());
             let parse = move || request::parse(&head, &rules.rules());
             Some((shared.read(n_bytes, parse).await?, rest))
@@ -117,62 +156,48 @@ async fn read<F: Feed>(
 }
 
 /// Gives a consumer what it needs, or returns what it is answered instead.
-fn admit<F>(
+async fn admit<F: Feed>(
     shared: &Shared<F>,
     places: &Arc<Semaphore>,
     peer: SocketAddr,
-    request: Request,
-) -> Result<(Box<Subscribe>, Seat), Answer> {
-    let subscribe = match refuse(shared, request) {
-        Request::Subscribe(subscribe) => subscribe,
-        Request::Other(answer) => return Err(answer),
-        Request::Refused(refusal) => {
-            log_refused(shared, peer, &refusal);
-            return Err(Answer::from(&refusal));
-        }
-    };
+    subscribe: &Subscribe,
+) -> Result<Seat, Answer> {
+    let wire = subscribe.encoding.wire();
+    refuse_too_old(shared, subscribe).await?;
+    refuse(shared, wire)?;
     let Ok(place) = Arc::clone(places).try_acquire_owned() else {
         let text = "there are too many consumers, try again later";
-        return Err(Answer::of_status(subscribe.encoding.wire(), 503, text));
+        return Err(Answer::of_status(wire, 503, text));
     };
     let mut share = shared.budget.share();
     if !share.hold(subscribe.query.options.held_bytes) {
         let left = shared.over_budget();
         log_disconnect(shared, peer, &left);
         let text = "the filters of all consumers together are too large, try again later";
-        return Err(Answer::of_status(subscribe.encoding.wire(), 503, text));
+        return Err(Answer::of_status(wire, 503, text));
     }
-    let seat = Seat {
+    Ok(Seat {
         share,
         _place: place,
-    };
-    Ok((subscribe, seat))
+    })
 }
 
 /// Refuses a request that would make a consumer, as often as that is wanted.
-fn refuse<F>(shared: &Shared<F>, request: Request) -> Request {
-    match (request, shared.settings.faults.refusals()) {
-        (Request::Subscribe(subscribe), Some((status, times)))
-            if shared.refused.fetch_add(1, Relaxed) < times =>
-        {
-            let (wire, text) = (
-                subscribe.encoding.wire(),
-                "refused on purpose, by the fault refuse",
-            );
-            Request::Other(Answer::of_status(wire, status, text))
+fn refuse<F>(shared: &Shared<F>, wire: Wire) -> Result<(), Answer> {
+    match shared.settings.faults.refusals() {
+        Some((status, times)) if shared.refused.fetch_add(1, Relaxed) < times => {
+            let text = "refused on purpose, by the fault refuse";
+            Err(Answer::of_status(wire, status, text))
         }
-        (request, _) => request,
+        _ => Ok(()),
     }
 }
 
 /// Refuses a number before the first one there is, as the v2 wire does; on the v1 wire such a
 /// consumer begins at the first event.
-async fn refuse_too_old<F: Feed>(shared: &Shared<F>, request: Request) -> Request {
-    let Request::Subscribe(subscribe) = &request else {
-        return request;
-    };
+async fn refuse_too_old<F: Feed>(shared: &Shared<F>, subscribe: &Subscribe) -> Result<(), Answer> {
     let (Wire::V2, Cursor::Seq(seq)) = (subscribe.encoding.wire(), subscribe.query.cursor) else {
-        return request;
+        return Ok(());
     };
     let text = if shared.settings.faults.too_old() {
         format!("the cursor {seq} is too old, by the fault too-old")
@@ -180,11 +205,11 @@ async fn refuse_too_old<F: Feed>(shared: &Shared<F>, request: Request) -> Reques
         let first = shared.first_seq().await;
         // There is no event 0.
         if seq.max(1) >= first {
-            return request;
+            return Ok(());
         }
         format!("the cursor {seq} is too old: the first event there is has {first}")
     };
-    Request::Other(Answer::error(400, CURSOR_TOO_OLD, &text))
+    Err(Answer::error(400, CURSOR_TOO_OLD, &text))
 }
 
 /// A browser shows its page no answer, so that its author learns it here.

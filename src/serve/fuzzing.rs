@@ -66,6 +66,8 @@ pub fn request(head: &[u8], legacy: bool) -> Result<(Asked, String), (u16, Strin
             sent: 0,
         },
         gate: &Gate::new(Ipv4Addr::LOCALHOST.into(), Vec::new(), Vec::new()),
+        #[cfg(feature = "segments")]
+        has_archive: true,
     };
     match request::parse(head, &rules) {
         Request::Subscribe(subscribe) => {
@@ -78,6 +80,9 @@ pub fn request(head: &[u8], legacy: bool) -> Result<(Asked, String), (u16, Strin
             Err((answer.status, text_of(answer.body)))
         }
         Request::Other(answer) => Err((answer.status, text_of(answer.body))),
+        // What it is answered, the files decide.
+        #[cfg(feature = "segments")]
+        Request::Call(_) => Err((200, String::new())),
     }
 }
 

@@ -31,6 +31,8 @@ mod disconnect;
 mod encoding;
 mod fault;
 mod feed;
+#[cfg(feature = "segments")]
+mod fetch;
 mod frames;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
@@ -50,6 +52,7 @@ mod stdin;
 mod store;
 mod unnamed;
 mod v2;
+mod visit;
 
 use std::{
     io,
@@ -72,7 +75,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 #[cfg(feature = "segments")]
-pub use self::archive::{Archive, ArchiveError};
+pub use self::archive::{Archive, ArchiveCalls, ArchiveError};
 pub use self::listen::{GateError, HostPattern, OriginPattern, Page, PageServer};
 pub use self::{
     any::AnyFeed,
@@ -84,12 +87,7 @@ pub use self::{
     stdin::Stdin,
     store::{Retention, Store, StoreError, StoreFeed, StoreSink},
 };
-use self::{
-    attend::{Visit, attend},
-    blocks::Blocks,
-    budget::Budget,
-    shared::Shared,
-};
+use self::{attend::attend, blocks::Blocks, budget::Budget, shared::Shared, visit::Visit};
 use crate::{
     log::throttle,
     serve::listen::{Gate, PendingRequests},
@@ -148,6 +146,9 @@ pub struct ServerSettings {
     /// The counts of the run that fills the feed, by which `/healthz` is answered; without any it is
     /// healthy to listen.
     pub upstream: Option<Arc<Stats>>,
+    /// What archive calls are answered from; without it there are none.
+    #[cfg(feature = "segments")]
+    pub archive: Option<ArchiveCalls>,
 }
 
 impl Default for ServerSettings {
@@ -172,6 +173,8 @@ impl Default for ServerSettings {
             faults: Faults::default(),
             cache_bytes: 64 * 1024 * 1024,
             upstream: None,
+            #[cfg(feature = "segments")]
+            archive: None,
         }
     }
 }
@@ -256,7 +259,12 @@ impl<F: Feed> Server<F> {
                 () = &mut stop => break,
                 accepted = accept(listener.as_ref()) => match accepted {
                     Ok((stream, peer)) => {
-                        let visit = Visit { peer, pending: pending_requests.admit(), places: Arc::clone(&places) };
+                        let visit = Visit {
+                            peer,
+                            pending: pending_requests.admit(),
+                            pending_requests: Arc::clone(&pending_requests),
+                            places: Arc::clone(&places),
+                        };
                         let attended = attend(stream, visit, Arc::clone(&shared), ending.clone());
                         tasks.spawn(attended);
                     }

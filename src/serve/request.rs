@@ -4,6 +4,8 @@
 
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+#[cfg(feature = "segments")]
+use super::archive::Call;
 use super::{
     answer::{Answer, date},
     deflate,
@@ -40,6 +42,9 @@ pub(super) enum Request {
     /// The page or the name that it comes from is not answered.
     Refused(Refusal),
     Other(Answer),
+    /// A call of the archive, which other calls may follow.
+    #[cfg(feature = "segments")]
+    Call(Box<Call>),
 }
 
 impl Request {
@@ -65,22 +70,21 @@ pub(super) struct Rules<'a> {
     pub(super) description: &'a str,
     /// Who is answered.
     pub(super) gate: &'a Gate,
+    /// Whether there are files of which calls are answered.
+    #[cfg(feature = "segments")]
+    pub(super) has_archive: bool,
 }
 
 /// Reads the head of a request, its last empty line included.
 pub(super) fn parse(head: &[u8], rules: &Rules<'_>) -> Request {
-    let Ok(http::Request {
-        method,
-        target,
-        headers,
-    }) = http::Request::parse(head)
-    else {
+    let Ok(request) = http::Request::parse(head) else {
         return Request::foreign();
     };
+    let (method, target, headers) = (request.method, request.target, &request.headers);
     let gate = rules.gate;
     let may_ask = gate
-        .check_host(target, &headers)
-        .and_then(|()| gate.check_origin(&headers));
+        .check_host(target, headers)
+        .and_then(|()| gate.check_origin(headers));
     if let Err(refusal) = may_ask {
         return Request::Refused(refusal);
     }
@@ -97,21 +101,39 @@ pub(super) fn parse(head: &[u8], rules: &Rules<'_>) -> Request {
             Request::Other(page(rules, host.unwrap_or("127.0.0.1:6008")))
         }
         "/healthz" => Request::Other(rules.health.answer()),
-        "/subscribe" => subscribe(&headers, query, rules),
+        "/subscribe" => subscribe(headers, query, rules),
         path if path.starts_with("/xrpc/") && !rules.legacy => match path {
             SUBSCRIBE_PATH | DICTIONARY_PATH if !is_get => {
                 let name = error::METHOD_NOT_ALLOWED;
                 Request::Other(Answer::error(405, name, "only GET"))
             }
-            SUBSCRIBE_PATH => subscribe_events(&headers, query),
-            DICTIONARY_PATH => Request::Other(v2::endpoint::answer(&headers, query)),
-            _ => {
-                let text = "there are subscribeEvents and getZstdDictionary";
-                Request::Other(Answer::error(501, error::METHOD_NOT_IMPLEMENTED, text))
-            }
+            SUBSCRIBE_PATH => subscribe_events(headers, query),
+            DICTIONARY_PATH => Request::Other(v2::endpoint::answer(headers, query)),
+            path => call(&request, path, query, rules),
         },
         _ => Request::Other(Answer::text(404, "there are /, /healthz and /subscribe")),
     }
+}
+
+/// A call of the archive, where there is one.
+#[cfg(feature = "segments")]
+fn call(request: &http::Request<'_>, path: &str, query: &str, rules: &Rules<'_>) -> Request {
+    let call = rules.has_archive.then(|| Call::parse(request, path, query));
+    match call.flatten() {
+        Some(Ok(call)) => Request::Call(Box::new(call)),
+        Some(Err(answer)) => Request::Other(answer),
+        None => no_call(),
+    }
+}
+
+#[cfg(not(feature = "segments"))]
+fn call(_: &http::Request<'_>, _: &str, _: &str, _: &Rules<'_>) -> Request {
+    no_call()
+}
+
+fn no_call() -> Request {
+    let text = "there are subscribeEvents and getZstdDictionary, and the archive calls where segment files are served";
+    Request::Other(Answer::error(501, error::METHOD_NOT_IMPLEMENTED, text))
 }
 
 /// A request for the v1 wire.

@@ -82,6 +82,8 @@ impl<F> Shared<F> {
             },
             description: &self.description,
             gate: &self.gate,
+            #[cfg(feature = "segments")]
+            has_archive: self.settings.archive.is_some(),
         }
     }
 

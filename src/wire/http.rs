@@ -16,6 +16,9 @@ pub(crate) struct Request<'a> {
     pub(crate) method: &'a str,
     pub(crate) target: &'a str,
     pub(crate) headers: Headers<'a>,
+    /// Whether another request may follow on the connection (RFC 9112, section 9.3).
+    #[cfg(feature = "segments")]
+    pub(crate) is_kept: bool,
 }
 
 /// The head of a response.
@@ -45,10 +48,13 @@ impl<'a> Request<'a> {
         let mut headers = [httparse::EMPTY_HEADER; MAX_REQUEST_HEADERS];
         let mut request = httparse::Request::new(&mut headers);
         request.parse(head)?;
+        let headers = Headers::of(request.headers);
         Ok(Self {
             method: request.method.ok_or(BadHead::NotHttp)?,
             target: request.path.ok_or(BadHead::NotHttp)?,
-            headers: Headers::of(request.headers),
+            #[cfg(feature = "segments")]
+            is_kept: request.version == Some(1) && !headers.ask_to_close(),
+            headers,
         })
     }
 }
@@ -94,6 +100,13 @@ impl<'a> Headers<'a> {
     /// All fields: their names and values.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         self.0.iter().copied()
+    }
+
+    #[cfg(all(feature = "serve", feature = "segments"))]
+    fn ask_to_close(&self) -> bool {
+        let values = self.texts("connection");
+        let mut words = values.flat_map(|value| value.split(','));
+        words.any(|word| word.trim().eq_ignore_ascii_case("close"))
     }
 
     /// The values of a field, as often as it is there.
@@ -161,6 +174,8 @@ mod tests {
         let most = request(MAX_REQUEST_HEADERS);
         let read = Request::parse(most.as_bytes()).unwrap();
         assert_eq!((read.method, read.target), ("GET", "/x"));
+        #[cfg(feature = "segments")]
+        assert!(read.is_kept);
         let more = request(MAX_REQUEST_HEADERS + 1);
         let error = Request::parse(more.as_bytes()).unwrap_err();
         assert_eq!(error, BadHead::TooManyHeaders);

@@ -9,6 +9,22 @@ pub(crate) const SUBSCRIBE_PATH: &str = "/xrpc/network.bsky.jetstream.subscribeE
 /// The path of the dictionary; with [`param::DICTIONARY_ID`], of one with this id.
 pub(crate) const DICTIONARY_PATH: &str = "/xrpc/network.bsky.jetstream.getZstdDictionary";
 
+/// The calls by which an archive is fetched.
+pub(crate) mod archive {
+    /// What of the archive a filter needs; the only one that is a POST.
+    pub(crate) const PLAN_PATH: &str = "/xrpc/network.bsky.jetstream.planSnapshot";
+    /// All files, page by page.
+    pub(crate) const LIST_PATH: &str = "/xrpc/network.bsky.jetstream.listSegments";
+    /// A whole file, or a range of it.
+    pub(crate) const SEGMENT_PATH: &str = "/xrpc/network.bsky.jetstream.getSegment";
+    /// The frame of one block.
+    pub(crate) const BLOCK_PATH: &str = "/xrpc/network.bsky.jetstream.getBlock";
+    /// The most files on a page of the list.
+    pub(crate) const MAX_LISTED: usize = 1000;
+    /// The longest body of a request.
+    pub(crate) const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
+}
+
 /// The response header that names the dictionary's id.
 pub(crate) const DICTIONARY_ID_HEADER: &str = "X-Zstd-Dictionary-Id";
 
@@ -38,8 +54,16 @@ pub(crate) mod error {
     pub(crate) const UNKNOWN_ZSTD_DICTIONARY: &str = "UnknownZstdDictionary";
     /// 404, at the dictionary's path with an id.
     pub(crate) const DICTIONARY_NOT_FOUND: &str = "DictionaryNotFound";
+    /// 404: no file of this name.
+    pub(crate) const SEGMENT_NOT_FOUND: &str = "SegmentNotFound";
+    /// 404: the file has fewer blocks.
+    pub(crate) const BLOCK_NOT_FOUND: &str = "BlockNotFound";
     /// 405.
     pub(crate) const METHOD_NOT_ALLOWED: &str = "MethodNotAllowed";
+    /// 413: the body of the request is too long.
+    pub(crate) const TOO_LARGE: &str = "TooLarge";
+    /// 500.
+    pub(crate) const INTERNAL_SERVER_ERROR: &str = "InternalServerError";
     /// 501: no such path.
     pub(crate) const METHOD_NOT_IMPLEMENTED: &str = "MethodNotImplemented";
     /// 503: not yet.

@@ -1,6 +1,7 @@
 //! `rocketman serve`: recordings, live streams and invented events over the real wire.
 
 mod archive;
+mod calls;
 mod crowd;
 mod foreign;
 mod live;

@@ -35,6 +35,12 @@ pub enum ArchiveError {
         /// The other one.
         second: PathBuf,
     },
+    /// A file has no name by which it could be asked for.
+    #[error(
+        "'{}' is not named as servers name their files: seg_, 10 digits of base 36 that rise with the numbers, and .jss",
+        shown(.0)
+    )]
+    Unnamed(PathBuf),
     /// A file is damaged or cannot be read.
     #[error(transparent)]
     File(#[from] SegmentError),

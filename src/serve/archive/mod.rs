@@ -1,6 +1,7 @@
 //! The segment files of a server as what is served: an archive of any size, of which the headers
 //! are read at the start, and a block when a consumer is there.
 
+mod calls;
 mod error;
 mod opened;
 mod place;
@@ -11,7 +12,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-pub use self::error::ArchiveError;
+pub(super) use self::calls::{BodyLength, Call, Reply};
+pub use self::{calls::ArchiveCalls, error::ArchiveError};
 use self::{opened::Opened, place::BlockPlace};
 use super::{
     block::BlockBuilder,
@@ -92,6 +94,11 @@ impl Archive {
     /// What is missing between files.
     pub fn holes(&self) -> &[Seam] {
         &self.seams
+    }
+
+    /// Its files, by their headers.
+    fn listed(&self) -> impl Iterator<Item = (&Path, &SegmentHeader)> {
+        self.files.iter().map(|file| (&*file.path, &file.header))
     }
 
     /// A file, open: the one that was used last at this block, if there is one.

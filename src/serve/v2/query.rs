@@ -131,7 +131,8 @@ pub(in crate::serve) fn parse(query: &str, wants_v1_zstd: bool) -> Result<Query,
     })
 }
 
-fn collection(text: &str) -> Result<CollectionPattern, ParseError> {
+/// A collection or a prefix, with which an NSID has to be able to begin.
+pub(in crate::serve) fn collection(text: &str) -> Result<CollectionPattern, ParseError> {
     let pattern = CollectionPattern::parse(text)?;
     match pattern.prefix() {
         // An NSID has to be able to begin so.

@@ -9,6 +9,7 @@ pub mod events;
 pub mod front;
 pub mod http;
 pub mod jetstream;
+pub mod kept;
 pub mod memory;
 pub mod nats;
 pub mod program;

@@ -87,6 +87,14 @@ impl World {
         self.server = server(&self.bin, self.folder.path(), self.ports, data);
     }
 
+    /// Has the server change nothing of its archive any more, once it has so many files.
+    pub fn freeze_at(&mut self, files: usize) {
+        wait_for("the files to be sealed", || self.sealed().len() >= files);
+        self.compaction = "0";
+        self.kill_server();
+        self.wait_until_ready();
+    }
+
     /// Stops the server where it stands, or lets it go on: its sockets stay open, and it says
     /// nothing.
     pub fn signal_server(&self, signal: Signal) {
@@ -124,43 +132,46 @@ impl World {
         wait_for("the server", || get(self.ports.1, SEGMENTS).is_some());
     }
 
-    /// The highest number in a sealed segment.
-    fn sealed_up_to(&self) -> u64 {
+    /// The files that are sealed, as the server lists them.
+    pub fn sealed(&self) -> Vec<serde_json::Value> {
         let body = get(self.archive_port(), SEGMENTS).unwrap_or_default();
         let list: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
-        list["segments"]
-            .as_array()
-            .and_then(|segments| segments.last()?["maxSeq"].as_u64())
-            .unwrap_or_default()
+        list["segments"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// The highest number in a sealed segment.
+    fn sealed_up_to(&self) -> u64 {
+        let files = self.sealed();
+        let last = files.last().and_then(|file| file["maxSeq"].as_u64());
+        last.unwrap_or_default()
     }
 
     /// Everything up to `seq`, once it is sealed, as the official client reads it from the archive.
     pub fn archive_up_to(&self, seq: u64) -> Vec<serde_json::Value> {
         wait_for("the segment to be sealed", || self.sealed_up_to() >= seq);
         let host = format!("127.0.0.1:{}", self.archive_port());
-        let output = Command::new(self.bin.join("client"))
-            .args([
-                "--host",
-                &host,
-                "--after-seq",
-                "0",
-                "--backfill-only",
-                "--print",
-            ])
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        let text = String::from_utf8(output.stdout).unwrap();
-        let events = text
-            .lines()
-            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        events
+        self.replayed(&host, "")
+            .into_iter()
             .filter(|event| event["cursor"].as_u64().is_some_and(|cursor| cursor <= seq))
             .collect()
+    }
+
+    /// The archive of a server as the official client reads it, with these flags.
+    pub fn replayed(&self, host: &str, flags: &str) -> Vec<serde_json::Value> {
+        let output = Command::new(self.bin.join("client"))
+            .args(["--host", host, "--after-seq", "0"])
+            .args(["--backfill-only", "--print"])
+            .args(flags.split_whitespace())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && !said.contains("event error"),
+            "{said}"
+        );
+        let text = String::from_utf8(output.stdout).unwrap();
+        let events = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        events.collect()
     }
 }
 

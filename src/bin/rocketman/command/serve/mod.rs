@@ -26,8 +26,8 @@ use rocketman::{
     ErrorKind, PipelineSettings, Shown,
     segment::Seam,
     serve::{
-        AnyFeed, Archive, ArchiveError, Damaged, Feed, Playback, Recording, RecordingError, Server,
-        ServerSettings, StoreError,
+        AnyFeed, Archive, ArchiveCalls, ArchiveError, Damaged, Feed, Playback, Recording,
+        RecordingError, Server, ServerSettings, StoreError,
     },
 };
 
@@ -98,7 +98,7 @@ pub(crate) async fn run(settings: ServeSettings) -> Result<ExitCode, Failure> {
     let ServeSettings {
         served,
         listen,
-        server,
+        mut server,
     } = settings;
     let mut signals = Signals::listen().map_err(Failure::system("listen for signals"))?;
     let opening = match served {
@@ -109,19 +109,21 @@ pub(crate) async fn run(settings: ServeSettings) -> Result<ExitCode, Failure> {
         }
         Served::Recordings(paths, playback) => spawn_blocking(move || {
             let recording = open(&paths, playback)?;
-            Ok(AnyFeed::Recording(Box::new(recording)))
+            Ok((AnyFeed::Recording(Box::new(recording)), None))
         }),
         Served::Archive(paths, speed) => spawn_blocking(move || {
             let archive = open_archive(&paths, speed)?;
-            Ok(AnyFeed::Archive(Box::new(archive)))
+            let calls = offer(&archive)?;
+            Ok((AnyFeed::Archive(Box::new(archive)), calls))
         }),
     };
-    let feed = tokio::select! {
+    let (feed, calls) = tokio::select! {
         opened = opening => opened
             .map_err(|error| Failure::system("read what is to be served")(error.into()))?
             .map_err(|error: ServeError| Failure::from(error))?,
         signal = signals.next() => return Ok(code_of(signal)),
     };
+    server.archive = calls;
     let server = bind(listen, feed, server).await?;
     attend(server, signals, CancellationToken::new(), ready(Ok(()))).await
 }
@@ -254,6 +256,19 @@ fn open_archive(paths: &[PathBuf], speed: Option<f64>) -> Result<Archive, Archiv
         warn!(target: PipelineSettings::STATE_TARGET, "and {more} more gaps; rocketman inspect lists all of them");
     }
     Ok(archive)
+}
+
+/// The calls by which the files of an archive are fetched; none where they have names by which
+/// nobody could ask for them.
+fn offer(archive: &Archive) -> Result<Option<ArchiveCalls>, ArchiveError> {
+    match ArchiveCalls::new(archive) {
+        Ok(calls) => Ok(Some(calls)),
+        Err(error @ ArchiveError::Unnamed(_)) => {
+            warn!(target: PipelineSettings::STATE_TARGET, "archive calls are not answered: {error}");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Raises the limit of open descriptors as far as it goes, and returns how many are left for
