@@ -47,6 +47,13 @@ impl Feed for AnyFeed {
         }
     }
 
+    fn read_now(&self, index: u64, block: &mut BlockBuilder) -> bool {
+        match self {
+            Self::Live(feed) => feed.read_now(index, block),
+            _ => false,
+        }
+    }
+
     fn find(&self, position: FeedPosition, start_us: u64) -> u64 {
         match self {
             Self::Demo(feed) => feed.find(position, start_us),

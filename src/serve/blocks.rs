@@ -77,9 +77,12 @@ impl<F: Feed> Blocks<F> {
         let cell = self.shelf().ask(key);
         let read = || async {
             let (feed, legacy) = (Arc::clone(&self.feed), self.legacy);
+            let mut builder = BlockBuilder::numbered(legacy, numbering);
+            if feed.read_now(index, &mut builder) {
+                return Ok(Arc::new(builder.finish()));
+            }
             let _turn = self.at_work.acquire().await;
             let result = spawn_blocking(move || {
-                let mut builder = BlockBuilder::numbered(legacy, numbering);
                 let there_is = feed.read(index, start_us, &mut builder)?;
                 Ok::<_, FeedError>(there_is.then(|| Arc::new(builder.finish())))
             });

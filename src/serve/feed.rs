@@ -104,6 +104,12 @@ pub trait Feed: Send + Sync + 'static {
     /// before it. May block the thread.
     fn read(&self, index: u64, start_us: u64, block: &mut BlockBuilder) -> Result<bool, FeedError>;
 
+    /// The same for a block that is in memory, so that no thread is blocked; false where it has to be
+    /// read.
+    fn read_now(&self, _index: u64, _block: &mut BlockBuilder) -> bool {
+        false
+    }
+
     /// The block that holds the place, or one before it. Events before the place are skipped by the
     /// caller.
     fn find(&self, position: FeedPosition, start_us: u64) -> u64;

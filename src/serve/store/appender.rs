@@ -66,16 +66,6 @@ impl Pending {
             point: self.point?,
         })
     }
-
-    /// Empties it, and keeps its memory but for that of a large event.
-    pub(super) fn clear(&mut self, kept_bytes: usize) {
-        self.lines.clear();
-        self.lines.shrink_to(kept_bytes);
-        self.events = 0;
-        self.latest_us = 0;
-        self.origin = None;
-        self.point = None;
-    }
 }
 
 /// The file that is written to.

@@ -55,6 +55,20 @@ impl Feed for StoreFeed {
         Ok(true)
     }
 
+    fn read_now(&self, index: u64, block: &mut BlockBuilder) -> bool {
+        let Some(newest) = self.shelf.newest(index) else {
+            return false;
+        };
+        let lines = newest.lines.split(|byte| *byte == b'\n');
+        for (line, number) in lines.zip(newest.first..) {
+            if number >= index && !line.is_empty() {
+                block.push_own(line).ok();
+            }
+        }
+        block.set_next(newest.next);
+        true
+    }
+
     fn find(&self, position: FeedPosition, _: u64) -> u64 {
         self.shelf.find(position)
     }

@@ -5,7 +5,7 @@
 //! [`StoreFeed`] for a server. Events get numbers that rise and are never given twice, however the
 //! process ends: an event is written before anybody is sent it, and each start begins beyond what
 //! the last one can have come to. Behind each batch stands where upstream it ends, so that the
-//! pipeline goes on there.
+//! pipeline goes on there. The last one is in memory too, for those who wait for it.
 
 mod appender;
 mod error;

@@ -5,7 +5,7 @@ use std::{
     collections::VecDeque,
     fs::File,
     path::PathBuf,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -26,11 +26,22 @@ pub struct Retention {
     pub bytes: Option<u64>,
 }
 
+/// The lines of a batch as they lie in their file, each of which ends in a newline.
+#[derive(Debug, Default)]
+pub(super) struct Newest {
+    pub(super) lines: Vec<u8>,
+    /// The number of its first event, and of the one behind its last.
+    pub(super) first: u64,
+    pub(super) next: u64,
+}
+
 /// All files, the newest last, and how far they reach.
 #[derive(Debug)]
 pub(super) struct Shelf {
     segments: Mutex<VecDeque<Segment>>,
     extent: watch::Sender<Extent>,
+    /// The batch that was written last, which all who are not behind read next.
+    newest: Mutex<Arc<Newest>>,
     /// Keeps others out as long as anybody reads or writes here.
     _lock: Option<File>,
 }
@@ -46,6 +57,7 @@ impl Shelf {
         Self {
             segments: Mutex::new(segments),
             extent: watch::channel(extent).0,
+            newest: Mutex::default(),
             _lock: lock,
         }
     }
@@ -83,9 +95,10 @@ impl Shelf {
         }
     }
 
-    /// Readers find what was added from now on. Their own runtime says so, for another thread would
+    /// Readers find what was added from now on, of which this is the last batch. Their own runtime says so, for another thread would
     /// have to wake it for each of them.
-    pub(super) fn announce(&self) {
+    pub(super) fn announce(&self, batch: Newest) {
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(batch);
         let segments = self.segments();
         let (Some(oldest), Some(newest)) = (segments.front(), segments.back()) else {
             return;
@@ -96,6 +109,13 @@ impl Shelf {
             extent.first = first;
             extent.next = next;
         });
+    }
+
+    /// The batch that was written last, if it holds this number.
+    pub(super) fn newest(&self, number: u64) -> Option<Arc<Newest>> {
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let holds = (newest.first..newest.next).contains(&number);
+        holds.then(|| Arc::clone(&newest))
     }
 
     /// Nothing more is written to the newest file: `seal` is given it.

@@ -24,7 +24,7 @@ use super::{
     appender::{Appender, Pending},
     error::{StoreError, failed},
     recall::{self, RECALL},
-    shelf::Shelf,
+    shelf::{Newest, Shelf},
 };
 use crate::{
     error::MemberError,
@@ -60,8 +60,6 @@ pub struct StoreSink {
     syncing: Option<JoinHandle<(u64, Result<(), StoreError>)>>,
     /// What is written next.
     pending: Pending,
-    /// What was written last, kept for its memory.
-    spare: Pending,
     /// The number of the next event.
     next: u64,
     /// When the next write may begin.
@@ -90,7 +88,6 @@ impl StoreSink {
             writing: None,
             syncing: None,
             pending: Pending::default(),
-            spare: Pending::default(),
             due: Instant::now(),
             taken: 0,
             written: 0,
@@ -141,8 +138,12 @@ impl StoreSink {
         let Some(mut appender) = self.appender.take() else {
             return;
         };
-        let pending = std::mem::replace(&mut self.pending, std::mem::take(&mut self.spare));
-        self.pending.taken = self.taken;
+        let taken = self.taken;
+        let next = Pending {
+            taken,
+            ..Pending::default()
+        };
+        let pending = std::mem::replace(&mut self.pending, next);
         self.due = Instant::now() + COALESCE;
         self.writing = Some(spawn_blocking(move || {
             let result = appender.append(&pending);
@@ -190,14 +191,16 @@ impl StoreSink {
         let may_write = self.may_write();
         tokio::select! {
             written = under_way(&mut self.writing) => {
-                let (appender, mut pending, result) = written.map_err(io::Error::other)?;
+                let (appender, pending, result) = written.map_err(io::Error::other)?;
                 self.writing = None;
                 self.appender = Some(appender);
                 result?;
-                self.shelf.announce();
                 self.written = pending.taken;
-                pending.clear(2 * FULL_BYTES);
-                self.spare = pending;
+                self.shelf.announce(Newest {
+                    first: pending.first,
+                    next: pending.first + pending.events,
+                    lines: pending.lines,
+                });
             }
             synced = under_way(&mut self.syncing) => {
                 let (durable, result) = synced.map_err(io::Error::other)?;

@@ -4,8 +4,8 @@ use super::*;
 use crate::{
     event::{Batch, Origin, Point},
     serve::{
-        block::BlockBuilder,
-        encoding::Wire,
+        block::{Block, BlockBuilder},
+        encoding::{Encoding, Wire},
         feed::{Feed, FeedPosition},
     },
     sink::{Sink, SinkContext},
@@ -69,6 +69,45 @@ fn read(feed: &StoreFeed, position: FeedPosition) -> Vec<(u64, u64)> {
         let next = block.next(index);
         assert!(next > index);
         index = next;
+    }
+}
+
+#[tokio::test]
+async fn the_last_batch_is_in_memory_as_it_is_in_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Store::open(folder.path(), Retention::default()).unwrap();
+    fill(&mut open().split("x").0, 1..11).await;
+    let (mut sink, feed) = open().split("x");
+    let context = SinkContext::default();
+    sink.begin(&[], &context).unwrap();
+    let mut batch = Batch::new();
+    for n in 11..21 {
+        batch.push(line(n).as_bytes()).unwrap();
+    }
+    let before = feed.extent().next;
+    sink.accept(&mut batch, &context).await.unwrap();
+    assert_eq!(
+        feed.extent().next,
+        before,
+        "nothing is told of what is not written"
+    );
+    sink.finish(&context).await.unwrap();
+    let next = feed.extent().next;
+    let in_memory = |index: u64| {
+        let mut builder = BlockBuilder::new(false);
+        feed.read_now(index, &mut builder).then(|| builder.finish())
+    };
+    for index in before..next {
+        let mut builder = BlockBuilder::new(false);
+        assert!(feed.read(index, 0, &mut builder).unwrap());
+        let (in_file, in_memory) = (builder.finish(), in_memory(index).unwrap());
+        let frames = |block: &Block| block.frames(Encoding::Plain).to_vec();
+        assert_eq!(frames(&in_memory), frames(&in_file));
+        assert_eq!(in_memory.entries().len() as u64, next - index);
+        assert_eq!(in_memory.next(index), next);
+    }
+    for index in [0, before - 1, next] {
+        assert!(in_memory(index).is_none());
     }
 }
 
