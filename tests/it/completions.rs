@@ -115,22 +115,56 @@ fn bash_offers_what_the_program_says() {
 
 #[test]
 fn fish_offers_what_the_program_says() {
-    let script =
-        "rocketman completions fish | source; complete -C 'rocketman tail -c app.bsky.feed.po'";
-    if let Some(offered) = in_a_shell("fish", &["--no-config", "-c"], script) {
-        assert!(
-            offered
-                .lines()
-                .any(|word| word.starts_with("app.bsky.feed.post")),
-            "{offered:?}"
-        );
+    for (line, expected) in [
+        ("rocketman tail dem", "demo:"),
+        ("rocketman probe localh", "localhost:6008"),
+        ("rocketman tail -c app.bsky.feed.po", "app.bsky.feed.post"),
+        ("rocketman man pro", "probe"),
+        ("rocketman tail demo: -d @Car", "@Cargo.toml"),
+    ] {
+        let script = format!("rocketman completions fish | source; complete -C '{line}'");
+        let Some(offered) = in_a_shell("fish", &["--no-config", "-c"], &script) else {
+            return;
+        };
+        // Behind a tab it says what the word is.
+        let mut words = offered.lines().filter_map(|line| line.split('\t').next());
+        assert!(words.any(|word| word == expected), "{line}: {offered:?}");
     }
 }
 
+/// What the line editor of an interactive zsh makes of a line, once Tab is pressed at its end.
+const ZSH: &str = r#"
+    zmodload zsh/zpty zsh/zselect
+    zpty shell zsh -f -i
+    zpty -w shell 'autoload -Uz compinit; compinit -u -D; source <(rocketman completions zsh)'
+    zpty -w shell 'show() { zle complete-word; print -r -- "line ""is: $BUFFER."; exit }'
+    zpty -w shell 'zle -N show; bindkey "^T" show'
+    zpty -w -n shell "$LINE_SO_FAR"$'\C-t'
+    until [[ $said == *'line is: '*.* ]] || (( SECONDS > 60 )); do
+        if zpty -r -t shell part; then said+=$part; else zselect -t 5; fi
+    done
+    print -r -- ${${said##*line is: }%%.[[:cntrl:]]*}
+"#;
+
 #[test]
-fn zsh_takes_the_script() {
-    let script = "autoload -Uz compinit; compinit -u; source <(rocketman completions zsh); print $_comps[rocketman]";
-    if let Some(function) = in_a_shell("zsh", &["-f", "-c"], script) {
-        assert!(function.contains("rocketman"), "{function:?}");
+fn zsh_completes_what_the_program_says() {
+    for (line, expected) in [
+        ("rocketman tail dem", "rocketman tail demo: "),
+        ("rocketman probe localh", "rocketman probe localhost:6008 "),
+        (
+            "rocketman tail -c app.bsky.gr",
+            "rocketman tail -c app.bsky.graph.",
+        ),
+        ("rocketman man pro", "rocketman man probe "),
+        (
+            "rocketman tail demo: -d @Car",
+            "rocketman tail demo: -d @Cargo.",
+        ),
+    ] {
+        let script = format!("LINE_SO_FAR='{line}'\n{ZSH}");
+        let Some(completed) = in_a_shell("zsh", &["-f", "-c"], &script) else {
+            return;
+        };
+        assert_eq!(completed, format!("{expected}\n"));
     }
 }
