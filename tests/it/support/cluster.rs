@@ -64,9 +64,19 @@ impl Cluster {
         for node in 0..NODES {
             cluster.launch(node);
         }
-        cluster.ask("a leader of the cluster", async |jetstream| {
-            jetstream.query_account().await.ok()
-        });
+        // A leader may lead before it knows the others.
+        cluster.ask(
+            "a cluster with room for three replicas",
+            async |jetstream| {
+                let config = jetstream::stream::Config {
+                    name: "REPLICAS".to_owned(),
+                    num_replicas: NODES,
+                    ..jetstream::stream::Config::default()
+                };
+                jetstream.get_or_create_stream(config).await.ok()?;
+                jetstream.delete_stream("REPLICAS").await.ok()
+            },
+        );
         Some(cluster)
     }
 
