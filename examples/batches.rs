@@ -102,7 +102,7 @@ fn store(upsert: &mut Statement<'_>, event: &OwnedEvent) -> Result<(), IngestErr
     Ok(())
 }
 
-/// Whoever stores records has to honour that their account is gone.
+/// A store of records has to honour that their account is gone.
 fn forget(remove: &mut Statement<'_>, event: &OwnedEvent) -> Result<(), IngestError> {
     // One of another shape says nothing of the account, and must not keep the whole batch out.
     let Ok(Some(account)) = event.account() else {

@@ -23,7 +23,7 @@ use rocketman::{
 };
 use tokio::time::sleep;
 
-/// So many at the same time.
+/// How many at the same time.
 const JOBS: usize = 8;
 
 /// A client of some service; the real one would hold its pool of connections.

@@ -103,7 +103,7 @@ fn look_at(frame: &[u8]) -> Result<Option<u64>, Damage> {
     zstd_safe::get_frame_content_size(frame).map_err(|_| Damage::Frame)
 }
 
-/// The longest frame of so many bytes, however little they compress.
+/// The longest frame of this many bytes, however little they compress.
 pub(crate) fn max_frame_bytes(bytes: u64) -> u64 {
     bytes + bytes / 64 + 1024
 }

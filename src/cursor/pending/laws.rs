@@ -127,7 +127,7 @@ impl Model {
     }
 }
 
-/// A batch of events with these numbers as their times, every so-manieth kept.
+/// A batch of events with these numbers as their times, one of `every` kept.
 fn batch(origin: &Arc<Origin>, numbers: Range<u64>, every: u64) -> Batch {
     let mut batch = Batch::new();
     batch.set_origin(origin);

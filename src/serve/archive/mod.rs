@@ -47,7 +47,7 @@ struct ArchiveFile {
 }
 
 impl Archive {
-    /// Reads the headers of files, and of all in folders. With a speed, so many seconds of the
+    /// Reads the headers of files, and of all in folders. With a speed, that many seconds of the
     /// stream pass in one second; without, there are no waits. Blocks the thread.
     pub fn open(paths: &[PathBuf], speed: Option<f64>) -> Result<Self, ArchiveError> {
         let (mut found, mut unsealed) = (Vec::new(), Vec::new());

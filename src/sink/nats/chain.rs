@@ -10,8 +10,8 @@ use std::collections::VecDeque;
 use super::message::{Link, Outgoing, Tail};
 use crate::event::Identity;
 
-/// An answer is asked for with every so-manieth message, and with the last one there is: one answer
-/// speaks for all before it.
+/// How many messages come with one answer, which speaks for all before it; the last one there is
+/// asks for one as well.
 const ACK_INTERVAL_MESSAGES: u64 = 32;
 
 /// What is not certainly stored yet, in order.

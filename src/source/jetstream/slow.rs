@@ -78,8 +78,8 @@ pub(super) struct Slow {
 }
 
 impl Slow {
-    /// A message took too long. Whether it is stepped over from now on, having been met so often by
-    /// so many servers.
+    /// A message took too long. Whether it is stepped over from now on, having been met often
+    /// enough for this number of servers.
     pub(super) fn note(&mut self, message: UnderWay, servers: usize) -> bool {
         self.met = self.met.saturating_add(1);
         let enough = u32::try_from(servers.max(TWICE)).unwrap_or(u32::MAX);

@@ -1,7 +1,7 @@
 //! Several cores that print: each has jobs of its own in turn, and what they make is taken in the
 //! order in which the jobs were given.
 //!
-//! Each works ahead of whoever takes by at most [`MAX_AHEAD_BYTES`], and by the batch at hand.
+//! Each works ahead of its taker by at most [`MAX_AHEAD_BYTES`], and by the batch at hand.
 
 use std::{
     collections::VecDeque,

@@ -135,7 +135,7 @@ impl Run {
         flow
     }
 
-    /// Prints until the batch is full, or a file is done with, so that whoever waits is heard.
+    /// Prints until the batch is full, or a file is done with, so that a stop is heard.
     fn fill(
         &mut self,
         batch: &mut Batch,

@@ -14,7 +14,7 @@ use crate::{
     stats::{EventClass, Stats},
 };
 
-/// A batch ends after this many rows, so that whoever waits is heard where few become lines.
+/// A batch ends after this many rows, so that a stop is heard where few become lines.
 const MAX_ROWS: usize = 4096;
 
 /// And after so much of rows that have no line.

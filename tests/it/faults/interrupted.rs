@@ -82,7 +82,7 @@ fn before_the_fault(call: Rocketman, arguments: &str) -> (Running, Vec<String>) 
     (running, lines)
 }
 
-/// The lines that were read before come out whole with the rest, and on stderr there are so many
+/// The lines that were read before come out whole with the rest, and on stderr there are this many
 /// lines.
 fn survived(
     mut output: Output,

@@ -35,7 +35,7 @@ fn text(of: u8) -> Vec<u8> {
     [&[0x7a], &len[..], &vec![of; MEBIBYTE]].concat()
 }
 
-/// A row with a record of so many texts.
+/// A row with a record of this many texts.
 fn large(seq: u64, n_texts: u8, of: u8) -> MadeRow {
     MadeRow {
         payload: [
@@ -95,7 +95,7 @@ fn counts_at_their_most_are_refused_without_memory() {
     }
 }
 
-/// A file whose footer lists so many collections, of which it has none.
+/// A file whose footer lists this many collections, of which it has none.
 fn listing(n: usize) -> Vec<u8> {
     let mut file = sealed(&[posts(1, 1)]);
     let collections_at = u64::from_le_bytes(file[82..90].try_into().unwrap());

@@ -215,7 +215,7 @@ fn n_descriptors(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 
-/// Waits until no more than so many descriptors are open once so many events are done, half of
+/// Waits until no more than `most` descriptors are open once `n_events` are done, half of
 /// which have failed, and returns how many are. Looks at what programs get, too.
 fn n_descriptors_after(n_events: u64, most: usize) -> usize {
     let server = Server::one(events((0..n_events).map(post)));

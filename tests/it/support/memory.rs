@@ -83,7 +83,7 @@ pub fn peak_of(call: Rocketman, load: Load) -> (u64, u64) {
     (peak, reader.join().unwrap())
 }
 
-/// Runs twice, and returns both peaks in kilobytes: with so many usual events, and with so many
+/// Runs twice, and returns both peaks in kilobytes: with this many usual events, and with this many
 /// large ones. `./slow` is a program that takes its time to read.
 pub fn peaks(flags: &str, program: &str, n_usual: u64, n_large: u64) -> [u64; 2] {
     [(n_usual, USUAL), (n_large, MEBIBYTE)].map(|(events, bytes)| {

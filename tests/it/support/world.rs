@@ -87,7 +87,7 @@ impl World {
         self.server = server(&self.bin, self.folder.path(), self.ports, data);
     }
 
-    /// Has the server change nothing of its archive any more, once it has so many files.
+    /// Has the server change nothing of its archive any more, once it has this many files.
     pub fn freeze_at(&mut self, files: usize) {
         wait_for("the files to be sealed", || self.sealed().len() >= files);
         self.compaction = "0";

@@ -107,7 +107,7 @@ const SHOWN: [&str; 3] = ["after_seq", "before_seq", "threads"];
 
 /// What more threads do here.
 const THREADS: &str = "\
-Inflate and print on so many cores
+Inflate and print on this many cores
 
 Blocks come out in their order. Each thread takes some 10 MB for the blocks of servers, and up to 50 MB \
 for blocks of 16 MiB.";

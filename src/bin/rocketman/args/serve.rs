@@ -67,7 +67,7 @@ pub(crate) struct ServeArgs {
     /// What of a live stream is kept.
     #[command(flatten)]
     pub(crate) live: LiveArgs,
-    /// Play recordings so many times as fast as they were made, or max for no waits [default: 1, of segment files max]
+    /// Play recordings this many times as fast as they were made, or max for no waits [default: 1, of segment files max]
     ///
     /// The clock starts with the first consumer; who comes later is where the clock is, and can go back with a cursor. With
     /// max there is no "now", and who names no cursor begins at the first event.

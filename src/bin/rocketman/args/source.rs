@@ -275,7 +275,7 @@ pub(crate) struct ConnectionArgs {
     /// Inflate on N cores: 1 or 2 for servers, up to 64 for segment files
     ///
     /// A backlog of compressed events of a server is read faster with 2, for a little more of the processor in all. Live, the second
-    /// one sleeps. Blocks of segment files are inflated and printed by so many threads, and come out in their order; each takes some
+    /// one sleeps. Blocks of segment files are inflated and printed by this many threads, and come out in their order; each takes some
     /// 10 MB for the blocks of servers, and up to 50 MB for blocks of 16 MiB.
     #[arg(long, value_name = "N", env = "ROCKETMAN_THREADS", value_parser = |text: &str| up_to::<u8>(64, text), default_value = "1", hide_short_help = true)]
     pub(crate) threads: u8,

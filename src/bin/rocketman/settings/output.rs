@@ -51,7 +51,7 @@ impl AnySink {
     pub(crate) fn stops_on_hang_up(&self, reads_accounts: bool) -> bool {
         match self {
             Self::File(_) => false,
-            // Whoever reads a pipe says by itself when it is gone.
+            // A pipe says by itself when its reader is gone.
             Self::Stdout(_) => io::stdout().is_terminal(),
             Self::Exec(_) => !reads_accounts,
             #[cfg(feature = "nats")]

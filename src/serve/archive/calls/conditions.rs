@@ -29,7 +29,7 @@ pub(super) struct Representation<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Whole,
-    /// So many bytes from a place on.
+    /// A number of bytes from a place on.
     Range {
         at: u64,
         n: u64,

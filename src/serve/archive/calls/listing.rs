@@ -28,7 +28,7 @@ struct Listed {
     max_witnessed_at: i64,
 }
 
-/// So many files at most, from this one on.
+/// This many files at most, from this one on.
 pub(super) fn page(shelf: &Shelf, from: u64, limit: usize) -> Result<Page, SegmentError> {
     let files = shelf.from(from);
     let listed = files.iter().take(limit).map(Listed::of);

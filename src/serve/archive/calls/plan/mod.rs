@@ -54,7 +54,7 @@ struct Stats {
     entries: usize,
 }
 
-/// Plans until a page has so many entries; it has one at least. Given up once nobody waits for it.
+/// Plans until a page has this many entries; it has one at least. Given up once nobody waits for it.
 pub(super) fn make(
     shelf: &Shelf,
     request: &PlanRequest,
