@@ -13,7 +13,7 @@ use super::{
     collections::{CollectionIndex, MAX_INDEX_BYTES},
     entry::{BlockEntry, CheckedEntries},
     error::{Damage, Fault, SegmentError},
-    header::{self, ENTRY_BYTES, HASHED_FROM, HEADER_BYTES, Opening, SegmentHeader},
+    header::{self, CHECKSUM_AT, ENTRY_BYTES, HASHED_FROM, HEADER_BYTES, Opening, SegmentHeader},
     inflate::BlockInflater,
 };
 use crate::platform::{FileExt, paths::regular};
@@ -109,7 +109,7 @@ impl SegmentFile {
 
     /// Whether header and footer are as they were when the file was sealed.
     pub(crate) fn check(&self, header: &SegmentHeader) -> Result<(), SegmentError> {
-        self.checksum(header.footer_at)
+        self.checksum(&self.header, header.footer_at)
             .and_then(|found| {
                 let is_same = found == header.checksum;
                 is_same.then_some(()).ok_or(Damage::Checksum.into())
@@ -117,9 +117,27 @@ impl SegmentFile {
             .map_err(|fault| self.error(None, fault))
     }
 
-    fn checksum(&self, footer_at: u64) -> Result<u64, Fault> {
+    /// The header of another generation of the same rows, and the checksum of that: a byte that
+    /// means nothing is another one.
+    #[cfg(feature = "serve")]
+    pub(crate) fn rewritten(
+        &self,
+        header: &SegmentHeader,
+    ) -> Result<([u8; HEADER_BYTES], u64), SegmentError> {
+        let mut bytes = self.header;
+        if let Some(last) = bytes.last_mut() {
+            *last = last.wrapping_add(1);
+        }
+        let checksum = self.checksum(&bytes, header.footer_at);
+        let checksum = checksum.map_err(|fault| self.error(None, fault))?;
+        let place = bytes.get_mut(CHECKSUM_AT..HASHED_FROM).unwrap_or_default();
+        place.copy_from_slice(&checksum.to_le_bytes());
+        Ok((bytes, checksum))
+    }
+
+    fn checksum(&self, header: &[u8; HEADER_BYTES], footer_at: u64) -> Result<u64, Fault> {
         let mut hash = Xxh3::new();
-        hash.update(self.header.get(HASHED_FROM..).unwrap_or_default());
+        hash.update(header.get(HASHED_FROM..).unwrap_or_default());
         let mut at = footer_at;
         let mut chunk = vec![0; CHUNK_BYTES];
         while at < self.bytes {

@@ -8,6 +8,9 @@ use super::{
 
 pub(crate) const HEADER_BYTES: usize = 256;
 
+/// Where the checksum stands.
+pub(crate) const CHECKSUM_AT: usize = 4;
+
 /// The checksum is of the header from here on.
 pub(crate) const HASHED_FROM: usize = 12;
 
@@ -62,7 +65,7 @@ pub(crate) fn read(header: &[u8; HEADER_BYTES], file_bytes: u64) -> Result<Openi
     if !header.starts_with(&MAGIC) {
         return Err(Fault::Foreign);
     }
-    let checksum = u64_at(header, 4);
+    let checksum = u64_at(header, CHECKSUM_AT);
     if checksum == 0 {
         let is_blank = header.iter().skip(MAGIC.len()).all(|byte| *byte == 0);
         return if is_blank {

@@ -91,7 +91,7 @@ impl Answer {
         let more = match self.status {
             405 if !self.headers.contains("Allow: ") => "Allow: GET\r\n",
             426 => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
-            429 | 503 => "Retry-After: 1\r\n",
+            429 | 503 if !self.headers.contains("Retry-After: ") => "Retry-After: 1\r\n",
             _ => "",
         };
         let body = match self.status {
@@ -118,8 +118,10 @@ fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
         206 => "Partial Content",
+        302 => "Found",
         304 => "Not Modified",
         400 => "Bad Request",
+        401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
@@ -163,8 +165,12 @@ pub(super) async fn respond(stream: &mut TcpStream, answer: &Answer) -> io::Resu
 
 /// The `Date` header, by which consumers know the server's clock.
 pub(super) fn date() -> String {
-    DateTimePrinter::new()
-        .timestamp_to_rfc9110_string(&Timestamp::now())
-        .map(|date| format!("Date: {date}\r\n"))
-        .unwrap_or_default()
+    format!("Date: {}\r\n", http_date(Timestamp::now()))
+}
+
+/// A date as header fields have it.
+pub(super) fn http_date(time: Timestamp) -> String {
+    let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&time);
+    // Only the year 10000 has no such date.
+    date.unwrap_or_default()
 }

@@ -1,8 +1,13 @@
 //! Faults that are made on purpose, so that people see how their consumer copes: the same every
 //! time, event by event.
 
+mod archive;
+
 use std::{num::NonZeroU64, str::FromStr};
 
+use self::archive::ArchiveFaults;
+#[cfg(feature = "segments")]
+pub(super) use self::archive::CallFaults;
 use super::{encoding::Encoding, numbering::Numbering, random::Random};
 use crate::{
     event::CollectionPattern,
@@ -31,7 +36,9 @@ pub struct Faults {
     blind: Option<(CollectionPattern, NonZeroU64)>,
     /// How many events of how many are missing.
     drop: Option<(u64, NonZeroU64)>,
-    /// Decides which garbage comes, and which events are missing.
+    /// What goes wrong with calls of an archive.
+    archive: ArchiveFaults,
+    /// Decides which garbage comes, which events are missing, and which calls are met.
     seed: u64,
 }
 
@@ -41,7 +48,7 @@ pub struct Faults {
 pub enum FaultError {
     /// There is no such fault.
     #[error(
-        "there is no fault '{0}'; there are cut-every=N, stall-after=N, garbage-every=N, duplicate-every=N, refuse=STATUS:TIMES, close=CODE@N, renumber@N, too-old, outdated, blind=COLLECTION@N, drop=1/N, and seed=N"
+        "there is no fault '{0}'; there are cut-every=N, stall-after=N, garbage-every=N, duplicate-every=N, refuse=STATUS:TIMES, close=CODE@N, renumber@N, too-old, outdated, blind=COLLECTION@N, drop=M/N, seed=N, and those of archive calls: archive-errors=M/N, archive-429=M/N, archive-cut=M/N, archive-stall=M/N, archive-200=M/N, archive-416=M/N, archive-etag@N, archive-redirect=ORIGIN, archive-refuse-authorization"
     )]
     Unknown(String),
     /// Its value cannot be understood.
@@ -90,11 +97,29 @@ impl Faults {
                 "blind" => set(&mut parsed.blind, "blind", value, blind)?,
                 "drop" => set(&mut parsed.drop, "drop", value, share)?,
                 "seed" => set(&mut seed, "seed", value, |value| value.parse().ok())?,
+                name if parsed.archive.set(name, value)? => {}
                 _ => return Err(FaultError::Unknown(in_short(fault))),
             }
         }
         parsed.seed = seed.unwrap_or_default();
         Ok(parsed)
+    }
+
+    /// A fault of archive calls that was typed.
+    pub fn of_archive(&self) -> Option<&'static str> {
+        self.archive.named()
+    }
+
+    /// Whether a call of the archive that says who asks is refused.
+    #[cfg(feature = "segments")]
+    pub(super) fn refuses_authorization(&self) -> bool {
+        self.archive.refuses_authorization()
+    }
+
+    /// What meets the nth call of the archive, counted from 1.
+    #[cfg(feature = "segments")]
+    pub(super) fn of_call(&self, n: u64) -> CallFaults {
+        self.archive.of_call(self.seed, n)
     }
 
     /// The status and number of requests that are refused.
@@ -214,6 +239,10 @@ fn set<T>(
         "outdated" | "too-old" => "nothing",
         "blind" => "COLLECTION@N, a collection and a number from 1 on",
         "drop" => "M/N, how many events of how many",
+        "archive-etag" => "a number from 1 on",
+        "archive-redirect" => "an origin such as http://127.0.0.1:6009",
+        "archive-refuse-authorization" => "nothing",
+        name if name.starts_with("archive-") => "M/N, how many calls of how many",
         _ => "a number from 1 on",
     };
     let read = read(value).ok_or_else(|| FaultError::Value {

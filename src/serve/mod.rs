@@ -75,7 +75,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 #[cfg(feature = "segments")]
-pub use self::archive::{Archive, ArchiveCalls, ArchiveError};
+pub use self::archive::{Archive, ArchiveCalls, ArchiveError, Quota};
 pub use self::listen::{GateError, HostPattern, OriginPattern, Page, PageServer};
 pub use self::{
     any::AnyFeed,
@@ -180,7 +180,7 @@ impl Default for ServerSettings {
 }
 
 /// What a server did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Served {
     /// How many consumers there were.
     pub consumers: u64,
@@ -188,6 +188,12 @@ pub struct Served {
     pub events: u64,
     /// How many were refused or cut off because all together held too much memory.
     pub over_budget: u64,
+    /// How many calls of an archive there were.
+    #[cfg(feature = "segments")]
+    pub archive_calls: u64,
+    /// How many bytes of bodies they got.
+    #[cfg(feature = "segments")]
+    pub archive_bytes: u64,
 }
 
 /// A server that listens.
@@ -286,7 +292,13 @@ impl<F: Feed> Server<F> {
         while let Some(ended) = tasks.join_next().await {
             log_panic(ended);
         }
+        #[cfg(feature = "segments")]
+        let (archive_calls, archive_bytes) = shared.fetched();
         Served {
+            #[cfg(feature = "segments")]
+            archive_calls,
+            #[cfg(feature = "segments")]
+            archive_bytes,
             consumers: shared.consumers.load(Relaxed),
             events: shared.sent.load(Relaxed),
             over_budget: shared.over_budget.load(Relaxed),

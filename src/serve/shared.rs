@@ -15,6 +15,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "segments")]
+use super::archive::ArchiveCalls;
 use super::{
     ServerSettings,
     block::BlockBuilder,
@@ -103,6 +105,13 @@ impl<F> Shared<F> {
             read()
         };
         spawn_blocking(read).await.ok()
+    }
+
+    /// How many calls of an archive there were, and how many bytes they got.
+    #[cfg(feature = "segments")]
+    pub(super) fn fetched(&self) -> (u64, u64) {
+        let archive = self.settings.archive.as_ref();
+        archive.map(ArchiveCalls::counted).unwrap_or_default()
     }
 
     /// Counts a consumer for which there is no memory.

@@ -23,6 +23,16 @@ pub(crate) mod archive {
     pub(crate) const MAX_LISTED: usize = 1000;
     /// The longest body of a request.
     pub(crate) const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
+
+    /// What answers say of how many bytes may be fetched.
+    pub(crate) mod quota {
+        /// At once.
+        pub(crate) const BURST_BYTES: &str = "headwind-quota-burst-bytes";
+        /// How many come back in a period.
+        pub(crate) const REFILL_BYTES: &str = "headwind-quota-refill-bytes";
+        /// How long a period is.
+        pub(crate) const REFILL_PERIOD_SECONDS: &str = "headwind-quota-refill-period-seconds";
+    }
 }
 
 /// The response header that names the dictionary's id.

@@ -13,7 +13,10 @@ use std::{
 };
 
 pub(super) use self::calls::{BodyLength, Call, Reply};
-pub use self::{calls::ArchiveCalls, error::ArchiveError};
+pub use self::{
+    calls::{ArchiveCalls, Quota},
+    error::ArchiveError,
+};
 use self::{opened::Opened, place::BlockPlace};
 use super::{
     block::BlockBuilder,

@@ -222,6 +222,7 @@ async fn a_server_that_stops_takes_leave() {
         consumers: 1,
         events: COUNT,
         over_budget: 0,
+        ..Served::default()
     };
     assert_eq!(world.served().await, served);
 }

@@ -1,5 +1,7 @@
 //! The calls by which the files of an archive are fetched.
 
+mod faulty;
+mod guarded;
 mod official;
 
 use std::{fs, path::Path};

@@ -3,6 +3,7 @@
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
     net::TcpStream,
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -20,6 +21,7 @@ pub struct Kept(BufReader<TcpStream>);
 pub struct Got {
     pub status: u16,
     head: String,
+    location: String,
     pub body: Vec<u8>,
 }
 
@@ -68,6 +70,11 @@ impl Kept {
         }
         let mut got = Got {
             status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            location: {
+                let mut lines = head.lines();
+                let found = lines.find_map(|line| line.strip_prefix("Location: "));
+                found.unwrap_or_default().to_owned()
+            },
             head: head.to_ascii_lowercase(),
             body: Vec::new(),
         };
@@ -78,6 +85,21 @@ impl Kept {
             self.0.read_exact(&mut got.body)?;
         }
         Ok(got)
+    }
+
+    /// The head of the next answer in lower case, and all that comes until the connection ends.
+    pub fn receive_to_the_end(&mut self) -> (String, Vec<u8>) {
+        let mut all = Vec::new();
+        self.0.read_to_end(&mut all).unwrap();
+        let end = all.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        let body = all.split_off(end + 4);
+        (String::from_utf8(all).unwrap().to_ascii_lowercase(), body)
+    }
+
+    /// Waits no longer than a second for what comes.
+    pub fn give_up_after_a_second(&mut self) {
+        let timeout = Some(Duration::from_secs(1));
+        self.0.get_ref().set_read_timeout(timeout).unwrap();
     }
 
     /// Whether there was one more.
@@ -98,6 +120,11 @@ impl Got {
         let mut lines = self.head.lines();
         let found = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
         found.unwrap_or_default()
+    }
+
+    /// Where it is said to be.
+    pub fn location(&self) -> &str {
+        &self.location
     }
 
     /// The body, which has to be JSON.

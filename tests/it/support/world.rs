@@ -20,6 +20,7 @@ const READY: Duration = Duration::from_secs(60);
 pub struct World {
     bin: PathBuf,
     compaction: &'static str,
+    flags: &'static [&'static str],
     folder: TempDir,
     simulator: Child,
     server: Child,
@@ -50,10 +51,11 @@ impl World {
         wait_for("the simulator", || {
             TcpStream::connect(("127.0.0.1", ports.0)).is_ok()
         });
-        let server = server(&bin, folder.path(), ports, ("js", compaction));
+        let server = server(&bin, folder.path(), ports, ("js", compaction, &[]));
         let world = Self {
             bin,
             compaction,
+            flags: &[],
             folder,
             simulator,
             server,
@@ -83,14 +85,16 @@ impl World {
     pub fn kill_server(&mut self) {
         self.server.kill().unwrap();
         self.server.wait().unwrap();
-        let data = ("js", self.compaction);
+        let data = ("js", self.compaction, self.flags);
         self.server = server(&self.bin, self.folder.path(), self.ports, data);
     }
 
-    /// Has the server change nothing of its archive any more, once it has this many files.
-    pub fn freeze_at(&mut self, files: usize) {
+    /// Has the server change nothing of its archive any more, once it has this many files, and heed
+    /// these flags.
+    pub fn freeze_with(&mut self, files: usize, flags: &'static [&'static str]) {
         wait_for("the files to be sealed", || self.sealed().len() >= files);
         self.compaction = "0";
+        self.flags = flags;
         self.kill_server();
         self.wait_until_ready();
     }
@@ -110,7 +114,7 @@ impl World {
             &self.bin,
             self.folder.path(),
             ports,
-            ("js2", self.compaction),
+            ("js2", self.compaction, self.flags),
         );
         self.second = Some((server, port));
         wait_for("the second server", || get(port, SEGMENTS).is_some());
@@ -244,7 +248,7 @@ fn server(
     bin: &Path,
     folder: &Path,
     (simulator, port): (u16, u16),
-    (data, compaction): (&str, &str),
+    (data, compaction, flags): (&str, &str, &[&str]),
 ) -> Child {
     let upstream = format!("http://127.0.0.1:{simulator}");
     let mut command = clean(bin.join("jetstream"), folder, &format!("{data}.log"));
@@ -256,6 +260,7 @@ fn server(
         "--compaction-interval",
         compaction,
     ]);
+    command.args(flags);
     command.args([
         "--addr",
         &format!("127.0.0.1:{port}"),

@@ -10,6 +10,7 @@
     reason = "these doc comments are shown in a terminal, where Markdown would be noise"
 )]
 
+mod calls;
 mod check;
 mod compare;
 mod complete;
@@ -47,6 +48,7 @@ pub(crate) use self::nats::{DiscardArg, KvCursorArgs, NatsArgs, StorageArg, Stre
 pub(crate) use self::source::EnvelopeArg;
 use self::units::{times, yes_or_no};
 pub(crate) use self::{
+    calls::CallArgs,
     check::CheckArgs,
     compare::CompareArgs,
     complete::{answer_a_shell, completions},

@@ -7,6 +7,7 @@ use clap::Args;
 use super::units::{listen_address, yes_or_no};
 
 use super::{
+    calls::CallArgs,
     source::KINDS,
     units::{interval, is_size, size},
 };
@@ -21,7 +22,8 @@ pub(crate) struct ServeArgs {
     ///
     /// Segment files (.jss), or folders of them, are the history of a server, or what rocketman pack made. They are served under
     /// their own numbers and times, as fast as consumers take them unless --speed says otherwise; a time that a consumer asks
-    /// for is that at which the server saw an event. Only sealed files are served.
+    /// for is that at which the server saw an event. Only sealed files are served. The calls by which a history is fetched
+    /// (planSnapshot, listSegments, getSegment, getBlock) are answered as well.
     ///
     /// A live stream is read once, kept on the disk, and served to any number of consumers, under numbers of its own: servers of a
     /// Jetstream (https://HOST or wss://HOST/subscribe, several in order of preference), a stream of NATS (nats://HOST/STREAM or
@@ -67,6 +69,9 @@ pub(crate) struct ServeArgs {
     /// What of a live stream is kept.
     #[command(flatten)]
     pub(crate) live: LiveArgs,
+    /// Who may fetch an archive, and how much of it.
+    #[command(flatten)]
+    pub(crate) calls: CallArgs,
     /// Play recordings this many times as fast as they were made, or max for no waits [default: 1, of segment files max]
     ///
     /// The clock starts with the first consumer; who comes later is where the clock is, and can go back with a cursor. With
@@ -97,8 +102,9 @@ pub(crate) struct ServeArgs {
     /// Make this go wrong, so that you see how your consumer copes (can be repeated)
     ///
     /// cut-every=N, stall-after=N, garbage-every=N, duplicate-every=N, refuse=STATUS:TIMES, close=CODE@N, renumber@N, too-old,
-    /// outdated, blind=COLLECTION@N, drop=M/N: see below. Events are counted on each connection anew, so that it is the same
-    /// every time; seed=N decides which garbage comes, and which events are dropped.
+    /// outdated, blind=COLLECTION@N, drop=M/N, and those of archive calls: see below. Events are counted on each connection
+    /// anew, so that it is the same every time; seed=N decides which garbage comes, which events are dropped, and which
+    /// archive calls are met.
     #[arg(long, value_name = "FAULT", help_heading = "Rehearsal")]
     pub(crate) fault: Vec<String>,
 }
@@ -248,6 +254,28 @@ Faults, and what a good consumer does:
   blind=COLLECTION@N  from number N on a collection (or prefix.*) is missing, for
                       every consumer: rocketman compare tells
   drop=M/N            M of N events are missing, the same for every consumer
+
+Faults of archive calls, which are counted over all connections:
+  archive-errors=M/N  M of N calls get a 500 or a 503: try again, longer from try
+                      to try
+  archive-429=M/N     they get a 429, with a Retry-After in seconds or as a date:
+                      wait for so long
+  archive-cut=M/N     the connection ends within their body: go on at the byte,
+                      with If-Range
+  archive-stall=M/N   their body stops, and the connection stays open: give it up
+                      after a while
+  archive-200=M/N     a range of theirs is answered with the whole body and 200:
+                      take what is needed of it
+  archive-416=M/N     a range of theirs is answered with 416 and no ETag: plan
+                      anew, and try again
+  archive-etag@N      behind the Nth call every file is another generation: its
+                      checksum and ETag change, its rows do not; plan anew
+  archive-redirect=ORIGIN
+                      getSegment and getBlock are answered with 302 to this
+                      origin: follow it, without the key
+  archive-refuse-authorization
+                      calls that carry an Authorization get a 400, which is said
+                      and counted: the other end of such a redirect
 
 Exit codes:
   0    asked to stop by SIGTERM or SIGHUP, or everything was served, with

@@ -76,6 +76,8 @@ pub(crate) enum SettingsError {
     MixedLive(String),
     #[error("{0} is for live streams, and the source is not one")]
     ForLive(&'static str),
+    #[error("{0} is for archive calls, and there are none {1}")]
+    ForArchive(String, &'static str),
     #[error("--begin is for what can be read again, and stdin cannot")]
     BeginOfStdin,
     #[cfg(feature = "nats")]
@@ -312,6 +314,7 @@ impl SettingsError {
             Self::Demo(_) => Some("try demo: alone, or demo:?rate=1000&seed=7".to_owned()),
             Self::MixedLive(_) => Some("run two processes, one for each".to_owned()),
             Self::ForLive(_) => Some("name one: a server such as https://HOST, a stream of NATS, or - for stdin".to_owned()),
+            Self::ForArchive(..) => Some("serve a folder of segment files on both wires: rocketman serve DIR".to_owned()),
             Self::ForRecordings("--speed", "demo:") => Some("say how fast it is with demo:?rate=1000".to_owned()),
             Self::ForRecordings(_, "demo:") => Some("record it first: rocketman tail demo: -n 10000 -o FILE".to_owned()),
             Self::ForRecordings(..) => Some("record it first: rocketman tail SOURCE -o FILE".to_owned()),

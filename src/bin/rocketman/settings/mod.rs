@@ -4,6 +4,7 @@
 mod accounts;
 mod any_sink;
 mod beginning;
+mod calls;
 mod compare;
 mod cursor;
 mod cursor_at;
@@ -39,6 +40,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use self::{
     accounts::AccountFiles,
+    calls::CallSettings,
     compare::{CompareSettings, Compared},
     cursor::{Cursor, CursorSettings, Target},
     cursor_at::CursorAt,

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Environment, LiveSettings, SettingsError, demo::demo, filter::or_variable, live::is_live,
-    roles::of_recordings, segments,
+    CallSettings, Environment, LiveSettings, SettingsError, demo::demo, filter::or_variable,
+    live::is_live, roles::of_recordings, segments,
 };
 use crate::args::{ServeArgs, Speed};
 use rocketman::serve::{Demo, Faults, HostPattern, OriginPattern, Playback, ServerSettings};
@@ -18,8 +18,9 @@ use rocketman::serve::{Demo, Faults, HostPattern, OriginPattern, Playback, Serve
 pub(crate) enum Served {
     Demo(Demo),
     Recordings(Vec<PathBuf>, Playback),
-    /// Segment files, and how many seconds of them pass in one; none for no waits.
-    Archive(Vec<PathBuf>, Option<f64>),
+    /// Segment files, how many seconds of them pass in one (none for no waits), and how they are
+    /// fetched.
+    Archive(Vec<PathBuf>, Option<f64>, CallSettings),
     Live(Box<LiveSettings>),
 }
 
@@ -45,6 +46,7 @@ impl ServeSettings {
             allow_origin,
             legacy,
             live,
+            calls,
             speed,
             rebase,
             repeat,
@@ -52,6 +54,7 @@ impl ServeSettings {
             fault,
         } = args;
         check_host_flag(&allow_host, listen)?;
+        let faults = Faults::parse(&fault)?;
         let playback_flag = [
             ("--speed", speed.is_some()),
             ("--rebase", rebase),
@@ -70,6 +73,8 @@ impl ServeSettings {
         if let (false, Some(flag)) = (is_live, live.given()) {
             return Err(SettingsError::ForLive(flag));
         }
+        let is_archive = demo.is_none() && !is_live && segments::are_segments(&source, false)?;
+        let calls = CallSettings::resolve(calls, &faults, is_archive, legacy)?;
         let served = if let Some(demo) = demo {
             if let Some(flag) = playback_flag.or(exit_flag) {
                 return Err(SettingsError::ForRecordings(flag, "demo:"));
@@ -81,7 +86,7 @@ impl ServeSettings {
             }
             let live = LiveSettings::resolve(&source, live, environment, now)?;
             Served::Live(Box::new(live))
-        } else if segments::are_segments(&source, false)? {
+        } else if is_archive {
             let unfit = [("--rebase", rebase), ("--loop", repeat)];
             if let Some((flag, _)) = unfit.into_iter().find(|(_, is_given)| *is_given) {
                 return Err(SettingsError::ForRecordings(
@@ -92,7 +97,7 @@ impl ServeSettings {
             let files = segments::files_of(&source, false);
             of_recordings(files.iter().map(PathBuf::as_path))?;
             let paths = source.into_iter().map(PathBuf::from).collect();
-            Served::Archive(paths, speed.unwrap_or(Speed::Max).factor())
+            Served::Archive(paths, speed.unwrap_or(Speed::Max).factor(), calls)
         } else {
             let playback = Playback {
                 speed: speed.unwrap_or(Speed::Factor(1.0)).factor(),
@@ -108,7 +113,7 @@ impl ServeSettings {
             server: ServerSettings {
                 legacy,
                 exit_at_end,
-                faults: Faults::parse(&fault)?,
+                faults,
                 allowed_hosts: allowed_hosts(allow_host, environment)?,
                 allowed_origins: or_variable(allow_origin, "ROCKETMAN_ALLOW_ORIGIN", environment)
                     .iter()

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use url::form_urlencoded;
 
-use super::conditions::Conditions;
+use super::{conditions::Conditions, key::Credential};
 use crate::{
     segment::{segment_index, segment_name},
     serve::answer::Answer,
@@ -25,6 +25,9 @@ const LISTED: usize = 100;
 pub(in crate::serve) struct Call {
     pub(super) asked: Asked,
     pub(super) conditions: Conditions,
+    pub(super) credential: Credential,
+    /// Where it was asked for: the path and the query.
+    pub(super) target: String,
     pub(in crate::serve) body: BodyLength,
     /// Whether the connection is for the next request then.
     pub(in crate::serve) is_kept: bool,
@@ -103,9 +106,18 @@ impl Call {
         Some(Ok(Self {
             asked: asked.unwrap_or_else(Asked::Nothing),
             conditions: Conditions::of(headers),
+            credential: Credential::of(headers),
+            target: [path, "?", query].concat(),
             body: BodyLength::of(headers),
             is_kept: request.is_kept,
         }))
+    }
+}
+
+impl Call {
+    /// Whether it says who asks.
+    pub(in crate::serve) fn has_authorization(&self) -> bool {
+        self.credential != Credential::None
     }
 }
 

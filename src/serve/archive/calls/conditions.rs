@@ -58,6 +58,18 @@ impl Conditions {
         }
     }
 
+    /// Takes the request for one of the whole, by a fault.
+    pub(super) fn forget_range(&mut self) {
+        self.range = None;
+    }
+
+    /// Takes a range for one behind the end, by a fault.
+    pub(super) fn miss_range(&mut self) {
+        if let Some(range) = &mut self.range {
+            *range = format!("bytes={}-", u64::MAX);
+        }
+    }
+
     /// What is sent of a representation.
     pub(super) fn part(&self, there: &Representation<'_>) -> Part {
         let has_changed_since = |date: &str| match (timestamp(date), there.modified) {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::shelf::{Named, Shelf};
+use super::shelf::{Edition, Named, Shelf};
 use crate::segment::{SegmentError, segment_name};
 
 /// A page of the list.
@@ -29,9 +29,15 @@ struct Listed {
 }
 
 /// This many files at most, from this one on.
-pub(super) fn page(shelf: &Shelf, from: u64, limit: usize) -> Result<Page, SegmentError> {
+pub(super) fn page(
+    shelf: &Shelf,
+    from: u64,
+    limit: usize,
+    edition: Edition,
+) -> Result<Page, SegmentError> {
     let files = shelf.from(from);
-    let listed = files.iter().take(limit).map(Listed::of);
+    let listed = files.iter().take(limit);
+    let listed = listed.map(|named| Listed::of(named, edition));
     Ok(Page {
         cursor: files.get(limit).map(|next| next.index.to_string()),
         segments: listed.collect::<Result<_, _>>()?,
@@ -39,14 +45,14 @@ pub(super) fn page(shelf: &Shelf, from: u64, limit: usize) -> Result<Page, Segme
 }
 
 impl Listed {
-    fn of(named: &Named) -> Result<Self, SegmentError> {
+    fn of(named: &Named, edition: Edition) -> Result<Self, SegmentError> {
         let known = named.known()?;
         let header = known.header;
         Ok(Self {
             name: segment_name(named.index),
             index: named.index,
             size_bytes: known.bytes(),
-            checksum: format!("{:016x}", header.checksum),
+            checksum: named.shown(header.checksum, edition)?,
             event_count: header.events,
             min_seq: header.min_seq,
             max_seq: header.max_seq,

@@ -25,6 +25,19 @@ pub(super) struct Stored {
     pub(super) file: Arc<SegmentFile>,
     pub(super) at: u64,
     pub(super) left: u64,
+    /// What the file is said to begin with.
+    pub(super) head: Option<Vec<u8>>,
+}
+
+impl Stored {
+    /// Replaces what a piece has of the file's header.
+    fn overlay(&self, piece: &mut [u8]) {
+        let at = usize::try_from(self.at).unwrap_or(usize::MAX);
+        let head = self.head.as_ref().and_then(|head| head.get(at..));
+        for (byte, shown) in piece.iter_mut().zip(head.unwrap_or_default()) {
+            *byte = *shown;
+        }
+    }
 }
 
 impl From<Answer> for Reply {
@@ -57,16 +70,17 @@ impl Reply {
         self.answer.body.len() as u64 + stored
     }
 
-    /// The head, and of the body what is at hand, in a buffer that is used again. Blocks the thread.
+    /// The head, whose length is returned, and of the body what is at hand. Blocks the thread.
     pub(in crate::serve) fn begin(
         &mut self,
         after: After,
         out: &mut Vec<u8>,
-    ) -> Result<(), SegmentError> {
-        out.clear();
+    ) -> Result<usize, SegmentError> {
         out.extend_from_slice(self.answer.head(self.bytes(), after).as_bytes());
+        let head_bytes = out.len();
         out.extend_from_slice(&self.answer.body);
-        self.more(out)
+        self.more(out)?;
+        Ok(head_bytes)
     }
 
     /// Whether there is more of the body.
@@ -79,9 +93,10 @@ impl Reply {
         let Some(stored) = &mut self.stored else {
             return Ok(());
         };
-        let n = stored.left.min(PIECE_BYTES);
+        let (from, n) = (out.len(), stored.left.min(PIECE_BYTES));
         let added = stored.file.append(stored.at, n, out);
         added.map_err(|fault| stored.file.error(None, fault))?;
+        stored.overlay(out.get_mut(from..).unwrap_or_default());
         stored.at += n;
         stored.left -= n;
         Ok(())

@@ -53,6 +53,36 @@ pub(super) struct Generation {
     pub(super) header: SegmentHeader,
 }
 
+/// Which generation of its files a server says that it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Edition {
+    /// The one that lies there.
+    Stored,
+    /// Another one of the same rows, by a fault.
+    Rewritten,
+}
+
+impl Generation {
+    /// The checksum that names it, as it is shown, and the header where it is another than that
+    /// of the file.
+    pub(super) fn shown(
+        &self,
+        edition: Edition,
+    ) -> Result<(String, Option<Vec<u8>>), SegmentError> {
+        match edition {
+            Edition::Stored => Ok((hex(self.header.checksum), None)),
+            Edition::Rewritten => {
+                let (head, checksum) = self.file.rewritten(&self.header)?;
+                Ok((hex(checksum), Some(head.to_vec())))
+            }
+        }
+    }
+}
+
+fn hex(checksum: u64) -> String {
+    format!("{checksum:016x}")
+}
+
 impl Shelf {
     /// Files in the order of their numbers.
     pub(super) fn new<'a>(
@@ -114,6 +144,14 @@ impl Named {
         }
         self.open()?;
         Ok(*self.held())
+    }
+
+    /// The checksum that is shown of a file that was found to have this one.
+    pub(super) fn shown(&self, checksum: u64, edition: Edition) -> Result<String, SegmentError> {
+        match edition {
+            Edition::Stored => Ok(hex(checksum)),
+            Edition::Rewritten => Ok(self.open()?.shown(edition)?.0),
+        }
     }
 
     /// Opens the file that is there now. It has to cover the numbers that it was listed with.

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
+use jiff::Timestamp;
 
 use super::{
     conditions::{Conditions, Part, Representation},
     reply::{Reply, Stored},
-    shelf::{Generation, Shelf},
+    shelf::{Edition, Generation, Shelf},
 };
 use crate::{
     segment::{PREFIX_BYTES, SegmentError},
-    serve::answer::Answer,
+    serve::answer::{Answer, http_date},
     wire::v2::error,
 };
 
@@ -21,19 +21,20 @@ const BINARY: &str = "application/octet-stream";
 pub(super) fn segment(
     shelf: &Shelf,
     index: u64,
-    conditions: &Conditions,
+    (conditions, edition): (&Conditions, Edition),
 ) -> Result<Reply, SegmentError> {
     let Some(named) = shelf.named(index) else {
         return Ok(no_segment());
     };
-    let Generation { file, header } = named.open()?;
+    let generation = named.open()?;
+    let (checksum, head) = generation.shown(edition)?;
     let stored = Stored {
         at: 0,
-        left: file.bytes(),
-        file: Arc::new(file),
+        left: generation.file.bytes(),
+        file: Arc::new(generation.file),
+        head,
     };
-    let tag = format!("\"{:016x}\"", header.checksum);
-    Ok(part(stored, &tag, conditions))
+    Ok(part(stored, &format!("\"{checksum}\""), conditions))
 }
 
 /// The frame of a block, without the length that stands before it.
@@ -41,12 +42,14 @@ pub(super) fn block(
     shelf: &Shelf,
     index: u64,
     block: u64,
-    conditions: &Conditions,
+    (conditions, edition): (&Conditions, Edition),
 ) -> Result<Reply, SegmentError> {
     let Some(named) = shelf.named(index) else {
         return Ok(no_segment());
     };
-    let Generation { file, header } = named.open()?;
+    let generation = named.open()?;
+    let (checksum, _) = generation.shown(edition)?;
+    let Generation { file, header } = generation;
     let block = u32::try_from(block).ok();
     let Some(block) = block.filter(|block| *block < header.blocks) else {
         let text = format!("it has {} blocks, counted from 0", header.blocks);
@@ -57,9 +60,9 @@ pub(super) fn block(
         at: entry.at + PREFIX_BYTES as u64,
         left: u64::from(entry.frame_bytes),
         file: Arc::new(file),
+        head: None,
     };
-    let tag = format!("\"{:016x}:{block}\"", header.checksum);
-    Ok(part(stored, &tag, conditions))
+    Ok(part(stored, &format!("\"{checksum}:{block}\""), conditions))
 }
 
 fn no_segment() -> Reply {
@@ -81,13 +84,9 @@ fn part(mut stored: Stored, tag: &str, conditions: &Conditions) -> Reply {
         let answer = Answer::new(status, BINARY, Vec::new())
             .header("ETag", tag)
             .header("Cache-Control", "public, no-cache");
-        match modified.and_then(|time| {
-            DateTimePrinter::new()
-                .timestamp_to_rfc9110_string(&time)
-                .ok()
-        }) {
-            Some(date) => answer.header("Last-Modified", &date),
-            None => answer,
+        match modified {
+            Some(time) if status != 304 => answer.header("Last-Modified", &http_date(time)),
+            _ => answer,
         }
     };
     match conditions.part(&there) {

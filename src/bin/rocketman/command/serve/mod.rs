@@ -1,5 +1,6 @@
 //! `rocketman serve`, from its settings to its last line.
 
+mod calls;
 mod live;
 
 use std::{
@@ -11,11 +12,12 @@ use std::{
     process::ExitCode,
 };
 
-use indicatif::HumanCount;
+use indicatif::{HumanBytes, HumanCount};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use self::calls::CallsError;
 use crate::signals::{Signals, StopSignal};
 use crate::{
     failure::{Failure, INTERRUPTED},
@@ -26,8 +28,8 @@ use rocketman::{
     ErrorKind, PipelineSettings, Shown,
     segment::Seam,
     serve::{
-        AnyFeed, Archive, ArchiveCalls, ArchiveError, Damaged, Feed, Playback, Recording,
-        RecordingError, Server, ServerSettings, StoreError,
+        AnyFeed, Archive, ArchiveError, Damaged, Feed, Playback, Recording, RecordingError, Server,
+        ServerSettings, StoreError,
     },
 };
 
@@ -49,11 +51,22 @@ enum ServeError {
     Archive(#[from] ArchiveError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Calls(CallsError),
     #[error("--listen: cannot listen on {address}")]
     Listen {
         address: SocketAddr,
         source: io::Error,
     },
+}
+
+impl From<CallsError> for ServeError {
+    fn from(error: CallsError) -> Self {
+        match error {
+            CallsError::Archive(error) => Self::Archive(error),
+            error => Self::Calls(error),
+        }
+    }
 }
 
 impl From<ServeError> for Failure {
@@ -63,9 +76,10 @@ impl From<ServeError> for Failure {
             ServeError::Archive(ArchiveError::File(_) | ArchiveError::Misplaced { .. }) => {
                 ErrorKind::Failed
             }
-            ServeError::Recording(_) | ServeError::Archive(_) | ServeError::Listen { .. } => {
-                ErrorKind::Usage
-            }
+            ServeError::Recording(_)
+            | ServeError::Archive(_)
+            | ServeError::Calls(_)
+            | ServeError::Listen { .. } => ErrorKind::Usage,
         };
         let hint = match &error {
             ServeError::Store(StoreError::InUse(_)) => "give each process a --store of its own",
@@ -82,6 +96,10 @@ impl From<ServeError> for Failure {
             ServeError::Archive(_) => {
                 "segment files are those of a server, or what rocketman pack makes: seg_0000000000.jss and so on"
             }
+            ServeError::Calls(CallsError::Unheeded { .. }) => {
+                "leave the flag off, or name the files as servers and rocketman pack do: seg_0000000000.jss and so on"
+            }
+            ServeError::Calls(_) => "have the file hold the key on one line, and nothing else",
             ServeError::Recording(_) => {
                 "a recording is what rocketman tail -o FILE writes: one event a line"
             }
@@ -111,9 +129,9 @@ pub(crate) async fn run(settings: ServeSettings) -> Result<ExitCode, Failure> {
             let recording = open(&paths, playback)?;
             Ok((AnyFeed::Recording(Box::new(recording)), None))
         }),
-        Served::Archive(paths, speed) => spawn_blocking(move || {
+        Served::Archive(paths, speed, settings) => spawn_blocking(move || {
             let archive = open_archive(&paths, speed)?;
-            let calls = offer(&archive)?;
+            let calls = calls::offer(&archive, settings)?;
             Ok((AnyFeed::Archive(Box::new(archive)), calls))
         }),
     };
@@ -201,7 +219,19 @@ async fn attend(
         0 => String::new(),
         n => format!(", {} turned away to save memory", HumanCount(n)),
     };
-    info!(target: PipelineSettings::STATE_TARGET, consumers = served.consumers, events = served.events, over_budget = served.over_budget, "{why}: {} events sent to {consumers}{over_budget}", HumanCount(served.events));
+    let fetched = match served.archive_calls {
+        0 => String::new(),
+        1 => format!(
+            ", and 1 archive call answered with {}",
+            HumanBytes(served.archive_bytes)
+        ),
+        n => format!(
+            ", and {} archive calls answered with {}",
+            HumanCount(n),
+            HumanBytes(served.archive_bytes)
+        ),
+    };
+    info!(target: PipelineSettings::STATE_TARGET, consumers = served.consumers, events = served.events, over_budget = served.over_budget, archive_calls = served.archive_calls, archive_bytes = served.archive_bytes, "{why}: {} events sent to {consumers}{over_budget}{fetched}", HumanCount(served.events));
     Ok(asked.map_or(ExitCode::SUCCESS, code_of))
 }
 
@@ -256,19 +286,6 @@ fn open_archive(paths: &[PathBuf], speed: Option<f64>) -> Result<Archive, Archiv
         warn!(target: PipelineSettings::STATE_TARGET, "and {more} more gaps; rocketman inspect lists all of them");
     }
     Ok(archive)
-}
-
-/// The calls by which the files of an archive are fetched; none where they have names by which
-/// nobody could ask for them.
-fn offer(archive: &Archive) -> Result<Option<ArchiveCalls>, ArchiveError> {
-    match ArchiveCalls::new(archive) {
-        Ok(calls) => Ok(Some(calls)),
-        Err(error @ ArchiveError::Unnamed(_)) => {
-            warn!(target: PipelineSettings::STATE_TARGET, "archive calls are not answered: {error}");
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
 }
 
 /// Raises the limit of open descriptors as far as it goes, and returns how many are left for

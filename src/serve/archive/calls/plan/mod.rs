@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) use self::request::PlanRequest;
 use self::select::{Selection, Selector};
-use super::shelf::{Named, Shelf};
+use super::shelf::{Edition, Named, Shelf};
 use crate::segment::{SegmentError, segment_name};
 
 /// A page of a plan.
@@ -58,7 +58,7 @@ struct Stats {
 pub(super) fn make(
     shelf: &Shelf,
     request: &PlanRequest,
-    most: usize,
+    (most, edition): (usize, Edition),
     gone: &CancellationToken,
 ) -> Result<Plan, SegmentError> {
     let mut plan = Plan {
@@ -79,7 +79,8 @@ pub(super) fn make(
         if selection.selected == 0 {
             continue;
         }
-        if let Some(last) = plan.add(named, &selection, most) {
+        let checksum = named.shown(selection.checksum, edition)?;
+        if let Some(last) = plan.add(named, checksum, &selection, most) {
             through = Some(last);
             break;
         }
@@ -92,11 +93,17 @@ pub(super) fn make(
 impl Plan {
     /// Adds what was selected of a file. Where not all of it has room, the number that the page
     /// reaches.
-    fn add(&mut self, named: &Named, selection: &Selection, most: usize) -> Option<u64> {
+    fn add(
+        &mut self,
+        named: &Named,
+        checksum: String,
+        selection: &Selection,
+        most: usize,
+    ) -> Option<u64> {
         let mut planned = Planned {
             name: segment_name(named.index),
             index: named.index,
-            checksum: format!("{:016x}", selection.checksum),
+            checksum,
             min_seq: named.min_seq,
             max_seq: named.max_seq,
             mode: "segment",

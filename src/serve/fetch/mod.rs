@@ -1,5 +1,6 @@
-//! A call of the archive on its connection: its body is read, and its answer is written piece by
-//! piece, no faster than the client takes it.
+//! A call of the archive on its connection: who may ask, its body, its answer, and what follows.
+
+mod send;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -12,9 +13,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use self::send::{Fetched, send};
 use super::{
     answer::{After, Answer, respond},
-    archive::{BodyLength, Call, Reply},
+    archive::{ArchiveCalls, BodyLength, Call, Reply},
     shared::Shared,
     visit::Visit,
 };
@@ -25,13 +27,6 @@ use crate::{
     wire::v2::{archive::MAX_BODY_BYTES, error},
 };
 
-/// How long a client may take for one piece of an answer. Longer than a consumer of events, who
-/// would be behind then.
-const PIECE_WITHIN: Duration = Duration::from_secs(60);
-
-/// How much of an answer is a piece.
-const PIECE_BYTES: usize = 256 * 1024;
-
 /// How long a connection may lie idle between two requests.
 const IDLE: Duration = Duration::from_secs(120);
 
@@ -40,12 +35,6 @@ pub(super) enum Next {
     /// A request, which may have begun with these bytes.
     Request(Visit, Vec<u8>),
     Nothing,
-}
-
-/// An answer, as far as it is at hand.
-struct Fetched {
-    reply: Reply,
-    buffer: Vec<u8>,
 }
 
 /// Answers a call, and waits for what follows.
@@ -59,6 +48,13 @@ pub(super) async fn answer<F>(
     shared: &Shared<F>,
 ) -> Next {
     let within = shared.settings.upgrade_within;
+    let Some(archive) = shared.settings.archive.clone() else {
+        return Next::Nothing;
+    };
+    if let Some(refused) = refuse(shared, &archive, &call, &visit) {
+        timeout(within, respond(stream, &refused)).await.ok();
+        return Next::Nothing;
+    }
     let read = tokio::select! {
         read = timeout(within, body(stream, call.body, received, &visit.pending)) => read,
         () = visit.pending.turned_out() => return Next::Nothing,
@@ -90,10 +86,10 @@ pub(super) async fn answer<F>(
     } else {
         After::Close
     };
-    let is_sent = match fetch(shared, call, body, after).await {
+    let is_sent = match fetch(shared, &archive, call, body, after).await {
         Some(fetched) => {
             debug!(%peer, status = fetched.reply.answer.status, "an archive call is answered");
-            send(stream, fetched, shared).await.is_ok()
+            send(stream, fetched, &archive, shared).await.is_ok()
         }
         None => false,
     };
@@ -150,19 +146,46 @@ async fn body(
     Ok(Ok((received, rest)))
 }
 
+/// What a call is answered before its body is read.
+fn refuse<F>(
+    shared: &Shared<F>,
+    archive: &ArchiveCalls,
+    call: &Call,
+    visit: &Visit,
+) -> Option<Answer> {
+    if call.has_authorization() && shared.settings.faults.refuses_authorization() {
+        let n = archive.count_authorized();
+        warn!(target: STATE, peer = %visit.peer, "a call from {} carried an Authorization, which is refused by a fault: {n} so far", visit.peer);
+        let text = "refused on purpose, by the fault archive-refuse-authorization";
+        return Some(Answer::error(400, error::INVALID_REQUEST, text));
+    }
+    archive.refuse(call)
+}
+
 /// The answer to a call, and the beginning of it; `None` where the program ends.
-async fn fetch<F>(shared: &Shared<F>, call: Call, body: Vec<u8>, after: After) -> Option<Fetched> {
-    let archive = shared.settings.archive.clone()?;
+async fn fetch<F>(
+    shared: &Shared<F>,
+    archive: &ArchiveCalls,
+    call: Call,
+    body: Vec<u8>,
+    after: After,
+) -> Option<Fetched> {
+    let faults = shared.settings.faults.of_call(archive.count_call());
+    let fault = faults.end.filter(|_| faults.status.is_none());
     let _turn = archive.turn(&call).await;
     let gone = CancellationToken::new();
     let _gone = gone.clone().drop_guard();
+    let archive = archive.clone();
     let fetched = spawn_blocking(move || {
-        let mut buffer = Vec::new();
-        let reply = archive.answer(&call, &body, &gone).and_then(|mut reply| {
-            reply.begin(after, &mut buffer)?;
-            Ok(reply)
-        });
-        reply.map(|reply| Fetched { reply, buffer })
+        let mut reply = archive.answer(call, &body, &faults, &gone)?;
+        let (mut buffer, bytes) = (Vec::new(), reply.bytes());
+        let head_bytes = reply.begin(after, &mut buffer)?;
+        Ok(Fetched {
+            reply,
+            buffer,
+            head_bytes,
+            end: fault.map(|end| (end.of(bytes), end.is_silent)),
+        })
     });
     match fetched.await.ok()? {
         Ok(fetched) => Some(fetched),
@@ -172,38 +195,14 @@ async fn fetch<F>(shared: &Shared<F>, call: Call, body: Vec<u8>, after: After) -
             let mut reply = Reply::from(Answer::error(500, error::INTERNAL_SERVER_ERROR, text));
             let mut buffer = Vec::new();
             // Nothing of it lies in a file.
-            reply.begin(after, &mut buffer).ok()?;
-            Some(Fetched { reply, buffer })
+            let head_bytes = reply.begin(after, &mut buffer).ok()?;
+            Some(Fetched {
+                reply,
+                buffer,
+                head_bytes,
+                end: None,
+            })
         }
-    }
-}
-
-/// Writes an answer to its end. A file that cannot be read on ends the connection.
-async fn send<F>(stream: &mut TcpStream, fetched: Fetched, shared: &Shared<F>) -> io::Result<()> {
-    let Fetched {
-        mut reply,
-        mut buffer,
-    } = fetched;
-    loop {
-        for piece in buffer.chunks(PIECE_BYTES) {
-            timeout(PIECE_WITHIN, stream.write_all(piece)).await??;
-        }
-        if reply.is_over() {
-            return Ok(());
-        }
-        let read = spawn_blocking(move || {
-            buffer.clear();
-            reply.more(&mut buffer)?;
-            Ok((reply, buffer))
-        });
-        (reply, buffer) = match read.await {
-            Ok(Ok(read)) => read,
-            Ok(Err(error)) => {
-                log_unreadable(shared, &error);
-                return Err(io::Error::other(error));
-            }
-            Err(ended) => return Err(ended.into()),
-        };
     }
 }
 
