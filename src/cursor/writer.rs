@@ -47,6 +47,8 @@ pub(crate) struct CursorWriter<C> {
     course: Course,
     /// The place up to which every event is accepted, for a source that wants to know.
     accepted: watch::Sender<Option<Point>>,
+    /// The place that this run has saved last, for a source that fetches nothing twice.
+    saved_point: watch::Sender<Option<Point>>,
     saved: Option<Saved>,
     is_failing: bool,
     backoff: Backoff,
@@ -66,6 +68,7 @@ impl<C: CursorStore> CursorWriter<C> {
             pending: PendingPositions::default(),
             course: Course::default(),
             accepted: watch::channel(None).0,
+            saved_point: watch::channel(None).0,
             saved: None,
             is_failing: false,
             backoff: Backoff::new(MAX_BACKOFF),
@@ -135,6 +138,11 @@ impl<C: CursorStore> CursorWriter<C> {
     /// What will tell the place up to which every event is accepted.
     pub(crate) fn accepted(&self) -> watch::Receiver<Option<Point>> {
         self.accepted.subscribe()
+    }
+
+    /// What will tell the place that was saved last.
+    pub(crate) fn saved_point(&self) -> watch::Receiver<Option<Point>> {
+        self.saved_point.subscribe()
     }
 
     /// The sink has accepted this number of events.
@@ -311,6 +319,9 @@ impl<C: CursorStore> CursorWriter<C> {
         self.next_try = None;
         self.backoff.reset();
         let highest_us = saved.trail.highest_us;
+        if let Place::Reached(position) = &saved.place {
+            self.saved_point.send_replace(Some(position.point));
+        }
         self.saved = Some(saved);
         Ok(highest_us)
     }

@@ -152,6 +152,11 @@ pub enum Reason {
         /// Where it says that it has moved to, escaped and bounded.
         moved_to: Option<String>,
     },
+    /// The archive of a service is read by those with a key.
+    ArchiveKey {
+        /// One was given, and refused.
+        given: bool,
+    },
     /// The server does not begin with the number that was to be the beginning.
     NoSuchNumber,
     /// The time that was to be the beginning has not come yet.

@@ -18,6 +18,9 @@ use crate::{
 /// The part of the pace after which the outcome of a checkpoint is picked up.
 const OUTCOME_DIVISOR: u32 = 8;
 
+/// How soon the outcome of a checkpoint is picked up that the source waits for.
+const HURRY: Duration = Duration::from_millis(10);
+
 /// The pace of saves.
 #[derive(Debug)]
 pub(super) struct SaveClock {
@@ -29,6 +32,8 @@ pub(super) struct SaveClock {
     is_overdue: bool,
     /// The sink has not heard of the last save yet.
     is_unheard: bool,
+    /// Saves are made as soon as they can be until this many events are accepted.
+    hurried_to: u64,
 }
 
 impl SaveClock {
@@ -39,7 +44,14 @@ impl SaveClock {
             is_second: false,
             is_overdue: false,
             is_unheard: false,
+            hurried_to: 0,
         }
+    }
+
+    /// The source waits until what it gave so far, which is this many events, is saved.
+    pub(super) fn hurry(&mut self, kept: u64) {
+        self.hurried_to = kept;
+        self.next = self.next.min(Instant::now() + HURRY);
     }
 
     /// Resolves when a save is due; never while there is nothing to save, so that an idle run
@@ -85,8 +97,11 @@ impl SaveClock {
         }
         self.is_unheard |= begin_save(cursor, context, stats);
         self.pass_on_save(sink, context)?;
-        self.is_second = !self.is_second && context.accepted() < cursor.kept();
-        let wait = if self.is_second {
+        let is_hurried = context.accepted() < self.hurried_to;
+        self.is_second = is_hurried || (!self.is_second && context.accepted() < cursor.kept());
+        let wait = if is_hurried {
+            HURRY.min(self.every)
+        } else if self.is_second {
             self.every / OUTCOME_DIVISOR
         } else {
             self.every

@@ -147,6 +147,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                     clock.note(saved, &self.cursor, &self.context, &self.stats).map_err(Error::Cursor)?;
                     clock.pass_on_save(&mut self.sink, &self.context).map_err(Error::Sink)?;
                 }
+                () = self.saves.asked() => clock.hurry(self.cursor.kept()),
                 () = clock.due(has_news) => {
                     let (sink, cursor) = (&mut self.sink, &mut self.cursor);
                     clock.tick(sink, cursor, &self.context, &self.stats).await.map_err(Error::Sink)?;

@@ -37,7 +37,7 @@ use crate::{
     filter::Filter,
     log::{STATE, chain},
     sink::{CursorMode, Fate, Fated, Sink, SinkContext},
-    source::{RunContext, Source},
+    source::{RunContext, Saves, Source},
     stats::Stats,
 };
 
@@ -59,6 +59,8 @@ pub struct Pipeline<S, K, C = ()> {
     context: SinkContext,
     /// The source yields no more than the sink works on at once, which is this much.
     held_to: Option<usize>,
+    /// Saves that the source wishes for.
+    saves: Saves,
     limit: Limit,
 }
 
@@ -80,6 +82,7 @@ impl<S, K> Pipeline<S, K> {
             stats: Arc::default(),
             context: SinkContext::default(),
             held_to: None,
+            saves: Saves::none(),
             limit: Limit::default(),
         }
     }
@@ -104,6 +107,7 @@ impl<S, K, C> Pipeline<S, K, C> {
             stats,
             context,
             held_to,
+            saves,
             limit,
         } = self;
         Pipeline {
@@ -115,6 +119,7 @@ impl<S, K, C> Pipeline<S, K, C> {
             stats,
             context,
             held_to,
+            saves,
             limit,
         }
     }
@@ -130,6 +135,7 @@ impl<S, K, C> Pipeline<S, K, C> {
             stats,
             context,
             held_to,
+            saves,
             limit,
         } = self;
         Pipeline {
@@ -141,6 +147,7 @@ impl<S, K, C> Pipeline<S, K, C> {
             stats,
             context,
             held_to,
+            saves,
             limit,
         }
     }
@@ -305,6 +312,8 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         self.context.set_stats(Arc::clone(&self.stats));
         let mut context = RunContext::new(Arc::clone(&self.stats));
         context.accepted = self.cursor.accepted();
+        self.saves = Saves::new(self.cursor.saved_point(), self.cursor.keeps());
+        context.saves = self.saves.clone();
         self.source.attach(&context);
         if let Some(at_once) = self.sink.at_once()
             && self.source.hold_to(at_once, self.context.at_work())

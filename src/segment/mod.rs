@@ -10,6 +10,7 @@ mod bytes;
 mod collections;
 mod entry;
 mod error;
+mod fetched;
 mod file;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
@@ -19,6 +20,7 @@ mod inflate;
 mod inspect;
 mod line;
 mod names;
+mod outline;
 mod pack;
 mod reader;
 mod row;
@@ -32,11 +34,13 @@ pub(crate) use self::{
     collections::{CollectionIndex, has as has_bit},
     entry::{BlockEntry, PREFIX_BYTES},
     error::Fault,
+    fetched::{Expected, FetchedBlock},
     file::{Footer, SegmentFile},
     header::{HEADER_BYTES, Opening, SegmentHeader},
     inflate::{BlockInflater, USUAL_BYTES},
     line::{LineError, LinePrinter, Printed},
     names::{index as segment_index, name as segment_name},
+    outline::Outline,
     reader::BlockReader,
     row::{Kind, Row},
     writer::{SegmentWriter, TooLong},

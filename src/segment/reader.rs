@@ -1,10 +1,13 @@
 //! The blocks of a file, read one after the other with buffers that are used again.
 
+use std::ops::RangeInclusive;
+
 use super::{
     block::Rows,
     bytes::u64_at,
     entry::{BlockEntry, PREFIX_BYTES},
     error::{Damage, Fault, SegmentError},
+    fetched::{Expected, FetchedBlock},
     file::SegmentFile,
     inflate::{BlockInflater, USUAL_BYTES, begins_with_frame, max_frame_bytes},
 };
@@ -63,6 +66,24 @@ impl BlockReader {
         file: &SegmentFile,
         entry: &BlockEntry,
     ) -> Result<Rows<'_>, Fault> {
+        self.check_size(entry)?;
+        file.read_into(entry.at, entry.file_bytes(), &mut self.frame)?;
+        let (prefix, frame) = self.frame.split_at(PREFIX_BYTES);
+        if u64_at(prefix, 0) != u64::from(entry.frame_bytes) {
+            return Err(Damage::Length.into());
+        }
+        give_back(&mut self.body);
+        let size = Some(entry.body_bytes);
+        self.inflater
+            .inflate(frame, size, self.limit, &mut self.body)?;
+        give_back(&mut self.frame);
+        let rows = Rows::read(&self.body)?;
+        check(&rows, entry)?;
+        Ok(rows)
+    }
+
+    /// Whether a block of this size is read, and its frame may hold so much.
+    fn check_size(&self, entry: &BlockEntry) -> Result<(), Fault> {
         let (bytes, limit) = (u64::from(entry.body_bytes), self.limit);
         if bytes > limit {
             return Err(Fault::TooLarge { bytes, limit });
@@ -70,18 +91,31 @@ impl BlockReader {
         if u64::from(entry.frame_bytes) > max_frame_bytes(bytes) {
             return Err(Damage::Frame.into());
         }
+        Ok(())
+    }
+
+    /// A block that was fetched: its frame is whole, and it holds what is expected of it.
+    pub(crate) fn fetched(&mut self, block: &FetchedBlock) -> Result<Rows<'_>, SegmentError> {
+        let rows = self.inflate_fetched(block);
+        rows.map_err(|fault| SegmentError::new(&block.path, Some(block.block), fault))
+    }
+
+    fn inflate_fetched(&mut self, block: &FetchedBlock) -> Result<Rows<'_>, Fault> {
+        let size = match &block.expected {
+            Expected::Entry(entry) => {
+                self.check_size(entry)?;
+                Some(entry.body_bytes)
+            }
+            Expected::Within(_) => None,
+        };
         give_back(&mut self.body);
-        file.read_into(entry.at, entry.file_bytes(), &mut self.frame)?;
-        let (prefix, frame) = self.frame.split_at(PREFIX_BYTES);
-        if u64_at(prefix, 0) != u64::from(entry.frame_bytes) {
-            return Err(Damage::Length.into());
-        }
-        let size = Some(entry.body_bytes);
         self.inflater
-            .inflate(frame, size, self.limit, &mut self.body)?;
-        give_back(&mut self.frame);
+            .inflate(block.frame(), size, self.limit, &mut self.body)?;
         let rows = Rows::read(&self.body)?;
-        check(&rows, entry)?;
+        match &block.expected {
+            Expected::Entry(entry) => check(&rows, entry)?,
+            Expected::Within(numbers) => check_within(&rows, numbers)?,
+        }
         Ok(rows)
     }
 
@@ -172,6 +206,13 @@ fn check(rows: &Rows<'_>, entry: &BlockEntry) -> Result<(), Damage> {
         }
     }
     Ok(())
+}
+
+/// Whether numbers rise, and are among these.
+fn check_within(rows: &Rows<'_>, numbers: &RangeInclusive<u64>) -> Result<(), Damage> {
+    check_order(rows, None)?;
+    let outside = rows.places().find(|(seq, _)| !numbers.contains(seq));
+    outside.map_or(Ok(()), |(seq, _)| Err(Damage::Range(seq)))
 }
 
 /// Whether numbers rise, from the last one before on.

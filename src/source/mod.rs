@@ -5,9 +5,12 @@ mod bad_file;
 mod error;
 mod forward;
 mod gap;
+#[cfg(feature = "history")]
+pub mod history;
 pub mod jetstream;
 #[cfg(feature = "nats")]
 pub mod nats;
+mod saves;
 #[cfg(feature = "segments")]
 pub mod segments;
 
@@ -15,8 +18,8 @@ use std::{convert::Infallible, num::NonZeroUsize, sync::Arc};
 
 use tokio::sync::watch;
 
-pub(crate) use self::error::ReadError;
 pub use self::{accounts::WantedAccounts, bad_file::BadEventFile, gap::OnGap};
+pub(crate) use self::{error::ReadError, saves::Saves};
 use crate::{
     error::MemberError,
     event::{Batch, Did, Place, Point, Trail},
@@ -44,6 +47,8 @@ pub struct RunContext {
     /// Tells the place up to which every event is accepted; for sources whose other side wants to
     /// know.
     pub accepted: watch::Receiver<Option<Point>>,
+    /// Saves of the cursor.
+    pub(crate) saves: Saves,
 }
 
 impl RunContext {
@@ -53,6 +58,7 @@ impl RunContext {
         Self {
             stats,
             accepted: watch::channel(None).1,
+            saves: Saves::none(),
         }
     }
 }

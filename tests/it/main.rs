@@ -26,6 +26,7 @@ mod flags;
 mod format;
 mod generated;
 mod help;
+mod history;
 mod house;
 mod ingest;
 mod inspect;

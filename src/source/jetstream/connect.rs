@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A connected socket, with or without TLS.
-pub(super) type Stream = MaybeTlsStream<TcpStream>;
+pub(in crate::source) type Stream = MaybeTlsStream<TcpStream>;
 
 /// How long one address may take before the next is tried beside it (RFC 8305, section 8,
 /// recommends this value).
@@ -30,7 +30,7 @@ const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 
 /// Why one try to connect failed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ConnectError {
+pub(in crate::source) enum ConnectError {
     #[error("cannot look up '{host}'")]
     Lookup { host: String, source: io::Error },
     #[error("'{0}' has no address")]
@@ -73,14 +73,14 @@ impl ConnectError {
 
 /// Opens byte streams.
 #[derive(Debug, Clone)]
-pub(super) struct Connector {
+pub(in crate::source) struct Connector {
     tls: Option<Arc<ClientConfig>>,
     proxies: Proxies,
     user_agent: String,
 }
 
 impl Connector {
-    pub(super) fn new(proxies: Proxies, user_agent: String) -> Self {
+    pub(in crate::source) fn new(proxies: Proxies, user_agent: String) -> Self {
         Self {
             tls: None,
             proxies,
@@ -89,13 +89,13 @@ impl Connector {
     }
 
     /// How servers learn who asks.
-    pub(super) fn user_agent(&self) -> &str {
+    pub(in crate::source) fn user_agent(&self) -> &str {
         self.user_agent.trim()
     }
 
     /// Wants the way to the endpoint to be known and the user agent to be one, and loads the
     /// platform's roots if the endpoint is secure; later calls cost nothing.
-    pub(super) fn prepare(&mut self, endpoint: &Endpoint) -> Result<(), MemberError> {
+    pub(in crate::source) fn prepare(&mut self, endpoint: &Endpoint) -> Result<(), MemberError> {
         self.proxies
             .check([endpoint])
             .map_err(|error| ReadError::Setup {
@@ -113,7 +113,10 @@ impl Connector {
     }
 
     /// Opens a byte stream to the endpoint. [`Connector::prepare`] comes first.
-    pub(super) async fn open(&self, endpoint: &Endpoint) -> Result<Stream, ConnectError> {
+    pub(in crate::source) async fn open(
+        &self,
+        endpoint: &Endpoint,
+    ) -> Result<Stream, ConnectError> {
         let proxy = self.proxies.for_endpoint(endpoint);
         let proxy = proxy.map_err(|source| ConnectError::Proxy {
             proxy: "of the environment".to_owned(),

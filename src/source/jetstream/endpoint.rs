@@ -170,6 +170,11 @@ impl Endpoint {
         format!("{scheme}://{}", self.authority())
     }
 
+    /// Whether it is a service, whatever wires that has, and not one wire of it.
+    pub fn is_service(&self) -> bool {
+        self.path.is_none()
+    }
+
     /// Whether TLS is used.
     pub fn is_secure(&self) -> bool {
         self.secure
@@ -213,7 +218,7 @@ impl Endpoint {
         format!("{before}{}", v2::DICTIONARY_PATH)
     }
 
-    pub(super) fn is_loopback(&self) -> bool {
+    pub(in crate::source) fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
     }
 
@@ -233,7 +238,7 @@ impl Endpoint {
     }
 
     /// `HOST[:PORT]` as a `Host` header carries it.
-    pub(super) fn authority(&self) -> String {
+    pub(in crate::source) fn authority(&self) -> String {
         match (self.secure, self.port) {
             (true, 443) | (false, 80) => self.host.to_string(),
             (_, port) => format!("{}:{port}", self.host),

@@ -42,7 +42,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// Why an upgrade failed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum HandshakeError {
+pub(in crate::source) enum HandshakeError {
     #[error("the connection broke during the upgrade")]
     Io(#[from] io::Error),
     #[error("the connection was closed during the upgrade")]

@@ -49,13 +49,14 @@ use tokio::{
 };
 use tracing::{debug, info};
 
+#[cfg(feature = "history")]
+pub(in crate::source) use self::connect::Connector;
 pub(crate) use self::error::JetstreamError;
 #[cfg(feature = "serve")]
 pub(crate) use self::v1::MAX_HELLO_BYTES;
 use self::{
     ahead::Inflation,
     aside::Aside,
-    connect::Connector,
     dictionary::Cache,
     matches::Unmatched,
     quiet::Quiet,
@@ -73,6 +74,8 @@ pub use self::{
     settings::JetstreamSettings,
 };
 use super::{Flow, RunContext, Source};
+#[cfg(feature = "history")]
+use crate::event::{Position, Start};
 use crate::{
     backoff::Backoff,
     error::MemberError,
@@ -85,7 +88,7 @@ use crate::{
 };
 
 /// The kind of source in origins and cursor files.
-const SOURCE: &str = "jetstream";
+pub(in crate::source) const SOURCE: &str = "jetstream";
 
 /// How long a try or a connection may be overdue before a run counts as dead.
 const OVERDUE_GRACE: Duration = Duration::from_secs(5);
@@ -186,6 +189,34 @@ impl Jetstream {
             changed_accounts: None,
             settings,
         }
+    }
+}
+
+/// What the archive of a service has to say to its socket.
+#[cfg(feature = "history")]
+impl Jetstream {
+    /// Begins here, whatever the settings say.
+    pub(in crate::source) fn begin_at(&mut self, start: Start) {
+        match start {
+            Start::Seq(seq) => self.state.resume.begin_at_seq(seq),
+            Start::Time(time_us) => self.state.resume.begin_at_time(time_us),
+        }
+    }
+
+    /// Goes on from a place, at which the event may not be met again where the filter was another
+    /// one, or nothing stands there.
+    pub(in crate::source) fn go_on_from(
+        &mut self,
+        position: &Position,
+        trail: &Trail,
+        other_filter: bool,
+    ) {
+        self.state.resume.restore(position, trail, !other_filter);
+    }
+
+    /// Ends with the first event of this time or later.
+    pub(in crate::source) fn end_at(&mut self, time_us: u64) {
+        self.state.end_us = Some(time_us);
     }
 }
 

@@ -21,7 +21,7 @@ const LARGEST_ANSWER: usize = 16 * 1024;
 
 /// Why a proxy made no tunnel.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ProxyError {
+pub(in crate::source) enum ProxyError {
     /// The proxy's socket failed.
     #[error("it did not answer")]
     Io(#[from] io::Error),

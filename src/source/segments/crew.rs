@@ -12,7 +12,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{error::ReplayError, plan::Job, printer::Printer, tally::Tally};
+use super::{error::ReplayError, job::Job, printer::Printer, tally::Tally};
 use crate::event::{Batch, Origin};
 
 /// How much may wait to be taken of one core: the lines of more than one block of a server.
@@ -46,8 +46,8 @@ enum Upcoming<N> {
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "one at a time, and never kept")]
 pub(super) enum Received<N> {
-    /// A batch was filled, with this to tell, and then a job may have failed.
-    Batch(Tally, Result<(), ReplayError>),
+    /// A batch was filled, with this to tell, and then a job may have come to its end, or failed.
+    Batch(Tally, Option<Result<(), ReplayError>>),
     /// What was noted between two jobs.
     Note(N),
     /// A core is gone: something of it has panicked.
@@ -113,6 +113,11 @@ impl<N> Crew<N> {
         self.upcoming.len() < self.lanes.len() * MAX_JOBS
     }
 
+    /// Whether nothing is to come.
+    pub(super) fn is_idle(&self) -> bool {
+        self.upcoming.is_empty()
+    }
+
     /// Gives a job to the core whose turn it is.
     pub(super) fn give(&mut self, job: Job) {
         if let Some(lane) = self.lanes.get(self.turn) {
@@ -150,7 +155,7 @@ impl<N> Crew<N> {
         if made.end.is_some() {
             self.upcoming.pop_front();
         }
-        Some(Received::Batch(made.tally, made.end.unwrap_or(Ok(()))))
+        Some(Received::Batch(made.tally, made.end))
     }
 }
 

@@ -6,11 +6,13 @@
 mod archive;
 mod crew;
 mod error;
+mod job;
 mod opening;
 mod plan;
 mod printer;
 mod run;
 mod settings;
+mod steps;
 mod tally;
 mod wanted;
 
@@ -20,7 +22,15 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 pub use self::settings::SegmentsSettings;
-use self::{run::Run, settings::SOURCE};
+pub(in crate::source) use self::{
+    error::ReplayError,
+    job::{Job, Part},
+    run::Run,
+    settings::{Bounds, RowSettings},
+    steps::{ReadCounts, Step, Steps},
+    wanted::Wanted,
+};
+use self::{plan::Plan, settings::SOURCE};
 use super::{Flow, ReadError, RunContext, Source, WantedAccounts};
 use crate::{
     error::MemberError,
@@ -42,7 +52,7 @@ pub struct Segments {
     accounts: WantedAccounts,
     changes: watch::Receiver<Vec<Did>>,
     changed_accounts: Option<Vec<Did>>,
-    run: Option<Run>,
+    run: Option<Run<Plan>>,
     stats: Arc<Stats>,
 }
 
@@ -131,7 +141,7 @@ impl Source for Segments {
     }
 
     fn changed_accounts(&mut self) -> Option<Vec<Did>> {
-        let of_run = self.run.as_mut().and_then(Run::changed_accounts);
+        let of_run = self.run.as_mut().and_then(|run| run.changed_accounts());
         of_run.or(self.changed_accounts.take())
     }
 
@@ -146,6 +156,6 @@ impl Source for Segments {
             self.run.insert(run)
         };
         batch.set_origin(&self.origin);
-        run.next_batch(batch, &self.settings, &self.stats).await
+        run.next_batch(batch, &self.stats).await
     }
 }

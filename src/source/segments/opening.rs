@@ -1,7 +1,7 @@
 //! The beginning of a run over segment files: what there is to read, whether that is what was asked
 //! for, and what is missing.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use tracing::{info, warn};
 
@@ -11,13 +11,15 @@ use super::{
     error::ReplayError,
     plan::Plan,
     run::Run,
-    settings::Bounds,
+    settings::{Bounds, SegmentsSettings},
+    wanted::Wanted,
 };
 use crate::{
     error::MemberError,
     event::{Start, now_us},
     log::{STATE, printable},
     segment::BlockReader,
+    stats::Progress,
 };
 
 /// How far this machine's clock may be behind that of a server.
@@ -28,7 +30,7 @@ const MAX_LISTED: usize = 20;
 
 impl Segments {
     /// Reads all headers, and says what is missing.
-    pub(super) fn open(&self) -> Result<Run, MemberError> {
+    pub(super) fn open(&self) -> Result<Run<Plan>, MemberError> {
         let bounds = Bounds::new(&self.settings, self.start);
         let mut reader = BlockReader::new(self.settings.max_block_bytes);
         let archive = archive::list(&self.settings.paths, &bounds, &mut reader)?;
@@ -46,7 +48,29 @@ impl Segments {
         }
         self.stats.set_host(&self.origin.host);
         self.stats.set_connected(true);
-        Ok(Run::begin(files, bounds, &self.settings, &self.origin))
+        Ok(self.begin(files, bounds))
+    }
+
+    fn begin(&self, files: Vec<ListedFile>, bounds: Bounds) -> Run<Plan> {
+        let first = files.first().map_or(0, |file| *file.numbers.start());
+        let last = files.last().map_or(0, |file| *file.numbers.end());
+        let first = first.max(*bounds.numbers.start());
+        let progress = Progress {
+            number: first,
+            first,
+            last: last.min(*bounds.numbers.end()),
+            time_us: 0,
+            bytes: files.iter().map(|file| file.bytes).sum(),
+        };
+        let SegmentsSettings {
+            collections,
+            kinds,
+            dids,
+            ..
+        } = &self.settings;
+        let wanted = Arc::new(Wanted::new(collections, kinds, dids, bounds));
+        let plan = Plan::new(files, Arc::clone(&wanted), self.settings.on_gap);
+        Run::begin(plan, wanted, self.settings.rows(), progress, &self.origin)
     }
 
     /// A beginning that was typed has to be one that these files have, or the next. A number that

@@ -2,70 +2,31 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use tracing::info;
+
 use super::{
     archive::{Hole, ListedFile},
     error::ReplayError,
+    job::{Job, Mark, Part},
+    steps::{ReadCounts, Step, Steps},
     wanted::{Chosen, Wanted},
 };
 use crate::{
+    error::MemberError,
+    log::STATE,
     segment::{
-        BlockEntry, BlockInflater, Fault, Footer, HEADER_BYTES, Opening, SegmentError, SegmentFile,
+        BlockInflater, Fault, Footer, HEADER_BYTES, Opening, SegmentError, SegmentFile,
         SegmentHeader,
     },
     source::OnGap,
 };
-
-/// What is to be inflated and printed, and which rows of it.
-#[derive(Debug)]
-pub(super) struct Job {
-    pub(super) file: Arc<SegmentFile>,
-    pub(super) part: Part,
-    pub(super) wanted: Arc<Wanted>,
-}
-
-/// Which part of a file.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Part {
-    /// A block of a sealed file, and what the footer says of it.
-    Block(u32, BlockEntry),
-    /// All of a file that is not sealed.
-    Active,
-}
-
-/// A place in the files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Mark {
-    pub(super) number: u64,
-    /// When the server saw the event there.
-    pub(super) witnessed_at: i64,
-}
-
-/// What comes next.
-#[derive(Debug)]
-pub(super) enum Step {
-    /// Something is missing.
-    Gap,
-    /// These rows.
-    Print(Job),
-    /// Nothing more of a file is wanted, which goes up to there.
-    Passed(Option<Mark>),
-}
-
-/// What was read and what was left out.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct ReadCounts {
-    pub(super) files: u64,
-    pub(super) blocks: u64,
-    pub(super) bytes: u64,
-    pub(super) left_blocks: u64,
-    pub(super) left_bytes: u64,
-}
 
 /// The files that are left, and the one that is open.
 #[derive(Debug)]
 pub(super) struct Plan {
     wanted: Arc<Wanted>,
     files: VecDeque<ListedFile>,
+    n_files: usize,
     open: Option<OpenFile>,
     on_gap: OnGap,
     /// What the hole leads to that was just met.
@@ -105,6 +66,7 @@ impl Plan {
     pub(super) fn new(files: Vec<ListedFile>, wanted: Arc<Wanted>, on_gap: OnGap) -> Self {
         Self {
             wanted,
+            n_files: files.len(),
             files: files.into(),
             open: None,
             on_gap,
@@ -118,20 +80,13 @@ impl Plan {
         hole.is_of_folder && on_gap == OnGap::Fail
     }
 
-    /// Rows of other accounts are wanted from the next block on.
-    pub(super) fn want(&mut self, wanted: Arc<Wanted>) {
-        self.wanted = wanted;
-    }
-
-    /// What comes next; `None` at the end.
-    pub(super) fn next(&mut self, counts: &mut ReadCounts) -> Result<Option<Step>, ReplayError> {
+    fn advance(&mut self, counts: &mut ReadCounts) -> Result<Option<Step>, ReplayError> {
         if let Some(error) = self.ending.take() {
             return Err(error);
         }
         if let Some(open) = &mut self.open {
             if let Some(part) = open.next_part(&self.wanted, counts)? {
                 return Ok(Some(Step::Print(Job {
-                    file: Arc::clone(&open.file),
                     part,
                     wanted: Arc::clone(&self.wanted),
                 })));
@@ -154,7 +109,29 @@ impl Plan {
         let opened = OpenFile::open(next, &self.wanted, &mut self.inflater, counts);
         self.files.pop_front();
         self.open = Some(opened?);
-        self.next(counts)
+        self.advance(counts)
+    }
+}
+
+impl Steps for Plan {
+    async fn next(&mut self, counts: &mut ReadCounts) -> Result<Option<Step>, MemberError> {
+        Ok(self.advance(counts)?)
+    }
+
+    fn want(&mut self, wanted: Arc<Wanted>) {
+        self.wanted = wanted;
+    }
+
+    fn tell_end(&self, counts: &ReadCounts) {
+        let ReadCounts {
+            files,
+            blocks,
+            bytes,
+            left_blocks,
+            left_bytes,
+        } = counts;
+        let all = self.n_files;
+        info!(target: STATE, files, blocks, bytes, left_blocks, left_bytes, "read {blocks} blocks of {files} of {all} files, {bytes} bytes; {left_blocks} blocks, {left_bytes} bytes, hold nothing that is wanted");
     }
 }
 
@@ -204,7 +181,7 @@ impl OpenFile {
             Blocks::None => Ok(None),
             Blocks::Active => {
                 self.blocks = Blocks::None;
-                Ok(Some(Part::Active))
+                Ok(Some(Part::Active(Arc::clone(&self.file))))
             }
             Blocks::Sealed(blocks) => blocks.next_part(&self.file, wanted, counts),
         }
@@ -214,7 +191,7 @@ impl OpenFile {
 impl SealedBlocks {
     fn next_part(
         &mut self,
-        file: &SegmentFile,
+        file: &Arc<SegmentFile>,
         wanted: &Wanted,
         counts: &mut ReadCounts,
     ) -> Result<Option<Part>, ReplayError> {
@@ -228,7 +205,7 @@ impl SealedBlocks {
                 && self.chosen.meets(self.footer.collections.of_block(block))
                 && self.has_account(file, block, wanted)?;
             if is_wanted {
-                return Ok(Some(Part::Block(block, entry)));
+                return Ok(Some(Part::Block(Arc::clone(file), block, entry)));
             }
             counts.left_blocks += 1;
             counts.left_bytes += entry.file_bytes();

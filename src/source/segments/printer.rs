@@ -1,18 +1,18 @@
 //! Blocks, inflated and printed: what one core does.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use super::{
     error::ReplayError,
-    plan::{Job, Mark, Part},
-    settings::SegmentsSettings,
+    job::{Job, Mark, Part},
+    settings::RowSettings,
     tally::{BadRow, Tally, point_after},
     wanted::Wanted,
 };
 use crate::{
     event::{BadEvent, Batch, LineRules},
     log::chain,
-    segment::{BlockReader, HEADER_BYTES, LinePrinter, Printed, Row, Rows, SegmentFile},
+    segment::{BlockReader, HEADER_BYTES, LinePrinter, Printed, Row, Rows},
     stats::EventClass,
 };
 
@@ -31,7 +31,7 @@ pub(super) struct Printer {
 struct Current {
     job: Job,
     block: u32,
-    /// The block of a sealed file was read.
+    /// The one block was read.
     is_read: bool,
     /// The row that comes next of the block at hand, where one is.
     row: Option<usize>,
@@ -41,11 +41,11 @@ struct Current {
 }
 
 impl Printer {
-    pub(super) fn new(settings: &SegmentsSettings) -> Self {
+    pub(super) fn new(settings: &RowSettings) -> Self {
         Self {
             reader: BlockReader::new(settings.max_block_bytes),
             lines: LinePrinter::default(),
-            rules: settings.rules(),
+            rules: settings.rules,
             keeps_bad: settings.bad_events.is_some(),
             current: None,
         }
@@ -57,9 +57,10 @@ impl Printer {
     }
 
     pub(super) fn begin(&mut self, job: Job) {
-        let block = match job.part {
-            Part::Block(block, _) => block,
-            Part::Active => 0,
+        let block = match &job.part {
+            Part::Block(_, block, _) => *block,
+            Part::Active(_) => 0,
+            Part::Fetched(fetched) => fetched.block,
         };
         self.current = Some(Current {
             job,
@@ -124,33 +125,33 @@ impl Current {
         reader: &mut BlockReader,
         tally: &mut Tally,
     ) -> Result<bool, ReplayError> {
-        let file = &self.job.file;
-        match self.job.part {
-            Part::Block(block, entry) => {
-                if self.is_read {
-                    return Ok(false);
-                }
-                tally.blocks += 1;
+        let part = &self.job.part;
+        match part {
+            Part::Block(..) | Part::Fetched(_) if self.is_read => return Ok(false),
+            Part::Block(file, block, entry) => {
                 tally.bytes += entry.file_bytes();
-                reader.sealed(file, block, &entry)?;
-                self.is_read = true;
+                reader.sealed(file, *block, entry)?;
             }
-            Part::Active => {
+            Part::Fetched(block) => {
+                reader.fetched(block)?;
+            }
+            Part::Active(file) => {
                 let last = *self.job.wanted.bounds.numbers.end();
                 if self.last.is_some_and(|number| number >= last) {
                     return Ok(false);
                 }
                 let Some((rows, end)) = reader.active(file, self.block, self.at, self.last)? else {
-                    tally.note_torn(file, file.bytes().saturating_sub(self.at));
+                    tally.note_torn(file.path(), file.bytes().saturating_sub(self.at));
                     return Ok(false);
                 };
                 self.last = rows.last().map(|row| row.seq).or(self.last);
-                tally.blocks += 1;
                 tally.bytes += end - self.at;
                 self.at = end;
             }
         }
-        tally.note_size(file, self.block, reader.inflated_bytes());
+        tally.blocks += 1;
+        self.is_read = true;
+        tally.note_size(part.path(), self.block, reader.inflated_bytes());
         self.row = Some(0);
         Ok(true)
     }
@@ -175,7 +176,7 @@ impl Current {
                 && match printing.print(&row, batch, tally) {
                     Ok(is_line) => is_line,
                     Err((class, why)) => {
-                        let place = place(&self.job.file, self.block, &row);
+                        let place = place(self.job.part.path(), self.block, &row);
                         let after = batch.reached().copied();
                         tally.bad(BadRow::new(class, why, place, after, printing.kept(&row)));
                         false
@@ -197,7 +198,7 @@ impl Current {
         }
         if n < n_left {
             self.row = Some(from + n);
-        } else if let Part::Active = self.job.part {
+        } else if let Part::Active(_) = self.job.part {
             self.block += 1;
         }
     }
@@ -234,7 +235,7 @@ impl Printing<'_> {
     }
 }
 
-fn place(file: &SegmentFile, block: u32, row: &Row<'_>) -> String {
-    let path = crate::log::printable(&file.path().to_string_lossy());
+fn place(path: &Path, block: u32, row: &Row<'_>) -> String {
+    let path = crate::log::printable(&path.to_string_lossy());
     format!("'{path}', block {block}, number {}", row.seq)
 }

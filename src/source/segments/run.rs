@@ -1,16 +1,17 @@
-//! Files as they are read: what is planned, who prints it, and how much it was.
+//! Blocks as they are read: what comes next, who prints it, and how much it was.
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::{
-    archive::ListedFile,
     crew::{Crew, Received},
-    plan::{Mark, Plan, ReadCounts, Step},
+    job::Mark,
     printer::Printer,
-    settings::{Bounds, SegmentsSettings},
+    settings::RowSettings,
+    steps::{ReadCounts, Step, Steps},
     tally::Tally,
     wanted::Wanted,
 };
@@ -27,14 +28,18 @@ const BATCH_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What is being read.
 #[derive(Debug)]
-pub(super) struct Run {
-    plan: Plan,
+pub(in crate::source) struct Run<P> {
+    steps: P,
     wanted: Arc<Wanted>,
+    settings: RowSettings,
     hands: Hands,
     counts: ReadCounts,
-    n_files: u64,
     progress: Progress,
     said_large: bool,
+    /// The last step was given to the cores.
+    is_over: bool,
+    /// How many jobs are done with.
+    n_done: u64,
     /// Accounts of which the pipeline has not heard yet.
     changed_accounts: Option<Vec<Did>>,
 }
@@ -58,43 +63,49 @@ enum Note {
     Failed(MemberError),
 }
 
-impl Run {
-    /// Begins to read these files.
-    pub(super) fn begin(
-        files: Vec<ListedFile>,
-        bounds: Bounds,
-        settings: &SegmentsSettings,
+impl<P: Steps> Run<P> {
+    /// Begins to read what these steps say.
+    pub(in crate::source) fn begin(
+        steps: P,
+        wanted: Arc<Wanted>,
+        settings: RowSettings,
+        progress: Progress,
         origin: &Arc<Origin>,
     ) -> Self {
-        let first = files.first().map_or(0, |file| *file.numbers.start());
-        let last = files.last().map_or(0, |file| *file.numbers.end());
-        let first = first.max(*bounds.numbers.start());
-        let progress = Progress {
-            number: first,
-            first,
-            last: last.min(*bounds.numbers.end()),
-            time_us: 0,
-            bytes: files.iter().map(|file| file.bytes).sum(),
-        };
-        let n_files = files.len() as u64;
-        let wanted = Arc::new(Wanted::new(settings, bounds));
         Self {
-            plan: Plan::new(files, Arc::clone(&wanted), settings.on_gap),
+            steps,
             wanted,
-            hands: Hands::of(settings, origin),
+            hands: Hands::of(&settings, origin),
+            settings,
             counts: ReadCounts::default(),
-            n_files,
             progress,
             said_large: false,
+            is_over: false,
+            n_done: 0,
             changed_accounts: None,
         }
     }
 
+    /// What says what is to be printed.
+    pub(in crate::source) fn steps_mut(&mut self) -> &mut P {
+        &mut self.steps
+    }
+
+    /// How many jobs are done with: all that was made of them is in batches.
+    pub(in crate::source) fn done(&self) -> u64 {
+        self.n_done
+    }
+
+    /// How far it has come, and how far it goes.
+    pub(in crate::source) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
     /// Wants rows of these accounts from now on: the task from the next row, other cores from the
     /// next block that they are given.
-    pub(super) fn want(&mut self, accounts: Vec<Did>) {
+    pub(in crate::source) fn want(&mut self, accounts: Vec<Did>) {
         self.wanted = Arc::new(self.wanted.of_accounts(&accounts));
-        self.plan.want(Arc::clone(&self.wanted));
+        self.steps.want(Arc::clone(&self.wanted));
         match &mut self.hands {
             Hands::Own(printer) => {
                 printer.want(&self.wanted);
@@ -105,21 +116,22 @@ impl Run {
     }
 
     /// The accounts that are read from the present batch on, where they have changed.
-    pub(super) fn changed_accounts(&mut self) -> Option<Vec<Did>> {
+    pub(in crate::source) fn changed_accounts(&mut self) -> Option<Vec<Did>> {
         self.changed_accounts.take()
     }
 
     /// Fills the batch.
-    pub(super) async fn next_batch(
+    ///
+    /// Cancel safety: as [`Source::next_batch`](crate::source::Source::next_batch).
+    pub(in crate::source) async fn next_batch(
         &mut self,
         batch: &mut Batch,
-        settings: &SegmentsSettings,
         stats: &Stats,
     ) -> Result<Flow, MemberError> {
         let before = self.counts.bytes;
         let flow = match &self.hands {
-            Hands::Own(_) => self.fill(batch, settings, stats),
-            Hands::Crew(_) => self.receive(batch, settings, stats).await,
+            Hands::Own(_) => self.fill(batch, stats).await,
+            Hands::Crew(_) => self.receive(batch, stats).await,
         };
         stats.add_wire_bytes(self.counts.bytes - before);
         let moment = Instant::now();
@@ -130,25 +142,20 @@ impl Run {
         }
         stats.set_progress(self.progress);
         if let Ok(Flow::End) = flow {
-            self.tell_end();
+            self.steps.tell_end(&self.counts);
         }
         flow
     }
 
     /// Prints until the batch is full, or a file is done with, so that a stop is heard.
-    fn fill(
-        &mut self,
-        batch: &mut Batch,
-        settings: &SegmentsSettings,
-        stats: &Stats,
-    ) -> Result<Flow, MemberError> {
+    async fn fill(&mut self, batch: &mut Batch, stats: &Stats) -> Result<Flow, MemberError> {
         let mut tally = Tally::default();
-        let flow = self.print(batch, &mut tally, stats);
-        self.tell(tally, settings, stats);
+        let flow = self.print(batch, &mut tally, stats).await;
+        self.tell(tally, stats);
         flow
     }
 
-    fn print(
+    async fn print(
         &mut self,
         batch: &mut Batch,
         tally: &mut Tally,
@@ -158,10 +165,20 @@ impl Run {
             return Ok(Flow::More);
         };
         loop {
-            if !printer.is_idle() && !printer.fill(batch, tally)? {
-                return Ok(Flow::More);
+            if !printer.is_idle() {
+                if !printer.fill(batch, tally)? {
+                    return Ok(Flow::More);
+                }
+                self.n_done += 1;
             }
-            match self.plan.next(&mut self.counts)? {
+            let next = self.steps.next(&mut self.counts).now_or_never();
+            let next = match next {
+                Some(next) => next?,
+                // What is ready is handed over, and nothing of it is lost while it is waited.
+                None if !tally.is_empty() || !batch.is_empty() => return Ok(Flow::More),
+                None => self.steps.next(&mut self.counts).await?,
+            };
+            match next {
                 Some(Step::Print(job)) => printer.begin(job),
                 Some(Step::Gap) => {
                     stats.add_gaps(1);
@@ -176,31 +193,37 @@ impl Run {
     }
 
     /// Keeps the cores at work, and takes what comes first.
-    async fn receive(
-        &mut self,
-        batch: &mut Batch,
-        settings: &SegmentsSettings,
-        stats: &Stats,
-    ) -> Result<Flow, MemberError> {
+    async fn receive(&mut self, batch: &mut Batch, stats: &Stats) -> Result<Flow, MemberError> {
         loop {
             // Footers are read here.
             tokio::task::yield_now().await;
             let Hands::Crew(crew) = &mut self.hands else {
                 return Ok(Flow::More);
             };
-            while crew.has_room() {
-                match self.plan.next(&mut self.counts) {
-                    Ok(Some(Step::Print(job))) => crew.give(job),
-                    Ok(Some(Step::Gap)) => crew.note(Note::Gap),
-                    Ok(Some(Step::Passed(mark))) => crew.note(Note::Passed(mark)),
-                    Ok(None) => crew.note(Note::End),
-                    Err(error) => crew.note(Note::Failed(error.into())),
+            while !self.is_over && crew.has_room() {
+                match self.steps.next(&mut self.counts).now_or_never() {
+                    Some(next) => self.is_over = give(crew, next),
+                    None => break,
                 }
             }
-            match crew.receive(batch).await {
-                Some(Received::Batch(tally, result)) => {
-                    self.tell(tally, settings, stats);
-                    return result.map(|()| Flow::More).map_err(MemberError::from);
+            let may_ask = !self.is_over && crew.has_room();
+            let received = tokio::select! {
+                biased;
+                received = crew.receive(batch), if !crew.is_idle() => received,
+                next = self.steps.next(&mut self.counts), if may_ask => {
+                    self.is_over = give(crew, next);
+                    continue;
+                }
+                else => return Ok(Flow::End),
+            };
+            match received {
+                Some(Received::Batch(tally, end)) => {
+                    self.tell(tally, stats);
+                    self.n_done += u64::from(end.is_some());
+                    return end
+                        .unwrap_or(Ok(()))
+                        .map(|()| Flow::More)
+                        .map_err(MemberError::from);
                 }
                 Some(Received::Note(Note::Gap)) => stats.add_gaps(1),
                 Some(Received::Note(Note::Passed(mark))) => reach(&mut self.progress, mark),
@@ -216,23 +239,28 @@ impl Run {
         }
     }
 
-    fn tell(&mut self, tally: Tally, settings: &SegmentsSettings, stats: &Stats) {
+    fn tell(&mut self, tally: Tally, stats: &Stats) {
         reach(&mut self.progress, tally.mark);
-        tally.tell(settings, stats, &mut self.counts, &mut self.said_large);
+        tally.tell(
+            &self.settings,
+            stats,
+            &mut self.counts,
+            &mut self.said_large,
+        );
     }
+}
 
-    /// Says how much was read, and how much was not.
-    fn tell_end(&self) {
-        let ReadCounts {
-            files,
-            blocks,
-            bytes,
-            left_blocks,
-            left_bytes,
-        } = self.counts;
-        let all = self.n_files;
-        info!(target: STATE, files, blocks, bytes, left_blocks, left_bytes, "read {blocks} blocks of {files} of {all} files, {bytes} bytes; {left_blocks} blocks, {left_bytes} bytes, hold nothing that is wanted");
+/// Gives the next step to the crew, and says whether it is the last.
+fn give(crew: &mut Crew<Note>, next: Result<Option<Step>, MemberError>) -> bool {
+    let is_over = !matches!(next, Ok(Some(_)));
+    match next {
+        Ok(Some(Step::Print(job))) => crew.give(job),
+        Ok(Some(Step::Gap)) => crew.note(Note::Gap),
+        Ok(Some(Step::Passed(mark))) => crew.note(Note::Passed(mark)),
+        Ok(None) => crew.note(Note::End),
+        Err(error) => crew.note(Note::Failed(error)),
     }
+    is_over
 }
 
 fn reach(progress: &mut Progress, mark: Option<Mark>) {
@@ -243,7 +271,7 @@ fn reach(progress: &mut Progress, mark: Option<Mark>) {
 }
 
 impl Hands {
-    fn of(settings: &SegmentsSettings, origin: &Arc<Origin>) -> Self {
+    fn of(settings: &RowSettings, origin: &Arc<Origin>) -> Self {
         let printer = || Printer::new(settings);
         if settings.threads < 2 {
             return Self::Own(Box::new(printer()));

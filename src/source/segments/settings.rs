@@ -76,21 +76,39 @@ impl SegmentsSettings {
         }
     }
 
-    /// What is done to each line.
-    pub(super) fn rules(&self) -> LineRules {
-        LineRules {
-            raw: self.raw,
-            validate: self.validate,
+    /// How rows become lines.
+    pub(super) fn rows(&self) -> RowSettings {
+        RowSettings {
+            threads: self.threads,
+            max_block_bytes: self.max_block_bytes,
+            rules: LineRules {
+                raw: self.raw,
+                validate: self.validate,
+            },
+            bad_events: self.bad_events.clone(),
         }
     }
 }
 
+/// How rows become lines.
+#[derive(Debug, Clone)]
+pub(in crate::source) struct RowSettings {
+    /// On how many cores that is done.
+    pub(in crate::source) threads: u8,
+    /// The most that a block may hold inflated.
+    pub(in crate::source) max_block_bytes: u64,
+    /// What is done to each line.
+    pub(in crate::source) rules: LineRules,
+    /// Where rows are kept that have no line.
+    pub(in crate::source) bad_events: Option<Arc<BadEventFile>>,
+}
+
 /// The numbers and the times that are wanted.
 #[derive(Debug, Clone)]
-pub(super) struct Bounds {
-    pub(super) numbers: RangeInclusive<u64>,
+pub(in crate::source) struct Bounds {
+    pub(in crate::source) numbers: RangeInclusive<u64>,
     /// Witnessed times.
-    times: Range<i64>,
+    pub(in crate::source) times: Range<i64>,
 }
 
 impl Bounds {
@@ -113,7 +131,12 @@ impl Bounds {
     }
 
     /// Whether any number and time of these ranges is wanted.
-    pub(super) fn meet(&self, numbers: RangeInclusive<u64>, min_time: i64, max_time: i64) -> bool {
+    pub(in crate::source) fn meet(
+        &self,
+        numbers: RangeInclusive<u64>,
+        min_time: i64,
+        max_time: i64,
+    ) -> bool {
         self.have_any_of(numbers) && max_time >= self.times.start && min_time < self.times.end
     }
 

@@ -1,16 +1,19 @@
 //! What became of rows, and what is to be said of it: noted where they are printed, and counted in
 //! their order.
 
+use std::path::Path;
+
 use tracing::{info, warn};
 
 use super::{
-    plan::{Mark, ReadCounts},
-    settings::{SOURCE, SegmentsSettings},
+    job::Mark,
+    settings::{RowSettings, SOURCE},
+    steps::ReadCounts,
 };
 use crate::{
     event::{BadEvent, Origin, Point},
     log::{STATE, printable},
-    segment::{Row, SegmentFile, USUAL_BYTES},
+    segment::{Row, USUAL_BYTES},
     stats::{EventClass, Stats},
 };
 
@@ -71,7 +74,7 @@ impl BadRow {
     }
 
     /// Counts it, and keeps it where that was asked for; the first of its class is logged.
-    fn tell(self, settings: &SegmentsSettings, stats: &Stats) {
+    fn tell(self, settings: &RowSettings, stats: &Stats) {
         let Self {
             class, place, why, ..
         } = &self;
@@ -97,6 +100,11 @@ impl Tally {
         self.rows >= MAX_ROWS || self.bad_bytes >= MAX_BAD_BYTES
     }
 
+    /// Whether there is nothing to tell.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows == 0 && self.blocks == 0
+    }
+
     /// What it takes besides the lines.
     pub(super) fn held_bytes(&self) -> usize {
         self.bad_bytes
@@ -115,21 +123,21 @@ impl Tally {
     }
 
     /// Notes a block that is larger than usual.
-    pub(super) fn note_size(&mut self, file: &SegmentFile, block: u32, bytes: u64) {
+    pub(super) fn note_size(&mut self, path: &Path, block: u32, bytes: u64) {
         if bytes > USUAL_BYTES && self.large.is_none() {
-            self.large = Some((shown(file), block, bytes));
+            self.large = Some((shown(path), block, bytes));
         }
     }
 
     /// Notes what follows the last whole block of a file that is not sealed.
-    pub(super) fn note_torn(&mut self, file: &SegmentFile, bytes: u64) {
-        self.torn = (bytes > 0).then(|| (shown(file), bytes));
+    pub(super) fn note_torn(&mut self, path: &Path, bytes: u64) {
+        self.torn = (bytes > 0).then(|| (shown(path), bytes));
     }
 
     /// Counts all of it, and says what there is to say.
     pub(super) fn tell(
         self,
-        settings: &SegmentsSettings,
+        settings: &RowSettings,
         stats: &Stats,
         counts: &mut ReadCounts,
         said_large: &mut bool,
@@ -156,8 +164,8 @@ impl Tally {
     }
 }
 
-fn shown(file: &SegmentFile) -> String {
-    printable(&file.path().to_string_lossy())
+fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy())
 }
 
 /// The place after a row that is done with, where nothing stands yet.

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::settings::{Bounds, SegmentsSettings};
+use super::settings::Bounds;
 use crate::{
     event::{self, CollectionPattern, Did},
     segment::{AccountHash, Bloom, CollectionIndex, Kind, Row, has_bit},
@@ -13,7 +13,7 @@ use crate::{
 
 /// Which rows are wanted.
 #[derive(Debug)]
-pub(super) struct Wanted {
+pub(in crate::source) struct Wanted {
     pub(super) bounds: Bounds,
     collections: Vec<CollectionPattern>,
     kinds: Vec<event::Kind>,
@@ -26,19 +26,30 @@ pub(super) struct Wanted {
 pub(super) struct Chosen(Option<Vec<u8>>);
 
 impl Wanted {
-    pub(super) fn new(settings: &SegmentsSettings, bounds: Bounds) -> Self {
+    /// Commits of these collections, and events of these kinds and accounts; empty means all.
+    pub(in crate::source) fn new(
+        collections: &[CollectionPattern],
+        kinds: &[event::Kind],
+        accounts: &[Did],
+        bounds: Bounds,
+    ) -> Self {
         let of_all = Self {
             bounds,
-            collections: settings.collections.clone(),
-            kinds: settings.kinds.clone(),
+            collections: collections.to_vec(),
+            kinds: kinds.to_vec(),
             hashes: Vec::new(),
             dids: HashSet::new(),
         };
-        of_all.of_accounts(&settings.dids)
+        of_all.of_accounts(accounts)
+    }
+
+    /// The numbers and times that are wanted.
+    pub(in crate::source) fn bounds(&self) -> &Bounds {
+        &self.bounds
     }
 
     /// The same of these accounts.
-    pub(super) fn of_accounts(&self, accounts: &[Did]) -> Self {
+    pub(in crate::source) fn of_accounts(&self, accounts: &[Did]) -> Self {
         let dids = accounts.iter().map(|did| did.as_str().as_bytes());
         Self {
             bounds: self.bounds.clone(),

@@ -89,6 +89,43 @@ impl World {
         self.server = server(&self.bin, self.folder.path(), self.ports, data);
     }
 
+    /// Starts the server anew with these flags, and waits until it serves.
+    pub fn restart_with(&mut self, flags: &'static [&'static str]) {
+        self.flags = flags;
+        self.kill_server();
+        self.wait_until_ready();
+    }
+
+    /// Waits until everything up to a number is sealed.
+    pub fn wait_until_sealed(&self, seq: u64) {
+        wait_for("the archive to grow", || self.sealed_up_to() >= seq);
+    }
+
+    /// Nothing happens any more in the network, and all that happened is sealed. Returns the highest
+    /// number.
+    pub fn come_to_rest(&mut self) -> u64 {
+        self.simulator.kill().unwrap();
+        self.simulator.wait().unwrap();
+        let mut last = (0, String::new());
+        let mut since = Instant::now();
+        wait_for("the archive to come to rest", || {
+            let list = get(self.archive_port(), SEGMENTS).unwrap_or_default();
+            let now = (self.sealed_up_to(), list);
+            if now != last {
+                (last, since) = (now, Instant::now());
+            }
+            // Two rounds of compaction that change nothing.
+            last.0 > 0 && since.elapsed() > Duration::from_secs(12)
+        });
+        last.0
+    }
+
+    /// What the official client reads from the archive with these flags.
+    pub fn official(&self, flags: &str) -> Vec<serde_json::Value> {
+        let host = format!("127.0.0.1:{}", self.archive_port());
+        self.replayed(&host, flags)
+    }
+
     /// Has the server change nothing of its archive any more, once it has this many files, and heed
     /// these flags.
     pub fn freeze_with(&mut self, files: usize, flags: &'static [&'static str]) {
@@ -144,7 +181,7 @@ impl World {
     }
 
     /// The highest number in a sealed segment.
-    fn sealed_up_to(&self) -> u64 {
+    pub fn sealed_up_to(&self) -> u64 {
         let files = self.sealed();
         let last = files.last().and_then(|file| file["maxSeq"].as_u64());
         last.unwrap_or_default()
@@ -152,9 +189,8 @@ impl World {
 
     /// Everything up to `seq`, once it is sealed, as the official client reads it from the archive.
     pub fn archive_up_to(&self, seq: u64) -> Vec<serde_json::Value> {
-        wait_for("the segment to be sealed", || self.sealed_up_to() >= seq);
-        let host = format!("127.0.0.1:{}", self.archive_port());
-        self.replayed(&host, "")
+        self.wait_until_sealed(seq);
+        self.official("")
             .into_iter()
             .filter(|event| event["cursor"].as_u64().is_some_and(|cursor| cursor <= seq))
             .collect()

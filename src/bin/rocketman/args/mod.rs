@@ -19,6 +19,7 @@ mod exec;
 mod fate;
 mod files;
 mod health;
+mod history;
 mod inspect;
 mod manual;
 mod misuse;
@@ -57,6 +58,7 @@ pub(crate) use self::{
     fate::FateArgs,
     files::{CheckpointArg, FileArgs},
     health::HealthArgs,
+    history::HistoryArgs,
     inspect::InspectArgs,
     manual::man_pages,
     misuse::Misuse,

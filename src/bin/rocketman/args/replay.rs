@@ -3,8 +3,8 @@
 use clap::{Args, Command, ValueHint};
 
 use super::{
-    ConnectionArgs, ExecArgs, FateArgs, FileArgs, FilterArgs, OperationArgs, OutputArgs,
-    PositionArgs, SegmentArgs, StopArgs, StreamArgs, TailArgs,
+    ConnectionArgs, ExecArgs, FateArgs, FileArgs, FilterArgs, HistoryArgs, OperationArgs,
+    OutputArgs, PositionArgs, SegmentArgs, StopArgs, StreamArgs, TailArgs,
 };
 #[cfg(feature = "nats")]
 use super::{KvCursorArgs, NatsArgs, StreamSinkArgs};
@@ -12,12 +12,15 @@ use super::{KvCursorArgs, NatsArgs, StreamSinkArgs};
 /// All that can be typed after `rocketman replay`.
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
-    /// Segment files (.jss), or folders of them
+    /// Segment files (.jss), or folders of them; or https://HOST, the archive of a service
     ///
-    /// They are read in the order of their numbers, up to the end; a folder stands for all files in it that end in .jss. --since
+    /// https://HOST[:PORT] is the archive of a Jetstream service, which may want a key: everything up to now, or, with --follow, and
+    /// then live. It stands alone.
+    ///
+    /// Files are read in the order of their numbers, up to the end; a folder stands for all files in it that end in .jss. --since
     /// and --until are the times at which the server saw events; --cursor N begins with number N, or the next one that is left.
     /// What cannot hold what is wanted is not read. See --on-gap for what is missing between files.
-    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    #[arg(value_name = "PATH|URL", required = true, value_hint = ValueHint::AnyPath)]
     path: Vec<String>,
     /// Which events.
     #[command(flatten)]
@@ -25,6 +28,9 @@ pub(crate) struct ReplayArgs {
     /// What of segment files.
     #[command(flatten)]
     segments: SegmentArgs,
+    /// How the archive of a service is read.
+    #[command(flatten)]
+    history: HistoryArgs,
     /// From where on.
     #[command(flatten)]
     position: PositionArgs,
@@ -83,6 +89,7 @@ impl From<ReplayArgs> for TailArgs {
             is_replay: true,
             filter: args.filter,
             segments: args.segments,
+            history: args.history,
             position: args.position,
             #[cfg(feature = "nats")]
             kv_cursor: args.kv_cursor,

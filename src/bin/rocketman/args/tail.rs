@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::{
-    ConnectionArgs, ExecArgs, FateArgs, FileArgs, FilterArgs, OperationArgs, OutputArgs,
-    PositionArgs, SegmentArgs, StopArgs, StreamArgs,
+    ConnectionArgs, ExecArgs, FateArgs, FileArgs, FilterArgs, HistoryArgs, OperationArgs,
+    OutputArgs, PositionArgs, SegmentArgs, StopArgs, StreamArgs,
 };
 #[cfg(feature = "nats")]
 use super::{KvCursorArgs, NatsArgs, StreamSinkArgs};
@@ -40,6 +40,9 @@ pub(crate) struct TailArgs {
     /// It was typed as `rocketman replay`: sources are segment files.
     #[arg(skip)]
     pub(crate) is_replay: bool,
+    /// How the archive of a service is read, by `rocketman replay`.
+    #[arg(skip)]
+    pub(crate) history: HistoryArgs,
     /// Which events.
     #[command(flatten)]
     pub(crate) filter: FilterArgs,

@@ -32,6 +32,12 @@ pub(super) fn hint(error: &MemberError) -> Option<String> {
             status,
             moved_to,
         } => return of_refusal(url, *status, moved_to.as_deref()),
+        Reason::ArchiveKey { given: false } => {
+            "the archive wants a key: put it into ROCKETMAN_JETSTREAM_KEY, or a file and name that with --key-file; the public archive gives keys at bsky.network/account"
+        }
+        Reason::ArchiveKey { .. } => {
+            "the archive does not know this key: check ROCKETMAN_JETSTREAM_KEY or --key-file; the public archive gives keys at bsky.network/account"
+        }
         Reason::NoSuchNumber => {
             "set the cursor to a time, or begin at one: rocketman cursor set FILE 2h, --since 2h"
         }

@@ -87,8 +87,20 @@ pub(crate) enum SettingsError {
     OnlyJetstream(String),
     #[error("segment files are read by themselves: '{0}' cannot be read with them")]
     MixedSegments(String),
-    #[error("'{0}' is an address, and segment files are on the disk")]
+    #[error(
+        "'{0}' has no archive: the history of a service is replayed, https://HOST, or segment files"
+    )]
     NoReplay(String),
+    #[error("the archive of a service is read by itself: '{0}' cannot be read with it")]
+    MixedArchive(String),
+    #[error("'{0}' is one wire, and the archive belongs to the service")]
+    NoArchive(String),
+    #[error("{0} is for the archive of a service, and the source is none")]
+    ForArchive(&'static str),
+    #[error("{from} holds no key")]
+    ArchiveKey { from: String, source: ParseError },
+    #[error("--key-file: cannot read '{}'", path.display())]
+    KeyFile { path: PathBuf, source: io::Error },
     #[error("{0} is for segment files, and the source is none")]
     ForSegments(&'static str),
     #[error("--before-seq {before} leaves nothing after --after-seq {after}")]
@@ -339,7 +351,12 @@ impl SettingsError {
             Self::MixedNats(_) => Some("run two processes, one for each".to_owned()),
             Self::MixedSegments(_) => Some("run two processes, one for each".to_owned()),
             Self::NotForSegments(_) | Self::ForSegments(_) => Some("leave it off".to_owned()),
-            Self::NoReplay(_) => Some("servers and streams are read by rocketman tail; a file of such a name is written ./NAME".to_owned()),
+            Self::NoReplay(_) => Some("streams are read by rocketman tail; a file of such a name is written ./NAME".to_owned()),
+            Self::MixedArchive(_) => Some("run two processes, one for each".to_owned()),
+            Self::NoArchive(_) => Some("write https://HOST, or http://HOST for one without TLS".to_owned()),
+            Self::ForArchive(_) => Some("leave it off, or name a service: rocketman replay https://HOST".to_owned()),
+            Self::ArchiveKey { .. } => Some("it is one line of text, as the operator of the archive gave it; see bsky.network/account for the public one".to_owned()),
+            Self::KeyFile { .. } => Some("name a file with the key and nothing else".to_owned()),
             Self::MixedDemo(_) => Some("run two processes, one for each".to_owned()),
             Self::NoFields(format) => Some(format!("name them: --format {format} --fields did,commit.rkey,commit.record.text")),
             Self::ForTables(_) => Some("add --format csv, or leave it off".to_owned()),

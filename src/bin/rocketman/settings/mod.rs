@@ -17,6 +17,7 @@ mod files;
 mod filter;
 mod format;
 mod health;
+mod history;
 mod live;
 mod mistaken;
 #[cfg(feature = "nats")]

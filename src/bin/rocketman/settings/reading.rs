@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 #[cfg(feature = "nats")]
 use super::nats::NatsOverrides;
 use super::{SettingsError, suffix};
-use crate::args::{OnGapArg, SegmentArgs};
+use crate::args::{HistoryArgs, OnGapArg, SegmentArgs};
 use rocketman::{event::Start, source::BadEventFile};
 
 /// What stands for the partition in a subject: that of the shard, counted from 0 as servers and our
@@ -27,6 +27,8 @@ pub(super) struct Reading {
     pub(super) bad_events: Option<PathBuf>,
     /// What of segment files, where the source is of them.
     pub(super) segments: Option<SegmentArgs>,
+    /// What of the archive of a service, where the source is one.
+    pub(super) archive: Option<(SegmentArgs, HistoryArgs)>,
     /// Who you are on NATS.
     #[cfg(feature = "nats")]
     pub(super) given: NatsOverrides,

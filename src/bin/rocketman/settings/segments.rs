@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{
     SettingsError,
     filter::Wanted,
+    history,
     reading::{Reading, open_bad_events},
 };
 use crate::args::{ConnectionArgs, OnGapArg, SegmentArgs};
@@ -18,11 +19,7 @@ use rocketman::{
 /// is meant to be, whatever it is called and whether or not it is there.
 pub(super) fn are_segments(sources: &[String], is_replay: bool) -> Result<bool, SettingsError> {
     if is_replay {
-        let address = sources.iter().find(|source| is_address(source));
-        return match address {
-            Some(address) => Err(SettingsError::NoReplay(Shown::address(address).to_string())),
-            None => Ok(true),
-        };
+        return Ok(history::address(sources)?.is_none());
     }
     let (files, others): (Vec<_>, Vec<_>) = sources.iter().partition(|source| is_one(source));
     match (files.first(), others.first()) {
@@ -36,7 +33,7 @@ pub(super) fn are_segments(sources: &[String], is_replay: bool) -> Result<bool, 
 }
 
 /// What cannot be meant to be a file; one of such a name is written ./NAME.
-fn is_address(source: &str) -> bool {
+pub(super) fn is_address(source: &str) -> bool {
     source.contains("://") || source.starts_with("nats:") || source.starts_with("demo:")
 }
 
@@ -64,7 +61,7 @@ pub(super) fn among(
     args: SegmentArgs,
 ) -> Result<Option<SegmentArgs>, SettingsError> {
     let are_segments = are_segments(sources, is_replay)?;
-    if let (Some(flag), false) = (args.given(), are_segments) {
+    if let (Some(flag), false) = (args.given(), are_segments || is_replay) {
         return Err(SettingsError::ForSegments(flag));
     }
     match (args.after_seq, args.before_seq) {

@@ -8,6 +8,7 @@ use super::{
     Environment, SettingsError,
     demo::demo,
     filter::Wanted,
+    history,
     mistaken::Mistaken,
     reading::{Reading, is_of_shard, open_bad_events},
     segments,
@@ -21,6 +22,7 @@ use rocketman::{
     serve::{Demo, Feed},
     source::{
         OnGap,
+        history::HistorySettings,
         jetstream::{Endpoint, JetstreamSettings, Proxies},
         segments::SegmentsSettings,
     },
@@ -41,6 +43,8 @@ pub(crate) enum SourceSettings {
     Nats(Box<NatsSourceSettings>),
     /// Segment files.
     Segments(Box<SegmentsSettings>),
+    /// The archive of a service.
+    History(Box<HistorySettings>),
 }
 
 impl SourceSettings {
@@ -50,7 +54,7 @@ impl SourceSettings {
         sources: &[String],
         reading: Reading,
         stream: StreamArgs,
-        connection: ConnectionArgs,
+        mut connection: ConnectionArgs,
         wanted: Wanted,
         environment: &Environment,
     ) -> Result<Self, SettingsError> {
@@ -96,16 +100,21 @@ impl SourceSettings {
             rewind,
             on_gap,
             exit_at_end,
-            until_us: _,
+            until_us,
             raw,
             validate,
             bad_events,
             segments: _,
+            archive,
             #[cfg(feature = "nats")]
                 given: _,
             #[cfg(feature = "nats")]
                 is_carried: _,
         } = reading;
+        let threads = connection.threads;
+        if archive.is_some() {
+            connection.threads = threads.min(MAX_THREADS);
+        }
         if connection.threads > MAX_THREADS {
             return Err(SettingsError::Threads(connection.threads));
         }
@@ -134,6 +143,18 @@ impl SourceSettings {
             cache_folder: cache_folder(environment),
             ..resolve_connection(connection, wanted)
         };
+        if let (Some((segments, args)), Some(address)) = (archive, sources.first()) {
+            let settings = history::resolve(
+                address,
+                &args,
+                segments,
+                until_us,
+                threads,
+                settings,
+                environment,
+            )?;
+            return Ok(Self::History(Box::new(settings)));
+        }
         Ok(match demo {
             Some(demo) => Self::Demo(demo, settings),
             None => Self::Jetstream(settings),
@@ -154,7 +175,7 @@ impl SourceSettings {
     /// Where a run without a saved cursor begins: servers from now on, files from their beginning.
     pub(super) fn start_if_new(&self, start: Option<Start>) -> Option<Start> {
         match self {
-            Self::Segments(_) => start.or(Some(Start::OLDEST)),
+            Self::Segments(_) | Self::History(_) => start.or(Some(Start::OLDEST)),
             _ => start,
         }
     }
@@ -167,6 +188,7 @@ impl SourceSettings {
             #[cfg(feature = "nats")]
             Self::Nats(settings) => nats_stream::describe(settings),
             Self::Segments(settings) => segments::describe(settings),
+            Self::History(settings) => history::describe(settings),
         }
     }
 }

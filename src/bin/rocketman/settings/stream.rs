@@ -71,6 +71,7 @@ pub(super) fn resolve(
         bad_events,
         segments: _,
         given,
+        archive: _,
         is_carried: _,
     } = reading;
     let nats = Nats::new(&given, &connection, environment);

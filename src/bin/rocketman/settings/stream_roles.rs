@@ -11,9 +11,10 @@ pub(super) fn check(
 ) -> Result<(), SettingsError> {
     let source = match source {
         SourceSettings::Nats(settings) => Some(("SOURCE", &settings.connection, &settings.stream)),
-        SourceSettings::Jetstream(_) | SourceSettings::Demo(..) | SourceSettings::Segments(_) => {
-            None
-        }
+        SourceSettings::Jetstream(_)
+        | SourceSettings::Demo(..)
+        | SourceSettings::Segments(_)
+        | SourceSettings::History(_) => None,
     };
     let output = output.stream();
     let output = output.map(|(at, stream)| ("--output", at, stream));

@@ -11,7 +11,7 @@ use super::{
     AccountFiles, Cursor, Environment, Output, SettingsError, SourceSettings,
     beginning::{beginning, beginning_if_new, end},
     filter::{Wanted, or_variable},
-    in_state_directory,
+    history, in_state_directory,
     reading::Reading,
     roles::{self, is_stream},
     segments,
@@ -68,6 +68,7 @@ impl TailSettings {
             is_replay,
             filter,
             segments,
+            history,
             position,
             #[cfg(feature = "nats")]
             kv_cursor,
@@ -99,8 +100,13 @@ impl TailSettings {
         let typed = beginning(since.as_deref(), cursor.as_deref(), now)?;
         let start = typed.map(|typed| typed.start);
         let sources = or_variable(source, "ROCKETMAN_SOURCE", environment);
+        let archive = is_replay && history::address(&sources)?.is_some();
+        if let (Some(flag), false) = (history.given(), archive) {
+            return Err(SettingsError::ForArchive(flag));
+        }
+        let archive = archive.then_some((segments, history));
         let segments = segments::among(&sources, is_replay, segments)?;
-        let are_segments = segments.is_some();
+        let are_segments = segments.is_some() || archive.is_some();
         let start_if_new = beginning_if_new(begin.as_deref(), is_kept, now)?;
         // What is on the disk begins before now.
         let until_us = end(stop.until.as_deref(), typed, is_kept || are_segments, now)?;
@@ -141,6 +147,7 @@ impl TailSettings {
             #[cfg(feature = "nats")]
             given,
             segments,
+            archive,
             #[cfg(feature = "nats")]
             is_carried,
         };

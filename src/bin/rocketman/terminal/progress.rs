@@ -42,10 +42,13 @@ pub(super) fn describe(progress: &Progress, read_bytes: u64) -> String {
     format!("number {number} ({percent}%){date}, {read}")
 }
 
-/// `1.20 GiB of 9.90 GiB read`.
+/// `1.20 GiB of 9.90 GiB read`; `1.20 GiB read` where nobody knows how much there is.
 pub(crate) fn share(progress: &Progress, read_bytes: u64) -> String {
     let (read, all) = (HumanBytes(read_bytes), HumanBytes(progress.bytes));
-    format!("{read} of {all} read")
+    match progress.bytes {
+        0 => format!("{read} read"),
+        _ => format!("{read} of {all} read"),
+    }
 }
 
 fn to_the_second(time_us: u64) -> String {
@@ -82,6 +85,11 @@ mod tests {
             describe(&unread, 512),
             "number 1 (0%), 512 B of 4.00 GiB read"
         );
+        let unknown = Progress {
+            bytes: 0,
+            ..at(251)
+        };
+        assert_eq!(share(&unknown, 512), "512 B read");
     }
 
     #[tokio::test(start_paused = true)]

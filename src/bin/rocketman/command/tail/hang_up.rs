@@ -39,6 +39,7 @@ impl HangUp {
             AnySource::Jetstream(source) => files.map(|files| (files, source.wanted_accounts())),
             #[cfg(feature = "nats")]
             AnySource::Nats(_) => None,
+            AnySource::History(_) => None,
             AnySource::Segments(source) => files.map(|files| (files, source.wanted_accounts())),
         };
         let stops = sink.stops_on_hang_up(accounts.is_some());

@@ -6,7 +6,9 @@ use rocketman::{
     MemberError,
     cursor::{CursorStore, FileCursor, Saved},
     event::{Batch, Did, Place, Point, Trail},
-    source::{Flow, RunContext, Source, jetstream::Jetstream, segments::Segments},
+    source::{
+        Flow, RunContext, Source, history::History, jetstream::Jetstream, segments::Segments,
+    },
 };
 #[cfg(feature = "nats")]
 use rocketman::{cursor::KvCursor, source::nats::NatsSource};
@@ -22,6 +24,8 @@ pub(crate) enum AnySource {
     Nats(Box<NatsSource>),
     /// Segment files.
     Segments(Box<Segments>),
+    /// The archive of a service.
+    History(Box<History>),
 }
 
 impl Source for AnySource {
@@ -31,6 +35,7 @@ impl Source for AnySource {
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.attach(run),
             Self::Segments(source) => source.attach(run),
+            Self::History(source) => source.attach(run),
         }
     }
 
@@ -45,6 +50,7 @@ impl Source for AnySource {
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.resume(place, trail, same_filter),
             Self::Segments(source) => source.resume(place, trail, same_filter),
+            Self::History(source) => source.resume(place, trail, same_filter),
         }
     }
 
@@ -54,6 +60,7 @@ impl Source for AnySource {
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.end_us(),
             Self::Segments(source) => source.end_us(),
+            Self::History(source) => source.end_us(),
         }
     }
 
@@ -63,6 +70,7 @@ impl Source for AnySource {
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.repeats_until_us(),
             Self::Segments(source) => source.repeats_until_us(),
+            Self::History(source) => source.repeats_until_us(),
         }
     }
 
@@ -72,6 +80,7 @@ impl Source for AnySource {
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.recollect(point, most),
             Self::Segments(source) => source.recollect(point, most),
+            Self::History(source) => source.recollect(point, most),
         }
     }
 
@@ -81,6 +90,7 @@ impl Source for AnySource {
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.changed_accounts(),
             Self::Segments(source) => source.changed_accounts(),
+            Self::History(source) => source.changed_accounts(),
         }
     }
 
@@ -90,6 +100,7 @@ impl Source for AnySource {
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.may_repeat(),
             Self::Segments(source) => source.may_repeat(),
+            Self::History(source) => source.may_repeat(),
         }
     }
 
@@ -99,6 +110,7 @@ impl Source for AnySource {
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.recall(delivered),
             Self::Segments(source) => source.recall(delivered),
+            Self::History(source) => source.recall(delivered),
         }
     }
 
@@ -108,6 +120,7 @@ impl Source for AnySource {
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.next_batch(batch).await,
             Self::Segments(source) => source.next_batch(batch).await,
+            Self::History(source) => source.next_batch(batch).await,
         }
     }
 
@@ -117,6 +130,7 @@ impl Source for AnySource {
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.idle().await,
             Self::Segments(source) => source.idle().await,
+            Self::History(source) => source.idle().await,
         }
     }
 
@@ -126,6 +140,7 @@ impl Source for AnySource {
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.hold_to(at_once, at_work),
             Self::Segments(source) => source.hold_to(at_once, at_work),
+            Self::History(source) => source.hold_to(at_once, at_work),
         }
     }
 
@@ -135,6 +150,7 @@ impl Source for AnySource {
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.ack_rest(is_clean).await,
             Self::Segments(source) => source.ack_rest(is_clean).await,
+            Self::History(source) => source.ack_rest(is_clean).await,
         }
     }
 
@@ -144,6 +160,7 @@ impl Source for AnySource {
             #[cfg(feature = "nats")]
             Self::Nats(source) => source.close().await,
             Self::Segments(source) => source.close().await,
+            Self::History(source) => source.close().await,
         }
     }
 }

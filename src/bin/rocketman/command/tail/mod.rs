@@ -34,7 +34,7 @@ use rocketman::{
     Ended, Error, ErrorKind, Pipeline, PipelineSettings, Stats, Summary,
     cursor::FileCursor,
     sink::{Fate, Sink},
-    source::{jetstream::Jetstream, segments::Segments},
+    source::{history::History, jetstream::Jetstream, segments::Segments},
 };
 
 /// How far apart the ends of a pipeline may hear of the same Ctrl-C.
@@ -152,6 +152,10 @@ fn open_source(settings: SourceSettings) -> Result<(AnySource, Option<DemoServer
         SourceSettings::Nats(settings) => {
             let source = NatsSource::new(*settings);
             return Ok((AnySource::Nats(Box::new(source)), None));
+        }
+        SourceSettings::History(settings) => {
+            let source = History::new(*settings);
+            return Ok((AnySource::History(Box::new(source)), None));
         }
         SourceSettings::Segments(settings) => {
             let source = Segments::new(*settings);

@@ -1,0 +1,108 @@
+//! The archive of a service among the sources that were typed.
+
+use std::{fs, path::Path};
+
+use super::{Environment, SettingsError, segments::is_address, source::endpoints, source::is_nats};
+use crate::args::{HistoryArgs, SegmentArgs};
+use rocketman::{
+    Shown,
+    source::{
+        history::{ArchiveKey, HistorySettings},
+        jetstream::{Endpoint, JetstreamSettings},
+    },
+};
+
+/// The variable that holds the key.
+const KEY: &str = "ROCKETMAN_JETSTREAM_KEY";
+
+/// The largest file that may hold a key.
+const MAX_KEY_FILE_BYTES: u64 = 64 * 1024;
+
+/// The address among what `rocketman replay` was given, which then stands alone.
+pub(super) fn address(sources: &[String]) -> Result<Option<&String>, SettingsError> {
+    let Some(address) = sources.iter().find(|source| is_address(source)) else {
+        return Ok(None);
+    };
+    let shown = |source: &String| Shown::address(source).to_string();
+    if is_nats(address) || address.starts_with("demo:") {
+        return Err(SettingsError::NoReplay(shown(address)));
+    }
+    match sources.iter().find(|source| *source != address) {
+        Some(other) => Err(SettingsError::MixedArchive(shown(other))),
+        None if sources.len() > 1 => Err(SettingsError::MixedArchive(shown(address))),
+        None => Ok(Some(address)),
+    }
+}
+
+/// What to read of it. `live` has what was said of the service as such.
+pub(super) fn resolve(
+    address: &String,
+    args: &HistoryArgs,
+    segments: SegmentArgs,
+    until_us: Option<u64>,
+    threads: u8,
+    live: JetstreamSettings,
+    environment: &Environment,
+) -> Result<HistorySettings, SettingsError> {
+    let endpoints = endpoints(std::slice::from_ref(address))?;
+    let endpoint = endpoints.into_iter().next();
+    let endpoint = endpoint.filter(Endpoint::is_service);
+    let endpoint =
+        endpoint.ok_or_else(|| SettingsError::NoArchive(Shown::address(address).to_string()))?;
+    let defaults = HistorySettings::new(endpoint);
+    Ok(HistorySettings {
+        key: key(args.key_file.as_deref(), environment)?,
+        follow: args.follow,
+        after_seq: segments.after_seq,
+        before_seq: segments.before_seq,
+        until_us,
+        max_bytes: args.max_bytes,
+        max_rate: args.max_rate,
+        threads,
+        max_block_bytes: segments.max_block_size.unwrap_or(defaults.max_block_bytes),
+        live: JetstreamSettings {
+            endpoints: defaults.live.endpoints,
+            ..live
+        },
+    })
+}
+
+/// The key, of the file or of the variable.
+fn key(
+    file: Option<&Path>,
+    environment: &Environment,
+) -> Result<Option<ArchiveKey>, SettingsError> {
+    let (text, from) = match (file, environment.get(KEY)) {
+        (Some(path), _) => (read(path)?, format!("'{}'", path.display())),
+        (None, Some(text)) => (text.to_owned(), KEY.to_owned()),
+        (None, None) => return Ok(None),
+    };
+    let key = ArchiveKey::parse(&text);
+    key.map(Some)
+        .map_err(|source| SettingsError::ArchiveKey { from, source })
+}
+
+fn read(path: &Path) -> Result<String, SettingsError> {
+    let failed = |source| SettingsError::KeyFile {
+        path: path.to_owned(),
+        source,
+    };
+    let metadata = fs::metadata(path).map_err(failed)?;
+    if metadata.len() > MAX_KEY_FILE_BYTES {
+        return Err(failed(std::io::Error::other("it is too large to be a key")));
+    }
+    fs::read_to_string(path).map_err(failed)
+}
+
+/// What is read, in words.
+pub(super) fn describe(settings: &HistorySettings) -> String {
+    let host = settings.live.endpoints.first();
+    let host = host.map(ToString::to_string).unwrap_or_default();
+    if settings.before_seq.is_some() {
+        format!("the archive of {host}")
+    } else if settings.follow {
+        format!("the archive of {host}, then its socket")
+    } else {
+        format!("the archive of {host}, then its socket up to now")
+    }
+}

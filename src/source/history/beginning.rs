@@ -1,0 +1,263 @@
+//! Where a run over an archive begins: what was asked for, or what was saved.
+
+use std::sync::Arc;
+
+use tracing::{info, warn};
+
+use super::{
+    History, Phase,
+    calls::Asked,
+    client::Client,
+    download::Download,
+    error::HistoryError,
+    ledger::Ledger,
+    meter::Meter,
+    pool::Pool,
+    seek::seek,
+    verify::{Verdict, verify},
+};
+use crate::{
+    error::MemberError,
+    event::{Place, Point, Position, Start, Trail, micros, now_us, show_time},
+    log::STATE,
+    source::{
+        ReadError,
+        jetstream::{Connector, JetstreamSettings},
+        segments::{Run, Wanted},
+    },
+    stats::Progress,
+};
+
+/// How far this machine's clock may be behind that of a server.
+const CLOCK_TOLERANCE_US: u64 = 60_000_000;
+
+/// The most accounts that a plan is asked for; where there are more, all is read, and filtered here.
+const MAX_DIDS: usize = JetstreamSettings::MAX_DIDS;
+
+/// Where to begin.
+#[derive(Debug, Clone)]
+pub(super) enum Begin {
+    /// Where the user said; `None` with the first event there is.
+    Start(Option<Start>),
+    /// Where an earlier run came to, or somebody put the cursor.
+    Place(Place, Trail),
+}
+
+/// The part of the archive that is read.
+#[derive(Debug, Clone, Copy, Default)]
+struct From {
+    seq: u64,
+    since_us: Option<u64>,
+}
+
+/// Where the reading begins.
+enum Found {
+    Archive(From),
+    /// The archive does not go so far: its socket does.
+    Live,
+}
+
+impl History {
+    /// Plans what is read of the archive. Where nothing of it is wanted, the socket is next.
+    ///
+    /// Cancel safety: dropped and asked again at any time.
+    pub(super) async fn plan(&mut self) -> Result<Phase, MemberError> {
+        let client = self.client()?;
+        self.stats.set_host(&client.url());
+        let from = match self.find(&client).await? {
+            Found::Archive(from) => from,
+            Found::Live => return Ok(self.go_live()),
+        };
+        let bounds = self.settings.bounds(from.seq, from.since_us);
+        let begin = *bounds.numbers.start();
+        let asked = self.asked(begin - 1);
+        let page = client.plan(&asked).await?;
+        let tip = page.sealed_tip_seq;
+        self.check_end(tip, &client)?;
+        if begin > tip {
+            return Ok(self.go_live());
+        }
+        info!(target: STATE, from = begin, to = tip, "reading the archive of {}, numbers {begin} to {tip}", client.url());
+        let JetstreamSettings {
+            collections,
+            kinds,
+            dids,
+            ..
+        } = &self.settings.live;
+        let wanted = Arc::new(Wanted::new(collections, kinds, dids, bounds));
+        let ledger = Ledger::new(self.saves.clone());
+        let most = self.settings.max_bytes;
+        let steps = Download::new(client, asked, page, Arc::clone(&wanted), ledger, most)?;
+        let progress = Progress {
+            number: begin,
+            first: begin,
+            last: tip,
+            time_us: 0,
+            bytes: 0,
+        };
+        self.tip = tip;
+        self.stats.set_connected(true);
+        let run = Run::begin(steps, wanted, self.settings.rows(), progress, &self.origin);
+        Ok(Phase::Archive(Box::new(run)))
+    }
+
+    /// What an archive is asked for after a number.
+    fn asked(&self, after_seq: u64) -> Asked {
+        let live = &self.settings.live;
+        let dids = live.dids.iter().map(|did| did.as_str().to_owned());
+        let dids = if live.dids.len() > MAX_DIDS {
+            Vec::new()
+        } else {
+            dids.collect()
+        };
+        let collections = live.collections.iter();
+        Asked {
+            kinds: self.settings.kinds(),
+            collections: collections.map(|one| one.as_str().to_owned()).collect(),
+            dids,
+            after_seq,
+            before_seq: self.settings.before_seq,
+        }
+    }
+
+    /// An end that was typed has to be one that the archive has.
+    fn check_end(&self, tip: u64, client: &Client) -> Result<(), MemberError> {
+        match self.settings.before_seq.filter(|before| *before > tip) {
+            Some(asked) => Err(HistoryError::Beyond {
+                asked,
+                last: tip,
+                url: client.url(),
+            }
+            .into()),
+            None => Ok(()),
+        }
+    }
+
+    /// How the archive is asked; opened once.
+    pub(super) fn client(&mut self) -> Result<Arc<Client>, MemberError> {
+        if let Some(client) = &self.client {
+            return Ok(Arc::clone(client));
+        }
+        let live = &self.settings.live;
+        let Some(endpoint) = live.endpoints.first() else {
+            return Err(ReadError::Setup {
+                what: "there is no server to read",
+                source: "the settings have no endpoint".into(),
+            }
+            .into());
+        };
+        let connector = Connector::new(live.proxies.clone(), live.user_agent.clone());
+        let key = self.settings.key.clone();
+        let has_key = key.is_some();
+        let pool = Pool::new(
+            connector,
+            endpoint.clone(),
+            key,
+            live.connect_timeout,
+            live.frame_timeout,
+        )?;
+        let meter = Meter::new(self.settings.max_rate);
+        let client = Client::new(pool, meter, live.max_retries, live.max_backoff, has_key);
+        let client = Arc::new(client);
+        self.client = Some(Arc::clone(&client));
+        Ok(client)
+    }
+
+    async fn find(&mut self, client: &Arc<Client>) -> Result<Found, MemberError> {
+        match self.begin.clone() {
+            Begin::Start(None) => Ok(Found::Archive(From::default())),
+            Begin::Start(Some(Start::Seq(seq))) => Ok(Found::Archive(From {
+                seq,
+                since_us: None,
+            })),
+            Begin::Start(Some(Start::Time(time_us))) => {
+                if time_us > now_us().saturating_add(CLOCK_TOLERANCE_US) {
+                    return Err(HistoryError::Future(time_us).into());
+                }
+                self.find_time(client, time_us).await
+            }
+            Begin::Place(Place::Seq { seq, origin }, _) => {
+                if origin.host != self.origin.host {
+                    return Err(ReadError::Elsewhere {
+                        seq,
+                        host: origin.host.escape_debug().to_string(),
+                    }
+                    .into());
+                }
+                let since_us = None;
+                Ok(Found::Archive(From { seq, since_us }))
+            }
+            Begin::Place(Place::Time { time_us, .. }, _) => self.find_time(client, time_us).await,
+            Begin::Place(Place::Reached(position), trail) => {
+                self.find_reached(client, &position, &trail).await
+            }
+        }
+    }
+
+    async fn find_time(&mut self, client: &Client, time_us: u64) -> Result<Found, MemberError> {
+        let numbers = seek(client, Some(time_us), self.settings.until_us).await?;
+        let Some(first) = numbers.first else {
+            return Ok(Found::Live);
+        };
+        info!(target: STATE, first, "times are those at which the server saw events, and for what was there before it the day of its first crawl: beginning with number {first}");
+        Ok(Found::Archive(From {
+            seq: first,
+            since_us: Some(time_us),
+        }))
+    }
+
+    /// Where the archive goes on after a saved place.
+    async fn find_reached(
+        &mut self,
+        client: &Arc<Client>,
+        position: &Position,
+        trail: &Trail,
+    ) -> Result<Found, MemberError> {
+        let Point {
+            seq,
+            time_us,
+            identity,
+        } = position.point;
+        let is_ours = position.origin.host == self.origin.host;
+        let Some(seq) = seq.filter(|_| is_ours) else {
+            info!(target: STATE, saved = position.origin.host, "the saved cursor is of another server; resuming by time");
+            return self.find_by_time(client, time_us, trail).await;
+        };
+        if identity.is_none() {
+            // A place between events: the archive itself was read up to there.
+            let since_us = None;
+            return Ok(Found::Archive(From { seq, since_us }));
+        }
+        let limit = self.settings.max_block_bytes;
+        match verify(client, &position.point, seq, &trail.known, limit).await? {
+            Verdict::Same => Ok(Found::Archive(From {
+                seq: seq.saturating_add(1),
+                since_us: None,
+            })),
+            Verdict::NotSealed => Ok(Found::Live),
+            Verdict::Other => {
+                warn!(target: STATE, seq, "the archive of {} has another event under number {seq} than was read there, or no longer has it; resuming by time", client.url());
+                self.recent.expect(identity, time_us);
+                self.find_by_time(client, time_us, trail).await
+            }
+        }
+    }
+
+    /// Some time before what was read; what is known of it comes again and is left out.
+    async fn find_by_time(
+        &mut self,
+        client: &Client,
+        time_us: u64,
+        trail: &Trail,
+    ) -> Result<Found, MemberError> {
+        let highest_us = time_us.max(trail.highest_us);
+        let rewind_us = micros(self.settings.live.rewind);
+        let from_us = highest_us.saturating_sub(rewind_us).max(trail.first_us);
+        let until_us = highest_us.saturating_add(rewind_us);
+        let recalled = self.recalled.iter().filter_map(|point| point.identity);
+        let known = trail.known.iter().copied().chain(recalled);
+        self.recent.expect(known, until_us);
+        info!(target: STATE, from = show_time(from_us), "resuming from {}", show_time(from_us));
+        self.find_time(client, from_us).await
+    }
+}

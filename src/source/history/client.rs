@@ -1,0 +1,286 @@
+//! Requests to an archive, made again until they are answered.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::{
+    HeaderMap, Method,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
+};
+use serde::de::DeserializeOwned;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
+
+use super::{
+    calls::{Asked, ListPage, PlanPage},
+    error::HistoryError,
+    fetch_error::FetchError,
+    meter::Meter,
+    pool::{Answer, Call, Pool},
+};
+use crate::{
+    backoff::Backoff,
+    error::MemberError,
+    log::{STATE, chain, throttle::Throttle, throttle::more},
+    source::ReadError,
+    wire::v2::archive,
+};
+
+/// The longest plan or list that is read: one of 100,000 entries has some 10 MB.
+const MAX_TEXT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The most of an error's body that is read.
+const MAX_ERROR_BYTES: u64 = 4096;
+
+/// What a plan or a list takes of a quota, before it is known.
+const TEXT_ESTIMATE: u64 = 16 * 1024;
+
+/// How an archive is asked.
+#[derive(Debug)]
+pub(super) struct Client {
+    pool: Pool,
+    pub(super) meter: Meter,
+    max_retries: Option<u32>,
+    max_backoff: Duration,
+    /// A key was given, so that another one is needed where it is refused.
+    has_key: bool,
+    /// How often failures are said.
+    pace: Mutex<Throttle>,
+}
+
+/// The tries of one request.
+#[derive(Debug)]
+pub(super) struct Tries {
+    what: String,
+    backoff: Backoff,
+}
+
+impl Client {
+    pub(super) fn new(
+        pool: Pool,
+        meter: Meter,
+        max_retries: Option<u32>,
+        max_backoff: Duration,
+        has_key: bool,
+    ) -> Self {
+        Self {
+            pool,
+            meter,
+            max_retries,
+            max_backoff,
+            has_key,
+            pace: Mutex::new(Throttle::new()),
+        }
+    }
+
+    /// The address of the service.
+    pub(super) fn url(&self) -> String {
+        self.pool.endpoint().to_string()
+    }
+
+    /// Asks what has to be read.
+    pub(super) async fn plan(&self, asked: &Asked) -> Result<PlanPage, MemberError> {
+        let body = serde_json::to_vec(asked).map_err(MemberError::other)?;
+        let json = HeaderValue::from_static("application/json");
+        let call = Call {
+            method: Method::POST,
+            target: archive::PLAN_PATH.to_owned(),
+            headers: vec![(CONTENT_TYPE, json)],
+            body: body.into(),
+        };
+        let page: PlanPage = self.text(&call, "get a plan").await?;
+        let is_possible = page.planned_through_seq <= page.sealed_tip_seq;
+        if is_possible {
+            Ok(page)
+        } else {
+            Err(HistoryError::Plan(self.url()).into())
+        }
+    }
+
+    /// A page of the list of all files: the first, or the one that the page before named.
+    pub(super) async fn list(&self, cursor: Option<&str>) -> Result<ListPage, MemberError> {
+        let cursor = cursor.map_or(String::new(), |cursor| {
+            let encoded = url::form_urlencoded::byte_serialize(cursor.as_bytes());
+            format!("&cursor={}", encoded.collect::<String>())
+        });
+        let call = get(format!("{}?limit=1000{cursor}", archive::LIST_PATH), vec![]);
+        self.text(&call, "list the files").await
+    }
+
+    async fn text<T: DeserializeOwned>(&self, call: &Call, what: &str) -> Result<T, MemberError> {
+        let mut tries = self.tries(format!("{what} of {}", self.url()));
+        loop {
+            self.meter.take(TEXT_ESTIMATE).await;
+            let mut body = Vec::new();
+            let answered = self.text_once(call, &mut body).await;
+            self.meter.settle(TEXT_ESTIMATE, body.len() as u64);
+            match answered {
+                Ok(value) => return Ok(value),
+                Err(error) => self.failed(&mut tries, error).await?,
+            }
+        }
+    }
+
+    async fn text_once<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+        body: &mut Vec<u8>,
+    ) -> Result<T, FetchError> {
+        let mut answer = self.send(call).await?;
+        if answer.status != 200 {
+            return Err(self.refusal(answer).await);
+        }
+        self.read(&mut answer, MAX_TEXT_BYTES, body).await?;
+        self.pool.put_back(answer);
+        serde_json::from_slice(body).map_err(|error| FetchError::Unreadable(error.to_string()))
+    }
+
+    /// Sends a request once, and learns the limits from its answer.
+    pub(super) async fn send(&self, call: &Call) -> Result<Answer, FetchError> {
+        let answer = self.pool.send(call).await?;
+        self.meter.learn(&answer.headers);
+        Ok(answer)
+    }
+
+    /// Reads a body to its end, and counts it.
+    pub(super) async fn read(
+        &self,
+        answer: &mut Answer,
+        most: u64,
+        body: &mut Vec<u8>,
+    ) -> Result<(), FetchError> {
+        let limit = self.pool.stall_timeout();
+        let said = content_length(&answer.headers);
+        if said.is_some_and(|said| said > most) {
+            return Err(FetchError::TooLarge(most));
+        }
+        let mut received = 0;
+        loop {
+            let frame = timeout(limit, answer.body.frame()).await;
+            let Some(frame) = frame.map_err(|_| FetchError::Stalled(limit))? else {
+                break;
+            };
+            let frame = frame.map_err(|error| match said {
+                Some(said) if error.is_incomplete_message() => FetchError::Cut {
+                    missing: said.saturating_sub(received),
+                },
+                _ => FetchError::Http(error),
+            })?;
+            if let Some(data) = frame.data_ref() {
+                received += data.len() as u64;
+                self.meter.count(data.len() as u64);
+                if received > most {
+                    return Err(FetchError::TooLarge(most));
+                }
+                body.extend_from_slice(data);
+            }
+        }
+        let missing = said.map_or(0, |said| said.saturating_sub(received));
+        if missing > 0 {
+            return Err(FetchError::Cut { missing });
+        }
+        Ok(())
+    }
+
+    /// Gives a connection back whose answer was read.
+    pub(super) fn put_back(&self, answer: Answer) {
+        self.pool.put_back(answer);
+    }
+
+    /// What an answer means that is none of those that were hoped for.
+    pub(super) async fn refusal(&self, mut answer: Answer) -> FetchError {
+        let mut body = Vec::new();
+        // What can be had of it; the status says enough.
+        let read = self.read(&mut answer, MAX_ERROR_BYTES, &mut body).await;
+        let error = FetchError::of_status(answer.status.as_u16(), &answer.headers, &body);
+        if error.is_quota() {
+            self.meter.refuse(error.asked_wait());
+        }
+        if read.is_ok() {
+            self.pool.put_back(answer);
+        }
+        error
+    }
+
+    /// Begins to count the tries of a request.
+    pub(super) fn tries(&self, what: String) -> Tries {
+        Tries {
+            what,
+            backoff: Backoff::new(self.max_backoff),
+        }
+    }
+
+    /// Waits until the next try is due, or says that there is none.
+    pub(super) async fn failed(
+        &self,
+        tries: &mut Tries,
+        error: FetchError,
+    ) -> Result<(), MemberError> {
+        let what = &tries.what;
+        if error.is_final() {
+            return Err(HistoryError::refused(self.url(), what, error, self.has_key).into());
+        }
+        // A quota is no failure, and its wait is known.
+        if error.is_quota() {
+            let said = self.pace().check();
+            if let Some(left_out) = said {
+                warn!(target: STATE, "cannot {what}: {error}; waiting as asked{}", more(left_out));
+            }
+            return Ok(());
+        }
+        let asked = error.asked_wait().unwrap_or_default();
+        let wait = tries.backoff.next_wait().max(asked);
+        let n = tries.backoff.tries();
+        if self.max_retries.is_some_and(|max| n > max) {
+            return Err(ReadError::Unreachable {
+                url: self.url(),
+                tries: n,
+                source: Box::new(error),
+            }
+            .into());
+        }
+        let why = chain(&error);
+        let said = if n > 1 { self.pace().check() } else { None };
+        let shown = humantime::format_duration(Duration::from_millis(
+            u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+        ));
+        match said {
+            Some(left_out) => {
+                warn!(target: STATE, tries = n, why, "cannot {what}: {why}; trying again in {shown}{}", more(left_out));
+            }
+            None => debug!(tries = n, why, "cannot {what}; trying again in {shown}"),
+        }
+        sleep(wait).await;
+        Ok(())
+    }
+
+    fn pace(&self) -> std::sync::MutexGuard<'_, Throttle> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tries {
+    /// Something came of it, so that failures are counted anew.
+    pub(super) fn progressed(&mut self) {
+        self.backoff.reset();
+    }
+}
+
+/// A request without a body.
+pub(super) fn get(target: String, headers: Vec<(hyper::header::HeaderName, HeaderValue)>) -> Call {
+    Call {
+        method: Method::GET,
+        target,
+        headers,
+        body: Bytes::new(),
+    }
+}
+
+/// How long an answer's body says that it is.
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

@@ -1,0 +1,177 @@
+//! Why one request to an archive came to nothing, and whether another one may do better.
+
+use std::{error::Error, time::Duration};
+
+use hyper::{HeaderMap, header::RETRY_AFTER};
+use jiff::{Timestamp, fmt::rfc2822};
+use serde::Deserialize;
+
+use crate::{error::BoxError, log::printable};
+
+/// The longest wait that a server may ask for.
+const MAX_WAIT: Duration = Duration::from_secs(3600);
+
+/// The longest part of what a server says that is shown.
+const MAX_SHOWN: usize = 300;
+
+/// Why one request came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FetchError {
+    #[error(transparent)]
+    Connect(BoxError),
+    #[error("the connection broke")]
+    Http(#[from] hyper::Error),
+    #[error("nothing came for {}", humantime::format_duration(*.0))]
+    Stalled(Duration),
+    #[error("the connection was closed {missing} bytes before the end")]
+    Cut {
+        /// What did not come.
+        missing: u64,
+    },
+    #[error("HTTP {status}{}{said}", if said.is_empty() { "" } else { ": " })]
+    Status {
+        /// Of the answer.
+        status: u16,
+        /// The name of the error, where the answer has one.
+        name: Option<String>,
+        /// What it says, escaped and bounded.
+        said: String,
+        /// How long it asks to wait.
+        retry_after: Option<Duration>,
+    },
+    #[error("the answer has more than {0} bytes")]
+    TooLarge(u64),
+    #[error("it points to '{0}', which is no address")]
+    Foreign(String),
+    #[error("it points to {0}, over which anybody could listen in")]
+    Insecure(String),
+    #[error("{0}")]
+    Setup(String),
+    #[error("{0}")]
+    Odd(&'static str),
+    #[error("what it answers cannot be read: {0}")]
+    Unreadable(String),
+    /// The file was rewritten since it was planned.
+    #[error("the file was rewritten meanwhile")]
+    Changed,
+}
+
+/// The body of an error, as all calls have it.
+#[derive(Deserialize)]
+struct Body {
+    error: Option<String>,
+    message: Option<String>,
+}
+
+impl FetchError {
+    pub(super) fn connect(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Connect(Box::new(error))
+    }
+
+    /// What an answer means that is none of those that were hoped for.
+    pub(super) fn of_status(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
+        let parsed = serde_json::from_slice::<Body>(body).ok();
+        let text = String::from_utf8_lossy(body);
+        let said = match &parsed {
+            Some(Body {
+                error: Some(error),
+                message: Some(message),
+            }) => format!("{error}: {message}"),
+            Some(Body {
+                error: Some(text), ..
+            }) => text.clone(),
+            _ => text.trim().to_owned(),
+        };
+        Self::Status {
+            status,
+            name: parsed.and_then(|body| body.error),
+            said: printable(&said.chars().take(MAX_SHOWN).collect::<String>()),
+            retry_after: retry_after(headers),
+        }
+    }
+
+    /// How long the server asks to wait.
+    pub(super) fn asked_wait(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Whether the server says that too much was asked of it.
+    pub(super) fn is_quota(&self) -> bool {
+        matches!(self, Self::Status { status: 429, .. })
+    }
+
+    /// Whether the file or the block is not there, which may be for it was rewritten.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self, Self::Status { name: Some(name), .. } if name.ends_with("NotFound"))
+    }
+
+    /// Whether the server would say the same again.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => {
+                matches!(status, 400..=499) && !matches!(status, 408 | 416 | 425 | 429)
+            }
+            Self::Setup(_) | Self::Insecure(_) => true,
+            _ => false,
+        }
+    }
+}
+
+/// `Retry-After`, in seconds or as a date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = rfc2822::parse(text).ok()?.timestamp();
+            Duration::try_from(date.duration_since(Timestamp::now())).unwrap_or_default()
+        }
+    };
+    Some(wait.min(MAX_WAIT))
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    fn status(status: u16, retry_after: &str, body: &[u8]) -> FetchError {
+        let mut headers = HeaderMap::new();
+        if let Ok(value) = HeaderValue::from_str(retry_after) {
+            headers.insert(RETRY_AFTER, value);
+        }
+        FetchError::of_status(status, &headers, body)
+    }
+
+    #[test]
+    fn what_a_server_says_is_named_and_escaped() {
+        let error = status(
+            404,
+            "",
+            br#"{"error":"BlockNotFound","message":"no\u001b[1m"}"#,
+        );
+        assert!(error.is_gone() && error.is_final());
+        assert!(!error.to_string().contains('\u{1b}'), "{error}");
+        let error = status(401, "", br#"{"error":"invalid bearer credential"}"#);
+        assert_eq!(error.to_string(), "HTTP 401: invalid bearer credential");
+        assert!(error.is_final() && !error.is_gone());
+        assert!(!status(416, "", b"").is_final());
+    }
+
+    #[test]
+    fn a_wait_is_in_seconds_or_a_date_and_bounded() {
+        assert_eq!(
+            status(429, "3", b"").asked_wait(),
+            Some(Duration::from_secs(3))
+        );
+        assert_eq!(status(503, "9999999", b"").asked_wait(), Some(MAX_WAIT));
+        let past = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(status(429, past, b"").asked_wait(), Some(Duration::ZERO));
+        assert_eq!(status(429, "soon", b"").asked_wait(), None);
+        assert!(status(429, "", b"").is_quota());
+    }
+}
