@@ -105,9 +105,9 @@
 //!
 //! `zstd` (default) asks servers for compressed events, and writes files that end in `.zst`. `gzip`
 //! (default) reads and writes those that end in `.gz`. `nats` (default) is NATS JetStream.
-//! `segments` reads the files in which a server keeps its history. `serve` is a Jetstream server in
-//! process. `cli` (default) is the program `rocketman`, and brings these two; leave it out in a
-//! library.
+//! `segments` reads the files in which a server keeps its history, and `history` its archive over
+//! the network. `serve` is a Jetstream server in process. `cli` (default) is the program
+//! `rocketman`, and brings these three; leave it out in a library.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

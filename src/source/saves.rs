@@ -58,7 +58,7 @@ impl Saves {
     /// Cancel safety: dropped and asked again at any time.
     pub(crate) async fn changed(&mut self) {
         if self.saved.changed().await.is_err() {
-            pending().await
+            pending::<()>().await;
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `rocketman replay https://HOST`: the archive of a service over the network, and then its socket.
 
 mod official;
+mod served;
 mod usage;
 
 use serde_json::Value;

@@ -22,7 +22,7 @@ use self::{
     failure::Failure,
     settings::{
         CompareSettings, CursorSettings, Environment, HealthSettings, ProbeSettings, ServeSettings,
-        TailSettings,
+        SourceSettings, TailSettings,
     },
     terminal::{logging, print, status_line::StatusLine},
 };
@@ -84,6 +84,9 @@ fn run(command: Command, global: &GlobalArgs, line: &StatusLine) -> Result<ExitC
 fn stream(args: TailArgs, global: &GlobalArgs, line: &StatusLine) -> Result<ExitCode, Failure> {
     let environment = &Environment::of_process();
     let settings = TailSettings::resolve(args, environment, SystemTime::now())?;
+    if let SourceSettings::Price(source) = settings.source {
+        return with_runtime(tail::price::run(*source, &settings.cursor, line));
+    }
     let has_colors = logging::has_colors_on_stdout(global.color);
     let output = settings.output.colored(has_colors);
     let settings = TailSettings { output, ..settings };

@@ -40,18 +40,18 @@ pub(super) enum Begin {
     /// Where the user said; `None` with the first event there is.
     Start(Option<Start>),
     /// Where an earlier run came to, or somebody put the cursor.
-    Place(Place, Trail),
+    Place(Box<(Place, Trail)>),
 }
 
 /// The part of the archive that is read.
 #[derive(Debug, Clone, Copy, Default)]
-struct From {
-    seq: u64,
-    since_us: Option<u64>,
+pub(super) struct From {
+    pub(super) seq: u64,
+    pub(super) since_us: Option<u64>,
 }
 
 /// Where the reading begins.
-enum Found {
+pub(super) enum Found {
     Archive(From),
     /// The archive does not go so far: its socket does.
     Live,
@@ -102,7 +102,7 @@ impl History {
     }
 
     /// What an archive is asked for after a number.
-    fn asked(&self, after_seq: u64) -> Asked {
+    pub(super) fn asked(&self, after_seq: u64) -> Asked {
         let live = &self.settings.live;
         let dids = live.dids.iter().map(|did| did.as_str().to_owned());
         let dids = if live.dids.len() > MAX_DIDS {
@@ -163,7 +163,7 @@ impl History {
         Ok(client)
     }
 
-    async fn find(&mut self, client: &Arc<Client>) -> Result<Found, MemberError> {
+    pub(super) async fn find(&mut self, client: &Arc<Client>) -> Result<Found, MemberError> {
         match self.begin.clone() {
             Begin::Start(None) => Ok(Found::Archive(From::default())),
             Begin::Start(Some(Start::Seq(seq))) => Ok(Found::Archive(From {
@@ -176,21 +176,20 @@ impl History {
                 }
                 self.find_time(client, time_us).await
             }
-            Begin::Place(Place::Seq { seq, origin }, _) => {
-                if origin.host != self.origin.host {
-                    return Err(ReadError::Elsewhere {
-                        seq,
-                        host: origin.host.escape_debug().to_string(),
-                    }
-                    .into());
+            Begin::Place(saved) => match *saved {
+                (Place::Seq { seq, origin }, _) if origin.host == self.origin.host => {
+                    let since_us = None;
+                    Ok(Found::Archive(From { seq, since_us }))
                 }
-                let since_us = None;
-                Ok(Found::Archive(From { seq, since_us }))
-            }
-            Begin::Place(Place::Time { time_us, .. }, _) => self.find_time(client, time_us).await,
-            Begin::Place(Place::Reached(position), trail) => {
-                self.find_reached(client, &position, &trail).await
-            }
+                (Place::Seq { seq, origin }, _) => {
+                    let host = origin.host.escape_debug().to_string();
+                    Err(ReadError::Elsewhere { seq, host }.into())
+                }
+                (Place::Time { time_us, .. }, _) => self.find_time(client, time_us).await,
+                (Place::Reached(position), trail) => {
+                    self.find_reached(client, &position, &trail).await
+                }
+            },
         }
     }
 

@@ -6,6 +6,8 @@ use std::{path::Path, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use crate::segment::is_segment;
+
 /// What is wanted of an archive. Lists that are empty stand for everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -109,7 +111,7 @@ impl Generation {
             min_seq,
             ..
         } = file;
-        let is_name = name.ends_with(".jss")
+        let is_name = is_segment(Path::new(name))
             && name.len() <= MAX_NAME_BYTES
             && name
                 .bytes()

@@ -248,11 +248,10 @@ impl Client {
         let shown = humantime::format_duration(Duration::from_millis(
             u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
         ));
-        match said {
-            Some(left_out) => {
-                warn!(target: STATE, tries = n, why, "cannot {what}: {why}; trying again in {shown}{}", more(left_out));
-            }
-            None => debug!(tries = n, why, "cannot {what}; trying again in {shown}"),
+        if let Some(left_out) = said {
+            warn!(target: STATE, tries = n, why, "cannot {what}: {why}; trying again in {shown}{}", more(left_out));
+        } else {
+            debug!(tries = n, why, "cannot {what}; trying again in {shown}");
         }
         sleep(wait).await;
         Ok(())

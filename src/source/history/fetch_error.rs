@@ -123,12 +123,11 @@ impl FetchError {
 /// `Retry-After`, in seconds or as a date.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let date = rfc2822::parse(text).ok()?.timestamp();
-            Duration::try_from(date.duration_since(Timestamp::now())).unwrap_or_default()
-        }
+    let wait = if let Ok(seconds) = text.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let date = rfc2822::parse(text).ok()?.timestamp();
+        Duration::try_from(date.duration_since(Timestamp::now())).unwrap_or_default()
     };
     Some(wait.min(MAX_WAIT))
 }

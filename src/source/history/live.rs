@@ -40,7 +40,7 @@ impl History {
         settings.endpoints.truncate(1);
         let read = (self.tip > 0).then(|| self.behind_archive());
         let saved = match &self.begin {
-            Begin::Place(place, trail) => Some((place.clone(), trail.clone())),
+            Begin::Place(saved) => Some((**saved).clone()),
             Begin::Start(start) => {
                 settings.start = start.filter(|_| read.is_none());
                 None
@@ -116,7 +116,7 @@ impl History {
                 origin: self.origin.as_ref().clone(),
                 point,
             };
-            self.begin = Begin::Place(Place::Reached(position), trail);
+            self.begin = Begin::Place(Box::new((Place::Reached(position), trail)));
         } else if self.tip > 0 {
             self.begin = Begin::Start(Some(Start::Seq(self.tip.saturating_add(1))));
         }

@@ -29,7 +29,6 @@ const USUAL_WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Meter {
     received: AtomicU64,
-    refusals: AtomicU64,
     limits: Mutex<Limits>,
 }
 
@@ -85,7 +84,6 @@ impl Meter {
         let own = max_rate.map(as_f64).map(|rate| Bucket::full(rate, rate));
         Self {
             received: AtomicU64::new(0),
-            refusals: AtomicU64::new(0),
             limits: Mutex::new(Limits {
                 own,
                 quota: None,
@@ -101,11 +99,6 @@ impl Meter {
     /// Bytes of bodies so far.
     pub(super) fn received(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
-    }
-
-    /// How often the operator refused since more was asked than is allowed.
-    pub(super) fn refusals(&self) -> u64 {
-        self.refusals.load(Ordering::Relaxed)
     }
 
     /// Waits until so much may be asked for, and takes it. Cancel safety: nothing is taken before.
@@ -163,20 +156,18 @@ impl Meter {
         };
         let rate = SHARE * refill / number(PERIOD_HEADER).unwrap_or(1.0);
         let mut limits = self.limits();
-        match &mut limits.quota {
-            Some(quota) => (quota.burst, quota.rate) = (burst, rate),
-            None => {
-                let mut quota = Bucket::full(burst, rate);
-                quota.level -= as_f64(self.received());
-                limits.quota = Some(quota);
-            }
+        if let Some(quota) = &mut limits.quota {
+            (quota.burst, quota.rate) = (burst, rate);
+        } else {
+            let mut quota = Bucket::full(burst, rate);
+            quota.level -= as_f64(self.received());
+            limits.quota = Some(quota);
         }
     }
 
     /// The operator refused: nothing is asked before this time has passed, and then there is
     /// nothing left of what may be taken at once.
     pub(super) fn refuse(&self, wait: Option<Duration>) {
-        self.refusals.fetch_add(1, Ordering::Relaxed);
         let until = Instant::now() + wait.unwrap_or(USUAL_WAIT);
         let mut limits = self.limits();
         limits.closed_until = limits.closed_until.max(Some(until));
@@ -185,7 +176,18 @@ impl Meter {
         }
     }
 
-    /// How long the rest takes by these limits; `None` where there are none.
+    /// How much the operator allows at once, and then a second; `None` where it does not say.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "both are finite and above 0"
+    )]
+    pub(super) fn quota(&self) -> Option<(u64, u64)> {
+        let quota = self.limits().quota?;
+        Some((quota.burst as u64, (quota.rate / SHARE).round() as u64))
+    }
+
+    /// How long so much takes by these limits; `None` where there are none.
     pub(super) fn time_for(&self, bytes: u64) -> Option<Duration> {
         let mut limits = self.limits();
         let now = Instant::now();
@@ -251,7 +253,6 @@ mod tests {
         meter.refuse(Some(Duration::from_secs(7)));
         let waited = seconds(meter.take(1)).await;
         assert!((7.0..7.1).contains(&waited), "{waited}");
-        assert_eq!(meter.refusals(), 1);
     }
 
     #[tokio::test(start_paused = true)]

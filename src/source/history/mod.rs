@@ -18,6 +18,7 @@ mod meter;
 mod outline;
 mod pieces;
 mod pool;
+mod price;
 mod recent;
 mod seek;
 mod settings;
@@ -28,7 +29,11 @@ use std::{convert::Infallible, sync::Arc};
 use tracing::info;
 
 use self::{beginning::Begin, client::Client, download::Download, recent::Recent};
-pub use self::{key::ArchiveKey, settings::HistorySettings};
+pub use self::{
+    key::ArchiveKey,
+    price::{Amount, Choice, Price},
+    settings::HistorySettings,
+};
 use super::{Flow, ReadError, RunContext, Saves, Source, jetstream::Jetstream, segments::Run};
 use crate::{
     error::MemberError,
@@ -165,7 +170,7 @@ impl Source for History {
         if !same_filter {
             info!(target: STATE, "the saved cursor was made with another filter: what only the new one keeps is read from here on");
         }
-        self.begin = Begin::Place(place.clone(), trail.clone());
+        self.begin = Begin::Place(Box::new((place.clone(), trail.clone())));
         self.same_filter = same_filter;
         Ok(true)
     }

@@ -165,6 +165,12 @@ impl PlannedFile {
         self.mode == Mode::Segment || in_runs.sum::<u32>() >= MIN_SAVED_REQUESTS
     }
 
+    /// How many blocks of it are named.
+    pub(super) fn n_blocks(&self) -> u64 {
+        let runs = self.blocks.iter();
+        runs.map(|run| u64::from(run.last - run.first) + 1).sum()
+    }
+
     fn is_planned(&self, block: u32) -> bool {
         let mut runs = self.blocks.iter();
         self.mode == Mode::Segment || runs.any(|run| (run.first..=run.last).contains(&block))

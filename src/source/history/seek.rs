@@ -1,6 +1,6 @@
 //! Which numbers of an archive lie within some times, by the list of its files.
 
-use super::client::Client;
+use super::{calls::ListedSegment, client::Client};
 use crate::error::MemberError;
 
 /// Numbers around some times: no file outside of them has any.
@@ -35,21 +35,25 @@ pub(super) async fn seek(
     let since = since_us.map_or(i64::MIN, signed);
     let until = until_us.map_or(i64::MAX, signed);
     let mut numbers = Numbers::default();
+    for file in list(client).await? {
+        let is_within = file.max_witnessed_at >= since && file.min_witnessed_at < until;
+        let is_within = is_within && file.event_count > 0;
+        numbers.add((file.min_seq, file.max_seq), is_within);
+    }
+    Ok(numbers)
+}
+
+/// All files of the archive, in the order of their numbers.
+pub(super) async fn list(client: &Client) -> Result<Vec<ListedSegment>, MemberError> {
+    let mut files = Vec::new();
     let mut cursor: Option<String> = None;
     loop {
         let page = client.list(cursor.as_deref()).await?;
-        for file in &page.segments {
-            let is_within = file.max_witnessed_at >= since && file.min_witnessed_at < until;
-            numbers.add(
-                (file.min_seq, file.max_seq),
-                is_within && file.event_count > 0,
-            );
-        }
+        let is_empty = page.segments.is_empty();
+        files.extend(page.segments);
         match page.cursor {
-            Some(next) if !page.segments.is_empty() && cursor.as_ref() != Some(&next) => {
-                cursor = Some(next);
-            }
-            _ => return Ok(numbers),
+            Some(next) if !is_empty && cursor.as_ref() != Some(&next) => cursor = Some(next),
+            _ => return Ok(files),
         }
     }
 }

@@ -141,7 +141,7 @@ impl Source for Segments {
     }
 
     fn changed_accounts(&mut self) -> Option<Vec<Did>> {
-        let of_run = self.run.as_mut().and_then(|run| run.changed_accounts());
+        let of_run = self.run.as_mut().and_then(Run::changed_accounts);
         of_run.or(self.changed_accounts.take())
     }
 

@@ -94,6 +94,16 @@ impl Wanted {
             && (self.dids.is_empty() || self.dids.contains(row.did))
     }
 
+    /// Whether an entry of a collection index is wanted.
+    pub(in crate::source) fn names(&self, name: &[u8]) -> bool {
+        match name {
+            b"$identity" => self.has_kind(event::Kind::Identity),
+            b"$account" => self.has_kind(event::Kind::Account),
+            b"$sync" => self.has_kind(event::Kind::Sync),
+            name => self.has_kind(event::Kind::Commit) && self.has_collection(name),
+        }
+    }
+
     /// What of a collection index is wanted.
     pub(super) fn choose(&self, index: &CollectionIndex) -> Chosen {
         if self.kinds.is_empty() && self.collections.is_empty() {
@@ -101,13 +111,7 @@ impl Wanted {
         }
         let mut chosen = vec![0; index.len().div_ceil(8)];
         for (at, (name, _)) in index.iter().enumerate() {
-            let is_wanted = match name {
-                b"$identity" => self.has_kind(event::Kind::Identity),
-                b"$account" => self.has_kind(event::Kind::Account),
-                b"$sync" => self.has_kind(event::Kind::Sync),
-                name => self.has_kind(event::Kind::Commit) && self.has_collection(name),
-            };
-            if let (true, Some(byte)) = (is_wanted, chosen.get_mut(at / 8)) {
+            if let (true, Some(byte)) = (self.names(name), chosen.get_mut(at / 8)) {
                 *byte |= 1 << (at % 8);
             }
         }

@@ -6,7 +6,7 @@ use std::{
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst},
     },
     thread,
 };
@@ -21,6 +21,8 @@ pub struct Cable {
 struct State {
     is_pulled: AtomicBool,
     pulls: AtomicU32,
+    /// What came from the other side.
+    passed: AtomicU64,
     clients: Mutex<Vec<TcpStream>>,
 }
 
@@ -38,6 +40,11 @@ impl Cable {
             }
         });
         Self { port, state }
+    }
+
+    /// Bytes that came from the other side.
+    pub fn passed(&self) -> u64 {
+        self.state.passed.load(SeqCst)
     }
 
     /// From now on nothing passes. New connections are accepted, and nobody answers there either.
@@ -75,11 +82,11 @@ fn connect(mut client: TcpStream, behind: u16, state: &Arc<State>) {
     let (from_server, to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
     let for_other = Arc::clone(state);
     let other = thread::spawn(move || {
-        if pass(&from_server, &to_client, &for_other, since) {
+        if pass(&from_server, &to_client, &for_other, since, true) {
             to_client.shutdown(Shutdown::Both).ok();
         }
     });
-    pass(&client, &server, state, since);
+    pass(&client, &server, state, since, false);
     // The client is gone; where the cable was pulled, this tells only the script behind it.
     server.shutdown(Shutdown::Both).ok();
     other.join().unwrap();
@@ -87,7 +94,13 @@ fn connect(mut client: TcpStream, behind: u16, state: &Arc<State>) {
 
 /// Passes on what comes from one side until there is no more of it; returns whether the cable held
 /// until then.
-fn pass(mut from: &TcpStream, mut to: &TcpStream, state: &State, since: u32) -> bool {
+fn pass(
+    mut from: &TcpStream,
+    mut to: &TcpStream,
+    state: &State,
+    since: u32,
+    is_from_server: bool,
+) -> bool {
     let mut buffer = [0; 16 * 1024];
     loop {
         let received = from.read(&mut buffer).unwrap_or(0);
@@ -96,6 +109,9 @@ fn pass(mut from: &TcpStream, mut to: &TcpStream, state: &State, since: u32) -> 
             return holds;
         }
         if holds {
+            if is_from_server {
+                state.passed.fetch_add(received as u64, SeqCst);
+            }
             // A side that is gone is noticed where it is read.
             to.write_all(&buffer[..received]).ok();
         }

@@ -4,17 +4,23 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::units::size;
+use super::units::{size, yes_or_no};
 
 /// How the archive of a service is read
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Archive of a service")]
 pub(crate) struct HistoryArgs {
+    /// Say what it would cost, and read nothing
+    ///
+    /// Files, blocks and bytes by the filter, what other kinds would cost, and how long it takes by what the operator allows. From
+    /// the place of --cursor-file, if there is one. No output is opened, so it can be added to any command line.
+    #[arg(long, env = "ROCKETMAN_PLAN", value_parser = yes_or_no)]
+    pub(crate) plan: bool,
     /// Go on live when the archive is read, in place of ending
     ///
     /// Nothing is missing and nothing comes twice where the archive ends and the socket of the service begins. Where the socket no
     /// longer has what comes next, that is read from the archive. --exit-at-end cannot be given with it.
-    #[arg(long, conflicts_with = "exit_at_end")]
+    #[arg(long, env = "ROCKETMAN_FOLLOW", value_parser = yes_or_no, conflicts_with = "exit_at_end")]
     pub(crate) follow: bool,
     /// Read the key of the archive from this file
     ///
@@ -39,6 +45,7 @@ impl HistoryArgs {
     /// One of them that was given.
     pub(crate) fn given(&self) -> Option<&'static str> {
         let flags = [
+            ("--plan", self.plan),
             ("--follow", self.follow),
             ("--key-file", self.key_file.is_some()),
             ("--max-bytes", self.max_bytes.is_some()),

@@ -33,6 +33,14 @@ pub(crate) enum Cursor {
     Kv(Box<KeySettings>),
 }
 
+#[cfg(feature = "nats")]
+impl Cursor {
+    /// A key in a bucket of NATS.
+    pub(super) fn of_key(key: KeySettings) -> Self {
+        Self::Kv(Box::new(key))
+    }
+}
+
 /// All that `rocketman cursor` needs to begin.
 #[derive(Debug)]
 pub(crate) enum CursorSettings {

@@ -2,13 +2,16 @@
 
 use std::{fs, path::Path};
 
-use super::{Environment, SettingsError, segments::is_address, source::endpoints, source::is_nats};
+use super::{
+    Environment, SettingsError,
+    address::{is_address, is_nats},
+};
 use crate::args::{HistoryArgs, SegmentArgs};
 use rocketman::{
     Shown,
     source::{
         history::{ArchiveKey, HistorySettings},
-        jetstream::{Endpoint, JetstreamSettings},
+        jetstream::JetstreamSettings,
     },
 };
 
@@ -34,36 +37,49 @@ pub(super) fn address(sources: &[String]) -> Result<Option<&String>, SettingsErr
     }
 }
 
-/// What to read of it. `live` has what was said of the service as such.
+/// What of it was asked for, where the sources are one.
+pub(super) fn among(
+    sources: &[String],
+    is_replay: bool,
+    segments: SegmentArgs,
+    args: HistoryArgs,
+) -> Result<Option<(SegmentArgs, HistoryArgs)>, SettingsError> {
+    let is_archive = is_replay && address(sources)?.is_some();
+    match (args.given(), is_archive) {
+        (Some(flag), false) => Err(SettingsError::ForArchive(flag)),
+        _ => Ok(is_archive.then_some((segments, args))),
+    }
+}
+
+/// What to read of it. `live` has its address, and what was said of the service as such.
 pub(super) fn resolve(
-    address: &String,
+    sources: &[String],
     args: &HistoryArgs,
     segments: SegmentArgs,
-    until_us: Option<u64>,
-    threads: u8,
     live: JetstreamSettings,
     environment: &Environment,
 ) -> Result<HistorySettings, SettingsError> {
-    let endpoints = endpoints(std::slice::from_ref(address))?;
-    let endpoint = endpoints.into_iter().next();
-    let endpoint = endpoint.filter(Endpoint::is_service);
-    let endpoint =
-        endpoint.ok_or_else(|| SettingsError::NoArchive(Shown::address(address).to_string()))?;
+    let endpoint = live
+        .endpoints
+        .first()
+        .filter(|endpoint| endpoint.is_service());
+    let Some(endpoint) = endpoint.cloned() else {
+        let address = sources
+            .first()
+            .map(|source| Shown::address(source).to_string());
+        return Err(SettingsError::NoArchive(address.unwrap_or_default()));
+    };
     let defaults = HistorySettings::new(endpoint);
     Ok(HistorySettings {
         key: key(args.key_file.as_deref(), environment)?,
         follow: args.follow,
         after_seq: segments.after_seq,
         before_seq: segments.before_seq,
-        until_us,
         max_bytes: args.max_bytes,
         max_rate: args.max_rate,
-        threads,
         max_block_bytes: segments.max_block_size.unwrap_or(defaults.max_block_bytes),
-        live: JetstreamSettings {
-            endpoints: defaults.live.endpoints,
-            ..live
-        },
+        live,
+        ..defaults
     })
 }
 

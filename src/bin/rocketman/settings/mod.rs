@@ -2,6 +2,7 @@
 //! every default.
 
 mod accounts;
+mod address;
 mod any_sink;
 mod beginning;
 mod calls;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     SettingsError,
+    address::is_address,
     filter::Wanted,
     history,
     reading::{Reading, open_bad_events},
@@ -30,11 +31,6 @@ pub(super) fn are_segments(sources: &[String], is_replay: bool) -> Result<bool, 
             Err(SettingsError::MixedSegments(other))
         }
     }
-}
-
-/// What cannot be meant to be a file; one of such a name is written ./NAME.
-pub(super) fn is_address(source: &str) -> bool {
-    source.contains("://") || source.starts_with("nats:") || source.starts_with("demo:")
 }
 
 /// A host is never called like a segment file; a folder may be, and is one only with such files.

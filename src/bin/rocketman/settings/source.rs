@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+pub(super) use super::address::is_nats;
 #[cfg(feature = "nats")]
 use super::stream as nats_stream;
 use super::{
@@ -45,6 +46,8 @@ pub(crate) enum SourceSettings {
     Segments(Box<SegmentsSettings>),
     /// The archive of a service.
     History(Box<HistorySettings>),
+    /// The same, of which nothing is read but what it would cost.
+    Price(Box<HistorySettings>),
 }
 
 impl SourceSettings {
@@ -75,21 +78,7 @@ impl SourceSettings {
                 Shown::address(address).to_string(),
             ));
         }
-        let StreamArgs {
-            envelope,
-            lag,
-            durable,
-            on_undeliverable: _,
-        } = stream;
-        for (flag, is_given) in [
-            ("--envelope", envelope.is_some()),
-            ("--lag", lag.is_some()),
-            ("--durable", durable.is_some()),
-        ] {
-            if is_given {
-                return Err(SettingsError::ForNats(flag));
-            }
-        }
+        refuse_for_nats(&stream)?;
         if let Some(args) = reading.segments {
             let settings = segments::resolve(sources, args, reading, &connection, wanted)?;
             return Ok(Self::Segments(Box::new(settings)));
@@ -143,17 +132,18 @@ impl SourceSettings {
             cache_folder: cache_folder(environment),
             ..resolve_connection(connection, wanted)
         };
-        if let (Some((segments, args)), Some(address)) = (archive, sources.first()) {
-            let settings = history::resolve(
-                address,
-                &args,
-                segments,
+        if let Some((segments, args)) = archive {
+            let settings = HistorySettings {
                 until_us,
                 threads,
-                settings,
-                environment,
-            )?;
-            return Ok(Self::History(Box::new(settings)));
+                ..history::resolve(sources, &args, segments, settings, environment)?
+            };
+            let settings = Box::new(settings);
+            return Ok(if args.plan {
+                Self::Price(settings)
+            } else {
+                Self::History(settings)
+            });
         }
         Ok(match demo {
             Some(demo) => Self::Demo(demo, settings),
@@ -175,7 +165,7 @@ impl SourceSettings {
     /// Where a run without a saved cursor begins: servers from now on, files from their beginning.
     pub(super) fn start_if_new(&self, start: Option<Start>) -> Option<Start> {
         match self {
-            Self::Segments(_) | Self::History(_) => start.or(Some(Start::OLDEST)),
+            Self::Segments(_) | Self::History(_) | Self::Price(_) => start.or(Some(Start::OLDEST)),
             _ => start,
         }
     }
@@ -188,7 +178,7 @@ impl SourceSettings {
             #[cfg(feature = "nats")]
             Self::Nats(settings) => nats_stream::describe(settings),
             Self::Segments(settings) => segments::describe(settings),
-            Self::History(settings) => history::describe(settings),
+            Self::History(settings) | Self::Price(settings) => history::describe(settings),
         }
     }
 }
@@ -202,11 +192,17 @@ impl From<OnGapArg> for OnGap {
     }
 }
 
-/// Whether a source is meant to be a stream of NATS.
-pub(super) fn is_nats(source: &str) -> bool {
-    ["nats:", "nats+", "tls://"]
-        .iter()
-        .any(|start| source.starts_with(start))
+/// Refuses what only a stream of NATS is read with.
+fn refuse_for_nats(stream: &StreamArgs) -> Result<(), SettingsError> {
+    let flags = [
+        ("--envelope", stream.envelope.is_some()),
+        ("--lag", stream.lag.is_some()),
+        ("--durable", stream.durable.is_some()),
+    ];
+    match flags.into_iter().find(|(_, is_given)| *is_given) {
+        Some((flag, _)) => Err(SettingsError::ForNats(flag)),
+        None => Ok(()),
+    }
 }
 
 fn resolve_connection(args: ConnectionArgs, wanted: Wanted) -> JetstreamSettings {

@@ -14,7 +14,8 @@ pub(super) fn check(
         SourceSettings::Jetstream(_)
         | SourceSettings::Demo(..)
         | SourceSettings::Segments(_)
-        | SourceSettings::History(_) => None,
+        | SourceSettings::History(_)
+        | SourceSettings::Price(_) => None,
     };
     let output = output.stream();
     let output = output.map(|(at, stream)| ("--output", at, stream));

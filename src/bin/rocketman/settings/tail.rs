@@ -26,7 +26,7 @@ use super::{
 };
 #[cfg(feature = "nats")]
 use crate::args::OnGapArg;
-use crate::args::{FateArgs, OperationArgs, PositionArgs, StopArgs, TailArgs};
+use crate::args::{FateArgs, OperationArgs, StopArgs, TailArgs};
 use rocketman::{PipelineSettings, event::Start, filter::Filter, serve::HostPattern};
 
 /// Where the metrics page is, and which hosts it answers there.
@@ -85,33 +85,18 @@ impl TailSettings {
             operation,
             fate: FateArgs { fate, fate_seed },
         } = args;
-        let PositionArgs {
-            since,
-            cursor_file,
-            cursor,
-            begin,
-            on_gap,
-            save_interval,
-            rewind,
-        } = position;
-        let kept = kept(cursor_file, environment);
+        let kept = kept(position.cursor_file, environment);
         let (metrics, lag_alert) = watched(operation, environment)?;
         let wanted = Wanted::resolve(filter, environment)?;
-        let typed = beginning(since.as_deref(), cursor.as_deref(), now)?;
+        let typed = beginning(position.since.as_deref(), position.cursor.as_deref(), now)?;
         let start = typed.map(|typed| typed.start);
         let sources = or_variable(source, "ROCKETMAN_SOURCE", environment);
-        let archive = is_replay && history::address(&sources)?.is_some();
-        if let (Some(flag), false) = (history.given(), archive) {
-            return Err(SettingsError::ForArchive(flag));
-        }
-        let archive = archive.then_some((segments, history));
+        let archive = history::among(&sources, is_replay, segments, history)?;
         let segments = segments::among(&sources, is_replay, segments)?;
         let are_segments = segments.is_some() || archive.is_some();
-        let start_if_new = beginning_if_new(begin.as_deref(), is_kept, now)?;
+        let start_if_new = beginning_if_new(position.begin.as_deref(), is_kept, now)?;
         // What is on the disk begins before now.
         let until_us = end(stop.until.as_deref(), typed, is_kept || are_segments, now)?;
-        // Files leave out by themselves what is later.
-        let ends_before_us = until_us.filter(|_| !are_segments);
         let filter = wanted.filter(SourceSettings::is_shared_out(&sources));
         let (hides_kinds, account_files) = (wanted.hides_kinds, wanted.account_files.clone());
         let bad_events = output.bad_events.take();
@@ -125,20 +110,19 @@ impl TailSettings {
         #[cfg(feature = "nats")]
         let is_carried = carried.is_some();
         #[cfg(feature = "nats")]
-        let (output, kept) = {
-            let nats = Nats::new(&given, &connection, environment);
-            let output = nats.output(address, output, stream_sink, start.is_some(), carried)?;
-            let key = nats.cursor(kv_cursor)?;
-            (output, key.map_or(kept, |key| Cursor::Kv(Box::new(key))))
-        };
+        let nats = Nats::new(&given, &connection, environment);
+        #[cfg(feature = "nats")]
+        let output = nats.output(address, output, stream_sink, start.is_some(), carried)?;
+        #[cfg(feature = "nats")]
+        let kept = nats.cursor(kv_cursor)?.map_or(kept, Cursor::of_key);
         #[cfg(not(feature = "nats"))]
         refuse_nats(address.as_deref())?;
-        let output = output.recalling(rewind);
+        let output = output.recalling(position.rewind);
         let reading = Reading {
             start,
             start_if_new,
-            rewind,
-            on_gap,
+            rewind: position.rewind,
+            on_gap: position.on_gap,
             exit_at_end: stop.exit_at_end,
             until_us,
             raw,
@@ -164,7 +148,13 @@ impl TailSettings {
             filter,
             output,
             cursor: kept,
-            pipeline: limits(&stop, ends_before_us, lag_alert, save_interval),
+            // Files and archives leave out by themselves what is later.
+            pipeline: limits(
+                &stop,
+                until_us.filter(|_| !are_segments),
+                lag_alert,
+                position.save_interval,
+            ),
             fate: fate.map(|likely| (likely, fate_seed.unwrap_or_else(|| fastrand::u64(..)))),
             metrics,
             account_files,

@@ -2,6 +2,7 @@
 
 mod hang_up;
 pub(crate) mod members;
+pub(crate) mod price;
 
 use std::{io, net::SocketAddr, pin::pin, process::ExitCode, sync::Arc, time::Duration};
 
@@ -153,7 +154,7 @@ fn open_source(settings: SourceSettings) -> Result<(AnySource, Option<DemoServer
             let source = NatsSource::new(*settings);
             return Ok((AnySource::Nats(Box::new(source)), None));
         }
-        SourceSettings::History(settings) => {
+        SourceSettings::History(settings) | SourceSettings::Price(settings) => {
             let source = History::new(*settings);
             return Ok((AnySource::History(Box::new(source)), None));
         }

@@ -1,0 +1,172 @@
+//! Against `rocketman serve DIR`: what is read, what it costs, and what kills make of it.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use crate::support::{cable::Cable, program::Rocketman, serve::Serving, wait_until};
+
+/// A folder with a recording of the demo, segment files of it, and what serves them.
+struct Archive {
+    folder: tempfile::TempDir,
+    lines: Vec<String>,
+    server: Serving,
+}
+
+impl Archive {
+    fn of(n: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let tail = Rocketman::tail("demo:?rate=max");
+        let tail = tail.with(&format!("--cursor 1 -n {n} -o demo.ndjson"));
+        tail.inside(folder.path()).succeed();
+        let pack = Rocketman::new(["pack", "demo.ndjson", "segments"]);
+        pack.inside(folder.path()).succeed();
+        let text = fs::read_to_string(folder.path().join("demo.ndjson")).unwrap();
+        let serve = Rocketman::new(["serve", "segments"]).inside(folder.path());
+        Self {
+            lines: text.lines().map(str::to_owned).collect(),
+            server: Serving::start(serve),
+            folder,
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A replay of all that is in it, through this port.
+    fn replay_through(&self, port: u16, flags: &str) -> Rocketman {
+        let last = self.lines.len();
+        Rocketman::new(["replay", &format!("http://127.0.0.1:{port}")])
+            .with(&format!("--before-seq {last} {flags}"))
+            .inside(self.path())
+    }
+
+    fn port(&self) -> u16 {
+        self.server
+            .address()
+            .rsplit(':')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+
+    fn replay(&self, flags: &str) -> Rocketman {
+        self.replay_through(self.port(), flags)
+    }
+}
+
+#[test]
+fn a_served_archive_comes_as_it_was_packed() {
+    let archive = Archive::of(20_000);
+    let all = archive.replay("").succeed();
+    assert!(all.lines() == archive.lines);
+    let threads = archive.replay("--threads 3 --after-seq 5000").succeed();
+    assert!(threads.lines() == archive.lines[5000..]);
+    let likes = archive.replay("-c app.bsky.feed.like").succeed();
+    let expected = archive
+        .lines
+        .iter()
+        .filter(|line| line.contains("\"collection\":\"app.bsky.feed.like\""));
+    assert!(likes.lines().into_iter().eq(expected));
+    let beyond = Rocketman::new(["replay", &format!("http://{}", archive.server.address())]);
+    let beyond = beyond.with("--before-seq 20001").run();
+    beyond.assert_says(
+        2,
+        &["number 20001 lies beyond the archive", "ends at 20000"],
+    );
+}
+
+#[test]
+fn a_plan_tells_the_price_and_reads_nothing() {
+    let archive = Archive::of(20_000);
+    let cable = Cable::to(archive.port());
+    let flags = "--plan -c app.bsky.feed.like --cursor-file c -o out.ndjson";
+    let plan = archive.replay_through(cable.port, flags).succeed();
+    for words in [
+        "numbers 1 to 20,000",
+        "what is asked for (commit)",
+        "the same with --kind all",
+        "events that are read is asked for",
+        "the server does not say how much it allows",
+    ] {
+        assert!(plan.stdout.contains(words), "{}", plan.stdout);
+    }
+    let file = fs::metadata(archive.path().join("segments/seg_0000000000.jss")).unwrap();
+    assert!(cable.passed() * 10 < file.len(), "{}", cable.passed());
+    for name in ["c", "out.ndjson"] {
+        assert!(!archive.path().join(name).exists(), "{name}");
+    }
+    // The rest alone, from the place of a cursor.
+    archive
+        .replay("-n 15000 --cursor-file c -o out.ndjson")
+        .succeed();
+    let plan = archive.replay("--plan --cursor-file c").succeed();
+    assert!(
+        plan.stdout.contains("numbers 15,001 to 20,000"),
+        "{}",
+        plan.stdout
+    );
+}
+
+#[test]
+fn as_many_bytes_as_may_be_are_read_and_no_more() {
+    let archive = Archive::of(60_000);
+    let run = |flags: &str| {
+        let flags = format!("--cursor-file c -o out.ndjson {flags}");
+        archive.replay(&flags).succeed()
+    };
+    let first = run("--max-bytes 2M");
+    assert!(
+        first
+            .stderr
+            .contains("as many bytes of the archive were read"),
+        "{first:?}"
+    );
+    let n = fs::read_to_string(archive.path().join("out.ndjson")).unwrap();
+    let n = n.lines().count();
+    assert!((1000..59_000).contains(&n), "{n}");
+    run("");
+    let text = fs::read_to_string(archive.path().join("out.ndjson")).unwrap();
+    assert!(text.lines().eq(&archive.lines));
+}
+
+#[test]
+fn a_rate_is_kept_to() {
+    let archive = Archive::of(30_000);
+    let size = fs::metadata(archive.path().join("segments/seg_0000000000.jss"))
+        .unwrap()
+        .len();
+    let began = Instant::now();
+    archive.replay("--max-rate 1M").succeed();
+    // What comes in the first second is free.
+    let least = Duration::from_millis((size - (1 << 20)) * 1000 / (1 << 20));
+    assert!(began.elapsed() >= least, "{:?} {least:?}", began.elapsed());
+}
+
+#[test]
+fn over_kills_little_is_fetched_twice() {
+    const KILLS: u64 = 20;
+    const UNSAVED: u64 = 4 * 1024 * 1024;
+    let archive = Archive::of(60_000);
+    let whole = Cable::to(archive.port());
+    archive.replay_through(whole.port, "-q").succeed();
+    let cable = Cable::to(archive.port());
+    let flags = "--cursor-file c -o out.ndjson";
+    for n in 0..KILLS {
+        // Not so fast that it ends.
+        let slow = format!("{flags} --max-rate 600K");
+        let run = archive.replay_through(cable.port, &slow).start_elsewhere();
+        let least = cable.passed() + 100_000 + n * 10_000;
+        wait_until("some bytes", || cable.passed() >= least);
+        run.kill();
+    }
+    archive.replay_through(cable.port, flags).succeed();
+    let text = fs::read_to_string(archive.path().join("out.ndjson")).unwrap();
+    assert!(text.lines().eq(&archive.lines));
+    let most = whole.passed() + KILLS * UNSAVED;
+    assert!(cable.passed() <= most, "{} of {most}", cable.passed());
+}
