@@ -213,6 +213,11 @@ fn the_commands_about_segments_work_as_printed() {
 }
 
 #[test]
+fn the_commands_about_archives_work_as_printed() {
+    commands_work("docs/archive.md");
+}
+
+#[test]
 fn the_commands_about_nats_work_as_printed() {
     commands_work("docs/nats.md");
 }

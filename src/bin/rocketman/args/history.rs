@@ -16,7 +16,7 @@ pub(crate) struct HistoryArgs {
     /// the place of --cursor-file, if there is one. No output is opened, so it can be added to any command line.
     #[arg(long, env = "ROCKETMAN_PLAN", value_parser = yes_or_no)]
     pub(crate) plan: bool,
-    /// Go on live when the archive is read, in place of ending
+    /// Go on live behind the archive, in place of ending
     ///
     /// Nothing is missing and nothing comes twice where the archive ends and the socket of the service begins. Where the socket no
     /// longer has what comes next, that is read from the archive. --exit-at-end cannot be given with it.
@@ -37,7 +37,7 @@ pub(crate) struct HistoryArgs {
     /// Read at most this much of the archive a second
     ///
     /// What the operator allows is kept to without it, where the server says what that is.
-    #[arg(long, value_name = "SIZE", env = "ROCKETMAN_MAX_RATE", value_parser = size)]
+    #[arg(long, value_name = "SIZE", env = "ROCKETMAN_MAX_RATE", value_parser = size, hide_short_help = true)]
     pub(crate) max_rate: Option<u64>,
 }
 

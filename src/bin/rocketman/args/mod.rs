@@ -195,16 +195,17 @@ Examples:
         after_long_help = tail::AFTER_TAIL
     )]
     Tail(Box<TailArgs>),
-    /// Replay segment files, the history of a server on the disk
+    /// Replay the history of a server, from files or its archive
     ///
     /// The lines are byte for byte those that the server sends on the v1 wire, in the order of their numbers, and every checksum
-    /// is checked. Filters, outputs and cursors are those of tail; the run ends with the last file.
+    /// is checked. Filters, outputs and cursors are those of tail; the run ends with the last file. The archive of a service is read
+    /// up to now, or, with --follow, and then live.
     #[command(
         before_help = "\
 Examples:
   rocketman replay segments/ -c app.bsky.feed.post | jq -r .commit.record.text
   rocketman replay segments/ --since 2026-11-01 --cursor-file c -o a.ndjson.zst
-  rocketman replay segments/ --after-seq 10000 --before-seq 20000 --threads 2",
+  rocketman replay https://HOST -c 'fm.teal.*' --follow -o teal.ndjson",
         after_help = "All options, with what they mean: rocketman replay --help",
         after_long_help = replay::AFTER_REPLAY
     )]

@@ -80,8 +80,8 @@ pub(crate) fn parse() -> Result<Cli, Misuse> {
     })
 }
 
-/// Variables that are lists, which are read with the settings.
-const LISTS: [&str; 7] = [
+/// Variables that no flag names: lists, and a secret, which are read with the settings.
+const WITHOUT_FLAG: [&str; 8] = [
     "ROCKETMAN_SOURCE",
     "ROCKETMAN_COLLECTION",
     "ROCKETMAN_DID",
@@ -89,6 +89,7 @@ const LISTS: [&str; 7] = [
     "ROCKETMAN_OP",
     "ROCKETMAN_ALLOW_HOST",
     "ROCKETMAN_ALLOW_ORIGIN",
+    "ROCKETMAN_JETSTREAM_KEY",
 ];
 
 /// What our programs are given, and their own calls of us inherit.
@@ -103,7 +104,7 @@ pub(crate) fn unknown_variables() -> Vec<String> {
     if ours.is_empty() {
         return ours;
     }
-    let mut known: Vec<_> = LISTS.iter().map(OsString::from).collect();
+    let mut known: Vec<_> = WITHOUT_FLAG.iter().map(OsString::from).collect();
     add_variables(&command(), &mut known);
     let mut unknown: Vec<_> = ours
         .into_iter()

@@ -12,7 +12,7 @@ use super::{KvCursorArgs, NatsArgs, StreamSinkArgs};
 /// All that can be typed after `rocketman replay`.
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
-    /// Segment files (.jss), or folders of them; or https://HOST, the archive of a service
+    /// Segment files (.jss), or folders of them, or https://HOST
     ///
     /// https://HOST[:PORT] is the archive of a Jetstream service, which may want a key: everything up to now, or, with --follow, and
     /// then live. It stands alone.
@@ -119,6 +119,9 @@ Inflate and print on this many cores
 Blocks come out in their order. Each thread takes some 10 MB for the blocks of servers, and up to 50 MB \
 for blocks of 16 MiB.";
 
+/// Flags that the short help of `tail` has, and that here has no room for.
+const FOLDED: [&str; 3] = ["format", "jobs", "op"];
+
 /// Flags of `tail` that are implied here, or mean nothing on the disk.
 const HIDDEN: [&str; 5] = [
     "exit_at_end",
@@ -139,6 +142,9 @@ pub(super) fn adjust(command: Command) -> Command {
             .help(short)
             .long_help(THREADS)
     });
+    let command = FOLDED.into_iter().fold(command, |command, id| {
+        command.mut_arg(id, |arg| arg.hide_short_help(true))
+    });
     HIDDEN.into_iter().fold(command, |command, id| {
         command.mut_arg(id, |arg| arg.hide(true))
     })
@@ -148,6 +154,8 @@ pub(super) const AFTER_REPLAY: &str = "\
 Environment:
   Each flag that takes one value can be set as ROCKETMAN_<FLAG>, as for tail.
   The command line wins.
+
+  ROCKETMAN_JETSTREAM_KEY is the key of an archive.
 
 Messages:
   On a terminal a line shows how fast it is, the number and the date that are
@@ -159,7 +167,9 @@ Exit codes:
        closed by its reader
   1    failed while running: a file is damaged, or the output fails
   2    wrong usage or configuration, or there is no such file
+  3    the service could not be reached within --max-retries
   4    a file is missing between those of a folder, unless --on-gap warn
+  6    the service refused: the archive wants a key, or another one
   7    another process uses the cursor, or writes to the same stream of NATS
   130  interrupted by Ctrl-C, after everything read was delivered and the
        cursor saved; or at once, by a second signal";

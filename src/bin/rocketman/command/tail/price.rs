@@ -17,6 +17,9 @@ use rocketman::{
     source::history::{Amount, Choice, History, HistorySettings, Price},
 };
 
+/// How often each request is made again, unless that is said.
+const MAX_RETRIES: u32 = 4;
+
 /// Prints what a replay would cost, from where a saved cursor is. Nothing else is read or written.
 pub(crate) async fn run(
     settings: HistorySettings,
@@ -27,6 +30,9 @@ pub(crate) async fn run(
         Cursor::File(path) => FileCursor::look(path).map_err(Error::Cursor)?.saved,
         _ => None,
     };
+    let mut settings = settings;
+    // Somebody waits for it.
+    settings.live.max_retries.get_or_insert(MAX_RETRIES);
     let saved = saved.as_ref().map(|saved| (&saved.place, &saved.trail));
     let mut signals = Signals::listen().map_err(Failure::system("listen for signals"))?;
     let price = tokio::select! {
