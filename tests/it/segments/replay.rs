@@ -38,10 +38,9 @@ fn only_files_and_folders_are_replayed() {
     fs::create_dir(folder.path().join("empty")).unwrap();
     fs::write(folder.path().join("x.ndjson"), "{}\n").unwrap();
     for (arguments, code, words) in [
-        ("", 2, "<PATH>... is missing"),
-        ("https://jetstream.example", 2, "is an address, and segment"),
-        ("nats:EVENTS", 2, "'nats:EVENTS' is an address"),
-        ("a demo:", 2, "'demo:' is an address"),
+        ("", 2, "<PATH|URL>... is missing"),
+        ("nats:EVENTS", 2, "'nats:EVENTS' has no archive"),
+        ("a demo:", 2, "'demo:' has no archive"),
         ("localhost:6008", 2, "cannot look for segment files in"),
         ("a gone.jss", 2, "cannot look for segment files in 'gone"),
         ("empty", 2, "there is no segment file in 'empty'"),

@@ -96,7 +96,7 @@ pub(crate) enum SettingsError {
     #[error("'{0}' is one wire, and the archive belongs to the service")]
     NoArchive(String),
     #[error("{0} is for the archive of a service, and the source is none")]
-    ForArchive(&'static str),
+    ForHistory(&'static str),
     #[error("{from} holds no key")]
     ArchiveKey { from: String, source: ParseError },
     #[error("--key-file: cannot read '{}'", path.display())]
@@ -354,7 +354,7 @@ impl SettingsError {
             Self::NoReplay(_) => Some("streams are read by rocketman tail; a file of such a name is written ./NAME".to_owned()),
             Self::MixedArchive(_) => Some("run two processes, one for each".to_owned()),
             Self::NoArchive(_) => Some("write https://HOST, or http://HOST for one without TLS".to_owned()),
-            Self::ForArchive(_) => Some("leave it off, or name a service: rocketman replay https://HOST".to_owned()),
+            Self::ForHistory(_) => Some("leave it off, or name a service: rocketman replay https://HOST".to_owned()),
             Self::ArchiveKey { .. } => Some("it is one line of text, as the operator of the archive gave it; see bsky.network/account for the public one".to_owned()),
             Self::KeyFile { .. } => Some("name a file with the key and nothing else".to_owned()),
             Self::MixedDemo(_) => Some("run two processes, one for each".to_owned()),

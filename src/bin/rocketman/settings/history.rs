@@ -46,7 +46,7 @@ pub(super) fn among(
 ) -> Result<Option<(SegmentArgs, HistoryArgs)>, SettingsError> {
     let is_archive = is_replay && address(sources)?.is_some();
     match (args.given(), is_archive) {
-        (Some(flag), false) => Err(SettingsError::ForArchive(flag)),
+        (Some(flag), false) => Err(SettingsError::ForHistory(flag)),
         _ => Ok(is_archive.then_some((segments, args))),
     }
 }
