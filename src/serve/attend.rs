@@ -43,7 +43,11 @@ struct Seat {
 /// another request may follow.
 #[cfg_attr(
     not(feature = "segments"),
-    allow(clippy::never_loop, reason = "without archive calls nothing follows")
+    allow(
+        clippy::never_loop,
+        unused_mut,
+        reason = "without archive calls nothing follows"
+    )
 )]
 pub(super) async fn attend<F: Feed>(
     mut stream: TcpStream,

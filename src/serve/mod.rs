@@ -268,7 +268,6 @@ impl<F: Feed> Server<F> {
                         let visit = Visit {
                             peer,
                             pending: pending_requests.admit(),
-                            pending_requests: Arc::clone(&pending_requests),
                             places: Arc::clone(&places),
                         };
                         let attended = attend(stream, visit, Arc::clone(&shared), ending.clone());

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use tokio::sync::Semaphore;
 
-use crate::serve::listen::{PendingRequest, PendingRequests};
+use crate::serve::listen::PendingRequest;
 
 /// A connection that has to say what it wants.
 #[derive(Debug)]
@@ -12,7 +12,5 @@ pub(super) struct Visit {
     pub(super) peer: SocketAddr,
     /// Gone once the request is answered.
     pub(super) pending: PendingRequest,
-    /// Where the next one waits.
-    pub(super) pending_requests: Arc<PendingRequests>,
     pub(super) places: Arc<Semaphore>,
 }

@@ -71,7 +71,6 @@ pub(super) async fn answer<F>(
     let Visit {
         peer,
         pending,
-        pending_requests,
         places,
     } = visit;
     let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
@@ -80,6 +79,7 @@ pub(super) async fn answer<F>(
         timeout(within, respond(stream, &refused)).await.ok();
         return Next::Nothing;
     };
+    let room = Arc::clone(pending.room());
     drop(pending);
     let after = if call.is_kept {
         After::Keep
@@ -100,8 +100,7 @@ pub(super) async fn answer<F>(
     }
     let visit = Visit {
         peer,
-        pending: pending_requests.admit(),
-        pending_requests,
+        pending: room.admit(),
         places,
     };
     if rest.is_empty() {

@@ -127,6 +127,12 @@ impl PendingRequest {
         }
     }
 
+    /// Where it waits, and the next one of its connection will.
+    #[cfg(feature = "segments")]
+    pub(crate) fn room(&self) -> &Arc<PendingRequests> {
+        &self.pending_requests
+    }
+
     /// Waits until it has to leave.
     ///
     /// Cancel safety: it is asked again at any time.
