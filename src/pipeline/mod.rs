@@ -12,6 +12,7 @@ mod forever;
 mod jetstream;
 mod limit;
 mod settings;
+mod stopping;
 mod stream;
 mod watch;
 
@@ -19,13 +20,8 @@ use std::{pin::pin, sync::Arc};
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
-use self::{
-    clock::{count_save, note_save},
-    ending::Ending,
-    limit::Limit,
-};
+use self::{ending::Ending, limit::Limit};
 pub use self::{
     error::Error,
     settings::{Ended, PipelineSettings, Summary},
@@ -35,14 +31,10 @@ use crate::{
     cursor::{CursorStore, CursorWriter, Saved},
     event::Place,
     filter::Filter,
-    log::{STATE, chain},
     sink::{CursorMode, Fate, Fated, Sink, SinkContext},
     source::{RunContext, Saves, Source},
     stats::Stats,
 };
-
-/// How many of the events that were read last a cursor knows after a run that came to an end.
-const MAX_KNOWN: usize = 10_000;
 
 /// One run, from a source to a sink.
 ///
@@ -239,72 +231,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             deadline: None,
         };
         let flowed = self.flow(&mut ending).await;
-        self.source.close().await;
-        let finished = match &flowed {
-            Err(Error::Hung { .. }) => {
-                self.sink.abandon().await;
-                Ok(())
-            }
-            _ => self.finish(&mut ending).await,
-        };
-        let finished = finished.and_then(|()| self.check_accepted(0));
-        if let Err(Error::Hung { .. }) = &finished {
-            self.sink.abandon().await;
-        }
-        let deadline = ending.deadline(self.settings.grace);
-        let (accepted, files) = self.context.read();
-        let is_overrun = |error: &Error| matches!(error, Error::Overrun { .. });
-        let saved =
-            if flowed.as_ref().is_err_and(is_overrun) || finished.as_ref().is_err_and(is_overrun) {
-                // Up to where anything is done is not known.
-                Ok(None)
-            } else {
-                self.cursor.settle(accepted);
-                if let Some(point) = self.cursor.point() {
-                    let known = self.source.recollect(point, MAX_KNOWN);
-                    self.cursor.remember(known);
-                }
-                self.cursor.save_last(accepted, files, deadline).await
-            };
-        count_save(&saved, &self.stats);
-        let finished = match (&saved, finished) {
-            (Ok(_), Ok(()))
-                if self.cursor.keeps() && !matches!(flowed, Err(Error::Hung { .. })) =>
-            {
-                self.context.note_saved(self.cursor.saved_files());
-                self.sink
-                    .on_cursor_saved(&self.context)
-                    .map_err(Error::Sink)
-            }
-            (_, finished) => finished,
-        };
-        self.stats.add_accepted(self.context.uncounted());
-        self.source
-            .ack_rest(flowed.is_ok() && finished.is_ok())
-            .await;
-        let ended = match (flowed, finished) {
-            (Err(Error::Sink(error)), _) | (Ok(_), Err(Error::Sink(error)))
-                if error.is_closed() =>
-            {
-                Ended::OutputClosed
-            }
-            (Err(error), _) | (Ok(_), Err(error)) => {
-                if let Err(unsaved) = saved
-                    && !unsaved.is_final()
-                {
-                    warn!(target: STATE, error = chain(&unsaved), "the cursor could not be saved at the end: {}", chain(&unsaved));
-                }
-                return Err(error);
-            }
-            (Ok(ended), Ok(())) => ended,
-        };
-        saved.map_err(Error::Cursor)?;
-        Ok(Summary {
-            ended,
-            accepted,
-            position: self.cursor.position().cloned(),
-            highest_us: self.cursor.highest_us(),
-        })
+        self.end(flowed, &mut ending).await
     }
 
     async fn begin(&mut self) -> Result<(), Error> {
@@ -361,31 +288,6 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             self.source.recall(&mut delivered.into_iter());
         }
         Ok(())
-    }
-
-    /// Brings the sink to its end. A slow reader has all the time it needs, until somebody asks for
-    /// a stop.
-    async fn finish(&mut self, ending: &mut Ending) -> Result<(), Error> {
-        let sink_name = self.sink.name();
-        let grace = self.settings.grace;
-        if ending.is_wanted() {
-            self.context.stop();
-        }
-        let mut finish = pin!(self.sink.finish(&self.context));
-        loop {
-            tokio::select! {
-                biased;
-                result = &mut finish => return result.map_err(Error::Sink),
-                saved = self.cursor.finished() => {
-                    note_save(saved, &self.cursor, &self.context, &self.stats).map_err(Error::Cursor)?;
-                }
-                _ = ending.wanted(), if ending.deadline.is_none() => {
-                    ending.deadline(grace);
-                    self.context.stop();
-                }
-                () = ending.expired() => return Err(Error::Hung { sink: sink_name, grace }),
-            }
-        }
     }
 }
 
