@@ -38,55 +38,60 @@ pub(crate) struct Connection {
     max_retries: Option<u32>,
 }
 
+/// Tries until there is a connection, which then tells in `status` what happens to it.
+async fn connect(
+    settings: &NatsSettings,
+    status: Arc<watch::Sender<Status>>,
+) -> Result<Client, NatsError> {
+    let mut backoff = Backoff::new(settings.max_backoff);
+    let mut outage = Outage::default();
+    let refusal = Refusal::default();
+    let servers = settings.shown();
+    loop {
+        let (status, refused) = (Arc::clone(&status), Arc::clone(&refusal));
+        let options = options(settings, &refusal)
+            .await?
+            .reconnect_delay_callback(reconnect_waits(settings))
+            .event_callback(on_events(settings, status, refused));
+        let error = match options.connect(&settings.servers).await {
+            Ok(client) => {
+                if let Some(age) = outage.end() {
+                    let age = lasted(age);
+                    info!(target: STATE, servers, "connected to {servers} after {age}");
+                }
+                return Ok(client);
+            }
+            Err(error) => error,
+        };
+        if let Some(error) = final_error(&error, settings, &refusal) {
+            return Err(error);
+        }
+        if is_tls(&error) {
+            let source = error.into();
+            return Err(NatsError::Tls { servers, source });
+        }
+        let wait = backoff.next_wait();
+        let tries = backoff.tries();
+        if settings.max_retries.is_some_and(|most| tries > most) {
+            return Err(NatsError::Unreachable {
+                servers,
+                tries,
+                source: error.into(),
+            });
+        }
+        let why = format!("cannot connect to {servers}: {}", chain(&error));
+        log_failure(&mut outage, &why, tries, wait);
+        sleep(wait).await;
+    }
+}
+
 impl Connection {
     /// Connects, and tries again where that may help.
     ///
     /// Cancel safety: dropped at any time.
     pub(crate) async fn open(settings: &NatsSettings) -> Result<Self, NatsError> {
-        let mut backoff = Backoff::new(settings.max_backoff);
-        let mut outage = Outage::default();
         let (status, watched) = watch::channel(Status::default());
-        let status = Arc::new(status);
-        let refusal = Refusal::default();
-        let client = loop {
-            let options = options(settings, &refusal)
-                .await?
-                .reconnect_delay_callback(reconnect_waits(settings))
-                .event_callback(on_events(
-                    settings,
-                    Arc::clone(&status),
-                    Arc::clone(&refusal),
-                ));
-            let error = match options.connect(&settings.servers).await {
-                Ok(client) => break client,
-                Err(error) => error,
-            };
-            if let Some(error) = final_error(&error, settings, &refusal) {
-                return Err(error);
-            }
-            if is_tls(&error) {
-                return Err(NatsError::Tls {
-                    servers: settings.shown(),
-                    source: error.into(),
-                });
-            }
-            let wait = backoff.next_wait();
-            let tries = backoff.tries();
-            if settings.max_retries.is_some_and(|most| tries > most) {
-                return Err(NatsError::Unreachable {
-                    servers: settings.shown(),
-                    tries,
-                    source: error.into(),
-                });
-            }
-            let why = format!("cannot connect to {}: {}", settings.shown(), chain(&error));
-            log_failure(&mut outage, &why, tries, wait);
-            sleep(wait).await;
-        };
-        if let Some(age) = outage.end() {
-            let (servers, age) = (settings.shown(), lasted(age));
-            info!(target: STATE, servers, "connected to {servers} after {age}");
-        }
+        let client = connect(settings, Arc::new(status)).await?;
         let version = client.server_info().version;
         if is_too_old(&version) {
             return Err(NatsError::TooOld {

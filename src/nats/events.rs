@@ -95,6 +95,25 @@ struct Lost {
 }
 
 impl Lost {
+    /// Notes that a try failed to get the connection back, logs it where it is time for that or
+    /// something new, and returns why it did.
+    fn note_failure(&mut self, error: &ClientError, servers: &str) -> String {
+        let error = match error {
+            ClientError::Other(why) => why.clone(),
+            other => other.to_string(),
+        };
+        let refused = self.refused(&error);
+        let is_new = refused.is_some() && refused != self.said_refusal;
+        let is_time = self.outage.mention(Duration::ZERO) != Mention::None;
+        let error = printable(refused.as_ref().unwrap_or(&error));
+        if is_time || is_new {
+            self.was_said = true;
+            self.said_refusal = refused;
+            warn!(target: STATE, servers, error, "still no connection to {servers}: {error}; trying again");
+        }
+        error
+    }
+
     /// What is wrong with the login, where that is the reason.
     fn refused(&self, error: &str) -> Option<String> {
         let login = &self.login;
@@ -145,23 +164,11 @@ fn note(event: &Event, status: &watch::Sender<Status>, servers: &str, lost: &Mut
             });
         }
         Event::ClientError(error) if lost.outage.lasts() => {
-            let error = match error {
-                ClientError::Other(why) => why.clone(),
-                other => other.to_string(),
-            };
-            let refused = lost.refused(&error);
-            let is_new = refused.is_some() && refused != lost.said_refusal;
-            let is_time = lost.outage.mention(Duration::ZERO) != Mention::None;
-            let error = printable(refused.as_ref().unwrap_or(&error));
+            let error = lost.note_failure(error, servers);
             status.send_modify(|status| {
                 let tries = status.failed.as_ref().map_or(0, |(tries, _)| *tries);
-                status.failed = Some((tries.saturating_add(1), error.clone()));
+                status.failed = Some((tries.saturating_add(1), error));
             });
-            if is_time || is_new {
-                lost.was_said = true;
-                lost.said_refusal = refused;
-                warn!(target: STATE, servers, error, "still no connection to {servers}: {error}; trying again");
-            }
         }
         Event::ServerError(ServerError::Other(answer)) if is_forbidden(answer) => {
             let answer = printable(answer.trim_matches('\''));

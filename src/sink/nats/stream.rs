@@ -174,24 +174,7 @@ async fn read_page(
     n: u64,
 ) -> Result<Page, String> {
     let said = |error: &dyn std::error::Error| printable(&error.to_string());
-    let wanted = json!({
-        "stream_name": stream,
-        "config": {
-            "deliver_policy": "by_start_sequence",
-            "opt_start_seq": first,
-            "ack_policy": "none",
-            "headers_only": true,
-            "mem_storage": true,
-            "num_replicas": 1,
-            "inactive_threshold": MESSAGE_TIMEOUT.as_nanos(),
-        },
-    });
-    let subject = format!("CONSUMER.CREATE.{stream}");
-    let made = connection.request::<Made>(&subject, &wanted).await;
-    let Made { name } = made.map_err(|failed| {
-        let failed = connection.failed(failed, "make a consumer of it");
-        chain(&failed)
-    })?;
+    let name = make_consumer(connection, stream, first).await?;
     let client = connection.client();
     let inbox = client.new_inbox();
     let mut messages = client
@@ -234,6 +217,32 @@ async fn read_page(
         }
     }
     Ok(page)
+}
+
+/// Makes a consumer that begins with this message, and returns its name.
+async fn make_consumer(
+    connection: &Connection,
+    stream: &str,
+    first: u64,
+) -> Result<String, String> {
+    let wanted = json!({
+        "stream_name": stream,
+        "config": {
+            "deliver_policy": "by_start_sequence",
+            "opt_start_seq": first,
+            "ack_policy": "none",
+            "headers_only": true,
+            "mem_storage": true,
+            "num_replicas": 1,
+            "inactive_threshold": MESSAGE_TIMEOUT.as_nanos(),
+        },
+    });
+    let subject = format!("CONSUMER.CREATE.{stream}");
+    let made = connection.request::<Made>(&subject, &wanted).await;
+    match made {
+        Ok(Made { name }) => Ok(name),
+        Err(failed) => Err(chain(&connection.failed(failed, "make a consumer of it"))),
+    }
 }
 
 /// A consumer that was made.
