@@ -145,18 +145,7 @@ impl<F: Feed> Consumer<F> {
                 return Err(Disconnect::Cut);
             }
             if self.outbox.is_empty() {
-                match self.fault.take() {
-                    Some(Fault::Kill(time_us)) => {
-                        self.shared.kill(time_us);
-                        return Err(Disconnect::Cut);
-                    }
-                    Some(Fault::Cut) => return Err(Disconnect::Cut),
-                    Some(Fault::Stall) => return self.stall(reader).await,
-                    Some(Fault::Close(code)) => {
-                        self.close(code, "closed on purpose, by the fault close");
-                    }
-                    None => {}
-                }
+                self.fail_on_purpose(reader).await?;
             }
             if self.outbox.is_empty() && self.closing.is_none() {
                 next = self.choose().await?;
@@ -201,6 +190,21 @@ impl<F: Feed> Consumer<F> {
                 }
             }
         }
+    }
+
+    /// Does what is to go wrong with the connection.
+    async fn fail_on_purpose(&mut self, reader: &mut ReadHalf<'_>) -> Result<(), Disconnect> {
+        match self.fault.take() {
+            Some(Fault::Kill(time_us)) => {
+                self.shared.kill(time_us);
+                return Err(Disconnect::Cut);
+            }
+            Some(Fault::Cut) => return Err(Disconnect::Cut),
+            Some(Fault::Stall) => match self.stall(reader).await? {},
+            Some(Fault::Close(code)) => self.close(code, "closed on purpose, by the fault close"),
+            None => {}
+        }
+        Ok(())
     }
 
     /// The moment at which something is to be done or to be looked at.

@@ -149,21 +149,8 @@ impl FileSink {
         } = Restored::default();
         let mut amends = Amends::default();
         if let Some(mut output) = self.fixed.take() {
-            let path = output.mark.path.clone();
-            match files
-                .iter()
-                .find(|mark| mark.path == path && !mark.complete)
-            {
-                Some(mark) => recovery::cut_back(&mut output, mark, &mut amends)?,
-                None => self.mend_end(&mut output)?,
-            }
-            if self.settings.has_lines() {
-                output.finish_last_line()?;
-            }
-            output.begin_with(self.settings.format.header());
-            output.sync()?;
-            folders.note(&path);
-            output.is_synced = true;
+            self.restore_fixed(&mut output, files, &mut amends)?;
+            folders.note(&output.mark.path);
             outputs.push(*output);
         }
         let is_fixed = !outputs.is_empty();
@@ -207,6 +194,27 @@ impl FileSink {
             complete,
             finished,
         })
+    }
+
+    /// The same to the file of a fixed path.
+    fn restore_fixed(
+        &self,
+        output: &mut OutputFile,
+        files: &[FileMark],
+        amends: &mut Amends,
+    ) -> Result<(), MemberError> {
+        let mut marks = files.iter().filter(|mark| !mark.complete);
+        match marks.find(|mark| mark.path == output.mark.path) {
+            Some(mark) => recovery::cut_back(output, mark, amends)?,
+            None => self.mend_end(output)?,
+        }
+        if self.settings.has_lines() {
+            output.finish_last_line()?;
+        }
+        output.begin_with(self.settings.format.header());
+        output.sync()?;
+        output.is_synced = true;
+        Ok(())
     }
 
     /// A frame that was torn by a crash would spoil those after it.
