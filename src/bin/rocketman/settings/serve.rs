@@ -55,16 +55,13 @@ impl ServeSettings {
         } = args;
         check_host_flag(&allow_host, listen)?;
         let faults = Faults::parse(&fault)?;
-        let playback_flag = [
-            ("--speed", speed.is_some()),
-            ("--rebase", rebase),
-            ("--loop", repeat),
-        ]
-        .into_iter()
-        .find_map(|(flag, is_given)| is_given.then_some(flag));
-        let exit_flag = exit_at_end.then_some("--exit-at-end");
+        let recorded = Recorded {
+            speed,
+            rebase,
+            repeat,
+        };
         // A recording may come over stdin; nothing that is live can be played.
-        let is_played = |source: &str| source == "-" && playback_flag.is_some();
+        let is_played = |source: &str| source == "-" && recorded.given().is_some();
         let demo = demo(&source)?;
         let is_live = demo.is_none()
             && source
@@ -76,36 +73,21 @@ impl ServeSettings {
         let is_archive = demo.is_none() && !is_live && segments::are_segments(&source, false)?;
         let calls = CallSettings::resolve(calls, &faults, is_archive, legacy)?;
         let served = if let Some(demo) = demo {
-            if let Some(flag) = playback_flag.or(exit_flag) {
+            let exit_flag = exit_at_end.then_some("--exit-at-end");
+            if let Some(flag) = recorded.given().or(exit_flag) {
                 return Err(SettingsError::ForRecordings(flag, "demo:"));
             }
             Served::Demo(demo)
         } else if is_live {
-            if let Some(flag) = playback_flag {
+            if let Some(flag) = recorded.given() {
                 return Err(SettingsError::ForRecordings(flag, "a live stream"));
             }
             let live = LiveSettings::resolve(&source, live, environment, now)?;
             Served::Live(Box::new(live))
         } else if is_archive {
-            let unfit = [("--rebase", rebase), ("--loop", repeat)];
-            if let Some((flag, _)) = unfit.into_iter().find(|(_, is_given)| *is_given) {
-                return Err(SettingsError::ForRecordings(
-                    flag,
-                    "an archive of segment files",
-                ));
-            }
-            let files = segments::files_of(&source, false);
-            of_recordings(files.iter().map(PathBuf::as_path))?;
-            let paths = source.into_iter().map(PathBuf::from).collect();
-            Served::Archive(paths, speed.unwrap_or(Speed::Max).factor(), calls)
+            recorded.archive(source, calls)?
         } else {
-            let playback = Playback {
-                speed: speed.unwrap_or(Speed::Factor(1.0)).factor(),
-                rebase,
-                repeat,
-            };
-            of_recordings(source.iter().map(Path::new))?;
-            Served::Recordings(source.into_iter().map(PathBuf::from).collect(), playback)
+            recorded.recordings(source)?
         };
         Ok(Self {
             served,
@@ -123,6 +105,52 @@ impl ServeSettings {
                 ..ServerSettings::default()
             },
         })
+    }
+}
+
+/// What was said of how recordings are played.
+struct Recorded {
+    speed: Option<Speed>,
+    rebase: bool,
+    repeat: bool,
+}
+
+impl Recorded {
+    /// The first of its flags that was typed.
+    fn given(&self) -> Option<&'static str> {
+        let speed = self.speed.as_ref().map(|_| "--speed");
+        speed.or_else(|| self.moved())
+    }
+
+    /// The same of those that move times or begin again.
+    fn moved(&self) -> Option<&'static str> {
+        let rebase = self.rebase.then_some("--rebase");
+        rebase.or_else(|| self.repeat.then_some("--loop"))
+    }
+
+    /// Segment files, which are served as they are.
+    fn archive(self, source: Vec<String>, calls: CallSettings) -> Result<Served, SettingsError> {
+        if let Some(flag) = self.moved() {
+            let what = "an archive of segment files";
+            return Err(SettingsError::ForRecordings(flag, what));
+        }
+        let files = segments::files_of(&source, false);
+        of_recordings(files.iter().map(PathBuf::as_path))?;
+        let paths = source.into_iter().map(PathBuf::from).collect();
+        let speed = self.speed.unwrap_or(Speed::Max).factor();
+        Ok(Served::Archive(paths, speed, calls))
+    }
+
+    /// Files of lines.
+    fn recordings(self, source: Vec<String>) -> Result<Served, SettingsError> {
+        of_recordings(source.iter().map(Path::new))?;
+        let paths = source.into_iter().map(PathBuf::from).collect();
+        let playback = Playback {
+            speed: self.speed.unwrap_or(Speed::Factor(1.0)).factor(),
+            rebase: self.rebase,
+            repeat: self.repeat,
+        };
+        Ok(Served::Recordings(paths, playback))
     }
 }
 

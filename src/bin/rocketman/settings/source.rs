@@ -57,7 +57,7 @@ impl SourceSettings {
         sources: &[String],
         reading: Reading,
         stream: StreamArgs,
-        mut connection: ConnectionArgs,
+        connection: ConnectionArgs,
         wanted: Wanted,
         environment: &Environment,
     ) -> Result<Self, SettingsError> {
@@ -78,11 +78,22 @@ impl SourceSettings {
                 Shown::address(address).to_string(),
             ));
         }
-        refuse_for_nats(&stream)?;
+        refuse_for_nats(stream)?;
         if let Some(args) = reading.segments {
             let settings = segments::resolve(sources, args, reading, &connection, wanted)?;
             return Ok(Self::Segments(Box::new(settings)));
         }
+        Self::servers(sources, reading, connection, wanted, environment)
+    }
+
+    /// Servers, or a stream to invent.
+    fn servers(
+        sources: &[String],
+        reading: Reading,
+        mut connection: ConnectionArgs,
+        wanted: Wanted,
+        environment: &Environment,
+    ) -> Result<Self, SettingsError> {
         let Reading {
             start,
             start_if_new,
@@ -193,11 +204,17 @@ impl From<OnGapArg> for OnGap {
 }
 
 /// Refuses what only a stream of NATS is read with.
-fn refuse_for_nats(stream: &StreamArgs) -> Result<(), SettingsError> {
+fn refuse_for_nats(stream: StreamArgs) -> Result<(), SettingsError> {
+    let StreamArgs {
+        envelope,
+        lag,
+        durable,
+        on_undeliverable: _,
+    } = stream;
     let flags = [
-        ("--envelope", stream.envelope.is_some()),
-        ("--lag", stream.lag.is_some()),
-        ("--durable", stream.durable.is_some()),
+        ("--envelope", envelope.is_some()),
+        ("--lag", lag.is_some()),
+        ("--durable", durable.is_some()),
     ];
     match flags.into_iter().find(|(_, is_given)| *is_given) {
         Some((flag, _)) => Err(SettingsError::ForNats(flag)),

@@ -32,14 +32,7 @@ pub(super) fn resolve(
     wanted: &Wanted,
     environment: &Environment,
 ) -> Result<NatsSourceSettings, SettingsError> {
-    if let Some(other) = sources.iter().find(|source| *source != address) {
-        return Err(SettingsError::MixedNats(Shown::address(other).to_string()));
-    }
-    if sources.len() > 1 {
-        return Err(SettingsError::MixedNats(
-            Shown::address(address).to_string(),
-        ));
-    }
+    check_alone(address, sources)?;
     let StreamArgs {
         envelope,
         lag,
@@ -49,12 +42,7 @@ pub(super) fn resolve(
     if let Some(name) = durable.as_deref().filter(|name| !is_name(name)) {
         return Err(SettingsError::Durable(Shown::address(name).to_string()));
     }
-    let wrap_mode = match envelope {
-        None if reading.is_carried => WrapMode::Carried,
-        None | Some(EnvelopeArg::Auto) => WrapMode::Auto,
-        Some(EnvelopeArg::Always) => WrapMode::Always,
-        Some(EnvelopeArg::Never) => WrapMode::Never,
-    };
+    let wrap_mode = wrap_mode(envelope, reading.is_carried);
     let events_only = filter_flag(wanted);
     if let (Some(flag), WrapMode::Always) = (events_only, wrap_mode) {
         return Err(SettingsError::EnvelopeHides(flag));
@@ -75,26 +63,7 @@ pub(super) fn resolve(
         is_carried: _,
     } = reading;
     let nats = Nats::new(&given, &connection, environment);
-    let ConnectionArgs {
-        max_retries: _,
-        max_backoff: _,
-        connect_timeout: _,
-        frame_timeout,
-        quiet_timeout,
-        max_frame_size,
-        no_compress,
-        threads,
-    } = connection;
-    for (flag, is_given) in [
-        ("--max-message-size", wanted.max_bytes.is_some()),
-        ("--quiet-timeout", quiet_timeout.is_some()),
-        ("--no-compress", no_compress),
-        ("--threads", threads > 1),
-    ] {
-        if is_given {
-            return Err(SettingsError::ForJetstream(flag));
-        }
-    }
+    check_flags(&connection, wanted)?;
     let StreamAddress {
         servers,
         stream,
@@ -118,11 +87,54 @@ pub(super) fn resolve(
         durable,
         on_undeliverable: undeliverable(on_undeliverable)?,
         lag: lag.unwrap_or(Duration::ZERO),
-        max_message_bytes: max_frame_size as usize,
-        frame_timeout,
+        max_message_bytes: connection.max_frame_size as usize,
+        frame_timeout: connection.frame_timeout,
         bad_events: bad_events.map(open_bad_events).transpose()?,
         ..NatsSourceSettings::new(settings, stream)
     })
+}
+
+/// Refuses another source beside it.
+fn check_alone(address: &str, sources: &[String]) -> Result<(), SettingsError> {
+    let other = sources.iter().find(|source| *source != address);
+    let twice = (sources.len() > 1).then_some(address);
+    match other.map(String::as_str).or(twice) {
+        Some(other) => Err(SettingsError::MixedNats(Shown::address(other).to_string())),
+        None => Ok(()),
+    }
+}
+
+/// Refuses what is for Jetstream servers only.
+fn check_flags(connection: &ConnectionArgs, wanted: &Wanted) -> Result<(), SettingsError> {
+    let &ConnectionArgs {
+        max_retries: _,
+        max_backoff: _,
+        connect_timeout: _,
+        frame_timeout: _,
+        quiet_timeout,
+        max_frame_size: _,
+        no_compress,
+        threads,
+    } = connection;
+    let useless = [
+        ("--max-message-size", wanted.max_bytes.is_some()),
+        ("--quiet-timeout", quiet_timeout.is_some()),
+        ("--no-compress", no_compress),
+        ("--threads", threads > 1),
+    ];
+    match useless.into_iter().find(|(_, is_given)| *is_given) {
+        Some((flag, _)) => Err(SettingsError::ForJetstream(flag)),
+        None => Ok(()),
+    }
+}
+
+fn wrap_mode(envelope: Option<EnvelopeArg>, is_carried: bool) -> WrapMode {
+    match envelope {
+        None if is_carried => WrapMode::Carried,
+        None | Some(EnvelopeArg::Auto) => WrapMode::Auto,
+        Some(EnvelopeArg::Always) => WrapMode::Always,
+        Some(EnvelopeArg::Never) => WrapMode::Never,
+    }
 }
 
 fn undeliverable(

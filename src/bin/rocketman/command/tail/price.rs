@@ -28,7 +28,9 @@ pub(crate) async fn run(
 ) -> Result<ExitCode, Failure> {
     let saved = match cursor {
         Cursor::File(path) => FileCursor::look(path).map_err(Error::Cursor)?.saved,
-        _ => None,
+        #[cfg(feature = "nats")]
+        Cursor::Kv(_) => None,
+        Cursor::Nowhere => None,
     };
     let mut settings = settings;
     // Somebody waits for it.

@@ -4,6 +4,8 @@
 //! What is given wins over variables, variables win over the context, and the context over what
 //! holds without one.
 
+mod login;
+
 use std::{
     io,
     path::{Path, PathBuf},
@@ -17,6 +19,7 @@ use rocketman::{
 };
 use serde::Deserialize;
 
+use self::login::Candidates;
 use super::{ServerError, address};
 
 /// The key of a context that names the servers.
@@ -94,32 +97,14 @@ pub(super) fn resolve(
         Some(file) => file.read()?,
         None => Context::default(),
     };
-    let (urls, from) = match servers {
-        [_, ..] => (servers.join(","), "address"),
-        [] => match variable("NATS_URL") {
-            Some(urls) => (urls, "NATS_URL"),
-            None if !found.url.is_empty() => (found.url.clone(), URL),
-            None => (defaults.servers.join(","), URL),
-        },
+    let (urls, from) = match (servers, variable("NATS_URL")) {
+        ([_, ..], _) => (servers.join(","), "address"),
+        ([], Some(urls)) => (urls, "NATS_URL"),
+        ([], None) if !found.url.is_empty() => (found.url.clone(), URL),
+        ([], None) => (defaults.servers.join(","), URL),
     };
     let (servers, in_url) = split_urls(&urls, from)?;
-    let by_hand = if given.creds.is_some() || given.nkey.is_some() {
-        Candidates {
-            creds: given.creds.clone(),
-            nkey: given.nkey.clone(),
-            ..Candidates::default()
-        }
-    } else {
-        Candidates {
-            user: variable("NATS_USER"),
-            password: variable("NATS_PASSWORD"),
-            creds: variable("NATS_CREDS").map(&file),
-            nkey: variable("NATS_NKEY").map(&file),
-            token: variable("NATS_TOKEN"),
-            jwt: variable("NATS_JWT"),
-            seed: variable("NATS_SEED"),
-        }
-    };
+    let by_hand = by_hand(given, &variable, &file);
     let login = match (by_hand.login()?, in_url, file_of_context) {
         (Some(login), _, _) => login,
         (None, Some(login), _) if from != URL => login,
@@ -138,22 +123,6 @@ pub(super) fn resolve(
     };
     let tls_cert = path(&given.tls_cert, "NATS_CERT", &found.cert);
     let tls_key = path(&given.tls_key, "NATS_KEY", &found.key);
-    let tls_identity = match (tls_cert, tls_key) {
-        (Some(cert), Some(key)) => Some((cert, key)),
-        (None, None) => None,
-        (Some(_), None) => {
-            return Err(ServerError::HalfTls {
-                there: "the certificate",
-                missing: "its key (tls_key)",
-            });
-        }
-        (None, Some(_)) => {
-            return Err(ServerError::HalfTls {
-                there: "the key",
-                missing: "its certificate (tls_cert)",
-            });
-        }
-    };
     let tls_ca = path(&given.tls_ca, "NATS_CA", &found.ca);
     let given_text =
         |given: &Option<String>, in_context: &str| given.clone().or_else(|| some(in_context));
@@ -161,7 +130,7 @@ pub(super) fn resolve(
         servers,
         name: given.name.clone().unwrap_or(defaults.name),
         login,
-        tls_identity,
+        tls_identity: tls_identity(tls_cert, tls_key)?,
         tls_ca,
         tls_first: given.tls_first || found.tls_first,
         js_domain: given_text(&given.js_domain, &found.jetstream_domain),
@@ -174,6 +143,20 @@ pub(super) fn resolve(
     })
 }
 
+/// What the client shows of itself, which is both of them or neither.
+fn tls_identity(
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Result<Option<(PathBuf, PathBuf)>, ServerError> {
+    let (there, missing) = match (cert, key) {
+        (Some(cert), Some(key)) => return Ok(Some((cert, key))),
+        (None, None) => return Ok(None),
+        (Some(_), None) => ("the certificate", "its key (tls_key)"),
+        (None, Some(_)) => ("the key", "its certificate (tls_cert)"),
+    };
+    Err(ServerError::HalfTls { there, missing })
+}
+
 /// The login of a context, whose file is read anew for each connection. `first` is what it was when
 /// it was read first.
 fn anew(file: ContextFile, home: Option<PathBuf>, has_url: bool, first: &Login) -> Login {
@@ -183,56 +166,28 @@ fn anew(file: ContextFile, home: Option<PathBuf>, has_url: bool, first: &Login) 
     }
 }
 
-/// What could make a login, from one place.
-#[derive(Default)]
-struct Candidates {
-    user: Option<String>,
-    password: Option<String>,
-    creds: Option<PathBuf>,
-    nkey: Option<PathBuf>,
-    token: Option<String>,
-    jwt: Option<String>,
-    seed: Option<String>,
-}
-
-impl Candidates {
-    /// In the order in which the `nats` command tries them; a user without a password is a token.
-    fn login(self) -> Result<Option<Login>, ServerError> {
-        Ok(Some(match self {
-            Self {
-                user: Some(user),
-                password: Some(password),
-                ..
-            } => Login::Password { user, password },
-            Self {
-                user: Some(user), ..
-            } => Login::Token(user),
-            Self {
-                creds: Some(path), ..
-            } => Login::Credentials(path),
-            Self {
-                nkey: Some(path), ..
-            } => Login::Nkey(path),
-            Self {
-                token: Some(token), ..
-            } => Login::Token(token),
-            Self {
-                jwt: Some(jwt),
-                seed: Some(seed),
-                ..
-            } => Login::Jwt { jwt, seed },
-            Self { jwt: Some(_), .. } => return Err(half("NATS_JWT", "NATS_SEED")),
-            Self { seed: Some(_), .. } => return Err(half("NATS_SEED", "NATS_JWT")),
-            Self {
-                password: Some(_), ..
-            } => return Err(half("NATS_PASSWORD", "NATS_USER")),
-            _ => return Ok(None),
-        }))
+/// What the flags name for a login, or else the variables.
+fn by_hand(
+    given: &NatsOverrides,
+    variable: &impl Fn(&str) -> Option<String>,
+    file: &impl Fn(String) -> PathBuf,
+) -> Candidates {
+    if given.creds.is_some() || given.nkey.is_some() {
+        return Candidates {
+            creds: given.creds.clone(),
+            nkey: given.nkey.clone(),
+            ..Candidates::default()
+        };
     }
-}
-
-fn half(there: &'static str, missing: &'static str) -> ServerError {
-    ServerError::Half { there, missing }
+    Candidates {
+        user: variable("NATS_USER"),
+        password: variable("NATS_PASSWORD"),
+        creds: variable("NATS_CREDS").map(file),
+        nkey: variable("NATS_NKEY").map(file),
+        token: variable("NATS_TOKEN"),
+        jwt: variable("NATS_JWT"),
+        seed: variable("NATS_SEED"),
+    }
 }
 
 fn some(text: &str) -> Option<String> {
