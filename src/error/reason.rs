@@ -169,6 +169,8 @@ pub enum Reason {
     Hole,
     /// A segment file is damaged or cannot be read.
     SegmentDamaged,
+    /// A folder is a copy of an archive by a narrower filter than what is asked for.
+    NarrowerCopy,
     /// A block of a segment file holds more than is allowed.
     BlockTooLarge,
     /// A work queue is to be read through a filter: what that drops would be removed.

@@ -19,6 +19,7 @@ mod holes;
 mod inflate;
 mod inspect;
 mod line;
+mod manifest;
 mod names;
 mod outline;
 mod pack;
@@ -39,6 +40,7 @@ pub(crate) use self::{
     header::{HEADER_BYTES, Opening, SegmentHeader},
     inflate::{BlockInflater, USUAL_BYTES},
     line::{LineError, LinePrinter, Printed},
+    manifest::{Copied, CopiedFile, Manifest, ManifestError},
     names::{index as segment_index, name as segment_name},
     outline::Outline,
     reader::BlockReader,

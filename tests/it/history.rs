@@ -1,5 +1,6 @@
 //! `rocketman replay https://HOST`: the archive of a service over the network, and then its socket.
 
+mod download;
 mod official;
 mod served;
 mod usage;

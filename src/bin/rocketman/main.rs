@@ -87,6 +87,9 @@ fn stream(args: TailArgs, global: &GlobalArgs, line: &StatusLine) -> Result<Exit
     if let SourceSettings::Price(source) = settings.source {
         return with_runtime(tail::price::run(*source, &settings.cursor, line));
     }
+    if let SourceSettings::Download(source, folder) = settings.source {
+        return with_runtime(tail::download::run(*source, &folder, line));
+    }
     let has_colors = logging::has_colors_on_stdout(global.color);
     let output = settings.output.colored(has_colors);
     let settings = TailSettings { output, ..settings };

@@ -1,9 +1,12 @@
 //! Why an archive cannot be read as asked, or not any further.
 
+use std::path::PathBuf;
+
 use super::fetch_error::FetchError;
 use crate::{
     error::{ErrorKind, MemberError, Reason},
     event::show_time,
+    log::printable,
 };
 
 /// Why an archive cannot be read as asked, or not any further.
@@ -47,6 +50,12 @@ pub(super) enum HistoryError {
         /// The address.
         url: String,
     },
+    /// A folder has segment files of which nobody knows what they are.
+    #[error("'{}' is in the folder, which has no manifest of what it holds", printable(&.0.to_string_lossy()))]
+    ForeignFile(PathBuf),
+    /// A folder is a copy of something else.
+    #[error("'{}' is a copy of another archive, or by another filter or beginning", printable(&.0.to_string_lossy()))]
+    OtherCopy(PathBuf),
     /// A time was asked for that has not come yet.
     #[error("the beginning {} lies in the future", show_time(*.0))]
     Future(u64),
@@ -89,7 +98,9 @@ impl From<HistoryError> for MemberError {
                 _ => (ErrorKind::Failed, None),
             },
             HistoryError::Plan(_) | HistoryError::Restless { .. } => (ErrorKind::Failed, None),
-            HistoryError::Beyond { .. } => (ErrorKind::Usage, None),
+            HistoryError::Beyond { .. }
+            | HistoryError::ForeignFile(_)
+            | HistoryError::OtherCopy(_) => (ErrorKind::Usage, None),
             HistoryError::Future(_) => (ErrorKind::Usage, Some(Reason::FutureStart)),
         };
         Self::new(kind, error).because(reason)

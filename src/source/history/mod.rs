@@ -22,6 +22,7 @@ mod price;
 mod recent;
 mod seek;
 mod settings;
+mod to_folder;
 mod verify;
 
 use std::{convert::Infallible, sync::Arc};
@@ -33,6 +34,7 @@ pub use self::{
     key::ArchiveKey,
     price::{Amount, Choice, Price},
     settings::HistorySettings,
+    to_folder::Downloaded,
 };
 use super::{Flow, ReadError, RunContext, Saves, Source, jetstream::Jetstream, segments::Run};
 use crate::{

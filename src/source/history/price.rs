@@ -46,6 +46,8 @@ pub struct Price {
     pub archive: Amount,
     /// What was asked for, first, and what may be asked for in its place.
     pub choices: Vec<Choice>,
+    /// The files of the first choice, whole, as a copy of them takes.
+    pub whole: Amount,
     /// Bytes that the operator allows at once, and then a second; `None` where it does not say.
     pub quota: Option<(u64, u64)>,
     /// Events that are read for each one that is wanted, by the files that were looked at; `None`
@@ -110,6 +112,7 @@ impl History {
         let from = *found.numbers.start();
         let mut choices = Vec::new();
         let (mut to, mut over_read) = (0, None);
+        let mut whole = Amount::default();
         let live = &history.settings.live;
         let asked = live.kinds.clone();
         let mut kinds = vec![asked.clone()];
@@ -122,6 +125,7 @@ impl History {
             let amount = amount(&planned, &files);
             if kinds == asked {
                 to = tip;
+                whole = whole_files(&planned, &files);
                 let live = &history.settings.live;
                 let wanted = Wanted::new(&live.collections, &kinds, &live.dids, found.clone());
                 let has_sample = !live.collections.is_empty() && live.dids.is_empty();
@@ -142,6 +146,7 @@ impl History {
             to,
             archive,
             choices,
+            whole,
             quota: client.meter.quota(),
             over_read,
             spent_bytes: client.meter.received(),
@@ -149,7 +154,7 @@ impl History {
     }
 
     /// All pages of a plan, and the last number of it.
-    async fn plan_all(
+    pub(super) async fn plan_all(
         &self,
         client: &Client,
         from: u64,
@@ -176,6 +181,18 @@ impl History {
 fn blocks_of(file: &ListedSegment) -> u64 {
     let numbers = file.max_seq.saturating_sub(file.min_seq) + 1;
     numbers.div_ceil(BLOCK_EVENTS)
+}
+
+fn whole_files(planned: &[PlannedFile], files: &Files) -> Amount {
+    let mut names: Vec<_> = planned.iter().map(|file| &file.name).collect();
+    names.dedup();
+    let listed = names.iter().filter_map(|name| files.get(*name));
+    Amount {
+        files: names.len() as u64,
+        blocks: listed.clone().map(blocks_of).sum(),
+        bytes: listed.map(|file| file.size_bytes).sum(),
+        is_estimate: false,
+    }
 }
 
 fn amount(planned: &[PlannedFile], files: &Files) -> Amount {

@@ -9,7 +9,7 @@ use crate::{
     error::{ErrorKind, MemberError, Reason},
     event::show_time,
     log::printable,
-    segment::SegmentError,
+    segment::{ManifestError, SegmentError},
 };
 
 /// Why segment files cannot be read as asked, or not any further.
@@ -63,6 +63,12 @@ pub(crate) enum ReplayError {
         /// The file that comes next.
         before: PathBuf,
     },
+    /// What a folder is a copy of does not have all that is wanted.
+    #[error("'{}' is a copy by a narrower filter, and does not have all that is asked for", shown(.0))]
+    Narrower(PathBuf),
+    /// A folder is not the copy that it is meant to be.
+    #[error(transparent)]
+    Copied(#[from] ManifestError),
     /// A file is damaged or cannot be read.
     #[error(transparent)]
     File(#[from] SegmentError),
@@ -85,15 +91,21 @@ impl From<ReplayError> for MemberError {
             ReplayError::Missing { .. }
             | ReplayError::Nothing(_)
             | ReplayError::Beyond { .. }
+            | ReplayError::Narrower(_)
             | ReplayError::Future(_) => ErrorKind::Usage,
             ReplayError::Hole { .. } => ErrorKind::Gap,
-            ReplayError::Misplaced { .. } | ReplayError::File(_) => ErrorKind::Failed,
+            ReplayError::Misplaced { .. } | ReplayError::File(_) | ReplayError::Copied(_) => {
+                ErrorKind::Failed
+            }
         };
         let reason = match &error {
             ReplayError::Hole { .. } => Some(Reason::Hole),
             ReplayError::File(error) if error.is_too_large() => Some(Reason::BlockTooLarge),
-            ReplayError::File(_) | ReplayError::Misplaced { .. } => Some(Reason::SegmentDamaged),
+            ReplayError::File(_) | ReplayError::Misplaced { .. } | ReplayError::Copied(_) => {
+                Some(Reason::SegmentDamaged)
+            }
             ReplayError::Future(_) => Some(Reason::FutureStart),
+            ReplayError::Narrower(_) => Some(Reason::NarrowerCopy),
             ReplayError::Missing { .. } | ReplayError::Nothing(_) | ReplayError::Beyond { .. } => {
                 None
             }

@@ -1,13 +1,16 @@
 //! The beginning of a run over segment files: what there is to read, whether that is what was asked
 //! for, and what is missing.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tracing::{info, warn};
 
 use super::{
     Segments,
-    archive::{self, Archive, ListedFile},
+    archive::{self, Archive, Hole, ListedFile},
     error::ReplayError,
     plan::Plan,
     run::Run,
@@ -18,7 +21,7 @@ use crate::{
     error::MemberError,
     event::{Start, now_us},
     log::{STATE, printable},
-    segment::BlockReader,
+    segment::{BlockReader, Copied, Manifest, files},
     stats::Progress,
 };
 
@@ -33,7 +36,13 @@ impl Segments {
     pub(super) fn open(&self) -> Result<Run<Plan>, MemberError> {
         let bounds = Bounds::new(&self.settings, self.start);
         let mut reader = BlockReader::new(self.settings.max_block_bytes);
-        let archive = archive::list(&self.settings.paths, &bounds, &mut reader)?;
+        let copies = self.copies()?;
+        let mut archive = archive::list(&self.settings.paths, &bounds, &mut reader)?;
+        // What a copy leaves out holds nothing that is wanted.
+        for file in &mut archive.files {
+            let is_copied = copies.iter().any(|copy| copy.covers(file));
+            file.hole = file.hole.take().filter(|_| !is_copied);
+        }
         self.check_beginning(&archive, *bounds.numbers.start())?;
         let files = archive.files;
         let bytes: u64 = files.iter().map(|file| file.bytes).sum();
@@ -49,6 +58,46 @@ impl Segments {
         self.stats.set_host(&self.origin.host);
         self.stats.set_connected(true);
         Ok(self.begin(files, bounds))
+    }
+
+    /// The folders that are copies of an archive, each of which has to be what its manifest says,
+    /// and to have all that is wanted.
+    fn copies(&self) -> Result<Vec<FolderCopy>, ReplayError> {
+        let mut copies = Vec::new();
+        for path in self.settings.paths.iter().filter(|path| path.is_dir()) {
+            let Some(manifest) = Manifest::read(path)? else {
+                continue;
+            };
+            let listed = files(path).map_err(|source| ReplayError::missing(path, source))?;
+            manifest.check(path, &listed)?;
+            if !manifest.filter.covers(&self.filter()) {
+                return Err(ReplayError::Narrower(path.clone()));
+            }
+            info!(target: STATE, tip = manifest.tip, "'{}' is what its manifest says: {} of {}, numbers above {} up to {}", printable(&path.to_string_lossy()), counted(listed.len()), printable(&manifest.origin), manifest.after_seq, manifest.tip);
+            copies.push(FolderCopy {
+                folder: path.clone(),
+                after_seq: manifest.after_seq,
+                tip: manifest.tip,
+            });
+        }
+        Ok(copies)
+    }
+
+    fn filter(&self) -> Copied {
+        let SegmentsSettings {
+            collections,
+            kinds,
+            dids,
+            ..
+        } = &self.settings;
+        Copied {
+            kinds: kinds.iter().map(|kind| kind.as_str().to_owned()).collect(),
+            collections: collections
+                .iter()
+                .map(|one| one.as_str().to_owned())
+                .collect(),
+            dids: dids.iter().map(|did| did.as_str().to_owned()).collect(),
+        }
     }
 
     fn begin(&self, files: Vec<ListedFile>, bounds: Bounds) -> Run<Plan> {
@@ -109,6 +158,21 @@ impl Segments {
             ""
         };
         warn!(target: STATE, from, to, "GAP from={from} to={to}: {place} is missing{end}");
+    }
+}
+
+/// A folder that is a copy of an archive, whole between these numbers.
+struct FolderCopy {
+    folder: PathBuf,
+    after_seq: u64,
+    tip: u64,
+}
+
+impl FolderCopy {
+    /// Whether what is missing before a file is nothing that is wanted.
+    fn covers(&self, file: &ListedFile) -> bool {
+        let is_within = |hole: &Hole| self.after_seq <= hole.from && hole.to <= self.tip;
+        file.path.parent() == Some(&self.folder) && file.hole.as_ref().is_some_and(is_within)
     }
 }
 

@@ -9,14 +9,14 @@ use std::{
 use crate::support::{cable::Cable, program::Rocketman, serve::Serving, wait_until};
 
 /// A folder with a recording of the demo, segment files of it, and what serves them.
-struct Archive {
+pub(super) struct Archive {
     folder: tempfile::TempDir,
-    lines: Vec<String>,
+    pub(super) lines: Vec<String>,
     server: Serving,
 }
 
 impl Archive {
-    fn of(n: u32) -> Self {
+    pub(super) fn of(n: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let tail = Rocketman::tail("demo:?rate=max");
         let tail = tail.with(&format!("--cursor 1 -n {n} -o demo.ndjson"));
@@ -32,19 +32,19 @@ impl Archive {
         }
     }
 
-    fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// A replay of all that is in it, through this port.
-    fn replay_through(&self, port: u16, flags: &str) -> Rocketman {
+    pub(super) fn replay_through(&self, port: u16, flags: &str) -> Rocketman {
         let last = self.lines.len();
         Rocketman::new(["replay", &format!("http://127.0.0.1:{port}")])
             .with(&format!("--before-seq {last} {flags}"))
             .inside(self.path())
     }
 
-    fn port(&self) -> u16 {
+    pub(super) fn port(&self) -> u16 {
         self.server
             .address()
             .rsplit(':')
@@ -54,7 +54,7 @@ impl Archive {
             .unwrap()
     }
 
-    fn replay(&self, flags: &str) -> Rocketman {
+    pub(super) fn replay(&self, flags: &str) -> Rocketman {
         self.replay_through(self.port(), flags)
     }
 }
@@ -90,6 +90,7 @@ fn a_plan_tells_the_price_and_reads_nothing() {
         "numbers 1 to 20,000",
         "what is asked for (commit)",
         "the same with --kind all",
+        "its files, whole (--download)",
         "events that are read is asked for",
         "the server does not say how much it allows",
     ] {

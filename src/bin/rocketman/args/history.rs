@@ -16,6 +16,13 @@ pub(crate) struct HistoryArgs {
     /// the place of --cursor-file, if there is one. No output is opened, so it can be added to any command line.
     #[arg(long, env = "ROCKETMAN_PLAN", value_parser = yes_or_no)]
     pub(crate) plan: bool,
+    /// Copy whole files into this folder, and print nothing
+    ///
+    /// The files that hold what is wanted, each verified before it gets its name, with a manifest of what they are. What is there
+    /// already of the same archive and filter is kept, and what was broken off goes on. rocketman replay DIR reads it, proves it by
+    /// the manifest, and refuses a wider filter; rocketman serve DIR serves it. --plan says what whole files take.
+    #[arg(long, value_name = "DIR", env = "ROCKETMAN_DOWNLOAD", value_hint = ValueHint::DirPath, hide_short_help = true, conflicts_with_all = ["plan", "follow", "output", "exec", "cursor_file", "count"])]
+    pub(crate) download: Option<PathBuf>,
     /// Go on live behind the archive, in place of ending
     ///
     /// Nothing is missing and nothing comes twice where the archive ends and the socket of the service begins. Where the socket no
@@ -46,6 +53,7 @@ impl HistoryArgs {
     pub(crate) fn given(&self) -> Option<&'static str> {
         let flags = [
             ("--plan", self.plan),
+            ("--download", self.download.is_some()),
             ("--follow", self.follow),
             ("--key-file", self.key_file.is_some()),
             ("--max-bytes", self.max_bytes.is_some()),

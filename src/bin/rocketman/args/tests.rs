@@ -77,6 +77,7 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("replay", "--key-file", &["history::usage::a_key_that_is_none_is_refused_and_not_shown"]),
     ("replay", "--max-bytes", &["history::served::as_many_bytes_as_may_be_are_read_and_no_more"]),
     ("replay", "--max-rate", &["history::served::a_rate_is_kept_to"]),
+    ("replay", "--download", &["history::download::a_copy_is_the_archive_byte_for_byte_and_replays", "history::download::a_copy_is_held_against_its_manifest_and_its_filter"]),
     ("replay", "--plan", &["history::served::a_plan_tells_the_price_and_reads_nothing"]),
     ("tail", "--after-seq", &["segments::replay::numbers_bound_what_is_read", "usage::useless::a_flag_of_segment_files_is_refused_without_any"]),
     ("tail", "--before-seq", &["segments::replay::numbers_bound_what_is_read", "segments::replay::what_is_missing_at_the_end_is_a_hole"]),

@@ -47,6 +47,9 @@ pub(super) fn hint(error: &MemberError) -> Option<String> {
         Reason::SegmentDamaged => {
             "rocketman inspect --verify looks at all of them; bring a good copy of the file, and run it again"
         }
+        Reason::NarrowerCopy => {
+            "ask for what the manifest in the folder names, or download with the wider filter into another folder"
+        }
         Reason::BlockTooLarge => {
             "no server writes such a block: look where the file comes from, or allow it with --max-block-size"
         }

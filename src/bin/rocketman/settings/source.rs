@@ -48,6 +48,8 @@ pub(crate) enum SourceSettings {
     History(Box<HistorySettings>),
     /// The same, of which nothing is read but what it would cost.
     Price(Box<HistorySettings>),
+    /// The same, copied into a folder.
+    Download(Box<HistorySettings>, PathBuf),
 }
 
 impl SourceSettings {
@@ -150,10 +152,10 @@ impl SourceSettings {
                 ..history::resolve(sources, &args, segments, settings, environment)?
             };
             let settings = Box::new(settings);
-            return Ok(if args.plan {
-                Self::Price(settings)
-            } else {
-                Self::History(settings)
+            return Ok(match args.download {
+                Some(folder) => Self::Download(settings, folder),
+                None if args.plan => Self::Price(settings),
+                None => Self::History(settings),
             });
         }
         Ok(match demo {
@@ -176,7 +178,9 @@ impl SourceSettings {
     /// Where a run without a saved cursor begins: servers from now on, files from their beginning.
     pub(super) fn start_if_new(&self, start: Option<Start>) -> Option<Start> {
         match self {
-            Self::Segments(_) | Self::History(_) | Self::Price(_) => start.or(Some(Start::OLDEST)),
+            Self::Segments(_) | Self::History(_) | Self::Price(_) | Self::Download(..) => {
+                start.or(Some(Start::OLDEST))
+            }
             _ => start,
         }
     }
@@ -189,7 +193,9 @@ impl SourceSettings {
             #[cfg(feature = "nats")]
             Self::Nats(settings) => nats_stream::describe(settings),
             Self::Segments(settings) => segments::describe(settings),
-            Self::History(settings) | Self::Price(settings) => history::describe(settings),
+            Self::History(settings) | Self::Price(settings) | Self::Download(settings, _) => {
+                history::describe(settings)
+            }
         }
     }
 }

@@ -15,7 +15,8 @@ pub(super) fn check(
         | SourceSettings::Demo(..)
         | SourceSettings::Segments(_)
         | SourceSettings::History(_)
-        | SourceSettings::Price(_) => None,
+        | SourceSettings::Price(_)
+        | SourceSettings::Download(..) => None,
     };
     let output = output.stream();
     let output = output.map(|(at, stream)| ("--output", at, stream));

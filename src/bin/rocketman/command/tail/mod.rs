@@ -1,5 +1,6 @@
 //! `rocketman tail`: puts the members together, runs them, and listens for signals meanwhile.
 
+pub(crate) mod download;
 mod hang_up;
 pub(crate) mod members;
 pub(crate) mod price;
@@ -193,7 +194,9 @@ fn open_source(settings: SourceSettings) -> Result<(AnySource, Option<DemoServer
             let source = NatsSource::new(*settings);
             return Ok((AnySource::Nats(Box::new(source)), None));
         }
-        SourceSettings::History(settings) | SourceSettings::Price(settings) => {
+        SourceSettings::History(settings)
+        | SourceSettings::Price(settings)
+        | SourceSettings::Download(settings, _) => {
             let source = History::new(*settings);
             return Ok((AnySource::History(Box::new(source)), None));
         }

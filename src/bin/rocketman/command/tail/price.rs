@@ -56,6 +56,7 @@ fn table(price: &Price) -> String {
         to,
         archive,
         choices,
+        whole,
         quota,
         over_read,
         spent_bytes,
@@ -98,6 +99,15 @@ fn table(price: &Price) -> String {
             &time,
         );
     }
+    let (files, blocks) = (HumanCount(whole.files), HumanCount(whole.blocks));
+    let bytes = BinaryBytes(whole.bytes);
+    row(
+        "its files, whole (--download)",
+        &files.to_string(),
+        &blocks.to_string(),
+        &bytes.to_string(),
+        "",
+    );
     text.push('\n');
     if let Some(over_read) = over_read {
         writeln!(text, "1 of {over_read:.0} events that are read is asked for, by the files that were looked at").ok();
