@@ -122,12 +122,55 @@ impl<'a> Bloom<'a> {
             .ok()
             .and_then(|index| self.blocks.get(index));
         let Some(block) = block else { return true };
-        let is_set = |bit: usize| {
-            block
-                .get(bit / 8)
-                .is_none_or(|byte| byte >> (bit % 8) & 1 == 1)
-        };
-        place.bits(self.parts).all(is_set)
+        has_bits(block, self.parts, place)
+    }
+}
+
+/// Whether a block has all bits of an account.
+fn has_bits(block: &[u8], parts: &'static [u32], place: AccountHash) -> bool {
+    let is_set = |bit: usize| {
+        block
+            .get(bit / 8)
+            .is_none_or(|byte| byte >> (bit % 8) & 1 == 1)
+    };
+    place.bits(parts).all(is_set)
+}
+
+/// What a bloom says of itself, where only some of its blocks are read. Its trailer is not looked
+/// at: that it is whole is known by the checksum of the file.
+#[cfg(feature = "serve")]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BloomHead {
+    parts: &'static [u32],
+    n_blocks: u64,
+}
+
+#[cfg(feature = "serve")]
+impl BloomHead {
+    /// How much is read of it.
+    pub(crate) const BYTES: u64 = HEAD_BYTES as u64;
+
+    /// Reads the beginning of a bloom of this length; `None` where it is of a version that is not
+    /// known, or damaged.
+    pub(crate) fn read(bloom: &[u8], bytes: u64) -> Option<Self> {
+        let head = bloom.first_chunk::<HEAD_BYTES>()?;
+        let (parts, n_blocks) = (parts(u32_at(head, 1))?, u64_at(head, 5));
+        let of_blocks = n_blocks.checked_mul(BLOCK_BYTES as u64)?;
+        let is_known = head.starts_with(&[VERSION])
+            && n_blocks > 0
+            && of_blocks.checked_add((HEAD_BYTES + TRAILER_BYTES) as u64) == Some(bytes);
+        is_known.then_some(Self { parts, n_blocks })
+    }
+
+    /// Where the block lies that an account is in, and how long it is.
+    pub(crate) fn place(self, account: AccountHash) -> (u64, u64) {
+        let bytes = BLOCK_BYTES as u64;
+        (Self::BYTES + account.block(self.n_blocks) * bytes, bytes)
+    }
+
+    /// Whether that block may hold the account.
+    pub(crate) fn may_hold(self, block: &[u8], account: AccountHash) -> bool {
+        has_bits(block, self.parts, account)
     }
 }
 

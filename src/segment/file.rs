@@ -251,14 +251,8 @@ impl SegmentFile {
     }
 
     /// The bloom of the accounts of one block, in the same way.
-    pub(crate) fn block_bloom(
-        &self,
-        header: &SegmentHeader,
-        footer: &Footer,
-        block: u32,
-    ) -> Result<Vec<u8>, SegmentError> {
-        let n = u64::from(footer.bloom_bytes);
-        let at = header.block_blooms_at + BLOOMS_HEAD_BYTES + u64::from(block) * n;
+    pub(crate) fn block_bloom(&self, footer: &Footer, block: u32) -> Result<Vec<u8>, SegmentError> {
+        let (at, n) = footer.bloom_place(block);
         let n = if n > MAX_BLOOM_BYTES { 0 } else { n };
         self.read(at, n)
             .map_err(|fault| self.error(Some(block), fault))
@@ -293,6 +287,13 @@ impl SegmentFile {
 }
 
 impl Footer {
+    /// Where the bloom of a block lies, and how long it is.
+    pub(crate) fn bloom_place(&self, block: u32) -> (u64, u64) {
+        let n = u64::from(self.bloom_bytes);
+        let from = self.header.block_blooms_at + BLOOMS_HEAD_BYTES;
+        (from + u64::from(block) * n, n)
+    }
+
     /// The entry of a block; `None` behind the last one.
     pub(crate) fn entry(
         &mut self,

@@ -133,7 +133,7 @@ fn sealed(
         let file_bloom = Bloom::read(&file_bloom);
         let mut block = 0;
         while let Some(entry) = footer.entry(file, block)? {
-            let block_bloom = file.block_bloom(header, &footer, block)?;
+            let block_bloom = file.block_bloom(&footer, block)?;
             let blooms = [file_bloom, Bloom::read(&block_bloom)];
             let listed = footer.collections.of_block(block);
             for row in reader.sealed(file, block, &entry)? {

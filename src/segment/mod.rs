@@ -19,6 +19,8 @@ mod holes;
 mod inflate;
 mod inspect;
 mod line;
+#[cfg(feature = "serve")]
+mod lookup;
 mod manifest;
 mod names;
 mod outline;

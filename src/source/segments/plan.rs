@@ -54,7 +54,6 @@ enum Blocks {
 /// The blocks of a sealed file.
 #[derive(Debug)]
 struct SealedBlocks {
-    header: SegmentHeader,
     footer: Footer,
     /// Which collections of the footer are wanted.
     chosen: Chosen,
@@ -222,7 +221,7 @@ impl SealedBlocks {
         if wanted.has_all_accounts() {
             return Ok(true);
         }
-        Ok(wanted.may_be_in(&file.block_bloom(&self.header, &self.footer, block)?))
+        Ok(wanted.may_be_in(&file.block_bloom(&self.footer, block)?))
     }
 }
 
@@ -241,7 +240,6 @@ fn sealed(
         wanted.has_all_accounts() || wanted.may_be_in(&file.file_bloom(&header)?);
     if chosen.has_any() && may_have_account {
         return Ok(Blocks::Sealed(Box::new(SealedBlocks {
-            header,
             footer,
             chosen,
             next: 0,

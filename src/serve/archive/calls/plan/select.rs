@@ -3,9 +3,7 @@
 use super::{PlanRequest, Range};
 use crate::{
     event::Kind,
-    segment::{
-        BlockInflater, Bloom, CollectionIndex, Footer, SegmentError, SegmentFile, SegmentHeader,
-    },
+    segment::{BlockInflater, CollectionIndex, Footer, SegmentError, SegmentFile, SegmentHeader},
     serve::archive::calls::shelf::{Generation, Named},
 };
 
@@ -111,7 +109,7 @@ impl<'a> Selector<'a> {
         let mut selection = Selection::none(header);
         let mut filled = 0;
         let has_accounts = !request.accounts.is_empty();
-        let is_in_file = !has_accounts || self.may_hold(&file.file_bloom(header)?);
+        let is_in_file = !has_accounts || file.may_hold(header, &request.accounts)?;
         let candidates = Candidates::of(&footer.collections, request);
         let mut block = 0;
         while let Some(entry) = footer.entry(file, block)? {
@@ -120,19 +118,13 @@ impl<'a> Selector<'a> {
                 && entry.events > 0
                 && request.reaches(entry.min_seq, entry.max_seq)
                 && candidates.are_in(footer.collections.of_block(block))
-                && (!has_accounts || self.may_hold(&file.block_bloom(header, footer, block)?));
+                && (!has_accounts || file.block_may_hold(footer, block, &request.accounts)?);
             if is_selected {
                 selection.add(block, entry.max_seq);
             }
             block += 1;
         }
         Ok((selection, filled))
-    }
-
-    /// Whether a bloom has any of the accounts that are asked for. One that cannot be read may.
-    fn may_hold(&self, bloom: &[u8]) -> bool {
-        let mut accounts = self.request.accounts.iter();
-        Bloom::read(bloom).is_none_or(|bloom| accounts.any(|account| bloom.may_hold(*account)))
     }
 }
 
