@@ -1,6 +1,6 @@
 //! How far a run has come whose end is known from its beginning on, in words.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use indicatif::{HumanBytes, HumanCount};
 use tokio::time::Instant;
@@ -11,18 +11,29 @@ use rocketman::Progress;
 /// Sooner than this nothing can be said of the rest.
 const MIN_ELAPSED: Duration = Duration::from_secs(1);
 
-/// From where on it went, and since when.
+/// What was longer ago says nothing of the rest: an archive gives much at once, and then little.
+const WINDOW: Duration = Duration::from_secs(30);
+
+/// How far it was of late, and when.
 #[derive(Debug, Default)]
 pub(super) struct Course {
-    began: Option<(Instant, f64)>,
+    recent: VecDeque<(Instant, f64)>,
 }
 
 impl Course {
-    /// How long the rest will take, if it goes on as it went so far.
+    /// How long the rest will take, if it goes on as it went of late.
     pub(super) fn left(&mut self, progress: &Progress) -> Option<Duration> {
-        let done = progress.fraction();
-        let (began, before) = *self.began.get_or_insert_with(|| (Instant::now(), done));
-        let (elapsed, gained) = (began.elapsed(), done - before);
+        let (now, done) = (Instant::now(), progress.fraction());
+        let last = self.recent.back();
+        if last.is_none_or(|(at, _)| now.duration_since(*at) >= MIN_ELAPSED) {
+            self.recent.push_back((now, done));
+        }
+        let is_old = |(at, _): &(Instant, f64)| now.duration_since(*at) >= WINDOW;
+        while self.recent.get(1).is_some_and(is_old) {
+            self.recent.pop_front();
+        }
+        let (began, before) = *self.recent.front()?;
+        let (elapsed, gained) = (now.duration_since(began), done - before);
         if elapsed < MIN_ELAPSED || gained <= 0.0 || done >= 1.0 {
             return None;
         }
@@ -93,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_rest_takes_as_long_as_numbers_took_so_far() {
+    async fn the_rest_takes_as_long_as_numbers_took_of_late() {
         let mut course = Course::default();
         assert_eq!(course.left(&at(101)), None);
         tokio::time::advance(Duration::from_secs(10)).await;
@@ -101,5 +112,17 @@ mod tests {
         let left = course.left(&at(551)).unwrap();
         assert_eq!(left.as_secs(), 10, "450 in 10 s, and 450 are left");
         assert_eq!(course.left(&at(2000)), None, "the end is reached");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_came_at_once_is_forgotten() {
+        let mut course = Course::default();
+        for number in [1, 401].into_iter().chain((411..=801).step_by(10)) {
+            course.left(&at(number));
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        // Ten a second, and 200 are left.
+        let left = course.left(&at(801)).unwrap().as_secs_f64();
+        assert!((19.0..22.0).contains(&left), "{left}");
     }
 }
