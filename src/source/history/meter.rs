@@ -25,6 +25,12 @@ const SHARE: f64 = 0.97;
 /// The wait after a refusal that names none.
 const USUAL_WAIT: Duration = Duration::from_secs(5);
 
+/// The shortest one, whatever is named.
+const LEAST_WAIT: Duration = Duration::from_secs(1);
+
+/// After this time it is looked again whether so much may be taken.
+const MAX_WAIT: Duration = Duration::from_secs(3600);
+
 /// Bytes that were taken, and what limits them.
 #[derive(Debug)]
 pub(super) struct Meter {
@@ -74,7 +80,7 @@ impl Bucket {
             return now;
         }
         let wait = Duration::try_from_secs_f64(lacks / self.rate);
-        now + wait.unwrap_or(Duration::from_secs(3600))
+        now + wait.map_or(MAX_WAIT, |wait| wait.min(MAX_WAIT))
     }
 }
 
@@ -168,7 +174,7 @@ impl Meter {
     /// The operator refused: nothing is asked before this time has passed, and then there is
     /// nothing left of what may be taken at once.
     pub(super) fn refuse(&self, wait: Option<Duration>) {
-        let until = Instant::now() + wait.unwrap_or(USUAL_WAIT);
+        let until = Instant::now() + wait.unwrap_or(USUAL_WAIT).max(LEAST_WAIT);
         let mut limits = self.limits();
         limits.closed_until = limits.closed_until.max(Some(until));
         if let Some(quota) = &mut limits.quota {
@@ -253,6 +259,25 @@ mod tests {
         meter.refuse(Some(Duration::from_secs(7)));
         let waited = seconds(meter.take(1)).await;
         assert!((7.0..7.1).contains(&waited), "{waited}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_that_asks_for_no_wait_gets_one() {
+        let meter = Meter::new(None);
+        meter.refuse(Some(Duration::ZERO));
+        let waited = seconds(meter.take(1)).await;
+        assert!((1.0..1.1).contains(&waited), "{waited}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quota_that_never_comes_back_is_no_panic() {
+        for period in ["1e19", "1e300", "9.3e18"] {
+            let meter = Meter::new(None);
+            meter.learn(&quota("1", "1", period));
+            meter.take(1).await;
+            let most = Instant::now() + MAX_WAIT;
+            assert!(meter.try_take(1).is_some_and(|due| due <= most), "{period}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
