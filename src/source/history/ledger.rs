@@ -59,11 +59,11 @@ impl Ledger {
     /// Whether so much more may be asked for. One piece always may, whatever its size.
     pub(super) fn has_room(&self, bytes: u64) -> bool {
         let most = if self.saves.keeps() {
-            MAX_UNSAVED_BYTES + self.grace
+            MAX_UNSAVED_BYTES
         } else {
             MAX_AHEAD_BYTES
         };
-        self.unsaved() == 0 || self.unsaved() + bytes <= most
+        self.unsaved() == 0 || self.unsaved() + bytes <= most + self.grace
     }
 
     pub(super) fn ask(&mut self, bytes: u64) {
@@ -95,7 +95,7 @@ impl Ledger {
         }
         let Some(brought) = reached else { return };
         if !self.saves.keeps() {
-            self.saved = brought;
+            (self.saved, self.grace) = (brought, 0);
             return;
         }
         if let Some(seq) = seq {
@@ -122,6 +122,11 @@ impl Ledger {
     ///
     /// Cancel safety: dropped and asked again at any time.
     pub(super) async fn wait(&mut self) {
+        if self.given.is_empty() && self.marks.is_empty() {
+            // What came is of no block, so that no save is for it.
+            self.grace += MAX_UNSAVED_BYTES;
+            return;
+        }
         let deadline = Instant::now() + SAVE_PATIENCE;
         let before = self.saved;
         while self.saved == before {
@@ -132,5 +137,21 @@ impl Ledger {
             }
             self.note_saved();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_of_no_block_is_not_waited_for() {
+        let began = Instant::now();
+        let mut ledger = Ledger::new(Saves::none());
+        ledger.bring(0, 3 * MAX_AHEAD_BYTES);
+        while !ledger.has_room(1) {
+            ledger.wait().await;
+        }
+        assert_eq!(began.elapsed(), Duration::ZERO);
     }
 }
