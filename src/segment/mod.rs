@@ -36,7 +36,7 @@ pub(crate) use self::{
     bloom::{AccountHash, Bloom, BloomBuilder, BloomSize},
     collections::{CollectionIndex, has as has_bit},
     entry::{BlockEntry, PREFIX_BYTES},
-    error::Fault,
+    error::{Damage, Fault},
     fetched::{Expected, FetchedBlock},
     file::{Footer, SegmentFile},
     header::{HEADER_BYTES, Opening, SegmentHeader},

@@ -144,6 +144,24 @@ impl Generation {
     }
 }
 
+impl PlanPage {
+    /// Whether it may answer what was asked: files in their order that lie within what it is about.
+    pub(super) fn is_possible(&self, asked: &Asked) -> bool {
+        let tip = asked.before_seq.unwrap_or(self.sealed_tip_seq);
+        let mut after = asked.after_seq;
+        for (n, file) in self.segments.iter().enumerate() {
+            // The place after which it was asked for may lie within the first.
+            let follows = n == 0 || file.min_seq > after;
+            if !follows || !file.is_possible(after) || file.min_seq > tip {
+                return false;
+            }
+            after = file.max_seq;
+        }
+        let reaches = self.segments.is_empty() || self.planned_through_seq >= after.min(tip);
+        reaches && self.planned_through_seq <= self.sealed_tip_seq
+    }
+}
+
 impl PlannedFile {
     /// Whether the numbers and the blocks are possible.
     pub(super) fn is_possible(&self, after: u64) -> bool {
@@ -202,6 +220,51 @@ mod tests {
             ("seg.jss", "ff"),
         ] {
             assert_eq!(of(name, sum), None, "{name} {sum}");
+        }
+    }
+
+    #[test]
+    fn files_of_a_plan_follow_each_other() {
+        let page = |through, files: &[(u64, u64)]| PlanPage {
+            planned_through_seq: through,
+            sealed_tip_seq: 30,
+            segments: files
+                .iter()
+                .map(|(min_seq, max_seq)| PlannedFile {
+                    name: "seg_0.jss".to_owned(),
+                    checksum: String::new(),
+                    min_seq: *min_seq,
+                    max_seq: *max_seq,
+                    mode: Mode::Segment,
+                    blocks: Vec::new(),
+                })
+                .collect(),
+        };
+        let asked = |after_seq, before_seq| Asked {
+            after_seq,
+            before_seq,
+            ..Asked::default()
+        };
+        for (through, files, after, before) in [
+            (30, &[(1, 10), (11, 30)][..], 0, None),
+            (10, &[(1, 10)], 5, None),
+            (25, &[(21, 30)], 0, Some(25)),
+            (30, &[], 40, None),
+        ] {
+            let is_possible = page(through, files).is_possible(&asked(after, before));
+            assert!(is_possible, "{through} {files:?}");
+        }
+        for (through, files, after, before) in [
+            (30, &[(1, 10), (1, 10)][..], 0, None),
+            (30, &[(1, 10), (10, 30)], 0, None),
+            (30, &[(11, 30), (1, 10)], 0, None),
+            (10, &[(1, 10)], 10, None),
+            (5, &[(1, 10)], 0, None),
+            (30, &[(26, 30)], 0, Some(25)),
+            (31, &[], 0, None),
+        ] {
+            let is_possible = page(through, files).is_possible(&asked(after, before));
+            assert!(!is_possible, "{through} {files:?}");
         }
     }
 

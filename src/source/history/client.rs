@@ -36,6 +36,9 @@ const MAX_TEXT_BYTES: u64 = 64 * 1024 * 1024;
 /// The most of an error's body that is read.
 const MAX_ERROR_BYTES: u64 = 4096;
 
+/// How often in a row an answer may make no sense.
+const MAX_ODD: u32 = 8;
+
 /// What a plan or a list takes of a quota, before it is known.
 const TEXT_ESTIMATE: u64 = 16 * 1024;
 
@@ -93,8 +96,7 @@ impl Client {
             body: body.into(),
         };
         let page: PlanPage = self.text(&call, "get a plan").await?;
-        let is_possible = page.planned_through_seq <= page.sealed_tip_seq;
-        if is_possible {
+        if page.is_possible(asked) {
             Ok(page)
         } else {
             Err(HistoryError::Plan(self.url()).into())
@@ -221,7 +223,8 @@ impl Client {
         error: FetchError,
     ) -> Result<(), MemberError> {
         let what = &tries.what;
-        if error.is_final() {
+        let is_senseless = error.is_odd() && tries.backoff.tries() >= MAX_ODD;
+        if error.is_final() || is_senseless {
             return Err(HistoryError::refused(self.url(), what, error, self.has_key).into());
         }
         // A quota is no failure, and its wait is known.

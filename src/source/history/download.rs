@@ -75,7 +75,7 @@ enum Prepared {
     Page(PlanPage),
     Entries(PlannedFile, Arc<Generation>, Vec<BlockEntry>, u64),
     /// The file has another generation by now.
-    Changed,
+    Changed(Arc<Generation>),
 }
 
 impl std::fmt::Debug for Download {
@@ -126,18 +126,10 @@ impl Download {
     }
 
     fn take_page(&mut self, page: PlanPage) -> Result<(), MemberError> {
-        let wrong = || HistoryError::Plan(self.client.url());
         let tip = self.asked.before_seq.unwrap_or(page.sealed_tip_seq);
-        let mut after = self.asked.after_seq;
-        for file in &page.segments {
-            if !file.is_possible(after) || file.min_seq > tip {
-                return Err(wrong().into());
-            }
-            after = after.max(file.min_seq);
-        }
         self.is_planned = page.planned_through_seq >= page.sealed_tip_seq;
         if !self.is_planned && page.planned_through_seq <= self.asked.after_seq {
-            return Err(wrong().into());
+            return Err(HistoryError::Plan(self.client.url()).into());
         }
         self.asked.after_seq = self.asked.after_seq.max(page.planned_through_seq);
         // The end of the first page is that of all.
@@ -178,7 +170,7 @@ impl Download {
             async move {
                 let before = client.meter.received();
                 Ok(match client.entries(&generation, is_whole).await? {
-                    Fetched::Changed => Prepared::Changed,
+                    Fetched::Changed => Prepared::Changed(generation),
                     Fetched::Here(entries) => {
                         let bytes = client.meter.received() - before;
                         Prepared::Entries(file, generation, entries, bytes)
@@ -201,7 +193,7 @@ impl Download {
     fn take_prepared(&mut self, prepared: Prepared) -> Result<(), MemberError> {
         match prepared {
             Prepared::Page(page) => self.take_page(page),
-            Prepared::Changed => self.changed(),
+            Prepared::Changed(generation) => self.changed(&generation, None),
             Prepared::Entries(file, generation, entries, bytes) => {
                 self.ledger.bring(0, bytes);
                 let from = self.first_block(&file);
@@ -253,7 +245,7 @@ impl Download {
         self.ledger.bring(estimate, bytes);
         let Some(blocks) = blocks else {
             debug!(path = %generation.path.display(), first, "the file was rewritten meanwhile");
-            return self.changed();
+            return self.changed(&generation, Some(first));
         };
         self.changes = 0;
         if let Some(block) = blocks.first() {
@@ -274,13 +266,12 @@ impl Download {
 
     /// A file is of another generation than was planned: everything behind what was read is planned
     /// anew. Numbers of blocks stay, whatever was taken out of them.
-    fn changed(&mut self) -> Result<(), MemberError> {
+    fn changed(&mut self, file: &Generation, block: Option<u32>) -> Result<(), MemberError> {
         self.changes += 1;
         if self.changes > MAX_CHANGES {
-            let (path, block) = match &self.place {
-                Some(place) => (format!("{}/{}", self.client.url(), place.name), place.block),
-                None => (self.client.url(), 0),
-            };
+            let next = self.place.as_ref().filter(|place| place.name == file.name);
+            let block = block.or(next.map(|place| place.block)).unwrap_or_default();
+            let path = file.path.display().to_string();
             return Err(HistoryError::Restless { path, block }.into());
         }
         self.plan_anew();

@@ -30,6 +30,9 @@ pub(super) enum HistoryError {
         "{0} planned what cannot be: numbers that do not rise, or beyond the end of its archive"
     )]
     Plan(String),
+    /// The list of files goes on and on.
+    #[error("the list of the files of {0} does not come to an end")]
+    Endless(String),
     /// A file is rewritten again and again, and nothing is read in between.
     #[error(
         "block {block} of '{path}' cannot be read: the file is rewritten each time it is asked for"
@@ -97,7 +100,9 @@ impl From<HistoryError> for MemberError {
                 ),
                 _ => (ErrorKind::Failed, None),
             },
-            HistoryError::Plan(_) | HistoryError::Restless { .. } => (ErrorKind::Failed, None),
+            HistoryError::Plan(_) | HistoryError::Endless(_) | HistoryError::Restless { .. } => {
+                (ErrorKind::Failed, None)
+            }
             HistoryError::Beyond { .. }
             | HistoryError::ForeignFile(_)
             | HistoryError::OtherCopy(_) => (ErrorKind::Usage, None),

@@ -108,6 +108,14 @@ impl FetchError {
         matches!(self, Self::Status { name: Some(name), .. } if name.ends_with("NotFound"))
     }
 
+    /// Whether the answer makes no sense: it may do so once more, and not for ever.
+    pub(super) fn is_odd(&self) -> bool {
+        matches!(
+            self,
+            Self::Odd(_) | Self::TooLarge(_) | Self::Unreadable(_) | Self::Foreign(_)
+        )
+    }
+
     /// Whether the server would say the same again.
     pub(super) fn is_final(&self) -> bool {
         match self {

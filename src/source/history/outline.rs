@@ -4,9 +4,12 @@
 use super::{calls::Generation, client::Client, fetch::Fetched};
 use crate::{
     error::MemberError,
-    segment::{BlockEntry, HEADER_BYTES, Outline, SegmentError},
+    segment::{BlockEntry, Damage, HEADER_BYTES, Outline, SegmentError},
     source::segments::ReplayError,
 };
+
+/// The longest index of blocks that is fetched: of a million blocks.
+const MAX_INDEX_BYTES: u64 = 52_000_000;
 
 /// How much of a footer is fetched at once.
 const CHUNK_BYTES: u64 = 1024 * 1024;
@@ -27,6 +30,9 @@ impl Client {
         let (header, size) = header;
         let checksum = generation.number().unwrap_or_default();
         let mut outline = Outline::read(path, &header, size, checksum).map_err(failed)?;
+        if outline.index_bytes() > MAX_INDEX_BYTES {
+            return Err(failed(SegmentError::new(path, None, Damage::Offsets)));
+        }
         let index_end = outline.header.footer_at + outline.index_bytes();
         let end = if is_proof { size } else { index_end };
         let mut index = Vec::new();

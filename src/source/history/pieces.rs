@@ -172,8 +172,10 @@ impl PlannedFile {
     }
 
     fn is_planned(&self, block: u32) -> bool {
-        let mut runs = self.blocks.iter();
-        self.mode == Mode::Segment || runs.any(|run| (run.first..=run.last).contains(&block))
+        // They rise, and there may be very many.
+        let at = self.blocks.partition_point(|run| run.last < block);
+        let run = self.blocks.get(at);
+        self.mode == Mode::Segment || run.is_some_and(|run| run.first <= block)
     }
 
     /// Its blocks one by one, from one on.

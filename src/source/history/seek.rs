@@ -1,7 +1,10 @@
 //! Which numbers of an archive lie within some times, by the list of its files.
 
-use super::{calls::ListedSegment, client::Client};
+use super::{calls::ListedSegment, client::Client, error::HistoryError};
 use crate::error::MemberError;
+
+/// The most files that a list may have: a hundred times those of the public archive, and more.
+const MAX_FILES: usize = 1_000_000;
 
 /// Numbers around some times: no file outside of them has any.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,9 @@ pub(super) async fn list(client: &Client) -> Result<Vec<ListedSegment>, MemberEr
         let page = client.list(cursor.as_deref()).await?;
         let is_empty = page.segments.is_empty();
         files.extend(page.segments);
+        if files.len() > MAX_FILES {
+            return Err(HistoryError::Endless(client.url()).into());
+        }
         match page.cursor {
             Some(next) if !is_empty && cursor.as_ref() != Some(&next) => cursor = Some(next),
             _ => return Ok(files),
