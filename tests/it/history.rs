@@ -1,7 +1,11 @@
 //! `rocketman replay https://HOST`: the archive of a service over the network, and then its socket.
 
+mod archive;
 mod download;
+mod faults;
+mod key;
 mod official;
+mod quota;
 mod served;
 mod usage;
 

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::served::Archive;
+use super::archive::Archive;
 use crate::support::{cable::Cable, program::Rocketman, serve::Serving, wait_until};
 
 /// What a folder has, by name.

@@ -2,62 +2,11 @@
 
 use std::{
     fs,
-    path::Path,
     time::{Duration, Instant},
 };
 
-use crate::support::{cable::Cable, program::Rocketman, serve::Serving, wait_until};
-
-/// A folder with a recording of the demo, segment files of it, and what serves them.
-pub(super) struct Archive {
-    folder: tempfile::TempDir,
-    pub(super) lines: Vec<String>,
-    server: Serving,
-}
-
-impl Archive {
-    pub(super) fn of(n: u32) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let tail = Rocketman::tail("demo:?rate=max");
-        let tail = tail.with(&format!("--cursor 1 -n {n} -o demo.ndjson"));
-        tail.inside(folder.path()).succeed();
-        let pack = Rocketman::new(["pack", "demo.ndjson", "segments"]);
-        pack.inside(folder.path()).succeed();
-        let text = fs::read_to_string(folder.path().join("demo.ndjson")).unwrap();
-        let serve = Rocketman::new(["serve", "segments"]).inside(folder.path());
-        Self {
-            lines: text.lines().map(str::to_owned).collect(),
-            server: Serving::start(serve),
-            folder,
-        }
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// A replay of all that is in it, through this port.
-    pub(super) fn replay_through(&self, port: u16, flags: &str) -> Rocketman {
-        let last = self.lines.len();
-        Rocketman::new(["replay", &format!("http://127.0.0.1:{port}")])
-            .with(&format!("--before-seq {last} {flags}"))
-            .inside(self.path())
-    }
-
-    pub(super) fn port(&self) -> u16 {
-        self.server
-            .address()
-            .rsplit(':')
-            .next()
-            .unwrap()
-            .parse()
-            .unwrap()
-    }
-
-    pub(super) fn replay(&self, flags: &str) -> Rocketman {
-        self.replay_through(self.port(), flags)
-    }
-}
+use super::archive::Archive;
+use crate::support::{cable::Cable, program::Rocketman, wait_until};
 
 #[test]
 fn a_served_archive_comes_as_it_was_packed() {

@@ -18,6 +18,7 @@ pub mod resolver;
 pub mod segment_file;
 pub mod serve;
 pub mod state_log;
+pub mod tap;
 pub mod terminal;
 pub mod world;
 
