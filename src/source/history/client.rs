@@ -223,6 +223,9 @@ impl Client {
         error: FetchError,
     ) -> Result<(), MemberError> {
         let what = &tries.what;
+        if error.wants_key() && self.pool.withholds_key() {
+            return Err(HistoryError::Withheld(self.url()).into());
+        }
         let is_senseless = error.is_odd() && tries.backoff.tries() >= MAX_ODD;
         if error.is_final() || is_senseless {
             return Err(HistoryError::refused(self.url(), what, error, self.has_key).into());

@@ -25,6 +25,11 @@ pub(super) enum HistoryError {
         #[source]
         source: FetchError,
     },
+    /// A key is wanted, and the one that was given may not be sent in the clear.
+    #[error(
+        "{0} wants a key, and a key is sent over TLS or to this machine alone: name it with https://"
+    )]
+    Withheld(String),
     /// A plan goes beyond what it says, or does not go on.
     #[error(
         "{0} planned what cannot be: numbers that do not rise, or beyond the end of its archive"
@@ -100,6 +105,7 @@ impl From<HistoryError> for MemberError {
                 ),
                 _ => (ErrorKind::Failed, None),
             },
+            HistoryError::Withheld(_) => (ErrorKind::Refused, None),
             HistoryError::Plan(_) | HistoryError::Endless(_) | HistoryError::Restless { .. } => {
                 (ErrorKind::Failed, None)
             }

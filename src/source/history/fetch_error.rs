@@ -108,6 +108,15 @@ impl FetchError {
         matches!(self, Self::Status { name: Some(name), .. } if name.ends_with("NotFound"))
     }
 
+    /// Whether another key may do better.
+    pub(super) fn wants_key(&self) -> bool {
+        let status = match self {
+            Self::Status { status, .. } => *status,
+            _ => 0,
+        };
+        matches!(status, 401 | 403)
+    }
+
     /// Whether the answer makes no sense: it may do so once more, and not for ever.
     pub(super) fn is_odd(&self) -> bool {
         matches!(

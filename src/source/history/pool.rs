@@ -99,6 +99,11 @@ impl Pool {
         &self.endpoint
     }
 
+    /// Whether there is a key, and the service may not be sent it.
+    pub(super) fn withholds_key(&self) -> bool {
+        self.key.is_some() && self.key_for(&self.endpoint).is_none()
+    }
+
     /// How long nothing may come of a body.
     pub(super) fn stall_timeout(&self) -> Duration {
         self.stall_timeout

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::archive::Archive;
-use crate::support::{program::Rocketman, serve::Serving, tap::Tap, wait_until};
+use crate::support::{front::Proxy, program::Rocketman, serve::Serving, tap::Tap, wait_until};
 
 const KEY: &str = "k3y-0f-an-archive";
 
@@ -58,6 +58,21 @@ fn a_key_is_in_no_output_cursor_error_or_argument() {
     }
     let text = fs::read_to_string(archive.path().join("out.ndjson")).unwrap();
     assert!(text.lines().eq(&archive.lines));
+}
+
+#[test]
+fn a_key_is_not_sent_in_the_clear_and_that_is_said() {
+    let (archive, server) = locked("");
+    let tap = Tap::before(Archive::port_of(&server));
+    let proxy = Proxy::before(tap.port, "200 Connection established");
+    let run = Rocketman::new(["replay", "http://192.0.2.7", "--key-file", "key"])
+        .env("HTTP_PROXY", format!("127.0.0.1:{}", proxy.port))
+        .inside(archive.path())
+        .run();
+    run.assert_says(6, &["http://192.0.2.7 wants a key", "https://"]);
+    let requests = tap.requests().concat().to_lowercase();
+    assert!(requests.contains("plansnapshot"), "{requests}");
+    assert!(!requests.contains("authorization"), "{requests}");
 }
 
 #[test]
