@@ -157,7 +157,14 @@ impl History {
             live.frame_timeout,
         )?;
         let meter = Meter::new(self.settings.max_rate);
-        let client = Client::new(pool, meter, live.max_retries, live.max_backoff, has_key);
+        let client = Client::new(
+            pool,
+            meter,
+            live.max_retries,
+            live.max_backoff,
+            has_key,
+            Arc::clone(&self.stats),
+        );
         let client = Arc::new(client);
         self.client = Some(Arc::clone(&client));
         Ok(client)

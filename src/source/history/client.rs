@@ -1,7 +1,7 @@
 //! Requests to an archive, made again until they are answered.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use hyper::{
     header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
 };
 use serde::de::DeserializeOwned;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, warn};
 
 use super::{
@@ -27,6 +27,7 @@ use crate::{
     error::MemberError,
     log::{STATE, chain, throttle::Throttle, throttle::more},
     source::ReadError,
+    stats::Stats,
     wire::v2::archive,
 };
 
@@ -38,6 +39,9 @@ const MAX_ERROR_BYTES: u64 = 4096;
 
 /// How often in a row an answer may make no sense.
 const MAX_ODD: u32 = 8;
+
+/// How much longer than it may a call takes where the machine is busy.
+const OVERDUE_GRACE: Duration = Duration::from_secs(5);
 
 /// What a plan or a list takes of a quota, before it is known.
 const TEXT_ESTIMATE: u64 = 16 * 1024;
@@ -51,6 +55,8 @@ pub(super) struct Client {
     max_backoff: Duration,
     /// A key was given, so that another one is needed where it is refused.
     has_key: bool,
+    /// Who is told that waits are no standstill.
+    stats: Arc<Stats>,
     /// How often failures are said.
     pace: Mutex<Throttle>,
 }
@@ -69,6 +75,7 @@ impl Client {
         max_retries: Option<u32>,
         max_backoff: Duration,
         has_key: bool,
+        stats: Arc<Stats>,
     ) -> Self {
         Self {
             pool,
@@ -76,6 +83,7 @@ impl Client {
             max_retries,
             max_backoff,
             has_key,
+            stats,
             pace: Mutex::new(Throttle::new()),
         }
     }
@@ -116,7 +124,7 @@ impl Client {
     async fn text<T: DeserializeOwned>(&self, call: &Call, what: &str) -> Result<T, MemberError> {
         let mut tries = self.tries(format!("{what} of {}", self.url()));
         loop {
-            self.meter.take(TEXT_ESTIMATE).await;
+            self.take(TEXT_ESTIMATE).await;
             let mut body = Vec::new();
             let answered = self.text_once(call, &mut body).await;
             self.meter.settle(TEXT_ESTIMATE, body.len() as u64);
@@ -208,6 +216,17 @@ impl Client {
         error
     }
 
+    /// Waits until so much may be asked for, and takes it.
+    pub(super) async fn take(&self, bytes: u64) {
+        self.meter.take(bytes, |due| self.wait_until(due)).await;
+    }
+
+    /// Tells that nothing comes before this moment, and that this is as it has to be.
+    fn wait_until(&self, due: Instant) {
+        let answered = due + self.pool.stall_timeout();
+        self.stats.set_alive_until(answered + OVERDUE_GRACE);
+    }
+
     /// Begins to count the tries of a request.
     pub(super) fn tries(&self, what: String) -> Tries {
         Tries {
@@ -259,7 +278,9 @@ impl Client {
         } else {
             debug!(tries = n, why, "cannot {what}; trying again in {shown}");
         }
-        sleep(wait).await;
+        let due = Instant::now() + wait;
+        self.wait_until(due);
+        sleep_until(due).await;
         Ok(())
     }
 
@@ -288,4 +309,39 @@ pub(super) fn get(target: String, headers: Vec<(hyper::header::HeaderName, Heade
 /// How long an answer's body says that it is.
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::jetstream::{Connector, Endpoint, JetstreamSettings};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_wait_is_no_standstill() {
+        let JetstreamSettings {
+            proxies,
+            user_agent,
+            ..
+        } = JetstreamSettings::default();
+        let connector = Connector::new(proxies, user_agent);
+        let endpoint = Endpoint::parse("http://127.0.0.1:1").unwrap();
+        let limit = Duration::from_secs(10);
+        let pool = Pool::new(connector, endpoint, None, limit, limit).unwrap();
+        let stats = Arc::new(Stats::unexported());
+        let client = Client::new(
+            pool,
+            Meter::new(None),
+            None,
+            limit,
+            false,
+            Arc::clone(&stats),
+        );
+        client.meter.refuse(Some(Duration::from_secs(600)));
+        let mut take = std::pin::pin!(client.take(1));
+        for _ in 0..599 {
+            assert!(timeout(Duration::from_secs(1), &mut take).await.is_err());
+            assert!(stats.is_alive());
+        }
+        take.await;
+    }
 }

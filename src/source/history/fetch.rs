@@ -103,7 +103,7 @@ impl Client {
         loop {
             let before = part.bytes.len() as u64;
             let left = estimate.saturating_sub(before).max(1);
-            self.meter.take(left).await;
+            self.take(left).await;
             let result = self.fetch_once(wanted, &mut part).await;
             let came = part.bytes.len() as u64 - before;
             self.meter.settle(left, came);

@@ -107,9 +107,11 @@ impl Meter {
         self.received.load(Ordering::Relaxed)
     }
 
-    /// Waits until so much may be asked for, and takes it. Cancel safety: nothing is taken before.
-    pub(super) async fn take(&self, bytes: u64) {
+    /// Waits until so much may be asked for, and takes it; says until when it waits. Cancel safety:
+    /// nothing is taken before.
+    pub(super) async fn take(&self, bytes: u64, until: impl Fn(Instant)) {
         while let Some(due) = self.try_take(bytes) {
+            until(due);
             sleep_until(due).await;
         }
     }
@@ -241,14 +243,14 @@ mod tests {
     async fn what_an_operator_allows_is_taken_and_no_more() {
         let meter = Meter::new(None);
         meter.learn(&quota("10000", "400", "2"));
-        assert!(seconds(meter.take(10_000)).await < 0.01);
-        let waited = seconds(meter.take(194)).await;
+        assert!(seconds(meter.take(10_000, |_| {})).await < 0.01);
+        let waited = seconds(meter.take(194, |_| {})).await;
         assert!((0.99..1.1).contains(&waited), "{waited}");
         // What was not needed is given back.
         meter.settle(194, 0);
-        assert!(seconds(meter.take(190)).await < 0.01);
+        assert!(seconds(meter.take(190, |_| {})).await < 0.01);
         // What is more than all at once waits until all of it is there.
-        let waited = seconds(meter.take(20_000)).await;
+        let waited = seconds(meter.take(20_000, |_| {})).await;
         assert!((51.0..52.0).contains(&waited), "{waited}");
     }
 
@@ -257,7 +259,7 @@ mod tests {
         let meter = Meter::new(None);
         meter.learn(&quota("10000", "200", "1"));
         meter.refuse(Some(Duration::from_secs(7)));
-        let waited = seconds(meter.take(1)).await;
+        let waited = seconds(meter.take(1, |_| {})).await;
         assert!((7.0..7.1).contains(&waited), "{waited}");
     }
 
@@ -265,7 +267,7 @@ mod tests {
     async fn a_refusal_that_asks_for_no_wait_gets_one() {
         let meter = Meter::new(None);
         meter.refuse(Some(Duration::ZERO));
-        let waited = seconds(meter.take(1)).await;
+        let waited = seconds(meter.take(1, |_| {})).await;
         assert!((1.0..1.1).contains(&waited), "{waited}");
     }
 
@@ -274,7 +276,7 @@ mod tests {
         for period in ["1e19", "1e300", "9.3e18"] {
             let meter = Meter::new(None);
             meter.learn(&quota("1", "1", period));
-            meter.take(1).await;
+            meter.take(1, |_| {}).await;
             let most = Instant::now() + MAX_WAIT;
             assert!(meter.try_take(1).is_some_and(|due| due <= most), "{period}");
         }
@@ -283,8 +285,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_rate_of_ones_own_holds_without_a_quota() {
         let meter = Meter::new(Some(1000));
-        meter.take(1000).await;
-        let waited = seconds(meter.take(500)).await;
+        meter.take(1000, |_| {}).await;
+        let waited = seconds(meter.take(500, |_| {})).await;
         assert!((0.45..0.55).contains(&waited), "{waited}");
         let left = meter.time_for(10_000).unwrap().as_secs_f64();
         assert!((9.9..10.1).contains(&left), "{left}");
