@@ -9,7 +9,10 @@ use std::{
 };
 
 use hyper::HeaderMap;
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep_until},
+};
 
 /// How much an operator allows at once.
 const BURST_HEADER: &str = "headwind-quota-burst-bytes";
@@ -36,6 +39,9 @@ const MAX_WAIT: Duration = Duration::from_secs(3600);
 pub(super) struct Meter {
     received: AtomicU64,
     limits: Mutex<Limits>,
+    /// Whose turn it is to take, in the order in which it was asked: blocks that come next are not
+    /// overtaken by smaller ones behind them.
+    turn: Semaphore,
 }
 
 #[derive(Debug)]
@@ -95,6 +101,7 @@ impl Meter {
                 quota: None,
                 closed_until: None,
             }),
+            turn: Semaphore::new(1),
         }
     }
 
@@ -110,6 +117,8 @@ impl Meter {
     /// Waits until so much may be asked for, and takes it; says until when it waits. Cancel safety:
     /// nothing is taken before.
     pub(super) async fn take(&self, bytes: u64, until: impl Fn(Instant)) {
+        // It is never closed.
+        let _turn = self.turn.acquire().await;
         while let Some(due) = self.try_take(bytes) {
             until(due);
             sleep_until(due).await;
@@ -280,6 +289,25 @@ mod tests {
             let most = Instant::now() + MAX_WAIT;
             assert!(meter.try_take(1).is_some_and(|due| due <= most), "{period}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_for_much_is_not_overtaken() {
+        let meter = Meter::new(Some(1000));
+        meter.take(1000, |_| {}).await;
+        let began = Instant::now();
+        let much = meter.take(1000, |_| {});
+        let little = async {
+            for _ in 0..50 {
+                meter.take(100, |_| {}).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = much => {}
+            () = little => unreachable!("it was overtaken"),
+        }
+        assert!(began.elapsed() < Duration::from_millis(1100));
     }
 
     #[tokio::test(start_paused = true)]
