@@ -62,7 +62,13 @@ impl History {
         match (read, saved) {
             (Some((position, trail)), _) => {
                 source.go_on_from(&position, &trail, true);
-                source.recall(&mut self.recent.points());
+                // What was delivered before this run and in it: with nothing left out in between.
+                let before = self
+                    .recalled
+                    .iter()
+                    .copied()
+                    .filter(|_| self.recent.is_whole());
+                source.recall(&mut before.chain(self.recent.points()));
             }
             (None, Some((Place::Reached(position), trail))) => {
                 source.go_on_from(&position, &trail, !self.same_filter);

@@ -71,6 +71,11 @@ impl Recent {
         left_out as u64
     }
 
+    /// Whether all that was read is remembered.
+    pub(super) fn is_whole(&self) -> bool {
+        self.last.len() < MAX_RECENT
+    }
+
     /// What was read last, the earliest first.
     pub(super) fn points(&self) -> impl Iterator<Item = Point> {
         self.last.iter().copied()

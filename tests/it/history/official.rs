@@ -1,12 +1,18 @@
 //! Against the official server, where it is at hand: what the official client reads of its archive
 //! is what we read.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    path::Path,
+};
+
+use rustix::process::Signal;
 
 use serde_json::Value;
 
 use super::{events, replay, seq};
-use crate::support::world::World;
+use crate::{soak::is_soak, support::world::World};
 
 /// An event of the official client in the shape of our lines.
 fn as_line(mut event: Value) -> Value {
@@ -136,4 +142,113 @@ fn a_cursor_of_the_socket_goes_on_in_the_archive() {
         .filter(|event| !seen.contains_key(&seq(event)))
         .count();
     assert_eq!(missing, 0);
+}
+
+/// What an event is, whatever number it has.
+fn identity(event: &Value) -> String {
+    let commit = &event["commit"];
+    let parts = if commit.is_object() {
+        ["operation", "collection", "rkey", "rev"].map(|key| commit[key].to_string())
+    } else {
+        let kind = event["kind"].as_str().unwrap();
+        ["kind", "seq", "", ""].map(|key| event[kind][key].to_string() + kind)
+    };
+    format!("{} {}", event["did"], parts.join(" "))
+}
+
+fn lines(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    // The last one may be half written.
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    whole
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// Ours against what is sealed in the end: nothing is missing, and nothing came twice.
+fn assert_whole(world: &mut World, ours: &[Value]) {
+    let mut counts: HashMap<String, u32> = HashMap::new();
+    for event in ours {
+        *counts.entry(identity(event)).or_default() += 1;
+    }
+    // A server that was killed may have counted otherwise before.
+    let last = seq(ours.last().unwrap());
+    let sealed = world.archive_up_to(last);
+    let missing: Vec<_> = sealed
+        .iter()
+        .filter(|event| !counts.contains_key(&identity(event)))
+        .collect();
+    let twice = counts.values().filter(|n| **n > 1).count();
+    println!(
+        "{} lines, {} sealed, {} missing, {twice} twice",
+        ours.len(),
+        sealed.len(),
+        missing.len()
+    );
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert_eq!(twice, 0);
+    assert!(sealed.len() > 1000);
+}
+
+#[test]
+fn each_event_comes_once_over_kills_and_compactions() {
+    let Some(mut world) = World::start("over_kills") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.ndjson");
+    world.wait_until_sealed(4000);
+    let service = world.service();
+    let start = || {
+        let flags = "--follow --cursor-file c -o out.ndjson -v";
+        replay(&service, flags)
+            .inside(folder.path())
+            .start_elsewhere()
+    };
+    let mut run = start();
+    let rounds = if is_soak() { 5 } else { 2 };
+    for round in 0..rounds {
+        let seen = lines(&out).len();
+        world.wait_for_files("two more", world.sealed().len() + 2);
+        world.kill_server();
+        world.wait_until_ready();
+        if round % 2 == 0 {
+            run.kill();
+            run = start();
+        }
+        World::wait("more events", || lines(&out).len() > seen + 500);
+    }
+    let seen = lines(&out).len();
+    World::wait("events after the last kill", || {
+        lines(&out).len() > seen + 500
+    });
+    run.signal(Signal::TERM);
+    let said = run.finish();
+    assert_eq!(said.code, Some(0), "{said:#?}");
+    assert_whole(&mut world, &lines(&out));
+}
+
+#[test]
+fn the_archive_has_what_the_socket_no_longer_has() {
+    let Some(mut world) = World::start("no_longer") else {
+        return;
+    };
+    world.restart_with(&["--cursor-lookback", "1s"]);
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.ndjson");
+    let run = |n: u32| {
+        let flags = format!("--follow --cursor-file c -o out.ndjson -n {n}");
+        replay(&world.service(), &flags)
+            .inside(folder.path())
+            .succeed()
+    };
+    run(3000);
+    for _ in 0..2 {
+        let files = world.sealed().len() + 3;
+        world.wait_for_files("what comes next is too old", files);
+        run(1500);
+    }
+    assert_eq!(lines(&out).len(), 6000);
+    assert_whole(&mut world, &lines(&out));
 }

@@ -101,6 +101,16 @@ impl World {
         wait_for("the archive to grow", || self.sealed_up_to() >= seq);
     }
 
+    /// Waits until there are this many files.
+    pub fn wait_for_files(&self, what: &str, files: usize) {
+        wait_for(what, || self.sealed().len() >= files);
+    }
+
+    /// Waits for something, as long as for the server itself.
+    pub fn wait(what: &str, condition: impl FnMut() -> bool) {
+        wait_for(what, condition);
+    }
+
     /// Nothing happens any more in the network, and all that happened is sealed. Returns the highest
     /// number.
     pub fn come_to_rest(&mut self) -> u64 {
