@@ -10,8 +10,16 @@ pub mod history;
 pub mod jetstream;
 #[cfg(feature = "nats")]
 pub mod nats;
+#[cfg_attr(
+    not(feature = "history"),
+    allow(dead_code, reason = "an archive alone has reason to wish for saves")
+)]
 mod saves;
 #[cfg(feature = "segments")]
+#[cfg_attr(
+    not(feature = "history"),
+    allow(dead_code, reason = "an archive prints its blocks in the same way")
+)]
 pub mod segments;
 
 use std::{convert::Infallible, num::NonZeroUsize, sync::Arc};

@@ -64,6 +64,9 @@ impl History {
     pub(super) async fn plan(&mut self) -> Result<Phase, MemberError> {
         let client = self.client()?;
         self.stats.set_host(&client.url());
+        if self.settings.begins_live && self.turns == 0 {
+            return Ok(self.go_live());
+        }
         let from = match self.find(&client).await? {
             Found::Archive(from) => from,
             Found::Live => return Ok(self.go_live()),

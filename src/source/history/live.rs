@@ -47,7 +47,8 @@ impl History {
             }
         };
         let mut source = Jetstream::new(settings);
-        if !self.settings.follow || self.settings.until_us.is_some() {
+        let has_end = !self.settings.follow && !self.settings.begins_live;
+        if has_end || self.settings.until_us.is_some() {
             let until_us = self.settings.until_us.unwrap_or(u64::MAX);
             let end_us = if self.settings.follow {
                 until_us
@@ -80,7 +81,9 @@ impl History {
             }
             (None, None) => {}
         }
-        info!(target: STATE, "going on with the socket of {}", self.origin.host);
+        if self.tip > 0 {
+            info!(target: STATE, "going on with the socket of {}", self.origin.host);
+        }
         Phase::Live(Box::new(source))
     }
 

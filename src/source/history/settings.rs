@@ -23,6 +23,9 @@ pub struct HistorySettings {
     pub key: Option<ArchiveKey>,
     /// Whether to go on live, in place of an end.
     pub follow: bool,
+    /// Whether to begin with the socket, without a beginning from now on, and read from the archive
+    /// only what that no longer has.
+    pub begins_live: bool,
     /// Only events with a higher number, wherever the reading begins.
     pub after_seq: Option<u64>,
     /// Only events up to this number, which has to lie in the archive: its socket is not read.
@@ -50,6 +53,7 @@ impl HistorySettings {
             },
             key: None,
             follow: false,
+            begins_live: false,
             after_seq: None,
             before_seq: None,
             until_us: None,

@@ -6,10 +6,11 @@ use std::{
     io::{self, Read, Write},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use futures_util::{StreamExt, stream::FuturesOrdered};
-use tokio::task::spawn_blocking;
+use tokio::{task::spawn_blocking, time::sleep};
 use tracing::info;
 
 use super::{
@@ -35,8 +36,9 @@ use crate::{
 const PART_BYTES: u64 = 1024 * 1024;
 const PARTS: usize = 4;
 
-/// How often a file may be rewritten while it is copied.
-const MAX_CHANGES: u32 = 8;
+/// How often a file may be rewritten while it is copied, and how much longer is waited each time.
+const MAX_CHANGES: u32 = 16;
+const CHANGE_WAIT: Duration = Duration::from_millis(100);
 
 /// What the name of a file ends in that is not whole yet.
 const UNFINISHED: &str = ".partial";
@@ -127,7 +129,8 @@ impl History {
         folder: &Path,
         manifest: &Manifest,
     ) -> Result<Option<CopiedFile>, MemberError> {
-        for _ in 0..MAX_CHANGES {
+        for change in 0..MAX_CHANGES {
+            sleep(CHANGE_WAIT * change).await;
             let path = folder.join(&file.name);
             let generation = Generation::new(&client.url(), &file);
             let generation = generation.ok_or_else(|| HistoryError::Plan(client.url()))?;

@@ -4,7 +4,10 @@
 //! keeps its number, so that a place is believed where the archive has its event at its number; or,
 //! where that was taken out since, events that were read shortly before it (v2 facts, A 1).
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use tokio::time::sleep;
+use tracing::debug;
 
 use super::{
     calls::{Asked, Generation, PlannedFile},
@@ -20,8 +23,10 @@ use crate::{
     source::segments::ReplayError,
 };
 
-/// How often the file may be rewritten while it is looked at.
-const MAX_CHANGES: u32 = 8;
+/// How often the file may be rewritten while it is looked at, and how much longer is waited each
+/// time.
+const MAX_CHANGES: u32 = 16;
+const CHANGE_WAIT: Duration = Duration::from_millis(100);
 
 /// What the archive says of a place.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,7 +52,8 @@ pub(super) async fn verify(
         before_seq: Some(seq.max(1)),
         ..Asked::default()
     };
-    for _ in 0..MAX_CHANGES {
+    for change in 0..MAX_CHANGES {
+        sleep(CHANGE_WAIT * change).await;
         let page = client.plan(&asked).await?;
         if page.sealed_tip_seq < seq {
             return Ok(Verdict::NotSealed);
@@ -56,7 +62,10 @@ pub(super) async fn verify(
         let mut is_whole = true;
         for file in &page.segments {
             match blocks_at(client, file, seq).await? {
-                Fetched::Changed => is_whole = false,
+                Fetched::Changed => {
+                    debug!(file = file.name, seq, "the file was rewritten meanwhile");
+                    is_whole = false;
+                }
                 Fetched::Here(blocks) => {
                     for block in blocks {
                         read(&block, max_block_bytes, &mut rows)?;

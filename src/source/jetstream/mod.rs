@@ -49,7 +49,6 @@ use tokio::{
 };
 use tracing::{debug, info};
 
-#[cfg(feature = "history")]
 pub(in crate::source) use self::connect::Connector;
 pub(crate) use self::error::JetstreamError;
 #[cfg(feature = "serve")]

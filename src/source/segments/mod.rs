@@ -21,11 +21,12 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+pub(in crate::source) use self::run::Run;
 pub use self::settings::SegmentsSettings;
+#[cfg(feature = "history")]
 pub(in crate::source) use self::{
     error::ReplayError,
     job::{Job, Part},
-    run::Run,
     settings::{Bounds, RowSettings},
     steps::{ReadCounts, Step, Steps},
     wanted::Wanted,

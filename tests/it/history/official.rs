@@ -12,7 +12,10 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{events, replay, seq};
-use crate::{soak::is_soak, support::world::World};
+use crate::{
+    soak::is_soak,
+    support::{program::Rocketman, world::World},
+};
 
 /// An event of the official client in the shape of our lines.
 fn as_line(mut event: Value) -> Value {
@@ -174,7 +177,9 @@ fn assert_whole(world: &mut World, ours: &[Value]) {
     }
     // A server that was killed may have counted otherwise before.
     let last = seq(ours.last().unwrap());
-    let sealed = world.archive_up_to(last);
+    let first = seq(&ours[0]);
+    let mut sealed = world.archive_up_to(last);
+    sealed.retain(|event| seq(event) >= first);
     let missing: Vec<_> = sealed
         .iter()
         .filter(|event| !counts.contains_key(&identity(event)))
@@ -237,11 +242,10 @@ fn the_archive_has_what_the_socket_no_longer_has() {
     world.restart_with(&["--cursor-lookback", "1s"]);
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out.ndjson");
+    let service = world.service();
     let run = |n: u32| {
         let flags = format!("--follow --cursor-file c -o out.ndjson -n {n}");
-        replay(&world.service(), &flags)
-            .inside(folder.path())
-            .succeed()
+        replay(&service, &flags).inside(folder.path()).succeed()
     };
     run(3000);
     for _ in 0..2 {
@@ -250,5 +254,24 @@ fn the_archive_has_what_the_socket_no_longer_has() {
         run(1500);
     }
     assert_eq!(lines(&out).len(), 6000);
+    assert_whole(&mut world, &lines(&out));
+    // The same for a run that began with the socket.
+    let out = folder.path().join("tail.ndjson");
+    let tail = |flags: &str| {
+        let flags = format!("{flags} --cursor-file d -o tail.ndjson");
+        Rocketman::tail(&service)
+            .with(&flags)
+            .inside(folder.path())
+            .succeed()
+    };
+    tail("--begin oldest -n 300");
+    let files = world.sealed().len() + 3;
+    world.wait_for_files("what comes next is too old", files);
+    let filled = tail("--on-gap replay -n 2500");
+    assert!(
+        filled.stderr.contains("reading it from the archive"),
+        "{filled:?}"
+    );
+    assert_eq!(lines(&out).len(), 2800);
     assert_whole(&mut world, &lines(&out));
 }

@@ -44,6 +44,31 @@ fn what_has_no_archive_is_refused_with_the_way_out() {
 }
 
 #[test]
+fn gaps_are_replayed_of_one_service_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("seg_0000000000.jss"), "").unwrap();
+    for source in [
+        "",
+        "wss://h.example/subscribe",
+        "https://a.example https://b.example",
+        "demo:",
+        "nats://h/S",
+        "seg_0000000000.jss",
+    ] {
+        let run = Rocketman::new(["tail", "--on-gap", "replay"])
+            .with(source)
+            .inside(folder.path());
+        run.run().assert_says(
+            2,
+            &[
+                "--on-gap replay reads the archive of a service",
+                "rocketman tail https://HOST",
+            ],
+        );
+    }
+}
+
+#[test]
 fn a_key_that_is_none_is_refused_and_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("key"), "s3cret words\n").unwrap();

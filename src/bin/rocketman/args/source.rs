@@ -60,6 +60,8 @@ pub(crate) enum OnGapArg {
     Warn,
     /// Say it and end with exit code 4
     Fail,
+    /// Read what is missing from the archive of the service
+    Replay,
 }
 
 /// The values of `--kind`.
@@ -122,6 +124,9 @@ pub(crate) struct PositionArgs {
     /// certain is first asked for beside the stream; with fail, nothing is delivered meanwhile. With --did a pause may be the accounts' own, which the line then says.
     /// For a stream of NATS it names numbers: of the last message that was read, and of the first that is there. One that was
     /// deleted and made anew is a gap too, and so is one that ends before the cursor.
+    ///
+    /// replay reads what is missing from the archive of the service, and goes on where that ends; one service has to be named, and
+    /// its archive may want a key (ROCKETMAN_JETSTREAM_KEY).
     ///
     /// Without it, a gap ends nothing, but one in a folder of segment files does, since what is missing there may still be
     /// brought: it is reported before the first event, which the rest follows up to the gap. Between files that are named one by

@@ -95,6 +95,10 @@ pub(crate) enum SettingsError {
     MixedArchive(String),
     #[error("'{0}' is one wire, and the archive belongs to the service")]
     NoArchive(String),
+    #[error(
+        "--on-gap replay reads the archive of a service, and there is not one service as the source"
+    )]
+    ReplayOfGaps,
     #[error("{0} is for the archive of a service, and the source is none")]
     ForHistory(&'static str),
     #[error("{from} holds no key")]
@@ -354,6 +358,7 @@ impl SettingsError {
             Self::NoReplay(_) => Some("streams are read by rocketman tail; a file of such a name is written ./NAME".to_owned()),
             Self::MixedArchive(_) => Some("run two processes, one for each".to_owned()),
             Self::NoArchive(_) => Some("write https://HOST, or http://HOST for one without TLS".to_owned()),
+            Self::ReplayOfGaps => Some("name it: rocketman tail https://HOST --on-gap replay".to_owned()),
             Self::ForHistory(_) => Some("leave it off, or name a service: rocketman replay https://HOST".to_owned()),
             Self::ArchiveKey { .. } => Some("it is one line of text, as the operator of the archive gave it; see bsky.network/account for the public one".to_owned()),
             Self::KeyFile { .. } => Some("name a file with the key and nothing else".to_owned()),

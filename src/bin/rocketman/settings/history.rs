@@ -83,6 +83,26 @@ pub(super) fn resolve(
     })
 }
 
+/// How a service is read of which the archive has what its socket no longer has.
+pub(super) fn after_gaps(
+    sources: &[String],
+    live: JetstreamSettings,
+    environment: &Environment,
+) -> Result<HistorySettings, SettingsError> {
+    let endpoint = match live.endpoints.as_slice() {
+        [endpoint] if endpoint.is_service() && !sources.is_empty() => endpoint.clone(),
+        _ => return Err(SettingsError::ReplayOfGaps),
+    };
+    Ok(HistorySettings {
+        key: key(None, environment)?,
+        follow: !live.exit_at_end,
+        begins_live: true,
+        threads: live.threads,
+        live,
+        ..HistorySettings::new(endpoint)
+    })
+}
+
 /// The key, of the file or of the variable.
 fn key(
     file: Option<&Path>,
@@ -114,6 +134,9 @@ fn read(path: &Path) -> Result<String, SettingsError> {
 pub(super) fn describe(settings: &HistorySettings) -> String {
     let host = settings.live.endpoints.first();
     let host = host.map(ToString::to_string).unwrap_or_default();
+    if settings.begins_live {
+        return host;
+    }
     if settings.before_seq.is_some() {
         format!("the archive of {host}")
     } else if settings.follow {

@@ -102,7 +102,11 @@ pub(super) fn resolve(
         before_seq: args.before_seq,
         until_us: reading.until_us,
         // What is read is already there, and a hole in it may still be filled.
-        on_gap: reading.on_gap.map_or(OnGap::Fail, OnGapArg::into),
+        on_gap: match reading.on_gap {
+            Some(OnGapArg::Warn) => OnGap::Warn,
+            None | Some(OnGapArg::Fail) => OnGap::Fail,
+            Some(OnGapArg::Replay) => return Err(SettingsError::ReplayOfGaps),
+        },
         raw: reading.raw,
         validate: reading.validate,
         threads: connection.threads,

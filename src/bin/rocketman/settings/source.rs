@@ -136,7 +136,7 @@ impl SourceSettings {
             start,
             start_if_new,
             rewind,
-            on_gap: on_gap.unwrap_or(OnGapArg::Warn).into(),
+            on_gap: warn_or_fail(on_gap),
             exit_at_end,
             raw,
             validate,
@@ -158,6 +158,10 @@ impl SourceSettings {
                 None => Self::History(settings),
             });
         }
+        if on_gap == Some(OnGapArg::Replay) {
+            let settings = history::after_gaps(sources, settings, environment)?;
+            return Ok(Self::History(Box::new(settings)));
+        }
         Ok(match demo {
             Some(demo) => Self::Demo(demo, settings),
             None => Self::Jetstream(settings),
@@ -178,6 +182,7 @@ impl SourceSettings {
     /// Where a run without a saved cursor begins: servers from now on, files from their beginning.
     pub(super) fn start_if_new(&self, start: Option<Start>) -> Option<Start> {
         match self {
+            Self::History(settings) if settings.begins_live => start,
             Self::Segments(_) | Self::History(_) | Self::Price(_) | Self::Download(..) => {
                 start.or(Some(Start::OLDEST))
             }
@@ -200,12 +205,11 @@ impl SourceSettings {
     }
 }
 
-impl From<OnGapArg> for OnGap {
-    fn from(on_gap: OnGapArg) -> Self {
-        match on_gap {
-            OnGapArg::Warn => Self::Warn,
-            OnGapArg::Fail => Self::Fail,
-        }
+/// What a gap means of which no archive knows more.
+fn warn_or_fail(on_gap: Option<OnGapArg>) -> OnGap {
+    match on_gap {
+        None | Some(OnGapArg::Warn | OnGapArg::Replay) => OnGap::Warn,
+        Some(OnGapArg::Fail) => OnGap::Fail,
     }
 }
 

@@ -15,7 +15,10 @@ use rocketman::{
     Shown,
     filter::Shard,
     sink::DeadLetterFile,
-    source::nats::{NatsSourceSettings, OnUndeliverable, WrapMode},
+    source::{
+        OnGap,
+        nats::{NatsSourceSettings, OnUndeliverable, WrapMode},
+    },
 };
 
 /// The longest name of a consumer that a server takes.
@@ -79,7 +82,11 @@ pub(super) fn resolve(
         start_if_new,
         rewind,
         exit_at_end,
-        on_gap: on_gap.unwrap_or(OnGapArg::Warn).into(),
+        on_gap: match on_gap {
+            None | Some(OnGapArg::Warn) => OnGap::Warn,
+            Some(OnGapArg::Fail) => OnGap::Fail,
+            Some(OnGapArg::Replay) => return Err(SettingsError::ReplayOfGaps),
+        },
         wrap_mode,
         raw,
         validate,
