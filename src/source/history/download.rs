@@ -1,7 +1,7 @@
 //! The blocks of an archive in their order: planned page by page, fetched some ahead, and planned
 //! anew where a file was rewritten meanwhile.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc};
 
 use futures_util::{
     StreamExt,
@@ -15,7 +15,7 @@ use super::{
     calls::{Asked, Generation, PlanPage, PlannedFile},
     client::Client,
     error::HistoryError,
-    fetch::Fetched,
+    fetch::{Fetched, MAX_CHANGES, change_wait},
     ledger::Ledger,
     pieces::{BLOCK_ESTIMATE, Brought, Piece},
 };
@@ -28,12 +28,6 @@ use crate::{
 
 /// How much is fetched at the same time.
 const MAX_FLYING: usize = 8;
-
-/// How often files may change in a row before anything of them is read.
-const MAX_CHANGES: u32 = 20;
-
-/// How much longer is waited for each change in a row.
-const CHANGE_WAIT: Duration = Duration::from_millis(100);
 
 type Flight = BoxFuture<'static, Result<Brought, MemberError>>;
 
@@ -146,7 +140,7 @@ impl Download {
                 return Ok(false);
             }
             let asked = self.asked.clone();
-            let wait = CHANGE_WAIT * self.changes;
+            let wait = change_wait(self.changes);
             self.preparing = Some(
                 async move {
                     sleep(wait).await;

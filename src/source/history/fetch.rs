@@ -3,6 +3,8 @@
 //! Whatever comes has to be of the generation that was asked for, and where a connection breaks,
 //! the rest is asked for at the byte where it broke.
 
+use std::time::Duration;
+
 use hyper::{
     HeaderMap,
     header::{CONTENT_RANGE, ETAG, HeaderName, HeaderValue, IF_RANGE, RANGE},
@@ -18,6 +20,17 @@ use crate::{error::MemberError, wire::v2::archive};
 
 /// A file of up to this size is taken whole where a part of it was asked for.
 const MAX_WHOLE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// How often files may change in a row before anything of them is read.
+pub(super) const MAX_CHANGES: u32 = 8;
+
+/// How long is waited after so many changes in a row: each time twice as long, five seconds in all.
+pub(super) fn change_wait(changes: u32) -> Duration {
+    match changes {
+        0 => Duration::ZERO,
+        n => Duration::from_millis(10) * 2_u32.pow(n.min(MAX_CHANGES)),
+    }
+}
 
 /// What became of a request.
 #[derive(Debug)]

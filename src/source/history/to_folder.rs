@@ -6,7 +6,6 @@ use std::{
     io::{self, Read, Write},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use futures_util::{StreamExt, stream::FuturesOrdered};
@@ -19,7 +18,7 @@ use super::{
     calls::{Generation, PlannedFile},
     client::Client,
     error::HistoryError,
-    fetch::Fetched,
+    fetch::{Fetched, MAX_CHANGES, change_wait},
 };
 use crate::{
     error::MemberError,
@@ -35,10 +34,6 @@ use crate::{
 /// How much is fetched at once, and how much of that at the same time.
 const PART_BYTES: u64 = 1024 * 1024;
 const PARTS: usize = 4;
-
-/// How often a file may be rewritten while it is copied, and how much longer is waited each time.
-const MAX_CHANGES: u32 = 16;
-const CHANGE_WAIT: Duration = Duration::from_millis(100);
 
 /// What the name of a file ends in that is not whole yet.
 const UNFINISHED: &str = ".partial";
@@ -130,7 +125,7 @@ impl History {
         manifest: &Manifest,
     ) -> Result<Option<CopiedFile>, MemberError> {
         for change in 0..MAX_CHANGES {
-            sleep(CHANGE_WAIT * change).await;
+            sleep(change_wait(change)).await;
             let path = folder.join(&file.name);
             let generation = Generation::new(&client.url(), &file);
             let generation = generation.ok_or_else(|| HistoryError::Plan(client.url()))?;

@@ -4,7 +4,7 @@
 //! keeps its number, so that a place is believed where the archive has its event at its number; or,
 //! where that was taken out since, events that were read shortly before it (v2 facts, A 1).
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc};
 
 use tokio::time::sleep;
 use tracing::debug;
@@ -13,7 +13,7 @@ use super::{
     calls::{Asked, Generation, PlannedFile},
     client::Client,
     error::HistoryError,
-    fetch::Fetched,
+    fetch::{Fetched, MAX_CHANGES, change_wait},
     pieces::{BLOCK_ESTIMATE, Piece},
 };
 use crate::{
@@ -22,11 +22,6 @@ use crate::{
     segment::{BlockReader, FetchedBlock, LinePrinter, Printed},
     source::segments::ReplayError,
 };
-
-/// How often the file may be rewritten while it is looked at, and how much longer is waited each
-/// time.
-const MAX_CHANGES: u32 = 16;
-const CHANGE_WAIT: Duration = Duration::from_millis(100);
 
 /// What the archive says of a place.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,7 +48,7 @@ pub(super) async fn verify(
         ..Asked::default()
     };
     for change in 0..MAX_CHANGES {
-        sleep(CHANGE_WAIT * change).await;
+        sleep(change_wait(change)).await;
         let page = client.plan(&asked).await?;
         if page.sealed_tip_seq < seq {
             return Ok(Verdict::NotSealed);

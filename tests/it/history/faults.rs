@@ -4,10 +4,13 @@
 use std::{collections::HashMap, fs, path::Path};
 
 use super::{archive::Archive, events, replay, seq};
-use crate::support::{
-    program::Rocketman,
-    segment_file::{MadeRow, body, created, frame, sealed},
-    serve::Serving,
+use crate::{
+    soak::is_soak,
+    support::{
+        program::Rocketman,
+        segment_file::{MadeRow, body, created, frame, sealed},
+        serve::Serving,
+    },
 };
 
 /// Faults that end, each often enough to be met.
@@ -44,7 +47,7 @@ fn rare_account(archive: &Archive) -> (String, Vec<&str>) {
 
 #[test]
 fn under_each_fault_and_all_every_event_comes_once() {
-    let archive = Archive::of(40_000);
+    let archive = Archive::of(if is_soak() { 40_000 } else { 20_000 });
     let (did, of_one) = rare_account(&archive);
     let faults = FAULTS.map(|fault| format!("--fault {fault}"));
     for faults in faults.iter().map(String::as_str).chain([ALL]) {
@@ -52,6 +55,10 @@ fn under_each_fault_and_all_every_event_comes_once() {
         let server = serve();
         let all = archive.replay_of(&server, IMPATIENT).succeed();
         assert!(all.lines() == archive.lines, "{faults}");
+        // Single blocks meet each fault on its own in long runs alone.
+        if faults != ALL && !is_soak() {
+            continue;
+        }
         let server = serve();
         let flags = format!("{IMPATIENT} -d {did}");
         let one = archive.replay_of(&server, &flags).succeed();
