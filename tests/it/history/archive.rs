@@ -1,6 +1,11 @@
 //! An archive under test: a recording of the demo, segment files of it, and what serves them.
 
-use std::{fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use crate::support::{program::Rocketman, serve::Serving};
 
@@ -11,18 +16,48 @@ pub(super) struct Archive {
     pub(super) server: Serving,
 }
 
+/// A recording of the demo, and the segment file of it.
+#[derive(Clone)]
+struct Packed {
+    lines: Vec<String>,
+    segment: Arc<Vec<u8>>,
+}
+
+/// Each is made once, for all tests.
+fn packed(n: u32) -> Packed {
+    static MADE: Mutex<BTreeMap<u32, Packed>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    made.entry(n).or_insert_with(|| pack(n)).clone()
+}
+
+fn pack(n: u32) -> Packed {
+    let folder = tempfile::tempdir().unwrap();
+    let tail = Rocketman::tail("demo:?rate=max");
+    let tail = tail.with(&format!("--cursor 1 -n {n} -o demo.ndjson"));
+    tail.inside(folder.path()).succeed();
+    let pack = Rocketman::new(["pack", "demo.ndjson", "segments"]);
+    pack.inside(folder.path()).succeed();
+    let text = fs::read_to_string(folder.path().join("demo.ndjson")).unwrap();
+    let segment = fs::read(folder.path().join("segments").join(SEGMENT)).unwrap();
+    Packed {
+        lines: text.lines().map(str::to_owned).collect(),
+        segment: Arc::new(segment),
+    }
+}
+
+/// The only file of an archive.
+const SEGMENT: &str = "seg_0000000000.jss";
+
 impl Archive {
     pub(super) fn of(n: u32) -> Self {
+        let Packed { lines, segment } = packed(n);
         let folder = tempfile::tempdir().unwrap();
-        let tail = Rocketman::tail("demo:?rate=max");
-        let tail = tail.with(&format!("--cursor 1 -n {n} -o demo.ndjson"));
-        tail.inside(folder.path()).succeed();
-        let pack = Rocketman::new(["pack", "demo.ndjson", "segments"]);
-        pack.inside(folder.path()).succeed();
-        let text = fs::read_to_string(folder.path().join("demo.ndjson")).unwrap();
+        let segments = folder.path().join("segments");
+        fs::create_dir(&segments).unwrap();
+        fs::write(segments.join(SEGMENT), &*segment).unwrap();
         let serve = Rocketman::new(["serve", "segments"]).inside(folder.path());
         Self {
-            lines: text.lines().map(str::to_owned).collect(),
+            lines,
             server: Serving::start(serve),
             folder,
         }

@@ -79,7 +79,7 @@ fn a_copy_that_was_broken_off_goes_on_where_it_was() {
 
 #[test]
 fn a_copy_is_held_against_its_manifest_and_its_filter() {
-    let archive = Archive::of(9000);
+    let archive = Archive::of(10_000);
     archive
         .replay("-c app.bsky.feed.* --download copy")
         .succeed();

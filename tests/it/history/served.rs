@@ -89,7 +89,7 @@ fn as_many_bytes_as_may_be_are_read_and_no_more() {
 
 #[test]
 fn a_rate_is_kept_to() {
-    let archive = Archive::of(30_000);
+    let archive = Archive::of(40_000);
     let size = fs::metadata(archive.path().join("segments/seg_0000000000.jss"))
         .unwrap()
         .len();
