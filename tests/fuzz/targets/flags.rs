@@ -268,6 +268,7 @@ fn resolve_tail(
 ) -> Result<Resolved, SettingsError> {
     args.output.bad_events = None;
     args.exec.on_exec_error = None;
+    args.history.key_file = None;
     TailSettings::resolve(args, environment, now).map(|settings| {
         let (source, is_demo) = match settings.source {
             SourceSettings::Jetstream(source) => (source, false),
@@ -275,6 +276,14 @@ fn resolve_tail(
             #[cfg(feature = "nats")]
             SourceSettings::Nats(_) => return Resolved::Other,
             SourceSettings::Segments(_) => return Resolved::Other,
+            SourceSettings::History(source)
+            | SourceSettings::Price(source)
+            | SourceSettings::Download(source, _) => {
+                // The archive belongs to one service.
+                let endpoints = &source.live.endpoints;
+                assert!(endpoints.len() == 1 && endpoints.iter().all(Endpoint::is_service));
+                return Resolved::Other;
+            }
         };
         Resolved::Tail {
             source: Box::new(source),
