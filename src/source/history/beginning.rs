@@ -204,8 +204,7 @@ impl History {
     }
 
     async fn find_time(&mut self, client: &Client, time_us: u64) -> Result<Found, MemberError> {
-        let numbers = seek(client, Some(time_us), self.settings.until_us).await?;
-        let Some(first) = numbers.first else {
+        let Some(first) = seek(client, time_us, self.settings.until_us).await? else {
             return Ok(Found::Live);
         };
         info!(target: STATE, first, "times are those at which the server saw events, and for what was there before it the day of its first crawl: beginning with number {first}");

@@ -27,6 +27,10 @@ fn what_has_no_archive_is_refused_with_the_way_out() {
         ),
         ("https://h.example --follow -e", "cannot be used with"),
         (
+            "https://h.example --download d --until 2h",
+            "cannot be used with",
+        ),
+        (
             "https://h.example --key-file none",
             "--key-file: cannot read 'none'",
         ),

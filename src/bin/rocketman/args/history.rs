@@ -21,7 +21,7 @@ pub(crate) struct HistoryArgs {
     /// The files that hold what is wanted, each verified before it gets its name, with a manifest of what they are. What is there
     /// already of the same archive and filter is kept, and what was broken off goes on. rocketman replay DIR reads it, proves it by
     /// the manifest, and refuses a wider filter; rocketman serve DIR serves it. --plan says what whole files take.
-    #[arg(long, value_name = "DIR", env = "ROCKETMAN_DOWNLOAD", value_hint = ValueHint::DirPath, hide_short_help = true, conflicts_with_all = ["plan", "follow", "output", "exec", "cursor_file", "count"])]
+    #[arg(long, value_name = "DIR", env = "ROCKETMAN_DOWNLOAD", value_hint = ValueHint::DirPath, hide_short_help = true, conflicts_with_all = ["plan", "follow", "output", "exec", "cursor_file", "count", "until"])]
     pub(crate) download: Option<PathBuf>,
     /// Go on live behind the archive, in place of ending
     ///
