@@ -106,8 +106,9 @@
 //! `zstd` (default) asks servers for compressed events, and writes files that end in `.zst`. `gzip`
 //! (default) reads and writes those that end in `.gz`. `nats` (default) is NATS JetStream.
 //! `segments` reads the files in which a server keeps its history, and `history` its archive over
-//! the network. `serve` is a Jetstream server in process. `cli` (default) is the program
-//! `rocketman`, and brings these three; leave it out in a library.
+//! the network. `sqlite` and `parquet` keep events in tables. `serve` is a Jetstream server in
+//! process. `cli` (default) is the program `rocketman`, and brings these five; leave it out in a
+//! library.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -128,6 +129,8 @@ pub mod segment;
 pub mod serve;
 pub mod sink;
 pub mod source;
+#[cfg(any(feature = "sqlite", feature = "parquet"))]
+pub mod table;
 
 mod backoff;
 #[cfg(any(feature = "segments", feature = "serve"))]

@@ -2,9 +2,7 @@
 //! that want something else.
 
 mod clock;
-mod field;
 mod fit;
-mod json;
 mod paint;
 mod pretty;
 mod row;

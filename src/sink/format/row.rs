@@ -4,13 +4,15 @@ use std::fmt::Write as _;
 
 use super::{
     clock::Clock,
-    field::record,
     fit::{CUT, fit},
-    json::{Value, member, unescape},
     paint::{BLUE, CYAN, DIM, GREEN, MAGENTA, PLAIN, RED, Style, YELLOW, paint},
 };
 use crate::{
-    event::{Event, Kind, Operation},
+    event::{
+        Event, Kind, Operation,
+        field::record,
+        json::{Value, member, unescape},
+    },
     sink::terminal::{acts, may_act},
 };
 

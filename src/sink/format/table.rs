@@ -1,10 +1,13 @@
 //! Rows of fields: CSV as of RFC 4180, and values between tabs.
 
-use super::{
-    field::Field,
-    json::{Value, unescape},
+use crate::{
+    event::{
+        Event,
+        field::Field,
+        json::{Value, unescape},
+    },
+    sink::terminal::show_text,
 };
-use crate::{event::Event, sink::terminal::show_text};
 
 /// What stands between fields, and how their text is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

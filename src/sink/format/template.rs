@@ -2,13 +2,13 @@
 
 use std::io::Write as _;
 
-use super::{
-    clock::Clock,
-    field::Field,
-    json::{Value, unescape},
-};
+use super::clock::Clock;
 use crate::{
-    event::{Event, Kind},
+    event::{
+        Event, Kind,
+        field::Field,
+        json::{Value, unescape},
+    },
     sink::terminal::{show_json, show_text},
 };
 

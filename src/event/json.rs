@@ -5,7 +5,7 @@
 
 /// A value as it stands in JSON text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     /// What stands between the quotes of a string.
     Text(&'a [u8]),
     /// Everything else, as it is written.
@@ -14,14 +14,14 @@ pub(super) enum Value<'a> {
 
 /// One step into a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Step {
+pub(crate) struct Step {
     key: String,
     /// Which element of an array it means.
     index: Option<usize>,
 }
 
 impl Step {
-    pub(super) fn new(key: &str) -> Self {
+    pub(crate) fn new(key: &str) -> Self {
         let is_number = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());
         Self {
             key: key.to_owned(),
@@ -31,7 +31,7 @@ impl Step {
 }
 
 /// The value at the end of these steps; `None` where there is none, or `null`.
-pub(super) fn find<'a>(json: &'a [u8], steps: &[Step]) -> Option<Value<'a>> {
+pub(crate) fn find<'a>(json: &'a [u8], steps: &[Step]) -> Option<Value<'a>> {
     let mut scan = Scan(json);
     for step in steps {
         match scan.first()? {
@@ -44,7 +44,7 @@ pub(super) fn find<'a>(json: &'a [u8], steps: &[Step]) -> Option<Value<'a>> {
 }
 
 /// The value of a member of the object that the text begins with.
-pub(super) fn member<'a>(json: &'a [u8], key: &str) -> Option<Value<'a>> {
+pub(crate) fn member<'a>(json: &'a [u8], key: &str) -> Option<Value<'a>> {
     let mut scan = Scan(json);
     if scan.first()? != b'{' {
         return None;
@@ -189,7 +189,7 @@ fn is_key(key: &[u8], wanted: &[u8]) -> bool {
 
 /// Appends what a string says whose escapes stand between its quotes. Half a pair of surrogates,
 /// and an escape that is not one, become U+FFFD.
-pub(super) fn unescape(mut text: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn unescape(mut text: &[u8], out: &mut Vec<u8>) {
     while let Some(at) = memchr::memchr(b'\\', text) {
         let (plain, escape) = text.split_at(at);
         out.extend_from_slice(plain);

@@ -1,11 +1,17 @@
 //! A part of an event that is asked for by its name: a path of keys, or a pointer of JSON.
 
-use super::json::{Step, Value, find, member};
-use crate::{event::Event, log::address::Shown};
+#[cfg(any(feature = "sqlite", feature = "parquet"))]
+use std::borrow::Cow;
+
+use super::{
+    Event,
+    json::{Step, Value, find, member},
+};
+use crate::log::address::Shown;
 
 /// A path into the line of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Field {
+pub(crate) struct Field {
     steps: Vec<Step>,
     /// It leads into the record of a commit.
     is_of_record: bool,
@@ -16,7 +22,7 @@ const RECORD: [&str; 2] = ["commit", "record"];
 
 impl Field {
     /// Reads `commit.record.text`, or `/commit/record/text` for keys with dots in them.
-    pub(super) fn parse(path: &str) -> Result<Self, String> {
+    pub(crate) fn parse(path: &str) -> Result<Self, String> {
         let keys: Vec<_> = match path.strip_prefix('/') {
             Some(pointer) => {
                 let keys = pointer.split('/');
@@ -38,7 +44,7 @@ impl Field {
     }
 
     /// The value of an event.
-    pub(super) fn of<'a>(&self, event: &Event<'a>) -> Option<Value<'a>> {
+    pub(crate) fn of<'a>(&self, event: &Event<'a>) -> Option<Value<'a>> {
         if self.is_of_record {
             return find(record(event)?, self.steps.get(RECORD.len()..)?);
         }
@@ -47,7 +53,7 @@ impl Field {
 }
 
 /// The record of a commit, and whatever follows it.
-pub(super) fn record<'a>(event: &Event<'a>) -> Option<&'a [u8]> {
+pub(crate) fn record<'a>(event: &Event<'a>) -> Option<&'a [u8]> {
     // The order of servers.
     if let Some(record) = event.after_rkey().strip_prefix(b"\",\"record\":") {
         return Some(record);
@@ -59,6 +65,17 @@ pub(super) fn record<'a>(event: &Event<'a>) -> Option<&'a [u8]> {
         },
         Value::Text(_) => None,
     }
+}
+
+/// What a string says whose escapes stand between its quotes; `None` where that is no text, such as
+/// half a pair of surrogates.
+#[cfg(any(feature = "sqlite", feature = "parquet"))]
+pub(crate) fn text(raw: &[u8]) -> Option<Cow<'_, str>> {
+    if !raw.contains(&b'\\') {
+        return str::from_utf8(raw).ok().map(Cow::Borrowed);
+    }
+    let quoted = [b"\"", raw, b"\""].concat();
+    serde_json::from_slice(&quoted).ok().map(Cow::Owned)
 }
 
 #[cfg(test)]

@@ -1,0 +1,21 @@
+//! Events as rows: the columns that every table of events has, and those that its user adds.
+//!
+//! | column | what it holds |
+//! | --- | --- |
+//! | `did` | the account |
+//! | `time` | when the server got the event, in microseconds since 1970 |
+//! | `seq` | the server's number of the event |
+//! | `kind` | `commit`, `identity`, `account`, `sync`, or whatever else a server sends |
+//! | `operation`, `collection`, `rkey`, `rev`, `cid` | what a commit says of its record |
+//! | `record` | the record of a commit, as JSON |
+//! | `detail` | what an event of another kind holds under the name of its kind, as JSON |
+//!
+//! All but `did`, `time` and `kind` may be missing, and are then null.
+
+mod column;
+mod row;
+
+pub use self::{
+    column::{Cell, Column, ColumnType},
+    row::Row,
+};
