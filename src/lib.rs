@@ -133,12 +133,6 @@ pub mod source;
 pub mod table;
 
 mod backoff;
-#[cfg(any(feature = "segments", feature = "serve"))]
-#[cfg_attr(
-    not(all(feature = "segments", feature = "serve")),
-    allow(dead_code, unused_imports, reason = "they need different ways")
-)]
-mod cbor;
 mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]

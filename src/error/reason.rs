@@ -56,6 +56,21 @@ pub enum Reason {
     /// The path of an output file is that of a device or a named pipe.
     OutputNoFile,
 
+    /// The file system, or the database, refused something.
+    Database,
+    /// A file is no database of ours.
+    DatabaseForeign,
+    /// A database was made by another version.
+    DatabaseVersion,
+    /// A database holds another kind of table, or a column of the same name and another content.
+    DatabaseOther,
+    /// Another process writes to the database as we do.
+    DatabaseInUse,
+    /// Another program held the database for long.
+    DatabaseLocked,
+    /// There is no room for the database.
+    DatabaseFull,
+
     /// A program could not be started.
     ProgramNotStarted,
     /// A program failed on an event.

@@ -36,6 +36,18 @@ impl Identity {
         is_hexadecimal.then_some(Self(hash))
     }
 
+    /// The hash itself, for those who keep it in a form of their own.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// What [`Identity::to_bits`] gave.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn from_bits(hash: u64) -> Self {
+        Self(hash)
+    }
+
     /// The identity of a commit.
     pub(crate) fn of_commit(parts: [&[u8]; 5]) -> Self {
         let mut joined = [0_u8; ON_STACK];

@@ -19,13 +19,13 @@ pub use crate::source::jetstream::fuzzing::{
     Admitted, Answered, Begins, Came, Frames, Inflate, Known, ask, request, route,
 };
 use crate::{
-    cbor::{Encoder, Printer},
     cursor::{Saved, contents},
     error::MemberError,
     event::{
         BadEvent, Batch, Envelope, Event, Kind, LineRules, Operation, Point, envelope, scan, v2,
     },
     sink::LineFormat,
+    wire::cbor::{Encoder, Printer},
 };
 
 /// An envelope with its names.

@@ -1,6 +1,6 @@
 //! The line of a row: byte for byte what the official server sends of it on the v1 wire.
 
-use crate::cbor::{CborError, Cid, Printer, push_integer, push_number, push_text};
+use crate::wire::cbor::{CborError, Cid, Printer, push_integer, push_number, push_text};
 
 use super::{Kind, Row, upstream};
 

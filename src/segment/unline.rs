@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Kind, Row, TooLong};
-use crate::cbor::{CborError, Cid, Encoder};
+use crate::wire::cbor::{CborError, Cid, Encoder};
 
 /// Why a line is no row.
 #[derive(Debug, thiserror::Error)]

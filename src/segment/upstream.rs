@@ -3,7 +3,7 @@
 //! Read as leniently as the official server reads it: members may be missing, and those that it
 //! does not know are left out of the line.
 
-use crate::cbor::{CborError, Reader, push_integer, push_text};
+use crate::wire::cbor::{CborError, Reader, push_integer, push_text};
 
 /// The members that a line shows.
 #[derive(Debug, Default)]

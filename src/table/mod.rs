@@ -14,6 +14,8 @@
 
 mod column;
 mod row;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 pub use self::{
     column::{Cell, Column, ColumnType},

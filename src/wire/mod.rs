@@ -1,8 +1,14 @@
 //! The bytes that servers and clients exchange, the same whichever of the two we are: frames of a
-//! WebSocket, heads of HTTP, the dictionary of compressed events, and the names of the v2 wire.
+//! WebSocket, heads of HTTP, the dictionary of compressed events, the names of the v2 wire, and records as DAG-CBOR.
 //!
 //! Knows no sockets, and not what is asked or answered.
 
+#[cfg(any(feature = "segments", feature = "serve"))]
+#[cfg_attr(
+    not(all(feature = "segments", feature = "serve")),
+    allow(dead_code, unused_imports, reason = "they need different ways")
+)]
+pub(crate) mod cbor;
 #[cfg(feature = "zstd")]
 pub(crate) mod dictionary;
 pub(crate) mod frame;

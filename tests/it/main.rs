@@ -49,6 +49,7 @@ mod sink_file;
 mod sink_files;
 mod sink_stdout;
 mod soak;
+mod sqlite;
 mod status_line;
 mod stop;
 mod tail;

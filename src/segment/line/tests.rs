@@ -25,7 +25,7 @@ fn line(row: &Row<'_>) -> Result<String, LineError> {
 
 fn cbor(json: &str) -> Vec<u8> {
     let mut out = Vec::new();
-    crate::cbor::Encoder::default()
+    crate::wire::cbor::Encoder::default()
         .append(json.as_bytes(), &mut out)
         .unwrap();
     out

@@ -62,7 +62,7 @@ fn readable_file() -> Vec<u8> {
     let said = |more: &str| {
         let json = format!(r#"{{"did":"did:plc:x","seq":3,"time":"2026-09-01T00:00:00Z"{more}}}"#);
         let mut payload = Vec::new();
-        crate::cbor::Encoder::default()
+        crate::wire::cbor::Encoder::default()
             .append(json.as_bytes(), &mut payload)
             .unwrap();
         payload

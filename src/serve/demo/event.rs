@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::text::{EMOJI, LANGUAGES};
 use crate::{
-    cbor::{Cid, Encoder},
     serve::random::Random,
+    wire::cbor::{Cid, Encoder},
 };
 
 const SECOND_US: u64 = 1_000_000;

@@ -218,6 +218,11 @@ fn the_commands_about_archives_work_as_printed() {
 }
 
 #[test]
+fn the_commands_about_tables_work_as_printed() {
+    commands_work("docs/tables.md");
+}
+
+#[test]
 fn the_commands_about_nats_work_as_printed() {
     commands_work("docs/nats.md");
 }

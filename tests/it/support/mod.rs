@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod compress;
 pub mod disk;
 pub mod events;
+pub mod fold;
 pub mod front;
 pub mod http;
 pub mod jetstream;

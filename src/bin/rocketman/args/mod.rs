@@ -35,6 +35,7 @@ mod segments;
 mod serve;
 mod source;
 mod stop;
+mod table;
 mod tail;
 mod units;
 
@@ -75,6 +76,7 @@ pub(crate) use self::{
         StreamArgs,
     },
     stop::StopArgs,
+    table::{TableArg, TableArgs},
     tail::TailArgs,
 };
 

@@ -60,6 +60,9 @@ pub(crate) struct OutputArgs {
     /// written its name ends in .partial; it gets its name when it is complete and the cursor counts it. At SIGHUP files are
     /// closed, and new ones begun. A percent sign is written %%.
     ///
+    /// sqlite:FILE is a SQLite database with the state that events lead to, or with --table events all of them. Each counts in it
+    /// exactly once, and it keeps the place itself, so that no cursor file is needed.
+    ///
     /// nats://HOST[:PORT]/STREAM?subject=PREFIX is a stream of NATS JetStream, or nats:STREAM one of the selected context; events are
     /// written below the subject PREFIX, or atproto. Each is in it exactly once, in order, and the stream itself says where to
     /// go on, so that no cursor file is needed. Only one process may write to a stream. Messages of another stream keep subject,

@@ -4,7 +4,7 @@ use clap::{Args, Command, ValueHint};
 
 use super::{
     ConnectionArgs, ExecArgs, FateArgs, FileArgs, FilterArgs, HistoryArgs, OperationArgs,
-    OutputArgs, PositionArgs, SegmentArgs, StopArgs, StreamArgs, TailArgs,
+    OutputArgs, PositionArgs, SegmentArgs, StopArgs, StreamArgs, TableArgs, TailArgs,
 };
 #[cfg(feature = "nats")]
 use super::{KvCursorArgs, NatsArgs, StreamSinkArgs};
@@ -44,6 +44,9 @@ pub(crate) struct ReplayArgs {
     /// Into which files.
     #[command(flatten)]
     files: FileArgs,
+    /// As which rows.
+    #[command(flatten)]
+    table: TableArgs,
     /// How programs are run.
     #[command(flatten)]
     exec: ExecArgs,
@@ -95,6 +98,7 @@ impl From<ReplayArgs> for TailArgs {
             kv_cursor: args.kv_cursor,
             output: args.output,
             files: args.files,
+            table: args.table,
             exec: args.exec,
             stop: args.stop,
             stream: StreamArgs::default(),

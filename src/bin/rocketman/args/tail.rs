@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{
     ConnectionArgs, ExecArgs, FateArgs, FileArgs, FilterArgs, HistoryArgs, OperationArgs,
-    OutputArgs, PositionArgs, SegmentArgs, StopArgs, StreamArgs,
+    OutputArgs, PositionArgs, SegmentArgs, StopArgs, StreamArgs, TableArgs,
 };
 #[cfg(feature = "nats")]
 use super::{KvCursorArgs, NatsArgs, StreamSinkArgs};
@@ -62,6 +62,9 @@ pub(crate) struct TailArgs {
     /// Into which files.
     #[command(flatten)]
     pub(crate) files: FileArgs,
+    /// As which rows.
+    #[command(flatten)]
+    pub(crate) table: TableArgs,
     /// How programs are run.
     #[command(flatten)]
     pub(crate) exec: ExecArgs,
@@ -94,8 +97,8 @@ pub(super) const AFTER_TAIL: &str = "\
 Environment:
   Each flag that takes one value can be set as ROCKETMAN_<FLAG>, for example
   ROCKETMAN_CURSOR_FILE. ROCKETMAN_SOURCE, ROCKETMAN_COLLECTION, ROCKETMAN_DID,
-  ROCKETMAN_KIND and ROCKETMAN_OP take lists separated by blanks. The command
-  line wins. HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY name proxies,
+  ROCKETMAN_KIND, ROCKETMAN_OP and ROCKETMAN_COLUMN take lists separated by
+  blanks. The command line wins. HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY name proxies,
   SSL_CERT_FILE and SSL_CERT_DIR root certificates. As a service of systemd, a
   relative cursor file lies in STATE_DIRECTORY, and NOTIFY_SOCKET is told when
   the stream is read and that it is alive.
@@ -104,6 +107,7 @@ Files:
   CURSOR.lock      beside a cursor file: the lock of the process that uses it
   CURSOR.new       beside a cursor file: a save under way
   NAME.partial     an output file of a pattern, until it is complete
+  DATABASE.lock    beside a database: the lock of the process that writes to it
   ~/.cache/rocketman/
                    dictionaries of the v2 wire, by their id; XDG_CACHE_HOME counts
 

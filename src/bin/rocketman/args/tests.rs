@@ -105,6 +105,12 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("tail", "--max-files", &["sink_files::many::beyond_the_limit_collections_share_one_file", "sink_files::many::another_time_begins_to_count_anew"]),
     ("tail", "--max-open-files", &["sink_files::named::few_open_files_are_enough_for_many_collections"]),
     ("tail", "--on-disk-full", &["sink_files::refused::with_wait_a_full_disk_is_said_and_waited_for", "sink_files::refused::a_full_disk_ends_it_with_a_hint_and_loses_nothing"]),
+    ("tail", "--table", &["sqlite::flags::the_state_is_kept_unless_events_are_asked_for"]),
+    ("tail", "--column", &["sqlite::flags::columns_hold_what_their_pointers_lead_to"]),
+    ("tail", "--no-record", &["sqlite::flags::without_records_the_column_is_empty"]),
+    ("tail", "--tombstones", &["sqlite::flags::tombstones_show_what_was_removed"]),
+    ("tail", "--on-account-gone", &["sqlite::accounts::a_policy_says_what_becomes_of_rows"]),
+    ("tail", "--synchronous", &["sqlite::flags::full_is_on_the_disk_before_it_counts"]),
     ("tail", "--exec", &["flags::behaviour::exec_runs_a_program_for_each_event"]),
     ("tail", "--jobs", &["sink_exec::jobs::events_of_one_account_never_overlap_or_swap"]),
     ("tail", "--exec-mode", &["sink_exec::stream::each_answered_line_accepts_an_event_and_goes_to_stdout", "sink_exec::stream::what_makes_no_sense_for_it_is_refused"]),
@@ -212,10 +218,11 @@ const TESTED: &[(&str, &str, &[&str])] = &[
 ];
 
 /// Flags that take a list, or that make no sense as a variable: `ROCKETMAN_SOURCE` is the list of servers of `tail`.
-const LISTS: [&str; 9] = [
+const LISTS: [&str; 10] = [
     "--allow-host",
     "--allow-origin",
     "--collection",
+    "--column",
     "--did",
     "--kind",
     "--op",

@@ -28,7 +28,9 @@ pub(super) fn hint(error: &MemberError) -> Option<String> {
                     path.display()
                 ));
             }
-            other => of_file(other).or_else(|| of_program(other)),
+            other => of_file(other)
+                .or_else(|| of_program(other))
+                .or_else(|| of_database(other)),
         };
         hint.map(str::to_owned)
     })
@@ -47,6 +49,29 @@ fn of_file(reason: &Reason) -> Option<&'static str> {
             "give each process an --output of its own; several may append to one file through their shell: >> FILE"
         }
         Reason::OutputFileNamed => "move that file away and start again: nothing is lost",
+        _ => return None,
+    })
+}
+
+fn of_database(reason: &Reason) -> Option<&'static str> {
+    Some(match reason {
+        Reason::Database => {
+            "look at the file and its folder: both have to be there, and to be written to"
+        }
+        Reason::DatabaseForeign => "name another file, or one that is not there yet",
+        Reason::DatabaseVersion => {
+            "name another file, and fill it anew by rocketman replay, or take the version that made it"
+        }
+        Reason::DatabaseOther => "name another file, or what is asked for as it was at first",
+        Reason::DatabaseInUse => {
+            "one process writes to a database: end that one first, or name another file"
+        }
+        Reason::DatabaseLocked => {
+            "end the program that holds it; what was read and not written comes again"
+        }
+        Reason::DatabaseFull => {
+            "make room and start it again: it goes on behind what is in the database"
+        }
         _ => return None,
     })
 }

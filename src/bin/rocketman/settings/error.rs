@@ -156,6 +156,8 @@ pub(crate) enum SettingsError {
     #[cfg(feature = "nats")]
     #[error(transparent)]
     Nats(#[from] super::nats::ServerError),
+    #[error(transparent)]
+    Table(#[from] super::table::TableFlagError),
     #[error("{0} is for recordings, and {1} is not one")]
     ForRecordings(&'static str, &'static str),
     #[error("the environment's proxy cannot be used")]
@@ -297,6 +299,7 @@ impl SettingsError {
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
+            Self::Table(error) => error.hint().map(str::to_owned),
             Self::TooMany { .. } => Some("use prefixes such as 'app.bsky.*', or no --collection and a filter behind the pipe".to_owned()),
             Self::NoDid(_) => Some("write one DID a line; an empty list would mean every account".to_owned()),
             Self::Proxy(_) => Some("set it to http://HOST:PORT, or name the server in NO_PROXY".to_owned()),

@@ -96,6 +96,15 @@ impl Wanted {
         })
     }
 
+    /// The same with what a state needs of accounts, if it is for one and nobody spoke of kinds.
+    pub(super) fn of_state(mut self, keeps_state: bool) -> Self {
+        if keeps_state && std::mem::take(&mut self.hides_kinds) {
+            self.kinds
+                .extend([Kind::Identity, Kind::Account, Kind::Sync]);
+        }
+        self
+    }
+
     /// The filter that keeps it. Where the source is asked for the shard alone, there is nothing
     /// left to do but to name it.
     pub(super) fn filter(&self, is_shared_out: bool) -> Filter {

@@ -35,6 +35,7 @@ mod stream;
 #[cfg(feature = "nats")]
 mod stream_roles;
 mod suffix;
+mod table;
 mod tail;
 mod time_us;
 

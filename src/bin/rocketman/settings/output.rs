@@ -9,8 +9,12 @@ use std::{
 };
 
 use super::{
-    SettingsError, any_sink::any_sink, exec, executable, files, format::FormatFlags,
+    SettingsError,
+    any_sink::any_sink,
+    exec, executable, files,
+    format::FormatFlags,
     roles::is_stream,
+    table::{self, TableFlags},
 };
 use crate::{
     args::{ExecArgs, FileArgs, OutputArgs},
@@ -18,7 +22,9 @@ use crate::{
 };
 use rocketman::{
     MemberError, Shown,
+    filter::Filter,
     sink::{ExecSettings, ExecSink, Fate, FileSettings, FileSink, LineFormat, StdoutSink},
+    table::sqlite::{self, SqliteCursor, SqliteSettings, SqliteSink},
 };
 #[cfg(feature = "nats")]
 use rocketman::{
@@ -30,6 +36,7 @@ any_sink! {
     Stdout(StdoutSink),
     File(FileSink),
     Exec(Box<ExecSink>),
+    Sqlite(Box<SqliteSink>),
     #[cfg(feature = "nats")]
     Nats(Box<NatsSink>),
 }
@@ -53,7 +60,7 @@ impl AnySink {
             Self::File(_) => false,
             // A pipe says by itself when its reader is gone.
             Self::Stdout(_) => io::stdout().is_terminal(),
-            Self::Exec(_) => !reads_accounts,
+            Self::Exec(_) | Self::Sqlite(_) => !reads_accounts,
             #[cfg(feature = "nats")]
             Self::Nats(_) => !reads_accounts,
         }
@@ -75,15 +82,19 @@ pub(crate) enum Output {
         arguments: Vec<OsString>,
         settings: ExecSettings,
     },
+    Sqlite(Box<SqliteSettings>),
     #[cfg(feature = "nats")]
     Nats(Box<NatsSinkSettings>),
 }
 
+/// An output that is open, and what keeps the place where it does that itself.
+type Opened = (AnySink, Option<SqliteCursor>);
+
 impl Output {
     /// Opens it. A program's failures on purpose are its own, and may be tried again: it takes the
     /// fate.
-    pub(crate) fn open(self, fate: &mut Option<Fate>) -> Result<AnySink, MemberError> {
-        Ok(match self {
+    pub(crate) fn open(self, fate: &mut Option<Fate>) -> Result<Opened, MemberError> {
+        let sink = match self {
             Self::Stdout { print0, format, .. } => {
                 AnySink::Stdout(StdoutSink::new(print0).format(format))
             }
@@ -98,9 +109,14 @@ impl Output {
                     .fate(fate.take());
                 AnySink::Exec(Box::new(programs))
             }
+            Self::Sqlite(settings) => {
+                let (sink, cursor) = sqlite::open(*settings)?;
+                return Ok((AnySink::Sqlite(Box::new(sink)), Some(cursor)));
+            }
             #[cfg(feature = "nats")]
             Self::Nats(settings) => AnySink::Nats(Box::new(NatsSink::new(*settings))),
-        })
+        };
+        Ok((sink, None))
     }
 
     /// What is for people on stdout has colours.
@@ -115,6 +131,7 @@ impl Output {
     pub(super) fn recalling(mut self, rewind: Duration) -> Self {
         let recall = match &mut self {
             Self::File(settings) => &mut settings.recall,
+            Self::Sqlite(settings) => &mut settings.recall,
             #[cfg(feature = "nats")]
             Self::Nats(settings) => &mut settings.recall,
             Self::Stdout { .. } | Self::Exec { .. } => return self,
@@ -151,18 +168,32 @@ impl Output {
             Self::Exec { program, .. } => {
                 Some(format!("'{}'", Shown::word(&program.to_string_lossy())))
             }
+            Self::Sqlite(settings) => Some(format!(
+                "'{}'",
+                Shown::word(&settings.path.to_string_lossy())
+            )),
             #[cfg(feature = "nats")]
             Self::Nats(settings) => Some(format!("stream '{}'", Shown::word(&settings.stream))),
         }
     }
 
-    /// Whether it is a stream, which knows where to go on.
-    pub(super) fn is_stream(&self) -> bool {
+    /// What knows by itself where to go on, in words.
+    pub(super) fn keeper(&self) -> Option<&'static str> {
         match self {
             #[cfg(feature = "nats")]
-            Self::Nats(_) => true,
-            Self::Stdout { .. } | Self::File(_) | Self::Exec { .. } => false,
+            Self::Nats(_) => Some("where the stream to write to ends"),
+            Self::Sqlite(_) => Some("where the database comes to"),
+            Self::Stdout { .. } | Self::File(_) | Self::Exec { .. } => None,
         }
+    }
+
+    /// Says what is read, and through which filter.
+    pub(super) fn of_stream(mut self, source: String, filter: &Filter) -> Self {
+        if let Self::Sqlite(settings) = &mut self {
+            settings.source = source;
+            filter.description().clone_into(&mut settings.filter);
+        }
+        self
     }
 
     /// The stream of NATS that it is, and where that is.
@@ -170,7 +201,7 @@ impl Output {
     pub(super) fn stream(&self) -> Option<(&NatsSettings, &String)> {
         match self {
             Self::Nats(settings) => Some((&settings.nats, &settings.stream)),
-            Self::Stdout { .. } | Self::File(_) | Self::Exec { .. } => None,
+            Self::Stdout { .. } | Self::File(_) | Self::Sqlite(_) | Self::Exec { .. } => None,
         }
     }
 
@@ -196,8 +227,19 @@ impl Output {
         mut args: OutputArgs,
         file_args: &FileArgs,
         exec_args: ExecArgs,
+        tables: TableFlags<'_>,
         reserved: Vec<PathBuf>,
     ) -> Result<Self, SettingsError> {
+        let database = args.output.as_deref().and_then(table::database);
+        if let Some(database) = database.map(Path::to_owned) {
+            files::refuse(file_args)?;
+            let settings = table::resolve(&database, tables, &args)?;
+            if !FormatFlags::take(&mut args).resolve()?.is_json() {
+                return Err(SettingsError::FormatWith("a database"));
+            }
+            return Ok(Self::Sqlite(Box::new(settings)));
+        }
+        table::refuse(&tables.args)?;
         let flags = FormatFlags::take(&mut args);
         let OutputArgs {
             output,

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Environment, SettingsError, filter::or_variable, in_state_directory, segments};
+use super::{Environment, SettingsError, filter::or_variable, in_state_directory, segments, table};
 #[cfg(feature = "nats")]
 use crate::args::NatsArgs;
 use crate::args::{ExecArgs, FileArgs, OnExecErrorArg, OnUndeliverableArg, TailArgs};
@@ -193,6 +193,9 @@ fn fixed_output(args: &TailArgs) -> Option<PathBuf> {
     let path = path.filter(|path| *path != Path::new("-") && !rotates)?;
     if is_stream(path) {
         return None;
+    }
+    if let Some(database) = table::database(path) {
+        return Some(database.to_owned());
     }
     Pattern::parse(path).ok()?.as_fixed()
 }

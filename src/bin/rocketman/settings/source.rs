@@ -190,6 +190,19 @@ impl SourceSettings {
         }
     }
 
+    /// Which streams have one place in common: it is found again on every server.
+    pub(super) fn stream(&self) -> String {
+        match self {
+            Self::Jetstream(_) | Self::History(_) | Self::Price(_) | Self::Download(..) => {
+                "jetstream".to_owned()
+            }
+            Self::Demo(demo, _) => demo.describe(),
+            #[cfg(feature = "nats")]
+            Self::Nats(_) => self.describe(),
+            Self::Segments(_) => "segments".to_owned(),
+        }
+    }
+
     /// What is read, in words.
     pub(super) fn describe(&self) -> String {
         match self {

@@ -16,6 +16,7 @@ use super::{
     roles::{self, is_stream},
     segments,
     serve::{allowed_hosts, check_host_flag},
+    table::{self, TableFlags},
 };
 #[cfg(feature = "nats")]
 use super::{
@@ -63,6 +64,7 @@ impl TailSettings {
     ) -> Result<Self, SettingsError> {
         let reserved = check(&args, environment)?;
         let is_kept = keeps_cursor(&args);
+        let keeps_state = table::is_state(&args);
         let TailArgs {
             source,
             is_replay,
@@ -74,6 +76,7 @@ impl TailSettings {
             kv_cursor,
             mut output,
             files,
+            table,
             exec,
             stop,
             stream,
@@ -87,7 +90,7 @@ impl TailSettings {
         } = args;
         let kept = kept(position.cursor_file, environment);
         let (metrics, lag_alert) = watched(operation, environment)?;
-        let wanted = Wanted::resolve(filter, environment)?;
+        let wanted = Wanted::resolve(filter, environment)?.of_state(keeps_state && !is_replay);
         let typed = beginning(position.since.as_deref(), position.cursor.as_deref(), now)?;
         let start = typed.map(|typed| typed.start);
         let sources = or_variable(source, "ROCKETMAN_SOURCE", environment);
@@ -104,7 +107,8 @@ impl TailSettings {
         let given = nats::given(nats);
         let address = super::output::take_address(&mut output)?;
         let (raw, validate) = (output.raw, output.validate);
-        let output = Output::resolve(output, &files, exec, reserved)?;
+        let tables = TableFlags::new(table, environment, &sources);
+        let output = Output::resolve(output, &files, exec, tables, reserved)?;
         #[cfg(feature = "nats")]
         let carried = carried_subjects(&sources, &stream).filter(|_| address.is_some());
         #[cfg(feature = "nats")]
@@ -140,7 +144,11 @@ impl TailSettings {
         #[cfg(feature = "nats")]
         stream_roles::check(&source, &output, &kept)?;
         let if_new = source.start_if_new(start_if_new);
-        let from = from(start, if_new, &kept, output.is_stream());
+        let output = output.of_stream(source.stream(), &filter);
+        let from = from(start, if_new, &kept, output.keeper());
+        // Files and archives leave out by themselves what is later.
+        let until_us = until_us.filter(|_| !are_segments);
+        let pipeline = limits(&stop, until_us, lag_alert, position.save_interval);
         let introduction =
             introduction(&source.describe(), &filter, hides_kinds, &from) + output.remark();
         Ok(Self {
@@ -148,13 +156,7 @@ impl TailSettings {
             filter,
             output,
             cursor: kept,
-            // Files and archives leave out by themselves what is later.
-            pipeline: limits(
-                &stop,
-                until_us.filter(|_| !are_segments),
-                lag_alert,
-                position.save_interval,
-            ),
+            pipeline,
             fate: fate.map(|likely| (likely, fate_seed.unwrap_or_else(|| fastrand::u64(..)))),
             metrics,
             account_files,
@@ -166,6 +168,7 @@ impl TailSettings {
 /// Refuses what does not go together, before any file is opened, let alone made. Returns files that
 /// no output file may be.
 fn check(args: &TailArgs, environment: &Environment) -> Result<Vec<PathBuf>, SettingsError> {
+    table::check_cursor(args)?;
     let reserved = roles::of_tail(args, environment)?;
     #[cfg(feature = "nats")]
     refuse_useless(args, environment)?;
@@ -189,6 +192,11 @@ fn keeps_cursor(args: &TailArgs) -> bool {
         || args.position.cursor_file.is_some()
         || args.stream.durable.is_some()
         || args.output.output.as_deref().is_some_and(is_stream)
+        || args
+            .output
+            .output
+            .as_deref()
+            .is_some_and(|output| table::database(output).is_some())
 }
 
 /// Refuses flags of NATS where nothing is of NATS, and where they exclude each other.
@@ -263,7 +271,12 @@ fn watched(
     Ok((metrics, lag_alert))
 }
 
-fn from(start: Option<Start>, if_new: Option<Start>, cursor: &Cursor, is_stream: bool) -> String {
+fn from(
+    start: Option<Start>,
+    if_new: Option<Start>,
+    cursor: &Cursor,
+    keeper: Option<&str>,
+) -> String {
     if let Some(start) = start {
         return from_start(start);
     }
@@ -272,8 +285,10 @@ fn from(start: Option<Start>, if_new: Option<Start>, cursor: &Cursor, is_stream:
         Cursor::File(path) if path.exists() => format!("from the cursor in '{}'", path.display()),
         #[cfg(feature = "nats")]
         Cursor::Kv(settings) => format!("from the cursor '{}', or {if_new}", settings.address),
-        _ if is_stream => format!("from where the stream to write to ends, or {if_new}"),
-        Cursor::Nowhere | Cursor::File(_) => if_new,
+        Cursor::Nowhere | Cursor::File(_) => match keeper {
+            Some(keeper) => format!("from {keeper}, or {if_new}"),
+            None => if_new,
+        },
     }
 }
 

@@ -152,7 +152,7 @@ fn identifiers_of_content_are_ones_that_clients_can_read() {
 
 #[test]
 fn the_identifier_of_a_record_is_that_of_its_content() {
-    let mut printer = crate::cbor::Printer::default();
+    let mut printer = crate::wire::cbor::Printer::default();
     let mut n_records = 0;
     for n in 0..2000 {
         let line = line(6, n);

@@ -9,6 +9,7 @@ use rocketman::{
     source::{
         Flow, RunContext, Source, history::History, jetstream::Jetstream, segments::Segments,
     },
+    table::sqlite::SqliteCursor,
 };
 #[cfg(feature = "nats")]
 use rocketman::{cursor::KvCursor, source::nats::NatsSource};
@@ -172,6 +173,8 @@ pub(crate) enum AnyCursorStore {
     None(()),
     /// A file.
     File(FileCursor),
+    /// The database that events go to.
+    Sqlite(Box<SqliteCursor>),
     /// A key in a bucket of NATS.
     #[cfg(feature = "nats")]
     Kv(Box<KvCursor>),
@@ -182,6 +185,7 @@ impl CursorStore for AnyCursorStore {
         match self {
             Self::None(store) => store.load().await,
             Self::File(store) => store.load().await,
+            Self::Sqlite(store) => store.load().await,
             #[cfg(feature = "nats")]
             Self::Kv(store) => store.load().await,
         }
@@ -191,6 +195,7 @@ impl CursorStore for AnyCursorStore {
         match self {
             Self::None(store) => store.keeps(),
             Self::File(store) => store.keeps(),
+            Self::Sqlite(store) => store.keeps(),
             #[cfg(feature = "nats")]
             Self::Kv(store) => store.keeps(),
         }
@@ -200,6 +205,7 @@ impl CursorStore for AnyCursorStore {
         match self {
             Self::None(store) => store.save(saved).await,
             Self::File(store) => store.save(saved).await,
+            Self::Sqlite(store) => store.save(saved).await,
             #[cfg(feature = "nats")]
             Self::Kv(store) => store.save(saved).await,
         }

@@ -38,7 +38,7 @@ use crate::{
 use rocketman::source::nats::NatsSource;
 use rocketman::{
     Ended, Error, ErrorKind, Pipeline, PipelineSettings, Stats, Summary,
-    cursor::FileCursor,
+    cursor::{CursorStore, FileCursor},
     sink::{Fate, Sink},
     source::{history::History, jetstream::Jetstream, segments::Segments},
 };
@@ -69,7 +69,6 @@ pub(crate) async fn run(
         has_end: matches!(source, SourceSettings::Segments(_)),
     };
     let mut signals = Signals::listen().map_err(Failure::system("listen for signals"))?;
-    let has_cursor = cursor != Cursor::Nowhere;
     let cursor = open_cursor(cursor)?;
     let monitor = Monitor {
         ticker: Ticker::new(line, names),
@@ -79,7 +78,12 @@ pub(crate) async fn run(
     // After the metrics page: what is counted before there is one goes nowhere.
     let stats = Arc::new(Stats::default());
     let mut fate = fate.map(announce_fate);
-    let sink = output.open(&mut fate).map_err(Error::Sink)?;
+    let (sink, own_cursor) = output.open(&mut fate).map_err(Error::Sink)?;
+    let cursor = match own_cursor {
+        Some(own) => AnyCursorStore::Sqlite(Box::new(own)),
+        None => cursor,
+    };
+    let has_cursor = cursor.keeps();
     info!(target: PipelineSettings::STATE_TARGET, "{introduction}");
     if let (AnySink::File(_), false) = (&sink, has_cursor) {
         let name = sink.name();

@@ -1,0 +1,41 @@
+//! What does not go together about tables.
+
+use rocketman::ParseError;
+
+/// How many columns may be added.
+pub(super) const MAX_COLUMNS: usize = 100;
+
+/// What does not go together about tables.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TableFlagError {
+    #[error("{0} is for tables")]
+    ForTables(&'static str),
+    #[error("{0} is for the state that events lead to, and not for --table events")]
+    ForState(&'static str),
+    #[error("{0} does not go with a database")]
+    NotForDatabases(&'static str),
+    #[error("--output sqlite: names no file")]
+    NoFile,
+    #[error("--column")]
+    Column(#[source] ParseError),
+    #[error("--column: there are two of the name '{0}'")]
+    Twice(String),
+    #[error("--column: {0} columns are more than {MAX_COLUMNS}")]
+    TooMany(usize),
+}
+
+impl TableFlagError {
+    pub(in crate::settings) fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::ForTables(_) => "name one: --output sqlite:FILE",
+            Self::ForState(_) => "leave one of the two off",
+            Self::NotForDatabases("--cursor-file" | "--cursor-kv") => {
+                "leave it off: a database keeps the place itself, with the rows that it counts"
+            }
+            Self::NotForDatabases(_) => "leave it off: rows are made of the events as they are",
+            Self::NoFile => "name one: --output sqlite:posts.db",
+            Self::Column(_) => return None,
+            Self::Twice(_) | Self::TooMany(_) => "leave some off",
+        })
+    }
+}

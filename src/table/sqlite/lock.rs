@@ -1,0 +1,48 @@
+//! Keeping a second writer out, by a lock on a file beside the database.
+//!
+//! The database itself cannot be locked so: SQLite has locks of its own on it, which would go when
+//! another handle of the process is closed.
+
+use std::{
+    fs::{File, TryLockError},
+    path::Path,
+};
+
+use super::error::TableError;
+use crate::{error::MemberError, platform::paths::regular};
+
+/// Goes with the process, however that ends.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Lock {
+    /// Takes it, or fails where another process has it.
+    pub(super) fn take(path: &Path) -> Result<Self, MemberError> {
+        let failed = |action| {
+            let path = path.to_owned();
+            move |source| TableError::Io {
+                action,
+                path,
+                source,
+            }
+        };
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".lock");
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        let file = regular::open_no_link(&mut options, &path.with_file_name(name))
+            .map_err(failed("lock"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(TableError::InUse(path.to_owned()).into()),
+            Err(TryLockError::Error(source)) => Err(failed("lock")(source).into()),
+        }
+    }
+}
+
+/// A child that is being started has the file for a moment, and would keep the lock for as long.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.0.unlock().ok();
+    }
+}

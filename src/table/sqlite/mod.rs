@@ -1,0 +1,136 @@
+//! A SQLite database that is a table of events: either each of them, appended, or the state that
+//! they lead to.
+//!
+//! Rows and the place in the stream are of one transaction, so that each event counts exactly once
+//! whatever is killed. The database is its own cursor store: [`open`] gives both members, which
+//! share one thread and one connection. Others may read it at any time.
+
+mod account;
+mod columns;
+mod cursor;
+mod error;
+mod events;
+mod job;
+mod lock;
+mod places;
+mod schema;
+mod sink;
+mod state;
+mod thread;
+mod worker;
+
+use std::{path::PathBuf, time::Duration};
+
+pub use self::{cursor::SqliteCursor, sink::SqliteSink};
+use self::{lock::Lock, thread::Worker, worker::Database};
+use super::Column;
+use crate::error::MemberError;
+
+/// What a database holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TableKind {
+    /// One row for each record that there is now.
+    #[default]
+    State,
+    /// One row for each event that came.
+    Events,
+}
+
+impl TableKind {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::State => "state",
+            Self::Events => "events",
+        }
+    }
+}
+
+/// What becomes of the rows of an account that goes away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnAccountGone {
+    /// Those of a deleted one are removed; those of one that was taken down, suspended or
+    /// deactivated are hidden until it is back.
+    #[default]
+    Follow,
+    /// They are hidden in each of these cases.
+    Hide,
+    /// They are removed in each of these cases, and an account that is back is empty.
+    Remove,
+    /// Nothing.
+    Keep,
+}
+
+/// When a commit is on the disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Synchronous {
+    /// When the write-ahead log is next made durable: a loss of power takes the last commits back,
+    /// rows and place together, and the next run reads them again.
+    #[default]
+    Normal,
+    /// Before anything counts as accepted.
+    Full,
+}
+
+/// Where and how to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqliteSettings {
+    /// The database; made where there is none.
+    pub path: PathBuf,
+    /// What it holds.
+    pub table: TableKind,
+    /// Columns of one's own.
+    pub columns: Vec<Column>,
+    /// Whether records are kept.
+    pub keeps_record: bool,
+    /// Whether removed records can be seen, in a view `tombstones` without their content.
+    pub tombstones: bool,
+    /// What becomes of the rows of an account that goes away.
+    pub on_account_gone: OnAccountGone,
+    /// When a commit is on the disk.
+    pub synchronous: Synchronous,
+    /// What is read, and through which filter: each pair has a place of its own in the database.
+    pub source: String,
+    /// See there.
+    pub filter: String,
+    /// How far back a table of events knows what it holds, by the time of the events, so that one
+    /// that comes again is not added again.
+    pub recall: Duration,
+}
+
+impl SqliteSettings {
+    /// The state of what is read from `source` through `filter`, in words.
+    pub fn new(
+        path: impl Into<PathBuf>,
+        source: impl Into<String>,
+        filter: impl Into<String>,
+    ) -> Self {
+        Self {
+            path: path.into(),
+            table: TableKind::default(),
+            columns: Vec::new(),
+            keeps_record: true,
+            tombstones: false,
+            on_account_gone: OnAccountGone::default(),
+            synchronous: Synchronous::default(),
+            source: source.into(),
+            filter: filter.into(),
+            recall: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Opens the database, and starts the thread that writes to it; a second process is kept out.
+///
+/// Blocks on the disk.
+pub fn open(settings: SqliteSettings) -> Result<(SqliteSink, SqliteCursor), MemberError> {
+    let lock = Lock::take(&settings.path)?;
+    let name = format!("database '{}'", settings.path.display());
+    let database = Database::open(settings)?;
+    let (place, recent) = (database.saved()?, database.recent()?);
+    let worker = Worker::start(database, lock)?;
+    let cursor = SqliteCursor::new(worker.clone(), place.saved);
+    Ok((SqliteSink::new(name, worker, place.reached, recent), cursor))
+}

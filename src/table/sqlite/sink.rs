@@ -1,0 +1,135 @@
+//! The database as where a pipeline's events go. An event is accepted once it is committed.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::{job::Job, thread::Worker};
+use crate::{
+    error::MemberError,
+    event::{Batch, FileMark, Place, Point, Position},
+    sink::{Sink, SinkContext},
+};
+
+/// How long an event waits for others at most before it is committed.
+const COALESCE: Duration = Duration::from_millis(250);
+
+/// Adds events to a database, or brings its state up to date.
+#[derive(Debug)]
+pub struct SqliteSink {
+    name: String,
+    worker: Worker,
+    reached: Option<Position>,
+    recent: Vec<Point>,
+    /// How many events it was given.
+    taken: u64,
+    /// When what was taken is to be committed.
+    due: Option<Instant>,
+    /// An event was left out that is still wanted, and the place stays before it.
+    is_held: bool,
+}
+
+impl SqliteSink {
+    pub(super) fn new(
+        name: String,
+        worker: Worker,
+        reached: Option<Position>,
+        recent: Vec<Point>,
+    ) -> Self {
+        Self {
+            name,
+            worker,
+            reached,
+            recent,
+            taken: 0,
+            due: None,
+            is_held: false,
+        }
+    }
+
+    /// The place behind the events of a batch that no event before is missing from.
+    fn reached(&mut self, batch: &Batch) -> Option<Point> {
+        if self.is_held {
+            return None;
+        }
+        let n_before = batch.held();
+        self.is_held = n_before.is_some();
+        let n_all = batch.all().len();
+        let events = batch.all().take(n_before.unwrap_or(n_all));
+        events.last().map(|event| *event.point())
+    }
+
+    fn commit(&mut self) {
+        self.due = None;
+        self.worker.ask(Job::Commit);
+    }
+}
+
+impl Sink for SqliteSink {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    async fn last_position(&mut self, _: Option<&Place>) -> Result<Option<Position>, MemberError> {
+        Ok(self.reached.take())
+    }
+
+    fn begin(&mut self, _: &[FileMark], context: &SinkContext) -> Result<(), MemberError> {
+        self.worker.ask(Job::Begin(context.clone()));
+        Ok(())
+    }
+
+    async fn recall(&mut self) -> Vec<Point> {
+        std::mem::take(&mut self.recent)
+    }
+
+    async fn accept(
+        &mut self,
+        batch: &mut Batch,
+        _context: &SinkContext,
+    ) -> Result<(), MemberError> {
+        let reached = self.reached(batch);
+        let mut own = self.worker.spare();
+        if let Some(origin) = batch.origin() {
+            own.set_origin(origin);
+        }
+        let permit = self.worker.room().await?;
+        self.taken += batch.len() as u64;
+        std::mem::swap(batch, &mut *own);
+        permit.send(Job::Rows {
+            batch: own,
+            total: self.taken,
+            reached,
+        });
+        let due = *self.due.get_or_insert_with(|| Instant::now() + COALESCE);
+        if due <= Instant::now() {
+            self.commit();
+        }
+        Ok(())
+    }
+
+    async fn checkpoint(&mut self) -> Result<(), MemberError> {
+        self.commit();
+        Ok(())
+    }
+
+    async fn finish(&mut self, _context: &SinkContext) -> Result<(), MemberError> {
+        self.worker.finish().await
+    }
+
+    async fn abandon(&mut self) {
+        self.worker.let_go();
+    }
+
+    async fn drive(&mut self) -> MemberError {
+        loop {
+            let Some(due) = self.due else {
+                return self.worker.failed().await;
+            };
+            tokio::select! {
+                error = self.worker.failed() => return error,
+                () = sleep_until(due) => self.commit(),
+            }
+        }
+    }
+}
