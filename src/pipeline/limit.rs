@@ -11,11 +11,9 @@ use tokio::time::sleep;
 use super::Ended;
 use crate::{
     event::{Batch, micros},
+    source::READ_BEYOND,
     stats::Stats,
 };
-
-/// How far beyond the end a stream is read, by its own time, for events from before the end.
-const READ_BEYOND: Duration = Duration::from_secs(10);
 
 /// How much later another server may have stamped the same events.
 const STAMP_SKEW: Duration = Duration::from_secs(60);

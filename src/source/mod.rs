@@ -22,7 +22,7 @@ mod saves;
 )]
 pub mod segments;
 
-use std::{convert::Infallible, num::NonZeroUsize, sync::Arc};
+use std::{convert::Infallible, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
@@ -33,6 +33,9 @@ use crate::{
     event::{Batch, Did, Place, Point, Trail},
     stats::Stats,
 };
+
+/// How far beyond its end a stream is read, by its own time, for events from before the end.
+pub(crate) const READ_BEYOND: Duration = Duration::from_secs(10);
 
 /// What a source has to say besides its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

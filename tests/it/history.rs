@@ -7,6 +7,7 @@ mod key;
 mod official;
 mod quota;
 mod served;
+mod times;
 mod usage;
 
 use serde_json::Value;

@@ -13,7 +13,7 @@ use super::{
     ledger::Ledger,
     meter::Meter,
     pool::Pool,
-    seek::seek,
+    seek::{first_within, last_before},
     verify::{Verdict, verify},
 };
 use crate::{
@@ -67,12 +67,16 @@ impl History {
         if self.settings.begins_live && self.turns == 0 {
             return Ok(self.go_live());
         }
+        self.find_end(&client).await?;
         let from = match self.find(&client).await? {
             Found::Archive(from) => from,
             Found::Live => return Ok(self.go_live()),
         };
         let bounds = self.settings.bounds(from.seq, from.since_us);
         let begin = *bounds.numbers.start();
+        if self.end.is_some_and(|end| begin > end) {
+            return Ok(self.go_live());
+        }
         let asked = self.asked(begin - 1);
         let page = client.plan(&asked).await?;
         let tip = page.sealed_tip_seq;
@@ -119,8 +123,25 @@ impl History {
             collections: collections.map(|one| one.as_str().to_owned()).collect(),
             dids,
             after_seq,
-            before_seq: self.settings.before_seq,
+            before_seq: self.before_seq(),
         }
+    }
+
+    /// The last number that is read, where that is known.
+    pub(super) fn before_seq(&self) -> Option<u64> {
+        let ends = [self.settings.before_seq, self.end];
+        ends.into_iter().flatten().min()
+    }
+
+    /// Finds out whether what is wanted ends within the archive, and where.
+    pub(super) async fn find_end(&mut self, client: &Client) -> Result<(), MemberError> {
+        // No archive goes beyond the present: its list would cost a request for nothing.
+        let until_us = self.settings.until_us.filter(|until| *until <= now_us());
+        self.end = match until_us {
+            Some(until_us) => last_before(self.listing.files(client).await?, until_us),
+            None => None,
+        };
+        Ok(())
     }
 
     /// An end that was typed has to be one that the archive has.
@@ -204,7 +225,8 @@ impl History {
     }
 
     async fn find_time(&mut self, client: &Client, time_us: u64) -> Result<Found, MemberError> {
-        let Some(first) = seek(client, time_us, self.settings.until_us).await? else {
+        let files = self.listing.files(client).await?;
+        let Some(first) = first_within(files, time_us, self.settings.until_us) else {
             return Ok(Found::Live);
         };
         info!(target: STATE, first, "times are those at which the server saw events, and for what was there before it the day of its first crawl: beginning with number {first}");

@@ -22,9 +22,9 @@ const MAX_TURNS: u32 = 3;
 const MAX_KNOWN: usize = 10_000;
 
 impl History {
-    /// Reads the socket from the place on that is reached.
+    /// Reads the socket from the place on that is reached, unless what is wanted ends before that.
     pub(super) fn go_live(&mut self) -> Phase {
-        if self.settings.before_seq.is_some() {
+        if self.before_seq().is_some() {
             return Phase::Over;
         }
         let is_gap = self.turns >= MAX_TURNS;

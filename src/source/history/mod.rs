@@ -29,7 +29,7 @@ use std::{convert::Infallible, sync::Arc};
 
 use tracing::info;
 
-use self::{beginning::Begin, client::Client, download::Download, recent::Recent};
+use self::{beginning::Begin, client::Client, download::Download, recent::Recent, seek::Listing};
 pub use self::{
     key::ArchiveKey,
     price::{Amount, Choice, Price},
@@ -57,6 +57,10 @@ pub struct History {
     phase: Phase,
     /// The highest number of the archive, once it is read.
     tip: u64,
+    /// The last number that is wanted, where times end the reading within the archive.
+    end: Option<u64>,
+    /// Kept while it is planned.
+    listing: Listing,
     /// When the run began, in microseconds since 1970.
     began_us: u64,
     recent: Recent,
@@ -100,6 +104,8 @@ impl History {
             same_filter: true,
             phase: Phase::Planning,
             tip: 0,
+            end: None,
+            listing: Listing::default(),
             began_us: now_us(),
             recent: Recent::default(),
             recalled: Vec::new(),
@@ -215,7 +221,10 @@ impl Source for History {
             // Printing hardly waits: others that have something to do come first.
             tokio::task::yield_now().await;
             match &mut self.phase {
-                Phase::Planning => self.phase = self.plan().await?,
+                Phase::Planning => {
+                    self.phase = self.plan().await?;
+                    self.listing = Listing::default();
+                }
                 Phase::Archive(run) => {
                     batch.set_origin(&self.origin);
                     let flow = run.next_batch(batch, &self.stats).await?;

@@ -9,7 +9,6 @@ use super::{
     client::Client,
     error::HistoryError,
     fetch::Fetched,
-    seek::list,
 };
 use crate::{
     error::MemberError,
@@ -38,7 +37,7 @@ type Files = HashMap<String, ListedSegment>;
 pub struct Price {
     /// The service.
     pub url: String,
-    /// The first number that is read.
+    /// The first number that is read, which lies behind the last one where nothing is.
     pub from: u64,
     /// The last one, which is that of the archive at present, or the one that was asked for.
     pub to: u64,
@@ -94,7 +93,7 @@ impl History {
             history.resume(place, trail, true)?;
         }
         let client = history.client()?;
-        let files = list(&client).await?;
+        let files = history.listing.files(&client).await?.to_vec();
         let archive = Amount {
             files: files.len() as u64,
             blocks: files.iter().map(blocks_of).sum(),
@@ -105,6 +104,7 @@ impl History {
             .into_iter()
             .map(|file| (file.name.clone(), file))
             .collect();
+        history.find_end(&client).await?;
         let found = match history.find(&client).await? {
             Found::Archive(from) => history.settings.bounds(from.seq, from.since_us),
             Found::Live => history.settings.bounds(u64::MAX, None),
@@ -142,7 +142,7 @@ impl History {
         }
         Ok(Price {
             url: client.url(),
-            from,
+            from: from.min(to.saturating_add(1)),
             to,
             archive,
             choices,
@@ -161,6 +161,9 @@ impl History {
     ) -> Result<(Vec<PlannedFile>, u64), MemberError> {
         let mut asked = self.asked(from.saturating_sub(1));
         let mut files = Vec::new();
+        if let Some(end) = self.end.filter(|end| from > *end) {
+            return Ok((files, end));
+        }
         loop {
             let page = client.plan(&asked).await?;
             let tip = page.sealed_tip_seq;

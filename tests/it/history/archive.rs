@@ -16,45 +16,64 @@ pub(super) struct Archive {
     pub(super) server: Serving,
 }
 
-/// A recording of the demo, and the segment file of it.
+/// A recording of the demo, and the segment files of it.
 #[derive(Clone)]
 struct Packed {
     lines: Vec<String>,
-    segment: Arc<Vec<u8>>,
+    segments: Vec<Arc<Vec<u8>>>,
 }
 
 /// Each is made once, for all tests.
-fn packed(n: u32) -> Packed {
-    static MADE: Mutex<BTreeMap<u32, Packed>> = Mutex::new(BTreeMap::new());
+fn packed(n: u32, files: u32) -> Packed {
+    static MADE: Mutex<BTreeMap<(u32, u32), Packed>> = Mutex::new(BTreeMap::new());
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
-    made.entry(n).or_insert_with(|| pack(n)).clone()
+    let made = made.entry((n, files));
+    made.or_insert_with(|| pack(n, files)).clone()
 }
 
-fn pack(n: u32) -> Packed {
+fn pack(n: u32, files: u32) -> Packed {
     let folder = tempfile::tempdir().unwrap();
-    let tail = Rocketman::tail("demo:?rate=max");
+    let tail = Rocketman::tail("demo:?rate=500");
     let tail = tail.with(&format!("--cursor 1 -n {n} -o demo.ndjson"));
     tail.inside(folder.path()).succeed();
-    let pack = Rocketman::new(["pack", "demo.ndjson", "segments"]);
-    pack.inside(folder.path()).succeed();
     let text = fs::read_to_string(folder.path().join("demo.ndjson")).unwrap();
-    let segment = fs::read(folder.path().join("segments").join(SEGMENT)).unwrap();
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let segments = lines.chunks(lines.len().div_ceil(files as usize));
+    let segments = segments.map(|lines| segment_of(lines, folder.path()));
     Packed {
-        lines: text.lines().map(str::to_owned).collect(),
-        segment: Arc::new(segment),
+        segments: segments.collect(),
+        lines,
     }
 }
 
-/// The only file of an archive.
-const SEGMENT: &str = "seg_0000000000.jss";
+/// One file of these lines.
+fn segment_of(lines: &[String], folder: &Path) -> Arc<Vec<u8>> {
+    fs::write(folder.join("part.ndjson"), lines.join("\n") + "\n").unwrap();
+    let pack = Rocketman::new(["pack", "part.ndjson", "segments"]);
+    pack.inside(folder).succeed();
+    let segment = fs::read(folder.join("segments").join(segment_name(0))).unwrap();
+    fs::remove_dir_all(folder.join("segments")).unwrap();
+    Arc::new(segment)
+}
+
+fn segment_name(index: usize) -> String {
+    format!("seg_{index:010}.jss")
+}
 
 impl Archive {
     pub(super) fn of(n: u32) -> Self {
-        let Packed { lines, segment } = packed(n);
+        Self::in_files(n, 1)
+    }
+
+    /// An archive of so many files, each with as many events as the others.
+    pub(super) fn in_files(n: u32, files: u32) -> Self {
+        let Packed { lines, segments } = packed(n, files);
         let folder = tempfile::tempdir().unwrap();
-        let segments = folder.path().join("segments");
-        fs::create_dir(&segments).unwrap();
-        fs::write(segments.join(SEGMENT), &*segment).unwrap();
+        fs::create_dir(folder.path().join("segments")).unwrap();
+        for (index, segment) in segments.iter().enumerate() {
+            let path = folder.path().join("segments").join(segment_name(index));
+            fs::write(path, &**segment).unwrap();
+        }
         let serve = Rocketman::new(["serve", "segments"]).inside(folder.path());
         Self {
             lines,
