@@ -22,6 +22,9 @@
 //! beside a bare loop over the same files, and beside the official client where
 //! `ROCKETMAN_JETSTREAM_BIN` names the folder that has it.
 //!
+//! `cargo bench -- tables` writes to SQLite, the state and all events, beside a bare loop with the
+//! same tables.
+//!
 //! `cargo bench -- instructions` counts instructions per event with valgrind, which come out alike
 //! on every machine and under every load.
 
@@ -38,6 +41,7 @@
 
 mod bare;
 mod bare_segments;
+mod bare_sqlite;
 mod corpus;
 mod fan_out;
 mod ingest;
@@ -49,6 +53,7 @@ mod programs;
 mod segments;
 mod server;
 mod streams;
+mod tables;
 
 use self::{
     corpus::Corpus,
@@ -92,6 +97,10 @@ fn main() {
         ["bare-fan-out-together", url] => fan_out::bare(url, Some(fan_out::COALESCE)),
         ["programs"] => programs::measure(),
         ["segments"] => segments::compare(),
+        ["bare-sqlite", url, n_events, path, kind] => {
+            bare_sqlite::run(url, n_events.parse().unwrap(), path, kind == "state");
+        }
+        ["tables"] => tables::compare(),
         ["bare-segments", ..] => bare_segments::run(&arguments[1..]),
         [] => compare(""),
         [word] => compare(word),

@@ -23,6 +23,7 @@ mod docs;
 mod fate;
 mod faults;
 mod flags;
+mod fold;
 mod format;
 mod generated;
 mod help;

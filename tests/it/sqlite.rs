@@ -22,7 +22,7 @@ fn database(path: &Path) -> Connection {
 }
 
 /// A number that a query gives; 0 where there is nothing to ask yet.
-fn number(path: &Path, sql: &str) -> u64 {
+pub fn number(path: &Path, sql: &str) -> u64 {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let number = Connection::open_with_flags(path, flags)
         .and_then(|database| database.query_row(sql, [], |row| row.get::<_, i64>(0)));
@@ -30,7 +30,7 @@ fn number(path: &Path, sql: &str) -> u64 {
 }
 
 /// The texts of a query's only column.
-fn texts(path: &Path, sql: &str) -> Vec<String> {
+pub fn texts(path: &Path, sql: &str) -> Vec<String> {
     let database = database(path);
     let mut query = database.prepare(sql).unwrap();
     let texts = query.query_map([], |row| row.get(0)).unwrap();
@@ -38,7 +38,7 @@ fn texts(path: &Path, sql: &str) -> Vec<String> {
 }
 
 /// Hash and content of the records in a table, by their address.
-fn records(path: &Path, table: &str) -> BTreeMap<String, (String, Value)> {
+pub fn records(path: &Path, table: &str) -> BTreeMap<String, (String, Value)> {
     let database = database(path);
     let mut query = database
         .prepare(&format!("SELECT uri, cid, record FROM {table}"))

@@ -17,12 +17,12 @@ use tracing::warn;
 use self::{
     args::{Cli, Command, GlobalArgs, TailArgs},
     command::{
-        check, compare, cursor, health, inspect, man, pack, probe, serve, tail, with_runtime,
+        check, compare, cursor, fold, health, inspect, man, pack, probe, serve, tail, with_runtime,
     },
     failure::Failure,
     settings::{
-        CompareSettings, CursorSettings, Environment, HealthSettings, ProbeSettings, ServeSettings,
-        SourceSettings, TailSettings,
+        CompareSettings, CursorSettings, Environment, FoldSettings, HealthSettings, ProbeSettings,
+        ServeSettings, SourceSettings, TailSettings,
     },
     terminal::{logging, print, status_line::StatusLine},
 };
@@ -64,6 +64,10 @@ fn run(command: Command, global: &GlobalArgs, line: &StatusLine) -> Result<ExitC
         Command::Check(args) => with_runtime(async { check::run(args) }),
         Command::Inspect(args) => with_runtime(async { inspect::run(&args) }),
         Command::Pack(args) => with_runtime(async { pack::run(&args) }),
+        Command::Fold(args) => {
+            let settings = FoldSettings::resolve(*args, environment)?;
+            with_runtime(fold::run(settings))
+        }
         Command::Health(args) => {
             let settings = HealthSettings::resolve(args, environment)?;
             with_runtime(health::run(settings))

@@ -75,6 +75,7 @@ impl Sink for SqliteSink {
     }
 
     fn begin(&mut self, _: &[FileMark], context: &SinkContext) -> Result<(), MemberError> {
+        self.taken = 0;
         self.worker.ask(Job::Begin(context.clone()));
         Ok(())
     }

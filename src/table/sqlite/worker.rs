@@ -96,7 +96,10 @@ impl Database {
     /// Does one thing; returns a batch to be used again.
     pub(super) fn work(&mut self, job: Job) -> Result<Option<Box<Batch>>, MemberError> {
         match job {
-            Job::Begin(context) => self.context = context,
+            Job::Begin(context) => {
+                self.context = context;
+                self.open.total = 0;
+            }
             Job::Rows {
                 batch,
                 total,

@@ -18,6 +18,8 @@ mod cursor;
 mod exec;
 mod fate;
 mod files;
+mod fold;
+mod global;
 mod health;
 mod history;
 mod inspect;
@@ -41,14 +43,13 @@ mod units;
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 #[cfg(feature = "nats")]
 pub(crate) use self::nats::{DiscardArg, KvCursorArgs, NatsArgs, StorageArg, StreamSinkArgs};
 #[cfg(feature = "nats")]
 pub(crate) use self::source::EnvelopeArg;
-use self::units::{times, yes_or_no};
 pub(crate) use self::{
     calls::CallArgs,
     check::CheckArgs,
@@ -58,6 +59,8 @@ pub(crate) use self::{
     exec::{ExecArgs, ExecModeArg, OnExecErrorArg},
     fate::FateArgs,
     files::{CheckpointArg, FileArgs},
+    fold::FoldArgs,
+    global::{GlobalArgs, LogFormat, When},
     health::HealthArgs,
     history::HistoryArgs,
     inspect::InspectArgs,
@@ -96,7 +99,6 @@ const HELP_TEMPLATE: &str = "\
     max_term_width = 100,
     before_help = "\
 Examples:
-  rocketman tail demo:
   rocketman tail -c app.bsky.feed.post --op create | jq -r .commit.record.text"
 )]
 pub(crate) struct Cli {
@@ -106,79 +108,6 @@ pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// How much is said on stderr, and how
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Messages")]
-pub(crate) struct GlobalArgs {
-    /// Say nothing but errors on stderr
-    #[arg(short, long, global = true, env = "ROCKETMAN_QUIET", value_parser = yes_or_no, conflicts_with = "verbose", hide_short_help = true, display_order = 901)]
-    pub(crate) quiet: bool,
-    /// Say more on stderr (can be repeated)
-    ///
-    /// -v shows progress, -vv also the requests to servers, -vvv everything that the libraries log.
-    /// The variable RUST_LOG overrides both -v and -q.
-    #[arg(short, long, global = true, action = ArgAction::Count, env = "ROCKETMAN_VERBOSE", value_parser = times, hide_short_help = true, display_order = 902)]
-    pub(crate) verbose: u8,
-    /// Write messages as text or as JSON, one object a line
-    #[arg(
-        long,
-        global = true,
-        value_name = "FORMAT",
-        env = "ROCKETMAN_LOG_FORMAT",
-        default_value = "text",
-        hide_short_help = true,
-        display_order = 903
-    )]
-    pub(crate) log_format: LogFormat,
-    /// Show the status line on stderr
-    ///
-    /// By default it is shown on a terminal, unless events go to a terminal or into a pipe, or messages are quiet, verbose or JSON.
-    /// It is never written anywhere but to a terminal.
-    #[arg(
-        long,
-        global = true,
-        value_name = "WHEN",
-        env = "ROCKETMAN_PROGRESS",
-        default_value = "auto",
-        hide_short_help = true,
-        display_order = 904
-    )]
-    pub(crate) progress: When,
-    /// Colour messages
-    ///
-    /// By default they are coloured on a terminal, unless NO_COLOR is set.
-    #[arg(
-        long,
-        global = true,
-        value_name = "WHEN",
-        env = "ROCKETMAN_COLOR",
-        default_value = "auto",
-        hide_short_help = true,
-        display_order = 905
-    )]
-    pub(crate) color: When,
-}
-
-/// A choice that can be left to the program
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum When {
-    /// Where it makes sense
-    Auto,
-    /// Wherever it is possible
-    Always,
-    /// In no case
-    Never,
-}
-
-/// How messages are written
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// Lines for people
-    Text,
-    /// One JSON object a line
-    Json,
 }
 
 /// The commands.
@@ -290,6 +219,18 @@ Examples:
         after_long_help = pack::AFTER_PACK
     )]
     Pack(PackArgs),
+    /// Fold recordings into a table: the state that they lead to
+    ///
+    /// Creates, updates, deletes and what became of accounts, out of lines and segment files, into a SQLite database.
+    #[command(
+        before_help = "\
+Examples:
+  rocketman fold archive/ -o sqlite:state.db
+  rocketman fold posts.ndjson.zst -o sqlite:posts.db --column text=/commit/record/text",
+        after_help = "What becomes of repeats, and exit codes: rocketman fold --help",
+        after_long_help = fold::AFTER_FOLD
+    )]
+    Fold(Box<FoldArgs>),
     /// Ask a running rocketman whether it is alive
     ///
     /// It answers at /healthz: rocketman tail where --metrics-addr says, rocketman serve where it listens. Its answer is

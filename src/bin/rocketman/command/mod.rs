@@ -4,11 +4,13 @@ pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod cursor;
 mod demo_server;
+pub(crate) mod fold;
 pub(crate) mod health;
 pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod pack;
 pub(crate) mod probe;
+pub(crate) mod recording;
 pub(crate) mod serve;
 pub(crate) mod tail;
 

@@ -16,6 +16,7 @@ mod exec;
 mod executable;
 mod files;
 mod filter;
+mod fold;
 mod format;
 mod health;
 mod history;
@@ -49,6 +50,7 @@ pub(crate) use self::{
     cursor_at::CursorAt,
     environment::Environment,
     error::SettingsError,
+    fold::FoldSettings,
     health::{HealthAddress, HealthSettings},
     live::{LiveSettings, Upstream},
     output::{AnySink, Output, Reopen},

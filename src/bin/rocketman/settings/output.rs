@@ -233,7 +233,8 @@ impl Output {
         let database = args.output.as_deref().and_then(table::database);
         if let Some(database) = database.map(Path::to_owned) {
             files::refuse(file_args)?;
-            let settings = table::resolve(&database, tables, &args)?;
+            table::check_form(&args)?;
+            let settings = table::resolve(&database, tables)?;
             if !FormatFlags::take(&mut args).resolve()?.is_json() {
                 return Err(SettingsError::FormatWith("a database"));
             }

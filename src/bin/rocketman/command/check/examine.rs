@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::tally::{Lines, Repeats, Tally};
+use crate::command::recording::form;
 use rocketman::compressed::{FrameFormat, Frames};
 
 /// How a file is.
@@ -64,17 +65,6 @@ pub(super) fn examine(path: &Path, repeats: &mut Repeats) -> Found {
         found.why = Some(error.to_string());
     }
     found
-}
-
-/// The form of a file, which may be an unfinished one.
-fn form(path: &Path) -> FrameFormat {
-    let name = path.file_name().and_then(|name| name.to_str());
-    let name = name.and_then(|name| name.strip_suffix(".partial"));
-    let name = name.map(|name| match name.rsplit_once(".+") {
-        Some((name, length)) if length.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => name,
-    });
-    FrameFormat::of(name.map_or(path, Path::new))
 }
 
 fn plain(file: &File, found: &mut Found, repeats: &mut Repeats) -> io::Result<()> {

@@ -80,7 +80,7 @@ impl From<CompareError> for Failure {
             _ => None,
         });
         let kind = match &error {
-            CompareError::Side(SideError::Recording { .. }) => ErrorKind::Usage,
+            CompareError::Side(SideError::Recording(_)) => ErrorKind::Usage,
             CompareError::Side(SideError::Run(error)) => error.kind(),
             _ => ErrorKind::Failed,
         };

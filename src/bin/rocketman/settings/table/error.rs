@@ -14,6 +14,8 @@ pub(crate) enum TableFlagError {
     ForState(&'static str),
     #[error("{0} does not go with a database")]
     NotForDatabases(&'static str),
+    #[error("--output: a database is written to")]
+    NoDatabase,
     #[error("--output sqlite: names no file")]
     NoFile,
     #[error("--column")]
@@ -33,6 +35,7 @@ impl TableFlagError {
                 "leave it off: a database keeps the place itself, with the rows that it counts"
             }
             Self::NotForDatabases(_) => "leave it off: rows are made of the events as they are",
+            Self::NoDatabase => "name one: --output sqlite:FILE",
             Self::NoFile => "name one: --output sqlite:posts.db",
             Self::Column(_) => return None,
             Self::Twice(_) | Self::TooMany(_) => "leave some off",

@@ -61,18 +61,19 @@ pub(super) fn check_cursor(args: &TailArgs) -> Result<(), SettingsError> {
     }
 }
 
+/// Refuses other forms of events, which a database does not hold.
+pub(super) fn check_form(output: &OutputArgs) -> Result<(), SettingsError> {
+    let unfit = [("--print0", output.print0), ("--raw", output.raw)];
+    match unfit.into_iter().find(|(_, is_given)| *is_given) {
+        Some((flag, _)) => Err(TableFlagError::NotForDatabases(flag).into()),
+        None => Ok(()),
+    }
+}
+
 /// What a database at this path is to hold. Which stream it is of, is said later.
-pub(super) fn resolve(
-    path: &Path,
-    flags: TableFlags<'_>,
-    output: &OutputArgs,
-) -> Result<SqliteSettings, SettingsError> {
+pub(super) fn resolve(path: &Path, flags: TableFlags<'_>) -> Result<SqliteSettings, SettingsError> {
     if path.as_os_str().is_empty() {
         return Err(TableFlagError::NoFile.into());
-    }
-    let unfit = [("--print0", output.print0), ("--raw", output.raw)];
-    if let Some((flag, _)) = unfit.into_iter().find(|(_, is_given)| *is_given) {
-        return Err(TableFlagError::NotForDatabases(flag).into());
     }
     let TableFlags {
         args,
