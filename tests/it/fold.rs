@@ -128,7 +128,7 @@ fn filters_and_columns_are_those_of_tail() {
         counts(&format!("--max-message-size {}", post(0).len() - 1)),
         [0, 1, 1, 1]
     );
-    let halves = [counts("--shard 0/2"), counts("--shard 1/2")];
+    let halves = [counts("--shard 2/2"), counts("--shard 1/2")];
     assert_eq!(halves[0][0] + halves[1][0], 2);
     counts(
         "--on-account-gone keep --tombstones --no-record --synchronous full --column t=commit.record.text",
