@@ -25,11 +25,15 @@ pub(crate) fn is_plain(line: &[u8]) -> bool {
     line.last() == Some(&b'}') && are_printable(chunks.as_flattened()) && are_printable(rest)
 }
 
-/// Without a branch, so that many bytes are looked at in one step.
+/// Without a branch, so that many bytes are looked at in one step, and by index, which is several
+/// times as fast where nothing is optimised.
 fn are_printable(bytes: &[u8]) -> bool {
-    bytes.iter().fold(true, |all, byte| {
-        all & (byte.cast_signed() >= b' '.cast_signed())
-    })
+    let (mut all, mut at) = (true, 0);
+    while at < bytes.len() {
+        all &= matches!(bytes[at], b' '..=0x7f);
+        at += 1;
+    }
+    all
 }
 
 /// Whether there is a control character anywhere: a line end, a tab, or what JSON has no room for.
@@ -41,7 +45,14 @@ pub(crate) fn has_control(line: &[u8]) -> bool {
 }
 
 fn are_control(bytes: &[u8]) -> bool {
-    bytes.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < b' '
+    let (mut least, mut at) = (u8::MAX, 0);
+    while at < bytes.len() {
+        if bytes[at] < least {
+            least = bytes[at];
+        }
+        at += 1;
+    }
+    least < b' '
 }
 
 impl Point {

@@ -228,21 +228,21 @@ impl<const N: usize> Shape<N> {
     }
 
     /// Whether the bytes are of this shape, and neither a quote nor a backslash is in a name.
-    /// Without a branch, so that many are looked at in one step.
+    /// Without a branch, so that many are looked at in one step, and by index, which is several
+    /// times as fast where nothing is optimised.
     #[inline]
     pub(super) fn fits(&self, bytes: &[u8; N]) -> bool {
-        let masks = self.fixed.iter().zip(&self.name);
-        let differs = bytes.iter().zip(&self.text).zip(masks).fold(
-            0,
-            |differs, ((byte, text), (fixed, name))| {
-                let ends_name = if matches!(byte, b'"' | b'\\') {
-                    0xff
-                } else {
-                    0
-                };
-                differs | (byte ^ text) & fixed | ends_name & name
-            },
-        );
+        let (mut differs, mut at) = (0, 0);
+        while at < N {
+            let byte = bytes[at];
+            let ends_name = if matches!(byte, b'"' | b'\\') {
+                0xff
+            } else {
+                0
+            };
+            differs |= (byte ^ self.text[at]) & self.fixed[at] | ends_name & self.name[at];
+            at += 1;
+        }
         differs == 0
     }
 }
