@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use crate::support::program::Rocketman;
+use crate::support::{path_of, program::Rocketman};
 
 /// What is offered for the last of these words.
 fn offered(words: &[&str]) -> Vec<String> {
@@ -75,7 +75,11 @@ fn files_programs_and_contexts_are_offered_as_they_are() {
 
 /// Has a shell load the script as users do, and ask for one word.
 fn in_a_shell(shell: &str, flags: &[&str], script: &str) -> Option<String> {
-    if Command::new(shell).arg("--version").output().is_err() {
+    if Command::new(path_of(shell))
+        .arg("--version")
+        .output()
+        .is_err()
+    {
         println!("skipped: {shell} is not installed");
         return None;
     }

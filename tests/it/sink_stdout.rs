@@ -19,6 +19,7 @@ use crate::support::{
     DEADLINE,
     events::{post, posts},
     jetstream::Server,
+    path_of,
     program::{Output, Rocketman},
     wait_until,
 };
@@ -30,7 +31,7 @@ fn all(n: u64) -> Vec<String> {
 /// Runs the program inside a shell; `$R` is the program with its source.
 fn shell(server: &Server, line: &str) -> Output {
     let folder = tempfile::tempdir().unwrap();
-    let output = Command::new("sh")
+    let output = Command::new(path_of("sh"))
         .args(["-c", line])
         .current_dir(folder.path())
         .env_clear()

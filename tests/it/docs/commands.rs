@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use super::{Page, blocks::Block};
 use crate::support::{
     nats::Nats,
+    path_of,
     program::{Output, Rocketman, Running},
     segment_file::{created, sealed},
 };
@@ -102,7 +103,7 @@ impl Scene {
     fn run(&self, script: &str) -> Output {
         let script =
             format!("set -eo pipefail\ntrap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n{script}");
-        let child = Command::new("bash")
+        let child = Command::new(path_of("bash"))
             .args(["-c", &script])
             .env_clear()
             .env("PATH", &self.path)

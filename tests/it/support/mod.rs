@@ -25,7 +25,7 @@ pub mod world;
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -39,6 +39,16 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Where a program of the system is. A command with an environment of its own and a bare name would
+/// be started from a copy of this process, whose memory is that of all tests.
+pub fn path_of(program: &str) -> PathBuf {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let mut paths = std::env::split_paths(&folders).map(|folder| folder.join(program));
+    paths
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| program.into())
 }
 
 /// Each Rust file below a folder of the repository: its path from there, and its text.

@@ -226,7 +226,7 @@ fn program() -> Command {
     if asked_for.iter().all(|bit| ignored & bit == 0) {
         return Command::new(program);
     }
-    let mut command = Command::new("env");
+    let mut command = Command::new(super::path_of("env"));
     command.arg("--default-signal=HUP,INT,TERM").arg(program);
     command
 }

@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::wait_until;
+use super::{path_of, wait_until};
 
 /// A terminal of 180 columns in which one shell line runs. Dropped, it is closed.
 pub struct Terminal {
@@ -108,7 +108,7 @@ impl Terminal {
 }
 
 fn tmux(folder: &Path, arguments: &[&str]) -> std::process::Output {
-    Command::new("tmux")
+    Command::new(path_of("tmux"))
         .args(["-S", "tmux", "-f", "/dev/null", "-u"])
         .args(arguments)
         .current_dir(folder)

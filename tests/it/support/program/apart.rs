@@ -4,12 +4,13 @@
 use std::{ffi::OsStr, path::Path, process::Command};
 
 use super::Rocketman;
+use crate::support::path_of;
 
 impl Rocketman {
     /// Replaces the system's `resolv.conf` by this one, for this call alone.
     pub fn with_resolver(self, conf: &Path) -> Self {
         let script = r#"mount --bind "$0" /etc/resolv.conf && exec "$@""#;
-        let mut command = Command::new("unshare");
+        let mut command = Command::new(path_of("unshare"));
         command.args(["-m", "sh", "-c", script]).arg(conf);
         self.behind(command)
     }
@@ -25,7 +26,7 @@ impl Rocketman {
     }
 
     fn with_limit(self, script: &str, limit: u32) -> Self {
-        let mut command = Command::new("sh");
+        let mut command = Command::new(path_of("sh"));
         command.args([OsStr::new("-c"), OsStr::new(script)]);
         command.arg(limit.to_string());
         self.behind(command)
