@@ -78,9 +78,16 @@ fn what_is_elsewhere_is_fetched_there() {
 
 #[test]
 fn a_server_that_never_sends_a_part_is_given_up() {
-    let archive = Archive::of(60_000);
-    let server = archive.serve("--fault archive-200=1/1");
-    let run = archive.replay_of(&server, IMPATIENT).run();
+    // More than is taken in place of a part.
+    const LARGE: u64 = 25;
+    let folder = tempfile::tempdir().unwrap();
+    let blocks: Vec<_> = (0..LARGE).map(block).collect();
+    write(folder.path(), &sealed(&blocks));
+    let serve = Rocketman::new(["serve", "--fault", "archive-200=1/1"]);
+    let server = Serving::start(serve.arg(folder.path()));
+    let service = format!("http://{}", server.address());
+    let flags = format!("{IMPATIENT} --before-seq {}", LARGE * 100);
+    let run = replay(&service, &flags).run();
     run.assert_says(
         1,
         &[

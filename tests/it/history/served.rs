@@ -104,7 +104,7 @@ fn a_rate_is_kept_to() {
 fn over_kills_little_is_fetched_twice() {
     let kills = if is_soak() { 20 } else { 6 };
     const UNSAVED: u64 = 4 * 1024 * 1024;
-    let archive = Archive::of(60_000);
+    let archive = Archive::of(40_000);
     let whole = Cable::to(archive.port());
     archive.replay_through(whole.port, "-q").succeed();
     let cable = Cable::to(archive.port());

@@ -9,7 +9,7 @@ use crate::support::{nats::Nats, wait_until};
 fn total() -> u64 {
     match std::env::var_os("ROCKETMAN_SOAK") {
         Some(_) => 1_000_000,
-        None => 10_000,
+        None => 3_500,
     }
 }
 
@@ -94,22 +94,22 @@ fn an_outage_beyond_the_duplicate_window_repeats_nothing() {
     let serving = firehose();
     let window = Duration::from_millis(100);
     let short = |n| writing(&serving.url, &nats, n).with("--stream-dupe-window 100ms");
-    let running = short(10_000).start();
+    let running = short(4_000).start();
     for kill in 1..=3 {
-        wait_for(&nats, kill * 2500);
+        wait_for(&nats, kill * 1000);
         nats.kill();
         std::thread::sleep(3 * window);
         nats.restart();
     }
     running.finish().assert_says(0, &["events delivered"]);
     // The program too comes back when nothing is known any more.
-    let running = writing(&serving.url, &nats, 10_000).start();
-    wait_for(&nats, 12_000);
+    let running = writing(&serving.url, &nats, 4_000).start();
+    wait_for(&nats, 5_000);
     running.kill();
     std::thread::sleep(3 * window);
-    let rest = 20_000 - nats.last_seq("FIREHOSE");
+    let rest = 8_000 - nats.last_seq("FIREHOSE");
     writing(&serving.url, &nats, rest).succeed();
-    assert_holds(&nats, &lines(&serving.url, 20_000));
+    assert_holds(&nats, &lines(&serving.url, 8_000));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn of_two_writers_one_is_refused_and_order_and_count_stay() {
         let first = writing(&serving.url, &nats, 1_000_000).start();
         wait_for(&nats, before + 500);
         let second = writing(&serving.url, &nats, 1_000_000).start();
-        let deadline = nats.last_seq("FIREHOSE") + 3000;
+        let deadline = nats.last_seq("FIREHOSE") + 1000;
         wait_for(&nats, deadline);
         let (mut first, mut second) = (Some(first), Some(second));
         // The one that was refused has ended by itself.

@@ -12,7 +12,7 @@ const UPGRADE: &str = "GET /subscribe HTTP/1.1\r\nHost: localhost\r\nConnection:
 
 #[test]
 fn a_consumer_that_takes_nothing_holds_up_no_other() {
-    const N: u64 = 60_000;
+    const N: u64 = 30_000;
     let mut piped = Piped::start("");
     let stopped: Vec<_> = (0..5)
         .map(|_| {
