@@ -1,6 +1,7 @@
 //! A SQLite database as a table of events, or of the state that they lead to.
 
 mod accounts;
+mod archived;
 mod flags;
 mod killed;
 mod laws;

@@ -86,11 +86,9 @@ impl History {
         }
         info!(target: STATE, from = begin, to = tip, "reading the archive of {}, numbers {begin} to {tip}", client.url());
         let JetstreamSettings {
-            collections,
-            kinds,
-            dids,
-            ..
+            collections, dids, ..
         } = &self.settings.live;
+        let kinds = self.settings.archive_kinds();
         let wanted = Arc::new(Wanted::new(collections, kinds, dids, bounds));
         let ledger = Ledger::new(self.saves.clone());
         let most = self.settings.max_bytes;

@@ -114,13 +114,13 @@ impl History {
         let (mut to, mut over_read) = (0, None);
         let mut whole = Amount::default();
         let live = &history.settings.live;
-        let asked = live.kinds.clone();
+        let asked = history.settings.archive_kinds().to_vec();
         let mut kinds = vec![asked.clone()];
         if !live.collections.is_empty() && !asked.is_empty() {
             kinds.push(Vec::new());
         }
         for kinds in kinds {
-            history.settings.live.kinds.clone_from(&kinds);
+            history.settings.archive_kinds = Some(kinds.clone());
             let (planned, tip) = history.plan_all(&client, from).await?;
             let amount = amount(&planned, &files);
             if kinds == asked {

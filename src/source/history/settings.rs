@@ -19,6 +19,8 @@ pub struct HistorySettings {
     /// and no kinds, whatever the archive has of other kinds is read too, and that is nearly all of
     /// it.
     pub live: JetstreamSettings,
+    /// Of the archive only these kinds, where that has to be fewer than of the socket.
+    pub archive_kinds: Option<Vec<Kind>>,
     /// Who may read the archive, where it has to be known.
     pub key: Option<ArchiveKey>,
     /// Whether to go on live, in place of an end.
@@ -51,6 +53,7 @@ impl HistorySettings {
                 endpoints: vec![endpoint],
                 ..JetstreamSettings::default()
             },
+            archive_kinds: None,
             key: None,
             follow: false,
             begins_live: false,
@@ -77,9 +80,14 @@ impl HistorySettings {
         }
     }
 
-    /// The kinds as the archive is asked for them.
+    /// The kinds that are read of the archive; none means all.
+    pub(super) fn archive_kinds(&self) -> &[Kind] {
+        self.archive_kinds.as_deref().unwrap_or(&self.live.kinds)
+    }
+
+    /// The same as the archive is asked for them.
     pub(super) fn kinds(&self) -> Vec<&'static str> {
-        let kinds = self.live.kinds.iter().filter_map(|kind| match kind {
+        let kinds = self.archive_kinds().iter().filter_map(|kind| match kind {
             Kind::Commit => Some("commit"),
             Kind::Identity => Some("identity"),
             Kind::Account => Some("account"),

@@ -26,6 +26,8 @@ pub(super) struct Wanted {
     pub(super) max_bytes: Option<u32>,
     /// Kinds are left out that nobody spoke of.
     pub(super) hides_kinds: bool,
+    /// What is told of accounts is wanted, and not worth reading all of an archive.
+    pub(super) spares_archive: bool,
 }
 
 impl Wanted {
@@ -93,16 +95,29 @@ impl Wanted {
             shard,
             max_bytes: max_message_size,
             hides_kinds,
+            spares_archive: false,
         })
     }
 
     /// The same with what a state needs of accounts, if it is for one and nobody spoke of kinds.
     pub(super) fn of_state(mut self, keeps_state: bool) -> Self {
         if keeps_state && std::mem::take(&mut self.hides_kinds) {
+            self.spares_archive = true;
             self.kinds
                 .extend([Kind::Identity, Kind::Account, Kind::Sync]);
         }
         self
+    }
+
+    /// What to do about kinds that are left out, where some are.
+    pub(super) fn hint(&self, reads_archive: bool) -> &'static str {
+        if self.hides_kinds {
+            "; add --kind all to keep account, identity and sync events"
+        } else if self.spares_archive && reads_archive {
+            "; of the archive commits alone, --kind all has what became of accounts"
+        } else {
+            ""
+        }
     }
 
     /// The filter that keeps it. Where the source is asked for the shard alone, there is nothing

@@ -19,7 +19,7 @@ use crate::args::{ConnectionArgs, OnGapArg, StreamArgs};
 use rocketman::source::nats::NatsSourceSettings;
 use rocketman::{
     Shown,
-    event::Start,
+    event::{Kind, Start},
     serve::{Demo, Feed},
     source::{
         OnGap,
@@ -123,6 +123,7 @@ impl SourceSettings {
         if connection.no_compress && connection.threads > 1 {
             return Err(SettingsError::NothingToInflate);
         }
+        let archive_kinds = wanted.spares_archive.then(|| vec![Kind::Commit]);
         let bad_events = bad_events.map(open_bad_events).transpose()?;
         let demo = demo(sources)?;
         let endpoints = match demo {
@@ -147,6 +148,7 @@ impl SourceSettings {
         };
         if let Some((segments, args)) = archive {
             let settings = HistorySettings {
+                archive_kinds,
                 until_us,
                 threads,
                 ..history::resolve(sources, &args, segments, settings, environment)?

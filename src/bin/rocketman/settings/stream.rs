@@ -214,6 +214,7 @@ fn filter_flag(wanted: &Wanted) -> Option<&'static str> {
         shard: _,
         max_bytes: _,
         hides_kinds: _,
+        spares_archive: _,
     } = wanted;
     [
         ("--collection", collections.is_empty()),

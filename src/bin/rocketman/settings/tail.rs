@@ -90,7 +90,7 @@ impl TailSettings {
         } = args;
         let kept = kept(position.cursor_file, environment);
         let (metrics, lag_alert) = watched(operation, environment)?;
-        let wanted = Wanted::resolve(filter, environment)?.of_state(keeps_state && !is_replay);
+        let wanted = Wanted::resolve(filter, environment)?.of_state(keeps_state);
         let typed = beginning(position.since.as_deref(), position.cursor.as_deref(), now)?;
         let start = typed.map(|typed| typed.start);
         let sources = or_variable(source, "ROCKETMAN_SOURCE", environment);
@@ -101,7 +101,7 @@ impl TailSettings {
         // What is on the disk begins before now.
         let until_us = end(stop.until.as_deref(), typed, is_kept || are_segments, now)?;
         let filter = wanted.filter(SourceSettings::is_shared_out(&sources));
-        let (hides_kinds, account_files) = (wanted.hides_kinds, wanted.account_files.clone());
+        let (hint, account_files) = (wanted.hint(archive.is_some()), wanted.account_files.clone());
         let bad_events = output.bad_events.take();
         #[cfg(feature = "nats")]
         let given = nats::given(nats);
@@ -149,8 +149,7 @@ impl TailSettings {
         // Files and archives leave out by themselves what is later.
         let until_us = until_us.filter(|_| !are_segments);
         let pipeline = limits(&stop, until_us, lag_alert, position.save_interval);
-        let introduction =
-            introduction(&source.describe(), &filter, hides_kinds, &from) + output.remark();
+        let introduction = introduction(&source.describe(), &filter, hint, &from) + output.remark();
         Ok(Self {
             source,
             filter,
@@ -300,11 +299,6 @@ fn from_start(start: Start) -> String {
     }
 }
 
-fn introduction(what: &str, filter: &Filter, hides_kinds: bool, from: &str) -> String {
-    let hint = if hides_kinds {
-        "; add --kind all to keep account, identity and sync events"
-    } else {
-        ""
-    };
+fn introduction(what: &str, filter: &Filter, hint: &str, from: &str) -> String {
     format!("reading {what}: {}, {from}{hint}", filter.description())
 }
