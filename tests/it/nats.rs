@@ -17,6 +17,7 @@ mod rotation;
 mod shares;
 mod sink;
 pub(crate) mod source;
+mod tables;
 mod unavailable;
 mod unreadable;
 mod workers;

@@ -225,3 +225,10 @@ fn a_server_that_gives_numbers_again_adds_no_event_twice() {
     assert_eq!(number(&path, n_events), lines.len() as u64);
     assert_eq!(n_rows, lines.len() as u64);
 }
+
+#[test]
+fn a_server_that_gives_numbers_again_changes_no_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = both_die("", folder.path(), 4);
+    assert_state(&folder.path().join("x.db"), &[&lines]);
+}
