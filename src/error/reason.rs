@@ -55,6 +55,8 @@ pub enum Reason {
     OutputFileNamed,
     /// The path of an output file is that of a device or a named pipe.
     OutputNoFile,
+    /// An output file has other columns.
+    OutputColumns,
 
     /// The file system, or the database, refused something.
     Database,

@@ -117,6 +117,10 @@ pub struct FileMark {
     pub inode: u64,
     /// The bytes that were durable at the position.
     pub bytes: u64,
+    /// The same of the journal beside it, which holds the open row group; `None` for a file that
+    /// has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<u64>,
     /// Nothing more is written to it: it gets its name once a saved cursor says so.
     #[serde(default, skip_serializing_if = "is_default")]
     pub complete: bool,
@@ -141,6 +145,7 @@ impl FileMark {
             path,
             inode,
             bytes,
+            journal: None,
             complete: false,
             events: 0,
             latest_us: 0,

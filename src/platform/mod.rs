@@ -15,7 +15,7 @@ use self::unix as system;
 #[cfg(windows)]
 use self::windows as system;
 
-#[cfg(any(feature = "serve", feature = "segments"))]
+#[cfg(any(feature = "serve", feature = "segments", feature = "parquet"))]
 pub(crate) use self::system::FileExt;
 #[cfg(feature = "serve")]
 pub(crate) use self::system::unnamed_file;

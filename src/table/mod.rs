@@ -13,10 +13,14 @@
 //! All but `did`, `time` and `kind` may be missing, and are then null.
 
 mod column;
+#[cfg(feature = "parquet")]
+pub(crate) mod parquet;
 mod row;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
+#[cfg(feature = "parquet")]
+pub use self::parquet::ParquetFile;
 pub use self::{
     column::{Cell, Column, ColumnType},
     row::Row,

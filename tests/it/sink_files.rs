@@ -6,6 +6,7 @@ mod future;
 pub mod killed;
 mod many;
 mod named;
+mod parquet;
 mod refused;
 mod shared;
 

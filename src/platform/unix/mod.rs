@@ -4,7 +4,7 @@ mod files;
 mod programs;
 pub(crate) mod stdout;
 
-#[cfg(any(feature = "serve", feature = "segments"))]
+#[cfg(any(feature = "serve", feature = "segments", feature = "parquet"))]
 pub(crate) use std::os::unix::fs::FileExt;
 pub(crate) use std::os::unix::{
     ffi::{OsStrExt, OsStringExt},

@@ -81,14 +81,14 @@ impl OsStringExt for OsString {
 }
 
 /// See the one of Unix.
-#[cfg(any(feature = "serve", feature = "segments"))]
+#[cfg(any(feature = "serve", feature = "segments", feature = "parquet"))]
 pub(crate) trait FileExt {
     fn read_exact_at(&self, out: &mut [u8], at: u64) -> io::Result<()>;
     #[cfg(feature = "serve")]
     fn write_all_at(&self, bytes: &[u8], at: u64) -> io::Result<()>;
 }
 
-#[cfg(any(feature = "serve", feature = "segments"))]
+#[cfg(any(feature = "serve", feature = "segments", feature = "parquet"))]
 impl FileExt for File {
     fn read_exact_at(&self, mut out: &mut [u8], mut at: u64) -> io::Result<()> {
         while !out.is_empty() {

@@ -4,7 +4,7 @@ mod files;
 mod programs;
 pub(crate) mod stdout;
 
-#[cfg(any(feature = "serve", feature = "segments"))]
+#[cfg(any(feature = "serve", feature = "segments", feature = "parquet"))]
 pub(crate) use self::files::FileExt;
 #[cfg(feature = "serve")]
 pub(crate) use self::files::unnamed_file;

@@ -115,6 +115,13 @@ pub(super) fn sync(file: &File, path: &Path) -> Result<(), MemberError> {
     file.sync_data().map_err(failed("make durable", path))
 }
 
+/// Cuts a file to this length, durably.
+pub(super) fn cut(file: &File, path: &Path, length: u64) -> Result<(), MemberError> {
+    file.set_len(length)
+        .and_then(|()| file.sync_all())
+        .map_err(failed("cut back", path))
+}
+
 /// Makes the names in a folder durable.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), MemberError> {
     platform::sync_folder(folder).map_err(failed("sync the folder", folder))

@@ -39,6 +39,9 @@ pub(crate) enum FileError {
     /// back.
     #[error("output file '{}' is not a regular file", .0.display())]
     NotAFile(PathBuf),
+    /// A file has other columns than those that are wanted.
+    #[error("output file '{}' has other columns than those of this run", .0.display())]
+    OtherColumns(PathBuf),
     /// A file is not what the saved cursor counts on.
     #[error("output file '{}' {why}", path.display())]
     Changed {
@@ -52,7 +55,9 @@ pub(crate) enum FileError {
 impl From<FileError> for MemberError {
     fn from(error: FileError) -> Self {
         let kind = match error {
-            FileError::Reserved(_) | FileError::NotAFile(_) => ErrorKind::Usage,
+            FileError::Reserved(_) | FileError::NotAFile(_) | FileError::OtherColumns(_) => {
+                ErrorKind::Usage
+            }
             FileError::InUse(_) => ErrorKind::CursorTaken,
             _ => ErrorKind::Failed,
         };
@@ -63,6 +68,7 @@ impl From<FileError> for MemberError {
             FileError::InUse(_) => Reason::OutputFileInUse,
             FileError::NameTaken { .. } => Reason::OutputFileNamed,
             FileError::NotAFile(_) => Reason::OutputNoFile,
+            FileError::OtherColumns(_) => Reason::OutputColumns,
             FileError::Changed { path, .. } => Reason::OutputFileChanged { path: path.clone() },
         };
         Self::new(kind, error).because(reason)

@@ -4,22 +4,22 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     fs::{self, File},
-    io::{self, BufReader},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{
     FileSettings,
     amends::{Amend, Amends},
+    columnar::{self, Layout},
     disk::{self, Disk, failed},
-    output_file::{appending, name_of, publish},
+    kept_file::{appending, publish},
+    names::{journal_of, journal_path, name_of, partial},
+    output_file::OutputFile,
     pattern::Pattern,
+    whole::whole,
 };
-use crate::{
-    compressed::{FrameFormat, Frames},
-    error::MemberError,
-    sink::CursorMode,
-};
+use crate::{compressed::FrameFormat, error::MemberError, sink::CursorMode};
 
 /// How many folders are remembered; looking through one again does no harm.
 const MAX_REMEMBERED_FILES: usize = 1000;
@@ -34,14 +34,40 @@ pub(super) struct Folders {
     amends: Amends,
     /// What is written ends with a line end, so that what follows the last one is torn.
     has_lines: bool,
+    /// The columns of files that are made of row groups.
+    layout: Option<Arc<Layout>>,
 }
 
 impl Folders {
-    pub(super) fn new(settings: &FileSettings) -> Self {
+    pub(super) fn new(settings: &FileSettings, layout: Option<Arc<Layout>>) -> Self {
         Self {
             has_lines: settings.format.ends_lines(),
+            layout,
             ..Self::default()
         }
+    }
+
+    /// Removes journals of these files that are not counted, for they are of a run whose end is cut
+    /// off.
+    pub(super) fn remove_journals(&mut self, outputs: &[OutputFile]) -> Result<(), MemberError> {
+        let journals = outputs.iter().filter_map(OutputFile::journal);
+        let journals: HashSet<_> = journals
+            .map(|journal| journal.mark.path.as_path())
+            .collect();
+        let names = journals.iter().filter_map(|path| journal_of(path));
+        let names: HashSet<_> = names.map(|(name, _)| name).collect();
+        let within: BTreeSet<_> = names.iter().map(|name| disk::folder_of(name)).collect();
+        for folder in within {
+            for path in files(folder)? {
+                let path = path?;
+                let is_of_them = journal_of(&path).is_some_and(|(name, _)| names.contains(&name));
+                if is_of_them && !journals.contains(path.as_path()) {
+                    fs::remove_file(&path).map_err(failed("remove", &path))?;
+                    self.note(&path);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Makes the folder of a file, and repairs what is in it. `is_ours` knows the files of this
@@ -57,9 +83,7 @@ impl Folders {
         let folder = disk::folder_of(name);
         if !self.swept.contains(folder) {
             self.make(folder, disk)?;
-            let has_lines = self.has_lines;
-            let amends = &mut self.amends;
-            if sweep(folder, pattern, cursor_mode, has_lines, is_ours, amends)? {
+            if self.sweep(folder, pattern, cursor_mode, disk, is_ours)? {
                 self.changed.insert(folder.to_owned());
             }
             if self.swept.len() >= MAX_REMEMBERED_FILES {
@@ -101,39 +125,74 @@ impl Folders {
         self.amends.log_rest_if_due();
         Ok(())
     }
+
+    /// Repairs what is unfinished and not ours. Returns whether names have changed.
+    fn sweep(
+        &mut self,
+        folder: &Path,
+        pattern: &Pattern,
+        cursor_mode: CursorMode,
+        disk: &Disk,
+        is_ours: impl Fn(&Path) -> bool,
+    ) -> Result<bool, MemberError> {
+        let mut has_changed = false;
+        let mut unfinished = BTreeMap::new();
+        let mut journals: BTreeMap<PathBuf, Vec<u64>> = BTreeMap::new();
+        for path in files(folder)? {
+            let path = path?;
+            if let Some((name, length)) = journal_of(&path) {
+                if !is_ours(&path) && pattern.slot_of(&name).is_some() {
+                    journals.entry(name).or_default().push(length);
+                }
+            } else if let Some(name) = name_of(&path) {
+                unfinished.insert(path, name);
+            }
+        }
+        for (path, (name, length)) in unfinished {
+            if is_ours(&path) || pattern.slot_of(&name).is_none() {
+                continue;
+            }
+            let file = appending().open(&path).map_err(failed("open", &path))?;
+            if disk::lock(&file, &path).is_err() {
+                journals.remove(&name);
+                continue;
+            }
+            if cursor_mode == CursorMode::Resumed {
+                undo(&path, &name, &file, length, &mut self.amends)?;
+            } else if let Some(layout) = &self.layout {
+                let journals = journals.get(&name).map_or(&[][..], Vec::as_slice);
+                let has_any = columnar::keep(&path, length, journals, layout, disk)?;
+                end_kept(&path, &name, has_any, &mut self.amends)?;
+            } else {
+                keep(
+                    &path,
+                    &name,
+                    &file,
+                    length,
+                    self.has_lines,
+                    &mut self.amends,
+                )?;
+            }
+            has_changed = true;
+        }
+        for (name, lengths) in &journals {
+            has_changed |= remove_leftovers(name, lengths)?;
+        }
+        Ok(has_changed)
+    }
 }
 
-/// Repairs what is unfinished and not ours. Returns whether names have changed.
-fn sweep(
-    folder: &Path,
-    pattern: &Pattern,
-    cursor_mode: CursorMode,
-    has_lines: bool,
-    is_ours: impl Fn(&Path) -> bool,
-    amends: &mut Amends,
-) -> Result<bool, MemberError> {
+/// Removes journals whose files are none that are unfinished.
+fn remove_leftovers(name: &Path, lengths: &[u64]) -> Result<bool, MemberError> {
     let mut has_changed = false;
-    let mut unfinished = BTreeMap::new();
-    for path in files(folder)? {
-        let path = path?;
-        if let Some(name) = name_of(&path) {
-            unfinished.insert(path, name);
-        }
-    }
-    for (path, (name, length)) in unfinished {
-        if is_ours(&path) || pattern.slot_of(&name).is_none() {
+    for length in lengths {
+        let Some(path) = journal_path(&partial(name, None), *length) else {
             continue;
+        };
+        if path.exists() {
+            fs::remove_file(&path).map_err(failed("remove", &path))?;
+            has_changed = true;
         }
-        let file = appending().open(&path).map_err(failed("open", &path))?;
-        if disk::lock(&file, &path).is_err() {
-            continue;
-        }
-        if cursor_mode == CursorMode::Resumed {
-            undo(&path, &name, &file, length, amends)?;
-        } else {
-            keep(&path, &name, &file, length, has_lines, amends)?;
-        }
-        has_changed = true;
     }
     Ok(has_changed)
 }
@@ -147,7 +206,7 @@ fn undo(
     amends: &mut Amends,
 ) -> Result<(), MemberError> {
     if let Some(length) = length {
-        cut(file, path, length)?;
+        disk::cut(file, path, length)?;
         publish(path, name)?;
         amends.note(name, Amend::PutBack(length));
     } else {
@@ -172,51 +231,24 @@ fn keep(
         form => whole(file, form, length.unwrap_or(0)).map_err(failed("read", path))?,
     };
     if whole < bytes {
-        cut(file, path, whole)?;
+        disk::cut(file, path, whole)?;
     }
-    if whole == 0 {
+    end_kept(path, name, whole > 0, amends)
+}
+
+/// Gives a kept file its name, or removes it where there is nothing in it.
+fn end_kept(
+    path: &Path,
+    name: &Path,
+    has_any: bool,
+    amends: &mut Amends,
+) -> Result<(), MemberError> {
+    if !has_any {
         return fs::remove_file(path).map_err(failed("remove", path));
     }
     publish(path, name)?;
     amends.note(name, Amend::Completed);
     Ok(())
-}
-
-/// Cuts a file to this length, durably.
-pub(super) fn cut(file: &File, path: &Path, length: u64) -> Result<(), MemberError> {
-    file.set_len(length)
-        .and_then(|()| file.sync_all())
-        .map_err(failed("cut back", path))
-}
-
-/// How much of a file is whole lines, frames or members. That is so up to `from` in any case.
-pub(super) fn whole(file: &File, form: FrameFormat, from: u64) -> io::Result<u64> {
-    use std::io::{Read, Seek, SeekFrom};
-    let mut file = file;
-    file.seek(SeekFrom::Start(from))?;
-    if form == FrameFormat::Plain {
-        let mut reader = BufReader::new(file);
-        let (mut at, mut whole) = (from, from);
-        let mut chunk = vec![0; 64 * 1024];
-        loop {
-            let n = reader.read(&mut chunk)?;
-            if n == 0 {
-                return Ok(whole);
-            }
-            if let Some(end) = memchr::memrchr(b'\n', chunk.get(..n).unwrap_or_default()) {
-                whole = at + end as u64 + 1;
-            }
-            at += n as u64;
-        }
-    }
-    let mut frames = Frames::new(form, BufReader::with_capacity(256 * 1024, file));
-    loop {
-        match frames.read(&mut |_| {}) {
-            Ok(true) => {}
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => return Err(error),
-            Ok(false) | Err(_) => return Ok(from + frames.whole()),
-        }
-    }
 }
 
 /// The ordinary files in a folder, one by one: there may be any number.

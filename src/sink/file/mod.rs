@@ -6,10 +6,17 @@
 //! after a crash the next run cuts them back to that, so that each event is in them exactly once.
 
 mod amends;
+#[cfg(feature = "parquet")]
+mod columnar;
+#[cfg(not(feature = "parquet"))]
+#[path = "columnar/absent.rs"]
+mod columnar;
 mod disk;
 mod encoder;
 mod error;
 mod folder;
+mod kept_file;
+mod names;
 mod numbers;
 mod output_file;
 mod output_files;
@@ -21,6 +28,7 @@ mod settings;
 mod target;
 mod time;
 mod trail;
+mod whole;
 
 use std::{
     path::Path,
@@ -36,11 +44,14 @@ use tracing::info;
 pub(crate) use self::error::FileError;
 use self::{
     amends::Amends,
+    columnar::Layout,
     disk::{Disk, failed},
     encoder::Encoder,
     folder::Folders,
-    output_file::{OutputFile, name_of},
+    names::{journal_of, name_of},
+    output_file::OutputFile,
     target::{FileTarget, Restored},
+    trail::Trail,
 };
 pub use self::{pattern::Pattern, settings::FileSettings};
 use super::{
@@ -64,6 +75,8 @@ pub struct FileSink {
     encoder: Option<Encoder>,
     /// Writes what is not the line.
     formatter: Option<Formatter>,
+    /// The columns of files that are made of row groups.
+    layout: Option<Arc<Layout>>,
     fixed: Option<Box<OutputFile>>,
     writer: Option<Writer>,
     /// What the cursor counts at the beginning, until it was read back.
@@ -71,6 +84,9 @@ pub struct FileSink {
     is_ending: Arc<AtomicBool>,
     reopen: Reopen,
 }
+
+/// How much work is put into a journal, which is read once or never.
+const JOURNAL_LEVEL: u32 = 1;
 
 /// Asks for the files to be closed and opened again.
 #[derive(Debug, Clone, Default)]
@@ -104,9 +120,10 @@ impl FileSink {
     /// Opens the file of a fixed path; those of a pattern are made when they are needed, and their
     /// folders too.
     pub fn new(mut settings: FileSettings) -> Result<Self, MemberError> {
-        let fixed = settings.pattern.as_fixed();
+        let layout = columnar::layout(&settings)?;
+        let fixed = settings.fixed();
         let fixed = fixed.map(|path| recovery::open_fixed(&path)).transpose()?;
-        fixed.as_ref().map_or(Ok(()), OutputFile::lock)?;
+        fixed.as_ref().map_or(Ok(()), |output| output.lock())?;
         let shown = settings.pattern.to_string();
         if fixed.is_none() {
             let here = std::env::current_dir()
@@ -116,7 +133,9 @@ impl FileSink {
         let shown = fixed
             .as_ref()
             .map_or(shown, |output| output.mark.path.display().to_string());
-        let encoder = Encoder::new(settings.frame_format(), settings.compression_level)
+        let level = settings.compression_level.filter(|_| layout.is_none());
+        let level = level.or(layout.as_ref().map(|_| JOURNAL_LEVEL));
+        let encoder = Encoder::new(settings.written_format(), level)
             .map_err(failed("compress for", Path::new(&shown)))?;
         let kind = if fixed.is_some() { "file" } else { "files" };
         Ok(Self {
@@ -124,6 +143,7 @@ impl FileSink {
             formatter: Formatter::new(&settings.format),
             settings: Box::new(settings),
             encoder: Some(encoder),
+            layout,
             fixed: fixed.map(Box::new),
             writer: None,
             counted: Vec::new(),
@@ -140,8 +160,8 @@ impl FileSink {
     }
 
     /// Repairs what earlier runs left, and returns what there is.
-    fn restore(&mut self, files: &[FileMark]) -> Result<Restored, MemberError> {
-        let mut folders = Folders::new(&self.settings);
+    fn restore(&mut self, files: &[FileMark], disk: &Disk) -> Result<Restored, MemberError> {
+        let mut folders = Folders::new(&self.settings, self.layout.clone());
         let Restored {
             mut outputs,
             mut complete,
@@ -157,6 +177,11 @@ impl FileSink {
         for mark in files {
             // A fixed path may be called anything.
             let is_part = is_fixed && outputs.iter().any(|output| output.mark.path == mark.path);
+            if journal_of(&mark.path).is_some() && !is_part {
+                recovery::remove_journal(mark)?;
+                folders.note(&mark.path);
+                continue;
+            }
             let Some((name, _)) = name_of(&mark.path).filter(|_| !is_part) else {
                 finished.extend(mark.complete.then(|| mark.clone()));
                 continue;
@@ -171,6 +196,7 @@ impl FileSink {
                 continue;
             }
             let mut output = recovery::reopen(mark, &mut amends)?;
+            self.restore_groups(&mut output, mark, &mut amends)?;
             let slot = self.settings.pattern.slot_of(&name);
             let has_room = outputs.len() <= self.settings.max_files.get();
             match slot {
@@ -182,18 +208,38 @@ impl FileSink {
                     output.begin_with(self.settings.format.header());
                     outputs.push(output);
                 }
-                _ => complete.push(FileMark {
-                    complete: true,
-                    ..output.mark
-                }),
+                _ => {
+                    let journal = output.complete_columnar(disk)?;
+                    output.sync()?;
+                    complete.extend(journal);
+                    complete.push(FileMark {
+                        complete: true,
+                        ..output.kept.mark
+                    });
+                }
             }
         }
+        folders.remove_journals(&outputs)?;
         folders.sync()?;
         Ok(Restored {
             outputs,
             complete,
             finished,
         })
+    }
+
+    /// Goes on with the row groups of an unfinished file that the cursor counts.
+    fn restore_groups(
+        &self,
+        output: &mut OutputFile,
+        mark: &FileMark,
+        amends: &mut Amends,
+    ) -> Result<(), MemberError> {
+        match (mark.journal, &self.layout) {
+            (None, _) => Ok(()),
+            (Some(counted), Some(layout)) => output.restore_columnar(counted, layout, amends),
+            (Some(_), None) => Err(FileError::OtherColumns(mark.path.clone()).into()),
+        }
     }
 
     /// The same to the file of a fixed path.
@@ -205,7 +251,10 @@ impl FileSink {
     ) -> Result<(), MemberError> {
         let mut marks = files.iter().filter(|mark| !mark.complete);
         match marks.find(|mark| mark.path == output.mark.path) {
-            Some(mark) => recovery::cut_back(output, mark, amends)?,
+            Some(mark) => {
+                output.cut_back(mark, amends)?;
+                output.trail = Trail::new(mark.recent_from.unwrap_or(0));
+            }
             None => self.mend_end(output)?,
         }
         if self.settings.has_lines() {
@@ -220,10 +269,10 @@ impl FileSink {
     /// A frame that was torn by a crash would spoil those after it.
     fn mend_end(&self, output: &mut OutputFile) -> Result<(), MemberError> {
         let path = output.mark.path.clone();
-        if self.settings.frame_format() == FrameFormat::Plain || output.mark.bytes == 0 {
+        if self.settings.written_format() == FrameFormat::Plain || output.mark.bytes == 0 {
             return Ok(());
         }
-        let whole = folder::whole(output.file()?, FrameFormat::of(&path), 0);
+        let whole = whole::whole(output.file()?, FrameFormat::of(&path), 0);
         let whole = whole.map_err(failed("read", &path))?;
         if whole == 0 {
             return Err(FileError::Changed {
@@ -234,7 +283,7 @@ impl FileSink {
         }
         let torn = output.mark.bytes - whole;
         if torn > 0 {
-            folder::cut(output.file()?, &path, whole)?;
+            disk::cut(output.file()?, &path, whole)?;
             let file = path.display();
             info!(target: STATE, %file, bytes = torn, "cut {torn} bytes off '{file}', whose end was torn");
             output.mark.bytes = whole;
@@ -249,12 +298,13 @@ impl Sink for FileSink {
     }
 
     fn begin(&mut self, files: &[FileMark], context: &SinkContext) -> Result<(), MemberError> {
-        let restored = self.restore(files)?;
-        let encoder = self.encoder.take().expect("a sink begins once");
         let disk = Disk::new(self.settings.waits_for_room, Arc::clone(&self.is_ending));
+        let restored = self.restore(files, &disk)?;
+        let encoder = self.encoder.take().expect("a sink begins once");
         let settings = (*self.settings).clone();
         let stats = Arc::clone(context.stats());
-        let target = FileTarget::new(settings, encoder, disk, stats, restored);
+        let layout = self.layout.clone();
+        let target = FileTarget::new(settings, layout, encoder, disk, stats, restored);
         // From now on a crash cuts back to here, even before anything is accepted.
         self.counted = target.marks();
         context.accept_up_to(0, self.counted.clone());

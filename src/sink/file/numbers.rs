@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::{
     disk,
     folder::files,
-    output_file::name_of,
+    names::name_of,
     pattern::{Pattern, Slot},
 };
 use crate::error::MemberError;

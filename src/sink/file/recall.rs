@@ -9,7 +9,12 @@ use std::{
 
 use tracing::info;
 
-use super::{disk, folder::files, output_file::name_of};
+use super::{
+    columnar, disk,
+    folder::files,
+    names::{journal_path, name_of},
+    settings::is_parquet,
+};
 use crate::{
     compressed::{FrameFormat, Frames},
     event::{FileMark, LineRules, Point, now_us, read_envelope},
@@ -35,7 +40,7 @@ const DAY_US: u64 = 24 * 3600 * 1_000_000;
 pub(super) fn read(marks: &[FileMark], back_us: u64) -> Vec<Point> {
     let mut recalled = Recalled::default();
     for mark in marks {
-        if let Err(error) = recalled.read_file(mark) {
+        if let Err(error) = recalled.read_file(mark, back_us) {
             recalled.note_unread(mark, &error);
         }
         if recalled.events.len() > 2 * MAX_EVENTS {
@@ -57,9 +62,32 @@ struct Recalled {
 }
 
 impl Recalled {
-    fn read_file(&mut self, mark: &FileMark) -> io::Result<()> {
+    fn read_file(&mut self, mark: &FileMark, back_us: u64) -> io::Result<()> {
         let name = name_of(&mark.path).map(|(name, _)| name);
-        let form = FrameFormat::of(name.as_deref().unwrap_or(&mark.path));
+        let name = name.as_deref().unwrap_or(&mark.path);
+        if is_parquet(name) {
+            return self.read_groups(mark, back_us);
+        }
+        self.read_lines(mark, FrameFormat::of(name))
+    }
+
+    /// The rows of finished groups from the last on, and the lines of the journal.
+    fn read_groups(&mut self, mark: &FileMark, back_us: u64) -> io::Result<()> {
+        let read = columnar::latest(&find(mark)?, mark.bytes, back_us, MAX_EVENTS)?;
+        self.events.extend(read);
+        let journal = mark.journal.zip(journal_path(&mark.path, mark.bytes));
+        let Some((bytes, path)) = journal.filter(|(bytes, _)| *bytes > 0) else {
+            return Ok(());
+        };
+        let inode = fs::metadata(&path)?.ino();
+        let journal = FileMark {
+            recent_from: mark.recent_from,
+            ..FileMark::new(path, inode, bytes)
+        };
+        self.read_lines(&journal, FrameFormat::Zstd)
+    }
+
+    fn read_lines(&mut self, mark: &FileMark, form: FrameFormat) -> io::Result<()> {
         let begin = mark.recent_from.unwrap_or(0);
         let room = MAX_BYTES - self.bytes;
         let n_bytes = mark.bytes.saturating_sub(begin).min(room);

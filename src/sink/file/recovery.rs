@@ -1,46 +1,15 @@
 //! What becomes of the files that a saved cursor counts, before anything is written.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use super::{
-    amends::{Amend, Amends},
+    amends::Amends,
     disk,
-    folder::cut,
-    output_file::{OutputFile, publish},
+    kept_file::{KeptFile, appending, publish},
+    output_file::OutputFile,
     trail::Trail,
 };
 use crate::{error::MemberError, event::FileMark, sink::FileError};
-
-/// Cuts a file back to what the saved cursor counts.
-pub(super) fn cut_back(
-    output: &mut OutputFile,
-    mark: &FileMark,
-    amends: &mut Amends,
-) -> Result<(), MemberError> {
-    let path = &mark.path;
-    let changed = |why| {
-        FileError::Changed {
-            path: path.clone(),
-            why,
-        }
-        .into()
-    };
-    if output.mark.inode != mark.inode {
-        return Err(changed("is not the file that the cursor counts on"));
-    }
-    let surplus = output
-        .mark
-        .bytes
-        .checked_sub(mark.bytes)
-        .ok_or_else(|| changed("is shorter than the cursor counts on"))?;
-    if surplus > 0 {
-        cut(output.file()?, path, mark.bytes)?;
-        amends.note(path, Amend::Cut(surplus));
-    }
-    output.mark = mark.clone();
-    output.trail = Trail::new(mark.recent_from.unwrap_or(0));
-    Ok(())
-}
 
 /// Opens an unfinished file that the saved cursor counts, and cuts it back. It has no slot yet.
 pub(super) fn reopen(mark: &FileMark, amends: &mut Amends) -> Result<OutputFile, MemberError> {
@@ -54,7 +23,8 @@ pub(super) fn reopen(mark: &FileMark, amends: &mut Amends) -> Result<OutputFile,
     }
     let mut output = OutputFile::open(None, path.clone())?;
     output.lock()?;
-    cut_back(&mut output, mark, amends)?;
+    output.cut_back(mark, amends)?;
+    output.trail = Trail::new(mark.recent_from.unwrap_or(0));
     Ok(output)
 }
 
@@ -69,10 +39,19 @@ pub(super) fn complete(
     if disk::inode(path)? != Some(mark.inode) {
         return Ok(());
     }
-    let mut output = OutputFile::open(None, path.clone())?;
-    output.lock()?;
-    cut_back(&mut output, mark, amends)?;
+    let mut file = KeptFile::open(path.clone())?;
+    file.lock()?;
+    file.cut_back(mark, amends)?;
     publish(path, name)
+}
+
+/// Removes a journal that is of no use any more, unless another one has its name.
+pub(super) fn remove_journal(mark: &FileMark) -> Result<(), MemberError> {
+    let path = &mark.path;
+    if disk::inode(path)? != Some(mark.inode) {
+        return Ok(());
+    }
+    fs::remove_file(path).map_err(disk::failed("remove", path))
 }
 
 /// Opens a file that is only ever appended to, or makes it; its folder has to exist. Nothing is
@@ -81,7 +60,7 @@ pub(super) fn complete(
 /// It is not locked yet: [`OutputFile::lock`] fails where this process has it already, under
 /// another number.
 pub(super) fn open_fixed(path: &Path) -> Result<OutputFile, MemberError> {
-    let file = super::output_file::appending()
+    let file = appending()
         .create(true)
         .open(path)
         .map_err(disk::refused("open", path))?;

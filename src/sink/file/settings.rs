@@ -7,11 +7,16 @@ use std::{
 };
 
 use super::Pattern;
+#[cfg(feature = "parquet")]
+use crate::table::Column;
 use crate::{
     compressed::FrameFormat,
     platform::paths::FileId,
     sink::{LineFormat, RECALL},
 };
+
+/// What files end in that are made of row groups.
+const PARQUET: &str = "parquet";
 
 /// Where a [`FileSink`](super::FileSink) writes to, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +53,14 @@ pub struct FileSettings {
     pub reserved: Vec<PathBuf>,
     /// How far back events are to be found again when a run goes on, by their time.
     pub recall: Duration,
+    /// Columns of one's own, of files that end in `.parquet`.
+    #[cfg(feature = "parquet")]
+    pub columns: Vec<Column>,
+    /// Whether such files have the records.
+    pub has_record: bool,
+    /// How many bytes of lines the open row groups of all such files have together before the
+    /// largest is finished.
+    pub row_group_bytes: u64,
     /// Wait until there is room again where a disk is full, rather than fail.
     pub waits_for_room: bool,
 }
@@ -68,6 +81,10 @@ impl FileSettings {
             max_open_files: const { NonZeroUsize::new(100).expect("it is not 0") },
             reserved: Vec::new(),
             recall: RECALL,
+            #[cfg(feature = "parquet")]
+            columns: Vec::new(),
+            has_record: true,
+            row_group_bytes: 64 * 1024 * 1024,
             waits_for_room: false,
         }
     }
@@ -75,6 +92,24 @@ impl FileSettings {
     /// How the files are compressed: as the suffix of their names says.
     pub fn frame_format(&self) -> FrameFormat {
         FrameFormat::of_suffix(self.pattern.suffix())
+    }
+
+    /// Whether the files are made of row groups, as of Parquet.
+    pub fn is_parquet(&self) -> bool {
+        self.pattern.suffix() == PARQUET.as_bytes()
+    }
+
+    /// How what is written is compressed: the lines of a journal too.
+    pub(super) fn written_format(&self) -> FrameFormat {
+        if self.is_parquet() {
+            return FrameFormat::Zstd;
+        }
+        self.frame_format()
+    }
+
+    /// The one file that all goes into and that is never complete, where there is such a one.
+    pub(super) fn fixed(&self) -> Option<PathBuf> {
+        self.pattern.as_fixed().filter(|_| !self.is_parquet())
     }
 
     /// Whether two names are one file, also where neither is there yet. What is no regular file is
@@ -85,6 +120,11 @@ impl FileSettings {
 
     /// Whether a last line that was torn can be ended by a line end.
     pub(super) fn has_lines(&self) -> bool {
-        self.frame_format() == FrameFormat::Plain && self.format.ends_lines()
+        self.written_format() == FrameFormat::Plain && self.format.ends_lines()
     }
+}
+
+/// Whether a file of this name is made of row groups.
+pub(super) fn is_parquet(name: &Path) -> bool {
+    name.extension().is_some_and(|suffix| suffix == PARQUET)
 }

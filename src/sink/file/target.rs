@@ -17,6 +17,7 @@ use tracing::info;
 
 use super::{
     FileSettings,
+    columnar::Layout,
     disk::{self, Disk},
     encoder::Encoder,
     folder::Folders,
@@ -64,6 +65,8 @@ pub(super) struct FileTarget {
     encoder: Encoder,
     disk: Disk,
     folders: Folders,
+    /// The columns of files that are made of row groups.
+    layout: Option<Arc<Layout>>,
     numbers: Numbers,
     outputs: OutputFiles,
     complete: Vec<Complete>,
@@ -82,12 +85,15 @@ pub(super) struct FileTarget {
     /// Bytes of lines since the last checkpoint, and since when there are any.
     fresh_bytes: u64,
     fresh_since: Option<Instant>,
+    /// Bytes of lines in open row groups.
+    open_bytes: u64,
 }
 
 impl FileTarget {
     /// Goes on with these files, and with these that are complete.
     pub(super) fn new(
         settings: FileSettings,
+        layout: Option<Arc<Layout>>,
         encoder: Encoder,
         disk: Disk,
         stats: Arc<Stats>,
@@ -104,9 +110,11 @@ impl FileTarget {
             is_listed: true,
             is_synced: true,
         });
+        let open_bytes = outputs.iter().map(OutputFile::open_bytes).sum();
         let mut target = Self {
-            folders: Folders::new(&settings),
+            folders: Folders::new(&settings, layout.clone()),
             settings,
+            layout,
             encoder,
             disk,
             numbers: Numbers::default(),
@@ -121,6 +129,7 @@ impl FileTarget {
             durable: 0,
             fresh_bytes: 0,
             fresh_since: None,
+            open_bytes,
         };
         target.time_text = target.time_text();
         target
@@ -128,7 +137,7 @@ impl FileTarget {
 
     /// Whether all goes into one file that is only ever appended to.
     pub(super) fn is_fixed(&self) -> bool {
-        self.settings.pattern.as_fixed().is_some()
+        self.settings.fixed().is_some()
     }
 
     /// What the cursor is to list.
@@ -148,7 +157,7 @@ impl FileTarget {
     fn note_time(&mut self, at: usize) {
         let (latest_us, back_us) = (self.time.latest_us(), micros(self.settings.recall));
         if let Some(output) = self.outputs.get_mut(at) {
-            output.trail.note(output.mark.bytes, latest_us, back_us);
+            output.trail.note(output.end_of_lines(), latest_us, back_us);
         }
     }
 
@@ -225,10 +234,12 @@ impl FileTarget {
                 .for_each(|output| output.awaits_name = false);
         }
         if let Some(output) = self.outputs.get_mut(at) {
+            let open_before = output.open_bytes();
             output.flush(&mut self.encoder, &self.disk)?;
+            self.open_bytes += output.open_bytes() - open_before;
         }
         self.note_time(at);
-        Ok(())
+        self.close_groups()
     }
 
     fn flush_all(&mut self) -> Result<(), MemberError> {
@@ -307,6 +318,9 @@ impl Target for FileTarget {
             return self.append(buffer);
         }
         self.distribute(buffer, context)?;
+        if !self.complete.is_empty() {
+            self.name_unasked(context)?;
+        }
         if self.encoder.is_plain() {
             self.flush_all()?;
         }
@@ -340,7 +354,9 @@ impl Target for FileTarget {
     }
 
     fn finish(&mut self, context: &SinkContext) -> Result<(), MemberError> {
-        if context.cursor_mode() == CursorMode::Off && !self.is_fixed() {
+        // A table that is one file is good for nothing before it is complete.
+        let is_one_table = self.settings.is_parquet() && self.settings.pattern.as_fixed().is_some();
+        if (context.cursor_mode() == CursorMode::Off || is_one_table) && !self.is_fixed() {
             self.complete_all(context)?;
         }
         if let (true, Some(output)) = (self.is_fixed(), self.outputs.get_mut(0)) {

@@ -22,13 +22,18 @@ fn origin() -> impl Strategy<Value = Origin> {
 fn file() -> impl Strategy<Value = FileMark> {
     let path = vec(any::<u8>(), 0..20);
     let numbers = any::<[u64; 4]>();
-    let rest = (any::<bool>(), option::of(any::<u64>()));
-    (path, numbers, rest).prop_map(|(path, numbers, (complete, recent_from))| {
+    let rest = (
+        any::<bool>(),
+        option::of(any::<u64>()),
+        option::of(any::<u64>()),
+    );
+    (path, numbers, rest).prop_map(|(path, numbers, (complete, journal, recent_from))| {
         let [inode, bytes, events, latest_us] = numbers;
         FileMark {
             path: OsStr::from_bytes(&path).into(),
             inode,
             bytes,
+            journal,
             complete,
             events,
             latest_us,

@@ -195,7 +195,7 @@ fn a_suffix_that_is_not_written_is_refused() {
         "x.zip",
         "x.Z",
         "x.zstd",
-        "x.parquet",
+        "x.Parquet",
         "x.GZ",
         "x.Zst",
         "%Y/%m.xz",

@@ -4,13 +4,14 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::{Arc, Condvar, Mutex},
     thread,
     time::Duration,
 };
 
 use rustix::process::Signal;
 
-use super::event;
+use super::{event, post_in};
 use crate::support::{
     jetstream::{Request, Server},
     program::Rocketman,
@@ -23,6 +24,11 @@ fn saved(cursor: &Path) -> u64 {
     let text = fs::read_to_string(cursor).unwrap_or_default();
     let cursor: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
     cursor["seq"].as_u64().unwrap_or(0)
+}
+
+/// Whether it is what the event that came after all others made.
+fn is_more(path: &Path) -> bool {
+    path.to_str().unwrap().contains("com.example.more")
 }
 
 /// What is killed, and how often.
@@ -40,8 +46,25 @@ const GAME: Game = Game {
     server_dies: false,
 };
 
+/// Something that is waited for.
+#[derive(Default)]
+struct Signpost(Mutex<bool>, Condvar);
+
+impl Signpost {
+    fn set(&self) {
+        *self.0.lock().unwrap() = true;
+        self.1.notify_all();
+    }
+
+    fn wait(&self) {
+        let is_set = self.0.lock().unwrap();
+        drop(self.1.wait_while(is_set, |is_set| !*is_set).unwrap());
+    }
+}
+
 impl Game {
-    fn server(&self) -> Server {
+    /// Sends all events, and one of a collection of its own once it is waited for.
+    fn server(&self, one_more: Arc<Signpost>) -> Server {
         let (n_events, dies) = (self.events, self.server_dies);
         Server::every(move |request: Request| {
             let from = request.cursor().map_or(0, |seq| seq - 1);
@@ -55,6 +78,8 @@ impl Game {
             } else {
                 connection.send_all((from..n_events).map(event));
             }
+            one_more.wait();
+            connection.try_send(post_in(n_events, "com.example.more"));
             connection.until_closed();
         })
     }
@@ -62,7 +87,8 @@ impl Game {
     /// Plays rounds of `rocketman tail -o out/NAME` with these arguments, and returns how many
     /// files there are in the end.
     pub fn play(&self, arguments: &str) -> usize {
-        let server = self.server();
+        let one_more = Arc::new(Signpost::default());
+        let server = self.server(Arc::clone(&one_more));
         let folder = tempfile::tempdir().unwrap();
         let (out, cursor) = (folder.path().join("out"), folder.path().join("cursor"));
         fs::create_dir(&out).unwrap();
@@ -85,12 +111,36 @@ impl Game {
             thread::sleep(moment);
             running.kill();
         }
+        let n_requests = server.requests().len();
         let running = run().start();
         running.message("reading ");
+        // A run that is stopped before it has begun leaves all as it is.
+        server.wait_for_requests(n_requests + 1);
         wait_until("the end of the stream", || saved(&cursor) == self.events);
+        let has_groups = arguments.contains("{collection}") && arguments.contains(".parquet");
+        if has_groups {
+            // What is unfinished is a table only together with its journal.
+            running.signal(Signal::HUP);
+            running.message("the output was closed and opened again");
+            one_more.set();
+            wait_until("the others have their names", || {
+                let files = files_below(&out);
+                let is_open = |path: &&PathBuf| path.extension().unwrap() != "parquet";
+                files.iter().filter(is_open).count() == 2
+            });
+        }
         running.signal(Signal::TERM);
         let output = running.finish();
         assert_eq!(output.code, Some(0), "{output:#?}");
+        one_more.set();
+        for path in files_below(&out).iter().filter(|path| is_more(path)) {
+            fs::remove_file(path).unwrap();
+        }
+        if arguments.contains(".parquet") {
+            let files = files_below(&out);
+            let is_complete = |path: &PathBuf| path.extension().unwrap() == "parquet";
+            assert!(files.iter().all(is_complete), "{files:#?}\n{output:#?}");
+        }
         let n_files = assert_each_once(&out, self.events);
         let files = files_below(&out);
         let is_unfinished = |path: &&PathBuf| path.to_str().unwrap().ends_with(".partial");

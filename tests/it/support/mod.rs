@@ -16,6 +16,7 @@ pub mod nats;
 pub mod program;
 pub mod recorded;
 pub mod resolver;
+pub mod rows;
 pub mod segment_file;
 pub mod serve;
 pub mod state_log;

@@ -7,6 +7,8 @@ use std::{
     process::{Command, Stdio},
 };
 
+use super::rows::rows;
+
 /// Every file below a folder, in the order of their names.
 pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
@@ -76,6 +78,13 @@ fn unpack(tool: &str, path: &Path) -> Option<String> {
 
 /// The number that each event of a file has, in its order.
 pub fn numbers(path: &Path) -> Vec<u64> {
+    if finished_name(path).ends_with(".parquet") {
+        let rows = rows(path);
+        return rows
+            .iter()
+            .map(|row| row["seq"].as_u64().unwrap())
+            .collect();
+    }
     let text = read(path);
     assert!(
         text.is_empty() || text.ends_with('\n'),

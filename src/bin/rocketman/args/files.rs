@@ -28,9 +28,9 @@ pub(crate) struct FileArgs {
     /// With a number in the names, as for --rotate-size.
     #[arg(long, value_name = "N", env = "ROCKETMAN_ROTATE_COUNT", value_parser = at_least_1, hide_short_help = true)]
     pub(crate) rotate_count: Option<u64>,
-    /// Compress files that end in .zst (1 to 22) or .gz (1 to 9) this much
+    /// Compress files that end in .zst or .parquet (1 to 22) or .gz (1 to 9) this much
     ///
-    /// By default 3 and 6.
+    /// By default 3, 1 and 6.
     #[arg(long, value_name = "LEVEL", env = "ROCKETMAN_COMPRESSION_LEVEL", value_parser = |text: &str| up_to::<u32>(22, text), hide_short_help = true)]
     pub(crate) compression_level: Option<u32>,
     /// Make compressed files durable after this much input, this long, or both: 1M, 5s or 1M,5s
@@ -40,6 +40,11 @@ pub(crate) struct FileArgs {
     /// ends a frame, so that all before it can be read by zstdcat or zcat. Other files are made durable at the pace of the cursor.
     #[arg(long, value_name = "SIZE|DURATION", env = "ROCKETMAN_CHECKPOINT", value_parser = checkpoint, hide_short_help = true)]
     pub(crate) checkpoint: Option<CheckpointArg>,
+    /// Finish a row group of Parquet files when all open ones together have this many bytes of lines
+    ///
+    /// By default 64M, and at most 1G. The largest is finished first. Smaller groups take less memory, and larger ones are read faster.
+    #[arg(long, value_name = "SIZE", env = "ROCKETMAN_ROW_GROUP_SIZE", value_parser = row_group, hide_short_help = true)]
+    pub(crate) row_group_size: Option<u64>,
     /// Give at most this many collections a file of their own at once
     ///
     /// By default 1000, and 10000 at most. Events of further ones go to one file that they share, with _others in its name where the
@@ -78,6 +83,7 @@ impl FileArgs {
             // These go with how a file is compressed.
             compression_level: _,
             checkpoint: _,
+            row_group_size,
             max_files,
             max_open_files,
             on_disk_full,
@@ -85,6 +91,7 @@ impl FileArgs {
         settings.rotate_bytes = rotate_size;
         settings.rotate_every = rotate_every;
         settings.rotate_events = rotate_count;
+        settings.row_group_bytes = row_group_size.unwrap_or(settings.row_group_bytes);
         let max_files = max_files.and_then(|most| NonZeroUsize::new(most.into()));
         settings.max_files = max_files.unwrap_or(settings.max_files);
         settings.max_open_files = max_open_files.unwrap_or(settings.max_open_files);
@@ -97,13 +104,14 @@ impl FileArgs {
     }
 
     /// Each flag, and whether it was given.
-    pub(crate) fn given(&self) -> [(&'static str, bool); 8] {
+    pub(crate) fn given(&self) -> [(&'static str, bool); 9] {
         [
             ("--rotate-size", self.rotate_size.is_some()),
             ("--rotate-every", self.rotate_every.is_some()),
             ("--rotate-count", self.rotate_count.is_some()),
             ("--compression-level", self.compression_level.is_some()),
             ("--checkpoint", self.checkpoint.is_some()),
+            ("--row-group-size", self.row_group_size.is_some()),
             ("--max-files", self.max_files.is_some()),
             ("--max-open-files", self.max_open_files.is_some()),
             ("--on-disk-full", self.on_disk_full.is_some()),
@@ -145,6 +153,16 @@ fn checkpoint(text: &str) -> Result<CheckpointArg, String> {
         }
     }
     Ok(checkpoint)
+}
+
+/// The most that one row group may have.
+const MAX_ROW_GROUP_BYTES: u64 = 1024 * 1024 * 1024;
+
+fn row_group(text: &str) -> Result<u64, String> {
+    match size(text)? {
+        bytes if bytes > MAX_ROW_GROUP_BYTES => Err("it has to be at most 1G".to_owned()),
+        bytes => Ok(bytes),
+    }
 }
 
 /// Names and turns of files know no less than seconds.

@@ -51,7 +51,7 @@ fn format_help() -> String {
 pub(crate) struct OutputArgs {
     /// Append to this file, or to those of a pattern, and not to stdout
     ///
-    /// Files that end in .zst or .gz are compressed. With a cursor file, a restart after a crash cuts files back to what the
+    /// Files that end in .zst or .gz are compressed, and those that end in .parquet are tables. With a cursor file, a restart after a crash cuts files back to what the
     /// cursor counts, so that each event is in them exactly once; without one, events may be in them twice, or be missing. '-' is
     /// stdout.
     ///

@@ -28,7 +28,7 @@ pub(crate) struct TableArgs {
     /// blanks.
     #[arg(long, value_name = "NAME=POINTER", hide_short_help = true)]
     pub(crate) column: Vec<String>,
-    /// Leave the column record empty
+    /// Leave the column record empty; files have no such column then
     ///
     /// What is needed of records then has to be in columns of --column.
     #[arg(long, env = "ROCKETMAN_NO_RECORD", value_parser = yes_or_no, hide_short_help = true)]

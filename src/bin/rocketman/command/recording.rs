@@ -151,13 +151,17 @@ impl Recording {
 
 /// The form of a file, which may be an unfinished one.
 pub(super) fn form(path: &Path) -> FrameFormat {
+    FrameFormat::of(finished_name(path).map_or(path, Path::new))
+}
+
+/// The name that an unfinished file is to get.
+pub(super) fn finished_name(path: &Path) -> Option<&str> {
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.and_then(|name| name.strip_suffix(".partial"));
-    let name = name.map(|name| match name.rsplit_once(".+") {
+    name.map(|name| match name.rsplit_once(".+") {
         Some((name, length)) if length.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => name,
-    });
-    FrameFormat::of(name.map_or(path, Path::new))
+    })
 }
 
 /// Gives all that is in a file, in pieces, as long as it is wanted.

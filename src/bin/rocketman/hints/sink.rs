@@ -38,6 +38,9 @@ pub(super) fn hint(error: &MemberError) -> Option<String> {
 
 fn of_file(reason: &Reason) -> Option<&'static str> {
     Some(match reason {
+        Reason::OutputColumns => {
+            "go on with the same --column and --no-record, or give --output another name"
+        }
         Reason::OutputNoFile => "leave --output away and redirect stdout to it",
         Reason::OutputFileGone => {
             "the cursor stays before what was lost with it; to go on from there all the same, forget the file: rocketman cursor rewind --forget-files"

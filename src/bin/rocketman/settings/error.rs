@@ -234,7 +234,7 @@ pub(crate) enum SettingsError {
     },
     #[error("{0} is for output files")]
     ForFiles(&'static str),
-    #[error("{0} is for files that end in .zst or .gz")]
+    #[error("{0} is for files that end in .parquet, .zst or .gz")]
     ForCompressed(&'static str),
     #[error("--compression-level: {0} is too much for .gz, which takes 1 to 9")]
     GzipLevel(u32),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{SettingsError, roles::refuse_address, suffix};
+use super::{SettingsError, roles::refuse_address, suffix, table::TableFlagError};
 use crate::args::{CheckpointArg, FileArgs};
 use rocketman::{
     compressed::FrameFormat,
@@ -19,6 +19,9 @@ pub(super) fn resolve(
     suffix::check_output(&path)?;
     if format.is_json() {
         suffix::check_no_table(&path)?;
+    }
+    if suffix::is_parquet(&path) && !format.is_json() {
+        return Err(TableFlagError::WithParquet("--format").into());
     }
     let pattern = if args.rotates() {
         Pattern::numbered(&path)
@@ -39,17 +42,20 @@ pub(super) fn resolve(
     let form = settings.frame_format();
     match (form, args.compression_level) {
         (FrameFormat::Gzip, Some(level @ 10..)) => return Err(SettingsError::GzipLevel(level)),
-        (FrameFormat::Plain, Some(_)) => {
+        (FrameFormat::Plain, Some(_)) if !settings.is_parquet() => {
             return Err(SettingsError::ForCompressed("--compression-level"));
         }
         (_, level) => settings.compression_level = level,
     }
     if let Some(CheckpointArg { bytes, every }) = args.checkpoint {
-        if form == FrameFormat::Plain {
+        if form == FrameFormat::Plain && !settings.is_parquet() {
             return Err(SettingsError::ForCompressed("--checkpoint"));
         }
         settings.checkpoint_bytes = bytes.unwrap_or(settings.checkpoint_bytes);
         settings.checkpoint_every = every.unwrap_or(settings.checkpoint_every);
+    }
+    if args.row_group_size.is_some() && !settings.is_parquet() {
+        return Err(TableFlagError::ForParquet("--row-group-size").into());
     }
     args.apply(&mut settings);
     Ok(settings)

@@ -14,7 +14,8 @@ use super::{
     exec, executable, files,
     format::FormatFlags,
     roles::is_stream,
-    table::{self, TableFlags},
+    suffix,
+    table::{self, TableFlagError, TableFlags},
 };
 use crate::{
     args::{ExecArgs, FileArgs, OutputArgs},
@@ -240,7 +241,10 @@ impl Output {
             }
             return Ok(Self::Sqlite(Box::new(settings)));
         }
-        table::refuse(&tables.args)?;
+        let is_table = args.output.as_deref().is_some_and(suffix::is_parquet);
+        if !is_table || !args.exec.is_empty() {
+            table::refuse(&tables.args)?;
+        }
         let flags = FormatFlags::take(&mut args);
         let OutputArgs {
             output,
@@ -248,7 +252,7 @@ impl Output {
             format: _,
             fields: _,
             no_header: _,
-            raw: _,
+            raw,
             print0,
             validate: _,
             bad_events: _,
@@ -270,7 +274,11 @@ impl Output {
                 }
             }
             (None, Some(path)) if path != Path::new("-") => {
-                let settings = files::resolve(path, flags.resolve()?, file_args)?;
+                let mut settings = files::resolve(path, flags.resolve()?, file_args)?;
+                if is_table {
+                    refuse_for_columns([("--raw", raw), ("--print0", print0)])?;
+                    table::resolve_files(&mut settings, tables)?;
+                }
                 Self::File(Box::new(FileSettings {
                     reserved,
                     ..settings
@@ -292,5 +300,13 @@ impl Output {
             return Err(SettingsError::Print0ToFile);
         }
         Ok(output)
+    }
+}
+
+/// Refuses flags of how lines are written where there are columns.
+fn refuse_for_columns(flags: [(&'static str, bool); 2]) -> Result<(), SettingsError> {
+    match flags.into_iter().find(|(_, is_given)| *is_given) {
+        Some((flag, _)) => Err(TableFlagError::WithParquet(flag).into()),
+        None => Ok(()),
     }
 }

@@ -10,6 +10,9 @@ const FOREIGN: [&str; 24] = [
     "rar", "snappy", "sz", "tar", "tbz2", "tgz", "txz", "tzst", "xz", "z", "zip", "zstd",
 ];
 
+/// A foreign format that output files are written in all the same.
+const PARQUET: &str = "parquet";
+
 /// Formats that output files are compressed in.
 const OURS: [&str; 2] = ["gz", "zst"];
 
@@ -17,6 +20,7 @@ const OURS: [&str; 2] = ["gz", "zst"];
 pub(super) fn check_output(path: &Path) -> Result<(), SettingsError> {
     match suffix(path) {
         // In capitals it is one that would not be known for what it is.
+        Some((typed, _)) if typed == PARQUET && cfg!(feature = "parquet") => Ok(()),
         Some((typed, small)) if is_foreign(&small) || (is_ours(&small) && typed != small) => {
             Err(SettingsError::Suffix {
                 path: path.to_owned(),
@@ -25,6 +29,11 @@ pub(super) fn check_output(path: &Path) -> Result<(), SettingsError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether it is written in row groups.
+pub(super) fn is_parquet(path: &Path) -> bool {
+    suffix(path).is_some_and(|(typed, _)| typed == PARQUET)
 }
 
 /// Refuses a file of lines of JSON whose suffix says that it is a table, compressed or not.

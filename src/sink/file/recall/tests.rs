@@ -96,7 +96,7 @@ fn what_cannot_be_read_is_left_out() {
     fs::write(&foreign.path, "{\"subject\":\"x\"}\n".repeat(5000)).unwrap();
     let mut recalled = Recalled::default();
     for mark in [&gone, &whole, &foreign] {
-        if let Err(error) = recalled.read_file(mark) {
+        if let Err(error) = recalled.read_file(mark, 1000 * SECOND) {
             recalled.note_unread(mark, &error);
         }
     }

@@ -12,7 +12,10 @@ use crate::{
         CursorMode, SinkContext,
         file::{
             disk,
-            output_file::{self, OutputFile, name_of, publish},
+            kept_file::{self, publish},
+            names::{journal_of, name_of},
+            output_file::OutputFile,
+            recovery,
         },
     },
 };
@@ -32,7 +35,7 @@ impl FileTarget {
     pub(super) fn complete_all(&mut self, context: &SinkContext) -> Result<(), MemberError> {
         self.flush_all()?;
         while let Some(output) = self.outputs.pop() {
-            self.add_complete(output);
+            self.add_complete(output)?;
         }
         self.name_unasked(context)
     }
@@ -45,16 +48,44 @@ impl FileTarget {
     ) -> Result<(), MemberError> {
         self.flush(at)?;
         let output = self.outputs.take(at);
-        self.add_complete(output);
+        self.add_complete(output)?;
         self.name_unasked(context)
     }
 
-    pub(super) fn add_complete(&mut self, output: OutputFile) {
+    pub(super) fn add_complete(&mut self, mut output: OutputFile) -> Result<(), MemberError> {
+        self.open_bytes -= output.open_bytes();
+        let spent = output.complete_columnar(&self.disk)?;
+        self.add_spent(spent);
         self.complete.push(Complete {
             is_listed: false,
             is_synced: output.is_synced,
             mark: self.last_mark(output),
         });
+        Ok(())
+    }
+
+    /// A journal stays until a saved cursor counts it as complete, and so what was made of it.
+    fn add_spent(&mut self, journal: Option<FileMark>) {
+        self.complete.extend(journal.map(|mark| Complete {
+            mark,
+            is_listed: false,
+            is_synced: true,
+        }));
+    }
+
+    /// Where the open row groups have become too large together, finishes the largest.
+    pub(super) fn close_groups(&mut self) -> Result<(), MemberError> {
+        while self.open_bytes >= self.settings.row_group_bytes {
+            let outputs = self.outputs.iter_mut();
+            let Some(largest) = outputs.max_by_key(|output| output.open_bytes()) else {
+                break;
+            };
+            self.open_bytes -= largest.open_bytes();
+            let spent = largest.close_group(&self.disk)?;
+            self.folders.note(&largest.mark.path);
+            self.add_spent(spent);
+        }
+        Ok(())
     }
 
     /// A file to which nothing more is written is still to be read back for some time.
@@ -70,7 +101,7 @@ impl FileTarget {
             complete: true,
             latest_us,
             recent_from: Some(begin),
-            ..output.mark
+            ..output.kept.mark
         }
     }
 
@@ -116,6 +147,9 @@ impl FileTarget {
             let mark = &complete.mark;
             if !may(mark) {
                 left.push(complete);
+            } else if journal_of(&mark.path).is_some() {
+                recovery::remove_journal(mark)?;
+                self.folders.note(&mark.path);
             } else if let Some((name, _)) = name_of(&mark.path) {
                 publish(&mark.path, &name)?;
                 self.folders.note(&name);
@@ -162,6 +196,8 @@ impl FileTarget {
     /// Makes durable what is in complete files, and in the others too.
     pub(super) fn sync_files(&mut self, are_all: bool) -> Result<(), MemberError> {
         let outputs = self.outputs.iter().filter(|_| are_all);
+        let outputs = outputs.flat_map(|output| [Some(&output.kept), output.journal()]);
+        let outputs = outputs.flatten();
         let outputs = outputs.map(|output| (output.opened(), &output.mark, output.is_synced));
         let complete = self.complete.iter();
         let complete = complete.map(|complete| (None, &complete.mark, complete.is_synced));
@@ -170,10 +206,10 @@ impl FileTarget {
             .filter(|(file, _, is_synced)| file.is_some() || !is_synced)
             .collect();
         disk::for_each(&files, |(file, mark, is_synced)| {
-            output_file::sync(*file, mark, *is_synced)
+            kept_file::sync(*file, mark, *is_synced)
         })?;
         for output in self.outputs.iter_mut().filter(|_| are_all) {
-            output.is_synced = true;
+            output.set_synced();
         }
         for complete in &mut self.complete {
             complete.is_synced = true;

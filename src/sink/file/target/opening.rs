@@ -13,8 +13,11 @@ use crate::{
     sink::{
         CursorMode, FileError, SinkContext,
         file::{
+            columnar,
             disk::{self, failed},
-            output_file::{OutputFile, appending, name_of, partial},
+            kept_file::appending,
+            names::{name_of, partial},
+            output_file::OutputFile,
             pattern::Slot,
         },
     },
@@ -125,7 +128,7 @@ impl FileTarget {
             if self.encoder.is_plain() {
                 is_empty || output.mark.bytes + output.pending.len() as u64 + bytes <= most
             } else {
-                output.mark.bytes < most
+                output.size() < most
             }
         });
         fits && self
@@ -168,7 +171,11 @@ impl FileTarget {
             |path: &Path| FileId::of(path).is_some_and(|file| reserved.contains(&file));
         let is_ours = |path: &Path| {
             let complete = complete.iter().map(|complete| &complete.mark);
-            let mut marks = outputs.iter().map(|output| &output.mark).chain(complete);
+            let files = outputs
+                .iter()
+                .flat_map(|output| [Some(&output.kept), output.journal()]);
+            let files = files.flatten().map(|file| &file.mark);
+            let mut marks = files.chain(complete);
             marks.any(|mark| is_same(&mark.path, path)) || is_reserved(path)
         };
         let first = slot.name(1);
@@ -198,6 +205,7 @@ impl FileTarget {
                 complete: false,
                 ..mark
             };
+            self.begin_table(&mut output)?;
             return Ok(output);
         }
         if !slot.is_numbered() && disk::inode(&name)?.is_some() {
@@ -212,8 +220,17 @@ impl FileTarget {
         disk::lock(&file, &aside)?;
         self.folders.note(&aside);
         let mut output = OutputFile::new(Some(slot), aside, file)?;
+        self.begin_table(&mut output)?;
         output.begin_with(self.settings.format.header());
         Ok(output)
+    }
+
+    /// Begins a row group, where files are made of them.
+    fn begin_table(&self, output: &mut OutputFile) -> Result<(), MemberError> {
+        match &self.layout {
+            Some(layout) => output.begin_columnar(layout, &self.disk),
+            None => Ok(()),
+        }
     }
 
     /// The number of the next file: the one that is wanted, or the first after those that are
@@ -248,6 +265,9 @@ impl FileTarget {
         if !metadata.is_file() {
             return Err(FileError::NotAFile(name.to_owned()).into());
         }
+        if let Some(layout) = &self.layout {
+            columnar::check(name, layout)?;
+        }
         let path = partial(name, Some(metadata.len()));
         fs::rename(name, &path).map_err(failed("rename", name))?;
         self.folders.note(&path);
@@ -256,6 +276,7 @@ impl FileTarget {
         if self.settings.has_lines() {
             output.finish_last_line()?;
         }
+        self.begin_table(&mut output)?;
         output.begin_with(self.settings.format.header());
         // Without a cursor nothing goes back to that length.
         output.awaits_name = cursor_mode != CursorMode::Off;

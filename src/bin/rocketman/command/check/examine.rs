@@ -6,37 +6,14 @@ use std::{
     path::Path,
 };
 
-use super::tally::{Lines, Repeats, Tally};
-use crate::command::recording::form;
+#[cfg(feature = "parquet")]
+use super::table;
+use super::{
+    found::{Form, Found, State, is_unfinished},
+    tally::{Lines, Repeats, Tally},
+};
+use crate::command::recording;
 use rocketman::compressed::{FrameFormat, Frames};
-
-/// How a file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
-    /// Readable to its end.
-    Whole,
-    /// All but its end is whole.
-    Torn,
-    /// Something before its end is not as it should be.
-    Damaged,
-    /// It cannot be opened or read.
-    Unreadable,
-    /// It was torn, and its end was cut off.
-    Repaired,
-}
-
-/// What was found of a file.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub(super) form: FrameFormat,
-    pub(super) state: State,
-    pub(super) why: Option<String>,
-    pub(super) is_in_use: bool,
-    pub(super) bytes: u64,
-    pub(super) whole_bytes: u64,
-    pub(super) frames: u64,
-    pub(super) tally: Tally,
-}
 
 /// Reads a file to its end.
 pub(super) fn examine(path: &Path, repeats: &mut Repeats) -> Found {
@@ -56,8 +33,10 @@ pub(super) fn examine(path: &Path, repeats: &mut Repeats) -> Found {
         found.is_in_use = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
         file.unlock().ok();
         match found.form {
-            FrameFormat::Plain => plain(&file, &mut found, repeats),
-            FrameFormat::Gzip | FrameFormat::Zstd => compressed(path, &file, &mut found, repeats),
+            Form::Lines(FrameFormat::Plain) => plain(&file, &mut found, repeats),
+            Form::Lines(form) => compressed(path, &file, form, &mut found, repeats),
+            #[cfg(feature = "parquet")]
+            Form::Table => table::examine(path, &file, &mut found, repeats),
         }
     });
     if let Err(error) = examined {
@@ -65,6 +44,15 @@ pub(super) fn examine(path: &Path, repeats: &mut Repeats) -> Found {
         found.why = Some(error.to_string());
     }
     found
+}
+
+/// The form of a file, which may be an unfinished one.
+fn form(path: &Path) -> Form {
+    #[cfg(feature = "parquet")]
+    if table::is_table(path) {
+        return Form::Table;
+    }
+    Form::Lines(recording::form(path))
 }
 
 fn plain(file: &File, found: &mut Found, repeats: &mut Repeats) -> io::Result<()> {
@@ -96,11 +84,12 @@ fn plain(file: &File, found: &mut Found, repeats: &mut Repeats) -> io::Result<()
 fn compressed(
     path: &Path,
     file: &File,
+    form: FrameFormat,
     found: &mut Found,
     repeats: &mut Repeats,
 ) -> io::Result<()> {
     let mut lines = Lines::new(repeats);
-    let mut frames = Frames::new(found.form, BufReader::with_capacity(256 * 1024, file));
+    let mut frames = Frames::new(form, BufReader::with_capacity(256 * 1024, file));
     let broken = loop {
         // What is in a frame counts once all of it was read.
         found.tally = lines.tally;
@@ -124,7 +113,7 @@ fn compressed(
         }
         return Ok(());
     };
-    if found.frames == 0 || found.tally.bad_lines > 0 || is_followed(file, found)? {
+    if found.frames == 0 || found.tally.bad_lines > 0 || is_followed(file, form, found)? {
         found.state = State::Damaged;
         found.why = Some(format!("it cannot be inflated: {broken}"));
     } else {
@@ -145,8 +134,8 @@ fn why_damaged(tally: &Tally) -> String {
 
 /// Whether whole frames come after the one that cannot be inflated, so that more than its end is
 /// damaged.
-fn is_followed(file: &File, found: &Found) -> io::Result<bool> {
-    let magic = found.form.magic();
+fn is_followed(file: &File, form: FrameFormat, found: &Found) -> io::Result<bool> {
+    let magic = form.magic();
     let mut at = found.whole_bytes + 1;
     let mut chunk = vec![0; 1024 * 1024];
     loop {
@@ -156,7 +145,7 @@ fn is_followed(file: &File, found: &Found) -> io::Result<bool> {
         let text = chunk.get(..n).unwrap_or_default();
         for place in memchr::memmem::find_iter(text, magic) {
             reader.seek(SeekFrom::Start(at + place as u64))?;
-            let mut frames = Frames::new(found.form, BufReader::new(reader));
+            let mut frames = Frames::new(form, BufReader::new(reader));
             if matches!(frames.read(&mut |_| {}), Ok(true)) {
                 return Ok(true);
             }
@@ -190,9 +179,4 @@ fn read_full(reader: &mut impl Read, out: &mut [u8]) -> io::Result<usize> {
 /// Whether the disk refused, rather than what is on it made no sense.
 fn is_of_the_disk(error: &io::Error) -> bool {
     error.raw_os_error().is_some() || error.kind() == io::ErrorKind::Unsupported
-}
-
-/// Whether a file says in its name that it is unfinished.
-pub(super) fn is_unfinished(path: &Path) -> bool {
-    path.extension().is_some_and(|suffix| suffix == "partial")
 }

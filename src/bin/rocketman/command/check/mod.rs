@@ -1,12 +1,16 @@
 //! `rocketman check`: whether recordings can be read to their end, and what is in them.
 
 mod examine;
+mod found;
 mod repair;
 mod report;
+#[cfg(feature = "parquet")]
+mod table;
 mod tally;
 
 use std::{
     collections::BTreeSet,
+    ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -142,7 +146,9 @@ fn add_files(path: PathBuf, files: &mut Vec<PathBuf>) -> Result<(), CheckError> 
         for entry in fs::read_dir(&folder).map_err(missing(&folder))? {
             let entry = entry.map_err(missing(&folder))?;
             let kind = entry.file_type().map_err(missing(&entry.path()))?;
-            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            let name = entry.file_name();
+            // A journal is read with the file that it belongs to.
+            if name.as_encoded_bytes().starts_with(b".") || is_journal(&name) {
                 continue;
             }
             // A link is neither: it could lead back here.
@@ -158,4 +164,9 @@ fn add_files(path: PathBuf, files: &mut Vec<PathBuf>) -> Result<(), CheckError> 
         return Err(CheckError::Nothing(path));
     }
     Ok(())
+}
+
+/// Whether a file of this name lies beside one that is written in row groups.
+fn is_journal(name: &OsStr) -> bool {
+    name.as_encoded_bytes().ends_with(b".journal")
 }

@@ -6,7 +6,8 @@ use std::{
     path::Path,
 };
 
-use super::examine::{Found, State};
+use super::found::{Form, Found, State};
+use rocketman::compressed::FrameFormat;
 
 /// Cuts a torn file to what is whole of it, or to a frame of nothing, durably. What a running
 /// process has is left alone.
@@ -14,13 +15,18 @@ pub(super) fn repair(path: &Path, found: &mut Found) {
     if found.state != State::Torn {
         return;
     }
-    match cut(path, found) {
+    let Form::Lines(form) = found.form else {
+        let why = "and a run with the cursor file that counts on it mends it";
+        found.why = found.why.take().map(|torn| format!("{torn}, {why}"));
+        return;
+    };
+    match cut(path, form, found) {
         Ok(()) => found.state = State::Repaired,
         Err(error) => found.why = Some(format!("it is torn, and cannot be cut: {error}")),
     }
 }
 
-fn cut(path: &Path, found: &Found) -> io::Result<()> {
+fn cut(path: &Path, form: FrameFormat, found: &Found) -> io::Result<()> {
     let file = File::options().read(true).write(true).open(path)?;
     if let Err(TryLockError::WouldBlock) = file.try_lock() {
         return Err(io::Error::other("a running process writes to it"));
@@ -30,7 +36,7 @@ fn cut(path: &Path, found: &Found) -> io::Result<()> {
     }
     file.set_len(found.whole_bytes)?;
     if found.whole_bytes == 0 {
-        (&file).write_all(found.form.empty())?;
+        (&file).write_all(form.empty())?;
     }
     file.sync_all()
 }

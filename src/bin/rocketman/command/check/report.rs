@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     CheckError,
-    examine::{Found, State, is_unfinished},
+    found::{Form, Found, State, is_unfinished},
 };
 use crate::settings::TimeUs;
 use rocketman::compressed::FrameFormat;
@@ -58,9 +58,11 @@ impl Found {
         let shown = Shown {
             file: path.to_string_lossy().into_owned(),
             form: match self.form {
-                FrameFormat::Plain => "plain",
-                FrameFormat::Gzip => "gzip",
-                FrameFormat::Zstd => "zstd",
+                Form::Lines(FrameFormat::Plain) => "plain",
+                Form::Lines(FrameFormat::Gzip) => "gzip",
+                Form::Lines(FrameFormat::Zstd) => "zstd",
+                #[cfg(feature = "parquet")]
+                Form::Table => "parquet",
             },
             state: self.state.word(),
             why: self.why.as_deref(),
@@ -68,7 +70,7 @@ impl Found {
             in_use: self.is_in_use,
             bytes: self.bytes,
             whole_bytes: self.whole_bytes,
-            frames: (self.form != FrameFormat::Plain).then_some(self.frames),
+            frames: (self.form != Form::Lines(FrameFormat::Plain)).then_some(self.frames),
             events: tally.events,
             messages: tally.messages,
             bad_lines: tally.bad_lines,

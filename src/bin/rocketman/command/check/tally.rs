@@ -50,7 +50,8 @@ impl Repeats {
 }
 
 impl Tally {
-    fn add(&mut self, point: &Point, repeats: &mut Repeats) {
+    /// Counts an event, or a message of NATS.
+    pub(super) fn add(&mut self, point: &Point, repeats: &mut Repeats) {
         let time_us = point.time_us;
         self.first_time_us = Some(
             self.first_time_us

@@ -12,6 +12,12 @@ pub(crate) enum TableFlagError {
     ForTables(&'static str),
     #[error("{0} is for the state that events lead to, and not for --table events")]
     ForState(&'static str),
+    #[error("{0} is for databases, and not for files of rows")]
+    ForDatabases(&'static str),
+    #[error("{0} is for files that end in .parquet")]
+    ForParquet(&'static str),
+    #[error("{0} does not go with files that end in .parquet, which have columns")]
+    WithParquet(&'static str),
     #[error("{0} does not go with a database")]
     NotForDatabases(&'static str),
     #[error("--output: a database is written to")]
@@ -29,13 +35,18 @@ pub(crate) enum TableFlagError {
 impl TableFlagError {
     pub(in crate::settings) fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::ForTables(_) => "name one: --output sqlite:FILE",
+            Self::ForTables(_) => "name one: --output sqlite:FILE, or FILE.parquet",
+            Self::ForDatabases(_) => "leave it off, or name one: --output sqlite:FILE",
             Self::ForState(_) => "leave one of the two off",
             Self::NotForDatabases("--cursor-file" | "--cursor-kv") => {
                 "leave it off: a database keeps the place itself, with the rows that it counts"
             }
-            Self::NotForDatabases(_) => "leave it off: rows are made of the events as they are",
             Self::NoDatabase => "name one: --output sqlite:FILE",
+            Self::ForParquet(_) => "name one: --output FILE.parquet, or leave it off",
+            Self::WithParquet("--format") => "leave it off, and add columns with --column",
+            Self::WithParquet(_) | Self::NotForDatabases(_) => {
+                "leave it off: rows are made of the events as they are"
+            }
             Self::NoFile => "name one: --output sqlite:posts.db",
             Self::Column(_) => return None,
             Self::Twice(_) | Self::TooMany(_) => "leave some off",

@@ -8,9 +8,12 @@ use self::error::MAX_COLUMNS;
 pub(crate) use self::error::TableFlagError;
 use super::{Environment, SettingsError, address::is_nats, filter::or_variable};
 use crate::args::{OutputArgs, TableArg, TableArgs, TailArgs};
-use rocketman::table::{
-    Column,
-    sqlite::{SqliteSettings, Synchronous, TableKind},
+use rocketman::{
+    sink::FileSettings,
+    table::{
+        Column,
+        sqlite::{SqliteSettings, Synchronous, TableKind},
+    },
 };
 
 /// What was typed about tables, and what it is read with.
@@ -104,11 +107,30 @@ pub(super) fn resolve(path: &Path, flags: TableFlags<'_>) -> Result<SqliteSettin
     Ok(settings)
 }
 
+/// Which columns files of rows have.
+pub(super) fn resolve_files(
+    settings: &mut FileSettings,
+    flags: TableFlags<'_>,
+) -> Result<(), SettingsError> {
+    let TableFlags {
+        args, environment, ..
+    } = flags;
+    let of_databases = [
+        ("--table", args.table.is_some()),
+        ("--tombstones", args.tombstones),
+        ("--on-account-gone", args.on_account_gone.is_some()),
+        ("--synchronous", args.synchronous.is_some()),
+    ];
+    if let Some((flag, _)) = of_databases.into_iter().find(|(_, is_given)| *is_given) {
+        return Err(TableFlagError::ForDatabases(flag).into());
+    }
+    settings.columns = columns(args.column, environment)?;
+    settings.has_record = !args.no_record;
+    Ok(())
+}
+
 /// The columns of one's own, each name once.
-pub(super) fn columns(
-    typed: Vec<String>,
-    environment: &Environment,
-) -> Result<Vec<Column>, SettingsError> {
+fn columns(typed: Vec<String>, environment: &Environment) -> Result<Vec<Column>, SettingsError> {
     let typed = or_variable(typed, "ROCKETMAN_COLUMN", environment);
     if typed.len() > MAX_COLUMNS {
         return Err(TableFlagError::TooMany(typed.len()).into());

@@ -1,0 +1,103 @@
+//! What a build without Parquet has in place of row groups: nothing, and a refusal.
+
+use std::{fs::File, io, path::Path, sync::Arc};
+
+use super::{
+    FileSettings,
+    amends::Amends,
+    disk::{Disk, failed},
+    output_file::OutputFile,
+};
+use crate::{
+    error::MemberError,
+    event::{FileMark, Point},
+};
+
+/// There is none.
+#[derive(Debug)]
+pub(super) enum Columnar {}
+
+/// There is none.
+#[derive(Debug)]
+pub(super) enum Layout {}
+
+impl Columnar {
+    pub(super) fn journal(&self) -> &OutputFile {
+        match *self {}
+    }
+
+    pub(super) fn journal_mut(&mut self) -> &mut OutputFile {
+        match *self {}
+    }
+
+    pub(super) fn open_bytes(&self) -> u64 {
+        match *self {}
+    }
+
+    pub(super) fn take(&mut self, _: &[u8], _: &[u8], _: &Disk) -> Result<u64, MemberError> {
+        match *self {}
+    }
+}
+
+/// Refuses files that are made of row groups.
+pub(super) fn layout(settings: &FileSettings) -> Result<Option<Arc<Layout>>, MemberError> {
+    if !settings.is_parquet() {
+        return Ok(None);
+    }
+    let path = settings.pattern.to_string();
+    Err(failed("write to", Path::new(&path))(missing()))
+}
+
+pub(super) fn latest(_: &File, _: u64, _: u64, _: usize) -> io::Result<Vec<Point>> {
+    Err(missing())
+}
+
+pub(super) fn check(_: &Path, layout: &Layout) -> Result<(), MemberError> {
+    match *layout {}
+}
+
+pub(super) fn keep(
+    _: &Path,
+    _: Option<u64>,
+    _: &[u64],
+    layout: &Layout,
+    _: &Disk,
+) -> Result<bool, MemberError> {
+    match *layout {}
+}
+
+#[expect(clippy::unused_self, reason = "with Parquet it is used")]
+impl OutputFile {
+    pub(super) fn begin_columnar(&mut self, layout: &Layout, _: &Disk) -> Result<(), MemberError> {
+        match *layout {}
+    }
+
+    pub(super) fn restore_columnar(
+        &mut self,
+        _: u64,
+        layout: &Layout,
+        _: &mut Amends,
+    ) -> Result<(), MemberError> {
+        match *layout {}
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "with Parquet it can fail")]
+    pub(super) fn close_group(&mut self, _: &Disk) -> Result<Option<FileMark>, MemberError> {
+        match &self.columnar {
+            None => Ok(None),
+            Some(columnar) => match **columnar {},
+        }
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "with Parquet it can fail")]
+    pub(super) fn complete_columnar(&mut self, _: &Disk) -> Result<Option<FileMark>, MemberError> {
+        match &self.columnar {
+            None => Ok(None),
+            Some(columnar) => match **columnar {},
+        }
+    }
+}
+
+fn missing() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "this build has no Parquet")
+}

@@ -1,0 +1,248 @@
+//! Output files that are made of row groups: the finished ones are in the file, and the lines of the
+//! open one are in a journal beside it, until they are a group.
+//!
+//! A saved cursor counts both. When a group is finished, it is appended to the file, and a new
+//! journal is begun, whose name has the new length of the file; the one before it stays until a
+//! saved cursor counts that. So a crash at any moment finds the file and the journal that the
+//! cursor counts, each with something behind its end or not.
+
+mod keep;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs::{self, File},
+    io::{self, BufReader, Read, Seek, SeekFrom},
+    path::Path,
+    sync::Arc,
+};
+
+use tracing::warn;
+
+pub(super) use self::keep::keep;
+use super::{
+    FileSettings,
+    amends::Amends,
+    disk::{self, Disk, failed},
+    kept_file::{KeptFile, appending},
+    names::journal_path,
+    whole,
+};
+pub(super) use crate::table::parquet::Layout;
+use crate::{
+    compressed::{FrameFormat, Frames},
+    error::{ErrorKind, MemberError},
+    event::{FileMark, Point},
+    log::STATE,
+    sink::FileError,
+    table::parquet::{Appended, Groups, MAGIC},
+};
+
+/// The row groups of a file.
+#[derive(Debug)]
+pub(super) struct Columnar {
+    layout: Arc<Layout>,
+    groups: Groups,
+    /// The lines of the open group.
+    lines: Vec<u8>,
+    /// Where they are kept.
+    journal: KeptFile,
+}
+
+impl Columnar {
+    pub(super) fn journal(&self) -> &KeptFile {
+        &self.journal
+    }
+
+    pub(super) fn journal_mut(&mut self) -> &mut KeptFile {
+        &mut self.journal
+    }
+
+    pub(super) fn open_bytes(&self) -> u64 {
+        self.lines.len() as u64
+    }
+
+    /// Takes lines, which are this frame in the journal. Returns how long that is then.
+    pub(super) fn take(
+        &mut self,
+        lines: &[u8],
+        frame: &[u8],
+        disk: &Disk,
+    ) -> Result<u64, MemberError> {
+        self.journal.append(frame, disk)?;
+        self.lines.extend_from_slice(lines);
+        Ok(self.journal.mark.bytes)
+    }
+
+    /// The journal, to which nothing more is written.
+    fn spent(&self) -> FileMark {
+        FileMark {
+            complete: true,
+            ..self.journal.mark.clone()
+        }
+    }
+}
+
+/// The columns of files by these settings; `None` where they are not made of row groups.
+pub(super) fn layout(settings: &FileSettings) -> Result<Option<Arc<Layout>>, MemberError> {
+    if !settings.is_parquet() {
+        return Ok(None);
+    }
+    if !settings.format.is_json() {
+        let why = "files of Parquet have columns, and no other format";
+        return Err(MemberError::other(why).with_kind(ErrorKind::Usage));
+    }
+    let (columns, level) = (settings.columns.clone(), settings.compression_level);
+    let layout = Layout::new(columns, settings.has_record, level);
+    let path = settings.pattern.to_string();
+    let layout = layout.map_err(|error| {
+        failed("compress for", Path::new(&path))(io::Error::new(io::ErrorKind::InvalidInput, error))
+    });
+    Ok(Some(Arc::new(layout?)))
+}
+
+/// The places of the events in the finished groups of a file up to here that are at most `back_us`
+/// older than the latest of them, and some before them; at most this many and those of one group.
+pub(super) fn latest(file: &File, end: u64, back_us: u64, most: usize) -> io::Result<Vec<Point>> {
+    let groups = Groups::read(file, end)?;
+    let mut points = Vec::new();
+    let mut since_us = 0;
+    for at in (0..groups.len()).rev() {
+        let latest_us = groups.latest_us(at);
+        if latest_us.is_some_and(|latest_us| latest_us < since_us) || points.len() >= most {
+            break;
+        }
+        since_us = since_us.max(latest_us.unwrap_or(0).saturating_sub(back_us));
+        points.extend(groups.points(file, at)?);
+    }
+    Ok(points)
+}
+
+/// Makes sure that a file has these columns, if it has groups.
+pub(super) fn check(path: &Path, layout: &Layout) -> Result<(), MemberError> {
+    let file = File::open(path).map_err(failed("open", path))?;
+    let length = file.metadata().map_err(failed("read", path))?.len();
+    groups_of(&file, path, length, layout).map(|_| ())
+}
+
+fn groups_of(
+    file: &File,
+    path: &Path,
+    length: u64,
+    layout: &Layout,
+) -> Result<Groups, MemberError> {
+    let groups = Groups::read(file, length).map_err(failed("read", path))?;
+    if groups.len() > 0 && groups.layout() != Some(&layout.text()) {
+        return Err(FileError::OtherColumns(path.to_owned()).into());
+    }
+    Ok(groups)
+}
+
+impl Columnar {
+    /// Begins a group behind what is in the file.
+    pub(super) fn begin(
+        file: &mut KeptFile,
+        layout: &Arc<Layout>,
+        disk: &Disk,
+    ) -> Result<Self, MemberError> {
+        if file.mark.bytes == 0 {
+            file.append(MAGIC, disk)?;
+        }
+        let (path, length) = (file.mark.path.clone(), file.mark.bytes);
+        Ok(Self {
+            layout: Arc::clone(layout),
+            groups: groups_of(file.file()?, &path, length, layout)?,
+            lines: Vec::new(),
+            journal: new_journal(&file.mark, disk)?,
+        })
+    }
+
+    /// Goes on with the group of which the cursor counts this much of the journal.
+    pub(super) fn restore(
+        file: &mut KeptFile,
+        counted: u64,
+        layout: &Arc<Layout>,
+        amends: &mut Amends,
+    ) -> Result<Self, MemberError> {
+        let (path, length) = (file.mark.path.clone(), file.mark.bytes);
+        let groups = groups_of(file.file()?, &path, length, layout)?;
+        let path = journal_path(&path, length).unwrap_or(path);
+        let Some(inode) = disk::inode(&path)? else {
+            let why = "is missing, and the cursor counts on it";
+            return Err(FileError::Changed { path, why }.into());
+        };
+        let mut journal = KeptFile::open(path.clone())?;
+        journal.lock()?;
+        let mark = FileMark::new(path.clone(), inode, counted);
+        journal.cut_back(&mark, amends)?;
+        let lines = lines_of(journal.file()?, counted).map_err(failed("read", &path))?;
+        Ok(Self {
+            layout: Arc::clone(layout),
+            groups,
+            lines,
+            journal,
+        })
+    }
+
+    /// Makes a group of what is open, and begins the next one. Returns the journal that is of no
+    /// use once a saved cursor counts the group.
+    pub(super) fn close_group(
+        &mut self,
+        file: &mut KeptFile,
+        disk: &Disk,
+    ) -> Result<FileMark, MemberError> {
+        self.append_group(file, disk)?;
+        let spent = self.spent();
+        self.journal = new_journal(&file.mark, disk)?;
+        Ok(spent)
+    }
+
+    /// Makes a group of what is open, and the file complete. Returns the journal likewise.
+    pub(super) fn complete(
+        mut self,
+        file: &mut KeptFile,
+        disk: &Disk,
+    ) -> Result<FileMark, MemberError> {
+        if !self.lines.is_empty() {
+            self.append_group(file, disk)?;
+        }
+        let footer = self.groups.footer(&self.layout);
+        let footer = footer.map_err(failed("write to", &file.mark.path))?;
+        file.append(&footer, disk)?;
+        Ok(self.spent())
+    }
+
+    fn append_group(&mut self, file: &mut KeptFile, disk: &Disk) -> Result<(), MemberError> {
+        let lines = std::mem::take(&mut self.lines);
+        let group = self.groups.append(lines, &self.layout, file.mark.bytes);
+        let Appended { bytes, n_unfit } = group.map_err(failed("write to", &file.mark.path))?;
+        if n_unfit > 0 {
+            let file = file.mark.path.display();
+            warn!(target: STATE, %file, values = n_unfit, "{n_unfit} values do not fit their columns in '{file}', and are null there");
+        }
+        file.append(&bytes, disk)
+    }
+}
+
+/// Makes the journal of a file that has become this long. One of that name was of a run whose end
+/// is cut off.
+fn new_journal(mark: &FileMark, disk: &Disk) -> Result<KeptFile, MemberError> {
+    let path = journal_path(&mark.path, mark.bytes).unwrap_or_else(|| mark.path.clone());
+    if disk::inode(&path)?.is_some() {
+        fs::remove_file(&path).map_err(failed("remove", &path))?;
+    }
+    let create = || appending().create_new(true).open(&path);
+    let file = disk.attempt("make", &path, create)?;
+    disk::lock(&file, &path)?;
+    KeptFile::new(path, file)
+}
+
+/// The lines in a journal up to here.
+fn lines_of(mut file: &File, length: u64) -> io::Result<Vec<u8>> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut lines = Vec::new();
+    let reader = BufReader::with_capacity(256 * 1024, file.take(length));
+    let mut frames = Frames::new(FrameFormat::Zstd, reader);
+    while frames.read(&mut |text| lines.extend_from_slice(text))? {}
+    Ok(lines)
+}

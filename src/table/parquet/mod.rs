@@ -1,0 +1,25 @@
+//! Parquet files of events: their columns, their row groups, and how they grow.
+
+mod file;
+mod group;
+mod groups;
+mod layout;
+mod points;
+mod rows;
+
+use std::io;
+
+use ::parquet::errors::ParquetError;
+
+pub use self::file::ParquetFile;
+pub(crate) use self::{
+    groups::{Appended, Groups, MAGIC},
+    layout::Layout,
+};
+
+fn failed(error: ParquetError) -> io::Error {
+    match error {
+        ParquetError::External(source) => io::Error::other(source),
+        other => io::Error::new(io::ErrorKind::InvalidData, other),
+    }
+}
