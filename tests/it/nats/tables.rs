@@ -51,8 +51,8 @@ fn play(nats: &Nats, folder: &Path, flags: &str, sql: &str, is_done: impl Fn() -
 }
 
 #[test]
-fn killed_readers_have_each_message_of_a_stream_in_the_table_once() {
-    let test = "killed_readers_have_each_message_of_a_stream_in_the_table_once";
+fn killed_readers_have_each_message_in_the_table_once() {
+    let test = "killed_readers_have_each_message_in_the_table_once";
     let Some(nats) = Nats::start(test) else {
         return;
     };
