@@ -18,6 +18,7 @@ fn killed_hundreds_of_times_each_event_is_in_the_files_once() {
         "-o out/%M%S.ndjson.zst --rotate-every 7s --checkpoint 16K,10ms",
         "-o out/{collection}.zst --max-open-files 3 --checkpoint 16K,10ms",
         "-o out/{collection}/%M.gz --rotate-count 5000 --checkpoint 16K,10ms",
+        "-o out/{collection}/%M.parquet --rotate-count 5000 --checkpoint 16K,10ms --row-group-size 256K",
     ] {
         for server_dies in [false, true] {
             let game = Game {

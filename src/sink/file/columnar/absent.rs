@@ -6,7 +6,7 @@ use super::{
     FileSettings,
     amends::Amends,
     disk::{Disk, failed},
-    output_file::OutputFile,
+    kept_file::KeptFile,
 };
 use crate::{
     error::MemberError,
@@ -22,11 +22,24 @@ pub(super) enum Columnar {}
 pub(super) enum Layout {}
 
 impl Columnar {
-    pub(super) fn journal(&self) -> &OutputFile {
+    pub(super) fn begin(_: &mut KeptFile, layout: &Layout, _: &Disk) -> Result<Self, MemberError> {
+        match *layout {}
+    }
+
+    pub(super) fn restore(
+        _: &mut KeptFile,
+        _: u64,
+        layout: &Layout,
+        _: &mut Amends,
+    ) -> Result<Self, MemberError> {
+        match *layout {}
+    }
+
+    pub(super) fn journal(&self) -> &KeptFile {
         match *self {}
     }
 
-    pub(super) fn journal_mut(&mut self) -> &mut OutputFile {
+    pub(super) fn journal_mut(&mut self) -> &mut KeptFile {
         match *self {}
     }
 
@@ -36,6 +49,18 @@ impl Columnar {
 
     pub(super) fn take(&mut self, _: &[u8], _: &[u8], _: &Disk) -> Result<u64, MemberError> {
         match *self {}
+    }
+
+    pub(super) fn close_group(
+        &mut self,
+        _: &mut KeptFile,
+        _: &Disk,
+    ) -> Result<FileMark, MemberError> {
+        match *self {}
+    }
+
+    pub(super) fn complete(self, _: &mut KeptFile, _: &Disk) -> Result<FileMark, MemberError> {
+        match self {}
     }
 }
 
@@ -64,38 +89,6 @@ pub(super) fn keep(
     _: &Disk,
 ) -> Result<bool, MemberError> {
     match *layout {}
-}
-
-#[expect(clippy::unused_self, reason = "with Parquet it is used")]
-impl OutputFile {
-    pub(super) fn begin_columnar(&mut self, layout: &Layout, _: &Disk) -> Result<(), MemberError> {
-        match *layout {}
-    }
-
-    pub(super) fn restore_columnar(
-        &mut self,
-        _: u64,
-        layout: &Layout,
-        _: &mut Amends,
-    ) -> Result<(), MemberError> {
-        match *layout {}
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "with Parquet it can fail")]
-    pub(super) fn close_group(&mut self, _: &Disk) -> Result<Option<FileMark>, MemberError> {
-        match &self.columnar {
-            None => Ok(None),
-            Some(columnar) => match **columnar {},
-        }
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "with Parquet it can fail")]
-    pub(super) fn complete_columnar(&mut self, _: &Disk) -> Result<Option<FileMark>, MemberError> {
-        match &self.columnar {
-            None => Ok(None),
-            Some(columnar) => match **columnar {},
-        }
-    }
 }
 
 fn missing() -> io::Error {
