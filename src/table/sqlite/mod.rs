@@ -11,6 +11,7 @@ mod cursor;
 mod error;
 mod events;
 mod job;
+mod known;
 mod lock;
 mod places;
 mod schema;

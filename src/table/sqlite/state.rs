@@ -7,7 +7,7 @@
 
 use rusqlite::{CachedStatement, Connection, params, types::Null};
 
-use super::columns::Columns;
+use super::{columns::Columns, known::Known};
 use crate::{
     event::{Event, Operation},
     table::Row,
@@ -27,13 +27,17 @@ const NAMES: [&str; 10] = [
     "numbering",
 ];
 
-/// Whether an event lies before what an account was emptied by: parameters 2, 6, 7, 8 and 10 are
-/// its account, revision, number, time and numbering.
-const BELOW_FLOOR: &str = "EXISTS (
+/// Whether a record is removed by what came later, or lies before what its account was emptied by.
+/// Parameters: address, account, revision, number, time, numbering.
+const IS_GONE: &str = "SELECT EXISTS (
+  SELECT 1 FROM rocketman_deleted AS deleted WHERE deleted.uri = ?1 AND (
+    ?3 > deleted.rev OR (?3 = deleted.rev AND deleted.numbering = ?6 AND ?4 > deleted.seq)
+  ) IS NOT TRUE
+) OR EXISTS (
   SELECT 1 FROM rocketman_floors AS floor WHERE floor.did = ?2 AND CASE
-    WHEN floor.numbering = ?10 AND floor.seq IS NOT NULL AND ?7 IS NOT NULL THEN ?7 < floor.seq
-    WHEN floor.kind = 'deleted' THEN ?8 < floor.time
-    ELSE ?6 < floor.rev END
+    WHEN floor.numbering = ?6 AND floor.seq IS NOT NULL AND ?4 IS NOT NULL THEN ?4 < floor.seq
+    WHEN floor.kind = 'deleted' THEN ?5 < floor.time
+    ELSE ?3 < floor.rev END
 )";
 
 const NOTE_DELETED: &str = "
@@ -62,12 +66,7 @@ pub(super) fn upsert(columns: &Columns) -> String {
         .collect();
     let (names, places, set) = (names.join(", "), places.join(", "), set.join(", "));
     format!(
-        "INSERT INTO all_records ({names}) SELECT {places}
-WHERE NOT EXISTS (
-  SELECT 1 FROM rocketman_deleted AS deleted WHERE deleted.uri = ?1 AND (
-    ?6 > deleted.rev OR (?6 = deleted.rev AND deleted.numbering = ?10 AND ?7 > deleted.seq)
-  ) IS NOT TRUE
-) AND NOT {BELOW_FLOOR}
+        "INSERT INTO all_records ({names}) VALUES ({places})
 ON CONFLICT (uri) DO UPDATE SET {set}
 WHERE excluded.rev > all_records.rev OR (excluded.rev = all_records.rev AND CASE
   WHEN excluded.numbering = all_records.numbering AND excluded.seq IS NOT NULL AND all_records.seq IS NOT NULL
@@ -79,6 +78,7 @@ WHERE excluded.rev > all_records.rev OR (excluded.rev = all_records.rev AND CASE
 /// Brings records up to date.
 pub(super) struct Fold<'a> {
     upsert: CachedStatement<'a>,
+    is_gone: CachedStatement<'a>,
     note_deleted: CachedStatement<'a>,
     delete: CachedStatement<'a>,
     keeps_record: bool,
@@ -96,6 +96,7 @@ impl<'a> Fold<'a> {
     ) -> rusqlite::Result<Self> {
         Ok(Self {
             upsert: connection.prepare_cached(upsert)?,
+            is_gone: connection.prepare_cached(IS_GONE)?,
             note_deleted: connection.prepare_cached(NOTE_DELETED)?,
             delete: connection.prepare_cached(DELETE)?,
             keeps_record,
@@ -105,7 +106,12 @@ impl<'a> Fold<'a> {
     }
 
     /// Adds a commit.
-    pub(super) fn add(&mut self, event: &Event<'_>, columns: &mut Columns) -> rusqlite::Result<()> {
+    pub(super) fn add(
+        &mut self,
+        event: &Event<'_>,
+        columns: &mut Columns,
+        known: &mut Known,
+    ) -> rusqlite::Result<()> {
         let row = Row::of(event);
         let names = (row.collection, row.rkey, row.rev);
         let (Some(collection), Some(rkey), Some(rev)) = names else {
@@ -116,11 +122,28 @@ impl<'a> Fold<'a> {
             self.uri.push_str(part);
         }
         match event.operation() {
-            Some(Operation::Create | Operation::Update) => self.write(event, &row, rev, columns),
-            Some(Operation::Delete) => self.remove(&row, rev),
+            Some(Operation::Create | Operation::Update) => {
+                if self.is_gone(&row, rev, known)? {
+                    return Ok(());
+                }
+                self.write(event, &row, rev, columns)
+            }
+            Some(Operation::Delete) => {
+                known.add(&self.uri);
+                self.remove(&row, rev)
+            }
             // What else a server may send says nothing of a record that could be kept.
             Some(Operation::Other) | None => Ok(()),
         }
+    }
+
+    fn is_gone(&mut self, row: &Row<'_>, rev: &str, known: &Known) -> rusqlite::Result<bool> {
+        if !known.may_have(&self.uri) && !known.may_have(row.did) {
+            return Ok(false);
+        }
+        let (seq, time) = (row.seq.map(u64::cast_signed), row.time_us.cast_signed());
+        let values = params![self.uri, row.did, rev, seq, time, self.numbering];
+        self.is_gone.query_row(values, |row| row.get(0))
     }
 
     fn write(

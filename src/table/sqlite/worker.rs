@@ -12,6 +12,7 @@ use super::{
     events,
     events::Append,
     job::Job,
+    known::Known,
     places::{self, Found},
     schema,
     state::{self, Fold},
@@ -39,6 +40,8 @@ pub(super) struct Database {
     /// Which numbers `seq` is of, for the stream that was read last.
     numbering: Option<(Arc<Origin>, i64)>,
     open: Open,
+    /// What may have been removed, of a state.
+    known: Option<Known>,
     /// Events that were not understood.
     unread: u64,
 }
@@ -65,6 +68,13 @@ impl Database {
             TableKind::State => state::upsert(&columns),
             TableKind::Events => events::insert(&columns),
         };
+        let known = match settings.table {
+            TableKind::State => Some(Known::load(&connection)),
+            TableKind::Events => None,
+        };
+        let known = known
+            .transpose()
+            .map_err(TableError::of("read", &settings.path))?;
         Ok(Self {
             connection,
             settings,
@@ -73,6 +83,7 @@ impl Database {
             context: SinkContext::default(),
             numbering: None,
             open: Open::default(),
+            known,
             unread: 0,
         })
     }
@@ -171,10 +182,16 @@ impl Database {
         let numbering = self.numbering_of(batch.origin())?;
         let (connection, settings) = (&self.connection, &self.settings);
         let mut fold = Fold::prepare(connection, &self.insert, settings.keeps_record, numbering)?;
+        let Some(known) = &mut self.known else {
+            return Ok(());
+        };
         for event in batch.events() {
             if event.kind() == Kind::Commit {
-                fold.add(&event, &mut self.columns)?;
+                fold.add(&event, &mut self.columns, known)?;
             } else {
+                if matches!(event.kind(), Kind::Account | Kind::Sync) {
+                    known.add(event.did());
+                }
                 let policy = settings.on_account_gone;
                 let is_read = account::add(connection, &event, policy, numbering)?;
                 self.unread += u64::from(!is_read);

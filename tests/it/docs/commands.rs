@@ -47,12 +47,9 @@ impl Scene {
         let accounts = "# friends\ndid:plc:demo7xety56taurazeelog4x\n";
         fs::write(folder.path().join("dids.txt"), accounts).unwrap();
         for block in page.blocks() {
-            let name = match block.info.as_str() {
-                "python" => "store.py",
-                "sql" if block.text.contains(".import") => "posts.sql",
-                _ => continue,
-            };
-            fs::write(folder.path().join(name), block.text).unwrap();
+            if block.info == "python" {
+                fs::write(folder.path().join("store.py"), block.text).unwrap();
+            }
         }
         if page.text.contains("segments/") {
             write_segments(&folder.path().join("segments"));
