@@ -1,6 +1,6 @@
 //! Files that end in .parquet: their rows, their row groups, and what becomes of them.
 
-use std::{fs, io::Write, path::Path};
+use std::{fs, io::Write, path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -284,4 +284,50 @@ fn check_reads_tables_and_their_journals() {
         .unwrap();
     let (_, files) = check();
     assert_eq!(files[1]["state"], "damaged", "{files:#?}");
+}
+
+/// What counts the events and the posts of a file, by each reader that is installed.
+const READERS: &str = r#"
+import sys
+path, found = sys.argv[1], []
+def reader(name):
+    try:
+        return __import__(name, fromlist=['x'])
+    except ImportError:
+        return None
+if duckdb := reader('duckdb'):
+    found.append(('duckdb', *duckdb.execute(f"select count(*), count(*) filter ((record->>'$.text') like 'h%') from '{path}'").fetchone()))
+if pl := reader('polars'):
+    table = pl.read_parquet(path)
+    found.append(('polars', table.height, table.filter(pl.col('record').str.contains('"text":"h')).height))
+if pq := reader('pyarrow.parquet'):
+    table = pq.read_table(path).to_pylist()
+    found.append(('pyarrow', len(table), sum('"text":"h' in (row['record'] or '') for row in table)))
+print(*(' '.join(map(str, one)) for one in found), sep='\n')
+"#;
+
+/// The Python to ask is that of `ROCKETMAN_PYTHON`, or `python3`.
+#[test]
+fn the_readers_that_people_have_read_it() {
+    let server = sending(2000);
+    let folder = tempfile::tempdir().unwrap();
+    let flags = "-o x.parquet --checkpoint 4K --row-group-size 100K";
+    tail(&server, folder.path(), 2000, flags).succeed();
+    let python = std::env::var("ROCKETMAN_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let path = folder.path().join("x.parquet");
+    let output = Command::new(&python)
+        .args(["-c", READERS])
+        .arg(&path)
+        .output();
+    let Ok(output) = output else {
+        return println!("skipped: there is no {python}");
+    };
+    assert!(output.status.success(), "{output:?}");
+    let found = String::from_utf8(output.stdout).unwrap();
+    if found.trim().is_empty() {
+        return println!("skipped: {python} has no duckdb, polars or pyarrow");
+    }
+    for line in found.lines() {
+        assert!(line.ends_with(" 2000 1600"), "{found}");
+    }
 }
