@@ -7,7 +7,10 @@ use std::{
 
 use rusqlite::ErrorCode;
 
-use crate::error::{ErrorKind, MemberError, Reason};
+use crate::{
+    error::{ErrorKind, MemberError, Reason},
+    platform::paths::regular,
+};
 
 /// Why a database cannot be used, or not any more.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +88,9 @@ impl From<TableError> for MemberError {
             (_, Some(ErrorCode::DiskFull)) => (ErrorKind::Failed, Reason::DatabaseFull),
             (_, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) => {
                 (ErrorKind::Failed, Reason::DatabaseLocked)
+            }
+            (TableError::Io { source, .. }, _) if regular::is_refusal(source) => {
+                (ErrorKind::Usage, Reason::DatabaseForeign)
             }
             _ => (ErrorKind::Failed, Reason::Database),
         };

@@ -26,6 +26,10 @@ impl Lock {
                 source,
             }
         };
+        if let Ok(found) = path.metadata() {
+            // The lock would lie beside what can never be a database.
+            regular::check(path, found.file_type()).map_err(failed("open"))?;
+        }
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".lock");
         let mut options = File::options();

@@ -29,6 +29,12 @@ fn a_second_place_beside_the_database_is_refused() {
     ] {
         call(flag).assert_says(2, &[why]);
     }
+    for name in ["x.db", "x.sqlite", "X.SQLite3"] {
+        let lines = Rocketman::tail("localhost:1").with(&format!("-o {name}"));
+        lines
+            .run()
+            .assert_says(2, &["would be a file of lines", "write sqlite: before it"]);
+    }
     let empty = Rocketman::tail("localhost:1").with("-o sqlite:").run();
     empty.assert_says(2, &["--output sqlite: names no file"]);
     let nowhere = Rocketman::tail("localhost:1").with("--table events").run();
@@ -64,6 +70,11 @@ fn what_is_no_database_of_ours_is_left_alone() {
             "hint: ",
         ],
     );
+    for (path, why) in [("/dev/null", "a device"), (".", "a folder")] {
+        let call = Rocketman::tail(&server.url()).with(&format!("-o sqlite:{path} -n 1"));
+        call.run()
+            .assert_says(2, &[why, "and no regular file", "hint: "]);
+    }
     let missing = Rocketman::tail(&server.url())
         .with("-o sqlite:nowhere/x.db -n 1")
         .run();

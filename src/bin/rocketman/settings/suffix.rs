@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::SettingsError;
+use super::{SettingsError, table::TableFlagError};
 
 /// Formats that nobody would take lines of JSON for, and that are not written here.
 const FOREIGN: [&str; 24] = [
@@ -16,11 +16,17 @@ const PARQUET: &str = "parquet";
 /// Formats that output files are compressed in.
 const OURS: [&str; 2] = ["gz", "zst"];
 
+/// What databases of SQLite are called.
+const DATABASES: [&str; 3] = ["db", "sqlite", "sqlite3"];
+
 /// Refuses an output file whose suffix promises something else than what it would hold.
 pub(super) fn check_output(path: &Path) -> Result<(), SettingsError> {
     match suffix(path) {
         // In capitals it is one that would not be known for what it is.
         Some((typed, _)) if typed == PARQUET && cfg!(feature = "parquet") => Ok(()),
+        Some((_, small)) if DATABASES.contains(&&*small) => {
+            Err(TableFlagError::Lines(path.to_owned()).into())
+        }
         Some((typed, small)) if is_foreign(&small) || (is_ours(&small) && typed != small) => {
             Err(SettingsError::Suffix {
                 path: path.to_owned(),

@@ -1,5 +1,7 @@
 //! What does not go together about tables.
 
+use std::path::PathBuf;
+
 use rocketman::ParseError;
 
 /// How many columns may be added.
@@ -24,6 +26,8 @@ pub(crate) enum TableFlagError {
     NoDatabase,
     #[error("--output sqlite: names no file")]
     NoFile,
+    #[error("--output: '{}' ends as databases do, and would be a file of lines", .0.display())]
+    Lines(PathBuf),
     #[error("--column")]
     Column(#[source] ParseError),
     #[error("--column: there are two of the name '{0}'")]
@@ -48,6 +52,7 @@ impl TableFlagError {
                 "leave it off: rows are made of the events as they are"
             }
             Self::NoFile => "name one: --output sqlite:posts.db",
+            Self::Lines(_) => "write sqlite: before it, or end it in .ndjson",
             Self::Column(_) => return None,
             Self::Twice(_) | Self::TooMany(_) => "leave some off",
         })
