@@ -129,9 +129,13 @@ impl SqliteSettings {
 pub fn open(settings: SqliteSettings) -> Result<(SqliteSink, SqliteCursor), MemberError> {
     let lock = Lock::take(&settings.path)?;
     let name = format!("database '{}'", settings.path.display());
+    let synchronous = settings.synchronous;
     let database = Database::open(settings)?;
     let (place, recent) = (database.saved()?, database.recent()?);
     let worker = Worker::start(database, lock)?;
     let cursor = SqliteCursor::new(worker.clone(), place.saved);
-    Ok((SqliteSink::new(name, worker, place.reached, recent), cursor))
+    Ok((
+        SqliteSink::new(name, worker, place.reached, recent, synchronous),
+        cursor,
+    ))
 }

@@ -4,15 +4,21 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{job::Job, thread::Worker};
+use super::{Synchronous, job::Job, thread::Worker};
 use crate::{
     error::MemberError,
     event::{Batch, FileMark, Place, Point, Position},
     sink::{Sink, SinkContext},
 };
 
-/// How long an event waits for others at most before it is committed.
-const COALESCE: Duration = Duration::from_millis(250);
+/// How long an event waits for others before it is committed, while nothing else comes.
+const QUIET: Duration = Duration::from_millis(250);
+
+/// The same where the other side forgets what was acknowledged, and sends no more before.
+const QUIET_OF_FORGETFUL: Duration = Duration::from_millis(20);
+
+/// How long it waits at most.
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// Adds events to a database, or brings its state up to date.
 #[derive(Debug)]
@@ -23,8 +29,9 @@ pub struct SqliteSink {
     recent: Vec<Point>,
     /// How many events it was given.
     taken: u64,
-    /// When what was taken is to be committed.
-    due: Option<Instant>,
+    /// Since when something waits to be committed.
+    waits_since: Option<Instant>,
+    quiet: Duration,
     /// An event was left out that is still wanted, and the place stays before it.
     is_held: bool,
 }
@@ -35,6 +42,7 @@ impl SqliteSink {
         worker: Worker,
         reached: Option<Position>,
         recent: Vec<Point>,
+        synchronous: Synchronous,
     ) -> Self {
         Self {
             name,
@@ -42,7 +50,11 @@ impl SqliteSink {
             reached,
             recent,
             taken: 0,
-            due: None,
+            waits_since: None,
+            quiet: match synchronous {
+                Synchronous::Normal => QUIET,
+                Synchronous::Full => QUIET_OF_FORGETFUL,
+            },
             is_held: false,
         }
     }
@@ -60,7 +72,7 @@ impl SqliteSink {
     }
 
     fn commit(&mut self) {
-        self.due = None;
+        self.waits_since = None;
         self.worker.ask(Job::Commit);
     }
 }
@@ -102,8 +114,9 @@ impl Sink for SqliteSink {
             total: self.taken,
             reached,
         });
-        let due = *self.due.get_or_insert_with(|| Instant::now() + COALESCE);
-        if due <= Instant::now() {
+        let now = Instant::now();
+        let since = *self.waits_since.get_or_insert(now);
+        if now - since >= LONGEST {
             self.commit();
         }
         Ok(())
@@ -124,12 +137,12 @@ impl Sink for SqliteSink {
 
     async fn drive(&mut self) -> MemberError {
         loop {
-            let Some(due) = self.due else {
+            let Some(since) = self.waits_since else {
                 return self.worker.failed().await;
             };
             tokio::select! {
                 error = self.worker.failed() => return error,
-                () = sleep_until(due) => self.commit(),
+                () = sleep_until(since + self.quiet) => self.commit(),
             }
         }
     }

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// A transaction has no more rows than this, and hardly more bytes, whatever the time.
-const MAX_ROWS: usize = 10_000;
+const MAX_ROWS: usize = 25_000;
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// The connection, and the transaction that is open on it.
