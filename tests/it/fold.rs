@@ -100,6 +100,36 @@ fn segment_files_and_live_streams_fold_into_the_same() {
 }
 
 #[test]
+fn tables_of_parquet_are_folded_like_the_lines_that_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = history();
+    let sent = lines.clone();
+    let server = Server::every(move |request| {
+        let mut connection = request.accept();
+        connection.send_all(sent.clone());
+        connection.until_closed();
+    });
+    let tail = Rocketman::tail(&server.url()).inside(folder.path());
+    let n = lines.len();
+    tail.with(&format!(
+        "--kind all --cursor 1 -n {n} --no-compress --row-group-size 100K"
+    ))
+    .with("-o archive/{n}.parquet --rotate-count 1500")
+    .succeed();
+    let output = fold(folder.path(), "archive -o sqlite:x.db").succeed();
+    assert!(
+        output.stdout.starts_with(&format!("{n} events of ")),
+        "{output:#?}"
+    );
+    assert_state(&folder.path().join("x.db"), &lines);
+    let path = folder.path().join("archive/000001.parquet");
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    let torn = fold(folder.path(), "archive -o sqlite:y.db").run();
+    torn.assert_says(1, &["cannot read the table 'archive/000001.parquet'"]);
+}
+
+#[test]
 fn filters_and_columns_are_those_of_tail() {
     let folder = tempfile::tempdir().unwrap();
     let lines = [

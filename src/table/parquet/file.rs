@@ -30,6 +30,12 @@ impl ParquetFile {
         self.groups.len()
     }
 
+    /// Appends the lines of a row group's events, each with its line end: as they came, but for what
+    /// no column holds, and without records where those were not kept.
+    pub fn push_lines(&self, row_group: usize, out: &mut Vec<u8>) -> io::Result<()> {
+        self.groups.push_lines(&self.file, row_group, out)
+    }
+
     /// Reads a row group, all columns of it, and returns the places of its events. Those of events
     /// without a number of the upstream are known by their line, and have no identity here.
     pub fn points(&self, row_group: usize) -> io::Result<Vec<Point>> {

@@ -4,6 +4,7 @@ mod file;
 mod group;
 mod groups;
 mod layout;
+mod lines;
 mod points;
 mod rows;
 

@@ -122,7 +122,7 @@ fn check(file: &Arc<File>, chunk: &ColumnChunkMetaData) -> Result<()> {
 }
 
 /// All values of a column.
-fn column<D: DataType>(
+pub(super) fn column<D: DataType>(
     file: &Arc<File>,
     group: &RowGroupMetaData,
     name: &str,
@@ -159,7 +159,7 @@ fn column<D: DataType>(
 }
 
 /// Which column has this name.
-fn index(group: &RowGroupMetaData, name: &str) -> Option<usize> {
+pub(super) fn index(group: &RowGroupMetaData, name: &str) -> Option<usize> {
     let mut columns = group.schema_descr().columns().iter();
     columns.position(|column| column.name() == name)
 }

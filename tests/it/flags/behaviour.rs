@@ -355,6 +355,7 @@ fn the_manual_has_a_page_for_each_command() {
         ("compare", "rocketman-compare"),
         ("inspect", "rocketman-inspect"),
         ("pack", "rocketman-pack"),
+        ("fold", "rocketman-fold"),
         ("health", "rocketman-health"),
         ("replay", "rocketman-replay"),
         ("cursor show", "rocketman-cursor-show"),

@@ -9,10 +9,10 @@ use super::{FilterArgs, TableArgs};
 /// All that can be typed after `rocketman fold`.
 #[derive(Debug, Args)]
 pub(crate) struct FoldArgs {
-    /// Recordings, segment files (.jss), and folders of them; - is stdin
+    /// Recordings, segment files (.jss), files of Parquet, and folders of them; - is stdin
     ///
-    /// Files that end in .gz or .zst are inflated. Of a folder all files are read that end in .ndjson, .jsonl or .jss, compressed
-    /// or not, also unfinished ones (.partial).
+    /// Files that end in .gz or .zst are inflated. Of a folder all files are read that end in .ndjson, .jsonl, .jss or .parquet, lines
+    /// also compressed and unfinished (.partial).
     #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
     pub(crate) path: Vec<PathBuf>,
     /// The database, as sqlite:FILE

@@ -28,6 +28,8 @@ pub(crate) enum FilesError {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) recordings: BTreeSet<PathBuf>,
+    /// Files of Parquet.
+    pub(super) tables: BTreeSet<PathBuf>,
     pub(super) segments: Vec<PathBuf>,
     pub(super) skipped: Vec<PathBuf>,
 }
@@ -43,13 +45,15 @@ pub(super) fn find(paths: Vec<PathBuf>) -> Result<Found, FilesError> {
         }
         let metadata = fs::metadata(&path).map_err(missing(&path))?;
         if metadata.is_dir() {
-            let before = found.recordings.len() + found.segments.len();
+            let before = found.len();
             found.look_into(&path)?;
-            if found.recordings.len() + found.segments.len() == before {
+            if found.len() == before {
                 return Err(FilesError::Nothing(path));
             }
         } else if is_segment(&path) {
             found.segments.push(path);
+        } else if is_table(&path) {
+            found.tables.insert(path);
         } else {
             found.recordings.insert(path);
         }
@@ -59,6 +63,11 @@ pub(super) fn find(paths: Vec<PathBuf>) -> Result<Found, FilesError> {
 }
 
 impl Found {
+    /// How many files there are to be read.
+    pub(super) fn len(&self) -> usize {
+        self.recordings.len() + self.tables.len() + self.segments.len()
+    }
+
     fn look_into(&mut self, folder: &Path) -> Result<(), FilesError> {
         for entry in fs::read_dir(folder).map_err(missing(folder))? {
             let entry = entry.map_err(missing(folder))?;
@@ -70,6 +79,8 @@ impl Found {
             } else if !kind.is_file() || entry.file_name().as_encoded_bytes().starts_with(b".") {
             } else if is_segment(&path) {
                 self.segments.push(path);
+            } else if is_table(&path) {
+                self.tables.insert(path);
             } else if is_recording(&path) {
                 self.recordings.insert(path);
             } else {
@@ -78,6 +89,11 @@ impl Found {
         }
         Ok(())
     }
+}
+
+/// A complete one: what is unfinished has the rest of it in its journal.
+fn is_table(path: &Path) -> bool {
+    path.extension().is_some_and(|suffix| suffix == "parquet")
 }
 
 fn is_recording(path: &Path) -> bool {

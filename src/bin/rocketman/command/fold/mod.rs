@@ -1,8 +1,10 @@
 //! `rocketman fold`: what was recorded becomes the state that it leads to.
 
 mod files;
+mod rows;
 
 use std::{
+    io,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -36,6 +38,12 @@ pub(crate) enum FoldError {
     Files(#[from] files::FilesError),
     #[error(transparent)]
     Recording(#[from] Unreadable),
+    #[error("cannot read the table '{}'", path.display())]
+    Table {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("{bad} lines are no events")]
     Bad { bad: u64 },
 }
@@ -44,13 +52,15 @@ impl From<FoldError> for Failure {
     fn from(error: FoldError) -> Self {
         let kind = match error {
             FoldError::Files(_) => ErrorKind::Usage,
-            FoldError::Recording(_) | FoldError::Bad { .. } => ErrorKind::Failed,
+            FoldError::Recording(_) | FoldError::Table { .. } | FoldError::Bad { .. } => {
+                ErrorKind::Failed
+            }
         };
         let hint = match error {
             FoldError::Bad { .. } => {
                 Some("rocketman check says where; all other lines are in the database".to_owned())
             }
-            FoldError::Files(_) | FoldError::Recording(_) => None,
+            FoldError::Files(_) | FoldError::Recording(_) | FoldError::Table { .. } => None,
         };
         Self::new(kind, error).hint(hint)
     }
@@ -63,11 +73,14 @@ pub(crate) async fn run(settings: FoldSettings) -> Result<ExitCode, Failure> {
         filter,
         table,
     } = settings;
+    let found = find(paths).map_err(FoldError::from)?;
+    let n_files = found.len();
     let Found {
         recordings,
+        tables,
         segments,
         skipped,
-    } = find(paths).map_err(FoldError::from)?;
+    } = found;
     for path in &skipped {
         let file = Shown::text(&path.to_string_lossy()).to_string();
         info!(target: PipelineSettings::STATE_TARGET, file, "'{file}' is neither a recording nor a segment file, and is left out");
@@ -76,10 +89,12 @@ pub(crate) async fn run(settings: FoldSettings) -> Result<ExitCode, Failure> {
     let (mut sink, cursor) = sqlite::open(table).map_err(Error::Sink)?;
     // There is no place in what is read again from its beginning.
     drop(cursor);
-    let n_files = recordings.len() + segments.len();
     let mut events = 0;
     if !segments.is_empty() {
         events += fold_segments(segments, &filter, &mut sink).await?;
+    }
+    for path in tables {
+        events += rows::fold(&path, &filter, &mut sink).await?;
     }
     let mut bad = 0;
     for path in recordings {
