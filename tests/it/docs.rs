@@ -5,6 +5,7 @@ mod blocks;
 mod commands;
 mod links;
 mod names;
+mod python;
 mod schema;
 
 use std::{
