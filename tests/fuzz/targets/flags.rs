@@ -37,8 +37,8 @@ mod settings;
 use self::{
     args::{Cli, Command, TailArgs},
     settings::{
-        CompareSettings, CursorSettings, Environment, HealthAddress, HealthSettings, ProbeSettings,
-        ServeSettings, SettingsError, SourceSettings, TailSettings, Target, TimeUs,
+        CompareSettings, CursorSettings, Environment, FoldSettings, HealthAddress, HealthSettings,
+        ProbeSettings, ServeSettings, SettingsError, SourceSettings, TailSettings, Target, TimeUs,
     },
 };
 
@@ -235,6 +235,7 @@ fn resolve(
         Command::Compare(args) => {
             CompareSettings::resolve(*args, &environment, now).map(|_| Resolved::Other)
         }
+        Command::Fold(args) => FoldSettings::resolve(*args, &environment).map(|_| Resolved::Other),
         Command::Health(args) => HealthSettings::resolve(args, &environment).map(|settings| {
             assert!(!settings.addresses.is_empty());
             for HealthAddress { host, port, path } in &settings.addresses {

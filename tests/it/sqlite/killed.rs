@@ -61,6 +61,7 @@ fn play(lines: &[String], folder: &Path, flags: &str, sql: &str) {
         running.kill();
     }
     let running = start();
+    running.message("reading ");
     wait_until("the end of the stream", || number(&path, sql) == all);
     running.signal(Signal::TERM);
     let output = running.finish();

@@ -23,7 +23,7 @@ const DATABASES: [&str; 3] = ["db", "sqlite", "sqlite3"];
 pub(super) fn check_output(path: &Path) -> Result<(), SettingsError> {
     match suffix(path) {
         // In capitals it is one that would not be known for what it is.
-        Some((typed, _)) if typed == PARQUET && cfg!(feature = "parquet") => Ok(()),
+        Some((typed, _)) if typed == PARQUET => Ok(()),
         Some((_, small)) if DATABASES.contains(&&*small) => {
             Err(TableFlagError::Lines(path.to_owned()).into())
         }

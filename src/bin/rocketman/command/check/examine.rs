@@ -6,7 +6,6 @@ use std::{
     path::Path,
 };
 
-#[cfg(feature = "parquet")]
 use super::table;
 use super::{
     found::{Form, Found, State, is_unfinished},
@@ -35,7 +34,6 @@ pub(super) fn examine(path: &Path, repeats: &mut Repeats) -> Found {
         match found.form {
             Form::Lines(FrameFormat::Plain) => plain(&file, &mut found, repeats),
             Form::Lines(form) => compressed(path, &file, form, &mut found, repeats),
-            #[cfg(feature = "parquet")]
             Form::Table => table::examine(path, &file, &mut found, repeats),
         }
     });
@@ -48,7 +46,6 @@ pub(super) fn examine(path: &Path, repeats: &mut Repeats) -> Found {
 
 /// The form of a file, which may be an unfinished one.
 fn form(path: &Path) -> Form {
-    #[cfg(feature = "parquet")]
     if table::is_table(path) {
         return Form::Table;
     }

@@ -26,7 +26,6 @@ pub(super) enum Form {
     /// Lines, compressed so.
     Lines(FrameFormat),
     /// Row groups, as of Parquet.
-    #[cfg(feature = "parquet")]
     Table,
 }
 

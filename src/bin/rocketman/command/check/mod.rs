@@ -4,7 +4,6 @@ mod examine;
 mod found;
 mod repair;
 mod report;
-#[cfg(feature = "parquet")]
 mod table;
 mod tally;
 

@@ -61,7 +61,6 @@ impl Found {
                 Form::Lines(FrameFormat::Plain) => "plain",
                 Form::Lines(FrameFormat::Gzip) => "gzip",
                 Form::Lines(FrameFormat::Zstd) => "zstd",
-                #[cfg(feature = "parquet")]
                 Form::Table => "parquet",
             },
             state: self.state.word(),
