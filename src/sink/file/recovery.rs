@@ -57,7 +57,7 @@ pub(super) fn remove_journal(mark: &FileMark) -> Result<(), MemberError> {
 /// Opens a file that is only ever appended to, or makes it; its folder has to exist. Nothing is
 /// written or cut.
 ///
-/// It is not locked yet: [`OutputFile::lock`] fails where this process has it already, under
+/// It is not locked yet: [`KeptFile::lock`] fails where this process has it already, under
 /// another number.
 pub(super) fn open_fixed(path: &Path) -> Result<OutputFile, MemberError> {
     let file = appending()
