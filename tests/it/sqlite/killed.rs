@@ -3,7 +3,10 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     thread,
     time::Duration,
 };
@@ -11,7 +14,7 @@ use std::{
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::{into, number, records, serving, texts};
+use super::{into, number, records, texts};
 use crate::support::{
     events::{EPOCH, STEP},
     fold::{Accounts, Fold},
@@ -20,11 +23,11 @@ use crate::support::{
 };
 
 /// How often the program is killed in the suite, and once by hand.
-fn rounds() -> u64 {
+fn rounds() -> usize {
     if std::env::var_os("ROCKETMAN_SOAK").is_some() {
         1000
     } else {
-        12
+        50
     }
 }
 
@@ -38,28 +41,54 @@ fn history(seed: u64, n: usize) -> Vec<String> {
     lines
 }
 
-/// Kills runs with these flags until there is nothing more to read; `sql` counts how far they are.
+/// A server that has as much of these events as it is said at the moment.
+fn growing(lines: &[String], length: &Arc<AtomicUsize>) -> Server {
+    let (lines, length) = (lines.to_vec(), Arc::clone(length));
+    Server::every(move |request: Request| {
+        let end = length.load(Relaxed);
+        let seq = request.cursor().unwrap_or(1);
+        let from = usize::try_from(seq.saturating_sub(1)).unwrap().min(end);
+        let mut connection = request.accept();
+        connection.send_all(lines[from..end].to_vec());
+        connection.until_closed();
+    })
+}
+
+/// Kills runs with these flags, each of which has some more to read than the one before; `sql`
+/// counts how far they are.
 fn play(lines: &[String], folder: &Path, flags: &str, sql: &str) {
-    let (server, path) = (serving(lines.to_vec()), folder.join("x.db"));
-    let all = lines.len() as u64;
+    let (all, path) = (lines.len(), folder.join("x.db"));
+    let length = Arc::<AtomicUsize>::default();
+    let server = growing(lines, &length);
     let start = || {
         into(&server, folder)
             .with(flags)
-            .with("--kind all --save-interval 30ms")
+            .with("--kind all --begin oldest --save-interval 30ms")
             .start()
     };
-    let rounds = rounds();
+    let (rounds, mut n_behind, mut n_further, mut before) = (rounds(), 0, 0, 0);
     for round in 1..=rounds {
+        let end = all * round / rounds;
+        length.store(end, Relaxed);
+        let n_requests = server.requests().len();
         let running = start();
-        let before = number(&path, sql);
-        let share = all * round / (rounds + 1);
-        wait_until("it goes on", || {
-            let now = number(&path, sql);
-            now >= share || now > before
-        });
-        thread::sleep(Duration::from_micros(fastrand::u64(..30_000)));
+        wait_until("it is connected", || server.requests().len() > n_requests);
+        if round % 2 == 0 {
+            wait_until("it goes on", || number(&path, sql) > before);
+        }
+        thread::sleep(Duration::from_micros(fastrand::u64(..50_000)));
         running.kill();
+        let now = number(&path, sql);
+        n_behind += usize::from(now < end as u64);
+        n_further += usize::from(now > before);
+        before = now;
     }
+    println!("{n_further} of {rounds} runs got on, and {n_behind} were killed before their end");
+    assert!(
+        n_further > rounds / 5 && n_behind > rounds / 5,
+        "{n_further} {n_behind}"
+    );
+    let all = all as u64;
     let running = start();
     running.message("reading ");
     wait_until("the end of the stream", || number(&path, sql) == all);
@@ -79,7 +108,7 @@ const PLACE: &str = "SELECT max(coalesce(reached ->> '$.point.seq', 0)) FROM roc
 #[test]
 fn killed_again_and_again_the_table_has_each_event_once() {
     let folder = tempfile::tempdir().unwrap();
-    let lines = history(1, 20_000);
+    let lines = history(1, 400 * rounds());
     play(&lines, folder.path(), "--table events", PLACE);
     let path = folder.path().join("x.db");
     let found = texts(
@@ -114,7 +143,7 @@ fn killed_again_and_again_the_table_has_each_event_once() {
 #[test]
 fn killed_again_and_again_the_state_is_that_of_the_stream() {
     let folder = tempfile::tempdir().unwrap();
-    let lines = history(2, 20_000);
+    let lines = history(2, 400 * rounds());
     play(&lines, folder.path(), "", PLACE);
     assert_state(&folder.path().join("x.db"), &[&lines]);
 }
