@@ -25,3 +25,18 @@ pub use self::{
     column::{Cell, Column, ColumnType},
     row::Row,
 };
+
+/// The columns that every table of events has, in their order.
+pub(crate) const COLUMNS: [&str; 11] = [
+    "did",
+    "time",
+    "seq",
+    "kind",
+    "operation",
+    "collection",
+    "rkey",
+    "rev",
+    "cid",
+    "record",
+    "detail",
+];

@@ -14,23 +14,10 @@ use ::parquet::{
     schema::types::{ColumnPath, SchemaDescriptor, Type},
 };
 
-use crate::table::{Column, ColumnType};
+use crate::table::{COLUMNS, Column, ColumnType};
 
 /// What the layout is kept under in a file.
 pub(crate) const LAYOUT_KEY: &str = "rocketman.layout";
-
-/// The columns that every file has, up to the record.
-const NAMED: [&str; 9] = [
-    "did",
-    "time",
-    "seq",
-    "kind",
-    "operation",
-    "collection",
-    "rkey",
-    "rev",
-    "cid",
-];
 
 /// Few collections are in one group; filters are made smaller where there are fewer values.
 const MAX_FILTERED_COLLECTIONS: u64 = 4096;
@@ -137,16 +124,17 @@ pub(super) fn created_by() -> String {
 
 /// Every column in its order.
 fn forms(columns: &[Column], has_record: bool) -> impl Iterator<Item = (&str, Form)> {
-    let named = NAMED.into_iter().map(|name| {
+    let named = COLUMNS.into_iter().map(|name| {
         let form = match name {
             "time" => Form::Time,
             "seq" => Form::Integer,
             "kind" | "operation" | "collection" => Form::Word,
+            "record" | "detail" => Form::Json,
             _ => Form::Text,
         };
         (name, form)
     });
-    let record = has_record.then_some(("record", Form::Json));
+    let named = named.filter(move |(name, _)| has_record || *name != "record");
     let own = columns.iter().map(|column| {
         let form = match column.column_type() {
             ColumnType::Text => Form::Text,
@@ -158,10 +146,7 @@ fn forms(columns: &[Column], has_record: bool) -> impl Iterator<Item = (&str, Fo
         };
         (column.name(), form)
     });
-    named
-        .chain(record)
-        .chain([("detail", Form::Json)])
-        .chain(own)
+    named.chain(own)
 }
 
 impl Form {

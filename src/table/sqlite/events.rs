@@ -3,26 +3,17 @@
 use rusqlite::{CachedStatement, Connection, types::Null};
 
 use super::columns::Columns;
-use crate::{event::Event, table::Row};
-
-/// The columns that every event has.
-const NAMES: [&str; 11] = [
-    "did",
-    "time",
-    "seq",
-    "kind",
-    "operation",
-    "collection",
-    "rkey",
-    "rev",
-    "cid",
-    "record",
-    "detail",
-];
+use crate::{
+    event::Event,
+    table::{COLUMNS, Row},
+};
 
 /// The statement that adds a row.
 pub(super) fn insert(columns: &Columns) -> String {
-    let names = NAMES.map(str::to_owned).into_iter().chain(columns.names());
+    let names = COLUMNS
+        .map(str::to_owned)
+        .into_iter()
+        .chain(columns.names());
     let names: Vec<_> = names.collect();
     let places: Vec<_> = (1..=names.len()).map(|n| format!("?{n}")).collect();
     let (names, places) = (names.join(", "), places.join(", "));
@@ -65,7 +56,7 @@ impl<'a> Append<'a> {
             None => insert.raw_bind_parameter(10, Null)?,
         }
         insert.raw_bind_parameter(11, row.detail)?;
-        columns.bind(event, insert, NAMES.len())?;
+        columns.bind(event, insert, COLUMNS.len())?;
         insert.raw_execute()?;
         Ok(())
     }

@@ -87,7 +87,7 @@ impl Sink for SqliteSink {
     }
 
     fn begin(&mut self, _: &[FileMark], context: &SinkContext) -> Result<(), MemberError> {
-        self.taken = 0;
+        (self.taken, self.waits_since, self.is_held) = (0, None, false);
         self.worker.ask(Job::Begin(context.clone()));
         Ok(())
     }
