@@ -1,7 +1,7 @@
 //! The bytes that servers and clients exchange, the same whichever of the two we are: frames of a
 //! WebSocket, heads of HTTP, the dictionary of compressed events, the names of the v2 wire, and records as DAG-CBOR.
 //!
-//! Knows no sockets, and not what is asked or answered.
+//! Knows no sockets but in `dial/`, connections to servers, and not what is asked or answered.
 
 #[cfg(any(feature = "segments", feature = "serve"))]
 #[cfg_attr(
@@ -9,6 +9,7 @@
     allow(dead_code, unused_imports, reason = "they need different ways")
 )]
 pub(crate) mod cbor;
+pub(crate) mod dial;
 #[cfg(feature = "zstd")]
 pub(crate) mod dictionary;
 pub(crate) mod frame;

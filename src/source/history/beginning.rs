@@ -22,10 +22,11 @@ use crate::{
     log::STATE,
     source::{
         ReadError,
-        jetstream::{Connector, JetstreamSettings},
+        jetstream::JetstreamSettings,
         segments::{Run, Wanted},
     },
     stats::Progress,
+    wire::dial::Connector,
 };
 
 /// How far this machine's clock may be behind that of a server.

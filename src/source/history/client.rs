@@ -20,7 +20,7 @@ use super::{
     error::HistoryError,
     fetch_error::FetchError,
     meter::Meter,
-    pool::{Answer, Call, Pool},
+    pool::Pool,
 };
 use crate::{
     backoff::Backoff,
@@ -28,7 +28,10 @@ use crate::{
     log::{STATE, chain, throttle::Throttle, throttle::more},
     source::ReadError,
     stats::Stats,
-    wire::v2::archive,
+    wire::{
+        dial::http::{Answer, Call},
+        v2::archive,
+    },
 };
 
 /// The longest plan or list that is read: one of 100,000 entries has some 10 MB.
@@ -314,7 +317,10 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::jetstream::{Connector, Endpoint, JetstreamSettings};
+    use crate::{
+        source::jetstream::{Endpoint, JetstreamSettings},
+        wire::dial::Connector,
+    };
 
     #[tokio::test(start_paused = true)]
     async fn a_long_wait_is_no_standstill() {

@@ -14,9 +14,14 @@ use super::{
     calls::Generation,
     client::{Client, get},
     fetch_error::FetchError,
-    pool::{Answer, Call},
 };
-use crate::{error::MemberError, wire::v2::archive};
+use crate::{
+    error::MemberError,
+    wire::{
+        dial::http::{Answer, Call},
+        v2::archive,
+    },
+};
 
 /// A file of up to this size is taken whole where a part of it was asked for.
 const MAX_WHOLE_BYTES: u64 = 4 * 1024 * 1024;

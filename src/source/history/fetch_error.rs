@@ -1,12 +1,12 @@
 //! Why one request to an archive came to nothing, and whether another one may do better.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use hyper::{HeaderMap, header::RETRY_AFTER};
 use jiff::{Timestamp, fmt::rfc2822};
 use serde::Deserialize;
 
-use crate::{error::BoxError, log::printable};
+use crate::{log::printable, wire::dial::http::CallError};
 
 /// The longest wait that a server may ask for.
 const MAX_WAIT: Duration = Duration::from_secs(3600);
@@ -18,7 +18,7 @@ const MAX_SHOWN: usize = 300;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchError {
     #[error(transparent)]
-    Connect(BoxError),
+    Call(#[from] CallError),
     #[error("the connection broke")]
     Http(#[from] hyper::Error),
     #[error("nothing came for {}", humantime::format_duration(*.0))]
@@ -46,8 +46,6 @@ pub(super) enum FetchError {
     #[error("it points to {0}, over which anybody could listen in")]
     Insecure(String),
     #[error("{0}")]
-    Setup(String),
-    #[error("{0}")]
     Odd(&'static str),
     #[error("what it answers cannot be read: {0}")]
     Unreadable(String),
@@ -64,10 +62,6 @@ struct Body {
 }
 
 impl FetchError {
-    pub(super) fn connect(error: impl Error + Send + Sync + 'static) -> Self {
-        Self::Connect(Box::new(error))
-    }
-
     /// What an answer means that is none of those that were hoped for.
     pub(super) fn of_status(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
         let parsed = serde_json::from_slice::<Body>(body).ok();
@@ -121,7 +115,11 @@ impl FetchError {
     pub(super) fn is_odd(&self) -> bool {
         matches!(
             self,
-            Self::Odd(_) | Self::TooLarge(_) | Self::Unreadable(_) | Self::Foreign(_)
+            Self::Odd(_)
+                | Self::TooLarge(_)
+                | Self::Unreadable(_)
+                | Self::Foreign(_)
+                | Self::Call(CallError::NoPlace)
         )
     }
 
@@ -131,7 +129,7 @@ impl FetchError {
             Self::Status { status, .. } => {
                 matches!(status, 400..=499) && !matches!(status, 408 | 416 | 425 | 429)
             }
-            Self::Setup(_) | Self::Insecure(_) => true,
+            Self::Call(CallError::Setup(_)) | Self::Insecure(_) => true,
             _ => false,
         }
     }

@@ -3,25 +3,20 @@
 //! The key of the archive goes to the host that was named, and never along where that points to
 //! another one.
 
-use std::{sync::Mutex, sync::PoisonError, time::Duration};
+use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::{
-    HeaderMap, Method, Request, StatusCode,
-    body::Incoming,
-    client::conn::http1::{self, SendRequest},
-    header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, LOCATION, USER_AGENT},
-};
-use hyper_util::rt::TokioIo;
-use tokio::{task::JoinSet, time::timeout};
+use hyper::header::{AUTHORIZATION, LOCATION};
 use url::Url;
 
 use super::{fetch_error::FetchError, key::ArchiveKey};
 use crate::{
     error::MemberError,
     log::printable,
-    source::jetstream::{Connector, Endpoint},
+    source::jetstream::Endpoint,
+    wire::dial::{
+        Connector,
+        http::{Answer, Call, Connections},
+    },
 };
 
 /// How often one request may be sent to another place.
@@ -30,47 +25,14 @@ const MAX_REDIRECTS: usize = 3;
 /// How many connections wait to be used again.
 const MAX_IDLE: usize = 8;
 
-/// The longest head of an answer.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
-
-/// A request.
-#[derive(Debug, Clone)]
-pub(super) struct Call {
-    pub(super) method: Method,
-    /// Path and query.
-    pub(super) target: String,
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    pub(super) body: Bytes,
-}
-
-/// The head of an answer, and the body that is still to come.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Incoming,
-    connection: Connection,
-}
-
-/// A connection that is not used, and to whom it is.
-#[derive(Debug)]
-struct Connection {
-    authority: String,
-    sender: SendRequest<Full<Bytes>>,
-}
-
 /// Connections to a service, and to where it points.
 #[derive(Debug)]
 pub(super) struct Pool {
-    connector: Connector,
+    connections: Connections,
     endpoint: Endpoint,
     key: Option<ArchiveKey>,
-    connect_timeout: Duration,
     /// How long nothing may come.
     stall_timeout: Duration,
-    idle: Mutex<Vec<Connection>>,
-    /// What moves the bytes of each connection; ended with the pool.
-    drivers: Mutex<JoinSet<()>>,
 }
 
 impl Pool {
@@ -82,15 +44,12 @@ impl Pool {
         connect_timeout: Duration,
         stall_timeout: Duration,
     ) -> Result<Self, MemberError> {
-        connector.prepare(&endpoint)?;
+        connector.prepare(endpoint.address(), &endpoint)?;
         Ok(Self {
-            connector,
+            connections: Connections::new(connector, connect_timeout, MAX_IDLE),
             key,
             endpoint,
-            connect_timeout,
             stall_timeout,
-            idle: Mutex::default(),
-            drivers: Mutex::default(),
         })
     }
 
@@ -137,50 +96,17 @@ impl Pool {
         target: &str,
         call: &Call,
     ) -> Result<Answer, FetchError> {
-        let authority = endpoint.to_string();
-        // One that waited may have been closed meanwhile, which shows only when it is used.
-        while let Some(connection) = self.take_idle(&authority) {
-            match self.exchange(connection, endpoint, target, call).await {
-                Err(FetchError::Http(error)) if error.is_canceled() || error.is_closed() => {}
-                answer => return answer,
-            }
-        }
-        let connection = self.open(endpoint).await?;
-        self.exchange(connection, endpoint, target, call).await
-    }
-
-    async fn exchange(
-        &self,
-        mut connection: Connection,
-        endpoint: &Endpoint,
-        target: &str,
-        call: &Call,
-    ) -> Result<Answer, FetchError> {
-        let mut request = Request::builder()
-            .method(call.method.clone())
-            .uri(target)
-            .header(HOST, endpoint.authority())
-            .header(USER_AGENT, self.connector.user_agent());
-        for (name, value) in &call.headers {
-            request = request.header(name, value);
-        }
+        let mut call = Call {
+            target: target.to_owned(),
+            ..call.clone()
+        };
         if let Some(key) = self.key_for(endpoint) {
-            request = request.header(AUTHORIZATION, key.bearer());
+            call.headers.push((AUTHORIZATION, key.bearer().clone()));
         }
-        let request = request
-            .body(Full::new(call.body.clone()))
-            .map_err(|_| FetchError::Odd("it points to a place that is none"))?;
-        let answer = timeout(self.stall_timeout, connection.sender.send_request(request));
-        let answer = answer
-            .await
-            .map_err(|_| FetchError::Stalled(self.stall_timeout))??;
-        let (head, body) = answer.into_parts();
-        Ok(Answer {
-            status: head.status,
-            headers: head.headers,
-            body,
-            connection,
-        })
+        let answer = self
+            .connections
+            .send(endpoint.address(), &call, self.stall_timeout);
+        Ok(answer.await?)
     }
 
     /// The key where it may go: to the host that was named, where nobody listens in.
@@ -190,51 +116,9 @@ impl Pool {
         self.key.as_ref().filter(|_| is_same && is_private)
     }
 
-    async fn open(&self, endpoint: &Endpoint) -> Result<Connection, FetchError> {
-        let mut connector = self.connector.clone();
-        connector
-            .prepare(endpoint)
-            .map_err(|error| FetchError::Setup(error.to_string()))?;
-        let opened = async {
-            let stream = connector
-                .open(endpoint)
-                .await
-                .map_err(FetchError::connect)?;
-            let mut builder = http1::Builder::new();
-            builder.max_buf_size(MAX_HEAD_BYTES);
-            Ok(builder.handshake(TokioIo::new(stream)).await?)
-        };
-        let limit = self.connect_timeout;
-        let (sender, driver) = timeout(limit, opened)
-            .await
-            .unwrap_or(Err(FetchError::Stalled(limit)))?;
-        let mut drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
-        while drivers.try_join_next().is_some() {}
-        drivers.spawn(async move {
-            // What goes wrong with it is seen by the request that is under way.
-            driver.await.ok();
-        });
-        Ok(Connection {
-            authority: endpoint.to_string(),
-            sender,
-        })
-    }
-
-    fn take_idle(&self, authority: &str) -> Option<Connection> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|connection| !connection.sender.is_closed());
-        let at = idle
-            .iter()
-            .rposition(|connection| connection.authority == authority)?;
-        Some(idle.remove(at))
-    }
-
     /// Takes a connection back whose answer was read to its end.
     pub(super) fn put_back(&self, answer: Answer) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if !answer.connection.sender.is_closed() && idle.len() < MAX_IDLE {
-            idle.push(answer.connection);
-        }
+        self.connections.put_back(answer);
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::{
 use tracing::debug;
 
 use super::{
-    connect::{ConnectError, Connector},
+    connect::ConnectError,
     endpoint::{Endpoint, WireVersion},
     handshake,
     matches::Sight,
@@ -21,7 +21,7 @@ use super::{
     read_state::Question,
     v1, v2,
 };
-use crate::{event::Point, log::chain};
+use crate::{event::Point, log::chain, wire::dial::Connector};
 
 /// This many events within [`BUSY_US`] make a stream a busy one: one in three seconds, where the
 /// whole network has hundreds in one.
@@ -185,7 +185,7 @@ impl Look {
 
     async fn open(&self, cursor: Option<u64>) -> Option<Wire> {
         let open = async {
-            let stream = self.connector.open(&self.endpoint).await?;
+            let stream = self.connector.open(self.endpoint.address()).await?;
             let query = match self.version {
                 WireVersion::V1 => v1::Wanted::default().request(cursor).query,
                 WireVersion::V2 => v2::Wanted::default().query(cursor),

@@ -1,12 +1,20 @@
 //! The address of a server, as a user may write it: a service, which speaks what it speaks, or one
 //! wire of it, exactly there.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use url::{Host, Url};
 
 use super::SOURCE;
-use crate::{error::ParseError, event::Origin, log::address::without_secrets, wire::v2};
+use crate::{
+    error::ParseError,
+    event::Origin,
+    log::address::without_secrets,
+    wire::{
+        dial::{Address, is_loopback, proxy::Proxies},
+        v2,
+    },
+};
 
 /// The public instances that the official documentation lists, tried in this order: first the two
 /// that also speak the v2 wire, then those of the v1 wire alone.
@@ -74,9 +82,7 @@ const V1_PATH: &str = "/subscribe";
 /// A service, or one wire of it at one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    secure: bool,
-    host: Host<String>,
-    port: u16,
+    address: Address,
     /// Where exactly; a service is asked which wires it has.
     path: Option<String>,
     /// What positions call it, where that is not its address.
@@ -128,11 +134,8 @@ impl Endpoint {
         } else {
             port_of(text)
         };
-        let port = explicit.unwrap_or(if secure { 443 } else { 80 });
         Ok(Self {
-            secure,
-            host,
-            port,
+            address: Address::new(secure, host, explicit),
             path,
             name: None,
         })
@@ -166,8 +169,7 @@ impl Endpoint {
     }
 
     fn service(&self) -> String {
-        let scheme = if self.secure { "https" } else { "http" };
-        format!("{scheme}://{}", self.authority())
+        self.address.to_string()
     }
 
     /// Whether it is a service, whatever wires that has, and not one wire of it.
@@ -177,19 +179,17 @@ impl Endpoint {
 
     /// Whether TLS is used.
     pub fn is_secure(&self) -> bool {
-        self.secure
+        self.address.is_secure()
+    }
+
+    /// Where the server is.
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
     }
 
     /// The host as a resolver takes it: without brackets.
     pub(super) fn host(&self) -> String {
-        match &self.host {
-            Host::Ipv6(address) => address.to_string(),
-            other => other.to_string(),
-        }
-    }
-
-    pub(super) fn port(&self) -> u16 {
-        self.port
+        self.address.host()
     }
 
     /// The wire that the address names; `None` for a service, which may have both.
@@ -219,13 +219,13 @@ impl Endpoint {
     }
 
     pub(in crate::source) fn is_loopback(&self) -> bool {
-        is_loopback(&self.host)
+        self.address.is_loopback()
     }
 
     /// The shortest text that [`Endpoint::parse`] reads as this endpoint.
     pub fn shortest(&self) -> String {
         let whole = self.to_string();
-        let scheme = match (&self.path, self.secure) {
+        let scheme = match (&self.path, self.is_secure()) {
             (None, true) => "https://",
             (None, false) => "http://",
             (Some(_), true) => "wss://",
@@ -239,10 +239,20 @@ impl Endpoint {
 
     /// `HOST[:PORT]` as a `Host` header carries it.
     pub(in crate::source) fn authority(&self) -> String {
-        match (self.secure, self.port) {
-            (true, 443) | (false, 80) => self.host.to_string(),
-            (_, port) => format!("{}:{port}", self.host),
-        }
+        self.address.authority()
+    }
+}
+
+impl Proxies {
+    /// Whether the way to every one of these endpoints is known: fails where one would go through a
+    /// proxy that cannot be used.
+    pub fn check<'a>(
+        &self,
+        endpoints: impl IntoIterator<Item = &'a Endpoint>,
+    ) -> Result<(), ParseError> {
+        let mut endpoints = endpoints.into_iter();
+        let way = |endpoint: &Endpoint| self.for_address(&endpoint.address, endpoint).map(drop);
+        endpoints.try_for_each(way).map_err(ParseError::new)
     }
 }
 
@@ -260,7 +270,7 @@ impl fmt::Display for Endpoint {
         let Some(path) = &self.path else {
             return f.write_str(&self.service());
         };
-        let scheme = if self.secure { "wss" } else { "ws" };
+        let scheme = if self.is_secure() { "wss" } else { "ws" };
         write!(f, "{scheme}://{}{path}", self.authority())
     }
 }
@@ -277,14 +287,6 @@ fn port_of(text: &str) -> Option<u16> {
     (!host.contains(':') || host.ends_with(']'))
         .then(|| port.parse().ok())
         .flatten()
-}
-
-fn is_loopback(host: &Host<String>) -> bool {
-    match host {
-        Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
-        Host::Ipv4(address) => IpAddr::V4(*address).is_loopback(),
-        Host::Ipv6(address) => IpAddr::V6(*address).is_loopback(),
-    }
 }
 
 fn bare(url: &Url) -> String {

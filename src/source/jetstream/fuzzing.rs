@@ -15,13 +15,14 @@ use super::{
     endpoint::{Endpoint, WireVersion},
     handshake::{HandshakeError, upgrade},
     inflate::Inflater,
-    proxy::Proxies,
     resume::{Admission, Beginning, Resume},
     socket::{Incoming, Socket, SocketError},
-    user_agent,
     v1::Wanted,
 };
-use crate::event::{BadEvent, CollectionPattern, Did, Origin, Point, Position, Start, Trail};
+use crate::{
+    event::{BadEvent, CollectionPattern, Did, Origin, Point, Position, Start, Trail},
+    wire::dial::{proxy::Proxies, user_agent},
+};
 
 /// What came out of a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,13 +160,16 @@ pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, query: &str)
 
 /// The host and port that are connected to for an endpoint, and the credentials for a proxy.
 pub fn route(endpoint: &Endpoint, proxies: &Proxies) -> (String, u16, Option<String>) {
-    match proxies.for_endpoint(endpoint).expect("a good address") {
+    match proxies
+        .for_address(endpoint.address(), endpoint)
+        .expect("a good address")
+    {
         Some(proxy) => (
             proxy.host().to_owned(),
             proxy.port(),
             proxy.authorization.clone(),
         ),
-        None => (endpoint.host(), endpoint.port(), None),
+        None => (endpoint.host(), endpoint.address().port(), None),
     }
 }
 

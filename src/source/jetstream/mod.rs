@@ -23,7 +23,6 @@ mod matches;
 mod opening;
 mod outages;
 mod probe;
-mod proxy;
 mod quiet;
 mod read_state;
 mod recovery;
@@ -36,7 +35,6 @@ mod signs;
 mod slow;
 mod socket;
 mod stranger;
-mod user_agent;
 mod v1;
 mod v2;
 mod wires;
@@ -49,7 +47,6 @@ use tokio::{
 };
 use tracing::{debug, info};
 
-pub(in crate::source) use self::connect::Connector;
 pub(crate) use self::error::JetstreamError;
 #[cfg(feature = "serve")]
 pub(crate) use self::v1::MAX_HELLO_BYTES;
@@ -69,12 +66,12 @@ use self::{
 pub use self::{
     endpoint::Endpoint,
     probe::{ProbeError, ProbeReport, WireCompression, probe},
-    proxy::Proxies,
     settings::JetstreamSettings,
 };
 use super::{Flow, RunContext, Source};
 #[cfg(feature = "history")]
 use crate::event::{Position, Start};
+pub use crate::wire::dial::proxy::Proxies;
 use crate::{
     backoff::Backoff,
     error::MemberError,
@@ -84,6 +81,7 @@ use crate::{
     log::throttle::Throttle,
     source::{ReadError, WantedAccounts},
     stats::Stats,
+    wire::dial::Connector,
 };
 
 /// The kind of source in origins and cursor files.

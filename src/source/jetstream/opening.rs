@@ -45,7 +45,7 @@ impl Jetstream {
         }
         let endpoint = self.rotation.current().clone();
         let origin = endpoint.origin();
-        self.connector.prepare(&endpoint)?;
+        self.connector.prepare(endpoint.address(), &endpoint)?;
         let resume = &mut self.state.resume;
         let beginning = match self.slow.step() {
             Some(Step::Past(past)) => resume.begin_past(&origin, past),
@@ -97,7 +97,7 @@ impl Jetstream {
             names_accounts,
         } = self.ask_for(version, dictionary.as_ref(), larger_than, beginning);
         debug!(%endpoint, query = request.query, "connecting");
-        let stream = self.connector.open(endpoint).await?;
+        let stream = self.connector.open(endpoint.address()).await?;
         let upgraded = handshake::upgrade(
             stream,
             endpoint,

@@ -10,6 +10,7 @@ use crate::{
     log::outage::{Mention, lasted, root_cause},
     log::throttle::{self, Throttle},
     log::{STATE, chain},
+    wire::dial::DialError,
 };
 
 /// A connection that was lost or could not be made, and when the next is tried.
@@ -91,7 +92,7 @@ impl Jetstream {
     fn note_unknown_name(&mut self, failure: &Failure<'_>) -> Option<usize> {
         let server = failure.endpoint.host();
         let is_unknown = match failure.error.downcast_ref() {
-            Some(ConnectError::Lookup { host, .. }) => *host == server,
+            Some(ConnectError::Dial(DialError::Lookup { host, .. })) => *host == server,
             _ => false,
         };
         if !is_unknown || self.state.stats.connects() > 0 {

@@ -2,11 +2,12 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use super::{Endpoint, Proxies, user_agent};
+use super::{Endpoint, Proxies};
 use crate::{
     error::ParseError,
     event::{CollectionPattern, Did, Kind, LineRules, Start},
     source::{BadEventFile, OnGap},
+    wire::dial::user_agent,
 };
 
 /// The largest event that is accepted unless told otherwise; those of servers stay far below.

@@ -20,8 +20,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 pub(super) use self::{error::SocketError, incoming::Incoming};
 use self::{fragments::Fragments, incoming::reason, outgoing::Outgoing};
-use super::{connect::Stream, slow::UnderWay};
-use crate::wire::frame::{self, BINARY, CLOSE, CONTINUATION, Header, PING, PONG, Sender, TEXT};
+use super::slow::UnderWay;
+use crate::wire::{
+    dial::Stream,
+    frame::{self, BINARY, CLOSE, CONTINUATION, Header, PING, PONG, Sender, TEXT},
+};
 
 /// How much is read at once, and the size of the buffer unless a message is larger. Twice and half
 /// of it were measured: no difference.

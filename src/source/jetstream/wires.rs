@@ -14,7 +14,7 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use super::{
-    connect::{ConnectError, Connector},
+    connect::ConnectError,
     dictionary::{Cache, Dictionary, MAX_BYTES},
     endpoint::{Endpoint, WireVersion},
     handshake::{self, Document, Most},
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     log::{STATE, chain},
-    wire::v2::param::DICTIONARY_ID,
+    wire::{dial::Connector, v2::param::DICTIONARY_ID},
 };
 
 /// How long a dictionary may take, where the wire is known.
@@ -299,7 +299,7 @@ async fn ask(
             String::new()
         }
     };
-    let stream = connector.open(endpoint).await?;
+    let stream = connector.open(endpoint.address()).await?;
     let user_agent = connector.user_agent();
     let document = handshake::get(stream, endpoint, &target, &headers, user_agent, BODY).await?;
     Ok(match (document.status, how) {

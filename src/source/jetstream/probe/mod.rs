@@ -18,7 +18,7 @@ pub use self::report::{ProbeError, ProbeReport, WireCompression};
 use self::wire::Sample;
 pub(super) use self::wire::Wire;
 use super::{
-    connect::{ConnectError, Connector, Stream},
+    connect::ConnectError,
     dictionary::Dictionary,
     endpoint::{Endpoint, WireVersion},
     handshake::{self, REFUSAL, Upgraded},
@@ -30,7 +30,10 @@ use crate::{
     error::MemberError,
     event::{Point, now_us},
     log::chain,
-    wire::v2::DICTIONARY_PATH,
+    wire::{
+        dial::{Connector, Stream},
+        v2::DICTIONARY_PATH,
+    },
 };
 
 /// The earliest time that a cursor can name; smaller ones are numbers (protocol reference, section
@@ -61,7 +64,7 @@ pub async fn probe(
     let endpoints = &settings.endpoints;
     let mut connector = Connector::new(settings.proxies.clone(), settings.user_agent.clone());
     for endpoint in endpoints {
-        connector.prepare(endpoint)?;
+        connector.prepare(endpoint.address(), endpoint)?;
     }
     let connector = &connector;
     let mut probes: FuturesUnordered<_> = endpoints
@@ -131,7 +134,7 @@ impl Probe<'_> {
     /// Opens the live connection, and notes how long that takes and what the clock says.
     async fn open_live(&self, report: &mut ProbeReport) -> Result<Upgraded<Stream>, ConnectError> {
         let began = Instant::now();
-        let stream = self.connector.open(self.endpoint).await?;
+        let stream = self.connector.open(self.endpoint.address()).await?;
         report.connect = Some(began.elapsed());
         let (began, began_us) = (Instant::now(), now_us());
         let upgraded = self.upgrade(stream, None, Inflater::AVAILABLE).await?;
@@ -160,7 +163,7 @@ impl Probe<'_> {
     }
 
     async fn open_long_ago(&self) -> Result<Upgraded<Stream>, ConnectError> {
-        let stream = self.connector.open(self.endpoint).await?;
+        let stream = self.connector.open(self.endpoint.address()).await?;
         self.upgrade(stream, Some(LONG_AGO), false).await
     }
 
@@ -191,7 +194,7 @@ impl Probe<'_> {
     /// What the server says of its v2 wire.
     async fn v2(&self) -> OfV2 {
         let answer = async {
-            let stream = self.connector.open(self.endpoint).await?;
+            let stream = self.connector.open(self.endpoint.address()).await?;
             let user_agent = self.connector.user_agent();
             let get = handshake::get(
                 stream,

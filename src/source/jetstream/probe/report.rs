@@ -5,7 +5,7 @@ use std::{error::Error, io, time::Duration};
 use super::super::{
     connect::ConnectError, endpoint::Endpoint, handshake::HandshakeError, lost::Lost, refusal,
 };
-use crate::event::BadEvent;
+use crate::{event::BadEvent, wire::dial::DialError};
 
 /// What a look at one server told. `None` means that it did not tell.
 #[derive(Debug)]
@@ -126,10 +126,10 @@ impl ProbeError {
                 body,
                 location,
             },
-            ConnectError::Lookup { host, source } if host == endpoint.host() => {
+            ConnectError::Dial(DialError::Lookup { host, source }) if host == endpoint.host() => {
                 Self::Lookup(source)
             }
-            ConnectError::Tls { host: _, source } => Self::Tls(source),
+            ConnectError::Dial(DialError::Tls { host: _, source }) => Self::Tls(source),
             other => Self::Unreachable(Box::new(other)),
         }
     }

@@ -11,7 +11,6 @@ use tracing::debug;
 
 use super::{
     super::{
-        connect::Stream,
         endpoint::WireVersion,
         handshake::Upgraded,
         inflate::Inflater,
@@ -22,9 +21,12 @@ use super::{
     },
     ProbeError, WireCompression, age,
 };
-use crate::event::{
-    BadEvent, Batch, Envelope, LineRules, Point,
-    v2::{Frame, cut},
+use crate::{
+    event::{
+        BadEvent, Batch, Envelope, LineRules, Point,
+        v2::{Frame, cut},
+    },
+    wire::dial::Stream,
 };
 
 /// How many messages are looked at: enough for a ratio, and over at once on a busy stream. A guess.

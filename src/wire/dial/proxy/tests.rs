@@ -1,6 +1,7 @@
 //! Which proxy a server is reached through.
 
 use super::*;
+use crate::source::jetstream::Endpoint;
 
 fn proxies(variables: &[(&str, &str)]) -> Proxies {
     Proxies::from_env(|name| {
@@ -13,7 +14,7 @@ fn proxies(variables: &[(&str, &str)]) -> Proxies {
 
 fn chosen(proxies: &Proxies, address: &str) -> Option<String> {
     let endpoint = Endpoint::parse(address).unwrap();
-    let proxy = proxies.for_endpoint(&endpoint).unwrap();
+    let proxy = proxies.for_address(endpoint.address(), &endpoint).unwrap();
     proxy.map(ToString::to_string)
 }
 

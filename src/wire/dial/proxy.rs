@@ -12,8 +12,7 @@ use tokio::{
 use url::Url;
 
 use self::direct::Direct;
-use super::endpoint::Endpoint;
-use crate::error::ParseError;
+use super::Address;
 use crate::wire::http;
 
 /// The largest answer to a CONNECT that is read, with those before the last.
@@ -21,7 +20,7 @@ const LARGEST_ANSWER: usize = 16 * 1024;
 
 /// Why a proxy made no tunnel.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::source) enum ProxyError {
+pub(crate) enum ProxyError {
     /// The proxy's socket failed.
     #[error("it did not answer")]
     Io(#[from] io::Error),
@@ -40,11 +39,11 @@ pub(in crate::source) enum ProxyError {
 
 /// An HTTP proxy that makes tunnels.
 #[derive(Clone)]
-pub(super) struct Proxy {
+pub(crate) struct Proxy {
     host: String,
     port: u16,
     /// The value of a `Proxy-Authorization` header; never shown.
-    pub(super) authorization: Option<String>,
+    pub(crate) authorization: Option<String>,
 }
 
 /// What a variable says of a proxy.
@@ -67,7 +66,7 @@ impl Proxies {
     /// Reads `HTTPS_PROXY` (for `wss`), `HTTP_PROXY` (for `ws`), `ALL_PROXY` and `NO_PROXY`, in
     /// lower case first, as most programs do.
     ///
-    /// A proxy that cannot be used is no error before an endpoint needs it; see [`Proxies::check`].
+    /// A proxy that cannot be used is no error before an endpoint needs it; see [`Proxies::check`](crate::source::jetstream::Proxies::check).
     pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let find = |upper: &str| {
             let names = [upper.to_ascii_lowercase(), upper.to_owned()];
@@ -92,40 +91,33 @@ impl Proxies {
         }
     }
 
-    /// Whether the way to every one of these endpoints is known: fails where one would go through a
-    /// proxy that cannot be used.
-    pub fn check<'a>(
+    /// The proxy for a server, which messages call `name`. Loopback is always direct.
+    pub(crate) fn for_address(
         &self,
-        endpoints: impl IntoIterator<Item = &'a Endpoint>,
-    ) -> Result<(), ParseError> {
-        let mut endpoints = endpoints.into_iter();
-        let found = endpoints.try_for_each(|endpoint| self.for_endpoint(endpoint).map(drop));
-        found.map_err(ParseError::new)
-    }
-
-    /// The proxy for an endpoint. Loopback is always direct.
-    pub(super) fn for_endpoint(&self, endpoint: &Endpoint) -> Result<Option<&Proxy>, ProxyError> {
-        let named = if endpoint.is_secure() {
+        address: &Address,
+        name: &dyn fmt::Display,
+    ) -> Result<Option<&Proxy>, ProxyError> {
+        let named = if address.is_secure() {
             &self.secure
         } else {
             &self.plain
         };
-        let is_direct = || endpoint.is_loopback() || self.is_direct(endpoint);
+        let is_direct = || address.is_loopback() || self.is_direct(address);
         match named {
             None => Ok(None),
             Some(_) if is_direct() => Ok(None),
             Some(Named::Usable(proxy)) => Ok(Some(proxy)),
             Some(Named::Unusable(variable)) => Err(ProxyError::Address {
                 variable: variable.clone(),
-                endpoint: endpoint.to_string(),
+                endpoint: name.to_string(),
             }),
         }
     }
 
-    fn is_direct(&self, endpoint: &Endpoint) -> bool {
-        let host = endpoint.host().to_ascii_lowercase();
+    fn is_direct(&self, address: &Address) -> bool {
+        let host = address.host().to_ascii_lowercase();
         let mut direct = self.direct.iter();
-        direct.any(|direct| direct.holds(&host, endpoint.port()))
+        direct.any(|direct| direct.holds(&host, address.port()))
     }
 }
 
@@ -161,16 +153,16 @@ impl Proxy {
         })
     }
 
-    pub(super) fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
     /// Asks for a tunnel on a fresh connection to the proxy.
-    pub(super) async fn tunnel(
+    pub(crate) async fn tunnel(
         &self,
         mut tcp: TcpStream,
         host: &str,

@@ -4,11 +4,11 @@
 const MAX_BYTES: usize = 1000;
 
 /// What is sent by default.
-pub(super) const DEFAULT: &str = concat!("rocketman/", env!("CARGO_PKG_VERSION"));
+pub(crate) const DEFAULT: &str = concat!("rocketman/", env!("CARGO_PKG_VERSION"));
 
 /// A user agent that cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum UserAgentError {
+pub(crate) enum UserAgentError {
     /// Nothing but blanks.
     #[error("the user agent is empty")]
     Empty,
@@ -21,7 +21,7 @@ pub(super) enum UserAgentError {
 }
 
 /// What is sent of the text: all of it, but for the blanks around it.
-pub(super) fn checked(text: &str) -> Result<&str, UserAgentError> {
+pub(crate) fn checked(text: &str) -> Result<&str, UserAgentError> {
     if text.len() > MAX_BYTES {
         return Err(UserAgentError::TooLong(text.len()));
     }
