@@ -83,7 +83,7 @@ impl PendingPositions {
         let origin = self.intern(origin);
         let before = self.kept;
         let n_events = batch.all().len();
-        let n_before = batch.held().unwrap_or(n_events) as u64;
+        let n_before = batch.n_placed() as u64;
         for sample in batch
             .sample_positions()
             .take_while(|sample| sample.events <= n_before)
@@ -111,7 +111,7 @@ impl PendingPositions {
     /// Notes the place of every single event of the batch that was added last.
     pub(crate) fn note_each(&mut self, batch: &Batch) {
         let n_events = batch.all().len();
-        let n_before = batch.held().unwrap_or(n_events) as u64;
+        let n_before = batch.n_placed() as u64;
         let total = self.kept;
         let before = total - n_events as u64;
         let end = before + n_before;
@@ -273,6 +273,24 @@ mod tests {
         none.retain(|_| false);
         pending.add(&none);
         assert_eq!(settled(&mut pending, 2), Some(("b".to_owned(), 8)));
+    }
+
+    #[test]
+    fn events_aside_leave_the_place_where_it_is() {
+        let mut pending = PendingPositions::default();
+        pending.add(&batch("a", 11..14));
+        let mut aside = batch("a", 1..8);
+        aside.set_aside();
+        aside.retain(|event| event.time_us() != 4);
+        aside.truncate(5);
+        assert_eq!((aside.len(), aside.reached()), (5, None));
+        pending.add(&aside);
+        pending.note_each(&aside);
+        assert_eq!(settled(&mut pending, 2), Some(("a".to_owned(), 12)));
+        assert_eq!(settled(&mut pending, 8), Some(("a".to_owned(), 13)));
+        pending.add(&batch("a", 14..15));
+        assert_eq!(settled(&mut pending, 8), None);
+        assert_eq!(settled(&mut pending, 9), Some(("a".to_owned(), 14)));
     }
 
     #[test]

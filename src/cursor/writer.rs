@@ -103,7 +103,7 @@ impl<C: CursorStore> CursorWriter<C> {
     /// events that were.
     pub(crate) fn drop_ahead(&mut self, batch: &mut Batch) -> u64 {
         let ahead = self.course.ahead();
-        if ahead.is_awaited() {
+        if ahead.is_awaited() && !batch.is_aside() {
             ahead.drop_from(batch)
         } else {
             0
@@ -116,6 +116,10 @@ impl<C: CursorStore> CursorWriter<C> {
     /// Returns whether it holds the first event of all, which is then to be saved as the beginning:
     /// until something is accepted, a crash has to come back to it, and not to a later live tip.
     pub(crate) fn add(&mut self, batch: &Batch, ahead_until_us: u64) -> bool {
+        if batch.is_aside() {
+            self.pending.add(batch);
+            return false;
+        }
         let is_beginning = self.course.begin_with(batch);
         let n_given = self.pending.kept();
         self.course.ahead().add(batch, n_given, ahead_until_us);

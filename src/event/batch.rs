@@ -10,7 +10,6 @@ mod left_out;
 use std::sync::Arc;
 
 pub use self::events::Events;
-use self::events::Sample;
 #[cfg(feature = "nats")]
 use super::Span;
 use super::{BadEvent, Envelope, Event, Identity, LineRules, Origin, Point, decode, v2};
@@ -24,10 +23,6 @@ const LONG_LINE_BYTES: usize = 64 * 1024;
 
 /// A buffer that one large event has grown past this is given back.
 const KEPT_BYTES: usize = FULL_BYTES + LONG_LINE_BYTES;
-
-/// How finely the middle of a large batch can be told apart: one part is about what fits into a
-/// page of memory.
-const MAX_SAMPLES: usize = 64;
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -54,6 +49,8 @@ pub struct Batch {
     /// How many events lie before the first one that was left out: how far the batch reaches ends
     /// with them.
     held: Option<usize>,
+    /// Its events lie before the place of the stream, and have none that counts.
+    is_aside: bool,
     /// Events that may have come before.
     doubtful: Vec<Identity>,
     /// How long `unescaped` was before the latest line was read.
@@ -88,6 +85,7 @@ impl Batch {
             reached,
             taken,
             held,
+            is_aside,
             doubtful,
             unescaped_before,
             second: _,
@@ -105,6 +103,7 @@ impl Batch {
         *reached = None;
         *taken = 0;
         *held = None;
+        *is_aside = false;
         doubtful.clear();
         *unescaped_before = 0;
     }
@@ -179,14 +178,13 @@ impl Batch {
     /// lies before the batch.
     pub fn reached(&self) -> Option<&Point> {
         let last = self.entries.last().map(|entry| &entry.envelope.point);
-        self.reached
-            .as_ref()
-            .or(last.filter(|_| self.held.is_none()))
+        let is_told = self.held.is_none() && !self.is_aside;
+        self.reached.as_ref().or(last.filter(|_| is_told))
     }
 
     /// Says that the stream is read up to this place although no event stands there.
     pub fn advance(&mut self, point: Point) {
-        self.reached = Some(point);
+        self.reached = Some(point).filter(|_| !self.is_aside);
     }
 
     /// Adds one event from its line of JSON. Line ends within it become spaces.
@@ -269,7 +267,7 @@ impl Batch {
         let last = self.entries.last();
         self.lines
             .truncate(last.map_or(0, |entry| (entry.start + entry.len) as usize + 1));
-        if self.held.is_some_and(|held| held < len) {
+        if self.is_aside || self.held.is_some_and(|held| held < len) {
             return;
         }
         self.held = None;
@@ -292,23 +290,6 @@ impl Batch {
     /// The events, the taken ones too.
     pub(crate) fn all(&self) -> Events<'_> {
         Events { batch: self, at: 0 }
-    }
-
-    /// Some events, evenly spread and the last among them, taken or not: every one of a small
-    /// batch, at most [`MAX_SAMPLES`] of a large one.
-    pub(crate) fn sample_positions(&self) -> impl Iterator<Item = Sample<'_>> {
-        let every = self.entries.len().div_ceil(MAX_SAMPLES).max(1);
-        self.entries
-            .chunks(every)
-            .zip(1..)
-            .filter_map(move |(chunk, n)| {
-                let entry = chunk.last()?;
-                Some(Sample {
-                    events: ((n - 1) * every + chunk.len()) as u64,
-                    end: (entry.start + entry.len) as usize + 1,
-                    point: &entry.envelope.point,
-                })
-            })
     }
 
     /// Replaces the byte that ends each line.

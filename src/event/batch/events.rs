@@ -5,6 +5,10 @@ use super::{
     Batch,
 };
 
+/// How finely the middle of a large batch can be told apart: one part is about what fits into a
+/// page of memory.
+pub(super) const MAX_SAMPLES: usize = 64;
+
 /// An event in the course of a batch.
 #[derive(Debug)]
 pub(crate) struct Sample<'a> {
@@ -48,3 +52,22 @@ impl<'a> Iterator for Events<'a> {
 }
 
 impl ExactSizeIterator for Events<'_> {}
+
+impl Batch {
+    /// Some events, evenly spread and the last among them, taken or not: every one of a small
+    /// batch, at most [`MAX_SAMPLES`] of a large one.
+    pub(crate) fn sample_positions(&self) -> impl Iterator<Item = Sample<'_>> {
+        let every = self.entries.len().div_ceil(MAX_SAMPLES).max(1);
+        self.entries
+            .chunks(every)
+            .zip(1..)
+            .filter_map(move |(chunk, n)| {
+                let entry = chunk.last()?;
+                Some(Sample {
+                    events: ((n - 1) * every + chunk.len()) as u64,
+                    end: (entry.start + entry.len) as usize + 1,
+                    point: &entry.envelope.point,
+                })
+            })
+    }
+}

@@ -1,5 +1,6 @@
-//! Events of a batch that are left out although a later run wants them, and those that may have
-//! come before.
+//! Events of a batch whose places do not count: those behind one that is left out although a later
+//! run wants it, and those that lie before the place of the stream. And those that may have come
+//! before.
 
 use super::{super::Identities, Batch};
 
@@ -10,6 +11,7 @@ impl Batch {
     pub(crate) fn hold(&mut self, before: usize) {
         let first = self.first().copied();
         let last = before.checked_sub(1).and_then(|at| self.entries.get(at));
+        let last = last.filter(|_| !self.is_aside);
         self.reached = last.map(|entry| entry.envelope.point);
         self.first = first;
         self.held = Some(before);
@@ -18,6 +20,27 @@ impl Batch {
     /// How many events lie before the first one that was left out, where one was.
     pub(crate) fn held(&self) -> Option<usize> {
         self.held
+    }
+
+    /// Says that all of its events lie before the place of the stream, and leave that where it is.
+    #[cfg(any(test, feature = "history"))]
+    pub(crate) fn set_aside(&mut self) {
+        self.is_aside = true;
+        self.reached = None;
+    }
+
+    /// Whether its events leave the place of the stream where it is.
+    pub(crate) fn is_aside(&self) -> bool {
+        self.is_aside
+    }
+
+    /// How many events, from the first on, have places that count.
+    pub(crate) fn n_placed(&self) -> usize {
+        match self.held {
+            _ if self.is_aside => 0,
+            Some(held) => held,
+            None => self.entries.len(),
+        }
     }
 
     /// Says that the event that was kept last may have come before, and nothing is there to

@@ -1,4 +1,4 @@
-use super::*;
+use super::{events::MAX_SAMPLES, *};
 
 const PLAIN: &str = r#"{"did":"did:plc:a","time_us":5,"cursor":9,"kind":"commit","commit":{"rev":"r","operation":"update","collection":"c.d.e","rkey":"k","record":{"x":1},"cid":"y"}}"#;
 const OTHER_ORDER: &str = r#"{"kind":"commit","commit":{"cid":"y","record":{"x":1},"rkey":"k","collection":"c.d.e","operation":"update","rev":"r"},"cursor":9,"time_us":5,"did":"did:plc:a"}"#;

@@ -33,7 +33,7 @@ use crate::{
 const CLOCK_TOLERANCE_US: u64 = 60_000_000;
 
 /// The most accounts that a plan is asked for; where there are more, all is read, and filtered here.
-const MAX_DIDS: usize = JetstreamSettings::MAX_DIDS;
+pub(super) const MAX_DIDS: usize = JetstreamSettings::MAX_DIDS;
 
 /// Where to begin.
 #[derive(Debug, Clone)]
@@ -59,33 +59,34 @@ pub(super) enum Found {
 }
 
 impl History {
-    /// Plans what is read of the archive. Where nothing of it is wanted, the socket is next.
+    /// Plans what is read of the archive; where nothing of it is wanted, what follows that is next.
     ///
     /// Cancel safety: dropped and asked again at any time.
     pub(super) async fn plan(&mut self) -> Result<Phase, MemberError> {
         let client = self.client()?;
         self.stats.set_host(&client.url());
         if self.settings.begins_live && self.turns == 0 {
-            return Ok(self.go_live());
+            return Ok(Phase::Archived);
         }
         self.find_end(&client).await?;
         let from = match self.find(&client).await? {
             Found::Archive(from) => from,
-            Found::Live => return Ok(self.go_live()),
+            Found::Live => return Ok(Phase::Archived),
         };
         let bounds = self.settings.bounds(from.seq, from.since_us);
         let begin = *bounds.numbers.start();
-        if self.end.is_some_and(|end| begin > end) {
-            return Ok(self.go_live());
+        if self.before_seq().is_some_and(|end| begin > end) {
+            return Ok(Phase::Archived);
         }
         let asked = self.asked(begin - 1);
         let page = client.plan(&asked).await?;
         let tip = page.sealed_tip_seq;
         self.check_end(tip, &client)?;
         if begin > tip {
-            return Ok(self.go_live());
+            return Ok(Phase::Archived);
         }
         info!(target: STATE, from = begin, to = tip, "reading the archive of {}, numbers {begin} to {tip}", client.url());
+        self.owe(&client.url(), begin).await?;
         let JetstreamSettings {
             collections, dids, ..
         } = &self.settings.live;

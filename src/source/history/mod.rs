@@ -14,6 +14,7 @@ mod fetch_error;
 mod key;
 mod ledger;
 mod live;
+mod marking;
 mod meter;
 mod outline;
 mod pieces;
@@ -29,9 +30,13 @@ use std::{convert::Infallible, sync::Arc};
 
 use tracing::info;
 
-use self::{beginning::Begin, client::Client, download::Download, recent::Recent, seek::Listing};
+use self::{
+    beginning::Begin, client::Client, download::Download, marking::Marking, recent::Recent,
+    seek::Listing,
+};
 pub use self::{
     key::ArchiveKey,
+    marking::{Answer, StateAccounts},
     price::{Amount, Choice, Price},
     settings::HistorySettings,
     to_folder::Downloaded,
@@ -73,6 +78,8 @@ pub struct History {
     stats: Arc<Stats>,
     saves: Saves,
     context: Option<RunContext>,
+    /// The accounts of an output that wants to know what became of them.
+    accounts: Option<Arc<dyn StateAccounts>>,
 }
 
 /// What is read.
@@ -80,6 +87,9 @@ pub struct History {
 enum Phase {
     Planning,
     Archive(Box<Run<Download>>),
+    /// What was wanted of the archive is read.
+    Archived,
+    Marking(Marking),
     Live(Box<Jetstream>),
     Over,
 }
@@ -114,6 +124,7 @@ impl History {
             stats: Arc::new(Stats::unexported()),
             saves: Saves::none(),
             context: None,
+            accounts: None,
         }
     }
 
@@ -147,13 +158,18 @@ impl History {
             return;
         };
         self.recent.expect_nothing();
-        self.phase = if run.steps_mut().is_cut_short() {
-            let bytes = self.settings.max_bytes.unwrap_or_default();
-            info!(target: STATE, bytes, "as many bytes of the archive were read as may be: a run with the same cursor goes on here");
-            Phase::Over
+        if run.steps_mut().is_cut_short() {
+            self.cut_short();
         } else {
-            self.go_live()
-        };
+            self.phase = Phase::Archived;
+        }
+    }
+
+    /// Ends where as much was read as may be.
+    fn cut_short(&mut self) {
+        let bytes = self.settings.max_bytes.unwrap_or_default();
+        info!(target: STATE, bytes, "as many bytes of the archive were read as may be: a run with the same cursor goes on here");
+        self.phase = Phase::Over;
     }
 }
 
@@ -235,6 +251,14 @@ impl Source for History {
                     if batch.reached().is_some() {
                         return Ok(Flow::More);
                     }
+                }
+                Phase::Archived => self.phase = self.leave_commits().await?,
+                Phase::Marking(_) => {
+                    batch.set_origin(&self.origin);
+                    if self.mark(batch).await? == Flow::End {
+                        self.phase = self.go_live();
+                    }
+                    return Ok(Flow::More);
                 }
                 Phase::Live(source) => match source.next_batch(batch).await {
                     Ok(flow) => {

@@ -21,6 +21,8 @@ pub struct HistorySettings {
     pub live: JetstreamSettings,
     /// Of the archive only these kinds, where that has to be fewer than of the socket.
     pub archive_kinds: Option<Vec<Kind>>,
+    /// Sync events of the archive become lines too, as those of the socket do.
+    pub sync_events: bool,
     /// Who may read the archive, where it has to be known.
     pub key: Option<ArchiveKey>,
     /// Whether to go on live, in place of an end.
@@ -54,6 +56,7 @@ impl HistorySettings {
                 ..JetstreamSettings::default()
             },
             archive_kinds: None,
+            sync_events: false,
             key: None,
             follow: false,
             begins_live: false,
@@ -76,6 +79,7 @@ impl HistorySettings {
                 raw: self.live.raw,
                 validate: self.live.validate,
             },
+            sync_events: self.sync_events,
             bad_events: self.live.bad_events.clone(),
         }
     }

@@ -44,7 +44,11 @@ impl Printer {
     pub(super) fn new(settings: &RowSettings) -> Self {
         Self {
             reader: BlockReader::new(settings.max_block_bytes),
-            lines: LinePrinter::default(),
+            lines: if settings.sync_events {
+                LinePrinter::with_sync()
+            } else {
+                LinePrinter::default()
+            },
             rules: settings.rules,
             keeps_bad: settings.bad_events.is_some(),
             current: None,

@@ -50,6 +50,8 @@ pub struct SegmentsSettings {
     pub raw: bool,
     /// Parse all of each event, its record included, and leave out what is not JSON, as a bad event.
     pub validate: bool,
+    /// Sync events become lines too, which of the wires only the second one has.
+    pub sync_events: bool,
     /// Where rows are kept that have no line.
     pub bad_events: Option<Arc<BadEventFile>>,
 }
@@ -72,6 +74,7 @@ impl SegmentsSettings {
             max_block_bytes: MAX_BLOCK_BYTES,
             raw: false,
             validate: false,
+            sync_events: false,
             bad_events: None,
         }
     }
@@ -85,6 +88,7 @@ impl SegmentsSettings {
                 raw: self.raw,
                 validate: self.validate,
             },
+            sync_events: self.sync_events,
             bad_events: self.bad_events.clone(),
         }
     }
@@ -99,6 +103,8 @@ pub(in crate::source) struct RowSettings {
     pub(in crate::source) max_block_bytes: u64,
     /// What is done to each line.
     pub(in crate::source) rules: LineRules,
+    /// Whether sync events become lines.
+    pub(in crate::source) sync_events: bool,
     /// Where rows are kept that have no line.
     pub(in crate::source) bad_events: Option<Arc<BadEventFile>>,
 }

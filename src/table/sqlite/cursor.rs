@@ -17,6 +17,12 @@ impl SqliteCursor {
     pub(super) fn new(worker: Worker, saved: Option<Saved>) -> Self {
         Self { worker, saved }
     }
+
+    /// The accounts of the database, where it is a state.
+    #[cfg(feature = "history")]
+    pub fn accounts(&self) -> super::SqliteAccounts {
+        super::SqliteAccounts::new(self.worker.clone())
+    }
 }
 
 impl CursorStore for SqliteCursor {

@@ -1,5 +1,7 @@
 //! What the thread of a database is given.
 
+#[cfg(feature = "history")]
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -8,6 +10,10 @@ use crate::{
     event::{Batch, Point},
     sink::SinkContext,
 };
+
+/// A change beside the rows.
+#[cfg(feature = "history")]
+pub(super) type Change = Box<dyn FnOnce(&Connection) -> rusqlite::Result<()> + Send>;
 
 /// One thing to do, in the order in which it was given.
 pub(super) enum Job {
@@ -20,5 +26,11 @@ pub(super) enum Job {
     },
     Commit,
     Save(Box<Saved>, oneshot::Sender<Result<(), MemberError>>),
+    /// Asks something of the database, with the rows that are not committed.
+    #[cfg(feature = "history")]
+    Read(Box<dyn FnOnce(&Connection) + Send>),
+    /// Changes something in the transaction of the rows, and commits that.
+    #[cfg(feature = "history")]
+    Change(Change, oneshot::Sender<Result<(), MemberError>>),
     Finish(oneshot::Sender<()>),
 }

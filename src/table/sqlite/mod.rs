@@ -6,6 +6,8 @@
 //! share one thread and one connection. Others may read it at any time.
 
 mod account;
+#[cfg(feature = "history")]
+mod accounts;
 mod columns;
 mod cursor;
 mod error;
@@ -22,6 +24,8 @@ mod worker;
 
 use std::{path::PathBuf, time::Duration};
 
+#[cfg(feature = "history")]
+pub use self::accounts::SqliteAccounts;
 pub use self::{cursor::SqliteCursor, sink::SqliteSink};
 use self::{lock::Lock, thread::Worker, worker::Database};
 use super::Column;

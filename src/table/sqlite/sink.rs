@@ -64,10 +64,8 @@ impl SqliteSink {
         if self.is_held {
             return None;
         }
-        let n_before = batch.held();
-        self.is_held = n_before.is_some();
-        let n_all = batch.all().len();
-        let events = batch.all().take(n_before.unwrap_or(n_all));
+        self.is_held = batch.held().is_some();
+        let events = batch.all().take(batch.n_placed());
         events.last().map(|event| *event.point())
     }
 

@@ -6,6 +6,8 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+#[cfg(feature = "history")]
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{job::Job, lock::Lock, worker::Database};
@@ -94,11 +96,40 @@ impl Worker {
 
     pub(super) async fn save(&self, saved: &Saved) -> Result<(), MemberError> {
         let (tell, done) = oneshot::channel();
-        let job = Job::Save(Box::new(saved.clone()), tell);
+        let saved = Box::new(saved.clone());
+        self.give(Job::Save(saved, tell)).await?;
+        done.await.unwrap_or_else(|_| Err(died()))
+    }
+
+    async fn give(&self, job: Job) -> Result<(), MemberError> {
         match &self.0.jobs {
-            Some(jobs) => jobs.send(job).await.map_err(|_| died())?,
-            None => return Err(died()),
+            Some(jobs) => jobs.send(job).await.map_err(|_| died()),
+            None => Err(died()),
         }
+    }
+
+    /// Asks something, once all that was given before is done.
+    #[cfg(feature = "history")]
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<rusqlite::Result<T>, MemberError> {
+        let (tell, answer) = oneshot::channel();
+        let read = Box::new(move |connection: &Connection| {
+            tell.send(read(connection)).ok();
+        });
+        self.give(Job::Read(read)).await?;
+        answer.await.map_err(|_| died())
+    }
+
+    /// Changes something, and commits it with all that was given before.
+    #[cfg(feature = "history")]
+    pub(super) async fn change(
+        &self,
+        change: impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
+    ) -> Result<(), MemberError> {
+        let (tell, done) = oneshot::channel();
+        self.give(Job::Change(Box::new(change), tell)).await?;
         done.await.unwrap_or_else(|_| Err(died()))
     }
 

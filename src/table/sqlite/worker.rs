@@ -132,6 +132,14 @@ impl Database {
                 }
                 done.send(Ok(())).ok();
             }
+            #[cfg(feature = "history")]
+            Job::Read(read) => read(&self.connection),
+            #[cfg(feature = "history")]
+            Job::Change(change, done) => {
+                let changed = self.begin().and_then(|()| change(&self.connection));
+                let committed = changed.and_then(|()| self.commit());
+                done.send(committed.map_err(self.failed("write to"))).ok();
+            }
             Job::Finish(done) => {
                 self.commit().map_err(self.failed("write to"))?;
                 self.log();

@@ -281,10 +281,18 @@ impl Accounts {
         });
         if operation != "delete" {
             content["record"] = json!({"$type": collection, "text": format!("héllo {}", self.n)});
-            content["cid"] = format!("bafyrei{:08}", self.n).into();
+            content["cid"] = cid_of(&content["record"]).into();
         }
         self.line(account, "commit", &content)
     }
+}
+
+/// The hash of a record, which segment files hold it against.
+fn cid_of(record: &Value) -> String {
+    let record = serde_ipld_dagcbor::to_vec(record).unwrap();
+    let digest = ring::digest::digest(&ring::digest::SHA256, &record);
+    let hash = cid::multihash::Multihash::<64>::wrap(0x12, digest.as_ref()).unwrap();
+    cid::Cid::new_v1(0x71, hash).to_string()
 }
 
 fn did(account: u64) -> String {

@@ -5,6 +5,7 @@ pub(super) fn hint(setting: &str) -> Option<&'static str> {
     Some(match setting {
         "allowed_hosts" => "--allow-host adds it",
         "allowed_origins" => "--allow-origin adds it",
+        "archive_kinds" => "--kind all reads it from the beginning",
         "endpoints" => "rocketman tail demo: needs no network",
         "lag_alert" => "--lag-alert moves the limit, and --max-lag ends a run",
         "max_frame_bytes" | "max_message_bytes" => "--max-frame-size allows larger ones",

@@ -28,6 +28,8 @@ pub(super) struct Wanted {
     pub(super) hides_kinds: bool,
     /// What is told of accounts is wanted, and not worth reading all of an archive.
     pub(super) spares_archive: bool,
+    /// It is for a state, which sync events are a part of whatever has them.
+    pub(super) keeps_state: bool,
 }
 
 impl Wanted {
@@ -96,11 +98,13 @@ impl Wanted {
             max_bytes: max_message_size,
             hides_kinds,
             spares_archive: false,
+            keeps_state: false,
         })
     }
 
     /// The same with what a state needs of accounts, if it is for one and nobody spoke of kinds.
     pub(super) fn of_state(mut self, keeps_state: bool) -> Self {
+        self.keeps_state = keeps_state;
         if keeps_state && std::mem::take(&mut self.hides_kinds) {
             self.spares_archive = true;
             self.kinds
@@ -114,7 +118,7 @@ impl Wanted {
         if self.hides_kinds {
             "; add --kind all to keep account, identity and sync events"
         } else if self.spares_archive && reads_archive {
-            "; of the archive commits alone, --kind all has what became of accounts"
+            "; of the archive their commits, and then what became of their accounts"
         } else {
             ""
         }

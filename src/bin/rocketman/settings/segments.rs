@@ -109,6 +109,7 @@ pub(super) fn resolve(
         },
         raw: reading.raw,
         validate: reading.validate,
+        sync_events: wanted.keeps_state,
         threads: connection.threads,
         max_block_bytes: args.max_block_size.unwrap_or(MAX_BLOCK_BYTES),
         bad_events: reading.bad_events.map(open_bad_events).transpose()?,

@@ -123,6 +123,7 @@ impl SourceSettings {
         if connection.no_compress && connection.threads > 1 {
             return Err(SettingsError::NothingToInflate);
         }
+        let sync_events = wanted.keeps_state;
         let archive_kinds = wanted.spares_archive.then(|| vec![Kind::Commit]);
         let bad_events = bad_events.map(open_bad_events).transpose()?;
         let demo = demo(sources)?;
@@ -149,6 +150,7 @@ impl SourceSettings {
         if let Some((segments, args)) = archive {
             let settings = HistorySettings {
                 archive_kinds,
+                sync_events,
                 until_us,
                 threads,
                 ..history::resolve(sources, &args, segments, settings, environment)?
@@ -161,7 +163,10 @@ impl SourceSettings {
             });
         }
         if on_gap == Some(OnGapArg::Replay) {
-            let settings = history::after_gaps(sources, settings, environment)?;
+            let settings = HistorySettings {
+                sync_events,
+                ..history::after_gaps(sources, settings, environment)?
+            };
             return Ok(Self::History(Box::new(settings)));
         }
         Ok(match demo {

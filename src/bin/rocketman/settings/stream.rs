@@ -215,6 +215,7 @@ fn filter_flag(wanted: &Wanted) -> Option<&'static str> {
         max_bytes: _,
         hides_kinds: _,
         spares_archive: _,
+        keeps_state: _,
     } = wanted;
     [
         ("--collection", collections.is_empty()),

@@ -89,6 +89,7 @@ pub(crate) async fn run(settings: FoldSettings) -> Result<ExitCode, Failure> {
     let (mut sink, cursor) = sqlite::open(table).map_err(Error::Sink)?;
     // There is no place in what is read again from its beginning.
     drop(cursor);
+    sink.last_position(None).await.map_err(Error::Sink)?;
     let mut events = 0;
     if !segments.is_empty() {
         events += fold_segments(segments, &filter, &mut sink).await?;
@@ -125,7 +126,7 @@ async fn fold_segments(
     let settings = SegmentsSettings {
         // What is missing between them may be elsewhere.
         on_gap: OnGap::Warn,
-        start: Some(rocketman::event::Start::OLDEST),
+        sync_events: true,
         ..SegmentsSettings::new(paths)
     };
     let stats = Arc::new(Stats::default());

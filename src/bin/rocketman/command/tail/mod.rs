@@ -41,6 +41,7 @@ use rocketman::{
     cursor::{CursorStore, FileCursor},
     sink::{Fate, Sink},
     source::{history::History, jetstream::Jetstream, segments::Segments},
+    table::sqlite::{SqliteAccounts, SqliteCursor},
 };
 
 /// How far apart the ends of a pipeline may hear of the same Ctrl-C.
@@ -79,6 +80,7 @@ pub(crate) async fn run(
     let stats = Arc::new(Stats::default());
     let mut fate = fate.map(announce_fate);
     let (sink, own_cursor) = output.open(&mut fate).map_err(Error::Sink)?;
+    let accounts = own_cursor.as_ref().map(SqliteCursor::accounts);
     let cursor = match own_cursor {
         Some(own) => AnyCursorStore::Sqlite(Box::new(own)),
         None => cursor,
@@ -90,7 +92,7 @@ pub(crate) async fn run(
         info!(target: PipelineSettings::STATE_TARGET, "without --cursor-file, events may be in {name} twice after a crash, or be missing");
     }
     // The demo is held to the end: dropped, it serves no more.
-    let (source, _demo) = open_source(source)?;
+    let (source, _demo) = open_source(source, accounts)?;
     let hang_up = HangUp::of(&source, &sink, account_files);
     signals.reload_on_hang_up(!hang_up.stops());
     let stop = CancellationToken::new();
@@ -191,7 +193,10 @@ fn open_cursor(cursor: Cursor) -> Result<AnyCursorStore, Failure> {
 }
 
 /// Opens what is read, and the server of a demo with it.
-fn open_source(settings: SourceSettings) -> Result<(AnySource, Option<DemoServer>), Failure> {
+fn open_source(
+    settings: SourceSettings,
+    accounts: Option<SqliteAccounts>,
+) -> Result<(AnySource, Option<DemoServer>), Failure> {
     let (settings, demo) = match settings {
         #[cfg(feature = "nats")]
         SourceSettings::Nats(settings) => {
@@ -201,7 +206,10 @@ fn open_source(settings: SourceSettings) -> Result<(AnySource, Option<DemoServer
         SourceSettings::History(settings)
         | SourceSettings::Price(settings)
         | SourceSettings::Download(settings, _) => {
-            let source = History::new(*settings);
+            let mut source = History::new(*settings);
+            if let Some(accounts) = accounts {
+                source = source.marking(accounts);
+            }
             return Ok((AnySource::History(Box::new(source)), None));
         }
         SourceSettings::Segments(settings) => {
