@@ -9,6 +9,7 @@ mod named;
 mod parquet;
 mod refused;
 mod shared;
+mod stages;
 
 use crate::support::events::{account, commit, identity};
 

@@ -4,14 +4,17 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     thread,
     time::Duration,
 };
 
 use rustix::process::Signal;
 
-use super::{event, post_in};
+use super::{event, post_in, stages::Stages};
 use crate::support::{
     jetstream::{Request, Server},
     program::Rocketman,
@@ -63,23 +66,27 @@ impl Signpost {
 }
 
 impl Game {
-    /// Sends all events, and one of a collection of its own once it is waited for.
-    fn server(&self, one_more: Arc<Signpost>) -> Server {
+    /// Sends as much as there is at the moment, and once all is there, one of a collection of its own
+    /// when that is waited for.
+    fn server(&self, length: Arc<AtomicU64>, one_more: Arc<Signpost>) -> Server {
         let (n_events, dies) = (self.events, self.server_dies);
         Server::every(move |request: Request| {
+            let length = length.load(Relaxed);
             let from = request.cursor().map_or(0, |seq| seq - 1);
             let mut connection = request.accept();
-            if dies {
-                let end = from + fastrand::u64(1..3000);
-                connection.send_all((from..end.min(n_events)).map(event));
-                if end < n_events {
-                    return connection.cut();
-                }
+            let end = if dies {
+                length.min(from + fastrand::u64(1..3000))
             } else {
-                connection.send_all((from..n_events).map(event));
+                length
+            };
+            connection.send_all((from..end).map(event));
+            if end < length {
+                return connection.cut();
             }
-            one_more.wait();
-            connection.try_send(post_in(n_events, "com.example.more"));
+            if length == n_events {
+                one_more.wait();
+                connection.try_send(post_in(n_events, "com.example.more"));
+            }
             connection.until_closed();
         })
     }
@@ -87,8 +94,14 @@ impl Game {
     /// Plays rounds of `rocketman tail -o out/NAME` with these arguments, and returns how many
     /// files there are in the end.
     pub fn play(&self, arguments: &str) -> usize {
+        self.play_and_look(arguments).0
+    }
+
+    /// The same, and where the kills came.
+    pub fn play_and_look(&self, arguments: &str) -> (usize, Stages) {
         let one_more = Arc::new(Signpost::default());
-        let server = self.server(Arc::clone(&one_more));
+        let length = Arc::<AtomicU64>::default();
+        let server = self.server(Arc::clone(&length), Arc::clone(&one_more));
         let folder = tempfile::tempdir().unwrap();
         let (out, cursor) = (folder.path().join("out"), folder.path().join("cursor"));
         fs::create_dir(&out).unwrap();
@@ -98,24 +111,36 @@ impl Game {
                 .with(arguments)
                 .inside(folder.path())
         };
+        let (mut stages, mut n_further, mut n_behind) = (Stages::default(), 0, 0);
         for round in 1..=self.rounds {
             let before = saved(&cursor);
-            let running = run().start();
-            // Every round gets a little further, and none beyond its share.
+            // Every round has a little more to read.
             let share = self.events * round / (self.rounds + 1);
-            let moment = Duration::from_micros(fastrand::u64(..40_000));
-            wait_until("it goes on", || {
-                let now = saved(&cursor);
-                now >= share || now > before
-            });
-            thread::sleep(moment);
+            length.store(share, Relaxed);
+            let n_requests = server.requests().len();
+            let running = run().start();
+            server.wait_for_requests(n_requests + 1);
+            if round % 2 == 0 {
+                wait_until("it goes on", || saved(&cursor) > before);
+            }
+            thread::sleep(Duration::from_micros(fastrand::u64(..40_000)));
             running.kill();
+            let now = saved(&cursor);
+            n_further += u64::from(now > before);
+            n_behind += u64::from(now < share);
+            if arguments.contains(".parquet") {
+                stages.note(&out, &cursor);
+            }
         }
-        let n_requests = server.requests().len();
-        let running = run().start();
-        running.message("reading ");
+        println!(
+            "{n_further} of {} runs got on, and {n_behind} were killed before their end{stages}",
+            self.rounds
+        );
+        assert!(n_further > self.rounds / 5, "{n_further}");
+        length.store(self.events, Relaxed);
+        let running = run().with("-v").start();
         // A run that is stopped before it has begun leaves all as it is.
-        server.wait_for_requests(n_requests + 1);
+        running.message("connected");
         wait_until("the end of the stream", || saved(&cursor) == self.events);
         let has_groups = arguments.contains("{collection}") && arguments.contains(".parquet");
         if has_groups {
@@ -148,7 +173,7 @@ impl Game {
             files.iter().filter(is_unfinished).count() <= 5,
             "{files:#?}"
         );
-        n_files
+        (n_files, stages)
     }
 }
 

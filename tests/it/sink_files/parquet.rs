@@ -4,7 +4,8 @@ use std::{fs, io::Write, path::Path, process::Command};
 
 use serde_json::Value;
 
-use super::{event, killed::Game};
+use super::{event, killed::Game, stages::Stages};
+use crate::soak::is_soak;
 use crate::support::{
     jetstream::{Request, Server},
     program::Rocketman,
@@ -193,11 +194,13 @@ fn what_a_run_without_a_cursor_left_is_kept() {
 
 #[test]
 fn killed_again_and_again_each_event_is_in_a_row_once() {
+    let rounds = if is_soak() { 500 } else { 25 };
     let game = Game {
-        rounds: 10,
-        events: 8_000,
+        rounds,
+        events: rounds * 320,
         server_dies: false,
     };
+    let mut stages = Stages::default();
     for (flags, least) in [
         (
             "-o out/{collection}/%M%S.parquet --checkpoint 4K,10ms --row-group-size 30K",
@@ -208,7 +211,16 @@ fn killed_again_and_again_each_event_is_in_a_row_once() {
             25,
         ),
     ] {
-        assert!(game.play(flags) >= least, "{flags}");
+        let (n_files, came_at) = game.play_and_look(flags);
+        assert!(n_files >= least, "{flags}");
+        stages.add(&came_at);
+    }
+    // On both sides of the save; of which step of the file is luck, where they are few.
+    let [group, footer, saved, named] =
+        [Stages::GROUP, Stages::FOOTER, Stages::SAVED, Stages::NAMED].map(|stage| stages.of(stage));
+    assert!(group + footer > 5 && saved + named > 1, "{stages}");
+    if is_soak() {
+        assert!(footer > 0 && saved > 0 && named > 0, "{stages}");
     }
 }
 
