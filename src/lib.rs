@@ -106,8 +106,9 @@
 //! `zstd` (default) asks servers for compressed events, and writes files that end in `.zst`. `gzip`
 //! (default) reads and writes those that end in `.gz`. `nats` (default) is NATS JetStream.
 //! `segments` reads the files in which a server keeps its history, and `history` its archive over
-//! the network. `sqlite` and `parquet` keep events in tables. `serve` is a Jetstream server in
-//! process. `cli` (default) is the program `rocketman`, and brings these five; leave it out in a
+//! the network. `http` sends events to an endpoint of HTTP. `sqlite` and `parquet` keep events in
+//! tables. `serve` is a Jetstream server in
+//! process. `cli` (default) is the program `rocketman`, and brings these six; leave it out in a
 //! library.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

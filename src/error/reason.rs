@@ -80,6 +80,13 @@ pub enum Reason {
     /// A program answered more events than it was given.
     ProgramSurplus,
 
+    /// An endpoint of HTTP does not accept an event.
+    EndpointEvent,
+    /// An endpoint of HTTP refuses whatever it is sent.
+    EndpointRefused,
+    /// A secret would be sent to an endpoint of HTTP over a way on which anybody can listen in.
+    EndpointOverheard,
+
     /// No server of NATS could be reached within the retries that were allowed.
     NatsUnreachable,
     /// The server of NATS does not let this user in.

@@ -42,26 +42,30 @@ pub enum OnFailure {
 pub(super) enum Recipient {
     Program(String),
     Ingestor(String),
+    #[cfg(feature = "http")]
+    Endpoint(String),
 }
 
 impl Recipient {
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Program(name) | Self::Ingestor(name) => name,
+            #[cfg(feature = "http")]
+            Self::Endpoint(name) => name,
         }
     }
 
     fn program(&self) -> Option<&str> {
         match self {
             Self::Program(name) => Some(name),
-            Self::Ingestor(_) => None,
+            _ => None,
         }
     }
 
     fn ingestor(&self) -> Option<&str> {
         match self {
             Self::Ingestor(name) => Some(name),
-            Self::Program(_) => None,
+            _ => None,
         }
     }
 }
@@ -70,6 +74,8 @@ impl fmt::Display for Recipient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Program(name) => write!(f, "'{name}'"),
+            #[cfg(feature = "http")]
+            Self::Endpoint(name) => write!(f, "'{name}'"),
             Self::Ingestor(name) => write!(f, "ingestor '{name}'"),
         }
     }
@@ -146,6 +152,12 @@ impl DeliveryPolicy {
     /// Counts into these stats from now on.
     pub(super) fn set_stats(&self, stats: &Arc<Stats>) {
         locked(&self.stats).clone_from(stats);
+    }
+
+    /// Counts a failed try that is no event's fault.
+    #[cfg(feature = "http")]
+    pub(super) fn count_failure(&self) {
+        locked(&self.stats).add_delivery_failures(1);
     }
 
     /// Counts a failed try, and returns the wait before the next; `None` when there is to be none.

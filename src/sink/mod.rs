@@ -9,6 +9,8 @@ mod fate;
 mod file;
 mod format;
 mod forward;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod ingest;
 mod lanes;
 mod ledger;

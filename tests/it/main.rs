@@ -29,6 +29,7 @@ mod generated;
 mod help;
 mod history;
 mod house;
+mod http_sink;
 mod ingest;
 mod inspect;
 mod limits;

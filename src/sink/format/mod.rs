@@ -96,6 +96,16 @@ impl LineFormat {
         }
     }
 
+    /// What a receiver is told that it gets.
+    #[cfg(feature = "http")]
+    pub(super) fn content_type(&self) -> &'static str {
+        match &self.shape {
+            Shape::Json => "application/x-ndjson",
+            Shape::Table(table) => table.content_type(),
+            Shape::Pretty | Shape::Human | Shape::Template(_) => "text/plain; charset=utf-8",
+        }
+    }
+
     /// What a file begins with.
     pub(super) fn header(&self) -> &[u8] {
         match &self.shape {

@@ -28,6 +28,15 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// What a receiver is told that it gets.
+    #[cfg(feature = "http")]
+    pub(super) fn content_type(&self) -> &'static str {
+        match self.separator {
+            Separator::Comma => "text/csv; charset=utf-8",
+            Separator::Tab => "text/tab-separated-values; charset=utf-8",
+        }
+    }
+
     /// Reads the names of fields, separated by commas.
     pub(super) fn parse(
         separator: Separator,

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use hyper::{HeaderMap, header::RETRY_AFTER};
-use jiff::{Timestamp, fmt::rfc2822};
+use hyper::HeaderMap;
 use serde::Deserialize;
 
-use crate::{log::printable, wire::dial::http::CallError};
-
-/// The longest wait that a server may ask for.
-const MAX_WAIT: Duration = Duration::from_secs(3600);
+use crate::{
+    log::printable,
+    wire::dial::http::{CallError, retry_after},
+};
 
 /// The longest part of what a server says that is shown.
 const MAX_SHOWN: usize = 300;
@@ -135,57 +134,23 @@ impl FetchError {
     }
 }
 
-/// `Retry-After`, in seconds or as a date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = if let Ok(seconds) = text.parse() {
-        Duration::from_secs(seconds)
-    } else {
-        let date = rfc2822::parse(text).ok()?.timestamp();
-        Duration::try_from(date.duration_since(Timestamp::now())).unwrap_or_default()
-    };
-    Some(wait.min(MAX_WAIT))
-}
-
 #[cfg(test)]
 mod tests {
-    use hyper::header::HeaderValue;
-
     use super::*;
 
-    fn status(status: u16, retry_after: &str, body: &[u8]) -> FetchError {
-        let mut headers = HeaderMap::new();
-        if let Ok(value) = HeaderValue::from_str(retry_after) {
-            headers.insert(RETRY_AFTER, value);
-        }
-        FetchError::of_status(status, &headers, body)
+    fn status(status: u16, body: &[u8]) -> FetchError {
+        FetchError::of_status(status, &HeaderMap::new(), body)
     }
 
     #[test]
     fn what_a_server_says_is_named_and_escaped() {
-        let error = status(
-            404,
-            "",
-            br#"{"error":"BlockNotFound","message":"no\u001b[1m"}"#,
-        );
+        let error = status(404, br#"{"error":"BlockNotFound","message":"no\u001b[1m"}"#);
         assert!(error.is_gone() && error.is_final());
         assert!(!error.to_string().contains('\u{1b}'), "{error}");
-        let error = status(401, "", br#"{"error":"invalid bearer credential"}"#);
+        let error = status(401, br#"{"error":"invalid bearer credential"}"#);
         assert_eq!(error.to_string(), "HTTP 401: invalid bearer credential");
         assert!(error.is_final() && !error.is_gone());
-        assert!(!status(416, "", b"").is_final());
-    }
-
-    #[test]
-    fn a_wait_is_in_seconds_or_a_date_and_bounded() {
-        assert_eq!(
-            status(429, "3", b"").asked_wait(),
-            Some(Duration::from_secs(3))
-        );
-        assert_eq!(status(503, "9999999", b"").asked_wait(), Some(MAX_WAIT));
-        let past = "Sun, 06 Nov 1994 08:49:37 GMT";
-        assert_eq!(status(429, past, b"").asked_wait(), Some(Duration::ZERO));
-        assert_eq!(status(429, "soon", b"").asked_wait(), None);
-        assert!(status(429, "", b"").is_quota());
+        assert!(!status(416, b"").is_final());
+        assert!(status(429, b"").is_quota());
     }
 }

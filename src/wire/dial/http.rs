@@ -8,15 +8,19 @@ use hyper::{
     HeaderMap, Method, Request, StatusCode,
     body::Incoming,
     client::conn::http1::{self, SendRequest},
-    header::{HOST, HeaderName, HeaderValue, USER_AGENT},
+    header::{HOST, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT},
 };
 use hyper_util::rt::TokioIo;
+use jiff::{Timestamp, fmt::rfc2822};
 use tokio::{task::JoinSet, time::timeout};
 
 use super::{Address, Connector, DialError};
 
 /// The longest head of an answer.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// The longest wait that a server may ask for.
+const MAX_WAIT: Duration = Duration::from_secs(3600);
 
 /// A request.
 #[derive(Debug, Clone)]
@@ -171,5 +175,36 @@ impl Connections {
         if !answer.connection.sender.is_closed() && idle.len() < self.max_idle {
             idle.push(answer.connection);
         }
+    }
+}
+
+/// `Retry-After`, in seconds or as a date.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = if let Ok(seconds) = text.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let date = rfc2822::parse(text).ok()?.timestamp();
+        Duration::try_from(date.duration_since(Timestamp::now())).unwrap_or_default()
+    };
+    Some(wait.min(MAX_WAIT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_in_seconds_or_a_date_and_bounded() {
+        let asked = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
+            retry_after(&headers)
+        };
+        assert_eq!(asked("3"), Some(Duration::from_secs(3)));
+        assert_eq!(asked("9999999"), Some(MAX_WAIT));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
+        assert_eq!(asked("soon"), None);
+        assert_eq!(retry_after(&HeaderMap::new()), None);
     }
 }

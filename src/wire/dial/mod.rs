@@ -3,7 +3,7 @@
 //! Every step is a future that may be dropped, so that a stop never waits for a name server.
 
 mod address;
-#[cfg(feature = "history")]
+#[cfg(any(feature = "history", feature = "http"))]
 pub(crate) mod http;
 pub(crate) mod proxy;
 pub(crate) mod user_agent;

@@ -201,6 +201,11 @@ fn the_commands_about_programs_work_as_printed() {
 }
 
 #[test]
+fn the_commands_about_endpoints_work_as_printed() {
+    commands_work("docs/http.md");
+}
+
+#[test]
 fn the_commands_about_serving_work_as_printed() {
     commands_work("docs/serve.md");
 }

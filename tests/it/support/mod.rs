@@ -14,6 +14,7 @@ pub mod kept;
 pub mod memory;
 pub mod nats;
 pub mod program;
+pub mod receiver;
 pub mod recorded;
 pub mod resolver;
 pub mod rows;

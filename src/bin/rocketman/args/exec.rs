@@ -36,18 +36,12 @@ pub(crate) struct ExecArgs {
         hide_short_help = true
     )]
     pub(crate) in_flight: Option<NonZeroUsize>,
-    /// Run N programs at the same time
+    /// Run N programs, or send N requests, at the same time
     ///
     /// Events of one account always follow each other: the next begins once the one before it is done. Others may pass an event
     /// that takes its time, at most some thousands of them; the cursor never does. With more than one job, what programs
-    /// print goes to stdout as whole lines.
-    #[arg(
-        short,
-        long,
-        value_name = "N",
-        env = "ROCKETMAN_JOBS",
-        requires = "exec"
-    )]
+    /// print goes to stdout as whole lines. By default one program, or four requests.
+    #[arg(short, long, value_name = "N", env = "ROCKETMAN_JOBS")]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Allow a program this long for an event
     ///
@@ -98,7 +92,7 @@ pub(crate) enum OnExecErrorArg {
     DeadLetter(PathBuf),
 }
 
-fn on_exec_error(text: &str) -> Result<OnExecErrorArg, String> {
+pub(super) fn on_exec_error(text: &str) -> Result<OnExecErrorArg, String> {
     match text.split_once('=') {
         None if text == "stop" => Ok(OnExecErrorArg::Stop),
         None if text == "skip" => Ok(OnExecErrorArg::Skip),

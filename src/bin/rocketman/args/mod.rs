@@ -22,6 +22,7 @@ mod fold;
 mod global;
 mod health;
 mod history;
+mod http;
 mod inspect;
 mod manual;
 mod misuse;
@@ -63,6 +64,7 @@ pub(crate) use self::{
     global::{GlobalArgs, LogFormat, When},
     health::HealthArgs,
     history::HistoryArgs,
+    http::{BodyArg, HttpArgs},
     inspect::InspectArgs,
     manual::man_pages,
     misuse::Misuse,

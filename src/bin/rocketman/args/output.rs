@@ -63,6 +63,9 @@ pub(crate) struct OutputArgs {
     /// sqlite:FILE is a SQLite database with the state that events lead to, or with --table events all of them. Each counts in it
     /// exactly once, and it keeps the place itself, so that no cursor file is needed.
     ///
+    /// https://HOST/PATH, or http://, is an endpoint of HTTP: events are sent to it, many in a request (see --batch), in the order of each
+    /// account. With a cursor file each arrives at least once: 2xx accepts what was sent, and nothing is passed over that was not.
+    ///
     /// nats://HOST[:PORT]/STREAM?subject=PREFIX is a stream of NATS JetStream, or nats:STREAM one of the selected context; events are
     /// written below the subject PREFIX, or atproto. Each is in it exactly once, in order, and the stream itself says where to
     /// go on, so that no cursor file is needed. Only one process may write to a stream. Messages of another stream keep subject,

@@ -31,13 +31,15 @@ const OPPONENTS: [(&str, &str); 15] = [
 ];
 
 /// Flags that name where something goes, or what is ours. Of two, one would get nothing without a word.
-const ONCE: [&str; 10] = [
+const ONCE: [&str; 12] = [
     "output",
     "exec",
     "cursor_file",
     "cursor_kv",
     "bad_events",
     "on_exec_error",
+    "on_http_error",
+    "http_header_file",
     "on_undeliverable",
     "shard",
     "store",
@@ -80,8 +82,8 @@ pub(crate) fn parse() -> Result<Cli, Misuse> {
     })
 }
 
-/// Variables that no flag names: lists, and a secret, which are read with the settings.
-const WITHOUT_FLAG: [&str; 8] = [
+/// Variables that no flag names: lists, and secrets, which are read with the settings.
+const WITHOUT_FLAG: [&str; 9] = [
     "ROCKETMAN_SOURCE",
     "ROCKETMAN_COLLECTION",
     "ROCKETMAN_DID",
@@ -89,6 +91,7 @@ const WITHOUT_FLAG: [&str; 8] = [
     "ROCKETMAN_OP",
     "ROCKETMAN_ALLOW_HOST",
     "ROCKETMAN_ALLOW_ORIGIN",
+    "ROCKETMAN_HTTP_HEADERS",
     "ROCKETMAN_JETSTREAM_KEY",
 ];
 

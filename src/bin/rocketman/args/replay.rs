@@ -3,7 +3,7 @@
 use clap::{Args, Command, ValueHint};
 
 use super::{
-    ConnectionArgs, ExecArgs, FateArgs, FileArgs, FilterArgs, HistoryArgs, OperationArgs,
+    ConnectionArgs, ExecArgs, FateArgs, FileArgs, FilterArgs, HistoryArgs, HttpArgs, OperationArgs,
     OutputArgs, PositionArgs, SegmentArgs, StopArgs, StreamArgs, TableArgs, TailArgs,
 };
 #[cfg(feature = "nats")]
@@ -50,6 +50,9 @@ pub(crate) struct ReplayArgs {
     /// How programs are run.
     #[command(flatten)]
     exec: ExecArgs,
+    /// How events are sent.
+    #[command(flatten)]
+    http: HttpArgs,
     /// Until when.
     #[command(flatten)]
     stop: StopArgs,
@@ -100,6 +103,7 @@ impl From<ReplayArgs> for TailArgs {
             files: args.files,
             table: args.table,
             exec: args.exec,
+            http: args.http,
             stop: args.stop,
             stream: StreamArgs::default(),
             connection: args.connection,

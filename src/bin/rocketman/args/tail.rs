@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{
-    ConnectionArgs, ExecArgs, FateArgs, FileArgs, FilterArgs, HistoryArgs, OperationArgs,
+    ConnectionArgs, ExecArgs, FateArgs, FileArgs, FilterArgs, HistoryArgs, HttpArgs, OperationArgs,
     OutputArgs, PositionArgs, SegmentArgs, StopArgs, StreamArgs, TableArgs,
 };
 #[cfg(feature = "nats")]
@@ -68,6 +68,9 @@ pub(crate) struct TailArgs {
     /// How programs are run.
     #[command(flatten)]
     pub(crate) exec: ExecArgs,
+    /// How events are sent.
+    #[command(flatten)]
+    pub(crate) http: HttpArgs,
     /// Until when.
     #[command(flatten)]
     pub(crate) stop: StopArgs,

@@ -127,12 +127,23 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("tail", "--on-account-gone", &["sqlite::accounts::a_policy_says_what_becomes_of_rows"]),
     ("tail", "--synchronous", &["sqlite::flags::full_is_on_the_disk_before_it_counts"]),
     ("tail", "--exec", &["flags::behaviour::exec_runs_a_program_for_each_event"]),
-    ("tail", "--jobs", &["sink_exec::jobs::events_of_one_account_never_overlap_or_swap"]),
+    ("tail", "--jobs", &["sink_exec::jobs::events_of_one_account_never_overlap_or_swap", "http_sink::bodies::as_many_requests_are_under_way_as_there_are_jobs"]),
     ("tail", "--exec-mode", &["sink_exec::stream::each_answered_line_accepts_an_event_and_goes_to_stdout", "sink_exec::stream::what_makes_no_sense_for_it_is_refused"]),
     ("tail", "--in-flight", &["sink_exec::stream::a_silent_program_is_ended_after_the_timeout"]),
     ("tail", "--exec-timeout", &["sink_exec::failures::a_hanging_program_is_ended_with_all_that_it_started"]),
     ("tail", "--exec-retries", &["sink_exec::failures::a_failed_event_is_tried_again_as_often_as_allowed"]),
     ("tail", "--on-exec-error", &["sink_exec::failures::a_skipped_event_is_told_and_passed", "sink_exec::failures::a_dead_letter_holds_event_status_and_the_end_of_stderr"]),
+    ("tail", "--batch", &["http_sink::bodies::a_batch_ends_with_its_count_its_bytes_or_its_time"]),
+    ("tail", "--body", &["http_sink::bodies::an_array_is_json"]),
+    ("tail", "--http-compress", &["http_sink::bodies::bodies_are_compressed_on_demand"]),
+    ("tail", "--http-method", &["http_sink::bodies::the_method_is_the_one_that_is_named"]),
+    ("tail", "--http-header", &["http_sink::bodies::headers_come_from_flags_a_variable_and_a_file", "http_sink::refused::flags_that_make_no_sense_are_refused"]),
+    ("tail", "--http-header-file", &["http_sink::endpoint::a_token_that_is_replaced_in_its_file_is_taken_up"]),
+    ("tail", "--http-timeout", &["http_sink::failing::no_answer_within_the_timeout_is_a_failure"]),
+    ("tail", "--http-retries", &["http_sink::failing::an_event_that_always_fails_is_given_up_while_others_pass"]),
+    ("tail", "--on-http-error", &["http_sink::failing::a_refused_event_stands_alone_in_the_dead_letters", "http_sink::failing::a_refused_event_is_skipped_or_ends_the_run"]),
+    ("tail", "--on-http-refusal", &["http_sink::endpoint::with_stop_a_refusal_ends_the_run", "http_sink::endpoint::a_refusal_is_waited_out_and_nothing_is_given_up"]),
+    ("tail", "--max-unanswered", &["http_sink::too_much_that_is_unanswered_has_the_stream_wait"]),
     ("tail", "--no-output", &["sink_exec::jobs::no_output_drops_what_programs_print"]),
     ("tail", "--fate", &["fate::only_an_idempotent_program_hides_repeats"]),
     ("tail", "--fate-seed", &["fate::the_same_seed_fails_the_same_deliveries"]),
@@ -233,7 +244,7 @@ const TESTED: &[(&str, &str, &[&str])] = &[
 ];
 
 /// Flags that take a list, or that make no sense as a variable: `ROCKETMAN_SOURCE` is the list of servers of `tail`.
-const LISTS: [&str; 10] = [
+const LISTS: [&str; 11] = [
     "--allow-host",
     "--allow-origin",
     "--collection",
@@ -243,6 +254,7 @@ const LISTS: [&str; 10] = [
     "--op",
     "--exec",
     "--fault",
+    "--http-header",
     "--source",
 ];
 
@@ -356,7 +368,9 @@ fn every_flag_of_a_file_is_known_to_have_a_role() {
         "bad-events",
         "cursor-file",
         "did",
+        "http-header-file",
         "on-exec-error",
+        "on-http-error",
         "on-undeliverable",
         "output",
     ];

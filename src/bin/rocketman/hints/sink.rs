@@ -30,6 +30,7 @@ pub(super) fn hint(error: &MemberError) -> Option<String> {
             }
             other => of_file(other)
                 .or_else(|| of_program(other))
+                .or_else(|| of_endpoint(other))
                 .or_else(|| of_database(other)),
         };
         hint.map(str::to_owned)
@@ -112,6 +113,19 @@ fn of_program(reason: &Reason) -> Option<&'static str> {
         Reason::ProgramNotStarted => {
             "give --exec a program on your PATH, or the path of one that may be executed"
         }
+        _ => return None,
+    })
+}
+
+fn of_endpoint(reason: &Reason) -> Option<&'static str> {
+    Some(match reason {
+        Reason::EndpointEvent => {
+            "with --cursor-file the next run begins with it; --on-http-error skip or dead-letter=FILE goes on past such events"
+        }
+        Reason::EndpointRefused => {
+            "check the address and the headers: --output, --http-header-file; with --on-http-refusal wait it is tried again"
+        }
+        Reason::EndpointOverheard => "write https://, so that it is sent over TLS",
         _ => return None,
     })
 }

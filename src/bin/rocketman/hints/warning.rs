@@ -9,6 +9,7 @@ pub(super) fn hint(setting: &str) -> Option<&'static str> {
         "endpoints" => "rocketman tail demo: needs no network",
         "lag_alert" => "--lag-alert moves the limit, and --max-lag ends a run",
         "max_frame_bytes" | "max_message_bytes" => "--max-frame-size allows larger ones",
+        "max_unanswered" => "--max-unanswered allows more",
         "max_files" => "--max-files allows more",
         "subjects" => "?subject= names one, and several are written ?subject=A&subject=B",
         _ => return None,

@@ -158,6 +158,8 @@ pub(crate) enum SettingsError {
     Nats(#[from] super::nats::ServerError),
     #[error(transparent)]
     Table(#[from] super::table::TableFlagError),
+    #[error(transparent)]
+    Http(#[from] super::http::HttpFlagError),
     #[error("{0} is for recordings, and {1} is not one")]
     ForRecordings(&'static str, &'static str),
     #[error("the environment's proxy cannot be used")]
@@ -300,6 +302,7 @@ impl SettingsError {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Table(error) => error.hint().map(str::to_owned),
+            Self::Http(error) => error.hint().map(str::to_owned),
             Self::TooMany { .. } => Some("use prefixes such as 'app.bsky.*', or no --collection and a filter behind the pipe".to_owned()),
             Self::NoDid(_) => Some("write one DID a line; an empty list would mean every account".to_owned()),
             Self::Proxy(_) => Some("set it to http://HOST:PORT, or name the server in NO_PROXY".to_owned()),
@@ -331,7 +334,7 @@ impl SettingsError {
             Self::NameInStream(_) => Some("leave it out, and have the program read it from the line".to_owned()),
             Self::Query(_) => Some("say what to read with --collection, --did, --cursor and the other flags".to_owned()),
             Self::Demo(_) => Some("try demo: alone, or demo:?rate=1000&seed=7".to_owned()),
-            Self::MixedLive(_) => Some("run two processes, one for each".to_owned()),
+            Self::MixedLive(_) | Self::MixedSegments(_) | Self::MixedArchive(_) | Self::MixedDemo(_) => Some("run two processes, one for each".to_owned()),
             Self::ForLive(_) => Some("name one: a server such as https://HOST, a stream of NATS, or - for stdin".to_owned()),
             Self::ForArchive(..) => Some("serve a folder of segment files on both wires: rocketman serve DIR".to_owned()),
             Self::ForRecordings("--speed", "demo:") => Some("say how fast it is with demo:?rate=1000".to_owned()),
@@ -356,16 +359,13 @@ impl SettingsError {
             Self::Nats(error) => error.hint().map(str::to_owned),
             #[cfg(feature = "nats")]
             Self::MixedNats(_) => Some("run two processes, one for each".to_owned()),
-            Self::MixedSegments(_) => Some("run two processes, one for each".to_owned()),
             Self::NotForSegments(_) | Self::ForSegments(_) => Some("leave it off".to_owned()),
             Self::NoReplay(_) => Some("streams are read by rocketman tail; a file of such a name is written ./NAME".to_owned()),
-            Self::MixedArchive(_) => Some("run two processes, one for each".to_owned()),
             Self::NoArchive(_) => Some("write https://HOST, or http://HOST for one without TLS".to_owned()),
             Self::ReplayOfGaps => Some("name it: rocketman tail https://HOST --on-gap replay".to_owned()),
             Self::ForHistory(_) => Some("leave it off, or name a service: rocketman replay https://HOST".to_owned()),
             Self::ArchiveKey { .. } => Some("it is one line of text, as the operator of the archive gave it; see bsky.network/account for the public one".to_owned()),
             Self::KeyFile { .. } => Some("name a file with the key and nothing else".to_owned()),
-            Self::MixedDemo(_) => Some("run two processes, one for each".to_owned()),
             Self::NoFields(format) => Some(format!("name them: --format {format} --fields did,commit.rkey,commit.record.text")),
             Self::ForTables(_) => Some("add --format csv, or leave it off".to_owned()),
             Self::FormatWith("--print0") => Some("leave --print0 off, and end a template with \\0".to_owned()),
@@ -376,7 +376,7 @@ impl SettingsError {
             Self::Pattern { .. } => Some("write %% for a percent sign".to_owned()),
             Self::Suffix { .. } => Some("end it in .zst or .gz to have it compressed, in .ndjson for plain lines, or pipe stdout into the program that makes it".to_owned()),
             Self::NotCompressed { suffix, .. } => Some(format!("leave .{suffix} off")),
-            Self::Address { what: "--output", .. } => Some("events go to stdout, to files, to programs, to sqlite:FILE, and to streams of NATS: nats://HOST/STREAM".to_owned()),
+            Self::Address { what: "--output", .. } => Some("events go to stdout, to files, to programs, to sqlite:FILE, to https://HOST/PATH, and to streams of NATS: nats://HOST/STREAM".to_owned()),
             Self::Address { what: "--cursor-file", .. } => Some("a key of NATS is nats://HOST/BUCKET/KEY, and tail is given it with --cursor-kv; a file of such a name is written ./NAME".to_owned()),
             Self::Address { .. } => Some("name a file; one of such a name is written ./NAME".to_owned()),
             Self::SameFile { .. } => Some("give each a file of its own".to_owned()),

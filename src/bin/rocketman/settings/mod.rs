@@ -20,6 +20,7 @@ mod fold;
 mod format;
 mod health;
 mod history;
+mod http;
 mod live;
 mod mistaken;
 #[cfg(feature = "nats")]

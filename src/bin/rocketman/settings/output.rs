@@ -4,6 +4,7 @@ use std::{
     env,
     ffi::OsString,
     io::{self, IsTerminal},
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -13,6 +14,7 @@ use super::{
     any_sink::any_sink,
     exec, executable, files,
     format::FormatFlags,
+    http::{self, HttpFlagError, HttpFlags},
     roles::is_stream,
     suffix,
     table::{self, TableFlagError, TableFlags},
@@ -24,7 +26,10 @@ use crate::{
 use rocketman::{
     MemberError, Shown,
     filter::Filter,
-    sink::{ExecSettings, ExecSink, Fate, FileSettings, FileSink, LineFormat, StdoutSink},
+    sink::{
+        ExecSettings, ExecSink, Fate, FileSettings, FileSink, LineFormat, StdoutSink,
+        http::{HttpSettings, HttpSink},
+    },
     table::sqlite::{self, SqliteCursor, SqliteSettings, SqliteSink},
 };
 #[cfg(feature = "nats")]
@@ -37,6 +42,7 @@ any_sink! {
     Stdout(StdoutSink),
     File(FileSink),
     Exec(Box<ExecSink>),
+    Http(Box<HttpSink>),
     Sqlite(Box<SqliteSink>),
     #[cfg(feature = "nats")]
     Nats(Box<NatsSink>),
@@ -61,7 +67,7 @@ impl AnySink {
             Self::File(_) => false,
             // A pipe says by itself when its reader is gone.
             Self::Stdout(_) => io::stdout().is_terminal(),
-            Self::Exec(_) | Self::Sqlite(_) => !reads_accounts,
+            Self::Exec(_) | Self::Http(_) | Self::Sqlite(_) => !reads_accounts,
             #[cfg(feature = "nats")]
             Self::Nats(_) => !reads_accounts,
         }
@@ -83,6 +89,7 @@ pub(crate) enum Output {
         arguments: Vec<OsString>,
         settings: ExecSettings,
     },
+    Http(Box<HttpSettings>),
     Sqlite(Box<SqliteSettings>),
     #[cfg(feature = "nats")]
     Nats(Box<NatsSinkSettings>),
@@ -110,6 +117,7 @@ impl Output {
                     .fate(fate.take());
                 AnySink::Exec(Box::new(programs))
             }
+            Self::Http(settings) => AnySink::Http(Box::new(HttpSink::new(*settings)?)),
             Self::Sqlite(settings) => {
                 let (sink, cursor) = sqlite::open(*settings)?;
                 return Ok((AnySink::Sqlite(Box::new(sink)), Some(cursor)));
@@ -135,7 +143,7 @@ impl Output {
             Self::Sqlite(settings) => &mut settings.recall,
             #[cfg(feature = "nats")]
             Self::Nats(settings) => &mut settings.recall,
-            Self::Stdout { .. } | Self::Exec { .. } => return self,
+            Self::Stdout { .. } | Self::Exec { .. } | Self::Http(_) => return self,
         };
         *recall = rewind.max(*recall);
         self
@@ -169,6 +177,7 @@ impl Output {
             Self::Exec { program, .. } => {
                 Some(format!("'{}'", Shown::word(&program.to_string_lossy())))
             }
+            Self::Http(settings) => Some(format!("'{}'", settings.address)),
             Self::Sqlite(settings) => Some(format!(
                 "'{}'",
                 Shown::word(&settings.path.to_string_lossy())
@@ -184,7 +193,7 @@ impl Output {
             #[cfg(feature = "nats")]
             Self::Nats(_) => Some("where the stream to write to ends"),
             Self::Sqlite(_) => Some("where the database comes to"),
-            Self::Stdout { .. } | Self::File(_) | Self::Exec { .. } => None,
+            Self::Stdout { .. } | Self::File(_) | Self::Exec { .. } | Self::Http(_) => None,
         }
     }
 
@@ -202,7 +211,7 @@ impl Output {
     pub(super) fn stream(&self) -> Option<(&NatsSettings, &String)> {
         match self {
             Self::Nats(settings) => Some((&settings.nats, &settings.stream)),
-            Self::Stdout { .. } | Self::File(_) | Self::Sqlite(_) | Self::Exec { .. } => None,
+            _ => None,
         }
     }
 
@@ -228,9 +237,20 @@ impl Output {
         mut args: OutputArgs,
         file_args: &FileArgs,
         exec_args: ExecArgs,
+        http: HttpFlags<'_>,
         tables: TableFlags<'_>,
         reserved: Vec<PathBuf>,
     ) -> Result<Self, SettingsError> {
+        let endpoint = args.output.as_deref().and_then(http::address);
+        if let Some(address) = endpoint.map(str::to_owned) {
+            files::refuse(file_args)?;
+            table::refuse(&tables.args)?;
+            return Self::to_endpoint(&address, args, http, exec_args.jobs);
+        }
+        http::refuse(&http.args)?;
+        if args.exec.is_empty() && exec_args.jobs.is_some() {
+            return Err(HttpFlagError::Jobs.into());
+        }
         let database = args.output.as_deref().and_then(table::database);
         if let Some(database) = database.map(Path::to_owned) {
             files::refuse(file_args)?;
@@ -300,6 +320,24 @@ impl Output {
             return Err(SettingsError::Print0ToFile);
         }
         Ok(output)
+    }
+}
+
+impl Output {
+    fn to_endpoint(
+        address: &str,
+        mut args: OutputArgs,
+        http: HttpFlags<'_>,
+        jobs: Option<NonZeroUsize>,
+    ) -> Result<Self, SettingsError> {
+        for (flag, is_given) in [("--print0", args.print0), ("--raw", args.raw)] {
+            if is_given {
+                return Err(HttpFlagError::NotForEndpoints(flag).into());
+            }
+        }
+        let format = FormatFlags::take(&mut args);
+        let settings = http::resolve(address, http, &format, jobs)?;
+        Ok(Self::Http(Box::new(settings)))
     }
 }
 

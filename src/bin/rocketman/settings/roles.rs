@@ -3,7 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Environment, SettingsError, filter::or_variable, in_state_directory, segments, table};
+use super::{
+    Environment, SettingsError, filter::or_variable, http, in_state_directory, segments, table,
+};
 #[cfg(feature = "nats")]
 use crate::args::NatsArgs;
 use crate::args::{ExecArgs, FileArgs, OnExecErrorArg, OnUndeliverableArg, TailArgs};
@@ -60,6 +62,12 @@ pub(super) fn of_tail(
     let ExecArgs { on_exec_error, .. } = &args.exec;
     if let Some(OnExecErrorArg::DeadLetter(path)) = on_exec_error {
         roles.push(Role::written("the file of --on-exec-error", path));
+    }
+    if let Some(OnExecErrorArg::DeadLetter(path)) = &args.http.on_http_error {
+        roles.push(Role::written("the file of --on-http-error", path));
+    }
+    if let Some(path) = &args.http.http_header_file {
+        roles.push(Role::read("--http-header-file", path));
     }
     if let Some(OnUndeliverableArg::DeadLetter(path)) = &args.stream.on_undeliverable {
         roles.push(Role::written("the file of --on-undeliverable", path));
@@ -191,7 +199,7 @@ fn fixed_output(args: &TailArgs) -> Option<PathBuf> {
     let rotates = rotate_size.is_some() || rotate_every.is_some() || rotate_count.is_some();
     let path = args.output.output.as_deref();
     let path = path.filter(|path| *path != Path::new("-") && !rotates)?;
-    if is_stream(path) {
+    if is_stream(path) || http::address(path).is_some() {
         return None;
     }
     if let Some(database) = table::database(path) {

@@ -11,7 +11,9 @@ use super::{
     AccountFiles, Cursor, Environment, Output, SettingsError, SourceSettings,
     beginning::{beginning, beginning_if_new, end},
     filter::{Wanted, or_variable},
-    history, in_state_directory,
+    history,
+    http::HttpFlags,
+    in_state_directory,
     reading::Reading,
     roles::{self, is_stream},
     segments,
@@ -78,6 +80,7 @@ impl TailSettings {
             files,
             table,
             exec,
+            http,
             stop,
             stream,
             connection,
@@ -108,7 +111,8 @@ impl TailSettings {
         let address = super::output::take_address(&mut output)?;
         let (raw, validate) = (output.raw, output.validate);
         let tables = TableFlags::new(table, environment, &sources);
-        let output = Output::resolve(output, &files, exec, tables, reserved)?;
+        let http = HttpFlags::new(http, environment);
+        let output = Output::resolve(output, &files, exec, http, tables, reserved)?;
         #[cfg(feature = "nats")]
         let carried = carried_subjects(&sources, &stream).filter(|_| address.is_some());
         #[cfg(feature = "nats")]

@@ -1,0 +1,49 @@
+//! What cannot be meant of an endpoint of HTTP.
+
+use rocketman::{MemberError, ParseError};
+
+/// What cannot be meant of an endpoint.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HttpFlagError {
+    #[error("--output")]
+    Address(#[source] ParseError),
+    #[error("{0} is for an endpoint of HTTP, and --output names none")]
+    NoEndpoint(&'static str),
+    #[error("{0} does not go with an endpoint of HTTP")]
+    NotForEndpoints(&'static str),
+    #[error("--jobs is for programs and for endpoints of HTTP, and there is neither")]
+    Jobs,
+    #[error("--body array is JSON, and --format is another form")]
+    FormatOfArray,
+    #[error("{from}")]
+    Header {
+        from: &'static str,
+        #[source]
+        source: ParseError,
+    },
+    #[error(
+        "--http-header: '{0}' looks like the name of a secret, which everybody could read in the list of processes"
+    )]
+    Secret(String),
+    #[error("--on-http-error")]
+    DeadLetter(#[source] MemberError),
+}
+
+impl HttpFlagError {
+    /// What to do about it.
+    pub(in crate::settings) fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Address(_) => {
+                "leave what is secret out of the address, and give it in a header: --http-header-file"
+            }
+            Self::NoEndpoint(_) => "name one: --output https://HOST/PATH, or leave it off",
+            Self::NotForEndpoints(_) => "leave it off",
+            Self::Jobs => "run one with --exec, or leave it off",
+            Self::FormatOfArray => "leave one of the two off",
+            Self::Secret(_) => {
+                "put the line into a file and name that with --http-header-file, or into the variable ROCKETMAN_HTTP_HEADERS"
+            }
+            Self::Header { .. } | Self::DeadLetter(_) => return None,
+        })
+    }
+}

@@ -1,0 +1,231 @@
+//! Which events are sent when, and what follows from each answer.
+
+mod settled;
+
+use std::{panic::resume_unwind, sync::Arc};
+
+use tokio::{
+    task::{JoinError, JoinSet},
+    time::{Instant, sleep_until},
+};
+
+use self::settled::Ended;
+use super::{
+    HttpSettings,
+    client::Client,
+    health::{Health, Trouble},
+    parcel::Parcel,
+    queue::{Limits, Queue},
+};
+use crate::{
+    error::MemberError,
+    event::Batch,
+    log::throttle::Throttle,
+    sink::{
+        SinkContext,
+        delivery::{DeliveryPolicy, Recipient},
+    },
+};
+
+/// What is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// What is due.
+    Usual,
+    /// All that there is, without a wait for more.
+    Drain,
+    /// What was never sent, once: a stop was asked for.
+    Stop,
+}
+
+/// Events on their way.
+#[derive(Debug)]
+pub(super) struct Flow {
+    settings: HttpSettings,
+    client: Arc<Client>,
+    policy: Arc<DeliveryPolicy>,
+    pub(super) context: SinkContext,
+    queue: Queue,
+    /// What is to be sent again, or was divided.
+    parcels: Vec<Parcel>,
+    running: JoinSet<Ended>,
+    health: Health,
+    /// How many bytes a request has, as far as the endpoint has taken them.
+    max_bytes: usize,
+    /// Something ended the run.
+    is_over: bool,
+    /// How often it is said that the stream waits.
+    pace: Throttle,
+}
+
+impl Flow {
+    pub(super) fn new(settings: HttpSettings, client: Arc<Client>, context: &SinkContext) -> Self {
+        let name = Recipient::Endpoint(settings.address.to_string());
+        let policy = DeliveryPolicy::new(name, settings.retries, settings.on_error.clone());
+        policy.set_stats(context.stats());
+        let max_bytes = settings.batch.bytes.get();
+        Self {
+            queue: Queue::new(Limits {
+                events: settings.batch.events.get(),
+                bytes: max_bytes,
+                wait: settings.batch.wait,
+                unanswered: settings.max_unanswered,
+            }),
+            client,
+            policy: Arc::new(policy),
+            context: context.clone(),
+            parcels: Vec::new(),
+            running: JoinSet::new(),
+            health: Health::new(),
+            max_bytes,
+            is_over: false,
+            pace: Throttle::sparse(),
+            settings,
+        }
+    }
+
+    /// Takes as many events as there is room for.
+    pub(super) fn take(&mut self, batch: &mut Batch) -> Result<(), MemberError> {
+        let now = Instant::now();
+        let mut taken = 0;
+        for event in batch.events() {
+            if !self.queue.has_room() {
+                break;
+            }
+            self.queue.push(event, now);
+            taken += 1;
+        }
+        batch.take(taken);
+        batch.give_back();
+        while let Some(ended) = self.running.try_join_next() {
+            self.settle(joined(ended))?;
+        }
+        self.begin_ready(Mode::Usual);
+        self.context.set_at_work(self.queue.n_open());
+        Ok(())
+    }
+
+    /// Whether more events may be taken.
+    pub(super) fn has_room(&self) -> bool {
+        self.queue.has_room()
+    }
+
+    /// Whether every event is answered.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.n_open() == 0
+    }
+
+    /// Whether nothing is under way, and nothing can be begun.
+    pub(super) fn is_at_rest(&mut self, mode: Mode) -> bool {
+        self.begin_ready(mode);
+        self.running.is_empty() && (self.is_over || mode == Mode::Stop || self.is_empty())
+    }
+
+    /// Ends what is under way.
+    pub(super) fn abort(&mut self) {
+        self.running.abort_all();
+    }
+
+    /// Waits for something to happen, and does what follows from it.
+    ///
+    /// Cancel safety: dropped and asked again at any time.
+    pub(super) async fn step(&mut self, mode: Mode) -> Result<(), MemberError> {
+        self.begin_ready(mode);
+        let wake = self.wake();
+        let ended = tokio::select! {
+            Some(ended) = self.running.join_next() => ended,
+            () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => return Ok(()),
+            else => return std::future::pending().await,
+        };
+        let settled = self.settle(joined(ended));
+        self.context.set_at_work(self.queue.n_open());
+        settled
+    }
+
+    /// Begins with all that may begin.
+    fn begin_ready(&mut self, mode: Mode) {
+        let now = Instant::now();
+        while self.has_free_job() && self.health.opens(now).is_some_and(|opens| opens <= now) {
+            match self.next(mode, now) {
+                Some(parcel) => self.send(parcel, now),
+                None => break,
+            }
+        }
+    }
+
+    fn has_free_job(&self) -> bool {
+        !self.is_over && self.running.len() < self.settings.jobs.get()
+    }
+
+    /// When something can be begun that cannot be now.
+    fn wake(&mut self) -> Option<Instant> {
+        let opens = self
+            .health
+            .opens(Instant::now())
+            .filter(|_| self.has_free_job())?;
+        let retried = self.parcels.iter().map(|parcel| parcel.due).min();
+        let first = self.queue.due().into_iter().chain(retried).min()?;
+        Some(first.max(opens))
+    }
+
+    /// What is sent next. Where the endpoint is in trouble, what was never tried comes first, and
+    /// then what was not for the longest time: one event that it chokes on is not all it gets.
+    fn next(&mut self, mode: Mode, now: Instant) -> Option<Parcel> {
+        let is_in_trouble = self.health.trouble().is_some();
+        if mode == Mode::Stop && is_in_trouble {
+            return None;
+        }
+        let is_due = self
+            .queue
+            .due()
+            .is_some_and(|due| due <= now || mode != Mode::Usual);
+        if is_due && is_in_trouble {
+            return self.queue.take(self.max_bytes, now);
+        }
+        let retried = if mode == Mode::Stop {
+            None
+        } else {
+            self.retry(now, is_in_trouble)
+        };
+        match retried {
+            None if is_due => self.queue.take(self.max_bytes, now),
+            retried => retried,
+        }
+    }
+
+    fn retry(&mut self, now: Instant, is_in_trouble: bool) -> Option<Parcel> {
+        let due = self.parcels.iter().enumerate();
+        let due = due.filter(|(_, parcel)| parcel.due <= now);
+        let (at, _) = if is_in_trouble {
+            due.min_by_key(|(_, parcel)| parcel.tried)?
+        } else {
+            due.min_by_key(|(_, parcel)| parcel.first())?
+        };
+        Some(self.parcels.swap_remove(at))
+    }
+
+    fn send(&mut self, mut parcel: Parcel, now: Instant) {
+        let is_refused = self.health.trouble() == Some(Trouble::Refusing);
+        let is_probe = self.health.begin();
+        parcel.tried = Some(now);
+        let client = Arc::clone(&self.client);
+        self.running.spawn(async move {
+            if is_refused {
+                client.reload().await;
+            }
+            let verdict = client.deliver(&parcel.items).await;
+            Ended::Answered {
+                parcel,
+                verdict,
+                is_probe,
+            }
+        });
+    }
+}
+
+fn joined(ended: Result<Ended, JoinError>) -> Ended {
+    ended.unwrap_or_else(|error| match error.try_into_panic() {
+        Ok(panic) => resume_unwind(panic),
+        Err(_cancelled) => unreachable!("its tasks end before the set does"),
+    })
+}

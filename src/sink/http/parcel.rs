@@ -1,0 +1,101 @@
+//! Events that are sent together, and how they are divided when that fails.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::{
+    event::{Event, OwnedEvent},
+    sink::delivery::FailedTries,
+};
+
+/// An event that is not answered.
+#[derive(Debug)]
+pub(super) struct Item {
+    /// Counted from 0 at the beginning of the run.
+    pub(super) number: u64,
+    pub(super) lane: u64,
+    pub(super) event: OwnedEvent,
+    /// When it was taken.
+    pub(super) taken: Instant,
+}
+
+impl Item {
+    pub(super) fn bytes(&self) -> usize {
+        self.event.line().len()
+    }
+}
+
+/// Events of one request, in the stream's order.
+#[derive(Debug)]
+pub(super) struct Parcel {
+    pub(super) items: Vec<Item>,
+    /// The tries that failed while others were accepted.
+    pub(super) failed_tries: FailedTries,
+    /// How many requests were accepted when it failed last.
+    pub(super) seen: Option<u64>,
+    /// When it may be tried again.
+    pub(super) due: Instant,
+    /// When it was tried last; `None` before its first time.
+    pub(super) tried: Option<Instant>,
+}
+
+impl Parcel {
+    pub(super) fn new(items: Vec<Item>, due: Instant) -> Self {
+        Self {
+            items,
+            failed_tries: FailedTries::default(),
+            seen: None,
+            due,
+            tried: None,
+        }
+    }
+
+    /// The number of its first event.
+    pub(super) fn first(&self) -> u64 {
+        self.items.first().map_or(u64::MAX, |item| item.number)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.items.iter().map(Item::bytes).sum()
+    }
+
+    pub(super) fn events(&self) -> Vec<Event<'_>> {
+        self.items.iter().map(|item| item.event.event()).collect()
+    }
+
+    /// The lanes of its events, each once.
+    pub(super) fn lanes(&self) -> Vec<u64> {
+        let mut lanes: Vec<_> = self.items.iter().map(|item| item.lane).collect();
+        lanes.sort_unstable();
+        lanes.dedup();
+        lanes
+    }
+
+    /// Divides it by account: halves that need not wait for each other. Gives it back where all its
+    /// events are of one account.
+    pub(super) fn by_account(self, due: Instant) -> Result<[Self; 2], Self> {
+        let lanes = self.lanes();
+        let Some(middle) = lanes.get(lanes.len() / 2).filter(|_| lanes.len() > 1) else {
+            return Err(self);
+        };
+        let halves = self.items.into_iter().partition(|item| item.lane < *middle);
+        let (first, second): (Vec<_>, Vec<_>) = halves;
+        Ok([Self::new(first, due), Self::new(second, due)])
+    }
+
+    /// Divides events of one account: the second half has to wait for the first.
+    pub(super) fn in_order(mut self, due: Instant) -> Result<[Self; 2], Self> {
+        if self.items.len() < 2 {
+            return Err(self);
+        }
+        let second = self.items.split_off(self.items.len() / 2);
+        Ok([Self::new(self.items, due), Self::new(second, due)])
+    }
+
+    /// Has it wait until its next try.
+    pub(super) fn wait(mut self, now: Instant, wait: Duration) -> Self {
+        self.due = now + wait;
+        self
+    }
+}

@@ -1,0 +1,232 @@
+//! Events that are not answered: which may be sent, and up to which all are.
+//!
+//! Pure bookkeeping. The events of an account are a lane. A parcel holds the lanes of its events
+//! until all of them are done, so that each account has one request under way, and its later events
+//! wait; those of other accounts do not.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, VecDeque},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::parcel::{Item, Parcel};
+use crate::{event::Event, sink::lanes::lane_of};
+
+/// What an event takes beside its line, about.
+const ITEM_BYTES: usize = 256;
+
+/// Events from the first that is not done on, done ones included, of which a byte each is kept.
+const MAX_AHEAD: usize = 1_000_000;
+
+/// The events of an account.
+#[derive(Debug, Default)]
+struct Lane {
+    waiting: VecDeque<Item>,
+    bytes: usize,
+    /// The parcel that is made, or under way, with events of it.
+    holder: Option<u64>,
+    /// What was divided off from a parcel under way, to follow it.
+    aside: Vec<Parcel>,
+}
+
+/// How much makes a parcel, and how much there may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) events: usize,
+    pub(super) bytes: usize,
+    pub(super) wait: Duration,
+    /// Bytes of all events that are not done.
+    pub(super) unanswered: usize,
+}
+
+/// Events in their order, from the first that is not done on.
+#[derive(Debug)]
+pub(super) struct Queue {
+    limits: Limits,
+    /// Whether each of them is done.
+    done: VecDeque<bool>,
+    /// Events before those: they are done.
+    n_done: u64,
+    lanes: HashMap<u64, Lane>,
+    /// The first waiting event of each lane that nobody holds, and what is out of date.
+    ready: BinaryHeap<Reverse<(u64, u64)>>,
+    n_ready: usize,
+    ready_bytes: usize,
+    n_open: usize,
+    open_bytes: usize,
+    n_parcels: u64,
+}
+
+impl Queue {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            done: VecDeque::new(),
+            n_done: 0,
+            lanes: HashMap::new(),
+            ready: BinaryHeap::new(),
+            n_ready: 0,
+            ready_bytes: 0,
+            n_open: 0,
+            open_bytes: 0,
+            n_parcels: 0,
+        }
+    }
+
+    /// Whether one more event may be put in.
+    pub(super) fn has_room(&self) -> bool {
+        self.open_bytes < self.limits.unanswered && self.done.len() < MAX_AHEAD
+    }
+
+    /// How many events are not done.
+    pub(super) fn n_open(&self) -> usize {
+        self.n_open
+    }
+
+    /// Puts the next event in.
+    pub(super) fn push(&mut self, event: Event<'_>, now: Instant) {
+        let number = self.n_done + self.done.len() as u64;
+        let lane_id = lane_of(event.key());
+        let item = Item {
+            number,
+            lane: lane_id,
+            event: event.into_owned(),
+            taken: now,
+        };
+        let bytes = item.bytes();
+        self.done.push_back(false);
+        self.n_open += 1;
+        self.open_bytes += bytes + ITEM_BYTES;
+        let lane = self.lanes.entry(lane_id).or_default();
+        if lane.holder.is_none() {
+            if lane.waiting.is_empty() {
+                self.ready.push(Reverse((number, lane_id)));
+            }
+            self.n_ready += 1;
+            self.ready_bytes += bytes;
+        }
+        lane.bytes += bytes;
+        lane.waiting.push_back(item);
+    }
+
+    /// From when on events are to be sent: at once where there are enough of them, later where the
+    /// first has not waited long enough, and never without any.
+    pub(super) fn due(&mut self) -> Option<Instant> {
+        let first = self.first_ready()?;
+        let is_enough = self.n_ready >= self.limits.events || self.ready_bytes >= self.limits.bytes;
+        Some(if is_enough {
+            first
+        } else {
+            first + self.limits.wait
+        })
+    }
+
+    /// When the first event was taken that may be sent.
+    fn first_ready(&mut self) -> Option<Instant> {
+        loop {
+            let Reverse((number, lane)) = *self.ready.peek()?;
+            if let Some(item) = self.heads(number, lane, None) {
+                return Some(item.taken);
+            }
+            self.ready.pop();
+        }
+    }
+
+    /// The event of this number, if it is the first of its lane, and nobody else holds that.
+    fn heads(&self, number: u64, lane: u64, holder: Option<u64>) -> Option<&Item> {
+        let lane = self.lanes.get(&lane)?;
+        let is_free = lane.holder.is_none() || lane.holder == holder;
+        let head = lane.waiting.front().filter(|_| is_free)?;
+        (head.number == number).then_some(head)
+    }
+
+    /// Takes the oldest events that may be sent, as many as make a parcel of at most `max_bytes`.
+    pub(super) fn take(&mut self, max_bytes: usize, now: Instant) -> Option<Parcel> {
+        let holder = self.n_parcels;
+        let (mut items, mut total): (Vec<Item>, usize) = (Vec::new(), 0);
+        while items.len() < self.limits.events {
+            let Some(Reverse((number, lane_id))) = self.ready.pop() else {
+                break;
+            };
+            let Some(bytes) = self.heads(number, lane_id, Some(holder)).map(Item::bytes) else {
+                continue;
+            };
+            if !items.is_empty() && total + bytes > max_bytes {
+                self.ready.push(Reverse((number, lane_id)));
+                break;
+            }
+            let Some(lane) = self.lanes.get_mut(&lane_id) else {
+                continue;
+            };
+            if lane.holder.is_none() {
+                lane.holder = Some(holder);
+                self.n_ready -= lane.waiting.len();
+                self.ready_bytes -= lane.bytes;
+            }
+            lane.bytes -= bytes;
+            total += bytes;
+            items.extend(lane.waiting.pop_front());
+            if let Some(next) = lane.waiting.front() {
+                self.ready.push(Reverse((next.number, lane_id)));
+            }
+        }
+        self.n_parcels += 1;
+        (!items.is_empty()).then(|| Parcel::new(items, now))
+    }
+
+    /// Keeps events of one account until what was divided off before them is done.
+    pub(super) fn put_aside(&mut self, parcel: Parcel) {
+        let lane = parcel.items.first().map(|item| item.lane);
+        if let Some(lane) = lane.and_then(|lane| self.lanes.get_mut(&lane)) {
+            lane.aside.push(parcel);
+        }
+    }
+
+    /// Ends the events of a parcel: returns how many more that makes done up to the first that is
+    /// not, and what is to be sent now.
+    pub(super) fn end(&mut self, parcel: &Parcel) -> (u64, Vec<Parcel>) {
+        for item in &parcel.items {
+            let at = item.number.checked_sub(self.n_done);
+            let at = at.and_then(|at| usize::try_from(at).ok());
+            if let Some(done) = at.and_then(|at| self.done.get_mut(at)) {
+                *done = true;
+                self.n_open -= 1;
+                self.open_bytes -= item.bytes() + ITEM_BYTES;
+            }
+        }
+        let before = self.n_done;
+        while self.done.front() == Some(&true) {
+            self.done.pop_front();
+            self.n_done += 1;
+        }
+        let lanes = parcel.lanes().into_iter();
+        let next = lanes.filter_map(|id| self.release(id)).collect();
+        (self.n_done - before, next)
+    }
+
+    /// Has a lane go on: with what was put aside, or with what waits in it.
+    fn release(&mut self, id: u64) -> Option<Parcel> {
+        let lane = self.lanes.get_mut(&id)?;
+        if let Some(parcel) = lane.aside.pop() {
+            return Some(parcel);
+        }
+        lane.holder = None;
+        match lane.waiting.front() {
+            Some(first) => {
+                self.ready.push(Reverse((first.number, id)));
+                self.n_ready += lane.waiting.len();
+                self.ready_bytes += lane.bytes;
+            }
+            None => {
+                self.lanes.remove(&id);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;
