@@ -56,16 +56,18 @@ impl Recipient {
     }
 
     fn program(&self) -> Option<&str> {
-        match self {
-            Self::Program(name) => Some(name),
-            _ => None,
+        if let Self::Program(name) = self {
+            Some(name)
+        } else {
+            None
         }
     }
 
     fn ingestor(&self) -> Option<&str> {
-        match self {
-            Self::Ingestor(name) => Some(name),
-            _ => None,
+        if let Self::Ingestor(name) = self {
+            Some(name)
+        } else {
+            None
         }
     }
 }

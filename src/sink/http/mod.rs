@@ -17,6 +17,10 @@
 //! ```
 
 mod address;
+#[cfg_attr(
+    not(any(feature = "gzip", feature = "zstd")),
+    allow(unused_imports, unused_variables, reason = "there is no coding then")
+)]
 mod body;
 mod client;
 mod error;

@@ -80,7 +80,7 @@ impl Pool {
             let (next, path) = resolve(&endpoint, &target, location)?;
             // The redirect's own body is of no interest, and its connection not worth keeping.
             drop(answer);
-            if endpoint.is_secure() && !next.is_secure() && !next.is_loopback() {
+            if endpoint.is_secure() && !next.is_secure() && !next.address().is_loopback() {
                 return Err(FetchError::Insecure(next.to_string()));
             }
             (endpoint, target) = (next, path);
@@ -112,7 +112,7 @@ impl Pool {
     /// The key where it may go: to the host that was named, where nobody listens in.
     fn key_for(&self, endpoint: &Endpoint) -> Option<&ArchiveKey> {
         let is_same = endpoint.to_string() == self.endpoint.to_string();
-        let is_private = endpoint.is_secure() || endpoint.is_loopback();
+        let is_private = endpoint.is_secure() || endpoint.address().is_loopback();
         self.key.as_ref().filter(|_| is_same && is_private)
     }
 

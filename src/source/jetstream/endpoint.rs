@@ -218,10 +218,6 @@ impl Endpoint {
         format!("{before}{}", v2::DICTIONARY_PATH)
     }
 
-    pub(in crate::source) fn is_loopback(&self) -> bool {
-        self.address.is_loopback()
-    }
-
     /// The shortest text that [`Endpoint::parse`] reads as this endpoint.
     pub fn shortest(&self) -> String {
         let whole = self.to_string();
