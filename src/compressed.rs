@@ -1,10 +1,14 @@
 //! Compressed files, frame by frame (zstd) or member by member (gzip): what is in them, and how
 //! much of them is whole.
 
+mod encoder;
+
 use std::{
     io::{self, BufRead, Read},
     path::Path,
 };
+
+pub(crate) use self::encoder::Encoder;
 
 /// How much of a frame is inflated at once.
 const READ_BYTES: usize = 64 * 1024;

@@ -12,7 +12,6 @@ mod columnar;
 #[path = "columnar/absent.rs"]
 mod columnar;
 mod disk;
-mod encoder;
 mod error;
 mod folder;
 mod kept_file;
@@ -46,7 +45,6 @@ use self::{
     amends::Amends,
     columnar::Layout,
     disk::{Disk, failed},
-    encoder::Encoder,
     folder::Folders,
     names::{journal_of, name_of},
     output_file::OutputFile,
@@ -60,7 +58,7 @@ use super::{
     writer::{HAS_BEGUN, Writer},
 };
 use crate::{
-    compressed::FrameFormat,
+    compressed::{Encoder, FrameFormat},
     error::MemberError,
     event::{Batch, FileMark, Point, micros},
     log::STATE,

@@ -12,12 +12,11 @@ use super::{
     amends::Amends,
     columnar::{Columnar, Layout},
     disk::{Disk, failed},
-    encoder::Encoder,
     kept_file::KeptFile,
     pattern::Slot,
     trail::Trail,
 };
-use crate::{error::MemberError, event::FileMark};
+use crate::{compressed::Encoder, error::MemberError, event::FileMark};
 
 /// How much memory a file keeps for its next lines: twice what makes a checkpoint by default.
 const MAX_SPARE_BYTES: usize = 256 * 1024;

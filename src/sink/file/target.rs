@@ -19,7 +19,6 @@ use super::{
     FileSettings,
     columnar::Layout,
     disk::{self, Disk},
-    encoder::Encoder,
     folder::Folders,
     numbers::Numbers,
     output_file::OutputFile,
@@ -28,6 +27,7 @@ use super::{
     time::StreamTime,
 };
 use crate::{
+    compressed::Encoder,
     error::MemberError,
     event::{FileMark, micros},
     log::STATE,

@@ -4,11 +4,11 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
+    compressed::Encoder,
     event::Batch,
     platform::MetadataExt,
     sink::file::{
         Pattern,
-        encoder::Encoder,
         names::{journal_of, name_of},
         output_file::OutputFile,
         recall, recovery,

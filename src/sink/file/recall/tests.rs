@@ -1,7 +1,7 @@
 use std::{io::Write, path::PathBuf};
 
 use super::*;
-use crate::{compressed::FrameFormat, event::Batch, sink::file::encoder::Encoder};
+use crate::{compressed::Encoder, compressed::FrameFormat, event::Batch};
 
 const SECOND: u64 = 1_000_000;
 

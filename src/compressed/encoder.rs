@@ -3,10 +3,10 @@
 
 use std::{fmt, io};
 
-use crate::compressed::FrameFormat;
+use super::FrameFormat;
 
 /// Compresses one piece after the other, for any number of files.
-pub(super) enum Encoder {
+pub(crate) enum Encoder {
     Plain,
     #[cfg(feature = "gzip")]
     Gzip {
@@ -24,7 +24,7 @@ pub(super) enum Encoder {
 impl Encoder {
     /// At this level, or the usual one. Fails where this build has no such compression, or there is
     /// no such level.
-    pub(super) fn new(form: FrameFormat, level: Option<u32>) -> io::Result<Self> {
+    pub(crate) fn new(form: FrameFormat, level: Option<u32>) -> io::Result<Self> {
         let (usual, highest) = match form {
             FrameFormat::Plain => return Ok(Self::Plain),
             FrameFormat::Gzip => (6, 9),
@@ -58,12 +58,12 @@ impl Encoder {
         }
     }
 
-    pub(super) fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         self.form() == FrameFormat::Plain
     }
 
     /// What comes out of it.
-    pub(super) fn form(&self) -> FrameFormat {
+    pub(crate) fn form(&self) -> FrameFormat {
         match self {
             Self::Plain => FrameFormat::Plain,
             #[cfg(feature = "gzip")]
@@ -81,7 +81,7 @@ impl Encoder {
             reason = "only compression can fail, and this build has none"
         )
     )]
-    pub(super) fn encode<'a>(&'a mut self, lines: &'a [u8]) -> io::Result<&'a [u8]> {
+    pub(crate) fn encode<'a>(&'a mut self, lines: &'a [u8]) -> io::Result<&'a [u8]> {
         match self {
             Self::Plain => Ok(lines),
             #[cfg(feature = "gzip")]
