@@ -130,7 +130,7 @@ pub mod segment;
 pub mod serve;
 pub mod sink;
 pub mod source;
-#[cfg(any(feature = "sqlite", feature = "parquet"))]
+#[cfg(any(feature = "parquet", feature = "segments", feature = "sqlite"))]
 pub mod table;
 
 mod backoff;

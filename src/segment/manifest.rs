@@ -14,14 +14,12 @@ use super::{
     error::{Damage, Fault, SegmentError},
     file::SegmentFile,
     header::Opening,
+    names::MANIFEST,
 };
 use crate::{
     log::printable,
     platform::{paths::regular, sync_folder},
 };
-
-/// The name of the manifest in its folder.
-pub(crate) const MANIFEST: &str = "manifest.json";
 
 /// The largest that is read: ten thousand accounts and a million files have some 100 MB.
 const MAX_BYTES: u64 = 128 * 1024 * 1024;
@@ -60,6 +58,16 @@ pub(crate) struct CopiedFile {
     /// As its header has it, in 16 hexadecimal digits.
     pub(crate) checksum: String,
     pub(crate) bytes: u64,
+    /// The checksums that it has or is about to have since records were taken out of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) pruned: Vec<String>,
+}
+
+impl CopiedFile {
+    /// Whether the file may have this checksum.
+    fn may_have(&self, checksum: &str) -> bool {
+        self.checksum == checksum || self.pruned.iter().any(|pruned| pruned == checksum)
+    }
 }
 
 /// Why a folder is not the copy that it is meant to be.
@@ -184,6 +192,17 @@ impl Manifest {
         Some(&file.checksum)
     }
 
+    /// Notes that a file is about to have another checksum, or keeps the one that it has. Returns
+    /// whether the manifest names it.
+    pub(crate) fn prune(&mut self, name: &str, has: &str, becomes: String) -> bool {
+        let file = self.files.iter_mut().find(|file| file.name == name);
+        file.is_some_and(|file| {
+            file.pruned.retain(|pruned| pruned == has);
+            file.pruned.push(becomes);
+            true
+        })
+    }
+
     /// Whether these files of a folder are those that it names, by their headers.
     pub(crate) fn check(&self, folder: &Path, files: &[PathBuf]) -> Result<(), ManifestError> {
         let mut expected: HashMap<PathBuf, &CopiedFile> = self
@@ -200,7 +219,7 @@ impl Manifest {
                 return Err(opened.error(None, Fault::from(Damage::Header)).into());
             };
             let found = format!("{:016x}", header.checksum);
-            if found != file.checksum {
+            if !file.may_have(&found) {
                 let expected = file.checksum.clone();
                 let path = path.clone();
                 return Err(ManifestError::Other {
@@ -258,6 +277,7 @@ mod tests {
                 name,
                 checksum,
                 bytes: 1,
+                pruned: Vec::new(),
             });
         }
         assert_eq!(manifest.files.len(), 2);

@@ -25,6 +25,7 @@ mod manifest;
 mod names;
 mod outline;
 mod pack;
+mod prune;
 mod reader;
 mod row;
 mod unline;
@@ -54,8 +55,9 @@ pub use self::{
     holes::{FileRange, Seam, seams},
     inflate::MAX_BLOCK_BYTES,
     inspect::{Holding, InspectSettings, Inspection, KindCounts, inspect},
-    names::{files, is_segment},
+    names::{files, is_manifest, is_segment},
     pack::{PackError, PackSettings, Packed, Packer},
+    prune::{PruneError, prune},
 };
 
 #[cfg(test)]

@@ -8,6 +8,9 @@ use std::{
 /// What the name of a segment file ends in.
 const SUFFIX: &str = "jss";
 
+/// What is said of a copied folder.
+pub(super) const MANIFEST: &str = "manifest.json";
+
 /// How a server names its files: this, and the index of the file in 10 digits of base 36.
 const PREFIX: &str = "seg_";
 
@@ -16,6 +19,11 @@ const INDEX_DIGITS: usize = 10;
 /// Whether this is the name of a segment file.
 pub fn is_segment(path: &Path) -> bool {
     path.extension().is_some_and(|suffix| suffix == SUFFIX)
+}
+
+/// Whether this is the name of what is said of a copied folder.
+pub fn is_manifest(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == MANIFEST)
 }
 
 /// A segment file, or all that lie in a folder, in the order of their names. Folders within it are

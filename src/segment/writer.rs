@@ -101,12 +101,17 @@ impl<W: Write + Seek> SegmentWriter<W> {
         if !has_room {
             self.end_block()?;
         }
+        self.keep(row);
+        Ok(())
+    }
+
+    /// Adds a row to the open block, however many there are.
+    pub(crate) fn keep(&mut self, row: &Row<'_>) {
         self.columns.push(row);
         self.collections.add(row);
         if !row.did.is_empty() {
             self.open_accounts.insert(AccountHash::of(row.did));
         }
-        Ok(())
     }
 
     /// Writes the block of the rows so far; without any there is nothing to write.
@@ -117,6 +122,15 @@ impl<W: Write + Seek> SegmentWriter<W> {
         let events = u32::try_from(self.columns.len()).unwrap_or(u32::MAX);
         self.columns.finish(&mut self.body);
         self.write_block(events, range)
+    }
+
+    /// Writes the block of the rows so far, and of none too, with the ranges of the block that it
+    /// is in place of.
+    pub(crate) fn end_block_like(&mut self, entry: &BlockEntry) -> io::Result<()> {
+        let events = u32::try_from(self.columns.len()).unwrap_or(u32::MAX);
+        self.columns.finish(&mut self.body);
+        let seqs = entry.min_seq..=entry.max_seq;
+        self.write_block(events, (seqs, entry.min_witnessed..=entry.max_witnessed))
     }
 
     /// Writes a block whose rows were all taken away, as servers leave one when they compact.
@@ -163,7 +177,23 @@ impl<W: Write + Seek> SegmentWriter<W> {
     /// later, so that it joins the one before.
     pub(crate) fn seal(mut self, first_seq: Option<u64>) -> io::Result<W> {
         self.end_block()?;
-        let mut header = self.header(first_seq);
+        let header = self.header(first_seq);
+        self.seal_as(header)
+    }
+
+    /// The same with the ranges of the file that it is in place of.
+    pub(crate) fn seal_like(self, old: &SegmentHeader) -> io::Result<W> {
+        let header = SegmentHeader {
+            min_seq: old.min_seq,
+            max_seq: old.max_seq,
+            min_witnessed: old.min_witnessed,
+            max_witnessed: old.max_witnessed,
+            ..self.header(None)
+        };
+        self.seal_as(header)
+    }
+
+    fn seal_as(mut self, mut header: SegmentHeader) -> io::Result<W> {
         let footer = self.footer(&mut header)?;
         self.file.write_all(&footer)?;
         self.file.seek(SeekFrom::Start(0))?;

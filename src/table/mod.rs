@@ -13,20 +13,25 @@
 //! All but `did`, `time` and `kind` may be missing, and are then null.
 
 mod column;
+mod lines;
 #[cfg(feature = "parquet")]
 pub(crate) mod parquet;
 mod row;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod version;
 
 #[cfg(feature = "parquet")]
-pub use self::parquet::ParquetFile;
+pub use self::parquet::{ParquetFile, prune_parquet};
 pub use self::{
     column::{Cell, Column, ColumnType},
+    lines::prune_lines,
     row::Row,
+    version::{Pruned, RecordVersion},
 };
 
 /// The columns that every table of events has, in their order.
+#[cfg(any(feature = "parquet", feature = "sqlite"))]
 pub(crate) const COLUMNS: [&str; 11] = [
     "did",
     "time",

@@ -16,6 +16,7 @@ mod bad_input;
 mod check;
 mod compare;
 mod completions;
+mod comply;
 mod connection;
 mod cursor;
 mod demo;

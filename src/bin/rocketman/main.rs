@@ -17,12 +17,13 @@ use tracing::warn;
 use self::{
     args::{Cli, Command, GlobalArgs, TailArgs},
     command::{
-        check, compare, cursor, fold, health, inspect, man, pack, probe, serve, tail, with_runtime,
+        check, compare, comply, cursor, fold, health, inspect, man, pack, probe, serve, tail,
+        with_runtime,
     },
     failure::Failure,
     settings::{
-        CompareSettings, CursorSettings, Environment, FoldSettings, HealthSettings, ProbeSettings,
-        ServeSettings, SourceSettings, TailSettings,
+        CompareSettings, ComplySettings, CursorSettings, Environment, FoldSettings, HealthSettings,
+        ProbeSettings, ServeSettings, SourceSettings, TailSettings,
     },
     terminal::{logging, print, status_line::StatusLine},
 };
@@ -67,6 +68,10 @@ fn run(command: Command, global: &GlobalArgs, line: &StatusLine) -> Result<ExitC
         Command::Fold(args) => {
             let settings = FoldSettings::resolve(*args, environment)?;
             with_runtime(fold::run(settings))
+        }
+        Command::Comply(args) => {
+            let settings = ComplySettings::resolve(args, environment)?;
+            with_runtime(comply::run(settings))
         }
         Command::Health(args) => {
             let settings = HealthSettings::resolve(args, environment)?;

@@ -139,6 +139,7 @@ impl History {
                     name,
                     checksum,
                     bytes,
+                    pruned: Vec::new(),
                 }));
             }
             // Another generation: its numbers are those that it had, and its checksum is another.

@@ -31,7 +31,11 @@ pub(super) struct Group {
 impl Group {
     /// Makes columns of lines, each with its line end.
     pub(super) fn of_lines(text: Vec<u8>, layout: &Layout) -> io::Result<Self> {
-        let rows = Rows::read(text, layout)?;
+        Self::of_rows(Rows::read(text, layout)?, layout)
+    }
+
+    /// Makes columns of rows.
+    pub(super) fn of_rows(rows: Rows, layout: &Layout) -> io::Result<Self> {
         let n_unfit = rows.n_unfit;
         let file = write(rows, layout).map_err(failed)?;
         Ok(Self { file, n_unfit })

@@ -103,7 +103,17 @@ impl Groups {
         layout: &Layout,
         length: u64,
     ) -> io::Result<Appended> {
-        let Group { file, n_unfit } = Group::of_lines(lines, layout)?;
+        self.append_group(Group::of_lines(lines, layout)?, layout, length)
+    }
+
+    /// The same of one that is made.
+    pub(super) fn append_group(
+        &mut self,
+        group: Group,
+        layout: &Layout,
+        length: u64,
+    ) -> io::Result<Appended> {
+        let Group { file, n_unfit } = group;
         let footer = footer_of(&file)?;
         let metadata = ParquetMetaDataReader::decode_metadata(footer).map_err(failed)?;
         let link = Link::new(footer, length).bytes();

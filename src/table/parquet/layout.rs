@@ -14,6 +14,8 @@ use ::parquet::{
     schema::types::{ColumnPath, SchemaDescriptor, Type},
 };
 
+use serde::Deserialize;
+
 use crate::table::{COLUMNS, Column, ColumnType};
 
 /// What the layout is kept under in a file.
@@ -61,6 +63,18 @@ impl Layout {
             has_record,
             level,
         })
+    }
+
+    /// That of a file, by its [text](Self::text).
+    pub(super) fn of_text(text: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Kept {
+            columns: Vec<String>,
+            record: bool,
+        }
+        let Kept { columns, record } = serde_json::from_str(text).ok()?;
+        let columns = columns.iter().map(|column| column.parse().ok());
+        Self::new(columns.collect::<Option<_>>()?, record, None).ok()
     }
 
     /// The columns of one's own.

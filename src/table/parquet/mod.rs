@@ -6,13 +6,14 @@ mod groups;
 mod layout;
 mod lines;
 mod points;
+mod prune;
 mod rows;
 
 use std::io;
 
 use ::parquet::errors::ParquetError;
 
-pub use self::file::ParquetFile;
+pub use self::{file::ParquetFile, prune::prune_parquet};
 pub(crate) use self::{
     groups::{Appended, Groups, MAGIC},
     layout::Layout,

@@ -16,22 +16,26 @@ const PROBES: u32 = 4;
 const MAX_NAMES: usize = 4_000_000;
 
 /// The names.
+#[derive(Debug)]
 pub(super) struct Known {
     bits: Vec<u64>,
     n_names: usize,
 }
 
 impl Known {
-    /// Those that the database has.
-    pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
+    /// What finds the names of all that a database knows to be removed from.
+    pub(super) const REMOVED: [&str; 2] = [
+        "SELECT did FROM rocketman_floors",
+        "SELECT uri FROM rocketman_deleted",
+    ];
+
+    /// Those that a database finds by these statements.
+    pub(super) fn load(connection: &Connection, sql: &[&str]) -> rusqlite::Result<Self> {
         let mut known = Self {
             bits: vec![0; (BITS / 64) as usize],
             n_names: 0,
         };
-        for sql in [
-            "SELECT did FROM rocketman_floors",
-            "SELECT uri FROM rocketman_deleted",
-        ] {
+        for sql in sql {
             let mut rows = connection.prepare(sql)?;
             let mut rows = rows.query([])?;
             while let Some(row) = rows.next()? {
@@ -87,7 +91,7 @@ mod tests {
                 INSERT INTO rocketman_deleted VALUES ('at://a/b/c')",
             )
             .unwrap();
-        let mut known = Known::load(&database).unwrap();
+        let mut known = Known::load(&database, &Known::REMOVED).unwrap();
         assert!(known.may_have("did:plc:a") && known.may_have("at://a/b/c"));
         assert!(!known.may_have("did:plc:b"));
         let name = |n: u64| format!("at://did:plc:x/a.b.c/{n}");

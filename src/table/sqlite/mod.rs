@@ -10,11 +10,13 @@ mod account;
 mod accounts;
 mod columns;
 mod cursor;
+mod deletions;
 mod error;
 mod events;
 mod job;
 mod known;
 mod lock;
+mod numbering;
 mod places;
 mod schema;
 mod sink;
@@ -26,7 +28,7 @@ use std::{path::PathBuf, time::Duration};
 
 #[cfg(feature = "history")]
 pub use self::accounts::SqliteAccounts;
-pub use self::{cursor::SqliteCursor, sink::SqliteSink};
+pub use self::{cursor::SqliteCursor, deletions::Deletions, sink::SqliteSink};
 use self::{lock::Lock, thread::Worker, worker::Database};
 use super::Column;
 use crate::error::MemberError;

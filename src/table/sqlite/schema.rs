@@ -79,10 +79,7 @@ WHERE NOT EXISTS (SELECT 1 FROM all_records WHERE all_records.uri = deleted.uri)
 pub(super) fn open(settings: &SqliteSettings) -> Result<Connection, MemberError> {
     let path = &settings.path;
     let mut connection = Connection::open(path).map_err(TableError::of("open", path))?;
-    prepare(&mut connection, settings).map_err(|error| match error {
-        Prepared::Sqlite(error) => TableError::of("prepare", path)(error),
-        Prepared::Member(error) => error,
-    })?;
+    prepare(&mut connection, settings).map_err(|error| error.of(path))?;
     Ok(connection)
 }
 
@@ -90,6 +87,15 @@ pub(super) fn open(settings: &SqliteSettings) -> Result<Connection, MemberError>
 enum Prepared {
     Sqlite(rusqlite::Error),
     Member(MemberError),
+}
+
+impl Prepared {
+    fn of(self, path: &Path) -> MemberError {
+        match self {
+            Self::Sqlite(error) => TableError::of("prepare", path)(error),
+            Self::Member(error) => error,
+        }
+    }
 }
 
 impl From<rusqlite::Error> for Prepared {
@@ -137,6 +143,20 @@ fn prepare(connection: &mut Connection, settings: &SqliteSettings) -> Result<(),
     bring_views(&changes, settings)?;
     changes.commit()?;
     Ok(())
+}
+
+/// Whether a database that is only read holds a state.
+pub(super) fn check_state(
+    connection: &Connection,
+    settings: &SqliteSettings,
+) -> Result<(), MemberError> {
+    let path = &settings.path;
+    let checked = mark(connection, "application_id").map_err(Prepared::from);
+    let checked = checked.and_then(|application| match application {
+        APPLICATION => check(connection, settings),
+        _ => Err(TableError::Foreign(path.clone()).into()),
+    });
+    checked.map_err(|error| error.of(path))
 }
 
 /// A number in the head of the database.

@@ -28,13 +28,13 @@ const NAMES: [&str; 10] = [
 ];
 
 /// Whether a record is removed by what came later, or lies before what its account was emptied by.
-/// Parameters: address, account, revision, number, time, numbering.
-const IS_GONE: &str = "SELECT EXISTS (
+/// Parameters: address, account, revision, number, time, numbering, whether resets count.
+pub(super) const IS_GONE: &str = "SELECT EXISTS (
   SELECT 1 FROM rocketman_deleted AS deleted WHERE deleted.uri = ?1 AND (
     ?3 > deleted.rev OR (?3 = deleted.rev AND deleted.numbering = ?6 AND ?4 > deleted.seq)
   ) IS NOT TRUE
 ) OR EXISTS (
-  SELECT 1 FROM rocketman_floors AS floor WHERE floor.did = ?2 AND CASE
+  SELECT 1 FROM rocketman_floors AS floor WHERE floor.did = ?2 AND (?7 OR floor.kind = 'deleted') AND CASE
     WHEN floor.numbering = ?6 AND floor.seq IS NOT NULL AND ?4 IS NOT NULL THEN ?4 < floor.seq
     WHEN floor.kind = 'deleted' THEN ?5 < floor.time
     ELSE ?3 < floor.rev END
@@ -142,7 +142,7 @@ impl<'a> Fold<'a> {
             return Ok(false);
         }
         let (seq, time) = (row.seq.map(u64::cast_signed), row.time_us.cast_signed());
-        let values = params![self.uri, row.did, rev, seq, time, self.numbering];
+        let values = params![self.uri, row.did, rev, seq, time, self.numbering, true];
         self.is_gone.query_row(values, |row| row.get(0))
     }
 

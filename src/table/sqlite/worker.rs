@@ -1,7 +1,5 @@
 //! The far side of the thread: rows and places, in transactions.
 
-use std::sync::Arc;
-
 use rusqlite::Connection;
 use tracing::{info, warn};
 
@@ -13,6 +11,7 @@ use super::{
     events::Append,
     job::Job,
     known::Known,
+    numbering::Numberings,
     places::{self, Found},
     schema,
     state::{self, Fold},
@@ -37,8 +36,8 @@ pub(super) struct Database {
     /// The statement that writes a row.
     insert: String,
     context: SinkContext,
-    /// Which numbers `seq` is of, for the stream that was read last.
-    numbering: Option<(Arc<Origin>, i64)>,
+    /// Which numbers `seq` is of.
+    numberings: Numberings,
     open: Open,
     /// What may have been removed, of a state.
     known: Option<Known>,
@@ -69,7 +68,7 @@ impl Database {
             TableKind::Events => events::insert(&columns),
         };
         let known = match settings.table {
-            TableKind::State => Some(Known::load(&connection)),
+            TableKind::State => Some(Known::load(&connection, &Known::REMOVED)),
             TableKind::Events => None,
         };
         let known = known
@@ -81,7 +80,7 @@ impl Database {
             columns,
             insert,
             context: SinkContext::default(),
-            numbering: None,
+            numberings: Numberings::default(),
             open: Open::default(),
             known,
             unread: 0,
@@ -187,7 +186,7 @@ impl Database {
     }
 
     fn fold(&mut self, batch: &Batch) -> rusqlite::Result<()> {
-        let numbering = self.numbering_of(batch.origin())?;
+        let numbering = self.numberings.note(&self.connection, batch.origin())?;
         let (connection, settings) = (&self.connection, &self.settings);
         let mut fold = Fold::prepare(connection, &self.insert, settings.keeps_record, numbering)?;
         let Some(known) = &mut self.known else {
@@ -206,35 +205,6 @@ impl Database {
             }
         }
         Ok(())
-    }
-
-    /// Which numbers those of a stream are.
-    fn numbering_of(&mut self, origin: Option<&Arc<Origin>>) -> rusqlite::Result<Option<i64>> {
-        let Some(origin) = origin else {
-            return Ok(None);
-        };
-        if let Some((known, numbering)) = &self.numbering
-            && (Arc::ptr_eq(known, origin) || known == origin)
-        {
-            return Ok(Some(*numbering));
-        }
-        let Origin {
-            source,
-            host,
-            instance,
-        } = &**origin;
-        let name = format!(
-            "{source} {host} {}",
-            instance.as_deref().unwrap_or_default()
-        );
-        let numbering = self.connection.query_row(
-            "INSERT INTO rocketman_numberings (origin) VALUES (?1)
-ON CONFLICT (origin) DO UPDATE SET origin = excluded.origin RETURNING id",
-            [name.trim_end()],
-            |row| row.get(0),
-        )?;
-        self.numbering = Some((Arc::clone(origin), numbering));
-        Ok(Some(numbering))
     }
 
     /// Commits rows and their place, which accepts them.

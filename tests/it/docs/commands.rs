@@ -226,6 +226,11 @@ fn the_commands_about_tables_work_as_printed() {
 }
 
 #[test]
+fn commands_about_deletions_work() {
+    commands_work("docs/deletions.md");
+}
+
+#[test]
 fn the_commands_about_nats_work_as_printed() {
     commands_work("docs/nats.md");
 }

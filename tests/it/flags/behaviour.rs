@@ -356,6 +356,7 @@ fn the_manual_has_a_page_for_each_command() {
         ("inspect", "rocketman-inspect"),
         ("pack", "rocketman-pack"),
         ("fold", "rocketman-fold"),
+        ("comply", "rocketman-comply"),
         ("health", "rocketman-health"),
         ("replay", "rocketman-replay"),
         ("cursor show", "rocketman-cursor-show"),

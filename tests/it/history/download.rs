@@ -132,3 +132,44 @@ fn a_copy_is_held_against_its_manifest_and_its_filter() {
         .run()
         .assert_says(1, &["is missing, which the manifest names"]);
 }
+
+#[test]
+fn a_copy_stays_one_without_what_was_deleted() {
+    let archive = Archive::of(6_000);
+    archive.replay("--download copy").succeed();
+    let comply = |flags: &str| {
+        let call = Rocketman::new(["comply", "copy"]).with(flags);
+        call.inside(archive.path()).succeed().stdout
+    };
+    let left = || {
+        let all = replay(&archive, "copy").succeed();
+        assert!(
+            all.stderr.contains("'copy' is what its manifest says"),
+            "{all:?}"
+        );
+        all.lines().len()
+    };
+    assert!(comply("").contains(" removed\n"));
+    let n = left();
+    assert!(n < archive.lines.len());
+    // Another generation of what is another one already.
+    let of_posts = archive
+        .lines
+        .iter()
+        .find(|line| line.contains("\"create\""))
+        .unwrap();
+    let event: serde_json::Value = serde_json::from_str(of_posts).unwrap();
+    let did = event["did"].as_str().unwrap();
+    let gone = format!(
+        r#"{{"did":"{did}","time_us":{},"kind":"account","account":{{"active":false,"did":"{did}","seq":9,"status":"deleted","time":"2027-01-01T00:00:00Z"}}}}"#,
+        u64::from(u32::MAX) * 1_000_000
+    );
+    fs::write(archive.path().join("gone.ndjson"), gone).unwrap();
+    assert!(comply("--deletions gone.ndjson").contains(" removed\n"));
+    assert!(left() < n);
+    let again = archive.replay("--download copy").succeed();
+    assert!(
+        again.stderr.contains("of which 0 were fetched"),
+        "{again:?}"
+    );
+}

@@ -14,6 +14,7 @@ mod calls;
 mod check;
 mod compare;
 mod complete;
+mod comply;
 mod cursor;
 mod exec;
 mod fate;
@@ -56,6 +57,7 @@ pub(crate) use self::{
     check::CheckArgs,
     compare::CompareArgs,
     complete::{answer_a_shell, completions},
+    comply::{ComplyArgs, GoneArg},
     cursor::{CursorAtArgs, CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
     exec::{ExecArgs, ExecModeArg, OnExecErrorArg},
     fate::FateArgs,
@@ -99,9 +101,7 @@ const HELP_TEMPLATE: &str = "\
     propagate_version = true,
     help_template = HELP_TEMPLATE,
     max_term_width = 100,
-    before_help = "\
-Examples:
-  rocketman tail -c app.bsky.feed.post --op create | jq -r .commit.record.text"
+    before_help = "rocketman tail -c app.bsky.feed.post --op create | jq -r .commit.record.text"
 )]
 pub(crate) struct Cli {
     /// Flags of every command.
@@ -233,6 +233,20 @@ Examples:
         after_long_help = fold::AFTER_FOLD
     )]
     Fold(Box<FoldArgs>),
+    /// Remove from archives what was deleted since
+    ///
+    /// Recordings, files of Parquet and segment files are rewritten without the records whose deletion, or that of their
+    /// account, is in them or elsewhere.
+    #[command(
+        before_help = "\
+Examples:
+  rocketman comply archive/ --dry-run
+  rocketman comply archive/ --deletions https://HOST --cursor-file archive.cursor
+  rocketman comply old.ndjson.zst --deletions sqlite:state.db",
+        after_help = "What is removed, JSON keys and exit codes: rocketman comply --help",
+        after_long_help = comply::AFTER_COMPLY
+    )]
+    Comply(ComplyArgs),
     /// Ask a running rocketman whether it is alive
     ///
     /// It answers at /healthz: rocketman tail where --metrics-addr says, rocketman serve where it listens. Its answer is

@@ -64,6 +64,12 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("fold", "--tombstones", &["fold::filters_and_columns_are_those_of_tail"]),
     ("fold", "--on-account-gone", &["fold::filters_and_columns_are_those_of_tail"]),
     ("fold", "--synchronous", &["fold::filters_and_columns_are_those_of_tail"]),
+    ("comply", "path", &["comply::what_was_deleted_leaves_every_form_of_archive", "comply::segments::segment_files_keep_blocks_numbers_and_ranges"]),
+    ("comply", "--deletions", &["comply::elsewhere::folders_and_tables_of_the_state_tell_what_was_deleted", "comply::elsewhere::a_server_is_asked_from_the_earliest_event_on"]),
+    ("comply", "--cursor-file", &["comply::spared::files_that_are_written_to_or_counted_on_are_left_alone"]),
+    ("comply", "--on-account-gone", &["comply::elsewhere::hidden_accounts_are_no_deletion_unless_asked"]),
+    ("comply", "--dry-run", &["comply::what_was_deleted_leaves_every_form_of_archive"]),
+    ("comply", "--json", &["comply::spared::files_that_are_written_to_or_counted_on_are_left_alone"]),
     ("completions", "shell", &["flags::behaviour::completions_are_those_of_the_shell"]),
     ("man", "command", &["flags::behaviour::the_manual_has_a_page_for_each_command"]),
     ("man", "--dir", &["flags::behaviour::the_manual_has_a_page_for_each_command"]),
@@ -244,11 +250,12 @@ const TESTED: &[(&str, &str, &[&str])] = &[
 ];
 
 /// Flags that take a list, or that make no sense as a variable: `ROCKETMAN_SOURCE` is the list of servers of `tail`.
-const LISTS: [&str; 11] = [
+const LISTS: [&str; 12] = [
     "--allow-host",
     "--allow-origin",
     "--collection",
     "--column",
+    "--deletions",
     "--did",
     "--kind",
     "--op",

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod compare;
+pub(crate) mod comply;
 pub(crate) mod cursor;
 mod demo_server;
 pub(crate) mod fold;
@@ -10,6 +11,7 @@ pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod pack;
 pub(crate) mod probe;
+pub(crate) mod recorded;
 pub(crate) mod recording;
 pub(crate) mod serve;
 pub(crate) mod tail;

@@ -16,6 +16,7 @@ use self::windows as system;
 pub(crate) use self::system::{
     HAS_INTERPRETERS, NotifySocket, Signal, descriptors, inode, is_allowed_to_execute,
     is_discarded, is_fifo, is_file_or_nothing, os_str, outlive_file_limits, size_of_stderr,
+    sync_folder, take_after,
 };
 
 /// What asks a process to stop.

@@ -8,7 +8,7 @@ use std::{
         fd::AsFd,
         unix::{
             ffi::OsStrExt,
-            fs::{FileTypeExt, MetadataExt},
+            fs::{FileTypeExt, MetadataExt, fchown},
             net::{SocketAddr, UnixDatagram},
         },
     },
@@ -123,6 +123,21 @@ pub(crate) fn is_fifo(path: &Path) -> bool {
 /// What tells a file from others that had its name.
 pub(crate) fn inode(metadata: &Metadata) -> u64 {
     metadata.ino()
+}
+
+/// Gives a file the mode of another, and its owner as far as this user may.
+pub(crate) fn take_after(file: &File, old: &Metadata) -> io::Result<()> {
+    let group = Some(old.gid());
+    // Only root may leave it to another user.
+    fchown(file, Some(old.uid()), group)
+        .or_else(|_| fchown(file, None, group))
+        .ok();
+    file.set_permissions(old.permissions())
+}
+
+/// Makes the names in a folder durable.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// Fails where this user may not start a program.

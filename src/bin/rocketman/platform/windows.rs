@@ -84,6 +84,17 @@ pub(crate) fn inode(metadata: &Metadata) -> u64 {
     metadata.creation_time()
 }
 
+/// Whether it may be written to; who owns it is by the folder.
+pub(crate) fn take_after(file: &File, old: &Metadata) -> io::Result<()> {
+    file.set_permissions(old.permissions())
+}
+
+/// Names are durable with the files.
+#[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
+pub(crate) fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// Its name says whether it can be started.
 #[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
 pub(crate) fn is_allowed_to_execute(_path: &Path) -> io::Result<()> {

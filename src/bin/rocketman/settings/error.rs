@@ -160,6 +160,8 @@ pub(crate) enum SettingsError {
     Table(#[from] super::table::TableFlagError),
     #[error(transparent)]
     Http(#[from] super::http::HttpFlagError),
+    #[error(transparent)]
+    Comply(#[from] super::comply::ComplyFlagError),
     #[error("{0} is for recordings, and {1} is not one")]
     ForRecordings(&'static str, &'static str),
     #[error("the environment's proxy cannot be used")]
@@ -314,7 +316,7 @@ impl SettingsError {
             Self::Nothing(_) => Some("give a time or an age; for all that a server has, an age such as 30d".to_owned()),
             Self::SegmentsForLines { command: "check", .. } => Some("rocketman inspect --verify says whether segment files are whole".to_owned()),
             Self::SegmentsForLines { .. } => Some("make lines of them: rocketman replay DIR -o FILE.ndjson.zst".to_owned()),
-            Self::NothingToInflate => Some("leave one of the two off".to_owned()),
+            Self::NothingToInflate | Self::FormatWith("--raw") => Some("leave one of the two off".to_owned()),
             Self::WithoutCommits(flag) => Some(format!("add --kind commit, or leave {flag} off")),
             Self::Did { text, .. } => hint_of_did(text),
             Self::DidFile { path, source } if source.kind() == io::ErrorKind::NotFound => {
@@ -366,10 +368,10 @@ impl SettingsError {
             Self::ForHistory(_) => Some("leave it off, or name a service: rocketman replay https://HOST".to_owned()),
             Self::ArchiveKey { .. } => Some("it is one line of text, as the operator of the archive gave it; see bsky.network/account for the public one".to_owned()),
             Self::KeyFile { .. } => Some("name a file with the key and nothing else".to_owned()),
+            Self::Comply(error) => Some(error.hint().to_owned()),
             Self::NoFields(format) => Some(format!("name them: --format {format} --fields did,commit.rkey,commit.record.text")),
             Self::ForTables(_) => Some("add --format csv, or leave it off".to_owned()),
             Self::FormatWith("--print0") => Some("leave --print0 off, and end a template with \\0".to_owned()),
-            Self::FormatWith("--raw") => Some("leave one of the two off".to_owned()),
             Self::FormatWith("--exec-mode stream") => Some("such a program answers line by line: leave --format off, and have it read what it needs from the line".to_owned()),
             Self::FormatWith(_) => Some("leave --format off: a stream holds events as they are".to_owned()),
             Self::NoTable { suffix, .. } => Some(format!("add --format {suffix} --fields did,commit.rkey,commit.record.text, or end it in .ndjson")),

@@ -7,6 +7,7 @@ mod any_sink;
 mod beginning;
 mod calls;
 mod compare;
+mod comply;
 mod cursor;
 mod cursor_at;
 mod demo;
@@ -47,6 +48,7 @@ pub(crate) use self::{
     accounts::AccountFiles,
     calls::CallSettings,
     compare::{CompareSettings, Compared},
+    comply::{ComplySettings, DeletionSource},
     cursor::{Cursor, CursorSettings, Target},
     cursor_at::CursorAt,
     environment::Environment,

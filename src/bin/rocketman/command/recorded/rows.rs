@@ -2,25 +2,25 @@
 
 use std::{fs::File, io, path::Path};
 
-use super::{FoldError, finish};
+use super::{RecordedError, finish};
 use crate::failure::Failure;
 use rocketman::{
     Error,
     event::Batch,
     filter::Filter,
     sink::{Sink, SinkContext},
-    table::{ParquetFile, sqlite::SqliteSink},
+    table::ParquetFile,
 };
 
-/// Gives all events of a table that the filter keeps to the database; returns how many.
-pub(super) async fn fold(
+/// Gives all events of a table that the filter keeps to the sink; returns how many.
+pub(super) async fn feed(
     path: &Path,
     filter: &Filter,
-    sink: &mut SqliteSink,
+    sink: &mut impl Sink,
 ) -> Result<u64, Failure> {
     let unreadable = |source| {
         let path = path.to_owned();
-        FoldError::Table { path, source }
+        RecordedError::Table { path, source }
     };
     let table = open(path).map_err(unreadable)?;
     let context = SinkContext::default();
@@ -58,7 +58,7 @@ fn open(path: &Path) -> io::Result<ParquetFile> {
 async fn give(
     batch: &mut Batch,
     filter: &Filter,
-    sink: &mut SqliteSink,
+    sink: &mut impl Sink,
     context: &SinkContext,
 ) -> Result<(), Error> {
     batch.retain(|event| filter.keeps(&event));

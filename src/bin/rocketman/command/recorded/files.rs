@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rocketman::segment::is_segment;
+use rocketman::segment::{is_manifest, is_segment};
 
 /// What recordings end in, before what says that they are compressed or unfinished.
 const RECORDINGS: [&str; 3] = ["json", "jsonl", "ndjson"];
@@ -26,17 +26,17 @@ pub(crate) enum FilesError {
 
 /// Files by what they are, each kind in the order of their names.
 #[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) recordings: BTreeSet<PathBuf>,
+pub(crate) struct Found {
+    pub(crate) recordings: BTreeSet<PathBuf>,
     /// Files of Parquet.
-    pub(super) tables: BTreeSet<PathBuf>,
-    pub(super) segments: Vec<PathBuf>,
-    pub(super) skipped: Vec<PathBuf>,
+    pub(crate) tables: BTreeSet<PathBuf>,
+    pub(crate) segments: Vec<PathBuf>,
+    pub(crate) skipped: Vec<PathBuf>,
 }
 
 /// Looks at all that was named, and into folders. What is named itself is read, whatever it is
 /// called.
-pub(super) fn find(paths: Vec<PathBuf>) -> Result<Found, FilesError> {
+pub(crate) fn find(paths: Vec<PathBuf>) -> Result<Found, FilesError> {
     let mut found = Found::default();
     for path in paths {
         if path == Path::new("-") {
@@ -64,7 +64,7 @@ pub(super) fn find(paths: Vec<PathBuf>) -> Result<Found, FilesError> {
 
 impl Found {
     /// How many files there are to be read.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.recordings.len() + self.tables.len() + self.segments.len()
     }
 
@@ -76,7 +76,10 @@ impl Found {
             // A link is neither: it could lead back here.
             if kind.is_dir() {
                 self.look_into(&path)?;
-            } else if !kind.is_file() || entry.file_name().as_encoded_bytes().starts_with(b".") {
+            } else if !kind.is_file()
+                || is_manifest(&path)
+                || entry.file_name().as_encoded_bytes().starts_with(b".")
+            {
             } else if is_segment(&path) {
                 self.segments.push(path);
             } else if is_table(&path) {
