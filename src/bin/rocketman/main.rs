@@ -71,7 +71,7 @@ fn run(command: Command, global: &GlobalArgs, line: &StatusLine) -> Result<ExitC
         }
         Command::Comply(args) => {
             let settings = ComplySettings::resolve(args, environment)?;
-            with_runtime(comply::run(settings))
+            with_runtime(comply::run(settings, line))
         }
         Command::Health(args) => {
             let settings = HealthSettings::resolve(args, environment)?;

@@ -16,6 +16,7 @@ use crate::{
     command::recorded::{Fed, Found, RecordedError, feed, find},
     failure::Failure,
     settings::DeletionSource,
+    terminal::status_line::StatusLine,
 };
 use rocketman::{
     Pipeline, PipelineSettings, Shown,
@@ -42,7 +43,11 @@ pub(super) struct Archive {
 }
 
 /// Reads all deletions in an archive.
-pub(super) async fn from_archive(found: &Found, database: &mut SqliteSink) -> Archive {
+pub(super) async fn from_archive(
+    found: &Found,
+    database: &mut SqliteSink,
+    line: &StatusLine,
+) -> Archive {
     let mut archive = Archive::default();
     let mut folders: BTreeMap<&Path, Vec<PathBuf>> = BTreeMap::new();
     for path in &found.segments {
@@ -51,6 +56,10 @@ pub(super) async fn from_archive(found: &Found, database: &mut SqliteSink) -> Ar
     }
     // Those of a folder are one stream.
     for (folder, segments) in folders {
+        line.show(format!(
+            "learning what was deleted: {} segment files",
+            segments.len()
+        ));
         let segments = Found {
             segments,
             ..Found::default()
@@ -67,8 +76,12 @@ pub(super) async fn from_archive(found: &Found, database: &mut SqliteSink) -> Ar
             archive.is_partial = true;
         }
     }
+    let n_files = found.len() - found.segments.len();
+    let mut n = 0;
     for (files, is_table) in [(&found.tables, true), (&found.recordings, false)] {
         for path in files {
+            n += 1;
+            line.show(format!("learning what was deleted: file {n} of {n_files}"));
             let mut one = Found::default();
             let to = if is_table {
                 &mut one.tables
@@ -91,9 +104,11 @@ pub(super) async fn from_elsewhere(
     sources: Vec<DeletionSource>,
     archive: &Archive,
     database: &mut SqliteSink,
+    line: &StatusLine,
 ) -> Result<Vec<PathBuf>, Failure> {
     let mut states = Vec::new();
     for source in sources {
+        line.show("learning what was deleted elsewhere".to_owned());
         match source {
             DeletionSource::State(path) => states.push(path),
             DeletionSource::Recorded(path) => {

@@ -22,7 +22,7 @@ use crate::{
     command::recorded::{Found, RecordedError, find},
     failure::Failure,
     settings::{ComplySettings, DeletionSource},
-    terminal::{print, print_json},
+    terminal::{print, print_json, status_line::StatusLine},
 };
 use rocketman::{
     Error, ErrorKind, MemberError, ParseError, PipelineSettings, Shown,
@@ -70,7 +70,7 @@ impl From<ComplyError> for Failure {
 }
 
 /// Learns what was deleted, and rewrites one file after the other.
-pub(crate) async fn run(settings: ComplySettings) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(settings: ComplySettings, line: &StatusLine) -> Result<ExitCode, Failure> {
     let ComplySettings {
         paths,
         deletions,
@@ -98,9 +98,11 @@ pub(crate) async fn run(settings: ComplySettings) -> Result<ExitCode, Failure> {
     let settings = SqliteSettings::new(&database, "recordings", "");
     let (mut sink, cursor) = sqlite::open(settings).map_err(Error::Sink)?;
     drop(cursor);
-    let archive = gather::from_archive(&found, &mut sink).await;
-    let states = gather::from_elsewhere(deletions, &archive, &mut sink).await?;
+    let archive = gather::from_archive(&found, &mut sink, line).await;
+    let states = gather::from_elsewhere(deletions, &archive, &mut sink, line).await?;
     drop(sink);
+    // What follows is said on stdout.
+    line.clear();
     let Archive {
         origins,
         unreadable,
