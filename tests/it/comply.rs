@@ -3,6 +3,7 @@
 
 mod elsewhere;
 mod killed;
+mod official;
 mod segments;
 mod spared;
 

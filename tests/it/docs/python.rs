@@ -18,7 +18,10 @@ fn run(info: &str, more: &str) -> Option<String> {
     let imports = imports.collect::<Vec<_>>().join("\n") + more;
     let has = Command::new(&python).arg("-c").arg(&imports).output();
     if !has.is_ok_and(|has| has.status.success()) {
-        println!("skipped: {python} has not all of: {}", imports.replace('\n', ", "));
+        println!(
+            "skipped: {python} has not all of: {}",
+            imports.replace('\n', ", ")
+        );
         return None;
     }
     let folder = tempfile::tempdir().unwrap();
