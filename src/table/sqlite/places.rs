@@ -68,6 +68,19 @@ ON CONFLICT (source, filter) DO UPDATE SET reached = excluded.reached";
     note(connection, NOTE, [source, filter], reached)
 }
 
+/// Forgets where rows of earlier runs come to: this one began elsewhere, and has none yet.
+pub(super) fn forget_reached(
+    connection: &Connection,
+    [source, filter]: [&str; 2],
+) -> rusqlite::Result<()> {
+    const FORGET: &str =
+        "UPDATE rocketman_places SET reached = NULL WHERE source = ?1 AND filter = ?2";
+    connection
+        .prepare_cached(FORGET)?
+        .execute([source, filter])?;
+    Ok(())
+}
+
 /// Notes a cursor.
 pub(super) fn note_saved(
     connection: &Connection,

@@ -39,6 +39,8 @@ pub(super) struct Database {
     /// Which numbers `seq` is of.
     numberings: Numberings,
     open: Open,
+    /// Rows of this run have a place.
+    has_reached: bool,
     /// What may have been removed, of a state.
     known: Option<Known>,
     /// Events that were not understood.
@@ -82,6 +84,7 @@ impl Database {
             context: SinkContext::default(),
             numberings: Numberings::default(),
             open: Open::default(),
+            has_reached: false,
             known,
             unread: 0,
         })
@@ -216,6 +219,7 @@ impl Database {
         let SqliteSettings { source, filter, .. } = &self.settings;
         if let Some(reached) = &open.reached {
             places::note_reached(&self.connection, [source, filter], reached)?;
+            self.has_reached = true;
         }
         if !open.recent.is_empty() {
             let (latest_us, recent) = (open.latest_us, &open.recent);
@@ -234,6 +238,9 @@ impl Database {
         }
         self.begin()?;
         let SqliteSettings { source, filter, .. } = &self.settings;
+        if !self.has_reached {
+            places::forget_reached(&self.connection, [source, filter])?;
+        }
         places::note_saved(&self.connection, [source, filter], saved)?;
         self.commit()
     }

@@ -1,11 +1,16 @@
 //! What each flag of tables does.
 
-use std::process::Command;
+use std::{
+    process::Command,
+    sync::{Arc, Mutex},
+};
 
 use super::{into, number, serving, texts};
 use crate::support::{
-    events::{post, unlike},
+    events::{identity, post, unlike},
+    jetstream::{Request, Server},
     program::Rocketman,
+    wait_until,
 };
 
 #[test]
@@ -27,6 +32,37 @@ fn the_state_is_kept_unless_events_are_asked_for() {
         2,
         &["'x.db' holds a table of events, and not of state", "hint: "],
     );
+}
+
+#[test]
+fn a_cursor_that_was_set_back_wins_over_the_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = Arc::<Mutex<Vec<_>>>::default();
+    let noted = Arc::clone(&asked);
+    let server = Server::every(move |request: Request| {
+        let cursor = request.cursor();
+        let n = noted.lock().unwrap().len();
+        let mut connection = request.accept();
+        match n {
+            0 => connection.send_all((0..20).map(post)),
+            // Nothing is written, and the place moves on all the same.
+            1 => connection.send_all((2..8).map(identity)),
+            _ => {}
+        }
+        noted.lock().unwrap().push(cursor);
+        connection.until_closed();
+    });
+    let call = |flags| into(&server, folder.path()).with("-k commit").with(flags);
+    call("-n 20 --cursor 1").succeed();
+    let running = call("--cursor 3 --save-interval 10ms").start();
+    let path = folder.path().join("x.db");
+    let place = "SELECT saved ->> '$.place.Reached.point.seq' FROM rocketman_places";
+    wait_until("the place is saved", || number(&path, place) == 8);
+    running.kill();
+    let running = call("").start();
+    wait_until("it has connected", || asked.lock().unwrap().len() == 3);
+    running.kill();
+    assert_eq!(*asked.lock().unwrap(), [Some(1), Some(3), Some(8)]);
 }
 
 #[test]
