@@ -5,6 +5,7 @@ mod endpoint;
 mod failing;
 mod killed;
 mod refused;
+mod signed;
 
 use std::{
     fs,

@@ -1,9 +1,10 @@
 //! One request to the endpoint, and what became of it.
 
 use std::{
-    fs,
+    fs, io,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use http_body_util::BodyExt;
@@ -16,10 +17,12 @@ use tokio::{task::spawn_blocking, time::timeout};
 use tracing::warn;
 
 use super::{
-    HttpHeaders, HttpMethod, HttpSettings, error::HttpError, parcel::Item, verdict::Verdict,
+    HttpHeaders, HttpMethod, HttpSettings, SigningSecrets, error::HttpError, parcel::Item,
+    signature::id_of, verdict::Verdict,
 };
 use crate::{
-    error::MemberError,
+    error::{MemberError, ParseError},
+    event::now_us,
     log::{STATE, chain},
     wire::dial::{
         Connector,
@@ -30,10 +33,13 @@ use crate::{
 /// How much of an answer is read, so that its connection can be used again.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
+/// How long the rest of an answer may take, whose status says enough.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How much of it is kept, to be shown.
 const MAX_KEPT_BYTES: usize = 2048;
 
-/// The largest file that may hold headers.
+/// The largest file that may hold headers or secrets.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
 
 /// Sends requests to the endpoint.
@@ -41,22 +47,26 @@ const MAX_FILE_BYTES: u64 = 64 * 1024;
 pub(super) struct Client {
     settings: HttpSettings,
     connections: Connections,
-    of_file: Mutex<HttpHeaders>,
+    of_files: Mutex<OfFiles>,
+}
+
+/// What is read of files, and again when the endpoint refuses.
+#[derive(Debug, Clone)]
+struct OfFiles {
+    headers: HttpHeaders,
+    signing: Option<SigningSecrets>,
 }
 
 impl Client {
-    /// Reads the file with headers, and wants secrets to be private on their way.
+    /// Reads the files with headers and secrets, and wants secrets to be private on their way.
     pub(super) fn new(settings: HttpSettings) -> Result<Self, MemberError> {
         let mut connector = Connector::new(settings.proxies.clone(), settings.user_agent.clone());
         let address = settings.address.address();
         connector.prepare(address, address)?;
         let jobs = settings.jobs.get();
-        let of_file = match &settings.header_file {
-            Some(path) => read(path)?,
-            None => HttpHeaders::default(),
-        };
+        let of_files = OfFiles::read(&settings)?;
         let mut all = settings.headers.clone();
-        all.extend(of_file.clone());
+        all.extend(of_files.headers.clone());
         if let Some(header) = all.secret().filter(|_| !settings.address.is_private()) {
             return Err(HttpError::Overheard {
                 address: settings.address.to_string(),
@@ -67,30 +77,28 @@ impl Client {
         Ok(Self {
             connections: Connections::new(connector, settings.connect_timeout, jobs),
             settings,
-            of_file: Mutex::new(of_file),
+            of_files: Mutex::new(of_files),
         })
     }
 
-    /// Reads the file with headers again: what was refused may have been replaced there.
+    /// Reads the files again: what was refused may have been replaced there.
     pub(super) async fn reload(&self) {
-        let Some(path) = self.settings.header_file.clone() else {
-            return;
-        };
-        let is_private = self.settings.address.is_private();
-        match spawn_blocking(move || read(&path)).await {
-            Ok(Ok(headers)) if is_private || headers.secret().is_none() => {
-                *self.of_file() = headers;
+        let settings = self.settings.clone();
+        let is_private = settings.address.is_private();
+        match spawn_blocking(move || OfFiles::read(&settings)).await {
+            Ok(Ok(read)) if is_private || read.headers.secret().is_none() => {
+                *self.of_files() = read;
             }
             Ok(Ok(_)) | Err(_) => {}
             Ok(Err(error)) => {
                 let why = chain(&error);
-                warn!(target: STATE, why, "{why}; those that were read before are sent");
+                warn!(target: STATE, why, "{why}; what was read before is sent");
             }
         }
     }
 
-    fn of_file(&self) -> MutexGuard<'_, HttpHeaders> {
-        self.of_file.lock().unwrap_or_else(PoisonError::into_inner)
+    fn of_files(&self) -> MutexGuard<'_, OfFiles> {
+        self.of_files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends these events.
@@ -118,6 +126,7 @@ impl Client {
             let name = HeaderValue::from_static(compression.name());
             headers.push((CONTENT_ENCODING, name));
         }
+        headers.extend(self.signature(items, &body));
         let call = Call {
             method: match settings.method {
                 HttpMethod::Post => Method::POST,
@@ -133,7 +142,8 @@ impl Client {
             .connections
             .send(address, &call, settings.timeout)
             .await?;
-        let (said, is_whole) = read_answer(&mut answer.body).await;
+        let read = timeout(ANSWER_TIMEOUT, read_answer(&mut answer.body)).await;
+        let (said, is_whole) = read.unwrap_or_default();
         let verdict = Verdict::of_answer(answer.status.as_u16(), &answer.headers, &said);
         if is_whole {
             self.connections.put_back(answer);
@@ -141,9 +151,19 @@ impl Client {
         Ok(verdict)
     }
 
+    /// The headers by which the endpoint knows that it was us.
+    fn signature(&self, items: &[Item], body: &[u8]) -> Vec<(HeaderName, HeaderValue)> {
+        let signing = self.of_files().signing.clone();
+        let signed = signing.map(|signing| {
+            let seconds = now_us() / 1_000_000;
+            signing.headers(&id_of(items), seconds, body)
+        });
+        signed.unwrap_or_default()
+    }
+
     fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
         let settings = &self.settings;
-        let of_file = self.of_file();
+        let of_file = &self.of_files().headers;
         let mut headers = Vec::new();
         if !settings.headers.has_content_type() && !of_file.has_content_type() {
             let form = HeaderValue::from_static(settings.form.content_type());
@@ -151,6 +171,20 @@ impl Client {
         }
         headers.extend(settings.headers.iter().chain(of_file.iter()).cloned());
         headers
+    }
+}
+
+impl OfFiles {
+    fn read(settings: &HttpSettings) -> Result<Self, HttpError> {
+        let headers = match &settings.header_file {
+            Some(path) => read("headers", path, HttpHeaders::parse)?,
+            None => HttpHeaders::default(),
+        };
+        let signing = match &settings.signing_file {
+            Some(path) => Some(read("secrets", path, SigningSecrets::parse)?),
+            None => settings.signing.clone(),
+        };
+        Ok(Self { headers, signing })
     }
 }
 
@@ -177,17 +211,23 @@ async fn read_answer(body: &mut Incoming) -> (Vec<u8>, bool) {
     }
 }
 
-fn read(path: &Path) -> Result<HttpHeaders, HttpError> {
+/// What a file holds, which is small.
+fn read<T>(
+    what: &'static str,
+    path: &Path,
+    parse: impl FnOnce(&str) -> Result<T, ParseError>,
+) -> Result<T, HttpError> {
     let failed = |source| HttpError::File {
+        what,
         path: path.to_owned(),
         source,
     };
     if fs::metadata(path).map_err(failed)?.len() > MAX_FILE_BYTES {
-        let error = std::io::Error::other("it is too large to be one of headers");
-        return Err(failed(error));
+        return Err(failed(io::Error::other("it is too large for that")));
     }
     let text = fs::read_to_string(path).map_err(failed)?;
-    HttpHeaders::parse(&text).map_err(|source| HttpError::Headers {
+    parse(&text).map_err(|source| HttpError::Contents {
+        what,
         path: path.to_owned(),
         source,
     })

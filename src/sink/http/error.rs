@@ -22,12 +22,20 @@ pub(super) enum HttpError {
         "the header '{header}' may hold a secret, and anybody can listen in on the way to '{address}'"
     )]
     Overheard { address: String, header: String },
-    /// The file with headers cannot be read.
-    #[error("cannot read the headers in '{}'", path.display())]
-    File { path: PathBuf, source: io::Error },
-    /// The file with headers holds something else.
-    #[error("the headers in '{}' cannot be sent", path.display())]
-    Headers { path: PathBuf, source: ParseError },
+    /// A file with headers or secrets cannot be read.
+    #[error("cannot read the {what} in '{}'", path.display())]
+    File {
+        what: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    /// It holds something else.
+    #[error("the {what} in '{}' cannot be used", path.display())]
+    Contents {
+        what: &'static str,
+        path: PathBuf,
+        source: ParseError,
+    },
 }
 
 impl From<HttpError> for MemberError {
@@ -36,7 +44,7 @@ impl From<HttpError> for MemberError {
             HttpError::Event { .. } => (ErrorKind::Failed, Some(Reason::EndpointEvent)),
             HttpError::Refusal { .. } => (ErrorKind::Refused, Some(Reason::EndpointRefused)),
             HttpError::Overheard { .. } => (ErrorKind::Usage, Some(Reason::EndpointOverheard)),
-            HttpError::File { .. } | HttpError::Headers { .. } => (ErrorKind::Usage, None),
+            HttpError::File { .. } | HttpError::Contents { .. } => (ErrorKind::Usage, None),
         };
         Self::new(kind, error).because(reason)
     }

@@ -30,6 +30,7 @@ mod health;
 mod parcel;
 mod queue;
 mod settings;
+mod signature;
 mod verdict;
 
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub use self::{
     address::HttpAddress,
     headers::HttpHeaders,
     settings::{BodyCompression, BodyForm, HttpBatch, HttpMethod, HttpSettings, OnRefusal},
+    signature::SigningSecrets,
 };
 use self::{
     client::Client,

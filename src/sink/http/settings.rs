@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
-use super::{HttpAddress, HttpHeaders};
+use super::{HttpAddress, HttpHeaders, SigningSecrets};
 use crate::{
     sink::{LineFormat, OnFailure},
     wire::dial::{proxy::Proxies, user_agent},
@@ -93,6 +93,10 @@ pub struct HttpSettings {
     /// A file with more of them, which is read again when the endpoint refuses: a token that is
     /// replaced there is taken up.
     pub header_file: Option<PathBuf>,
+    /// What requests are signed with, as Standard Webhooks has it.
+    pub signing: Option<SigningSecrets>,
+    /// A file with that in place of it, which is read again when the endpoint refuses.
+    pub signing_file: Option<PathBuf>,
     /// What the body of a request is made of.
     pub form: BodyForm,
     /// How it is compressed.
@@ -127,6 +131,8 @@ impl HttpSettings {
             method: HttpMethod::default(),
             headers: HttpHeaders::default(),
             header_file: None,
+            signing: None,
+            signing_file: None,
             form: BodyForm::default(),
             compression: None,
             batch: HttpBatch::default(),

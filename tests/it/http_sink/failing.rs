@@ -57,6 +57,14 @@ fn no_answer_within_the_timeout_is_a_failure() {
 }
 
 #[test]
+fn an_answer_that_stops_in_its_body_counts_by_its_status() {
+    let server = Server::one(posts(20));
+    let receiver = Receiver::start(|_| Reply::status(200).saying("ok").unfinished());
+    into(&server, &receiver).with("-n 20 --batch 10").succeed();
+    assert_eq!(receiver.answered(200).len(), 2, "none came twice");
+}
+
+#[test]
 fn lost_and_closed_connections_lose_nothing() {
     let server = Server::one(posts(600));
     let receiver = Receiver::start(|request| match request.number % 5 {

@@ -52,6 +52,10 @@ fn flags_that_make_no_sense_are_refused() {
             &["cannot read the headers in 'none'"],
         ),
         (
+            "--http-sign-file none",
+            &["cannot read the secrets in 'none'"],
+        ),
+        (
             "--http-header s3cret",
             &["--http-header: a header is written 'NAME: VALUE'"],
         ),
@@ -77,6 +81,7 @@ fn a_flag_of_endpoints_is_refused_without_one() {
         "--http-method PUT",
         "--http-header A:b",
         "--http-header-file f",
+        "--http-sign-file f",
         "--http-timeout 1s",
         "--http-retries 1",
         "--on-http-error skip",

@@ -29,6 +29,7 @@ pub struct Reply {
     headers: String,
     body: String,
     closes: bool,
+    missing: usize,
     after: Duration,
 }
 
@@ -39,6 +40,7 @@ impl Reply {
             headers: String::new(),
             body: String::new(),
             closes: false,
+            missing: 0,
             after: Duration::ZERO,
         }
     }
@@ -56,6 +58,12 @@ impl Reply {
 
     pub fn saying(mut self, body: &str) -> Self {
         body.clone_into(&mut self.body);
+        self
+    }
+
+    /// More of the body is announced than ever comes.
+    pub fn unfinished(mut self) -> Self {
+        self.missing = 10;
         self
     }
 
@@ -212,7 +220,7 @@ fn attend(stream: TcpStream, all: &Mutex<Vec<(Received, u16)>>, handler: &Handle
         } = &reply;
         let length = match status {
             204 => String::new(),
-            _ => format!("Content-Length: {}\r\n", body.len()),
+            _ => format!("Content-Length: {}\r\n", body.len() + reply.missing),
         };
         let answer = format!("HTTP/1.1 {status} -\r\n{length}{headers}\r\n{body}");
         if stream.write_all(answer.as_bytes()).is_err() || reply.closes {

@@ -61,6 +61,18 @@ pub(crate) struct HttpArgs {
         hide_short_help = true
     )]
     pub(crate) http_header_file: Option<PathBuf>,
+    /// Sign each request with the secret in this file, as Standard Webhooks has it
+    ///
+    /// whsec_ and Base64; or two of them, while one takes the other's place. Each request then has the headers webhook-id, webhook-timestamp
+    /// and webhook-signature (v1, HMAC-SHA256 over what is sent). The id is a hash over which events are in it: sent again, they have it
+    /// again. The file is read again while the endpoint refuses. ROCKETMAN_HTTP_SIGN_SECRETS holds the same without a file.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "ROCKETMAN_HTTP_SIGN_FILE",
+        hide_short_help = true
+    )]
+    pub(crate) http_sign_file: Option<PathBuf>,
     /// Allow a request this long, its answer included
     ///
     /// By default 30s. Then it has failed, and is tried again.
@@ -113,6 +125,7 @@ impl HttpArgs {
             ("--http-method", self.http_method.is_some()),
             ("--http-header", !self.http_header.is_empty()),
             ("--http-header-file", self.http_header_file.is_some()),
+            ("--http-sign-file", self.http_sign_file.is_some()),
             ("--http-timeout", self.http_timeout.is_some()),
             ("--http-retries", self.http_retries.is_some()),
             ("--on-http-error", self.on_http_error.is_some()),

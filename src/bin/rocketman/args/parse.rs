@@ -31,7 +31,7 @@ const OPPONENTS: [(&str, &str); 15] = [
 ];
 
 /// Flags that name where something goes, or what is ours. Of two, one would get nothing without a word.
-const ONCE: [&str; 12] = [
+const ONCE: [&str; 13] = [
     "output",
     "exec",
     "cursor_file",
@@ -40,6 +40,7 @@ const ONCE: [&str; 12] = [
     "on_exec_error",
     "on_http_error",
     "http_header_file",
+    "http_sign_file",
     "on_undeliverable",
     "shard",
     "store",
@@ -83,7 +84,7 @@ pub(crate) fn parse() -> Result<Cli, Misuse> {
 }
 
 /// Variables that no flag names: lists, and secrets, which are read with the settings.
-const WITHOUT_FLAG: [&str; 9] = [
+const WITHOUT_FLAG: [&str; 10] = [
     "ROCKETMAN_SOURCE",
     "ROCKETMAN_COLLECTION",
     "ROCKETMAN_DID",
@@ -92,6 +93,7 @@ const WITHOUT_FLAG: [&str; 9] = [
     "ROCKETMAN_ALLOW_HOST",
     "ROCKETMAN_ALLOW_ORIGIN",
     "ROCKETMAN_HTTP_HEADERS",
+    "ROCKETMAN_HTTP_SIGN_SECRETS",
     "ROCKETMAN_JETSTREAM_KEY",
 ];
 

@@ -69,6 +69,9 @@ pub(super) fn of_tail(
     if let Some(path) = &args.http.http_header_file {
         roles.push(Role::read("--http-header-file", path));
     }
+    if let Some(path) = &args.http.http_sign_file {
+        roles.push(Role::read("--http-sign-file", path));
+    }
     if let Some(OnUndeliverableArg::DeadLetter(path)) = &args.stream.on_undeliverable {
         roles.push(Role::written("the file of --on-undeliverable", path));
     }

@@ -16,6 +16,7 @@ pub(crate) enum HttpFlagError {
     #[error("--body array is JSON, and --format is another form")]
     FormatOfArray,
     #[error("{from}")]
+    /// What is sent with each request.
     Header {
         from: &'static str,
         #[source]

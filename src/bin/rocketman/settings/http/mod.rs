@@ -10,13 +10,16 @@ use crate::args::{BodyArg, HttpArgs, OnExecErrorArg};
 use rocketman::{
     sink::{
         DeadLetterFile, LineFormat, OnFailure,
-        http::{BodyForm, HttpAddress, HttpBatch, HttpHeaders, HttpSettings},
+        http::{BodyForm, HttpAddress, HttpBatch, HttpHeaders, HttpSettings, SigningSecrets},
     },
     source::jetstream::Proxies,
 };
 
 /// The variable that holds headers, a line each.
 const HEADERS: &str = "ROCKETMAN_HTTP_HEADERS";
+
+/// The variable that holds what requests are signed with.
+const SECRETS: &str = "ROCKETMAN_HTTP_SIGN_SECRETS";
 
 /// What was typed about endpoints, and the variables.
 pub(super) struct HttpFlags<'a> {
@@ -59,6 +62,13 @@ pub(super) fn resolve(
     let address = HttpAddress::parse(address).map_err(HttpFlagError::Address)?;
     let form = form(args.body, format.resolve()?)?;
     let headers = headers(&args.http_header, environment)?;
+    let signing = environment.get(SECRETS).map(SigningSecrets::parse);
+    let signing = signing
+        .transpose()
+        .map_err(|source| HttpFlagError::Header {
+            from: SECRETS,
+            source,
+        })?;
     let usual = HttpSettings::new(address);
     let on_error = match args.on_http_error {
         None | Some(OnExecErrorArg::Stop) => OnFailure::Stop,
@@ -78,6 +88,8 @@ pub(super) fn resolve(
         form,
         headers,
         header_file: args.http_header_file,
+        signing,
+        signing_file: args.http_sign_file,
         compression: args.http_compress.map(Into::into),
         method: args.http_method.map(Into::into).unwrap_or_default(),
         batch: HttpBatch {
