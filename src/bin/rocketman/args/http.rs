@@ -219,7 +219,8 @@ fn batch(text: &str) -> Result<BatchArg, String> {
     let mut batch = BatchArg::default();
     let wrong = || "write it like 500,1M,200ms, or 1 for a request for each event".to_owned();
     for part in text.split(',').map(str::trim) {
-        let is_new = if let Ok(events) = part.parse::<NonZeroUsize>() {
+        let is_new = if part.bytes().all(|byte| byte.is_ascii_digit()) {
+            let events = part.parse().map_err(|_| wrong())?;
             batch.events.replace(events).is_none()
         } else if let Ok(bytes) = size(part) {
             let bytes = usize::try_from(bytes).ok().and_then(NonZeroUsize::new);
