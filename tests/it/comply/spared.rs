@@ -95,6 +95,13 @@ fn files_that_are_written_to_or_counted_on_are_left_alone() {
     );
     let text = fs::read_to_string(folder.path().join("x.ndjson.partial")).unwrap();
     assert_eq!(text, recording());
+    fs::create_dir(folder.path().join("tables")).unwrap();
+    fs::write(folder.path().join("tables/a.ndjson"), recording()).unwrap();
+    fs::write(folder.path().join("tables/x.parquet.partial"), "PAR1").unwrap();
+    assert_eq!(
+        state_of(folder.path(), "tables", "tables/x.parquet.partial"),
+        spared("it is unfinished")
+    );
 }
 
 #[test]

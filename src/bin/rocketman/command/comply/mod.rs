@@ -15,7 +15,7 @@ use self::{
     gather::Archive,
     report::Total,
     rewrite::{Form, Outcome, Rewriter, Rewritten},
-    spared::Counted,
+    spared::{Counted, is_unfinished},
     workplace::Workplace,
 };
 use crate::{
@@ -88,7 +88,10 @@ pub(crate) async fn run(settings: ComplySettings, line: &StatusLine) -> Result<E
     }
     let first = paths.first().cloned().unwrap_or_default();
     let found = find(paths).map_err(RecordedError::from)?;
-    let found = without_links(found)?;
+    let mut found = without_links(found)?;
+    // Those of Parquet have rows in journals, which are read once they are complete.
+    let unfinished = found.skipped.extract_if(.., |path| is_unfinished(path));
+    let unfinished: Vec<_> = unfinished.collect();
     for path in &found.skipped {
         let file = Shown::text(&path.to_string_lossy()).to_string();
         info!(target: PipelineSettings::STATE_TARGET, file, "'{file}' is neither a recording nor a segment file, and is left alone");
@@ -116,7 +119,7 @@ pub(crate) async fn run(settings: ComplySettings, line: &StatusLine) -> Result<E
         origins,
         dry_run,
     };
-    let total = rewrite_all(&found, &mut rewriter, &unreadable, json)?;
+    let total = rewrite_all((&found, &unfinished), &mut rewriter, &unreadable, json)?;
     if !json {
         print(total.text(dry_run).as_bytes())?;
     }
@@ -157,7 +160,7 @@ fn without_links(found: Found) -> Result<Found, ComplyError> {
 
 /// Rewrites all files, and shows each as soon as it is done.
 fn rewrite_all(
-    found: &Found,
+    (found, unfinished): (&Found, &[PathBuf]),
     rewriter: &mut Rewriter,
     unreadable: &HashMap<PathBuf, Failure>,
     json: bool,
@@ -166,6 +169,7 @@ fn rewrite_all(
     let files = found.recordings.iter().map(of(Form::Lines));
     let files = files.chain(found.tables.iter().map(of(Form::Table)));
     let files = files.chain(found.segments.iter().map(of(Form::Segment)));
+    let files = files.chain(unfinished.iter().map(of(Form::Table)));
     let mut total = Total::default();
     for (path, form) in files {
         let rewritten = match unreadable.get(path) {

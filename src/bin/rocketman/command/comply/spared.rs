@@ -34,9 +34,14 @@ impl Counted {
     }
 }
 
+/// Whether a run writes to a file, or is to go on with it, by its name.
+pub(super) fn is_unfinished(path: &Path) -> bool {
+    path.extension().is_some_and(|suffix| suffix == "partial")
+}
+
 /// Why a file is left alone by its name or what counts on it; `None` where it may be rewritten.
 pub(super) fn why(path: &Path, counted: &Counted) -> Option<String> {
-    if path.extension().is_some_and(|suffix| suffix == "partial") {
+    if is_unfinished(path) {
         return Some("it is unfinished".to_owned());
     }
     let cursor = counted.of(path)?;
