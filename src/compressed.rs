@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-pub(crate) use self::encoder::Encoder;
+pub(crate) use self::encoder::{Encoder, JOURNAL_LEVEL};
 
 /// How much of a frame is inflated at once.
 const READ_BYTES: usize = 64 * 1024;

@@ -5,6 +5,9 @@ use std::{fmt, io};
 
 use super::FrameFormat;
 
+/// How much work is put into a journal, which is read once or never: half of what level 1 takes.
+pub(crate) const JOURNAL_LEVEL: i32 = -3;
+
 /// Compresses one piece after the other, for any number of files.
 pub(crate) enum Encoder {
     Plain,
@@ -24,14 +27,14 @@ pub(crate) enum Encoder {
 impl Encoder {
     /// At this level, or the usual one. Fails where this build has no such compression, or there is
     /// no such level.
-    pub(crate) fn new(form: FrameFormat, level: Option<u32>) -> io::Result<Self> {
+    pub(crate) fn new(form: FrameFormat, level: Option<i32>) -> io::Result<Self> {
         let (usual, highest) = match form {
             FrameFormat::Plain => return Ok(Self::Plain),
             FrameFormat::Gzip => (6, 9),
             FrameFormat::Zstd => (3, 22),
         };
         let level = level.unwrap_or(usual);
-        if !(1..=highest).contains(&level) {
+        if !(1..=highest).contains(&level) && level != JOURNAL_LEVEL {
             let text = format!("its levels are 1 to {highest}, and {level} is none of them");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
@@ -39,12 +42,12 @@ impl Encoder {
             FrameFormat::Plain => Ok(Self::Plain),
             #[cfg(feature = "gzip")]
             FrameFormat::Gzip => Ok(Self::Gzip {
-                level: flate2::Compression::new(level),
+                level: flate2::Compression::new(level.unsigned_abs()),
                 out: Vec::new(),
             }),
             #[cfg(feature = "zstd")]
             FrameFormat::Zstd => {
-                let mut compressor = zstd::bulk::Compressor::new(level.cast_signed())?;
+                let mut compressor = zstd::bulk::Compressor::new(level)?;
                 compressor.include_checksum(true)?;
                 Ok(Self::Zstd {
                     compressor: Box::new(compressor),

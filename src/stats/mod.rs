@@ -66,6 +66,7 @@ pub struct Stats {
     repeats_let_through: Counter,
     early: Counter,
     oversized: Counter,
+    unfit: Counter,
     gaps: Counter,
     bad: [Counter; BadEvent::ALL.len()],
     connects: Counter,
@@ -183,6 +184,7 @@ impl Stats {
             repeats_let_through: repeats("let_through"),
             early: counter(names::EARLY),
             oversized: counter(names::OVERSIZED),
+            unfit: counter(names::UNFIT),
             gaps: counter(names::GAPS),
             bad: BadEvent::ALL
                 .map(|class| exports.counter(names::BAD, &[("class", class.as_str())])),
@@ -268,6 +270,8 @@ impl Stats {
         early, add_early;
         /// Events that were left out for nothing but their size.
         oversized, add_oversized;
+        /// Values that their column of a table could not hold, and that are null there.
+        unfit, add_unfit;
         /// Gaps: times at which a server no longer had what was asked for.
         gaps, add_gaps;
         /// Connections that were established.

@@ -21,6 +21,8 @@ pub(crate) const REPEATS: &str = "rocketman_repeats_total";
 pub(crate) const EARLY: &str = "rocketman_early_events_total";
 /// Events that were left out for nothing but their size.
 pub(crate) const OVERSIZED: &str = "rocketman_oversized_events_total";
+/// Values that their column of a table could not hold, and that are null there.
+pub(crate) const UNFIT: &str = "rocketman_unfit_values_total";
 /// Times at which a server no longer had what was asked for.
 pub(crate) const GAPS: &str = "rocketman_gaps_total";
 /// Messages that were no events; label `class`.
@@ -83,6 +85,10 @@ const COUNTERS: &[(&str, &str)] = &[
     (
         OVERSIZED,
         "Events that were left out for nothing but their size.",
+    ),
+    (
+        UNFIT,
+        "Values that their column of a table could not hold, and that are null there.",
     ),
     (
         GAPS,

@@ -58,7 +58,7 @@ use super::{
     writer::{HAS_BEGUN, Writer},
 };
 use crate::{
-    compressed::{Encoder, FrameFormat},
+    compressed::{Encoder, FrameFormat, JOURNAL_LEVEL},
     error::MemberError,
     event::{Batch, FileMark, Point, micros},
     log::STATE,
@@ -82,9 +82,6 @@ pub struct FileSink {
     is_ending: Arc<AtomicBool>,
     reopen: Reopen,
 }
-
-/// How much work is put into a journal, which is read once or never.
-const JOURNAL_LEVEL: u32 = 1;
 
 /// Asks for the files to be closed and opened again.
 #[derive(Debug, Clone, Default)]
@@ -131,8 +128,12 @@ impl FileSink {
         let shown = fixed
             .as_ref()
             .map_or(shown, |output| output.mark.path.display().to_string());
-        let level = settings.compression_level.filter(|_| layout.is_none());
-        let level = level.or(layout.as_ref().map(|_| JOURNAL_LEVEL));
+        let level = match layout {
+            Some(_) => Some(JOURNAL_LEVEL),
+            None => settings
+                .compression_level
+                .map(|level| i32::try_from(level).unwrap_or(i32::MAX)),
+        };
         let encoder = Encoder::new(settings.written_format(), level)
             .map_err(failed("compress for", Path::new(&shown)))?;
         let kind = if fixed.is_some() { "file" } else { "files" };
@@ -164,6 +165,7 @@ impl FileSink {
             mut outputs,
             mut complete,
             mut finished,
+            mut n_unfit,
         } = Restored::default();
         let mut amends = Amends::default();
         if let Some(mut output) = self.fixed.take() {
@@ -207,9 +209,10 @@ impl FileSink {
                     outputs.push(output);
                 }
                 _ => {
-                    let journal = output.complete_columnar(disk)?;
+                    let spent = output.complete_columnar(disk)?;
                     output.sync()?;
-                    complete.extend(journal);
+                    n_unfit += spent.as_ref().map_or(0, |spent| spent.n_unfit);
+                    complete.extend(spent.map(|spent| spent.journal));
                     complete.push(FileMark {
                         complete: true,
                         ..output.kept.mark
@@ -223,6 +226,7 @@ impl FileSink {
             outputs,
             complete,
             finished,
+            n_unfit,
         })
     }
 

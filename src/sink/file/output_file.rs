@@ -10,13 +10,13 @@ use std::{
 
 use super::{
     amends::Amends,
-    columnar::{Columnar, Layout},
+    columnar::{Columnar, Layout, Spent},
     disk::{Disk, failed},
     kept_file::KeptFile,
     pattern::Slot,
     trail::Trail,
 };
-use crate::{compressed::Encoder, error::MemberError, event::FileMark};
+use crate::{compressed::Encoder, error::MemberError};
 
 /// How much memory a file keeps for its next lines: twice what makes a checkpoint by default.
 const MAX_SPARE_BYTES: usize = 256 * 1024;
@@ -188,9 +188,8 @@ impl OutputFile {
         self.columnar = Some(Box::new(columnar));
     }
 
-    /// Makes a row group of what is open, and begins the next one. Returns the journal that is of
-    /// no use once a saved cursor counts the group.
-    pub(super) fn close_group(&mut self, disk: &Disk) -> Result<Option<FileMark>, MemberError> {
+    /// Makes a row group of what is open, and begins the next one.
+    pub(super) fn close_group(&mut self, disk: &Disk) -> Result<Option<Spent>, MemberError> {
         let Some(columnar) = &mut self.columnar else {
             return Ok(None);
         };
@@ -200,11 +199,15 @@ impl OutputFile {
         Ok(Some(spent))
     }
 
-    /// Makes a row group of what is open, and the file complete. Returns the journal likewise.
-    pub(super) fn complete_columnar(
-        &mut self,
-        disk: &Disk,
-    ) -> Result<Option<FileMark>, MemberError> {
+    /// Gives the memory back that is of no use to the open row group.
+    pub(super) fn give_room_back(&mut self) {
+        if let Some(columnar) = &mut self.columnar {
+            columnar.give_room_back();
+        }
+    }
+
+    /// Makes a row group of what is open, and the file complete.
+    pub(super) fn complete_columnar(&mut self, disk: &Disk) -> Result<Option<Spent>, MemberError> {
         let Some(columnar) = self.columnar.take() else {
             return Ok(None);
         };

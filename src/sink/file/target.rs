@@ -56,6 +56,8 @@ pub(super) struct Restored {
     pub(super) complete: Vec<FileMark>,
     /// What has its name, and may hold events of the last minute.
     pub(super) finished: Vec<FileMark>,
+    /// Values of what is complete that their columns cannot hold.
+    pub(super) n_unfit: u64,
 }
 
 /// All files of a sink.
@@ -103,7 +105,9 @@ impl FileTarget {
             outputs,
             complete,
             finished,
+            n_unfit,
         } = restored;
+        stats.add_unfit(n_unfit);
         let latest_us = outputs.iter().map(|output| output.mark.latest_us).max();
         let complete = complete.into_iter().map(|mark| Complete {
             mark,

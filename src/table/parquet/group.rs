@@ -26,6 +26,8 @@ pub(super) struct Group {
     pub(super) file: Vec<u8>,
     /// Values that their column cannot hold.
     pub(super) n_unfit: u64,
+    /// The memory of the lines, empty.
+    pub(super) room: Vec<u8>,
 }
 
 impl Group {
@@ -37,22 +39,29 @@ impl Group {
     /// Makes columns of rows.
     pub(super) fn of_rows(rows: Rows, layout: &Layout) -> io::Result<Self> {
         let n_unfit = rows.n_unfit;
-        let file = write(rows, layout).map_err(failed)?;
-        Ok(Self { file, n_unfit })
+        let mut text = Bytes::from(rows.text);
+        let file = write(rows.n, rows.columns, &text, layout).map_err(failed)?;
+        text.clear();
+        // Nothing else has a part of it any more, so that this is no copy.
+        let room = text.into();
+        Ok(Self {
+            file,
+            n_unfit,
+            room,
+        })
     }
 }
 
-fn write(rows: Rows, layout: &Layout) -> Result<Vec<u8>> {
-    let properties = layout.properties(rows.n).into();
+fn write(n_rows: u64, columns: Vec<Values>, text: &Bytes, layout: &Layout) -> Result<Vec<u8>> {
+    let properties = layout.properties(n_rows).into();
     let schema = layout.schema().root_schema_ptr();
     let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties)?;
     let mut group = writer.next_row_group()?;
-    let text = Bytes::from(rows.text);
-    for values in rows.columns {
+    for values in columns {
         let Some(mut column) = group.next_column()? else {
             break;
         };
-        write_column(&mut column, &values, &text)?;
+        write_column(&mut column, &values, text)?;
         column.close()?;
     }
     group.close()?;

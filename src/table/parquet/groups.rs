@@ -51,6 +51,8 @@ pub(crate) struct Appended {
     pub(crate) bytes: Vec<u8>,
     /// Values that their column cannot hold.
     pub(crate) n_unfit: u64,
+    /// The memory of the lines, empty.
+    pub(crate) room: Vec<u8>,
 }
 
 impl Groups {
@@ -113,7 +115,11 @@ impl Groups {
         layout: &Layout,
         length: u64,
     ) -> io::Result<Appended> {
-        let Group { file, n_unfit } = group;
+        let Group {
+            file,
+            n_unfit,
+            room,
+        } = group;
         let footer = footer_of(&file)?;
         let metadata = ParquetMetaDataReader::decode_metadata(footer).map_err(failed)?;
         let link = Link::new(footer, length).bytes();
@@ -127,7 +133,11 @@ impl Groups {
             self.add(group, by)?;
         }
         self.layout = Some(layout.text());
-        Ok(Appended { bytes, n_unfit })
+        Ok(Appended {
+            bytes,
+            n_unfit,
+            room,
+        })
     }
 
     /// The footer that makes a file complete.

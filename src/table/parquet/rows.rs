@@ -177,3 +177,44 @@ fn push(batch: &mut Batch, line: &[u8]) -> io::Result<()> {
     batch.commit_tail(start, Envelope::bare(Kind::Other, point));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(rows: &Rows, at: usize) -> Vec<Option<&str>> {
+        let Values::Texts(places) = &rows.columns[at] else {
+            panic!("column {at} holds no texts");
+        };
+        let text = |place: &Place| {
+            let start = place.start as usize;
+            str::from_utf8(&rows.text[start..start + place.len as usize]).unwrap()
+        };
+        places
+            .iter()
+            .map(|place| place.as_ref().map(text))
+            .collect()
+    }
+
+    #[test]
+    fn a_message_that_is_no_event_is_a_row_as_it_is() {
+        let message = r#"{"seq":9,"subject":"orders.new","time":"2027-01-15T08:00:00.123456789Z","headers":{},"type":null,"key":"orders.new","data":{"did":"x","kind":"commit"}}"#;
+        let event = r#"{"did":"did:plc:a","time_us":5,"kind":"identity","identity":{"seq":4}}"#;
+        let lines = format!("{message}\n{event}\n");
+        let layout = Layout::new(Vec::new(), true, None).unwrap();
+        let rows = Rows::read(lines.into_bytes(), &layout).unwrap();
+        assert_eq!(texts(&rows, 0), [Some(""), Some("did:plc:a")]);
+        let Values::Integers(times) = &rows.columns[1] else {
+            panic!("times are numbers");
+        };
+        assert_eq!(times, &[Some(1_800_000_000_123_456), Some(5)]);
+        let Values::Integers(numbers) = &rows.columns[2] else {
+            panic!("numbers are numbers");
+        };
+        assert_eq!(numbers, &[Some(9), None]);
+        assert_eq!(texts(&rows, 4), [None, None]);
+        assert_eq!(texts(&rows, 9), [None, None]);
+        assert_eq!(texts(&rows, 10), [Some(message), Some(r#"{"seq":4}"#)]);
+        assert!(Rows::read(b"{\"seq\":9}\n".to_vec(), &layout).is_err());
+    }
+}

@@ -11,7 +11,11 @@ use crate::{
 
 /// The columns, and what is counted of them.
 #[derive(Debug)]
-pub(super) struct Columns(Vec<(Column, Count)>);
+pub(super) struct Columns {
+    columns: Vec<(Column, Count)>,
+    /// Values that did not fit and were not asked for yet.
+    uncounted: u64,
+}
 
 #[derive(Debug, Default)]
 struct Count {
@@ -22,12 +26,15 @@ struct Count {
 impl Columns {
     pub(super) fn new(columns: Vec<Column>) -> Self {
         let counted = columns.into_iter().map(|column| (column, Count::default()));
-        Self(counted.collect())
+        Self {
+            columns: counted.collect(),
+            uncounted: 0,
+        }
     }
 
     /// Their names, in quotes.
     pub(super) fn names(&self) -> impl Iterator<Item = String> {
-        self.0
+        self.columns
             .iter()
             .map(|(column, _)| format!("\"{}\"", column.name()))
     }
@@ -39,13 +46,18 @@ impl Columns {
         statement: &mut Statement<'_>,
         n: usize,
     ) -> rusqlite::Result<()> {
-        for (at, (column, count)) in (n + 1..).zip(&mut self.0) {
+        for (at, (column, count)) in (n + 1..).zip(&mut self.columns) {
+            let unfit = &mut self.uncounted;
+            let mut count_unfit = || {
+                count.unfit += 1;
+                *unfit += 1;
+            };
             let cell = column.cell(event);
             match cell {
                 Cell::Missing => count.missing += 1,
                 // SQLite ends a text there for most of what it does.
-                Cell::Text(text) if text.contains('\0') => count.unfit += 1,
-                Cell::Unfit => count.unfit += 1,
+                Cell::Text(text) if text.contains('\0') => count_unfit(),
+                Cell::Unfit => count_unfit(),
                 Cell::Text(text) => {
                     statement.raw_bind_parameter(at, text.as_ref())?;
                     continue;
@@ -68,9 +80,14 @@ impl Columns {
         Ok(())
     }
 
+    /// How many values did not fit since this was asked last.
+    pub(super) fn uncounted(&mut self) -> u64 {
+        std::mem::take(&mut self.uncounted)
+    }
+
     /// Says how many values did not fit.
     pub(super) fn log(&self) {
-        for (column, count) in &self.0 {
+        for (column, count) in &self.columns {
             let (name, unfit, missing) = (column.name(), count.unfit, count.missing);
             if unfit > 0 {
                 info!(target: STATE, name, unfit, missing, "column '{name}': {unfit} values were of another type or cannot be held, and are null; in {missing} events there was none");

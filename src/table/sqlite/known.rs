@@ -48,14 +48,16 @@ impl Known {
         Ok(known)
     }
 
-    /// Adds the address of a record, or an account.
+    /// Adds the address of a record, or an account. One that comes again is counted once.
     pub(super) fn add(&mut self, name: &str) {
-        self.n_names += 1;
+        let mut is_new = false;
         for (word, bit) in places(name) {
             if let Some(word) = self.bits.get_mut(word) {
+                is_new |= *word & bit == 0;
                 *word |= bit;
             }
         }
+        self.n_names += usize::from(is_new);
     }
 
     /// Whether it may have been added.
@@ -101,6 +103,9 @@ mod tests {
             .filter(|n| known.may_have(&name(*n)))
             .count();
         assert!(wrong < 100, "{wrong}");
+        let n_names = known.n_names;
+        (0..100_000).for_each(|n| known.add(&name(n)));
+        assert_eq!(known.n_names, n_names, "they come again");
         known.n_names = MAX_NAMES + 1;
         assert!(known.may_have("did:plc:b"));
     }

@@ -119,6 +119,7 @@ impl Database {
                 reached,
             } => {
                 self.add(&batch, reached).map_err(self.failed("write to"))?;
+                self.context.stats().add_unfit(self.columns.uncounted());
                 self.open.total = total;
                 if self.open.rows >= MAX_ROWS || self.open.bytes >= MAX_BYTES {
                     self.commit().map_err(self.failed("write to"))?;

@@ -43,6 +43,28 @@ fn value(page: &str, name: &str) -> f64 {
 type Script = Box<dyn FnOnce(Request) + Send>;
 
 #[test]
+fn values_that_do_not_fit_their_column_are_counted() {
+    for output in ["-o sqlite:x.db", "-o %Y.parquet --rotate-count 2"] {
+        let server = Server::one(|request| {
+            let mut connection = request.accept();
+            connection.send_all([post(0), post(1), identity(2), post(3)]);
+            connection.until_closed();
+        });
+        let running = Rocketman::tail(&server.url())
+            .with("--metrics-addr 127.0.0.1:0 --column n:integer=/commit/record/text")
+            .with(output)
+            .start();
+        let address = address(&running);
+        // Those of an open row group are not known yet.
+        let expected = if output.contains("sqlite") { 3.0 } else { 2.0 };
+        wait_until("they are counted", || {
+            let page = get(&address, "/metrics").body;
+            (value(&page, "rocketman_unfit_values_total") - expected).abs() < 0.1
+        });
+    }
+}
+
+#[test]
 fn the_page_counts_what_happened() {
     let scripts: [Script; 3] = [
         Box::new(|request| request.refuse("503 Service Unavailable", "", "")),

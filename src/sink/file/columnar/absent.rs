@@ -21,6 +21,13 @@ pub(super) enum Columnar {}
 #[derive(Debug)]
 pub(super) enum Layout {}
 
+/// There is none.
+#[derive(Debug)]
+pub(super) struct Spent {
+    pub(super) journal: FileMark,
+    pub(super) n_unfit: u64,
+}
+
 impl Columnar {
     pub(super) fn begin(_: &mut KeptFile, layout: &Layout, _: &Disk) -> Result<Self, MemberError> {
         match *layout {}
@@ -47,19 +54,19 @@ impl Columnar {
         match *self {}
     }
 
+    pub(super) fn give_room_back(&mut self) {
+        match *self {}
+    }
+
     pub(super) fn take(&mut self, _: &[u8], _: &[u8], _: &Disk) -> Result<u64, MemberError> {
         match *self {}
     }
 
-    pub(super) fn close_group(
-        &mut self,
-        _: &mut KeptFile,
-        _: &Disk,
-    ) -> Result<FileMark, MemberError> {
+    pub(super) fn close_group(&mut self, _: &mut KeptFile, _: &Disk) -> Result<Spent, MemberError> {
         match *self {}
     }
 
-    pub(super) fn complete(self, _: &mut KeptFile, _: &Disk) -> Result<FileMark, MemberError> {
+    pub(super) fn complete(self, _: &mut KeptFile, _: &Disk) -> Result<Spent, MemberError> {
         match self {}
     }
 }

@@ -60,7 +60,8 @@ pub(in crate::sink::file) fn keep(
     let has_rows = groups.len() > 0 || columnar.open_bytes() > 0;
     let spent = columnar.complete(&mut output, disk)?;
     output.sync()?;
-    fs::remove_file(&spent.path).map_err(failed("remove", &spent.path))?;
+    let journal = spent.journal.path;
+    fs::remove_file(&journal).map_err(failed("remove", &journal))?;
     Ok(has_rows)
 }
 

@@ -38,6 +38,15 @@ use crate::{
     table::parquet::{Appended, Groups, MAGIC},
 };
 
+/// What is left of a group that is finished.
+#[derive(Debug)]
+pub(super) struct Spent {
+    /// The journal, which is of no use once a saved cursor counts the group.
+    pub(super) journal: FileMark,
+    /// Values that their column cannot hold.
+    pub(super) n_unfit: u64,
+}
+
 /// The row groups of a file.
 #[derive(Debug)]
 pub(super) struct Columnar {
@@ -74,12 +83,18 @@ impl Columnar {
         Ok(self.journal.mark.bytes)
     }
 
+    /// Gives the memory back that is of no use to what is open.
+    pub(super) fn give_room_back(&mut self) {
+        self.lines.shrink_to_fit();
+    }
+
     /// The journal, to which nothing more is written.
-    fn spent(&self) -> FileMark {
-        FileMark {
+    fn spent(&self, n_unfit: u64) -> Spent {
+        let journal = FileMark {
             complete: true,
             ..self.journal.mark.clone()
-        }
+        };
+        Spent { journal, n_unfit }
     }
 }
 
@@ -184,43 +199,50 @@ impl Columnar {
         })
     }
 
-    /// Makes a group of what is open, and begins the next one. Returns the journal that is of no
-    /// use once a saved cursor counts the group.
+    /// Makes a group of what is open, and begins the next one.
     pub(super) fn close_group(
         &mut self,
         file: &mut KeptFile,
         disk: &Disk,
-    ) -> Result<FileMark, MemberError> {
-        self.append_group(file, disk)?;
-        let spent = self.spent();
+    ) -> Result<Spent, MemberError> {
+        let n_unfit = self.append_group(file, disk)?;
+        let spent = self.spent(n_unfit);
         self.journal = new_journal(&file.mark, disk)?;
         Ok(spent)
     }
 
-    /// Makes a group of what is open, and the file complete. Returns the journal likewise.
+    /// Makes a group of what is open, and the file complete.
     pub(super) fn complete(
         mut self,
         file: &mut KeptFile,
         disk: &Disk,
-    ) -> Result<FileMark, MemberError> {
+    ) -> Result<Spent, MemberError> {
+        let mut n_unfit = 0;
         if !self.lines.is_empty() {
-            self.append_group(file, disk)?;
+            n_unfit = self.append_group(file, disk)?;
         }
         let footer = self.groups.footer(&self.layout);
         let footer = footer.map_err(failed("write to", &file.mark.path))?;
         file.append(&footer, disk)?;
-        Ok(self.spent())
+        Ok(self.spent(n_unfit))
     }
 
-    fn append_group(&mut self, file: &mut KeptFile, disk: &Disk) -> Result<(), MemberError> {
+    /// Returns how many values do not fit.
+    fn append_group(&mut self, file: &mut KeptFile, disk: &Disk) -> Result<u64, MemberError> {
         let lines = std::mem::take(&mut self.lines);
         let group = self.groups.append(lines, &self.layout, file.mark.bytes);
-        let Appended { bytes, n_unfit } = group.map_err(failed("write to", &file.mark.path))?;
+        let Appended {
+            bytes,
+            n_unfit,
+            room,
+        } = group.map_err(failed("write to", &file.mark.path))?;
+        self.lines = room;
         if n_unfit > 0 {
             let file = file.mark.path.display();
             warn!(target: STATE, %file, values = n_unfit, "{n_unfit} values do not fit their columns in '{file}', and are null there");
         }
-        file.append(&bytes, disk)
+        file.append(&bytes, disk)?;
+        Ok(n_unfit)
     }
 }
 

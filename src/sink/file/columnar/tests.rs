@@ -145,7 +145,7 @@ fn a_journal_torn_at_any_byte_keeps_its_whole_frames() {
     let mut output = desk.begin();
     (0..3).for_each(|n| desk.write(&mut output, n));
     let spent = output.close_group(&desk.disk).unwrap().unwrap();
-    fs::remove_file(spent.path).unwrap();
+    fs::remove_file(spent.journal.path).unwrap();
     let mut ends = vec![0];
     for n in 3..6 {
         desk.write(&mut output, n);

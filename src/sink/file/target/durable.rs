@@ -11,6 +11,7 @@ use crate::{
     sink::{
         CursorMode, SinkContext,
         file::{
+            columnar::Spent,
             disk,
             kept_file::{self, publish},
             names::{journal_of, name_of},
@@ -65,23 +66,32 @@ impl FileTarget {
     }
 
     /// A journal stays until a saved cursor counts it as complete, and so what was made of it.
-    fn add_spent(&mut self, journal: Option<FileMark>) {
-        self.complete.extend(journal.map(|mark| Complete {
-            mark,
+    fn add_spent(&mut self, spent: Option<Spent>) {
+        let Some(Spent { journal, n_unfit }) = spent else {
+            return;
+        };
+        self.stats.add_unfit(n_unfit);
+        self.complete.push(Complete {
+            mark: journal,
             is_listed: false,
             is_synced: true,
-        }));
+        });
     }
 
     /// Where the open row groups have become too large together, finishes the largest.
     pub(super) fn close_groups(&mut self) -> Result<(), MemberError> {
         while self.open_bytes >= self.settings.row_group_bytes {
+            let is_alone = self.outputs.len() == 1;
             let outputs = self.outputs.iter_mut();
             let Some(largest) = outputs.max_by_key(|output| output.open_bytes()) else {
                 break;
             };
             self.open_bytes -= largest.open_bytes();
             let spent = largest.close_group(&self.disk)?;
+            // What one file may have at most, several may have together.
+            if !is_alone {
+                largest.give_room_back();
+            }
             self.folders.note(&largest.mark.path);
             self.add_spent(spent);
         }
