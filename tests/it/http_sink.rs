@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::support::{
     events::posts,
     jetstream::Server,
+    memory::{Load, peak_kilobytes},
     program::{Rocketman, Running},
     receiver::{Received, Receiver, Reply, assert_all_in_order},
     wait_until,
@@ -161,4 +162,27 @@ fn accounts_that_fail_do_not_hold_up_others() {
         first_of_7 > 800,
         "the others were there before: {first_of_7}"
     );
+}
+
+#[test]
+fn memory_grows_by_what_may_be_unanswered() {
+    let load = Load {
+        events: 200_000,
+        bytes: 300,
+    };
+    let peaks = ["1M", "16M"].map(|limit| {
+        let server = load.server();
+        let receiver = Receiver::start(|_| Reply::status(503));
+        let running = into(&server, &receiver)
+            .with("--max-unanswered")
+            .with(limit)
+            .start();
+        running.message("the stream waits for it");
+        peak_kilobytes(running.id())
+    });
+    let [little, much] = peaks;
+    println!("{little} and {much} KB");
+    let more = 15 * 1024;
+    assert!(much - little > more / 2, "{little} {much}");
+    assert!(much - little < more * 3 / 2, "{little} {much}");
 }

@@ -105,7 +105,8 @@ pub fn peaks(flags: &str, program: &str, n_usual: u64, n_large: u64) -> [u64; 2]
     })
 }
 
-fn peak_kilobytes(id: u32) -> u64 {
+/// The peak memory of a process so far.
+pub fn peak_kilobytes(id: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|peak| peak.split_whitespace().next()?.parse().ok())
