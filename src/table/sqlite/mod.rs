@@ -24,14 +24,19 @@ mod state;
 mod thread;
 mod worker;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags};
 
 #[cfg(feature = "history")]
 pub use self::accounts::SqliteAccounts;
 pub use self::{cursor::SqliteCursor, deletions::Deletions, sink::SqliteSink};
-use self::{lock::Lock, thread::Worker, worker::Database};
+use self::{error::TableError, lock::Lock, thread::Worker, worker::Database};
 use super::Column;
-use crate::error::MemberError;
+use crate::{cursor::Glimpse, error::MemberError};
 
 /// What a database holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -127,6 +132,24 @@ impl SqliteSettings {
             recall: Duration::from_secs(60),
         }
     }
+}
+
+/// Where the runs that write to a database are, each with its filter. Nothing is made or changed,
+/// and a process that writes to it does not notice.
+///
+/// Blocks on the disk.
+pub fn look(path: &Path) -> Result<Vec<Glimpse>, MemberError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags);
+    let connection = connection.map_err(TableError::of("open", path))?;
+    schema::check_ours(&connection, path)?;
+    let in_use = lock::is_held(path);
+    let places = places::all(&connection, path)?.into_iter();
+    let glimpse = |saved| Glimpse {
+        saved: Some(saved),
+        in_use,
+    };
+    Ok(places.map(glimpse).collect())
 }
 
 /// Opens the database, and starts the thread that writes to it; a second process is kept out.

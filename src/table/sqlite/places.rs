@@ -1,5 +1,7 @@
 //! Where the stream is read up to, and what of it a table of events holds of late.
 
+use std::path::Path;
+
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -41,18 +43,44 @@ pub(super) fn find(
         .map_err(TableError::of("read the place in", path))?;
     let (saved, reached) = found.unwrap_or_default();
     Ok(Found {
-        saved: parsed(saved.as_deref(), settings)?,
-        reached: parsed(reached.as_deref(), settings)?,
+        saved: parsed(saved.as_deref(), path)?,
+        reached: parsed(reached.as_deref(), path)?,
     })
 }
 
-fn parsed<T: DeserializeOwned>(
-    text: Option<&str>,
-    settings: &SqliteSettings,
-) -> Result<Option<T>, MemberError> {
+/// The places of all runs, each with its filter, in the order of what they read.
+pub(super) fn all(connection: &Connection, path: &Path) -> Result<Vec<Saved>, MemberError> {
+    let rows = || {
+        let mut rows = connection.prepare(
+            "SELECT filter, saved, reached FROM rocketman_places ORDER BY source, filter",
+        )?;
+        let rows = rows.query_map([], |row| {
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get::<_, Option<String>>(1)?,
+                row.get::<_, Option<String>>(2)?,
+            ))
+        });
+        rows?.collect::<rusqlite::Result<Vec<_>>>()
+    };
+    let mut places = Vec::new();
+    for (filter, saved, reached) in rows().map_err(TableError::of("read the places in", path))? {
+        let place = Saved::newest(
+            parsed(saved.as_deref(), path)?,
+            parsed(reached.as_deref(), path)?,
+        );
+        places.extend(place.map(|place| Saved {
+            filter: Some(filter),
+            ..place
+        }));
+    }
+    Ok(places)
+}
+
+fn parsed<T: DeserializeOwned>(text: Option<&str>, path: &Path) -> Result<Option<T>, MemberError> {
     let parsed = text.map(serde_json::from_str).transpose();
     parsed.map_err(|source| {
-        let path = settings.path.clone();
+        let path = path.to_owned();
         TableError::Place { path, source }.into()
     })
 }

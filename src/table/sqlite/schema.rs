@@ -145,6 +145,23 @@ fn prepare(connection: &mut Connection, settings: &SqliteSettings) -> Result<(),
     Ok(())
 }
 
+/// Whether a database that is only read is ours.
+pub(super) fn check_ours(connection: &Connection, path: &Path) -> Result<(), MemberError> {
+    let failed = TableError::of("read", path);
+    let marks = mark(connection, "application_id")
+        .and_then(|application| Ok((application, mark(connection, "user_version")?)));
+    match marks.map_err(failed)? {
+        (APPLICATION, VERSION) => Ok(()),
+        (APPLICATION, found) => Err(TableError::Version {
+            path: path.to_owned(),
+            found,
+            known: VERSION,
+        }
+        .into()),
+        _ => Err(TableError::Foreign(path.to_owned()).into()),
+    }
+}
+
 /// Whether a database that is only read holds a state.
 pub(super) fn check_state(
     connection: &Connection,

@@ -199,3 +199,39 @@ fn full_is_on_the_disk_before_it_counts() {
     let (normal, full) = (syncs_of_the_log("normal"), syncs_of_the_log("full"));
     assert!(full >= normal + 2, "{full} and {normal}");
 }
+
+#[test]
+fn cursor_show_tells_the_places_of_a_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serving((0..20).map(post).collect());
+    let call = |flags| into(&server, folder.path()).with(flags);
+    call("-n 20 --cursor 1").succeed();
+    call("-n 5 --cursor 1 -c app.bsky.feed.post").succeed();
+    let cursor = |arguments: &str| {
+        let call = Rocketman::new(["cursor"]).with(arguments);
+        call.inside(folder.path()).run()
+    };
+    let shown = cursor("show sqlite:x.db --json");
+    let places: Vec<serde_json::Value> = shown
+        .lines()
+        .into_iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let numbers: Vec<_> = places.iter().map(|place| place["seq"].as_u64()).collect();
+    assert_eq!(numbers, [Some(5), Some(20)], "{shown:#?}");
+    assert_eq!(places[0]["in_use"], false);
+    let running = call("-c app.bsky.feed.post --cursor 20").start();
+    running.message("reading ");
+    let shown = cursor("show sqlite:x.db");
+    let in_use = "in use    yes, by a running process\n";
+    assert_eq!(shown.stdout.matches(in_use).count(), 2, "{shown:#?}");
+    running.kill();
+    cursor("rewind sqlite:x.db 1h").assert_says(2, &["cannot be moved", "hint: begin elsewhere"]);
+    std::fs::write(
+        folder.path().join("none.db"),
+        "no database, but as long as one has to be",
+    )
+    .unwrap();
+    cursor("show sqlite:none.db").assert_says(2, &["'none.db' is no SQLite database"]);
+    cursor("show sqlite:nowhere.db").assert_says(1, &["cannot open database 'nowhere.db'"]);
+}

@@ -23,7 +23,8 @@ pub(crate) enum CursorCommand {
 Examples:
   rocketman cursor show graph.cursor
   rocketman cursor show graph.cursor --json | jq .age_seconds
-  rocketman cursor show nats://localhost/cursors/posts",
+  rocketman cursor show nats://localhost/cursors/posts
+  rocketman cursor show sqlite:posts.db",
         after_long_help = AFTER_SHOW
     )]
     Show(ShowArgs),
@@ -57,12 +58,13 @@ Examples:
 /// Which cursor it is
 #[derive(Debug, Args)]
 pub(crate) struct CursorAtArgs {
-    /// The cursor: a file, or a key in a bucket of NATS
+    /// The cursor: a file, a key in a bucket of NATS, or a database, as sqlite:FILE
     ///
     /// A relative path lies in STATE_DIRECTORY where that is set, as it does for rocketman tail.
     /// A key is written as after --cursor-kv: nats://HOST[:PORT]/BUCKET/KEY, or nats:BUCKET/KEY
     /// for the servers of the selected context. Its servers are tried three times, and for a
-    /// minute at most.
+    /// minute at most. A database has a place for each filter that it was written with, which is
+    /// shown, and moved by rocketman tail alone.
     #[arg(value_name = "CURSOR")]
     pub(crate) file: PathBuf,
     /// Who you are on NATS.
@@ -133,8 +135,8 @@ pub(crate) struct FilesArgs {
 // No line is longer than a page of the manual is wide, so that the tables stay tables there.
 const AFTER_SHOW: &str = "\
 JSON:
-  One object. All keys are always there, null where there is nothing to
-  say.
+  One object; of a database one on a line for each filter. All keys are
+  always there, null where there is nothing to say.
   file         the path; null for a key
   key          the address of the key; null for a file
   place        event: behind an event that was delivered, and which the

@@ -12,6 +12,7 @@ use super::{
     beginning::place,
     in_state_directory, roles,
     source::{endpoints, is_nats},
+    table::{TableFlagError, database},
 };
 use crate::{
     args::{CursorAtArgs, CursorCommand, FilesArgs, RewindArgs, SetArgs, ShowArgs},
@@ -48,6 +49,11 @@ pub(crate) enum CursorSettings {
         at: CursorAt,
         json: bool,
     },
+    /// The places in a database.
+    ShowTable {
+        path: PathBuf,
+        json: bool,
+    },
     Move {
         at: CursorAt,
         target: Target,
@@ -74,9 +80,15 @@ impl CursorSettings {
     ) -> Result<Self, SettingsError> {
         let resolved = |at| cursor_at(at, environment);
         Ok(match command {
-            CursorCommand::Show(ShowArgs { at, json }) => Self::Show {
-                at: resolved(at)?,
-                json,
+            CursorCommand::Show(ShowArgs { at, json }) => match database(&at.file) {
+                Some(path) => Self::ShowTable {
+                    path: path.to_owned(),
+                    json,
+                },
+                None => Self::Show {
+                    at: resolved(at)?,
+                    json,
+                },
             },
             CursorCommand::Set(SetArgs {
                 at,
@@ -132,6 +144,9 @@ fn cursor_at(args: CursorAtArgs, environment: &Environment) -> Result<CursorAt, 
     #[cfg(feature = "nats")]
     if let Some(flag) = nats.typed {
         return Err(SettingsError::ForKeys { flag, path: file });
+    }
+    if let Some(path) = database(&file) {
+        return Err(TableFlagError::NotMoved(path.to_owned()).into());
     }
     let path = in_state_directory(file, environment);
     roles::of_cursor(&path)?;

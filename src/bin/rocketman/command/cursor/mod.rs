@@ -24,6 +24,14 @@ pub(crate) fn run(settings: CursorSettings) -> Result<ExitCode, Failure> {
                 print(text.as_bytes())
             }
         }
+        CursorSettings::ShowTable { path, json } => {
+            let text = show::of_table(&path, json)?;
+            if json {
+                print_json(&text)
+            } else {
+                print(text.as_bytes())
+            }
+        }
         CursorSettings::Move {
             at,
             target,

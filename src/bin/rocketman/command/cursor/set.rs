@@ -1,7 +1,7 @@
 //! `rocketman cursor set` and `rewind`: puts a cursor elsewhere, whole or not at all, and never
 //! under the hands of a running process.
 
-use std::{process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use humantime::format_duration;
 use tracing::{info, warn};
@@ -19,6 +19,8 @@ use rocketman::{
 pub(crate) enum MoveError {
     #[error("there is no {0}")]
     Missing(CursorAt),
+    #[error("no run has a place in database '{}'", .0.display())]
+    NoPlace(PathBuf),
     #[error("{seq} is a number of one particular server, and there is no {at} that says of which")]
     NoServer { seq: u64, at: CursorAt },
     #[error("{seq} is a number of one particular server, and {at} names none")]
@@ -45,6 +47,9 @@ impl MoveError {
     /// What to do about it.
     fn hint(&self) -> String {
         match self {
+            Self::NoPlace(_) => {
+                "rocketman tail keeps one there, and rocketman fold needs none".to_owned()
+            }
             Self::Missing(at) => format!(
                 "to make one, say where to begin: rocketman cursor set '{}' 2h",
                 at.name()

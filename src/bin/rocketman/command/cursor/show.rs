@@ -2,7 +2,7 @@
 //!
 //! Reads and never writes, so that a process that has the cursor goes on as if nothing were.
 
-use std::{fmt::Write as _, fs, io};
+use std::{fmt::Write as _, fs, io, path::Path};
 
 use serde::Serialize;
 
@@ -18,6 +18,7 @@ use rocketman::{
     Error,
     cursor::{Glimpse, Saved},
     event::{FileMark, Identity, Place, Position},
+    table::sqlite,
 };
 
 /// All that is shown. The names are the keys of `--json`, which scripts rely on.
@@ -81,16 +82,35 @@ pub(crate) async fn run(at: &CursorAt, json: bool) -> Result<String, Failure> {
     let Glimpse { saved, in_use } = at.in_time(look).await?;
     let saved = saved.ok_or_else(|| MoveError::Missing(at.clone()))?;
     let report = Report::new(at, &saved, in_use, TimeUs::now().0);
-    let mut text = if json {
-        serde_json::to_string(&report).expect("plain data with string keys is always JSON")
-    } else {
-        report.for_people()
-    };
-    text.push('\n');
-    Ok(text)
+    Ok(report.text(json))
+}
+
+/// The same of the places in a database.
+pub(crate) fn of_table(path: &Path, json: bool) -> Result<String, Failure> {
+    let places = sqlite::look(path).map_err(Error::Cursor)?;
+    if places.is_empty() {
+        return Err(MoveError::NoPlace(path.to_owned()).into());
+    }
+    let mut texts = Vec::new();
+    for Glimpse { saved, in_use } in places {
+        let at = CursorAt::File(path.to_owned());
+        let report = saved.map(|saved| Report::new(&at, &saved, in_use, TimeUs::now().0));
+        texts.extend(report.map(|report| report.text(json)));
+    }
+    Ok(texts.join(if json { "" } else { "\n" }))
 }
 
 impl Report {
+    /// With a line end.
+    fn text(&self, json: bool) -> String {
+        let text = if json {
+            serde_json::to_string(self).expect("plain data with string keys is always JSON")
+        } else {
+            self.for_people()
+        };
+        text + "\n"
+    }
+
     fn new(at: &CursorAt, saved: &Saved, in_use: Option<bool>, now_us: u64) -> Self {
         let Saved {
             place,

@@ -22,6 +22,8 @@ pub(crate) enum TableFlagError {
     WithParquet(&'static str),
     #[error("{0} does not go with a database")]
     NotForDatabases(&'static str),
+    #[error("the place in database '{}' is that of its rows, and cannot be moved", .0.display())]
+    NotMoved(PathBuf),
     #[error("--output: a database is written to")]
     NoDatabase,
     #[error("--output sqlite: names no file")]
@@ -44,6 +46,9 @@ impl TableFlagError {
             Self::ForState(_) => "leave one of the two off",
             Self::NotForDatabases("--cursor-file" | "--cursor-kv") => {
                 "leave it off: a database keeps the place itself, with the rows that it counts"
+            }
+            Self::NotMoved(_) => {
+                "begin elsewhere with rocketman tail --output sqlite:FILE --cursor VALUE"
             }
             Self::NoDatabase => "name one: --output sqlite:FILE",
             Self::ForParquet(_) => "name one: --output FILE.parquet, or leave it off",
