@@ -22,8 +22,8 @@
 //! beside a bare loop over the same files, and beside the official client where
 //! `ROCKETMAN_JETSTREAM_BIN` names the folder that has it.
 //!
-//! `cargo bench -- tables` writes to SQLite, the state and all events, beside a bare loop with the
-//! same tables.
+//! `cargo bench -- tables` writes to SQLite, the state and all events, and to Parquet, beside bare
+//! loops with the same tables.
 //!
 //! `cargo bench -- instructions` counts instructions per event with valgrind, which come out alike
 //! on every machine and under every load.
