@@ -11,6 +11,7 @@ use std::{
     fs,
     path::Path,
     sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -185,4 +186,32 @@ fn memory_grows_by_what_may_be_unanswered() {
     let more = 15 * 1024;
     assert!(much - little > more / 2, "{little} {much}");
     assert!(much - little < more * 3 / 2, "{little} {much}");
+}
+
+/// How much of a processor a process has used, in hundredths of a second.
+fn used(id: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+    let (_, rest) = stat.rsplit_once(") ").unwrap();
+    let words: Vec<_> = rest.split(' ').collect();
+    words[11].parse::<u64>().unwrap() + words[12].parse::<u64>().unwrap()
+}
+
+#[test]
+fn a_stop_waits_for_what_is_under_way_at_rest() {
+    let server = Server::one(posts(200));
+    let receiver = Receiver::start(|request| match request.number {
+        0 => Reply::status(204).after(Duration::from_secs(4)),
+        _ => Reply::status(500),
+    });
+    let running = into(&server, &receiver).with("--batch 10 --jobs 2").start();
+    wait_until("others fail", || receiver.answered(500).len() > 2);
+    running.signal(rustix::process::Signal::TERM);
+    running.message("stopping gracefully");
+    let before = used(running.id());
+    wait_until("the slow one is answered", || {
+        !receiver.answered(204).is_empty()
+    });
+    let used = used(running.id()) - before;
+    running.finish().assert_says(0, &["left to the next run"]);
+    assert!(used < 100, "{used}");
 }

@@ -131,7 +131,7 @@ impl Flow {
     /// Cancel safety: dropped and asked again at any time.
     pub(super) async fn step(&mut self, mode: Mode) -> Result<(), MemberError> {
         self.begin_ready(mode);
-        let wake = self.wake();
+        let wake = self.wake(mode);
         let ended = tokio::select! {
             Some(ended) = self.running.join_next() => ended,
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => return Ok(()),
@@ -157,8 +157,12 @@ impl Flow {
         !self.is_over && self.running.len() < self.settings.jobs.get()
     }
 
-    /// When something can be begun that cannot be now.
-    fn wake(&mut self) -> Option<Instant> {
+    /// When something can be begun that cannot be now. After a stop nothing is waited for but what
+    /// is under way.
+    fn wake(&mut self, mode: Mode) -> Option<Instant> {
+        if mode == Mode::Stop {
+            return None;
+        }
         let opens = self
             .health
             .opens(Instant::now())
