@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::{events, replay, seq};
 use crate::{
     soak::is_soak,
+    sqlite::{records, texts},
     support::{program::Rocketman, world::World},
 };
 
@@ -82,6 +83,39 @@ fn an_archive_is_what_the_official_client_reads() {
         let of_one = assert_agrees(&world, tip, &format!("-d {did}"), &format!("--did {did}"));
         assert!((2..all).contains(&of_one), "{of_one}");
     }
+}
+
+#[test]
+fn a_state_asks_for_what_became_of_its_accounts() {
+    let Some(mut world) = World::start("a_state") else {
+        return;
+    };
+    world.wait_until_sealed(6000);
+    let tip = world.come_to_rest();
+    let folder = tempfile::tempdir().unwrap();
+    let run = |flags: &str| {
+        let flags = format!("--before-seq {tip} -c app.bsky.feed.like {flags}");
+        let call = replay(&world.service(), &flags);
+        call.inside(folder.path()).succeed()
+    };
+    let output = run("-o sqlite:own.db");
+    output.assert_says(0, &["asking the archive what became of"]);
+    run("-o sqlite:all.db --kind all");
+    let [own, all] = ["own.db", "all.db"].map(|name| folder.path().join(name));
+    let n = records(&own, "records").len();
+    assert!(n > 300, "{n}");
+    assert_eq!(records(&own, "records"), records(&all, "records"));
+    // Of accounts that have no such record it asked nothing.
+    let ours = "WHERE did IN (SELECT did FROM all_records) ORDER BY did";
+    for sql in [
+        "SELECT did || ' ' || coalesce(handle, '') FROM handles",
+        "SELECT did || ' ' || active || coalesce(status, '') FROM accounts",
+    ] {
+        let sql = format!("{sql} {ours}");
+        assert_eq!(texts(&own, &sql), texts(&all, &sql));
+    }
+    let n = texts(&own, &format!("SELECT did FROM handles {ours}")).len();
+    println!("{n} handles");
 }
 
 #[test]
