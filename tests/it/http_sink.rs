@@ -110,14 +110,9 @@ fn a_cursor_never_passes_an_event_that_is_not_accepted() {
 fn a_stop_sends_what_was_read_and_leaves_what_fails() {
     let server = Server::one(posts(100));
     let receiver = Receiver::accepting();
-    let running = into(&server, &receiver).with("--batch 1000,1h").start();
-    running.message("reading ");
-    wait_until("it is read", || !server.requests().is_empty());
-    // Nothing is due for an hour: only the stop has it sent.
-    let path = running.path("cursor");
-    wait_until("it runs", || {
-        path.with_extension("lock").exists() || path.exists()
-    });
+    let running = into(&server, &receiver).with("--batch 60,1h").start();
+    // No more is due for an hour: only the stop has the rest sent.
+    wait_until("the first are accepted", || receiver.n_accepted() >= 60);
     running.signal(rustix::process::Signal::TERM);
     let output = running.finish();
     assert_eq!(output.code, Some(0), "{}", output.stderr);
@@ -139,6 +134,16 @@ fn too_much_that_is_unanswered_has_the_stream_wait() {
     assert!(said.contains("--max-unanswered"), "{said}");
     wait_for_accepted(&running, &receiver, 2000);
     assert_all_in_order(&receiver.accepted(), 2000, &[]);
+}
+
+#[test]
+fn a_batch_that_can_never_be_full_is_sent() {
+    let server = Server::one(posts(500));
+    let receiver = Receiver::accepting();
+    into(&server, &receiver)
+        .with("-n 500 --batch 100000,1G,1h --max-unanswered 16K")
+        .succeed();
+    assert_eq!(receiver.accepted(), (0..500).collect::<Vec<_>>());
 }
 
 #[test]

@@ -120,7 +120,10 @@ impl Queue {
     /// first has not waited long enough, and never without any.
     pub(super) fn due(&mut self) -> Option<Instant> {
         let first = self.first_ready()?;
-        let is_enough = self.n_ready >= self.limits.events || self.ready_bytes >= self.limits.bytes;
+        // Where no more are taken, none are waited for.
+        let is_enough = self.n_ready >= self.limits.events
+            || self.ready_bytes >= self.limits.bytes
+            || !self.has_room();
         Some(if is_enough {
             first
         } else {
