@@ -37,8 +37,9 @@ mod settings;
 use self::{
     args::{Cli, Command, TailArgs},
     settings::{
-        CompareSettings, ComplySettings, CursorSettings, Environment, FoldSettings, HealthAddress, HealthSettings,
-        ProbeSettings, ServeSettings, SettingsError, SourceSettings, TailSettings, Target, TimeUs,
+        CompareSettings, ComplySettings, CursorSettings, Environment, FoldSettings, HealthAddress,
+        HealthSettings, ProbeSettings, ServeSettings, SettingsError, SourceSettings, TailSettings,
+        Target, TimeUs,
     },
 };
 
@@ -236,7 +237,9 @@ fn resolve(
             CompareSettings::resolve(*args, &environment, now).map(|_| Resolved::Other)
         }
         Command::Fold(args) => FoldSettings::resolve(*args, &environment).map(|_| Resolved::Other),
-        Command::Comply(args) => ComplySettings::resolve(args, &environment).map(|_| Resolved::Other),
+        Command::Comply(args) => {
+            ComplySettings::resolve(args, &environment).map(|_| Resolved::Other)
+        }
         Command::Health(args) => HealthSettings::resolve(args, &environment).map(|settings| {
             assert!(!settings.addresses.is_empty());
             for HealthAddress { host, port, path } in &settings.addresses {
