@@ -125,6 +125,40 @@ pub const EDGES: &[(&str, &str, &str, &[&str])] = &[
         ],
     ),
     (
+        "an endpoint (`-o https://…`) that is down, slow, or answers 408, 425, 429, 5xx",
+        "at once; without an answer 30 s (`--http-timeout`)",
+        "tried again within 30 s, or as `Retry-After` asks; accounts that are not affected go on, up to `--max-unanswered`",
+        &[
+            "http_sink::failing::what_may_pass_is_tried_again_until_it_is_accepted",
+            "http_sink::failing::retry_after_is_obeyed",
+            "http_sink::failing::no_answer_within_the_timeout_is_a_failure",
+            "http_sink::failing::lost_and_closed_connections_lose_nothing",
+            "http_sink::failing::an_endpoint_that_is_not_there_yet_is_waited_for",
+            "http_sink::accounts_that_fail_do_not_hold_up_others",
+            "http_sink::too_much_that_is_unanswered_has_the_stream_wait",
+        ],
+    ),
+    (
+        "it answers 400, 413 or 422 to one event among many",
+        "at once", "the request is halved until that one is alone; `--on-http-error` decides",
+        &[
+            "http_sink::failing::a_refused_event_stands_alone_in_the_dead_letters",
+            "http_sink::failing::a_refused_event_is_skipped_or_ends_the_run",
+            "http_sink::failing::one_that_is_too_large_makes_smaller_requests",
+        ],
+    ),
+    (
+        "it answers 401, 404, a redirect, or refuses twenty events in a row",
+        "at once",
+        "nothing is given up; tried again within 30 s, with a token that was replaced in its file; `--on-http-refusal stop` ends it (code 6)",
+        &[
+            "http_sink::endpoint::a_refusal_is_waited_out_and_nothing_is_given_up",
+            "http_sink::endpoint::a_token_that_is_replaced_in_its_file_is_taken_up",
+            "http_sink::endpoint::twenty_refused_events_in_a_row_are_the_endpoints_doing",
+            "http_sink::endpoint::with_stop_a_refusal_ends_the_run",
+        ],
+    ),
+    (
         "a program (`-x`) that is not there, or cannot be run",
         "at the start", "refused (code 2)",
         &[
