@@ -18,6 +18,8 @@
 //! `cargo bench -- nats-source` reads a stream of a NATS server, found by `NATS_SERVER` or on PATH,
 //! beside a bare pull consumer; `cargo bench -- nats-sink` writes to one, beside a bare publisher.
 //!
+//! `cargo bench -- http-sink` sends to an endpoint of HTTP, beside a bare loop with the same client.
+//!
 //! `cargo bench -- segments` reads segment files of 1,000,000 events (or `ROCKETMAN_BENCH_EVENTS`),
 //! beside a bare loop over the same files, and beside the official client where
 //! `ROCKETMAN_JETSTREAM_BIN` names the folder that has it.
@@ -44,6 +46,7 @@ mod bare_segments;
 mod bare_sqlite;
 mod corpus;
 mod fan_out;
+mod http_sink;
 mod ingest;
 mod instructions;
 mod latency;
@@ -87,6 +90,20 @@ fn main() {
             from_env("ROCKETMAN_BENCH_EVENTS", 300_000),
             from_env("ROCKETMAN_BENCH_ROUNDS", 5),
         ),
+        ["receive-http"] => http_sink::receive(),
+        [
+            "bare-poster",
+            source,
+            port,
+            n_events,
+            per_request,
+            connections,
+        ] => {
+            let [n_events, per_request, connections] =
+                [n_events, per_request, connections].map(|number| number.parse().unwrap());
+            http_sink::post(source, port, n_events, per_request, connections);
+        }
+        ["http-sink"] => http_sink::compare(),
         ["instructions"] => instructions::count(),
         ["fill-stream", url, n_messages] => streams::fill(url, n_messages.parse().unwrap()),
         ["bare-pull", url, n_messages] => streams::bare(url, n_messages.parse().unwrap()),
