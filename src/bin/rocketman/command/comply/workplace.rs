@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::failure::Failure;
+use crate::{failure::Failure, platform::inode};
 use rocketman::ErrorKind;
 
 const LOCK: &str = ".rocketman-comply.lock";
@@ -62,6 +62,10 @@ impl Workplace {
         options.write(true).create(true).truncate(false);
         let lock = options.open(folder.join(LOCK)).map_err(failed)?;
         match lock.try_lock() {
+            // One that ended meanwhile took the name away with it.
+            Ok(()) if !is_named(&lock, folder) => {
+                return Err(WorkplaceError::InUse(folder.to_owned()));
+            }
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(WorkplaceError::InUse(folder.to_owned())),
             Err(TryLockError::Error(source)) => return Err(failed(source)),
@@ -88,6 +92,13 @@ impl Workplace {
         }
         Ok(())
     }
+}
+
+/// Whether the lock is what has its name.
+fn is_named(lock: &File, folder: &Path) -> bool {
+    let named = fs::metadata(folder.join(LOCK));
+    let both = lock.metadata().ok().zip(named.ok());
+    both.is_some_and(|(lock, named)| inode(&lock) == inode(&named))
 }
 
 impl Drop for Workplace {
