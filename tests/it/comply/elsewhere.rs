@@ -159,6 +159,27 @@ fn a_server_is_asked_from_the_earliest_event_on() {
 }
 
 #[test]
+fn a_strange_collection_has_a_server_asked_for_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let strange = post(30).replace("app.bsky.feed.post", "not a name");
+    fs::write(
+        folder.path().join("a.ndjson"),
+        format!("{}\n{strange}\n", post(9)),
+    )
+    .unwrap();
+    let server = Server::every(|request: Request| {
+        assert!(request.parameters("wantedCollections").is_empty());
+        let mut connection = request.accept();
+        connection.send_all(vec![unpost(9, 109), identity(at(20))]);
+        connection.until_closed();
+    });
+    let call = format!("a.ndjson --deletions {}", server.url());
+    comply(folder.path(), &call).succeed();
+    let kept = fs::read_to_string(folder.path().join("a.ndjson")).unwrap();
+    assert_eq!(kept, strange + "\n");
+}
+
+#[test]
 fn our_own_server_tells_what_was_deleted() {
     let folder = tempfile::tempdir().unwrap();
     posts_in(folder.path());

@@ -25,7 +25,7 @@ use crate::{
     terminal::{print, print_json, status_line::StatusLine},
 };
 use rocketman::{
-    Error, ErrorKind, MemberError, ParseError, PipelineSettings, Shown,
+    Error, ErrorKind, MemberError, PipelineSettings, Shown,
     table::sqlite::{self, Deletions, SqliteSettings},
 };
 
@@ -40,8 +40,6 @@ pub(crate) enum ComplyError {
         #[source]
         source: io::Error,
     },
-    #[error("the archive has a collection whose name is none")]
-    Collection(#[source] ParseError),
     #[error("cannot look up what was deleted")]
     Deletions(#[source] MemberError),
     #[error("{failed} of {all} files could not be rewritten")]
@@ -63,6 +61,10 @@ impl From<ComplyError> for Failure {
                 "they are as they were, and the next run tries again; rocketman check says what is wrong with a recording",
             ),
             ComplyError::Bad { .. } => Some("rocketman check says where"),
+            ComplyError::Partial => {
+                Some("rocketman inspect --verify says what is wrong with a segment file")
+            }
+            ComplyError::Deletions(_) => Some("run it again: each file is old or new"),
             _ => None,
         };
         Self::new(kind, error).hint(hint.map(str::to_owned))
