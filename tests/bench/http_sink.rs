@@ -10,7 +10,6 @@ use std::{
     net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     thread,
-    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -23,9 +22,13 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::task::JoinSet;
 use tokio_tungstenite::{connect_async, tungstenite::Message};
-use wait4::Wait4;
 
-use super::{corpus, from_env, load, server::Server, streams::block_on};
+use super::{
+    corpus, from_env, load,
+    server::Server,
+    streams::block_on,
+    tables::{Run, median, run},
+};
 
 /// The most bytes of a request, as of the program.
 const MAX_BYTES: usize = 1024 * 1024;
@@ -148,13 +151,6 @@ impl Drop for Receiver {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Run {
-    cpu: Duration,
-    wall: Duration,
-    peak_bytes: u64,
-}
-
 /// Measures both in turns and prints a table.
 pub fn compare() {
     let n_rounds = from_env("ROCKETMAN_BENCH_ROUNDS", 5);
@@ -213,18 +209,6 @@ fn ours(server: &Server, receiver: &Receiver, per_request: usize, jobs: usize) -
     command
 }
 
-fn run(command: &mut Command) -> Run {
-    let started = Instant::now();
-    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
-    let used = child.wait4().unwrap();
-    assert!(used.status.success(), "{command:?}");
-    Run {
-        cpu: used.rusage.utime + used.rusage.stime,
-        wall: started.elapsed(),
-        peak_bytes: used.rusage.maxrss,
-    }
-}
-
 fn print(name: &str, pairs: &[(Run, Run)], n_events: usize) {
     let of = |part: fn(&Run) -> f64| {
         let bare = pairs.iter().map(|(bare, _)| part(bare)).collect();
@@ -246,9 +230,4 @@ fn print(name: &str, pairs: &[(Run, Run)], n_events: usize) {
         1.0 / wall.2,
         peak as f64 / 1e6
     );
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values[values.len() / 2]
 }

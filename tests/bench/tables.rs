@@ -13,10 +13,10 @@ use wait4::Wait4;
 use super::{corpus, from_env, load, server::Server};
 
 #[derive(Clone, Copy)]
-struct Run {
-    cpu: Duration,
-    wall: Duration,
-    peak_bytes: u64,
+pub struct Run {
+    pub cpu: Duration,
+    pub wall: Duration,
+    pub peak_bytes: u64,
 }
 
 /// Prints what each program costs, and how often the bare loop's time that is.
@@ -157,7 +157,7 @@ fn print(kind: &str, pairs: &[(Run, Run)], n_events: usize) {
     );
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values[values.len() / 2]
 }
@@ -192,7 +192,7 @@ fn tail(server: &Server, output: &Path) -> Command {
     command
 }
 
-fn run(command: &mut Command) -> Run {
+pub fn run(command: &mut Command) -> Run {
     let started = Instant::now();
     let mut child = command.stdout(Stdio::null()).spawn().unwrap();
     let used = child.wait4().unwrap();
