@@ -1,13 +1,12 @@
 //! The body of a request.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::{BodyCompression, BodyForm, parcel::Item};
-use crate::sink::format::Formatter;
-
-/// Level 3 of zstd is its default; gzip at 6 likewise.
-#[cfg(feature = "zstd")]
-const ZSTD_LEVEL: i32 = 3;
+use crate::{
+    compressed::{Encoder, FrameFormat},
+    sink::format::Formatter,
+};
 
 impl BodyForm {
     /// What the endpoint is told that it gets.
@@ -65,18 +64,14 @@ impl BodyCompression {
     pub(super) fn compress(self, body: &[u8]) -> io::Result<Vec<u8>> {
         match self {
             #[cfg(feature = "gzip")]
-            Self::Gzip => {
-                let level = flate2::Compression::default();
-                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
-                encoder.write_all(body)?;
-                encoder.finish()
-            }
+            Self::Gzip => encoded(FrameFormat::Gzip, body),
             #[cfg(feature = "zstd")]
-            Self::Zstd => {
-                let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL)?;
-                encoder.write_all(body)?;
-                encoder.finish()
-            }
+            Self::Zstd => encoded(FrameFormat::Zstd, body),
         }
     }
+}
+
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+fn encoded(form: FrameFormat, body: &[u8]) -> io::Result<Vec<u8>> {
+    Ok(Encoder::new(form, None)?.encode(body)?.to_vec())
 }

@@ -15,8 +15,8 @@ pub(crate) enum HttpFlagError {
     Jobs,
     #[error("--body array is JSON, and --format is another form")]
     FormatOfArray,
-    #[error("{from}")]
     /// What is sent with each request.
+    #[error("{from}")]
     Header {
         from: &'static str,
         #[source]
