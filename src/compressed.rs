@@ -135,6 +135,33 @@ fn inflate(_: &mut impl BufRead, _: &mut impl FnMut(&[u8])) -> io::Result<()> {
     ))
 }
 
+/// What is in these bytes; `None` where it is more than `most`.
+#[cfg(all(feature = "http", feature = "serve"))]
+pub(crate) fn inflated(
+    form: FrameFormat,
+    bytes: &[u8],
+    most: usize,
+) -> io::Result<Option<Vec<u8>>> {
+    let mut text = Vec::new();
+    let limit = most as u64 + 1;
+    match form {
+        FrameFormat::Plain => bytes.take(limit).read_to_end(&mut text)?,
+        #[cfg(feature = "gzip")]
+        FrameFormat::Gzip => {
+            let decoder = flate2::bufread::MultiGzDecoder::new(bytes);
+            decoder.take(limit).read_to_end(&mut text)?
+        }
+        #[cfg(feature = "zstd")]
+        FrameFormat::Zstd => {
+            let decoder = zstd::stream::read::Decoder::with_buffer(bytes)?;
+            decoder.take(limit).read_to_end(&mut text)?
+        }
+        #[cfg(not(all(feature = "gzip", feature = "zstd")))]
+        _ => return Err(io::ErrorKind::Unsupported.into()),
+    };
+    Ok((text.len() <= most).then_some(text))
+}
+
 /// Counts what is read.
 #[derive(Debug)]
 struct Counted<R> {

@@ -3,6 +3,8 @@
 
 #[cfg(feature = "segments")]
 mod archive;
+#[cfg(feature = "http")]
+mod receiver;
 
 use std::{num::NonZeroU64, str::FromStr};
 
@@ -10,7 +12,13 @@ use std::{num::NonZeroU64, str::FromStr};
 use self::archive::ArchiveFaults;
 #[cfg(feature = "segments")]
 pub(super) use self::archive::CallFaults;
+#[cfg(feature = "http")]
+use self::receiver::ReceiverFaults;
+#[cfg(feature = "http")]
+pub(super) use self::receiver::{RequestFaults, Silence};
 use super::{encoding::Encoding, numbering::Numbering, random::Random};
+#[cfg(feature = "http")]
+use crate::event::Event;
 use crate::{
     event::CollectionPattern,
     log::address::in_short,
@@ -41,7 +49,10 @@ pub struct Faults {
     /// What goes wrong with calls of an archive.
     #[cfg(feature = "segments")]
     archive: ArchiveFaults,
-    /// Decides which garbage comes, which events are missing, and which calls are met.
+    /// What goes wrong with requests to a receiver of webhooks.
+    #[cfg(feature = "http")]
+    receiver: ReceiverFaults,
+    /// Decides which garbage comes, which events are missing, and which calls and requests are met.
     seed: u64,
 }
 
@@ -51,7 +62,7 @@ pub struct Faults {
 pub enum FaultError {
     /// There is no such fault.
     #[error(
-        "there is no fault '{0}'; there are cut-every=N, stall-after=N, garbage-every=N, duplicate-every=N, refuse=STATUS:TIMES, close=CODE@N, renumber@N, too-old, outdated, blind=COLLECTION@N, drop=M/N, seed=N, and those of archive calls: archive-errors=M/N, archive-429=M/N, archive-cut=M/N, archive-stall=M/N, archive-200=M/N, archive-416=M/N, archive-etag@N, archive-redirect=ORIGIN, archive-refuse-authorization"
+        "there is no fault '{0}'; there are cut-every=N, stall-after=N, garbage-every=N, duplicate-every=N, refuse=STATUS:TIMES, close=CODE@N, renumber@N, too-old, outdated, blind=COLLECTION@N, drop=M/N, seed=N, and those of archive calls: archive-errors=M/N, archive-429=M/N, archive-cut=M/N, archive-stall=M/N, archive-200=M/N, archive-416=M/N, archive-etag@N, archive-redirect=ORIGIN, archive-refuse-authorization, and those of a receiver of webhooks: sink-errors=M/N, sink-429=M/N:SECONDS, sink-stall=M/N, sink-cut=M/N, sink-close=M/N, sink-slow=M/N, sink-refuse=RKEY, sink-expire=N"
     )]
     Unknown(String),
     /// Its value cannot be understood.
@@ -102,6 +113,8 @@ impl Faults {
                 "seed" => set(&mut seed, "seed", value, |value| value.parse().ok())?,
                 #[cfg(feature = "segments")]
                 name if parsed.archive.set(name, value)? => {}
+                #[cfg(feature = "http")]
+                name if parsed.receiver.set(name, value)? => {}
                 _ => return Err(FaultError::Unknown(in_short(fault))),
             }
         }
@@ -113,6 +126,36 @@ impl Faults {
     #[cfg(feature = "segments")]
     pub fn of_archive(&self) -> Option<&'static str> {
         self.archive.named()
+    }
+
+    /// A fault of a receiver of webhooks that was typed.
+    #[cfg(feature = "http")]
+    pub fn of_receiver(&self) -> Option<&'static str> {
+        self.receiver.named()
+    }
+
+    /// Whether a receiver of webhooks never accepts an event.
+    #[cfg(feature = "http")]
+    pub(super) fn refuses(&self, event: &Event<'_>) -> bool {
+        self.receiver.refuses(event)
+    }
+
+    /// Whether the key of a receiver of webhooks expires.
+    #[cfg(feature = "http")]
+    pub fn expires(&self) -> bool {
+        self.expires_after().is_some()
+    }
+
+    /// How many requests that key is good for.
+    #[cfg(feature = "http")]
+    pub(super) fn expires_after(&self) -> Option<NonZeroU64> {
+        self.receiver.expires_after()
+    }
+
+    /// What meets the nth request to a receiver of webhooks, counted from 1.
+    #[cfg(feature = "http")]
+    pub(super) fn of_request(&self, n: u64) -> RequestFaults {
+        self.receiver.of_request(self.seed, n)
     }
 
     /// Whether a call of the archive that says who asks is refused.
@@ -247,6 +290,10 @@ fn set<T>(
         "archive-etag" => "a number from 1 on",
         "archive-redirect" => "an origin such as http://127.0.0.1:6009",
         "archive-refuse-authorization" => "nothing",
+        "sink-429" => "M/N:SECONDS, how many requests of how many, and how long they are to wait",
+        "sink-refuse" => "a record key",
+        "sink-expire" => "a number from 1 on",
+        name if name.starts_with("sink-") => "M/N, how many requests of how many",
         name if name.starts_with("archive-") => "M/N, how many calls of how many",
         _ => "a number from 1 on",
     };

@@ -45,6 +45,8 @@ mod numbering;
 mod options;
 mod outbox;
 mod random;
+#[cfg(feature = "http")]
+mod receiver;
 mod recording;
 mod request;
 mod shared;
@@ -77,6 +79,8 @@ use tracing::warn;
 #[cfg(feature = "segments")]
 pub use self::archive::{Archive, ArchiveCalls, ArchiveError, Quota};
 pub use self::listen::{GateError, HostPattern, OriginPattern, Page, PageServer};
+#[cfg(feature = "http")]
+pub use self::receiver::{HttpReceived, HttpReceiver, HttpReceiverSettings};
 pub use self::{
     any::AnyFeed,
     block::BlockBuilder,

@@ -5,6 +5,7 @@ mod calls;
 mod crowd;
 mod foreign;
 mod live;
+mod received;
 mod recordings;
 mod rehearsal;
 mod strangers;

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER};
+#[cfg(feature = "serve")]
+use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 use ring::{
     digest::{self, SHA256},
@@ -80,6 +82,59 @@ impl SigningSecrets {
         values
             .filter_map(|(name, value)| Some((name, HeaderValue::from_str(value).ok()?)))
             .collect()
+    }
+}
+
+/// How far the clocks of the two sides may differ.
+#[cfg(feature = "serve")]
+const TOLERANCE_SECONDS: u64 = 5 * 60;
+
+/// Why a request is not known to be from who has a secret.
+#[cfg(feature = "serve")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unsigned {
+    #[error("there is no header {0}")]
+    Missing(&'static str),
+    #[error("its time is {0} seconds from now, and may be {TOLERANCE_SECONDS}")]
+    Time(u64),
+    #[error("no signature in it is of one of the secrets")]
+    Signature,
+}
+
+#[cfg(feature = "serve")]
+impl SigningSecrets {
+    /// Checks that a request was signed with one of these, not long before this time.
+    pub(crate) fn verify(
+        &self,
+        headers: &HeaderMap,
+        seconds: u64,
+        body: &[u8],
+    ) -> Result<(), Unsigned> {
+        let value = |name: &HeaderName, shown| {
+            let value = headers.get(name).and_then(|value| value.to_str().ok());
+            value.ok_or(Unsigned::Missing(shown))
+        };
+        let id = value(&ID, "webhook-id")?;
+        let time = value(&TIMESTAMP, "webhook-timestamp")?;
+        let signatures = value(&SIGNATURE, "webhook-signature")?;
+        let sent: u64 = time
+            .parse()
+            .map_err(|_| Unsigned::Missing("webhook-timestamp that is a time"))?;
+        if sent.abs_diff(seconds) > TOLERANCE_SECONDS {
+            return Err(Unsigned::Time(sent.abs_diff(seconds)));
+        }
+        let signed = [id.as_bytes(), b".", time.as_bytes(), b".", body].concat();
+        let is_of_ours = |signature: &str| {
+            let hash = signature.strip_prefix("v1,")?;
+            let hash = BASE64.decode(hash.as_bytes()).ok()?;
+            let mut keys = self.0.iter();
+            keys.find(|key| hmac::verify(key, &signed, &hash).is_ok())
+        };
+        let mut signatures = signatures.split(' ');
+        signatures
+            .find_map(is_of_ours)
+            .map(drop)
+            .ok_or(Unsigned::Signature)
     }
 }
 
@@ -163,6 +218,30 @@ mod tests {
         let two = format!("whsec_{}\n{SECRET}\n", BASE64.encode(&[7; 32]));
         let both = &headers(&two)[2];
         assert!(both.ends_with(&format!(" {signature}")) && both.matches("v1,").count() == 2);
+    }
+
+    #[cfg(feature = "serve")]
+    #[test]
+    fn a_signature_counts_for_its_body_its_secret_and_its_time() {
+        let of = |text: &str| SigningSecrets::parse(text).unwrap();
+        let other = format!("whsec_{}", BASE64.encode(&[7; 32]));
+        let both = format!("{other} {SECRET}");
+        let headers: HeaderMap = of(&both)
+            .headers("msg_1", 1000, b"body")
+            .into_iter()
+            .collect();
+        for secrets in [SECRET, &other, &both] {
+            assert_eq!(of(secrets).verify(&headers, 1300, b"body"), Ok(()));
+        }
+        let check = |seconds, body| of(SECRET).verify(&headers, seconds, body);
+        assert_eq!(check(1000, b"bodY"), Err(Unsigned::Signature));
+        assert_eq!(check(699, b"body"), Err(Unsigned::Time(301)));
+        assert_eq!(check(1301, b"body"), Err(Unsigned::Time(301)));
+        let third = format!("whsec_{}", BASE64.encode(&[8; 32]));
+        let foreign = of(&third).verify(&headers, 1000, b"body");
+        assert_eq!(foreign, Err(Unsigned::Signature));
+        let none = of(SECRET).verify(&HeaderMap::new(), 1000, b"body");
+        assert_eq!(none, Err(Unsigned::Missing("webhook-id")));
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod output;
 mod pack;
 mod parse;
 mod probe;
+mod receiver;
 mod replay;
 mod segments;
 mod serve;
@@ -75,6 +76,7 @@ pub(crate) use self::{
     pack::PackArgs,
     parse::{is_flag_of_tail, is_variable, messages_of_misuse, parse, unknown_variables},
     probe::ProbeArgs,
+    receiver::ReceiverArgs,
     replay::ReplayArgs,
     segments::SegmentArgs,
     serve::{LiveArgs, Retain, ServeArgs, Speed},
@@ -173,10 +175,10 @@ Examples:
     #[command(
         before_help = "\
 Examples:
-  rocketman serve
   rocketman serve 'demo:?rate=1000&seed=7'
   rocketman serve recorded.ndjson --speed max
-  rocketman serve https://jetstream2.us-east.bsky.network --store events/ --retain 36h",
+  rocketman serve https://jetstream2.us-east.bsky.network --store events/ --retain 36h
+  rocketman serve --http-sink 8080 | jq .did",
         after_help = "All options, with what they mean: rocketman serve --help",
         after_long_help = serve::AFTER_SERVE
     )]

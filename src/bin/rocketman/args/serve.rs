@@ -8,6 +8,7 @@ use super::units::{listen_address, yes_or_no};
 
 use super::{
     calls::CallArgs,
+    receiver::ReceiverArgs,
     source::KINDS,
     units::{interval, is_size, size},
 };
@@ -15,7 +16,7 @@ use super::{
 /// All that can be typed after `rocketman serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// What to serve: recordings, in order, segment files, a live stream, or demo: for invented events
+    /// What to serve: recordings, in order, segment files, a live stream, or demo: for invented events [default: demo:]
     ///
     /// A recording is a file that rocketman tail -o wrote, or what it wrote to stdout: one event a line. Files that end in .zst
     /// or .gz are inflated. Recordings may be larger than memory. Lines that are no events are named and left out.
@@ -33,7 +34,7 @@ pub(crate) struct ServeArgs {
     /// demo: makes up events in the mix and the sizes of the real stream; demo:?rate=1000&seed=7 says how many there are in
     /// a second (or max) and which. With the same rate and seed a number is the same event at the same time, counted from
     /// 2026-01-01; with max, at 1,000 events a second.
-    #[arg(value_name = "SOURCE", default_value = "demo:")]
+    #[arg(value_name = "SOURCE")]
     pub(crate) source: Vec<String>,
     /// Listen at this address
     ///
@@ -61,7 +62,7 @@ pub(crate) struct ServeArgs {
     /// What is no browser names no origin, and is always answered.
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) allow_origin: Vec<String>,
-    /// Speak as servers do that do not number their events
+    /// Speak as servers do that number no events
     ///
     /// Events carry no cursor, every cursor that is asked for is a time in microseconds, and there is no v2 wire.
     #[arg(long, env = "ROCKETMAN_LEGACY", value_parser = yes_or_no)]
@@ -72,6 +73,9 @@ pub(crate) struct ServeArgs {
     /// Who may fetch an archive, and how much of it.
     #[command(flatten)]
     pub(crate) calls: CallArgs,
+    /// What is received instead.
+    #[command(flatten)]
+    pub(crate) receiver: ReceiverArgs,
     /// Play recordings this many times as fast as they were made, or max for no waits [default: 1, of segment files max]
     ///
     /// The clock starts with the first consumer; who comes later is where the clock is, and can go back with a cursor. With
@@ -102,9 +106,9 @@ pub(crate) struct ServeArgs {
     /// Make this go wrong, so that you see how your consumer copes (can be repeated)
     ///
     /// cut-every=N, stall-after=N, garbage-every=N, duplicate-every=N, refuse=STATUS:TIMES, close=CODE@N, renumber@N, too-old,
-    /// outdated, blind=COLLECTION@N, drop=M/N, and those of archive calls: see below. Events are counted on each connection
+    /// outdated, blind=COLLECTION@N, drop=M/N, and those of archive calls and of --http-sink: see below. Events are counted on each connection
     /// anew, so that it is the same every time; seed=N decides which garbage comes, which events are dropped, and which
-    /// archive calls are met.
+    /// archive calls and requests are met.
     #[arg(long, value_name = "FAULT", help_heading = "Rehearsal")]
     pub(crate) fault: Vec<String>,
 }
@@ -277,10 +281,28 @@ Faults of archive calls, which are counted over all connections:
                       calls that carry an Authorization get a 400, which is said
                       and counted: the other end of such a redirect
 
+Faults of --http-sink, whose requests are counted over all connections:
+  sink-errors=M/N     M of N requests get a 500 or a 503: try again, longer from
+                      try to try
+  sink-429=M/N:SECONDS
+                      they get a 429 with this Retry-After (1 without one): wait
+                      for so long
+  sink-stall=M/N      they get no answer, and the connection stays open: give it up
+                      after a while; half of them were accepted nevertheless
+  sink-cut=M/N        the connection ends without an answer: the same
+  sink-close=M/N      the connection is closed behind the answer, without a word:
+                      send the next request over another
+  sink-slow=M/N       the body is read slowly: leave it the time
+  sink-refuse=RKEY    a request with an event of this record key gets a 422: find
+                      it, leave it out, and send the others
+  sink-expire=N       the key in --key-file is good for N requests, and then they
+                      get a 401 until another is in that file: wait, lose nothing
+
 Exit codes:
   0    asked to stop by SIGTERM or SIGHUP, or everything was served, with
        --exit-at-end
-  1    failed while running
+  1    failed while running; with --http-sink also where events came out of
+       order
   2    wrong usage, a recording or a store that cannot be read, or an address
        that cannot be listened at
   6    the server of a live stream refused the request

@@ -29,6 +29,7 @@ mod nats;
 mod output;
 mod probe;
 mod reading;
+mod receiver;
 mod roles;
 mod segments;
 mod serve;
@@ -58,6 +59,7 @@ pub(crate) use self::{
     live::{LiveSettings, Upstream},
     output::{AnySink, Output, Reopen},
     probe::ProbeSettings,
+    receiver::ReceiverSettings,
     roles::{STDERR, STDOUT, of_recordings, of_segments, refuse_address},
     segments::refuse_segments,
     serve::{ServeSettings, Served},

@@ -7,11 +7,13 @@ use std::{
 };
 
 use super::{
-    CallSettings, Environment, LiveSettings, SettingsError, demo::demo, filter::or_variable,
-    live::is_live, roles::of_recordings, segments,
+    CallSettings, Environment, LiveSettings, ReceiverSettings, SettingsError, demo::demo,
+    filter::or_variable, live::is_live, receiver, roles::of_recordings, segments,
 };
 use crate::args::{ServeArgs, Speed};
-use rocketman::serve::{Demo, Faults, HostPattern, OriginPattern, Playback, ServerSettings};
+use rocketman::serve::{
+    Demo, Faults, HostPattern, HttpReceiverSettings, OriginPattern, Playback, ServerSettings,
+};
 
 /// What is to be served.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(crate) enum Served {
     /// fetched.
     Archive(Vec<PathBuf>, Option<f64>, CallSettings),
     Live(Box<LiveSettings>),
+    /// Nothing: events are received.
+    Received(Box<ReceiverSettings>),
 }
 
 /// All that `rocketman serve` needs to begin.
@@ -39,27 +43,73 @@ impl ServeSettings {
         environment: &Environment,
         now: SystemTime,
     ) -> Result<Self, SettingsError> {
-        let ServeArgs {
-            source,
+        let faults = Faults::parse(&args.fault)?;
+        let others = only_for_serving(&args);
+        let listens = receiver::listens(&args.receiver, &faults, &args.fault, others)?;
+        let listen = listens.unwrap_or(args.listen);
+        check_host_flag(&args.allow_host, listen)?;
+        let server = ServerSettings {
+            legacy: args.legacy,
+            exit_at_end: args.exit_at_end,
+            faults,
+            allowed_hosts: allowed_hosts(args.allow_host.clone(), environment)?,
+            allowed_origins: allowed_origins(args.allow_origin.clone(), environment)?,
+            ..ServerSettings::default()
+        };
+        let served = if listens.is_some() {
+            let receiver = HttpReceiverSettings {
+                key_file: args.calls.key_file,
+                faults: server.faults.clone(),
+                allowed_hosts: server.allowed_hosts.clone(),
+                allowed_origins: server.allowed_origins.clone(),
+                ..HttpReceiverSettings::default()
+            };
+            let settings = ReceiverSettings::resolve(args.receiver, receiver, environment)?;
+            Served::Received(Box::new(settings))
+        } else {
+            Served::resolve(args, &server, environment, now)?
+        };
+        Ok(Self {
+            served,
             listen,
-            allow_host,
-            allow_origin,
-            legacy,
+            server,
+        })
+    }
+}
+
+/// What was typed that has a meaning only where events are served.
+fn only_for_serving(args: &ServeArgs) -> Option<&'static str> {
+    let recorded = Recorded::of(args);
+    let calls = [
+        ("SOURCE", !args.source.is_empty()),
+        ("--legacy", args.legacy),
+        ("--exit-at-end", args.exit_at_end),
+        ("--quota", args.calls.quota.is_some()),
+        ("--plan-max-entries", args.calls.plan_max_entries.is_some()),
+    ];
+    let mut flags = calls.into_iter();
+    let flag = flags.find_map(|(flag, is_given)| is_given.then_some(flag));
+    flag.or(args.live.given()).or(recorded.given())
+}
+
+impl Served {
+    fn resolve(
+        args: ServeArgs,
+        server: &ServerSettings,
+        environment: &Environment,
+        now: SystemTime,
+    ) -> Result<Self, SettingsError> {
+        let recorded = Recorded::of(&args);
+        let ServeArgs {
+            mut source,
             live,
             calls,
-            speed,
-            rebase,
-            repeat,
             exit_at_end,
-            fault,
+            ..
         } = args;
-        check_host_flag(&allow_host, listen)?;
-        let faults = Faults::parse(&fault)?;
-        let recorded = Recorded {
-            speed,
-            rebase,
-            repeat,
-        };
+        if source.is_empty() {
+            source.push("demo:".to_owned());
+        }
         // A recording may come over stdin; nothing that is live can be played.
         let is_played = |source: &str| source == "-" && recorded.given().is_some();
         let demo = demo(&source)?;
@@ -71,40 +121,24 @@ impl ServeSettings {
             return Err(SettingsError::ForLive(flag));
         }
         let is_archive = demo.is_none() && !is_live && segments::are_segments(&source, false)?;
-        let calls = CallSettings::resolve(calls, &faults, is_archive, legacy)?;
-        let served = if let Some(demo) = demo {
+        let calls = CallSettings::resolve(calls, &server.faults, is_archive, server.legacy)?;
+        if let Some(demo) = demo {
             let exit_flag = exit_at_end.then_some("--exit-at-end");
             if let Some(flag) = recorded.given().or(exit_flag) {
                 return Err(SettingsError::ForRecordings(flag, "demo:"));
             }
-            Served::Demo(demo)
+            Ok(Self::Demo(demo))
         } else if is_live {
             if let Some(flag) = recorded.given() {
                 return Err(SettingsError::ForRecordings(flag, "a live stream"));
             }
             let live = LiveSettings::resolve(&source, live, environment, now)?;
-            Served::Live(Box::new(live))
+            Ok(Self::Live(Box::new(live)))
         } else if is_archive {
-            recorded.archive(source, calls)?
+            recorded.archive(source, calls)
         } else {
-            recorded.recordings(source)?
-        };
-        Ok(Self {
-            served,
-            listen,
-            server: ServerSettings {
-                legacy,
-                exit_at_end,
-                faults,
-                allowed_hosts: allowed_hosts(allow_host, environment)?,
-                allowed_origins: or_variable(allow_origin, "ROCKETMAN_ALLOW_ORIGIN", environment)
-                    .iter()
-                    .map(|text| OriginPattern::parse(text))
-                    .collect::<Result<_, _>>()
-                    .map_err(|source| SettingsError::Gate("--allow-origin", source))?,
-                ..ServerSettings::default()
-            },
-        })
+            recorded.recordings(source)
+        }
     }
 }
 
@@ -116,6 +150,14 @@ struct Recorded {
 }
 
 impl Recorded {
+    fn of(args: &ServeArgs) -> Self {
+        Self {
+            speed: args.speed,
+            rebase: args.rebase,
+            repeat: args.repeat,
+        }
+    }
+
     /// The first of its flags that was typed.
     fn given(&self) -> Option<&'static str> {
         let speed = self.speed.as_ref().map(|_| "--speed");
@@ -160,6 +202,18 @@ pub(super) fn check_host_flag(typed: &[String], listen: SocketAddr) -> Result<()
         return Err(SettingsError::AnyHost(listen));
     }
     Ok(())
+}
+
+/// The origins whose pages are answered.
+fn allowed_origins(
+    typed: Vec<String>,
+    environment: &Environment,
+) -> Result<Vec<OriginPattern>, SettingsError> {
+    or_variable(typed, "ROCKETMAN_ALLOW_ORIGIN", environment)
+        .iter()
+        .map(|text| OriginPattern::parse(text))
+        .collect::<Result<_, _>>()
+        .map_err(|source| SettingsError::Gate("--allow-origin", source))
 }
 
 /// The hosts that a listener on a loopback address answers.

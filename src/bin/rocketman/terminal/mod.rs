@@ -6,7 +6,7 @@ pub(crate) mod status_line;
 pub(crate) mod stderr;
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     process::ExitCode,
 };
 
@@ -31,4 +31,43 @@ pub(crate) fn print(text: &[u8]) -> Result<ExitCode, Failure> {
 /// as JSON has it: they stay the same JSON.
 pub(crate) fn print_json(lines: &str) -> Result<ExitCode, Failure> {
     print(Shown::json(lines).to_string().as_bytes())
+}
+
+/// Prints lines that came from elsewhere, as they are; what a terminal acts upon is escaped on one.
+pub(crate) fn lines() -> impl FnMut(&[u8]) -> io::Result<()> + Send {
+    let is_terminal = io::stdout().is_terminal();
+    move |lines| {
+        let mut stdout = io::stdout().lock();
+        if is_terminal {
+            stdout.write_all(escaped(lines).as_bytes())?;
+        } else {
+            stdout.write_all(lines)?;
+        }
+        stdout.flush()
+    }
+}
+
+fn escaped(lines: &[u8]) -> String {
+    let escaped = String::from_utf8_lossy(lines);
+    let escaped = escaped.lines().map(|line| {
+        // Controls stand in no JSON.
+        if line.contains(char::is_control) {
+            format!("{}\n", Shown::text(line))
+        } else {
+            format!("{}\n", Shown::json(line))
+        }
+    });
+    escaped.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_shown_lines_without_what_it_acts_upon() {
+        let lines = "{\"a\":\"h\u{202e}\"}\nx\u{1b}[1m\u{e9}\n".as_bytes();
+        let expected = "{\"a\":\"h\\u202e\"}\nx\\u{1b}[1m\u{e9}\n";
+        assert_eq!(escaped(lines), expected);
+    }
 }

@@ -69,7 +69,7 @@ pub(super) fn offer(
 }
 
 /// The key in a file.
-fn key(path: &Path) -> Result<String, CallsError> {
+pub(super) fn key(path: &Path) -> Result<String, CallsError> {
     let mut text = String::new();
     let read =
         File::open(path).and_then(|file| file.take(MAX_KEY_BYTES + 1).read_to_string(&mut text));

@@ -2,6 +2,7 @@
 
 mod calls;
 mod live;
+mod receive;
 
 use std::{
     future::ready,
@@ -121,6 +122,7 @@ pub(crate) async fn run(settings: ServeSettings) -> Result<ExitCode, Failure> {
     let mut signals = Signals::listen().map_err(Failure::system("listen for signals"))?;
     let opening = match served {
         Served::Live(live) => return live::run(*live, listen, server, signals).await,
+        Served::Received(settings) => return receive::run(*settings, listen, signals).await,
         Served::Demo(demo) => {
             let server = bind(listen, AnyFeed::Demo(demo), server).await?;
             return attend(server, signals, CancellationToken::new(), ready(Ok(()))).await;

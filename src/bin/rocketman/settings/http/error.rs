@@ -15,6 +15,12 @@ pub(crate) enum HttpFlagError {
     Jobs,
     #[error("--body array is JSON, and --format is another form")]
     FormatOfArray,
+    #[error("{0} is for a receiver of webhooks, and there is none")]
+    NoReceiver(String),
+    #[error("--http-sink receives events and serves none: {0} does not go with it")]
+    NotReceived(String),
+    #[error("--fault sink-expire has a key expire, and requests need none")]
+    NoKeyToExpire,
     /// What is sent with each request.
     #[error("{from}")]
     Header {
@@ -39,6 +45,9 @@ impl HttpFlagError {
             }
             Self::NoEndpoint(_) => "name one: --output https://HOST/PATH, or leave it off",
             Self::NotForEndpoints(_) => "leave it off",
+            Self::NoReceiver(_) => "receive events with --http-sink ADDRESS, or leave it off",
+            Self::NotReceived(_) => "leave one of the two off",
+            Self::NoKeyToExpire => "name a file with one: --key-file FILE",
             Self::Jobs => "run one with --exec, or leave it off",
             Self::FormatOfArray => "leave one of the two off",
             Self::Secret(_) => {

@@ -19,7 +19,7 @@ use rocketman::{
 const HEADERS: &str = "ROCKETMAN_HTTP_HEADERS";
 
 /// The variable that holds what requests are signed with.
-const SECRETS: &str = "ROCKETMAN_HTTP_SIGN_SECRETS";
+pub(super) const SECRETS: &str = "ROCKETMAN_HTTP_SIGN_SECRETS";
 
 /// What was typed about endpoints, and the variables.
 pub(super) struct HttpFlags<'a> {
