@@ -1,75 +1,44 @@
-//! kill -9 at random moments, under faults: nothing is lost, and each account keeps its order.
+//! kill -9 of the program, of the receiver and of both at random moments, under all faults together:
+//! nothing is lost, and each account keeps its order.
 
-use std::{thread, time::Duration};
+mod world;
 
-use super::{has, into, letters, saved_seq};
-use crate::support::{
-    events::post,
-    jetstream::{Request, Server},
-    receiver::{Receiver, Reply, assert_all_in_order},
-    wait_until,
-};
+use std::thread;
 
-/// How often the program is killed in the suite, and once by hand.
+use self::world::{Tally, World};
+use crate::support::receiver::assert_all_in_order;
+
+/// Streams of their own, at the same time: most of what there is to do is to wait.
+const WORLDS: u64 = 5;
+
+/// How often each is killed in the suite, and once by hand.
 fn rounds() -> u64 {
     if std::env::var_os("ROCKETMAN_SOAK").is_some() {
-        1000
+        200
     } else {
-        50
+        10
     }
 }
 
 #[test]
-fn killed_again_and_again_nothing_is_lost_or_out_of_order() {
-    let n = 100 * rounds();
-    let server = Server::every(move |request: Request| {
-        let from = request.cursor().map_or(0, |seq| seq.saturating_sub(1));
-        let mut connection = request.accept();
-        connection.send_all((from..n).map(post));
-        connection.until_closed();
-    });
-    // A receiver that dies too: before it has taken what it is sent, and behind that.
-    let receiver = Receiver::start(move |request| match fastrand::u8(..100) {
-        _ if has(request, n / 2) => Reply::status(422),
-        0..3 => Reply::lost(),
-        3..6 => Reply::status(204).closing(),
-        6..10 => Reply::status(500),
-        10 => Reply::status(429).header("Retry-After: 0"),
-        11 => Reply::status(404),
-        _ => Reply::status(204).after(Duration::from_micros(fastrand::u64(..3000))),
-    });
-    let folder = tempfile::tempdir().unwrap();
-    let start = || {
-        into(&server, &receiver)
-            .with("--begin oldest --batch 20,10ms --on-http-error dead-letter=dead")
-            .inside(folder.path())
-            .start()
-    };
-    let (mut n_further, mut before) = (0, 0);
-    for round in 1..=rounds() {
-        let running = start();
-        let goal = (before + 1).max(n * round / rounds() / 2);
-        wait_until("it goes on", || saved_seq(folder.path()) >= goal.min(n));
-        thread::sleep(Duration::from_micros(fastrand::u64(..20_000)));
-        running.kill();
-        let now = saved_seq(folder.path());
-        n_further += u64::from(now > before);
-        before = now;
-        if now == n {
-            break;
-        }
-    }
-    let running = start();
-    wait_until("all count", || saved_seq(folder.path()) == n);
-    drop(running);
-    println!("{n_further} runs got on");
-    assert_all_in_order(&receiver.accepted(), n, &[n / 2]);
-    let letters: Vec<_> = letters(folder.path())
-        .iter()
-        .map(|(event, _)| *event)
+fn both_sides_killed_nothing_is_lost_or_out_of_order() {
+    let worlds: Vec<_> = (1..=WORLDS)
+        .map(|seed| thread::spawn(move || World::new(seed, rounds()).run()))
         .collect();
-    assert!(
-        !letters.is_empty() && letters.iter().all(|event| *event == n / 2),
-        "{letters:?}"
-    );
+    let mut all = Tally::default();
+    for world in worlds {
+        let (world, tally) = world.join().unwrap();
+        let n = world.n();
+        assert_all_in_order(&world.accepted(), n, &[n / 2]);
+        let letters = world.letters();
+        let is_alone = letters.iter().all(|event| *event == n / 2);
+        assert!(!letters.is_empty() && is_alone, "{letters:?}");
+        all.add(&tally);
+    }
+    println!("{all:?}");
+    let rounds = WORLDS * rounds();
+    assert!(all.got_on > rounds / 2, "{all:?}");
+    assert!(all.in_the_middle > rounds / 4, "{all:?}");
+    let each = [all.programs, all.receivers];
+    assert!(each.iter().all(|n| *n > rounds / 2), "{all:?}");
 }
