@@ -44,6 +44,8 @@ struct Contents {
     trail: Option<Trail>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     files: Vec<FileMark>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 /// Only the format, read first so that another one gets its own error.
@@ -82,6 +84,7 @@ pub(crate) fn text(saved: &Saved) -> Vec<u8> {
         trail,
         filter,
         files,
+        note,
     } = saved;
     let until_us = match trail.highest_us {
         0 => place.time_us(),
@@ -109,6 +112,7 @@ pub(crate) fn text(saved: &Saved) -> Vec<u8> {
         filter: filter.clone(),
         trail: (*trail != Trail::default()).then(|| trail.clone()),
         files: files.clone(),
+        note: note.clone(),
     };
     let mut text =
         serde_json::to_vec_pretty(&contents).expect("plain data with string keys is always JSON");
@@ -132,6 +136,7 @@ impl Contents {
             filter,
             trail,
             files,
+            note,
         } = self;
         if time_us == Some(0) {
             return Err("its time_us is 0");
@@ -177,6 +182,7 @@ impl Contents {
             trail: trail.unwrap_or_default(),
             filter,
             files,
+            note,
         })
     }
 }
@@ -199,6 +205,7 @@ mod tests {
             trail: Trail::default(),
             filter: Some("all kinds of events".to_owned()),
             files: Vec::new(),
+            note: None,
         }
     }
 
@@ -266,6 +273,10 @@ mod tests {
         bare.filter = None;
         forms.push(bare);
         forms.push(with_trail());
+        forms.push(Saved {
+            note: Some("1 AbC".to_owned()),
+            ..reached(5)
+        });
         for form in forms {
             let text = text(&form);
             assert_eq!(parse(Path::new("c"), &text).unwrap(), form);

@@ -40,6 +40,9 @@ pub struct Saved {
     pub filter: Option<String>,
     /// The sink's unfinished files, and how much of each the place counts.
     pub files: Vec<FileMark>,
+    /// What the sink wants to know again at this place, in a form of its own; `None` without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// What a store holds, as far as that can be seen without taking it.
@@ -82,6 +85,7 @@ impl Saved {
             // With which filter it was read there, the sink does not know.
             filter: None,
             files: Vec::new(),
+            note: None,
         })
     }
 

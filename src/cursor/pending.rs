@@ -34,6 +34,8 @@ pub(crate) struct PendingPositions {
     /// With which filter the next batch is read, and the last place that was settled was reached.
     filter: Arc<str>,
     settled_filter: Arc<str>,
+    /// The number of kept events at or before the place that was settled last.
+    settled_kept: u64,
     kept: u64,
 }
 
@@ -45,6 +47,7 @@ impl Default for PendingPositions {
             origins: Vec::new(),
             filter: "".into(),
             settled_filter: "".into(),
+            settled_kept: 0,
             kept: 0,
         }
     }
@@ -70,6 +73,12 @@ impl PendingPositions {
     /// With which filter the place was reached that was settled last.
     pub(crate) fn settled_filter(&self) -> &str {
         &self.settled_filter
+    }
+
+    /// How many of the events that the sink was given lie at or before the place that was settled
+    /// last.
+    pub(crate) fn settled_kept(&self) -> u64 {
+        self.settled_kept
     }
 
     /// Notes the places of a batch that went through the filter: those before the first event that
@@ -156,6 +165,7 @@ impl PendingPositions {
         {
             if let Some((origin, filter)) = self.origins.get(mark.origin) {
                 settled(origin, &mark.point);
+                self.settled_kept = mark.kept;
                 if !Arc::ptr_eq(filter, &self.settled_filter) {
                     self.settled_filter = Arc::clone(filter);
                 }

@@ -220,7 +220,15 @@ impl<C: CursorStore> CursorWriter<C> {
     /// Begins to save what changed; what becomes of it, [`CursorWriter::finished`] says. Returns
     /// whether what was saved last still stands for all that is accepted, so that there is nothing
     /// to do. While a save is under way, or waits to be tried again, none is begun.
-    pub(crate) fn begin_save(&mut self, accepted: u64, files: Vec<FileMark>) -> bool {
+    ///
+    /// `note` says what the sink has saved with a place before the event of the number that it is
+    /// given.
+    pub(crate) fn begin_save(
+        &mut self,
+        accepted: u64,
+        files: Vec<FileMark>,
+        note: impl FnOnce(u64) -> Option<String>,
+    ) -> bool {
         if accepted > self.kept() {
             return false;
         }
@@ -229,7 +237,8 @@ impl<C: CursorStore> CursorWriter<C> {
         if self.saving.is_some() || self.next_try.is_some_and(|next| now < next) {
             return false;
         }
-        let Some(fresh) = self.unsaved(files) else {
+        let note = note(self.pending.settled_kept());
+        let Some(fresh) = self.unsaved(files, note) else {
             self.is_dirty = self.is_waiting();
             return self.keeps;
         };
@@ -271,6 +280,12 @@ impl<C: CursorStore> CursorWriter<C> {
         self.finished().now_or_never()
     }
 
+    /// From when on a save may begin; `None` while one is under way, or nothing is kept.
+    pub(crate) fn free_at(&self) -> Option<Instant> {
+        let is_free = self.keeps && self.saving.is_none();
+        is_free.then(|| self.next_try.unwrap_or_else(Instant::now))
+    }
+
     /// When the next save may begin, after one that failed.
     pub(crate) fn next_try(&self) -> Option<Instant> {
         self.next_try
@@ -282,6 +297,7 @@ impl<C: CursorStore> CursorWriter<C> {
         &mut self,
         accepted: u64,
         files: Vec<FileMark>,
+        note: impl FnOnce(u64) -> Option<String>,
         deadline: Instant,
     ) -> Result<Option<u64>, MemberError> {
         let deadline = deadline.max(Instant::now() + LAST_SAVE_TIMEOUT);
@@ -293,7 +309,7 @@ impl<C: CursorStore> CursorWriter<C> {
                 return Err(error);
             }
             self.next_try = None;
-            self.begin_save(accepted, files);
+            self.begin_save(accepted, files, note);
             match self.saving {
                 Some(_) => self.outcome().await.map(Some),
                 None => Ok(None),
@@ -331,7 +347,7 @@ impl<C: CursorStore> CursorWriter<C> {
     }
 
     /// What is to be saved, unless it is saved already.
-    fn unsaved(&self, files: Vec<FileMark>) -> Option<Saved> {
+    fn unsaved(&self, files: Vec<FileMark>, note: Option<String>) -> Option<Saved> {
         let position = self.course.position();
         let position = position.filter(|position| position.point.time_us > 0)?;
         if !self.keeps {
@@ -340,7 +356,10 @@ impl<C: CursorStore> CursorWriter<C> {
         let place = Place::Reached(position.clone());
         let trail = self.course.trail();
         if self.saved.as_ref().is_some_and(|saved| {
-            saved.place == place && saved.trail == trail && saved.files == files
+            saved.place == place
+                && saved.trail == trail
+                && saved.files == files
+                && saved.note == note
         }) {
             return None;
         }
@@ -349,6 +368,7 @@ impl<C: CursorStore> CursorWriter<C> {
             trail,
             filter: Some(self.filter.clone()),
             files,
+            note,
         })
     }
 }

@@ -122,6 +122,16 @@ impl SaveClock {
         self.is_overdue = true;
     }
 
+    /// Begins to save the cursor because the sink wishes for it.
+    pub(super) fn save_as_wanted<C: CursorStore>(
+        &mut self,
+        cursor: &mut CursorWriter<C>,
+        context: &SinkContext,
+        stats: &Stats,
+    ) {
+        self.is_unheard |= begin_save(cursor, context, stats);
+    }
+
     /// Takes what has become of a save. Fails only when it is of no use to try again, as when
     /// another process has the cursor now.
     pub(super) fn note<C: CursorStore>(
@@ -172,14 +182,14 @@ pub(super) async fn save_beginning<C: CursorStore>(
 }
 
 /// Begins to save the cursor up to what is accepted. Returns whether that is saved already.
-fn begin_save<C: CursorStore>(
+pub(super) fn begin_save<C: CursorStore>(
     cursor: &mut CursorWriter<C>,
     context: &SinkContext,
     stats: &Stats,
 ) -> bool {
     let (accepted, files) = context.read();
     stats.add_accepted(context.uncounted());
-    let is_saved = cursor.begin_save(accepted, files);
+    let is_saved = cursor.begin_save(accepted, files, |from| context.note(from));
     if is_saved {
         context.note_saved(cursor.saved_files());
     }
@@ -202,7 +212,23 @@ pub(super) fn note_save<C: CursorStore>(
             Ok(true)
         }
         Err(error) if error.is_final() => Err(error),
-        Err(_) => Ok(false),
+        Err(_) => {
+            context.note_unsaved();
+            Ok(false)
+        }
+    }
+}
+
+/// Resolves once the sink wishes for a save, and one may begin, which is then.
+///
+/// Cancel safety: dropped and asked again at any time.
+pub(super) async fn save_wanted(context: &SinkContext, free_at: Option<Instant>) {
+    match free_at {
+        Some(free_at) => {
+            context.save_wanted().await;
+            sleep_until(free_at).await;
+        }
+        None => pending().await,
     }
 }
 

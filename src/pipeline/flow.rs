@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     Ended, Error, Pipeline,
-    clock::{SaveClock, save_beginning},
+    clock::{SaveClock, save_beginning, save_wanted},
     ending::Ending,
     watch::Watch,
 };
@@ -79,6 +79,9 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             clock
                 .pass_on_save(&mut self.sink, &self.context)
                 .map_err(Error::Sink)?;
+            if self.context.is_save_wanted() && self.cursor.free_at().is_some_and(|at| at <= now) {
+                clock.save_as_wanted(&mut self.cursor, &self.context, &self.stats);
+            }
             if clock.is_due(now) {
                 let (sink, cursor) = (&mut self.sink, &mut self.cursor);
                 clock
@@ -122,6 +125,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         let mut silence = pin!(self.limit.silence(&self.stats, end_silence));
         loop {
             let has_news = self.cursor.is_dirty();
+            let free_at = self.cursor.free_at();
             let is_full = room
                 .as_mut()
                 .is_some_and(|(at_once, at_work)| *at_work.borrow_and_update() >= *at_once);
@@ -146,6 +150,9 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 saved = self.cursor.finished() => {
                     clock.note(saved, &self.cursor, &self.context, &self.stats).map_err(Error::Cursor)?;
                     clock.pass_on_save(&mut self.sink, &self.context).map_err(Error::Sink)?;
+                }
+                () = save_wanted(&self.context, free_at) => {
+                    clock.save_as_wanted(&mut self.cursor, &self.context, &self.stats);
                 }
                 () = self.saves.asked() => clock.hurry(self.cursor.kept()),
                 () = clock.due(has_news) => {
@@ -249,6 +256,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         let mut accept = pin!(self.sink.accept(batch, &self.context));
         let taken = loop {
             let has_news = self.cursor.is_dirty();
+            let free_at = self.cursor.free_at();
             tokio::select! {
                 biased;
                 result = &mut accept => break result,
@@ -264,6 +272,9 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                         sink: self.stats.sink(),
                         grace: self.settings.grace,
                     });
+                }
+                () = save_wanted(&self.context, free_at) => {
+                    clock.save_as_wanted(&mut self.cursor, &self.context, &self.stats);
                 }
                 () = clock.due(has_news) => {
                     clock.tick_busy(&mut self.cursor, &self.context, &self.stats);

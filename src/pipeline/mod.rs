@@ -274,6 +274,9 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
                 files.clone_from(&saved.files);
                 // Where somebody set a place, what was written up to then stays, whichever cursor counts it.
                 if let Place::Reached(_) = saved.place {
+                    // By another filter others come, and what is noted of them is of no use.
+                    let note = saved.note.clone().filter(|_| same_filter);
+                    self.context.set_earlier_note(note);
                     cursor_mode = CursorMode::Resumed;
                 }
                 self.cursor.go_on_from(saved);

@@ -7,7 +7,7 @@ use tracing::warn;
 
 use super::{
     Ended, Error, Pipeline, Summary,
-    clock::{count_save, note_save},
+    clock::{begin_save, count_save, note_save, save_wanted},
     ending::Ending,
 };
 use crate::{
@@ -84,7 +84,8 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             let known = self.source.recollect(point, MAX_KNOWN);
             self.cursor.remember(known);
         }
-        self.cursor.save_last(accepted, files, deadline).await
+        let note = |from| self.context.note(from);
+        self.cursor.save_last(accepted, files, note, deadline).await
     }
 
     /// Brings the sink to its end. A slow reader has all the time it needs, until somebody asks for
@@ -97,11 +98,15 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         }
         let mut finish = pin!(self.sink.finish(&self.context));
         loop {
+            let free_at = self.cursor.free_at();
             tokio::select! {
                 biased;
                 result = &mut finish => return result.map_err(Error::Sink),
                 saved = self.cursor.finished() => {
                     note_save(saved, &self.cursor, &self.context, &self.stats).map_err(Error::Cursor)?;
+                }
+                () = save_wanted(&self.context, free_at) => {
+                    begin_save(&mut self.cursor, &self.context, &self.stats);
                 }
                 _ = ending.wanted(), if ending.deadline.is_none() => {
                     ending.deadline(grace);

@@ -4,6 +4,7 @@ mod ends;
 mod forever;
 mod guards;
 mod members;
+mod noting;
 mod resuming;
 mod saving;
 mod stream;

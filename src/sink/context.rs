@@ -1,12 +1,17 @@
 //! What a run and its sink share: the count of what is accepted, the files that the cursor counts,
-//! and the wish to stop.
+//! the sink's note in it, and the wish to stop.
 
 use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::ledger::{Ledger, held};
+#[cfg(any(feature = "http", test))]
+use super::Note;
+use super::{
+    ledger::{Ledger, held},
+    note::NoteBook,
+};
 use crate::{event::FileMark, stats::Stats};
 
 /// What a run has for its sink. The sink counts here which events it has accepted, and reads here
@@ -23,6 +28,7 @@ struct Shared {
     /// The complete files of the cursor that was saved last.
     saved: Mutex<Vec<FileMark>>,
     cursor_mode: Mutex<CursorMode>,
+    note_book: NoteBook,
     stop: CancellationToken,
     /// How many events the sink works on.
     at_work: watch::Sender<usize>,
@@ -107,6 +113,55 @@ impl SinkContext {
         let mut saved = held(&self.0.saved);
         saved.clear();
         saved.extend(files.iter().filter(|file| file.complete).cloned());
+        drop(saved);
+        self.0.note_book.saved();
+    }
+
+    /// The cursor could not be saved.
+    pub(crate) fn note_unsaved(&self) {
+        self.0.note_book.failed();
+    }
+
+    /// Says what the run before has noted beside the place that this one goes on from.
+    pub(crate) fn set_earlier_note(&self, text: Option<String>) {
+        self.0.note_book.set_earlier(text);
+    }
+
+    /// What the run before has noted, once.
+    #[cfg(any(feature = "http", test))]
+    pub(crate) fn earlier_note(&self) -> Option<String> {
+        self.0.note_book.take_earlier()
+    }
+
+    /// Has this saved with each place from now on.
+    #[cfg(any(feature = "http", test))]
+    pub(crate) fn keep_note(&self, note: Arc<dyn Note>) {
+        self.0.note_book.keep(note);
+    }
+
+    /// What the sink has saved with a place before the event of this number, counted from 0.
+    /// Nothing where a delivery failed on purpose: what counts as failed is to come again.
+    pub(crate) fn note(&self, from: u64) -> Option<String> {
+        let text = self.0.note_book.text(from);
+        text.filter(|_| !self.0.ledger.refuses())
+    }
+
+    /// Has the cursor saved as soon as it can be.
+    #[cfg(any(feature = "http", test))]
+    pub(crate) fn want_save(&self) {
+        self.0.note_book.want();
+    }
+
+    /// Whether the sink wishes for a save.
+    pub(crate) fn is_save_wanted(&self) -> bool {
+        self.0.note_book.is_wanted()
+    }
+
+    /// Resolves once the sink wishes for a save.
+    ///
+    /// Cancel safety: dropped and asked again at any time.
+    pub(crate) async fn save_wanted(&self) {
+        self.0.note_book.wanted().await;
     }
 
     /// How many events are accepted, and the files that go with exactly that number.

@@ -58,6 +58,11 @@ impl Ledger {
         self.refused.store(number, Ordering::Release);
     }
 
+    /// Whether there is an event that is never accepted.
+    pub(super) fn refuses(&self) -> bool {
+        self.end() < u64::MAX
+    }
+
     /// How many events may be accepted.
     fn end(&self) -> u64 {
         match self.refused.load(Ordering::Acquire) {

@@ -16,6 +16,7 @@ mod lanes;
 mod ledger;
 #[cfg(feature = "nats")]
 pub mod nats;
+mod note;
 mod stdout;
 mod terminal;
 mod writer;
@@ -24,6 +25,8 @@ mod writer;
 pub(crate) use self::format::formatted;
 use std::{num::NonZeroUsize, time::Duration};
 
+#[cfg(any(feature = "http", test))]
+pub(crate) use self::note::Note;
 pub(crate) use self::{
     context::CursorMode, dead_letter::DeadLetter, error::OutputError, exec::ExecError, fate::Fated,
     file::FileError,

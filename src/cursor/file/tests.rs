@@ -23,6 +23,7 @@ fn saved(time_us: u64) -> Saved {
         trail: Trail::default(),
         filter: Some("all kinds of events".to_owned()),
         files: Vec::new(),
+        note: None,
     }
 }
 

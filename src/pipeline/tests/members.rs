@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
     ops::Range,
     sync::{Arc, Mutex},
 };
@@ -11,6 +12,7 @@ use crate::{
     cursor::{SaveError, Saved},
     error::MemberError,
     event::{FileMark, Origin, Place, Point, Position, Trail},
+    sink::Note,
     source::ReadError,
 };
 
@@ -58,6 +60,7 @@ pub(super) fn saved(n: u64, filter: &Filter, files: Vec<FileMark>) -> Saved {
         trail: Trail::up_to(time_us(n)),
         filter: Some(filter.description().to_owned()),
         files,
+        note: None,
     }
 }
 
@@ -102,6 +105,10 @@ pub(super) struct Entries {
     /// How many events the sink's file held when the sink heard that a cursor counts it as
     /// complete.
     pub(super) named: Vec<u64>,
+    /// What the sink was told that the run before had noted.
+    pub(super) earlier_note: Option<String>,
+    /// How often the sink heard that its note is saved.
+    pub(super) notes_saved: u64,
     /// The files that the sink was told to go on with.
     pub(super) files: Option<Vec<FileMark>>,
     /// The place the source was told to go on from, and whether with the same filter.
@@ -131,6 +138,22 @@ impl Record {
 
     fn note(&self, asked: Asked) {
         self.with(|entries| entries.asked.push(asked));
+    }
+}
+
+impl Note for Record {
+    fn text(&self, from: u64) -> String {
+        format!("from {from} of {}", self.taken().len())
+    }
+
+    fn saved(&self) {
+        self.with(|entries| entries.notes_saved += 1);
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Record")
     }
 }
 
@@ -238,6 +261,8 @@ pub(super) struct Keep {
     pub(super) has_file: bool,
     /// That file is complete each time.
     pub(super) completes: bool,
+    /// Notes how many events the place passes, and wishes for a save at each batch.
+    pub(super) has_note: bool,
     /// For an acceptance outside of `accept`.
     pub(super) context: Option<SinkContext>,
 }
@@ -256,6 +281,7 @@ impl Keep {
             finish_takes: Duration::ZERO,
             has_file: false,
             completes: false,
+            has_note: false,
             context: None,
         }
     }
@@ -283,8 +309,14 @@ impl Sink for Keep {
                     .map_or_else(|| vec![mark(0)], |file| vec![file]),
             );
         }
-        self.record
-            .with(|entries| entries.files = Some(files.to_vec()));
+        let earlier = context.earlier_note();
+        self.record.with(|entries| {
+            entries.files = Some(files.to_vec());
+            entries.earlier_note = earlier;
+        });
+        if self.has_note {
+            context.keep_note(Arc::new(self.record.clone()));
+        }
         Ok(())
     }
 
@@ -311,6 +343,9 @@ impl Sink for Keep {
         self.record.note(Asked::Took(*numbers.last().unwrap()));
         self.record.with(|entries| entries.taken.extend(numbers));
         self.context = Some(context.clone());
+        if self.has_note {
+            context.want_save();
+        }
         if !self.at_checkpoint {
             self.accept_all_but(self.lag, context);
         }
@@ -333,6 +368,9 @@ impl Sink for Keep {
     }
 
     async fn finish(&mut self, context: &SinkContext) -> Result<(), MemberError> {
+        if self.has_note {
+            context.want_save();
+        }
         tokio::time::sleep(self.finish_takes).await;
         self.record.note(Asked::SinkFinished);
         self.accept_all_but(0, context);

@@ -57,6 +57,7 @@ fn set() -> Saved {
         trail: Trail::default(),
         filter: None,
         files: Vec::new(),
+        note: None,
     }
 }
 

@@ -82,12 +82,14 @@ fn saved() -> impl Strategy<Value = Saved> {
     let seq = (1..=u64::MAX, origin()).prop_map(|(seq, origin)| Place::Seq { seq, origin });
     let set = (prop_oneof![time, seq], option::of(any::<String>()));
     let set = set.prop_map(|(place, filter)| (place, Trail::default(), filter));
-    let saved = (prop_oneof![reached, set], vec(file(), 0..3));
-    saved.prop_map(|((place, trail, filter), files)| Saved {
+    let note = option::of(any::<String>());
+    let saved = (prop_oneof![reached, set], vec(file(), 0..3), note);
+    saved.prop_map(|((place, trail, filter), files, note)| Saved {
         place,
         trail,
         filter,
         files,
+        note,
     })
 }
 

@@ -117,6 +117,7 @@ fn moved(
         trail: Trail::default(),
         filter: before.and_then(|before| before.filter.clone()),
         files: Vec::new(),
+        note: None,
     })
 }
 

@@ -117,6 +117,7 @@ impl Report {
             trail,
             filter,
             files,
+            note: _,
         } = saved;
         let known = |us: u64| (us > 0).then_some(us);
         let (kind, identity) = match place {
