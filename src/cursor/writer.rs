@@ -281,9 +281,9 @@ impl<C: CursorStore> CursorWriter<C> {
     }
 
     /// From when on a save may begin; `None` while one is under way, or nothing is kept.
-    pub(crate) fn free_at(&self) -> Option<Instant> {
+    pub(crate) fn free_at(&self, now: Instant) -> Option<Instant> {
         let is_free = self.keeps && self.saving.is_none();
-        is_free.then(|| self.next_try.unwrap_or_else(Instant::now))
+        is_free.then(|| self.next_try.unwrap_or(now))
     }
 
     /// When the next save may begin, after one that failed.

@@ -37,7 +37,7 @@ impl Identity {
     }
 
     /// The hash itself, for those who keep it in a form of their own.
-    #[cfg(any(feature = "sqlite", all(feature = "http", feature = "serve")))]
+    #[cfg(any(feature = "sqlite", feature = "http"))]
     pub(crate) fn to_bits(self) -> u64 {
         self.0
     }

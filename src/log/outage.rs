@@ -111,6 +111,15 @@ pub(crate) fn lasted(age: Duration) -> String {
     }
 }
 
+/// When it is tried again, as it is said after "trying again".
+pub(crate) fn after(wait: Duration) -> String {
+    if wait < Duration::from_millis(50) {
+        "at once".to_owned()
+    } else {
+        format!("in {}", lasted(wait))
+    }
+}
+
 /// What is at the bottom of an error, in the fewest words.
 pub(crate) fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut root = error;
@@ -189,5 +198,17 @@ mod tests {
         assert_eq!(root_cause(&error), "Connection refused");
         let outages = [31, 119, 120, 7199, 7200].map(|s| lasted(Duration::from_secs(s)));
         assert_eq!(outages, ["31 s", "119 s", "2 min", "119 min", "2 h"]);
+    }
+
+    #[test]
+    fn a_wait_that_nobody_notices_is_none() {
+        for (millis, said) in [
+            (0, "at once"),
+            (49, "at once"),
+            (50, "in 0.1 s"),
+            (12_000, "in 12 s"),
+        ] {
+            assert_eq!(after(Duration::from_millis(millis)), said);
+        }
     }
 }

@@ -79,7 +79,8 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
             clock
                 .pass_on_save(&mut self.sink, &self.context)
                 .map_err(Error::Sink)?;
-            if self.context.is_save_wanted() && self.cursor.free_at().is_some_and(|at| at <= now) {
+            if self.context.is_save_wanted() && self.cursor.free_at(now).is_some_and(|at| at <= now)
+            {
                 clock.save_as_wanted(&mut self.cursor, &self.context, &self.stats);
             }
             if clock.is_due(now) {
@@ -125,7 +126,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         let mut silence = pin!(self.limit.silence(&self.stats, end_silence));
         loop {
             let has_news = self.cursor.is_dirty();
-            let free_at = self.cursor.free_at();
+            let free_at = self.cursor.free_at(Instant::now());
             let is_full = room
                 .as_mut()
                 .is_some_and(|(at_once, at_work)| *at_work.borrow_and_update() >= *at_once);
@@ -256,7 +257,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         let mut accept = pin!(self.sink.accept(batch, &self.context));
         let taken = loop {
             let has_news = self.cursor.is_dirty();
-            let free_at = self.cursor.free_at();
+            let free_at = self.cursor.free_at(Instant::now());
             tokio::select! {
                 biased;
                 result = &mut accept => break result,

@@ -68,7 +68,14 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         self.source
             .ack_rest(flowed.is_ok() && finished.is_ok())
             .await;
-        let ended = outcome(flowed, finished, saved)?;
+        let is_cut_short = ending.is_wanted() && accepted < self.cursor.kept();
+        let ended = match outcome(flowed, finished, saved)? {
+            // What was wanted is not all delivered.
+            Ended::Count | Ended::Until | Ended::End | Ended::EndAssumed if is_cut_short => {
+                ending.wanted().await
+            }
+            ended => ended,
+        };
         Ok(Summary {
             ended,
             accepted,
@@ -98,7 +105,7 @@ impl<S: Source, K: Sink, C: CursorStore> Pipeline<S, K, C> {
         }
         let mut finish = pin!(self.sink.finish(&self.context));
         loop {
-            let free_at = self.cursor.free_at();
+            let free_at = self.cursor.free_at(Instant::now());
             tokio::select! {
                 biased;
                 result = &mut finish => return result.map_err(Error::Sink),

@@ -7,6 +7,7 @@ mod members;
 mod noting;
 mod resuming;
 mod saving;
+mod shelf;
 mod stream;
 
 use std::time::Duration;
@@ -16,7 +17,10 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use self::members::{Asked, Keep, Memory, Record, Shelf, Step, failure, mark, saved, time_us};
+use self::{
+    members::{Asked, Keep, Memory, Record, Step, failure, mark, saved, time_us},
+    shelf::Shelf,
+};
 use super::*;
 use crate::{
     cursor::CursorFileError,

@@ -17,8 +17,12 @@ use crate::{
     backoff::Backoff,
     error::MemberError,
     event::Event,
-    log::throttle::{self, Throttle},
-    log::{STATE, printable},
+    log::{
+        STATE,
+        outage::after,
+        printable,
+        throttle::{self, Throttle},
+    },
     stats::Stats,
 };
 
@@ -171,9 +175,7 @@ impl DeliveryPolicy {
 
     /// Logs that the events are tried again.
     pub(super) fn log_retry(&self, failed: FailedTry<'_>, wait: Duration) {
-        self.log(failed, || {
-            format!("trying again in {:.1} s", wait.as_secs_f64())
-        });
+        self.log(failed, || format!("trying again {}", after(wait)));
     }
 
     /// Does with the events what is to be done once no try is left.

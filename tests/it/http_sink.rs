@@ -1,5 +1,6 @@
 //! Events sent over HTTP: what arrives, and what becomes of a run whose endpoint fails.
 
+mod announced;
 mod bodies;
 mod endpoint;
 mod failing;

@@ -9,7 +9,7 @@ use std::{
 
 use super::*;
 use crate::{
-    cursor::{SaveError, Saved},
+    cursor::Saved,
     error::MemberError,
     event::{FileMark, Origin, Place, Point, Position, Trail},
     sink::Note,
@@ -136,7 +136,7 @@ impl Record {
         })
     }
 
-    fn note(&self, asked: Asked) {
+    pub(super) fn note(&self, asked: Asked) {
         self.with(|entries| entries.asked.push(asked));
     }
 }
@@ -374,45 +374,6 @@ impl Sink for Keep {
         tokio::time::sleep(self.finish_takes).await;
         self.record.note(Asked::SinkFinished);
         self.accept_all_but(0, context);
-        Ok(())
-    }
-}
-
-/// A store that may fail.
-pub(super) struct Shelf {
-    pub(super) record: Record,
-    pub(super) loads: fn() -> Result<Option<Saved>, MemberError>,
-    /// These tries to save fail, counted from 0.
-    pub(super) fails: Range<u64>,
-    /// These never come to an end.
-    pub(super) hangs: Range<u64>,
-    /// A save takes as long as this, but for the first one.
-    pub(super) takes: Duration,
-    pub(super) tries: u64,
-}
-
-impl CursorStore for Shelf {
-    async fn load(&mut self) -> Result<Option<Saved>, MemberError> {
-        (self.loads)()
-    }
-
-    async fn save(&mut self, saved: &Saved) -> Result<(), MemberError> {
-        let number = self.tries;
-        self.tries += 1;
-        self.record.with(|entries| entries.tries += 1);
-        if number > 0 {
-            tokio::time::sleep(self.takes).await;
-        }
-        if self.hangs.contains(&number) {
-            std::future::pending::<()>().await;
-        }
-        if self.fails.contains(&number) {
-            return Err(SaveError::TimedOut.into());
-        }
-        let seq = saved.place.seq().unwrap();
-        self.record.note(Asked::Saved(seq));
-        self.record
-            .with(|entries| entries.saved.push(saved.clone()));
         Ok(())
     }
 }

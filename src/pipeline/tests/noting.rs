@@ -61,10 +61,7 @@ async fn a_sink_that_ends_has_its_wish_too() {
 
 #[tokio::test(start_paused = true)]
 async fn the_next_run_is_told_unless_it_reads_something_else() {
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "it is what a store answers"
-    )]
+    #[expect(clippy::unnecessary_wraps, reason = "it is what a store answers")]
     fn earlier() -> Result<Option<Saved>, MemberError> {
         Ok(Some(Saved {
             note: Some("noted".to_owned()),

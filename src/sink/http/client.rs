@@ -17,8 +17,8 @@ use tokio::{task::spawn_blocking, time::timeout};
 use tracing::warn;
 
 use super::{
-    HttpHeaders, HttpMethod, HttpSettings, SigningSecrets, error::HttpError, parcel::Item,
-    signature::id_of, verdict::Verdict,
+    HttpHeaders, HttpMethod, HttpSettings, SigningSecrets, error::HttpError, parcel::Parcel,
+    verdict::Verdict,
 };
 use crate::{
     error::{MemberError, ParseError},
@@ -104,9 +104,9 @@ impl Client {
     /// Sends these events.
     ///
     /// Cancel safety: dropped, they may have been accepted or not.
-    pub(super) async fn deliver(&self, items: &[Item]) -> Verdict {
+    pub(super) async fn deliver(&self, parcel: &Parcel) -> Verdict {
         let limit = self.settings.timeout;
-        let delivered = timeout(limit, self.send(items)).await;
+        let delivered = timeout(limit, self.send(parcel)).await;
         match delivered {
             Ok(Ok(verdict)) => verdict,
             Ok(Err(error)) => Verdict::of_error(&error),
@@ -114,9 +114,9 @@ impl Client {
         }
     }
 
-    async fn send(&self, items: &[Item]) -> Result<Verdict, CallError> {
+    async fn send(&self, parcel: &Parcel) -> Result<Verdict, CallError> {
         let settings = &self.settings;
-        let mut body = settings.form.body_of(items);
+        let mut body = settings.form.body_of(&parcel.items);
         let mut headers = self.headers();
         if let Some(compression) = settings.compression {
             let compressed = spawn_blocking(move || compression.compress(&body)).await;
@@ -126,7 +126,7 @@ impl Client {
             let name = HeaderValue::from_static(compression.name());
             headers.push((CONTENT_ENCODING, name));
         }
-        headers.extend(self.signature(items, &body));
+        headers.extend(self.signature(parcel, &body));
         let call = Call {
             method: match settings.method {
                 HttpMethod::Post => Method::POST,
@@ -152,11 +152,11 @@ impl Client {
     }
 
     /// The headers by which the endpoint knows that it was us.
-    fn signature(&self, items: &[Item], body: &[u8]) -> Vec<(HeaderName, HeaderValue)> {
+    fn signature(&self, parcel: &Parcel, body: &[u8]) -> Vec<(HeaderName, HeaderValue)> {
         let signing = self.of_files().signing.clone();
         let signed = signing.map(|signing| {
             let seconds = now_us() / 1_000_000;
-            signing.headers(&id_of(items), seconds, body)
+            signing.headers(&parcel.id().to_string(), seconds, body)
         });
         signed.unwrap_or_default()
     }

@@ -1,5 +1,6 @@
 //! Which events are sent when, and what follows from each answer.
 
+mod ahead;
 mod settled;
 
 use std::{panic::resume_unwind, sync::Arc};
@@ -9,7 +10,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use self::settled::Ended;
+use self::{ahead::Announcing, settled::Ended};
 use super::{
     HttpSettings,
     client::Client,
@@ -26,6 +27,11 @@ use crate::{
         delivery::{DeliveryPolicy, Recipient},
     },
 };
+
+/// Events from the first that is not done on, of which a byte each is kept, or nine where they are
+/// announced.
+const MAX_AHEAD: usize = 1_000_000;
+const MAX_ANNOUNCED: usize = 250_000;
 
 /// What is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +52,8 @@ pub(super) struct Flow {
     policy: Arc<DeliveryPolicy>,
     pub(super) context: SinkContext,
     queue: Queue,
+    /// Where there is a cursor.
+    announcing: Option<Announcing>,
     /// What is to be sent again, or was divided.
     parcels: Vec<Parcel>,
     running: JoinSet<Ended>,
@@ -64,13 +72,19 @@ impl Flow {
         let policy = DeliveryPolicy::new(name, settings.retries, settings.on_error.clone());
         policy.set_stats(context.stats());
         let max_bytes = settings.batch.bytes.get();
+        let announcing = Announcing::new(&settings, context);
         Self {
             queue: Queue::new(Limits {
                 events: settings.batch.events.get(),
                 bytes: max_bytes,
                 wait: settings.batch.wait,
                 unanswered: settings.max_unanswered,
+                ahead: match announcing {
+                    Some(_) => MAX_ANNOUNCED,
+                    None => MAX_AHEAD,
+                },
             }),
+            announcing,
             client,
             policy: Arc::new(policy),
             context: context.clone(),
@@ -89,10 +103,10 @@ impl Flow {
         let now = Instant::now();
         let mut taken = 0;
         for event in batch.events() {
-            if !self.queue.has_room() {
+            if !self.has_room() {
                 break;
             }
-            self.queue.push(event, now);
+            self.put_in(event, now);
             taken += 1;
         }
         batch.take(taken);
@@ -101,24 +115,36 @@ impl Flow {
             self.settle(joined(ended))?;
         }
         self.begin_ready(Mode::Usual);
-        self.context.set_at_work(self.queue.n_open());
+        self.context.set_at_work(self.n_open());
         Ok(())
+    }
+
+    /// How many events are not answered.
+    fn n_open(&self) -> usize {
+        let held = self.announcing.as_ref().map_or(0, Announcing::n_held);
+        self.queue.n_open() + held
     }
 
     /// Whether more events may be taken.
     pub(super) fn has_room(&self) -> bool {
-        self.queue.has_room()
+        let is_held_up = self.announcing.as_ref();
+        let is_held_up = is_held_up.is_some_and(|announcing| !announcing.has_room());
+        self.queue.has_room() && !is_held_up
     }
 
     /// Whether every event is answered.
     pub(super) fn is_empty(&self) -> bool {
-        self.queue.n_open() == 0
+        self.n_open() == 0
     }
 
     /// Whether nothing is under way, and nothing can be begun.
     pub(super) fn is_at_rest(&mut self, mode: Mode) -> bool {
         self.begin_ready(mode);
-        self.running.is_empty() && (self.is_over || mode == Mode::Stop || self.is_empty())
+        let is_left = match mode {
+            Mode::Stop => self.waits_at_stop(Instant::now()).is_none(),
+            Mode::Usual | Mode::Drain => self.is_empty(),
+        };
+        self.running.is_empty() && (self.is_over || is_left)
     }
 
     /// Ends what is under way.
@@ -134,17 +160,19 @@ impl Flow {
         let wake = self.wake(mode);
         let ended = tokio::select! {
             Some(ended) = self.running.join_next() => ended,
+            Some(()) = more_saved(self.announcing.as_ref()) => return Ok(()),
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => return Ok(()),
             else => return std::future::pending().await,
         };
         let settled = self.settle(joined(ended));
-        self.context.set_at_work(self.queue.n_open());
+        self.context.set_at_work(self.n_open());
         settled
     }
 
     /// Begins with all that may begin.
     fn begin_ready(&mut self, mode: Mode) {
         let now = Instant::now();
+        self.make_ahead(mode, now);
         while self.has_free_job() && self.health.opens(now).is_some_and(|opens| opens <= now) {
             match self.next(mode, now) {
                 Some(parcel) => self.send(parcel, now),
@@ -157,18 +185,21 @@ impl Flow {
         !self.is_over && self.running.len() < self.settings.jobs.get()
     }
 
-    /// When something can be begun that cannot be now. After a stop nothing is waited for but what
-    /// is under way.
+    /// When something can be done that cannot be now.
     fn wake(&mut self, mode: Mode) -> Option<Instant> {
+        let now = Instant::now();
+        let sends = self.wake_to_send(mode, now);
+        sends.into_iter().chain(self.wake_ahead(mode, now)).min()
+    }
+
+    /// When something can be sent. After a stop nothing is waited for but what is under way.
+    fn wake_to_send(&mut self, mode: Mode, now: Instant) -> Option<Instant> {
         if mode == Mode::Stop {
             return None;
         }
-        let opens = self
-            .health
-            .opens(Instant::now())
-            .filter(|_| self.has_free_job())?;
+        let opens = self.health.opens(now).filter(|_| self.has_free_job())?;
         let retried = self.parcels.iter().map(|parcel| parcel.due).min();
-        let first = self.queue.due().into_iter().chain(retried).min()?;
+        let first = self.fresh_due(now).into_iter().chain(retried).min()?;
         Some(first.max(opens))
     }
 
@@ -179,12 +210,9 @@ impl Flow {
         if mode == Mode::Stop && is_in_trouble {
             return None;
         }
-        let is_due = self
-            .queue
-            .due()
-            .is_some_and(|due| due <= now || mode != Mode::Usual);
+        let is_due = self.has_fresh(mode, now);
         if is_due && is_in_trouble {
-            return self.queue.take(self.max_bytes, now);
+            return self.take_fresh(now);
         }
         let retried = if mode == Mode::Stop {
             None
@@ -192,7 +220,7 @@ impl Flow {
             self.retry(now, is_in_trouble)
         };
         match retried {
-            None if is_due => self.queue.take(self.max_bytes, now),
+            None if is_due => self.take_fresh(now),
             retried => retried,
         }
     }
@@ -217,7 +245,7 @@ impl Flow {
             if is_refused {
                 client.reload().await;
             }
-            let verdict = client.deliver(&parcel.items).await;
+            let verdict = client.deliver(&parcel).await;
             Ended::Answered {
                 parcel,
                 verdict,
@@ -225,6 +253,11 @@ impl Flow {
             }
         });
     }
+}
+
+async fn more_saved(announcing: Option<&Announcing>) -> Option<()> {
+    announcing?.changed().await;
+    Some(())
 }
 
 fn joined(ended: Result<Ended, JoinError>) -> Ended {

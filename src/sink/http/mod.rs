@@ -22,6 +22,7 @@ mod address;
     allow(unused_imports, unused_variables, reason = "there is no coding then")
 )]
 mod body;
+mod bounds;
 mod client;
 mod error;
 mod flow;

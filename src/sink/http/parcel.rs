@@ -6,7 +6,10 @@ use tokio::time::Instant;
 
 use crate::{
     event::{Event, OwnedEvent},
-    sink::delivery::FailedTries,
+    sink::{
+        delivery::FailedTries,
+        http::signature::{RequestId, id_of},
+    },
 };
 
 /// An event that is not answered.
@@ -26,10 +29,20 @@ impl Item {
     }
 }
 
+/// How the cursor knows a request.
+#[derive(Debug)]
+pub(super) struct Announcement {
+    pub(super) id: RequestId,
+    /// The how-manieth announcement it is.
+    pub(super) number: u64,
+}
+
 /// Events of one request, in the stream's order.
 #[derive(Debug)]
 pub(super) struct Parcel {
     pub(super) items: Vec<Item>,
+    /// `None` where there is no cursor.
+    pub(super) announced: Option<Box<Announcement>>,
     /// The tries that failed while others were accepted.
     pub(super) failed_tries: FailedTries,
     /// How many requests were accepted when it failed last.
@@ -44,11 +57,25 @@ impl Parcel {
     pub(super) fn new(items: Vec<Item>, due: Instant) -> Self {
         Self {
             items,
+            announced: None,
             failed_tries: FailedTries::default(),
             seen: None,
             due,
             tried: None,
         }
+    }
+
+    /// What it is known by.
+    pub(super) fn id(&self) -> RequestId {
+        let announced = self.announced.as_ref();
+        let events = self.items.iter().map(|item| item.event.event());
+        announced.map_or_else(|| id_of(events), |announced| announced.id)
+    }
+
+    /// Which announcement has to be saved before it is sent.
+    pub(super) fn announcement(&self) -> u64 {
+        let announced = self.announced.as_ref();
+        announced.map_or(0, |announced| announced.number)
     }
 
     /// The number of its first event.

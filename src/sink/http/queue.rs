@@ -13,13 +13,10 @@ use std::{
 use tokio::time::Instant;
 
 use super::parcel::{Item, Parcel};
-use crate::{event::Event, sink::lanes::lane_of};
+use crate::{event::OwnedEvent, sink::lanes::lane_of};
 
 /// What an event takes beside its line, about: measured, most of it for what is known of its line.
 const ITEM_BYTES: usize = 320;
-
-/// Events from the first that is not done on, done ones included, of which a byte each is kept.
-const MAX_AHEAD: usize = 1_000_000;
 
 /// The events of an account.
 #[derive(Debug, Default)]
@@ -40,6 +37,8 @@ pub(super) struct Limits {
     pub(super) wait: Duration,
     /// Bytes of all events that are not done.
     pub(super) unanswered: usize,
+    /// Events from the first that is not done on, done ones included.
+    pub(super) ahead: usize,
 }
 
 /// Events in their order, from the first that is not done on.
@@ -78,7 +77,7 @@ impl Queue {
 
     /// Whether one more event may be put in.
     pub(super) fn has_room(&self) -> bool {
-        self.open_bytes < self.limits.unanswered && self.done.len() < MAX_AHEAD
+        self.open_bytes < self.limits.unanswered && self.done.len() < self.limits.ahead
     }
 
     /// How many events are not done.
@@ -86,20 +85,15 @@ impl Queue {
         self.n_open
     }
 
+    /// How many events are done up to the first that is not.
+    pub(super) fn n_done(&self) -> u64 {
+        self.n_done
+    }
+
     /// Puts the next event in.
-    pub(super) fn push(&mut self, event: Event<'_>, now: Instant) {
-        let number = self.n_done + self.done.len() as u64;
-        let lane_id = lane_of(event.key());
-        let item = Item {
-            number,
-            lane: lane_id,
-            event: event.into_owned(),
-            taken: now,
-        };
-        let bytes = item.bytes();
-        self.done.push_back(false);
-        self.n_open += 1;
-        self.open_bytes += bytes + ITEM_BYTES;
+    pub(super) fn push(&mut self, event: OwnedEvent, now: Instant) {
+        let item = self.open(event, now);
+        let (number, lane_id, bytes) = (item.number, item.lane, item.bytes());
         let lane = self.lanes.entry(lane_id).or_default();
         if lane.holder.is_none() {
             if lane.waiting.is_empty() {
@@ -114,6 +108,46 @@ impl Queue {
             lane.waiting.reserve_exact(1);
         }
         lane.waiting.push_back(item);
+    }
+
+    /// Counts an event that is not done.
+    fn open(&mut self, event: OwnedEvent, now: Instant) -> Item {
+        let item = Item {
+            number: self.n_done + self.done.len() as u64,
+            lane: lane_of(event.event().key()),
+            event,
+            taken: now,
+        };
+        self.done.push_back(false);
+        self.n_open += 1;
+        self.open_bytes += item.bytes() + ITEM_BYTES;
+        item
+    }
+
+    /// Counts the next event as one that is done already.
+    pub(super) fn push_done(&mut self) {
+        self.done.push_back(true);
+    }
+
+    /// Counts the next event as one of a parcel that is made already. Nobody else's events of its
+    /// account wait.
+    pub(super) fn push_held(&mut self, event: OwnedEvent, holder: u64, now: Instant) -> Item {
+        let item = self.open(event, now);
+        let lane = self.lanes.entry(item.lane).or_default();
+        lane.holder.get_or_insert(holder);
+        item
+    }
+
+    /// Who holds what another parcel has taken.
+    pub(super) fn new_holder(&mut self) -> u64 {
+        self.n_parcels += 1;
+        self.n_parcels - 1
+    }
+
+    /// Whether a parcel has to wait for another one of its account.
+    pub(super) fn is_behind(&self, parcel: &Parcel, holder: u64) -> bool {
+        let mut lanes = parcel.items.iter().map(|item| self.lanes.get(&item.lane));
+        lanes.any(|lane| lane.is_some_and(|lane| lane.holder != Some(holder)))
     }
 
     /// From when on events are to be sent: at once where there are enough of them, later where the
@@ -152,7 +186,7 @@ impl Queue {
 
     /// Takes the oldest events that may be sent, as many as make a parcel of at most `max_bytes`.
     pub(super) fn take(&mut self, max_bytes: usize, now: Instant) -> Option<Parcel> {
-        let holder = self.n_parcels;
+        let holder = self.new_holder();
         let (mut items, mut total): (Vec<Item>, usize) = (Vec::new(), 0);
         while items.len() < self.limits.events {
             let Some(Reverse((number, lane_id))) = self.ready.pop() else {
@@ -180,7 +214,6 @@ impl Queue {
                 self.ready.push(Reverse((next.number, lane_id)));
             }
         }
-        self.n_parcels += 1;
         (!items.is_empty()).then(|| Parcel::new(items, now))
     }
 
@@ -204,14 +237,19 @@ impl Queue {
                 self.open_bytes -= item.bytes() + ITEM_BYTES;
             }
         }
+        let lanes = parcel.lanes().into_iter();
+        let next = lanes.filter_map(|id| self.release(id)).collect();
+        (self.count_done(), next)
+    }
+
+    /// How many more events are done up to the first that is not.
+    pub(super) fn count_done(&mut self) -> u64 {
         let before = self.n_done;
         while self.done.front() == Some(&true) {
             self.done.pop_front();
             self.n_done += 1;
         }
-        let lanes = parcel.lanes().into_iter();
-        let next = lanes.filter_map(|id| self.release(id)).collect();
-        (self.n_done - before, next)
+        self.n_done - before
     }
 
     /// Has a lane go on: with what was put aside, or with what waits in it.

@@ -11,7 +11,6 @@ use ring::{
     hmac::{self, HMAC_SHA256},
 };
 
-use super::parcel::Item;
 use crate::{error::ParseError, event::Event};
 
 const ID: HeaderName = HeaderName::from_static("webhook-id");
@@ -28,6 +27,10 @@ const MAX_SECRETS: usize = 2;
 
 /// How much of a hash an id has.
 const ID_BYTES: usize = 16;
+
+/// What a request is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RequestId([u8; ID_BYTES]);
 
 /// Why a text holds no secrets. It is not repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -155,16 +158,34 @@ fn key(word: &str) -> Result<hmac::Key, SecretError> {
     Ok(hmac::Key::new(HMAC_SHA256, &bytes))
 }
 
+impl RequestId {
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<[u8; ID_BYTES]> for RequestId {
+    fn from(bytes: [u8; ID_BYTES]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "msg_{}", HEXLOWER.encode(&self.0))
+    }
+}
+
 /// The id of a request: a hash over which events are in it, in their order. The same events have the
 /// same id whenever they are sent, and others have another.
-pub(super) fn id_of(items: &[Item]) -> String {
+pub(super) fn id_of<'a>(events: impl Iterator<Item = Event<'a>>) -> RequestId {
     let mut hash = digest::Context::new(&SHA256);
-    for item in items {
-        add(&item.event.event(), &mut hash);
+    for event in events {
+        add(&event, &mut hash);
     }
     let hash = hash.finish();
-    let hash = hash.as_ref().get(..ID_BYTES).unwrap_or_default();
-    format!("msg_{}", HEXLOWER.encode(hash))
+    let hash = hash.as_ref().first_chunk();
+    RequestId(hash.copied().unwrap_or_default())
 }
 
 /// What makes an event the one that it is. Its time and its number may be others when it comes

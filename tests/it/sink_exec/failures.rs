@@ -28,7 +28,7 @@ fn a_failed_event_is_tried_again_as_often_as_allowed() {
     output.assert_says(
         1,
         &[
-            "trying again in",
+            "trying again ",
             "'./each' failed on at://",
             ": exit status: 1",
         ],

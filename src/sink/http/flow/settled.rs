@@ -11,7 +11,7 @@ use crate::{
     error::MemberError,
     log::{
         STATE,
-        outage::{Mention, lasted},
+        outage::{Mention, after, lasted},
         throttle::more,
     },
     sink::{
@@ -98,6 +98,7 @@ impl Flow {
     }
 
     fn done(&mut self, parcel: &Parcel) {
+        self.note_end(parcel);
         let (n_done, next) = self.queue.end(parcel);
         self.context.accept(n_done);
         self.parcels.extend(next);
@@ -120,7 +121,8 @@ impl Flow {
         };
         let Some(wait) = wait else {
             match parcel.in_order(now) {
-                Ok([first, second]) => {
+                Ok(halves) => {
+                    let [first, second] = self.announce_halves(halves);
                     self.queue.put_aside(second);
                     self.parcels.push(first);
                 }
@@ -131,7 +133,7 @@ impl Flow {
         self.policy
             .log_retry(FailedTry::new(&parcel.events(), &why), wait);
         match parcel.by_account(now + wait) {
-            Ok(halves) => self.parcels.extend(halves),
+            Ok(halves) => self.parcels.extend(self.announce_halves(halves)),
             Err(parcel) => self.parcels.push(parcel.wait(now, wait)),
         }
     }
@@ -164,9 +166,10 @@ impl Flow {
             self.max_bytes = self.max_bytes.min(parcel.bytes() / 2).max(MIN_BYTES);
         }
         match parcel.by_account(now) {
-            Ok(halves) => self.parcels.extend(halves),
+            Ok(halves) => self.parcels.extend(self.announce_halves(halves)),
             Err(parcel) => match parcel.in_order(now) {
-                Ok([first, second]) => {
+                Ok(halves) => {
+                    let [first, second] = self.announce_halves(halves);
                     self.queue.put_aside(second);
                     self.parcels.push(first);
                 }
@@ -214,8 +217,8 @@ impl Flow {
             Trouble::Refusing => "refuses whatever it is sent",
             Trouble::RefusingContent => "refuses one event after the other",
         };
-        let (endpoint, wait) = (self.settings.address.to_string(), lasted(wait));
-        warn!(target: STATE, endpoint, why, "'{endpoint}' {what}{since}: {why}; nothing is lost, trying again in {wait}");
+        let (endpoint, again) = (self.settings.address.to_string(), after(wait));
+        warn!(target: STATE, endpoint, why, "'{endpoint}' {what}{since}: {why}; nothing is lost, trying again {again}");
     }
 
     fn say_recovered(&self, outage: Option<Duration>) {
@@ -232,7 +235,7 @@ impl Flow {
         };
         let (endpoint, n, more) = (
             self.settings.address.to_string(),
-            self.queue.n_open(),
+            self.n_open(),
             more(left_out),
         );
         warn!(target: STATE, setting = "max_unanswered", endpoint, n, "{n} events for '{endpoint}' are unanswered; the stream waits for it{more}");

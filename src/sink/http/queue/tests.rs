@@ -10,6 +10,7 @@ const LIMITS: Limits = Limits {
     bytes: 1_000_000,
     wait: Duration::from_millis(200),
     unanswered: 1_000_000,
+    ahead: 1_000_000,
 };
 
 fn queue(limits: Limits, accounts: &[&str]) -> Queue {
@@ -23,7 +24,7 @@ fn queue(limits: Limits, accounts: &[&str]) -> Queue {
 fn push(queue: &mut Queue, account: &str) {
     let line = format!(r#"{{"did":"did:plc:{account}","time_us":1,"kind":"identity"}}"#);
     let event = OwnedEvent::from_line(line).unwrap();
-    queue.push(event.event(), Instant::now());
+    queue.push(event, Instant::now());
 }
 
 fn take(queue: &mut Queue) -> Option<Parcel> {
