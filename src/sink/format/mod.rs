@@ -11,6 +11,8 @@ mod template;
 
 use std::str::FromStr;
 
+#[cfg(feature = "http")]
+pub(super) use self::template::unescaped;
 use self::{
     clock::Clock,
     row::Rows,
@@ -31,7 +33,7 @@ use crate::{error::ParseError, event::Event, log::address::Shown, sink::terminal
 ///
 /// A text is one of `json`, `pretty` and `human`, or a template. In a template `%` and one of the
 /// [letters](Self::letters) are a part of the event, `%{path.of.keys}` or `%{/pointer}` is any
-/// field of the line, and `\n`, `\t`, `\r`, `\0`, `\xNN`, `\\` and `%%` are single characters. A field that is missing
+/// field of the line, `%J{path.of.keys}` the same as JSON, and `\n`, `\t`, `\r`, `\0`, `\xNN`, `\\` and `%%` are single characters. A field that is missing
 /// or `null` is empty. Nothing is added, line ends included.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LineFormat {

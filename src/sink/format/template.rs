@@ -22,6 +22,8 @@ enum Piece {
     Bytes(Vec<u8>),
     Part(Part),
     Field(Field),
+    /// As it stands in the line, or `null`.
+    Json(Field),
 }
 
 /// A part of an event that has a letter.
@@ -30,6 +32,7 @@ enum Part {
     Collection,
     Did,
     Line,
+    Quoted,
     Rkey,
     Kind,
     TimeUs,
@@ -42,10 +45,11 @@ enum Part {
 }
 
 /// The letter of each part, and what it is, in the order of the letters.
-const LETTERS: [(char, Part, &str); 12] = [
+const LETTERS: [(char, Part, &str); 13] = [
     ('c', Part::Collection, "collection"),
     ('d', Part::Did, "account (DID)"),
     ('j', Part::Line, "the line of JSON"),
+    ('J', Part::Quoted, "the line as a JSON string"),
     ('k', Part::Rkey, "record key"),
     ('K', Part::Kind, "kind"),
     ('m', Part::TimeUs, "microseconds"),
@@ -125,6 +129,15 @@ impl Template {
                     continue;
                 }
                 Piece::Part(part) => part.write(event, clock, text),
+                Piece::Json(field) => match field.of(event) {
+                    Some(Value::Text(raw)) => {
+                        text.push(b'"');
+                        text.extend_from_slice(raw);
+                        text.push(b'"');
+                    }
+                    Some(Value::Other(json)) => text.extend_from_slice(json),
+                    None => text.extend_from_slice(b"null"),
+                },
                 Piece::Field(field) => match field.of(event) {
                     Some(Value::Text(raw)) => unescape(raw, text),
                     Some(Value::Other(json)) => text.extend_from_slice(json),
@@ -152,6 +165,10 @@ impl Part {
             Self::LocalTime => clock.local(event.time_us()),
             Self::UtcTime => return clock.write_utc(event.time_us(), out),
             Self::Line => return out.extend_from_slice(event.line()),
+            // Writing to a Vec cannot fail.
+            Self::Quoted => {
+                return serde_json::to_writer(out, event.line_str()).unwrap_or_default();
+            }
             Self::TimeUs => return write_number(event.time_us(), out),
             Self::Number => return event.seq().into_iter().for_each(|n| write_number(n, out)),
             Self::Uri => {
@@ -182,10 +199,12 @@ fn write_number(number: u64, out: &mut Vec<u8>) {
 /// What follows a `%`, and what follows that.
 fn part(text: &str) -> Result<(Piece, &str), String> {
     if let Some(path) = text.strip_prefix('{') {
-        let Some((path, rest)) = path.split_once('}') else {
-            return Err("'%{' has no '}': write a field such as %{commit.record.text}".to_owned());
-        };
-        return Ok((Piece::Field(Field::parse(path)?), rest));
+        let (field, rest) = field(path)?;
+        return Ok((Piece::Field(field), rest));
+    }
+    if let Some(path) = text.strip_prefix("J{") {
+        let (field, rest) = field(path)?;
+        return Ok((Piece::Json(field), rest));
     }
     let mut rest = text.chars();
     match rest.next() {
@@ -198,6 +217,31 @@ fn part(text: &str) -> Result<(Piece, &str), String> {
             Ok((Piece::Part(part), rest.as_str()))
         }
         None => Err("a '%' stands at the end: write %% for a percent sign".to_owned()),
+    }
+}
+
+/// A field up to its brace, and what follows that.
+fn field(text: &str) -> Result<(Field, &str), String> {
+    let Some((path, rest)) = text.split_once('}') else {
+        return Err("'%{' has no '}': write a field such as %{commit.record.text}".to_owned());
+    };
+    Ok((Field::parse(path)?, rest))
+}
+
+/// A text without any event in it, escapes resolved.
+#[cfg(feature = "http")]
+pub(in crate::sink) fn unescaped(text: &str) -> Result<Vec<u8>, String> {
+    let mut pieces = Template::parse(text)?.0.into_iter();
+    match (pieces.next(), pieces.next()) {
+        (None, _) => Ok(Vec::new()),
+        (Some(Piece::Bytes(bytes)), None) => Ok(bytes),
+        _ => {
+            let letters = text.find('%').and_then(|at| text.get(at..at + 2));
+            let letter = letters.unwrap_or("%");
+            Err(format!(
+                "'{letter}' means nothing in it: what is of each event stands in its format, and %% is a percent sign"
+            ))
+        }
     }
 }
 
@@ -257,6 +301,8 @@ mod tests {
             ("%T", "2027-01-15T08:00:00.123456Z"),
             ("%u", "at://did:plc:a/app.bsky.feed.post/3l"),
             ("%j", POST),
+            ("%J{commit.record.text}", r#""a\nb\u001b \"c\"""#),
+            ("%J{commit.record.n}%J{none}", "[1, 2]null"),
             ("100 %%", "100 %"),
             ("%{did} %{commit.record.n}", "did:plc:a [1, 2]"),
             ("%{/commit/record/n/1}%{none}%{commit.none}.", "2."),
@@ -265,6 +311,8 @@ mod tests {
             let written = written(template, POST, false);
             assert_eq!(String::from_utf8(written).unwrap(), expected, "{template}");
         }
+        let quoted = written("%J", POST, false);
+        assert_eq!(serde_json::from_slice::<String>(&quoted).unwrap(), POST);
         let clock = Clock::new().local(1_800_000_000_123_456).to_owned();
         assert_eq!(written("%t", POST, false), clock.as_bytes());
         let empty = written("%c%k%n%o%r%u%{commit.rkey}", ACCOUNT, false);
@@ -295,7 +343,7 @@ mod tests {
         for (template, words) in [
             (
                 "%q",
-                "'%q' means nothing: there are c d j k K m n o r t T u, %{FIELD}",
+                "'%q' means nothing: there are c d j J k K m n o r t T u, %{FIELD}",
             ),
             ("%é", "'%é' means nothing"),
             ("100%", "%% for a percent sign"),

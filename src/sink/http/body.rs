@@ -14,6 +14,7 @@ impl BodyForm {
         match self {
             Self::Lines(format) => format.content_type(),
             Self::Array => "application/json",
+            Self::Template(template) => template.content_type(),
         }
     }
 
@@ -32,6 +33,7 @@ impl BodyForm {
                 None => joined(items, b"", b"\n", b"\n"),
             },
             Self::Array => joined(items, b"[", b",", b"]"),
+            Self::Template(template) => template.body_of(items),
         }
     }
 }

@@ -32,6 +32,7 @@ mod parcel;
 mod queue;
 mod settings;
 mod signature;
+mod template;
 mod verdict;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub use self::{
     headers::HttpHeaders,
     settings::{BodyCompression, BodyForm, HttpBatch, HttpMethod, HttpSettings, OnRefusal},
     signature::SigningSecrets,
+    template::BodyTemplate,
 };
 use self::{
     client::Client,

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
-use super::{HttpAddress, HttpHeaders, SigningSecrets};
+use super::{BodyTemplate, HttpAddress, HttpHeaders, SigningSecrets};
 use crate::{
     sink::{LineFormat, OnFailure},
     wire::dial::{proxy::Proxies, user_agent},
@@ -29,6 +29,8 @@ pub enum BodyForm {
     Lines(LineFormat),
     /// A JSON array of events.
     Array,
+    /// A text of one's own around them.
+    Template(BodyTemplate),
 }
 
 impl Default for BodyForm {

@@ -41,6 +41,27 @@ fn an_array_is_json() {
 }
 
 #[test]
+fn a_text_of_ones_own_is_around_the_events() {
+    let server = Server::one(posts(3));
+    let receiver = Receiver::accepting();
+    into(&server, &receiver)
+        .with("-n 3 --body")
+        .arg(r#"{"streams":[{"stream":{"job":"x"},"values":[%{,}]}]}"#)
+        .arg("--format")
+        .arg(r#"["%m000",%J]"#)
+        .succeed();
+    let body: serde_json::Value = serde_json::from_slice(&receiver.requests()[0].body).unwrap();
+    let values = body["streams"][0]["values"].as_array().unwrap();
+    let lines: Vec<_> = values
+        .iter()
+        .map(|value| value[1].as_str().unwrap())
+        .collect();
+    assert_eq!(lines, [post(0), post(1), post(2)]);
+    assert_eq!(values[1][0], "1790000000001000000");
+    assert_eq!(header(&receiver, "content-type"), "application/json");
+}
+
+#[test]
 fn a_format_makes_bodies_for_whom_they_are() {
     let (receiver, body) = body_of_three("--format csv --fields did,commit.rkey");
     let text = String::from_utf8(body).unwrap();

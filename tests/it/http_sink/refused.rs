@@ -19,8 +19,34 @@ fn an_address_with_a_secret_or_without_a_host_is_refused() {
     let secret = ["--output", "user name or password", "--http-header-file"];
     refused("https://me:s3cret@h.example/x", "", &secret);
     refused("https://s3cret@h.example/x", "", &secret);
-    refused("https://h.example/x#s3cret", "", &["--output", "fragment"]);
-    refused("http://", "", &["--output", "no address of HTTP"]);
+    for (address, words) in [
+        (
+            "https://h.example/x#s3cret",
+            &[
+                "--output",
+                "fragment",
+                "hint: write a '#' that is part of the path as %23",
+            ],
+        ),
+        (
+            "http://",
+            &[
+                "--output",
+                "no address of HTTP",
+                "hint: name a host, as in https://h.example/",
+            ],
+        ),
+        (
+            "https://h.example:99999/x",
+            &[
+                "--output",
+                "no address of HTTP",
+                "hint: a host is a name or",
+            ],
+        ),
+    ] {
+        refused(address, "", words);
+    }
     refused(
         "ftp://h.example/",
         "",
@@ -40,6 +66,14 @@ fn flags_that_make_no_sense_are_refused() {
         ("--rotate-size 1M", &["--rotate-size is for output files"]),
         ("--table state", &["--table is for"]),
         ("--body array --format pretty", &["--body array is JSON"]),
+        (
+            "--body %d",
+            &["--body: it has no place for the events", "%{,}"],
+        ),
+        (
+            "--body array,lines",
+            &["--body cannot be 'array,lines'", "[%{,}]"],
+        ),
         ("--batch 1,2", &["--batch cannot be '1,2'", "500,1M,200ms"]),
         ("--http-method GET", &["--http-method cannot be 'GET'"]),
         ("--on-http-error retry", &["dead-letter=FILE"]),

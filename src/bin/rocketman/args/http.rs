@@ -17,15 +17,12 @@ pub(crate) struct HttpArgs {
     /// number as it is. A single event may be larger. Endpoints that say 413 get smaller ones.
     #[arg(long, value_name = "COUNT,BYTES,TIME", env = "ROCKETMAN_BATCH", value_parser = batch, hide_short_help = true)]
     pub(crate) batch: Option<BatchArg>,
-    /// Send events as lines, or as a JSON array
+    /// Send events as lines, as an array of JSON, or within a text of your own: '{"records":[%{,}]}'
     ///
-    /// By default lines: one event a line (application/x-ndjson), or in another --format. array is application/json.
-    #[arg(
-        long,
-        value_name = "FORM",
-        env = "ROCKETMAN_BODY",
-        hide_short_help = true
-    )]
+    /// By default lines: one event a line (application/x-ndjson), or in another --format. array is application/json. In a text %{,} is the place of
+    /// the events, each in its --format, with what is in the braces between two of them; \n, \t, \r, \0, \xNN, \\ and %% are single characters.
+    /// It is application/json where it begins with { or [.
+    #[arg(long, value_name = "FORM", env = "ROCKETMAN_BODY", value_parser = body, hide_short_help = true)]
     pub(crate) body: Option<BodyArg>,
     /// Compress what is sent
     #[arg(
@@ -147,12 +144,14 @@ pub(crate) struct BatchArg {
 }
 
 /// What the body of a request is
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BodyArg {
-    /// One event a line, or in another --format
+    /// One event a line, or in another --format.
     Lines,
-    /// A JSON array
+    /// A JSON array.
     Array,
+    /// With a place for the events.
+    Template(String),
 }
 
 /// How bodies are compressed
@@ -211,6 +210,18 @@ impl From<OnHttpRefusalArg> for OnRefusal {
             OnHttpRefusalArg::Wait => Self::Wait,
             OnHttpRefusalArg::Stop => Self::Stop,
         }
+    }
+}
+
+fn body(text: &str) -> Result<BodyArg, String> {
+    match text {
+        "lines" => Ok(BodyArg::Lines),
+        "array" => Ok(BodyArg::Array),
+        text if text.contains('%') => Ok(BodyArg::Template(text.to_owned())),
+        _ => Err(
+            "it takes lines, array, or a text with a place for the events: '{\"records\":[%{,}]}'"
+                .to_owned(),
+        ),
     }
 }
 

@@ -142,7 +142,7 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("tail", "--exec-retries", &["sink_exec::failures::a_failed_event_is_tried_again_as_often_as_allowed"]),
     ("tail", "--on-exec-error", &["sink_exec::failures::a_skipped_event_is_told_and_passed", "sink_exec::failures::a_dead_letter_holds_event_status_and_the_end_of_stderr"]),
     ("tail", "--batch", &["http_sink::bodies::a_batch_ends_with_its_count_its_bytes_or_its_time"]),
-    ("tail", "--body", &["http_sink::bodies::an_array_is_json"]),
+    ("tail", "--body", &["http_sink::bodies::a_text_of_ones_own_is_around_the_events", "http_sink::bodies::an_array_is_json"]),
     ("tail", "--http-compress", &["http_sink::bodies::bodies_are_compressed_on_demand"]),
     ("tail", "--http-method", &["http_sink::bodies::the_method_is_the_one_that_is_named"]),
     ("tail", "--http-header", &["http_sink::bodies::headers_come_from_flags_a_variable_and_a_file", "http_sink::refused::flags_that_make_no_sense_are_refused"]),

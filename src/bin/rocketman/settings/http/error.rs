@@ -6,7 +6,7 @@ use rocketman::{MemberError, ParseError};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HttpFlagError {
     #[error("--output")]
-    Address(#[source] ParseError),
+    Address(#[source] ParseError, AddressHint),
     #[error("{0} is for an endpoint of HTTP, and --output names none")]
     NoEndpoint(&'static str),
     #[error("{0} does not go with an endpoint of HTTP")]
@@ -32,6 +32,8 @@ pub(crate) enum HttpFlagError {
         "--http-header: '{0}' looks like the name of a secret, which everybody could read in the list of processes"
     )]
     Secret(String),
+    #[error("--body")]
+    Body(#[source] ParseError),
     #[error("--on-http-error")]
     DeadLetter(#[source] MemberError),
 }
@@ -40,9 +42,7 @@ impl HttpFlagError {
     /// What to do about it.
     pub(in crate::settings) fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Address(_) => {
-                "leave what is secret out of the address, and give it in a header: --http-header-file"
-            }
+            Self::Address(_, hint) => hint.text(),
             Self::NoEndpoint(_) => "name one: --output https://HOST/PATH, or leave it off",
             Self::NotForEndpoints(_) => "leave it off",
             Self::NoReceiver(_) => "receive events with --http-sink ADDRESS, or leave it off",
@@ -53,7 +53,49 @@ impl HttpFlagError {
             Self::Secret(_) => {
                 "put the line into a file and name that with --http-header-file, or into the variable ROCKETMAN_HTTP_HEADERS"
             }
+            Self::Body(_) => {
+                "such as '{\"records\":[%{,}]}': the events stand where %{,} is, with a comma between two of them"
+            }
             Self::Header { .. } | Self::DeadLetter(_) => return None,
         })
+    }
+}
+
+/// What is wrong with an address, by how it was typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AddressHint {
+    Secret,
+    NoHost,
+    Fragment,
+    Host,
+}
+
+impl AddressHint {
+    /// Of an address that was refused.
+    pub(super) fn of(address: &str) -> Self {
+        let (_, rest) = address.split_once("://").unwrap_or(("", address));
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if host.contains('@') {
+            Self::Secret
+        } else if host.is_empty() {
+            Self::NoHost
+        } else if rest.contains('#') {
+            Self::Fragment
+        } else {
+            Self::Host
+        }
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::Secret => {
+                "leave what is secret out of the address, and give it in a header: --http-header-file"
+            }
+            Self::NoHost => "name a host, as in https://h.example/events",
+            Self::Fragment => "write a '#' that is part of the path as %23",
+            Self::Host => {
+                "a host is a name or an address, with a port of at most 65535: https://h.example:8443/events"
+            }
+        }
     }
 }

@@ -4,13 +4,17 @@ mod error;
 
 use std::{num::NonZeroUsize, path::Path};
 
+use self::error::AddressHint;
 pub(crate) use self::error::HttpFlagError;
 use super::{Environment, SettingsError, format::FormatFlags, suffix};
 use crate::args::{BodyArg, HttpArgs, OnExecErrorArg};
 use rocketman::{
     sink::{
         DeadLetterFile, LineFormat, OnFailure,
-        http::{BodyForm, HttpAddress, HttpBatch, HttpHeaders, HttpSettings, SigningSecrets},
+        http::{
+            BodyForm, BodyTemplate, HttpAddress, HttpBatch, HttpHeaders, HttpSettings,
+            SigningSecrets,
+        },
     },
     source::jetstream::Proxies,
 };
@@ -59,7 +63,8 @@ pub(super) fn resolve(
     jobs: Option<NonZeroUsize>,
 ) -> Result<HttpSettings, SettingsError> {
     let HttpFlags { args, environment } = flags;
-    let address = HttpAddress::parse(address).map_err(HttpFlagError::Address)?;
+    let refused = |error| HttpFlagError::Address(error, AddressHint::of(address));
+    let address = HttpAddress::parse(address).map_err(refused)?;
     let form = form(args.body, format.resolve()?)?;
     let headers = headers(&args.http_header, environment)?;
     let signing = environment.get(SECRETS).map(SigningSecrets::parse);
@@ -112,6 +117,12 @@ fn form(body: Option<BodyArg>, format: LineFormat) -> Result<BodyForm, HttpFlagE
     match body {
         Some(BodyArg::Array) if !format.is_json() => Err(HttpFlagError::FormatOfArray),
         Some(BodyArg::Array) => Ok(BodyForm::Array),
+        Some(BodyArg::Template(text)) => {
+            let template = BodyTemplate::parse(&text, format);
+            template
+                .map(BodyForm::Template)
+                .map_err(HttpFlagError::Body)
+        }
         Some(BodyArg::Lines) | None => Ok(BodyForm::Lines(format)),
     }
 }
