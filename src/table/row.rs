@@ -110,7 +110,8 @@ fn in_usual_order<'a>(event: &Event<'a>) -> Option<(&'a str, &'a str)> {
         .strip_prefix(b",\"cid\":\"")?
         .strip_suffix(b"\"}}")?;
     let is_plain = json.first() == Some(&b'{') && !cid.iter().any(|b| matches!(b, b'"' | b'\\'));
-    let texts = (str::from_utf8(json).ok()?, str::from_utf8(cid).ok()?);
+    let text = simdutf8::basic::from_utf8;
+    let texts = (text(json).ok()?, text(cid).ok()?);
     (is_plain && !cid.is_empty()).then_some(texts)
 }
 

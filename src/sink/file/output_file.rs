@@ -199,13 +199,6 @@ impl OutputFile {
         Ok(Some(spent))
     }
 
-    /// Gives the memory back that is of no use to the open row group.
-    pub(super) fn give_room_back(&mut self) {
-        if let Some(columnar) = &mut self.columnar {
-            columnar.give_room_back();
-        }
-    }
-
     /// Makes a row group of what is open, and the file complete.
     pub(super) fn complete_columnar(&mut self, disk: &Disk) -> Result<Option<Spent>, MemberError> {
         let Some(columnar) = self.columnar.take() else {

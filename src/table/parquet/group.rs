@@ -1,103 +1,141 @@
-//! One row group, from its lines to the bytes that are appended to a file.
+//! One row group, from rows to the bytes that are appended to a file.
 
-use std::io;
+use std::{
+    hint::black_box,
+    io::{self, Write},
+    mem,
+    ops::Range,
+};
 
 use ::parquet::{
     column::writer::ColumnWriterImpl,
     data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type},
-    errors::Result,
-    file::writer::{SerializedColumnWriter, SerializedFileWriter},
+    errors::{ParquetError, Result},
+    file::{
+        metadata::RowGroupMetaData,
+        writer::{SerializedColumnWriter, SerializedFileWriter},
+    },
 };
 use bytes::Bytes;
 
 use super::{
-    failed,
-    layout::Layout,
-    rows::{Place, Rows, Values},
+    block::{Block, Series, Values},
+    layout::MAGIC,
+    rows::Rows,
 };
 
-/// How many rows are handed over at once.
-const BATCH_ROWS: usize = 1024;
+/// What the buffers of pages take together, and more.
+const PAGES_BYTES: usize = 2 * 1024 * 1024 + 64 * 1024;
 
-/// A file of one row group.
-#[derive(Debug)]
-pub(super) struct Group {
-    /// All of it, from magic to magic.
-    pub(super) file: Vec<u8>,
-    /// Values that their column cannot hold.
-    pub(super) n_unfit: u64,
-    /// The memory of the lines, empty.
-    pub(super) room: Vec<u8>,
-}
-
-impl Group {
-    /// Makes columns of lines, each with its line end.
-    pub(super) fn of_lines(text: Vec<u8>, layout: &Layout) -> io::Result<Self> {
-        Self::of_rows(Rows::read(text, layout)?, layout)
-    }
-
-    /// Makes columns of rows.
-    pub(super) fn of_rows(rows: Rows, layout: &Layout) -> io::Result<Self> {
-        let n_unfit = rows.n_unfit;
-        let mut text = Bytes::from(rows.text);
-        let file = write(rows.n, rows.columns, &text, layout).map_err(failed)?;
-        text.clear();
-        // Nothing else has a part of it any more, so that this is no copy.
-        let room = text.into();
-        Ok(Self {
-            file,
-            n_unfit,
-            room,
-        })
-    }
-}
-
-fn write(n_rows: u64, columns: Vec<Values>, text: &Bytes, layout: &Layout) -> Result<Vec<u8>> {
-    let properties = layout.properties(n_rows).into();
+/// Writes the columns of rows. What is told of them has places as of a file that begins with this
+/// group.
+pub(super) fn write_group(
+    rows: &mut Rows,
+    out: &mut (dyn Write + Send),
+) -> Result<RowGroupMetaData> {
+    keep_freed_pages();
+    let layout = rows.layout();
+    let properties = layout.properties(rows.len()).into();
     let schema = layout.schema().root_schema_ptr();
-    let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties)?;
+    let out = BehindMagic {
+        out,
+        n_left: MAGIC.len(),
+    };
+    let mut writer = SerializedFileWriter::new(out, schema, properties)?;
     let mut group = writer.next_row_group()?;
-    for values in columns {
-        let Some(mut column) = group.next_column()? else {
-            break;
-        };
-        write_column(&mut column, &values, text)?;
-        column.close()?;
+    let mut at = 0;
+    while let Some(column) = group.next_column()? {
+        write_column(column, rows.blocks_mut(), at)?;
+        at += 1;
     }
     group.close()?;
-    writer.into_inner()
+    writer.flush()?;
+    let written = writer.flushed_row_groups().first();
+    written
+        .cloned()
+        .ok_or_else(|| ParquetError::General("no row group was written".to_owned()))
+}
+
+/// Has the allocator keep what each page takes and frees. That of glibc gives to the system at once
+/// what is larger than all it has ever seen freed, and has to ask for it again (mallopt(3)).
+fn keep_freed_pages() {
+    drop(black_box(Vec::<u8>::with_capacity(PAGES_BYTES)));
+}
+
+/// A file's writer begins with the magic, which is in the file already.
+struct BehindMagic<'a> {
+    out: &'a mut (dyn Write + Send),
+    n_left: usize,
+}
+
+impl Write for BehindMagic<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n_skipped = self.n_left.min(bytes.len());
+        self.n_left -= n_skipped;
+        self.out
+            .write_all(bytes.get(n_skipped..).unwrap_or_default())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 fn write_column(
-    column: &mut SerializedColumnWriter<'_>,
-    values: &Values,
-    text: &Bytes,
+    mut column: SerializedColumnWriter<'_>,
+    blocks: &mut [Block],
+    at: usize,
 ) -> Result<()> {
-    let of_place = |place: &Place| {
-        let start = place.start as usize;
-        ByteArray::from(text.slice(start..start + place.len as usize))
-    };
-    match values {
-        Values::Texts(values) => write_values(column.typed::<ByteArrayType>(), values, of_place),
-        Values::Integers(values) => write_values(column.typed::<Int64Type>(), values, |n| *n),
-        Values::Reals(values) => write_values(column.typed::<DoubleType>(), values, |x| *x),
-        Values::Booleans(values) => write_values(column.typed::<BoolType>(), values, |is| *is),
+    let mut lent = Vec::new();
+    for block in &mut *blocks {
+        match block.columns.get_mut(at) {
+            Some(Values::Texts(texts)) => {
+                let text = Bytes::from(mem::take(&mut texts.text));
+                let present = places(&texts.ends.present).map(|place| text.slice(place).into());
+                let present: Vec<ByteArray> = present.collect();
+                let levels = &texts.ends.levels;
+                write_values(column.typed::<ByteArrayType>(), &present, levels)?;
+                lent.push(text);
+            }
+            Some(Values::Integers(values)) => write_series(column.typed::<Int64Type>(), values)?,
+            Some(Values::Reals(values)) => write_series(column.typed::<DoubleType>(), values)?,
+            Some(Values::Booleans(values)) => write_series(column.typed::<BoolType>(), values)?,
+            None => {}
+        }
     }
+    column.close()?;
+    for (block, mut text) in blocks.iter_mut().zip(lent) {
+        if let Some(Values::Texts(texts)) = block.columns.get_mut(at) {
+            // Nothing else has a part of it any more, so that this is no copy.
+            text.clear();
+            texts.text = text.into();
+        }
+    }
+    Ok(())
 }
 
-fn write_values<T, D: DataType>(
+/// Where the texts with these ends lie.
+fn places(ends: &[u32]) -> impl Iterator<Item = Range<usize>> {
+    ends.iter().scan(0, |start, end| {
+        let end = *end as usize;
+        Some(mem::replace(start, end)..end)
+    })
+}
+
+fn write_series<D: DataType>(
     column: &mut ColumnWriterImpl<'_, D>,
-    values: &[Option<T>],
-    convert: impl Fn(&T) -> D::T,
+    series: &Series<D::T>,
 ) -> Result<()> {
-    let (mut present, mut levels) = (Vec::new(), Vec::new());
+    write_values(column, &series.present, &series.levels)
+}
+
+fn write_values<D: DataType>(
+    column: &mut ColumnWriterImpl<'_, D>,
+    present: &[D::T],
+    levels: &[i16],
+) -> Result<()> {
     let is_optional = column.get_descriptor().max_def_level() > 0;
-    for values in values.chunks(BATCH_ROWS) {
-        present.clear();
-        present.extend(values.iter().flatten().map(&convert));
-        levels.clear();
-        levels.extend(values.iter().map(|value| i16::from(value.is_some())));
-        column.write_batch(&present, is_optional.then_some(levels.as_slice()), None)?;
-    }
+    column.write_batch(present, is_optional.then_some(levels), None)?;
     Ok(())
 }

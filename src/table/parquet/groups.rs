@@ -5,7 +5,11 @@
 //! A complete file has the footer of Parquet at its end, in which all of them are listed; one that
 //! is gone on with has its old footer in its middle, where no reader looks.
 
-use std::{fs::File, io, sync::Arc};
+use std::{
+    fs::File,
+    io::{self, Write},
+    sync::Arc,
+};
 
 use ::parquet::file::metadata::{
     ColumnChunkMetaData, FileMetaData, ParquetMetaData, ParquetMetaDataReader,
@@ -15,13 +19,11 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
     failed,
-    group::Group,
-    layout::{LAYOUT_KEY, Layout, created_by},
+    group::write_group,
+    layout::{LAYOUT_KEY, Layout, MAGIC, created_by},
+    rows::Rows,
 };
 use crate::platform::FileExt;
-
-/// What a file begins and ends with.
-pub(crate) const MAGIC: &[u8; 4] = b"PAR1";
 
 /// What the end of a group is told by.
 const LINK_MAGIC: &[u8; 8] = b"rkmgroup";
@@ -43,16 +45,6 @@ pub(crate) struct Groups {
     layout: Option<String>,
     /// They end with a footer that lists them all.
     is_complete: bool,
-}
-
-/// What is appended to a file.
-#[derive(Debug)]
-pub(crate) struct Appended {
-    pub(crate) bytes: Vec<u8>,
-    /// Values that their column cannot hold.
-    pub(crate) n_unfit: u64,
-    /// The memory of the lines, empty.
-    pub(crate) room: Vec<u8>,
 }
 
 impl Groups {
@@ -98,64 +90,34 @@ impl Groups {
         &self.all
     }
 
-    /// Makes a group of lines, to be appended to a file of this length.
+    /// Makes a group of rows, which are none afterwards, and appends it to a file of this length.
+    /// Returns how much that is.
     pub(crate) fn append(
         &mut self,
-        lines: Vec<u8>,
-        layout: &Layout,
+        rows: &mut Rows,
         length: u64,
-    ) -> io::Result<Appended> {
-        self.append_group(Group::of_lines(lines, layout)?, layout, length)
-    }
-
-    /// The same of one that is made.
-    pub(super) fn append_group(
-        &mut self,
-        group: Group,
-        layout: &Layout,
-        length: u64,
-    ) -> io::Result<Appended> {
-        let Group {
-            file,
-            n_unfit,
-            room,
-        } = group;
-        let footer = footer_of(&file)?;
-        let metadata = ParquetMetaDataReader::decode_metadata(footer).map_err(failed)?;
-        let link = Link::new(footer, length).bytes();
-        let mut bytes = file;
-        // Without the end, it is never taken for a file that is complete.
-        bytes.truncate(bytes.len() - TAIL_BYTES);
-        bytes.drain(..MAGIC.len());
-        bytes.extend_from_slice(&link);
-        let by = length.saturating_sub(MAGIC.len() as u64).cast_signed();
-        for group in metadata.into_builder().take_row_groups() {
-            self.add(group, by)?;
-        }
+        out: &mut (dyn Write + Send),
+    ) -> io::Result<u64> {
+        let mut out = Counted { out, n: 0 };
+        let group = write_group(rows, &mut out).map_err(failed)?;
+        let layout = rows.layout();
+        let end = end_of(vec![group.clone()], layout)?;
+        let footer = footer_of(&end)?;
+        out.write_all(footer)?;
+        // Without the end of a footer, it is never taken for a file that is complete.
+        out.write_all(&Link::new(footer, length).bytes())?;
+        self.add(
+            group,
+            length.saturating_sub(MAGIC.len() as u64).cast_signed(),
+        )?;
         self.layout = Some(layout.text());
-        Ok(Appended {
-            bytes,
-            n_unfit,
-            room,
-        })
+        rows.clear();
+        Ok(out.n)
     }
 
     /// The footer that makes a file complete.
     pub(crate) fn footer(&self, layout: &Layout) -> io::Result<Vec<u8>> {
-        let n_rows = self.all.iter().map(RowGroupMetaData::num_rows).sum();
-        let file_metadata = FileMetaData::new(
-            VERSION,
-            n_rows,
-            Some(created_by()),
-            Some(layout.key_values()),
-            Arc::clone(layout.schema()),
-            None,
-        );
-        let metadata = ParquetMetaData::new(file_metadata, self.all.clone());
-        let mut bytes = Vec::new();
-        let writer = ParquetMetaDataWriter::new(&mut bytes, &metadata);
-        writer.finish().map_err(failed)?;
-        Ok(bytes)
+        end_of(self.all.clone(), layout)
     }
 
     /// Adds a group that lies this much further behind than it says.
@@ -173,6 +135,42 @@ impl Groups {
             .map_err(failed)?;
         self.all.push(group);
         Ok(())
+    }
+}
+
+/// The end of a file with these groups: the footer, its length and the magic.
+fn end_of(groups: Vec<RowGroupMetaData>, layout: &Layout) -> io::Result<Vec<u8>> {
+    let n_rows = groups.iter().map(RowGroupMetaData::num_rows).sum();
+    let file_metadata = FileMetaData::new(
+        VERSION,
+        n_rows,
+        Some(created_by()),
+        Some(layout.key_values()),
+        Arc::clone(layout.schema()),
+        None,
+    );
+    let metadata = ParquetMetaData::new(file_metadata, groups);
+    let mut bytes = Vec::new();
+    let writer = ParquetMetaDataWriter::new(&mut bytes, &metadata);
+    writer.finish().map_err(failed)?;
+    Ok(bytes)
+}
+
+/// Counts what is written.
+struct Counted<'a> {
+    out: &'a mut (dyn Write + Send),
+    n: u64,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write_all(bytes)?;
+        self.n += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 

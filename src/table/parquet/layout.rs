@@ -16,7 +16,11 @@ use ::parquet::{
 
 use serde::Deserialize;
 
+use super::block::Spare;
 use crate::table::{COLUMNS, Column, ColumnType};
+
+/// What a file begins and ends with.
+pub(crate) const MAGIC: &[u8; 4] = b"PAR1";
 
 /// What the layout is kept under in a file.
 pub(crate) const LAYOUT_KEY: &str = "rocketman.layout";
@@ -44,6 +48,7 @@ pub(crate) struct Layout {
     has_record: bool,
     level: ZstdLevel,
     schema: Arc<SchemaDescriptor>,
+    spare: Spare,
 }
 
 impl Layout {
@@ -62,6 +67,7 @@ impl Layout {
             columns,
             has_record,
             level,
+            spare: Spare::default(),
         })
     }
 
@@ -88,6 +94,11 @@ impl Layout {
 
     pub(super) fn schema(&self) -> &Arc<SchemaDescriptor> {
         &self.schema
+    }
+
+    /// Memory for rows of it.
+    pub(super) fn spare(&self) -> &Spare {
+        &self.spare
     }
 
     /// What tells it from others: the same text, the same columns.

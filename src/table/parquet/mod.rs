@@ -1,5 +1,6 @@
 //! Parquet files of events: their columns, their row groups, and how they grow.
 
+mod block;
 mod file;
 mod group;
 mod groups;
@@ -15,8 +16,9 @@ use ::parquet::errors::ParquetError;
 
 pub use self::{file::ParquetFile, prune::prune_parquet};
 pub(crate) use self::{
-    groups::{Appended, Groups, MAGIC},
-    layout::Layout,
+    groups::Groups,
+    layout::{Layout, MAGIC},
+    rows::Rows,
 };
 
 fn failed(error: ParquetError) -> io::Error {

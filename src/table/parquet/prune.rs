@@ -5,22 +5,23 @@ use std::{
     fs::File,
     io::{self, BufWriter, Seek, SeekFrom, Write as _},
     sync::Arc,
+    vec,
 };
 
 use ::parquet::{
     basic::Type,
     data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int64Type},
     errors::Result,
-    file::metadata::RowGroupMetaData,
+    file::metadata::{ColumnChunkMetaData, RowGroupMetaData},
 };
 
 use super::{
+    block::Values,
     failed,
-    group::Group,
-    groups::{Groups, MAGIC},
-    layout::Layout,
+    groups::Groups,
+    layout::{Layout, MAGIC},
     points::column,
-    rows::{Place, Rows, Values},
+    rows::Rows,
 };
 use crate::table::{Pruned, RecordVersion};
 
@@ -70,6 +71,7 @@ fn write(
 ) -> io::Result<u64> {
     let layout = groups.layout().and_then(Layout::of_text);
     let layout = layout.ok_or_else(|| foreign("it does not say which columns it has"))?;
+    let layout = Arc::new(layout);
     let mut out = BufWriter::with_capacity(1 << 20, draft);
     out.seek(SeekFrom::Start(0))?;
     out.write_all(MAGIC)?;
@@ -77,13 +79,10 @@ fn write(
     let (mut written, mut removed) = (Groups::default(), 0);
     for group in groups.all() {
         let kept = kept(file, group, is_removed).map_err(failed)?;
-        let rows = rows(file, group, &kept)?;
-        removed += kept.len() as u64 - rows.n;
-        if rows.n > 0 {
-            let group = Group::of_rows(rows, &layout)?;
-            let appended = written.append_group(group, &layout, length)?;
-            out.write_all(&appended.bytes)?;
-            length += appended.bytes.len() as u64;
+        let mut rows = rows(file, group, &kept, &layout)?;
+        removed += kept.len() as u64 - rows.len();
+        if rows.len() > 0 {
+            length += written.append(&mut rows, length, &mut out)?;
         }
     }
     out.write_all(&written.footer(&layout)?)?;
@@ -136,56 +135,71 @@ fn kept(
 }
 
 /// The rows of a group that stay.
-fn rows(file: &Arc<File>, group: &RowGroupMetaData, kept: &[bool]) -> io::Result<Rows> {
-    let mut text = Vec::new();
-    let mut columns = Vec::new();
-    for chunk in group.columns() {
-        let name = chunk.column_descr().name();
-        columns.push(match chunk.column_type() {
-            Type::INT64 => {
-                let values = column::<Int64Type>(file, group, name).map_err(failed)?;
-                Values::Integers(of_kept(values, kept).collect())
-            }
-            Type::DOUBLE => {
-                let values = column::<DoubleType>(file, group, name).map_err(failed)?;
-                Values::Reals(of_kept(values, kept).collect())
-            }
-            Type::BOOLEAN => {
-                let values = column::<BoolType>(file, group, name).map_err(failed)?;
-                Values::Booleans(of_kept(values, kept).collect())
-            }
-            _ => {
-                let values = column::<ByteArrayType>(file, group, name).map_err(failed)?;
-                let places = of_kept(values, kept).map(|value| place(value, &mut text));
-                Values::Texts(places.collect::<io::Result<_>>()?)
-            }
-        });
+fn rows(
+    file: &Arc<File>,
+    group: &RowGroupMetaData,
+    kept: &[bool],
+    layout: &Arc<Layout>,
+) -> io::Result<Rows> {
+    let columns = group.columns().iter();
+    let columns = columns.map(|chunk| Column::read(file, group, chunk));
+    let mut columns: Vec<_> = columns.collect::<Result<_>>().map_err(failed)?;
+    let mut rows = Rows::new(Arc::clone(layout));
+    for is_kept in kept {
+        if *is_kept {
+            rows.push_row(|values| {
+                let mut pairs = columns.iter_mut().zip(values);
+                pairs.try_for_each(|(column, values)| column.move_next(values))
+            })?;
+        } else {
+            columns.iter_mut().for_each(Column::skip);
+        }
     }
-    Ok(Rows {
-        text,
-        columns,
-        n: kept.iter().filter(|is_kept| **is_kept).count() as u64,
-        n_unfit: 0,
-    })
+    Ok(rows)
 }
 
-fn of_kept<T>(values: Vec<T>, kept: &[bool]) -> impl Iterator<Item = T> {
-    let kept = values
-        .into_iter()
-        .zip(kept)
-        .filter(|(_, is_kept)| **is_kept);
-    kept.map(|(value, _)| value)
+/// What is left of the values of a column.
+enum Column {
+    Integers(vec::IntoIter<Option<i64>>),
+    Reals(vec::IntoIter<Option<f64>>),
+    Booleans(vec::IntoIter<Option<bool>>),
+    Texts(vec::IntoIter<Option<ByteArray>>),
 }
 
-/// Puts a value among the text of the group, and says where it is.
-fn place(value: Option<ByteArray>, text: &mut Vec<u8>) -> io::Result<Option<Place>> {
-    let Some(value) = value else {
-        return Ok(None);
-    };
-    let place = u32::try_from(text.len())
-        .ok()
-        .zip(u32::try_from(value.len()).ok());
-    let (start, len) = place.ok_or_else(|| io::Error::other("a row group is larger than 4 GiB"))?;
-    text.extend_from_slice(value.data());
-    Ok(Some(Place { start, len }))
+impl Column {
+    fn read(
+        file: &Arc<File>,
+        group: &RowGroupMetaData,
+        chunk: &ColumnChunkMetaData,
+    ) -> Result<Self> {
+        let name = chunk.column_descr().name();
+        Ok(match chunk.column_type() {
+            Type::INT64 => Self::Integers(column::<Int64Type>(file, group, name)?.into_iter()),
+            Type::DOUBLE => Self::Reals(column::<DoubleType>(file, group, name)?.into_iter()),
+            Type::BOOLEAN => Self::Booleans(column::<BoolType>(file, group, name)?.into_iter()),
+            _ => Self::Texts(column::<ByteArrayType>(file, group, name)?.into_iter()),
+        })
+    }
+
+    fn move_next(&mut self, values: &mut Values) -> io::Result<()> {
+        match (self, values) {
+            (Self::Integers(all), Values::Integers(values)) => values.push(all.next().flatten()),
+            (Self::Reals(all), Values::Reals(values)) => values.push(all.next().flatten()),
+            (Self::Booleans(all), Values::Booleans(values)) => values.push(all.next().flatten()),
+            (Self::Texts(all), Values::Texts(values)) => {
+                values.push(all.next().flatten().as_ref().map(ByteArray::data))?;
+            }
+            _ => return Err(foreign("its columns are of other types than it says")),
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self) {
+        match self {
+            Self::Integers(all) => drop(all.next()),
+            Self::Reals(all) => drop(all.next()),
+            Self::Booleans(all) => drop(all.next()),
+            Self::Texts(all) => drop(all.next()),
+        }
+    }
 }

@@ -1,77 +1,81 @@
-//! Lines as columns: where in the lines each value is, since most are in them as they are.
+//! Lines as rows: what each column of a file holds of an event.
 
-use std::io;
+use std::{io, mem, sync::Arc};
 
-use ::parquet::basic::Type;
-
-use super::layout::Layout;
+use super::{
+    block::{Block, Values},
+    layout::Layout,
+};
 use crate::{
     event::{Batch, Envelope, Event, Kind, Point},
     table::{Cell, Row},
 };
 
-/// A text among the lines, or behind them where it was unescaped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) start: u32,
-    pub(super) len: u32,
-}
-
-/// The values of one column, a row each.
-#[derive(Debug)]
-pub(super) enum Values {
-    Texts(Vec<Option<Place>>),
-    Integers(Vec<Option<i64>>),
-    Reals(Vec<Option<f64>>),
-    Booleans(Vec<Option<bool>>),
-}
-
 /// The rows of one group.
 #[derive(Debug)]
-pub(super) struct Rows {
-    /// The lines, and behind them what is not in them as it is.
-    pub(super) text: Vec<u8>,
-    /// In the order of the layout.
-    pub(super) columns: Vec<Values>,
-    pub(super) n: u64,
-    /// Values that their column cannot hold.
-    pub(super) n_unfit: u64,
+pub(crate) struct Rows {
+    layout: Arc<Layout>,
+    /// In their order; the last one is filled.
+    blocks: Vec<Block>,
+    n: u64,
+    n_unfit: u64,
+    /// Where lines are read.
+    batch: Batch,
 }
 
 impl Rows {
-    /// Reads lines, each with its line end.
-    pub(super) fn read(text: Vec<u8>, layout: &Layout) -> io::Result<Self> {
-        let mut rows = Self {
-            columns: empty(layout),
-            text,
+    /// None yet.
+    pub(crate) fn new(layout: Arc<Layout>) -> Self {
+        Self {
+            layout,
+            blocks: Vec::new(),
             n: 0,
             n_unfit: 0,
-        };
-        let mut side = Vec::new();
-        let mut batch = Batch::new();
-        let lines = std::mem::take(&mut rows.text);
+            batch: Batch::new(),
+        }
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> u64 {
+        self.n
+    }
+
+    /// Values that their column cannot hold.
+    pub(crate) fn n_unfit(&self) -> u64 {
+        self.n_unfit
+    }
+
+    pub(super) fn blocks_mut(&mut self) -> &mut [Block] {
+        &mut self.blocks
+    }
+
+    /// Leaves none. Their memory is kept for the next ones.
+    pub(crate) fn clear(&mut self) {
+        self.layout.spare().put(&mut self.blocks);
+        (self.n, self.n_unfit) = (0, 0);
+    }
+
+    /// Adds the events of lines, each with its line end.
+    pub(crate) fn push_lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        let mut batch = mem::take(&mut self.batch);
         let mut start = 0;
-        for end in memchr::memchr_iter(b'\n', &lines) {
-            let line = lines.get(start..end).unwrap_or_default();
+        for end in memchr::memchr_iter(b'\n', lines) {
             batch.clear();
-            push(&mut batch, line)?;
+            push(&mut batch, lines.get(start..end).unwrap_or_default())?;
             if let Some(event) = batch.events().next() {
-                let mut sight = Sight {
-                    line: event.line(),
-                    start,
-                    n_lines: lines.len(),
-                    side: &mut side,
-                };
-                rows.add(&event, layout, &mut sight)?;
+                self.push_event(&event)?;
             }
             start = end + 1;
         }
-        rows.text = lines;
-        rows.text.append(&mut side);
-        Ok(rows)
+        self.batch = batch;
+        Ok(())
     }
 
-    fn add(&mut self, event: &Event<'_>, layout: &Layout, sight: &mut Sight<'_>) -> io::Result<()> {
+    fn push_event(&mut self, event: &Event<'_>) -> io::Result<()> {
         let mut row = Row::of(event);
         if event.kind() == Kind::Other && row.did.is_empty() && row.detail.is_none() {
             // A message of NATS that is no event.
@@ -90,79 +94,47 @@ impl Rows {
             cell(row.rev),
             row.cid.map_or(Cell::Missing, Cell::Text),
         ];
+        let layout = Arc::clone(&self.layout);
         let record = layout.has_record().then(|| cell(row.record));
         let others = record.into_iter().chain([cell(row.detail)]);
         let own = layout.columns().iter().map(|column| column.cell(event));
         let cells = named.into_iter().chain(others).chain(own);
-        for (values, cell) in self.columns.iter_mut().zip(cells) {
-            self.n_unfit += u64::from(cell == Cell::Unfit);
-            values.push(&cell, sight)?;
-        }
-        self.n += 1;
+        let mut n_unfit = 0;
+        self.push_row(|columns| {
+            columns
+                .iter_mut()
+                .zip(cells)
+                .try_for_each(|(values, cell)| {
+                    n_unfit += u64::from(cell == Cell::Unfit);
+                    values.push(&cell)
+                })
+        })?;
+        self.n_unfit += n_unfit;
         Ok(())
     }
-}
 
-impl Values {
-    fn push(&mut self, cell: &Cell<'_>, sight: &mut Sight<'_>) -> io::Result<()> {
-        match (self, cell) {
-            (Self::Texts(texts), Cell::Text(text)) => texts.push(Some(sight.place(text)?)),
-            (Self::Texts(texts), _) => texts.push(None),
-            (Self::Integers(values), Cell::Integer(n) | Cell::Time(n)) => values.push(Some(*n)),
-            (Self::Integers(values), _) => values.push(None),
-            (Self::Reals(values), Cell::Real(x)) => values.push(Some(*x)),
-            (Self::Reals(values), _) => values.push(None),
-            (Self::Booleans(values), Cell::Boolean(is)) => values.push(Some(*is)),
-            (Self::Booleans(values), _) => values.push(None),
+    /// Adds a row: what is given has to add one value to every column.
+    pub(super) fn push_row(
+        &mut self,
+        push: impl FnOnce(&mut [Values]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let last = self.blocks.last();
+        if last.is_none_or(Block::is_full) {
+            let fresh = || last.map_or_else(|| Block::empty(self.layout.schema()), Block::like);
+            let block = self.layout.spare().take().unwrap_or_else(fresh);
+            self.blocks.push(block);
+        }
+        if let Some(block) = self.blocks.last_mut() {
+            push(&mut block.columns)?;
+            block.end_row();
+            self.n += 1;
         }
         Ok(())
-    }
-}
-
-/// What is in sight of one event: its line among the others, and what was unescaped so far.
-struct Sight<'a> {
-    line: &'a [u8],
-    /// Where it begins among the others, and how long those are.
-    start: usize,
-    n_lines: usize,
-    side: &'a mut Vec<u8>,
-}
-
-impl Sight<'_> {
-    /// Where this text is: in the line, or else behind all lines from now on.
-    fn place(&mut self, text: &str) -> io::Result<Place> {
-        let begin = text.as_ptr().addr().wrapping_sub(self.line.as_ptr().addr());
-        let end = begin.wrapping_add(text.len());
-        let start = if begin <= end && end <= self.line.len() {
-            self.start + begin
-        } else {
-            self.side.extend_from_slice(text.as_bytes());
-            self.n_lines + self.side.len() - text.len()
-        };
-        let place = u32::try_from(start)
-            .ok()
-            .zip(u32::try_from(text.len()).ok());
-        let (start, len) =
-            place.ok_or_else(|| io::Error::other("a row group is larger than 4 GiB"))?;
-        Ok(Place { start, len })
     }
 }
 
 fn cell(text: Option<&str>) -> Cell<'_> {
     text.map_or(Cell::Missing, |text| Cell::Text(text.into()))
-}
-
-/// Columns without a row.
-fn empty(layout: &Layout) -> Vec<Values> {
-    let columns = layout.schema().columns().iter();
-    columns
-        .map(|column| match column.physical_type() {
-            Type::INT64 => Values::Integers(Vec::new()),
-            Type::DOUBLE => Values::Reals(Vec::new()),
-            Type::BOOLEAN => Values::Booleans(Vec::new()),
-            _ => Values::Texts(Vec::new()),
-        })
-        .collect()
 }
 
 /// Reads a line that was an event, or a message of NATS, when it came.
@@ -182,18 +154,30 @@ fn push(batch: &mut Batch, line: &[u8]) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn texts(rows: &Rows, at: usize) -> Vec<Option<&str>> {
-        let Values::Texts(places) = &rows.columns[at] else {
-            panic!("column {at} holds no texts");
-        };
-        let text = |place: &Place| {
-            let start = place.start as usize;
-            str::from_utf8(&rows.text[start..start + place.len as usize]).unwrap()
-        };
-        places
-            .iter()
-            .map(|place| place.as_ref().map(text))
-            .collect()
+    /// The texts of a column.
+    fn texts(rows: &Rows, at: usize) -> Vec<Option<String>> {
+        let mut found = Vec::new();
+        for block in &rows.blocks {
+            let Values::Texts(texts) = &block.columns[at] else {
+                panic!("column {at} holds no texts");
+            };
+            let mut ends = texts.ends.present.iter().map(|end| *end as usize);
+            let mut start = 0;
+            for level in &texts.ends.levels {
+                found.push((*level == 1).then(|| {
+                    let end = ends.next().unwrap();
+                    let text = &texts.text[start..end];
+                    start = end;
+                    str::from_utf8(text).unwrap().to_owned()
+                }));
+            }
+            assert!(ends.next().is_none());
+        }
+        found
+    }
+
+    fn some(texts: [&str; 2]) -> Vec<Option<String>> {
+        texts.map(|text| Some(text.to_owned())).to_vec()
     }
 
     #[test]
@@ -201,20 +185,52 @@ mod tests {
         let message = r#"{"seq":9,"subject":"orders.new","time":"2027-01-15T08:00:00.123456789Z","headers":{},"type":null,"key":"orders.new","data":{"did":"x","kind":"commit"}}"#;
         let event = r#"{"did":"did:plc:a","time_us":5,"kind":"identity","identity":{"seq":4}}"#;
         let lines = format!("{message}\n{event}\n");
-        let layout = Layout::new(Vec::new(), true, None).unwrap();
-        let rows = Rows::read(lines.into_bytes(), &layout).unwrap();
-        assert_eq!(texts(&rows, 0), [Some(""), Some("did:plc:a")]);
-        let Values::Integers(times) = &rows.columns[1] else {
-            panic!("times are numbers");
+        let layout = Arc::new(Layout::new(Vec::new(), true, None).unwrap());
+        let mut rows = Rows::new(Arc::clone(&layout));
+        rows.push_lines(lines.as_bytes()).unwrap();
+        assert_eq!(texts(&rows, 0), some(["", "did:plc:a"]));
+        let [.., times, numbers] = &rows.blocks[0].columns[..3] else {
+            panic!("there are eleven columns");
         };
-        assert_eq!(times, &[Some(1_800_000_000_123_456), Some(5)]);
-        let Values::Integers(numbers) = &rows.columns[2] else {
-            panic!("numbers are numbers");
+        let (Values::Integers(times), Values::Integers(numbers)) = (times, numbers) else {
+            panic!("times and numbers are numbers");
         };
-        assert_eq!(numbers, &[Some(9), None]);
+        assert_eq!(times.present, [1_800_000_000_123_456, 5]);
+        assert_eq!(
+            (&numbers.present[..], &numbers.levels[..]),
+            (&[9][..], &[1, 0][..])
+        );
         assert_eq!(texts(&rows, 4), [None, None]);
         assert_eq!(texts(&rows, 9), [None, None]);
-        assert_eq!(texts(&rows, 10), [Some(message), Some(r#"{"seq":4}"#)]);
-        assert!(Rows::read(b"{\"seq\":9}\n".to_vec(), &layout).is_err());
+        assert_eq!(texts(&rows, 10), some([message, r#"{"seq":4}"#]));
+        assert!(Rows::new(layout).push_lines(b"{\"seq\":9}\n").is_err());
+    }
+
+    #[test]
+    fn rows_come_in_blocks_whose_memory_is_used_again() {
+        let layout = Arc::new(Layout::new(Vec::new(), true, None).unwrap());
+        let mut rows = Rows::new(Arc::clone(&layout));
+        let line = |n: usize, pad: &str| {
+            format!(
+                r#"{{"did":"did:plc:{n}","time_us":5,"kind":"commit","commit":{{"rev":"3k","operation":"create","collection":"a.b.c","rkey":"k","record":{{"text":"{pad}"}},"cid":"c"}}}}"#
+            ) + "\n"
+        };
+        let long = "x".repeat(5 << 20);
+        for n in 0..3000 {
+            let pad = if n == 1500 { &long } else { "" };
+            rows.push_lines(line(n, pad).as_bytes()).unwrap();
+        }
+        let expected: Vec<_> = (0..3000).map(|n| Some(format!("did:plc:{n}"))).collect();
+        assert_eq!(texts(&rows, 0), expected);
+        assert_eq!((rows.len(), rows.blocks.len()), (3000, 4));
+        rows.clear();
+        assert_eq!((rows.len(), rows.blocks.len()), (0, 0));
+        // That of the long line is gone.
+        let mut spare: Vec<_> = std::iter::from_fn(|| layout.spare().take()).collect();
+        assert_eq!(spare.len(), 3);
+        layout.spare().put(&mut spare);
+        (0..2000).for_each(|n| rows.push_lines(line(n, "").as_bytes()).unwrap());
+        assert_eq!(texts(&rows, 0), expected[..2000]);
+        assert!(layout.spare().take().is_some() && layout.spare().take().is_none());
     }
 }

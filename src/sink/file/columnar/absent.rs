@@ -54,10 +54,6 @@ impl Columnar {
         match *self {}
     }
 
-    pub(super) fn give_room_back(&mut self) {
-        match *self {}
-    }
-
     pub(super) fn take(&mut self, _: &[u8], _: &[u8], _: &Disk) -> Result<u64, MemberError> {
         match *self {}
     }

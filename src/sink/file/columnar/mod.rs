@@ -12,7 +12,7 @@ mod tests;
 
 use std::{
     fs::{self, File},
-    io::{self, BufReader, Read, Seek, SeekFrom},
+    io::{self, BufReader, Read, Seek, SeekFrom, Write},
     path::Path,
     sync::Arc,
 };
@@ -35,7 +35,7 @@ use crate::{
     event::{FileMark, Point},
     log::STATE,
     sink::FileError,
-    table::parquet::{Appended, Groups, MAGIC},
+    table::parquet::{Groups, MAGIC, Rows},
 };
 
 /// What is left of a group that is finished.
@@ -50,11 +50,12 @@ pub(super) struct Spent {
 /// The row groups of a file.
 #[derive(Debug)]
 pub(super) struct Columnar {
-    layout: Arc<Layout>,
     groups: Groups,
-    /// The lines of the open group.
-    lines: Vec<u8>,
-    /// Where they are kept.
+    /// Those of the open group.
+    rows: Rows,
+    /// How many bytes of lines they are made of.
+    open_bytes: u64,
+    /// Where those lines are kept.
     journal: KeptFile,
 }
 
@@ -68,7 +69,7 @@ impl Columnar {
     }
 
     pub(super) fn open_bytes(&self) -> u64 {
-        self.lines.len() as u64
+        self.open_bytes
     }
 
     /// Takes lines, which are this frame in the journal. Returns how long that is then.
@@ -79,13 +80,10 @@ impl Columnar {
         disk: &Disk,
     ) -> Result<u64, MemberError> {
         self.journal.append(frame, disk)?;
-        self.lines.extend_from_slice(lines);
+        let read = self.rows.push_lines(lines);
+        read.map_err(failed("write to", &self.journal.mark.path))?;
+        self.open_bytes += lines.len() as u64;
         Ok(self.journal.mark.bytes)
-    }
-
-    /// Gives the memory back that is of no use to what is open.
-    pub(super) fn give_room_back(&mut self) {
-        self.lines.shrink_to_fit();
     }
 
     /// The journal, to which nothing more is written.
@@ -165,9 +163,9 @@ impl Columnar {
         }
         let (path, length) = (file.mark.path.clone(), file.mark.bytes);
         Ok(Self {
-            layout: Arc::clone(layout),
             groups: groups_of(file.file()?, &path, length, layout)?,
-            lines: Vec::new(),
+            rows: Rows::new(Arc::clone(layout)),
+            open_bytes: 0,
             journal: new_journal(&file.mark, disk)?,
         })
     }
@@ -190,11 +188,12 @@ impl Columnar {
         journal.lock()?;
         let mark = FileMark::new(path.clone(), inode, counted);
         journal.cut_back(&mark, amends)?;
-        let lines = lines_of(journal.file()?, counted).map_err(failed("read", &path))?;
+        let mut rows = Rows::new(Arc::clone(layout));
+        let read = read_journal(journal.file()?, counted, &mut rows);
         Ok(Self {
-            layout: Arc::clone(layout),
             groups,
-            lines,
+            rows,
+            open_bytes: read.map_err(failed("read", &path))?,
             journal,
         })
     }
@@ -218,10 +217,10 @@ impl Columnar {
         disk: &Disk,
     ) -> Result<Spent, MemberError> {
         let mut n_unfit = 0;
-        if !self.lines.is_empty() {
+        if self.rows.len() > 0 {
             n_unfit = self.append_group(file, disk)?;
         }
-        let footer = self.groups.footer(&self.layout);
+        let footer = self.groups.footer(self.rows.layout());
         let footer = footer.map_err(failed("write to", &file.mark.path))?;
         file.append(&footer, disk)?;
         Ok(self.spent(n_unfit))
@@ -229,20 +228,49 @@ impl Columnar {
 
     /// Returns how many values do not fit.
     fn append_group(&mut self, file: &mut KeptFile, disk: &Disk) -> Result<u64, MemberError> {
-        let lines = std::mem::take(&mut self.lines);
-        let group = self.groups.append(lines, &self.layout, file.mark.bytes);
-        let Appended {
-            bytes,
-            n_unfit,
-            room,
-        } = group.map_err(failed("write to", &file.mark.path))?;
-        self.lines = room;
+        let (path, length) = (file.mark.path.clone(), file.mark.bytes);
+        let n_unfit = self.rows.n_unfit();
         if n_unfit > 0 {
-            let file = file.mark.path.display();
+            let file = path.display();
             warn!(target: STATE, %file, values = n_unfit, "{n_unfit} values do not fit their columns in '{file}', and are null there");
         }
-        file.append(&bytes, disk)?;
+        let mut end = End {
+            file,
+            disk,
+            refused: None,
+        };
+        let appended = self.groups.append(&mut self.rows, length, &mut end);
+        let refused = end.refused.take();
+        if refused.is_some() || appended.is_err() {
+            // What is there of the group counts for nothing.
+            file.mark.bytes = length;
+        }
+        refused.map_or(Ok(()), Err)?;
+        appended.map_err(failed("write to", &path))?;
+        self.open_bytes = 0;
         Ok(n_unfit)
+    }
+}
+
+/// The end of a file, to which something is written in parts.
+struct End<'a> {
+    file: &'a mut KeptFile,
+    disk: &'a Disk,
+    /// Why no more can be written.
+    refused: Option<MemberError>,
+}
+
+impl Write for End<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Err(refused) = self.file.append(bytes, self.disk) {
+            self.refused = Some(refused);
+            return Err(io::ErrorKind::Other.into());
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -259,12 +287,17 @@ fn new_journal(mark: &FileMark, disk: &Disk) -> Result<KeptFile, MemberError> {
     KeptFile::new(path, file)
 }
 
-/// The lines in a journal up to here.
-fn lines_of(mut file: &File, length: u64) -> io::Result<Vec<u8>> {
+/// Reads the lines in a journal up to here. Returns how many bytes they have.
+fn read_journal(mut file: &File, length: u64, rows: &mut Rows) -> io::Result<u64> {
     file.seek(SeekFrom::Start(0))?;
-    let mut lines = Vec::new();
     let reader = BufReader::with_capacity(256 * 1024, file.take(length));
     let mut frames = Frames::new(FrameFormat::Zstd, reader);
-    while frames.read(&mut |text| lines.extend_from_slice(text))? {}
-    Ok(lines)
+    let (mut bytes, mut lines) = (0, Vec::new());
+    // A frame has whole lines, and comes in parts that may not.
+    while frames.read(&mut |part| lines.extend_from_slice(part))? {
+        rows.push_lines(&lines)?;
+        bytes += lines.len() as u64;
+        lines.clear();
+    }
+    Ok(bytes)
 }

@@ -21,13 +21,15 @@ const SECOND: u64 = 1_000_000;
 /// Event `n`, a second after the one before.
 fn line(n: u64) -> Vec<u8> {
     let time_us = 1_790_000_000_000_000 + n * SECOND;
+    // One that comes in parts when its frame is read.
+    let long = "x".repeat(if n == 9 { 300_000 } else { 0 });
     let text = if n.is_multiple_of(5) {
         format!(
             r#"{{"did":"did:plc:a","time_us":{time_us},"cursor":{n},"kind":"account","account":{{"active":true,"seq":{n}}}}}"#
         )
     } else {
         format!(
-            r#"{{"did":"did:plc:\u0061","time_us":{time_us},"cursor":{n},"kind":"commit","commit":{{"rev":"{n:013}","operation":"create","collection":"a.b.c","rkey":"{n}","record":{{"text":"h\u00e9"}},"cid":"c"}}}}"#
+            r#"{{"did":"did:plc:\u0061","time_us":{time_us},"cursor":{n},"kind":"commit","commit":{{"rev":"{n:013}","operation":"create","collection":"a.b.c","rkey":"{n}","record":{{"text":"h\u00e9{long}"}},"cid":"c"}}}}"#
         )
     };
     (text + "\n").into_bytes()

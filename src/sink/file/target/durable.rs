@@ -81,17 +81,12 @@ impl FileTarget {
     /// Where the open row groups have become too large together, finishes the largest.
     pub(super) fn close_groups(&mut self) -> Result<(), MemberError> {
         while self.open_bytes >= self.settings.row_group_bytes {
-            let is_alone = self.outputs.len() == 1;
             let outputs = self.outputs.iter_mut();
             let Some(largest) = outputs.max_by_key(|output| output.open_bytes()) else {
                 break;
             };
             self.open_bytes -= largest.open_bytes();
             let spent = largest.close_group(&self.disk)?;
-            // What one file may have at most, several may have together.
-            if !is_alone {
-                largest.give_room_back();
-            }
             self.folders.note(&largest.mark.path);
             self.add_spent(spent);
         }

@@ -154,10 +154,6 @@ impl FileTarget {
         context: &SinkContext,
     ) -> Result<usize, MemberError> {
         let output = self.open_slot(slot, number, context.cursor_mode())?;
-        if self.outputs.len() == 1 {
-            // It was alone, and kept what a large row group had taken.
-            self.outputs.iter_mut().for_each(OutputFile::give_room_back);
-        }
         Ok(self.outputs.push(output))
     }
 
