@@ -1,4 +1,4 @@
-//! Whether what is served is alive, for a supervisor that asks `/healthz`.
+//! Whether what is served is alive and ready, for a supervisor that asks `/healthz` and `/readyz`.
 
 use super::answer::Answer;
 use crate::{log::address::Shown, stats::Stats};
@@ -14,13 +14,28 @@ pub(super) struct Health<'a> {
 
 impl Health<'_> {
     /// 200 while it is alive, 503 at a standstill, and how things are in a line.
-    pub(super) fn answer(&self) -> Answer {
-        let is_alive = self.upstream.is_none_or(Stats::is_alive);
-        let (status, word) = if is_alive {
-            (200, "alive")
+    pub(super) fn alive(&self) -> Answer {
+        if self.is_alive() {
+            self.answer(200, "alive")
         } else {
-            (503, "dead")
-        };
+            self.answer(503, "dead")
+        }
+    }
+
+    /// 200 since what fills the feed began to, 503 before, and how things are in a line.
+    pub(super) fn ready(&self) -> Answer {
+        if self.upstream.is_none_or(Stats::has_begun) {
+            self.answer(200, "ready")
+        } else {
+            self.answer(503, "not ready")
+        }
+    }
+
+    fn is_alive(&self) -> bool {
+        self.upstream.is_none_or(Stats::is_alive)
+    }
+
+    fn answer(&self, status: u16, word: &str) -> Answer {
         let Self {
             description,
             consumers,
@@ -28,7 +43,7 @@ impl Health<'_> {
             ..
         } = self;
         let upstream = self.upstream.map_or(String::new(), |stats| {
-            format!(", upstream: {}", upstream(stats, is_alive))
+            format!(", upstream: {}", upstream(stats, self.is_alive()))
         });
         Answer::text(
             status,
@@ -61,17 +76,34 @@ mod tests {
 
     use super::*;
 
-    /// Status and body of the answer.
-    fn answer(upstream: Option<&Stats>) -> (u16, String) {
-        let health = Health {
+    fn health(upstream: Option<&Stats>) -> Health<'_> {
+        Health {
             description: "invented events",
             upstream,
             consumers: 2,
             sent: 31,
-        };
-        let answer = health.answer();
+        }
+    }
+
+    /// Status and body of the answer.
+    fn answer(upstream: Option<&Stats>) -> (u16, String) {
+        let answer = health(upstream).alive();
         let body = String::from_utf8(answer.body.into_owned()).unwrap();
         (answer.status, body)
+    }
+
+    #[test]
+    fn it_is_ready_once_what_fills_the_feed_has_begun() {
+        assert_eq!(health(None).ready().status, 200);
+        let stats = Stats::unexported();
+        let before = health(Some(&stats)).ready();
+        assert_eq!(before.status, 503);
+        assert!(before.body.starts_with(b"not ready: serving "));
+        stats.add_connects(1);
+        stats.set_down("HTTP 503".to_owned(), None);
+        let after = health(Some(&stats)).ready();
+        assert_eq!(after.status, 200);
+        assert!(after.body.starts_with(b"ready: serving "));
     }
 
     #[tokio::test(start_paused = true)]

@@ -64,7 +64,7 @@ impl Request {
 #[derive(Debug)]
 pub(super) struct Rules<'a> {
     pub(super) legacy: bool,
-    /// What is answered at `/healthz`.
+    /// What is answered at `/healthz` and `/readyz`.
     pub(super) health: Health<'a>,
     /// What is served, for the page at `/`.
     pub(super) description: &'a str,
@@ -95,12 +95,15 @@ pub(super) fn parse(head: &[u8], rules: &Rules<'_>) -> Request {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let is_get = method == "GET";
     match path {
-        "/" | "/healthz" | "/subscribe" if !is_get => Request::Other(Answer::text(405, "only GET")),
+        "/" | "/healthz" | "/readyz" | "/subscribe" if !is_get => {
+            Request::Other(Answer::text(405, "only GET"))
+        }
         "/" => {
             let host = headers.texts("host").find(|host| is_host(host));
             Request::Other(page(rules, host.unwrap_or("127.0.0.1:6008")))
         }
-        "/healthz" => Request::Other(rules.health.answer()),
+        "/healthz" => Request::Other(rules.health.alive()),
+        "/readyz" => Request::Other(rules.health.ready()),
         "/subscribe" => subscribe(headers, query, rules),
         path if path.starts_with("/xrpc/") && !rules.legacy => match path {
             SUBSCRIBE_PATH | DICTIONARY_PATH if !is_get => {
@@ -111,7 +114,10 @@ pub(super) fn parse(head: &[u8], rules: &Rules<'_>) -> Request {
             DICTIONARY_PATH => Request::Other(v2::endpoint::answer(headers, query)),
             path => call(&request, path, query, rules),
         },
-        _ => Request::Other(Answer::text(404, "there are /, /healthz and /subscribe")),
+        _ => Request::Other(Answer::text(
+            404,
+            "there are /, /healthz, /readyz and /subscribe",
+        )),
     }
 }
 

@@ -169,4 +169,28 @@ mod tests {
             assert!(page.contains(&row), "docs/operation.md has no row {row}");
         }
     }
+
+    #[test]
+    fn dashboard_and_alerts_name_what_there_is() {
+        let files = [
+            include_str!("../../docs/monitoring/dashboard.json"),
+            include_str!("../../docs/monitoring/alerts.yml"),
+        ];
+        let all: Vec<_> = COUNTERS
+            .iter()
+            .chain(GAUGES)
+            .map(|(name, _)| *name)
+            .collect();
+        for file in files {
+            let is_part = |c: char| c.is_ascii_lowercase() || c == '_';
+            let words = file.split(|c| !is_part(c));
+            let named: Vec<_> = words
+                .filter(|word| word.starts_with("rocketman_"))
+                .collect();
+            assert!(named.len() > 10, "{named:?}");
+            for name in named {
+                assert!(all.contains(&name), "there is no metric {name}");
+            }
+        }
+    }
 }

@@ -115,6 +115,12 @@ impl Stats {
         millis(self.since.elapsed()) <= self.alive_until_ms.load(Relaxed)
     }
 
+    /// Whether the stream is read, or was: a connection was established once, or something was read
+    /// that needs none.
+    pub fn has_begun(&self) -> bool {
+        self.connects() > 0 || self.messages() > 0
+    }
+
     /// Brings the exported lag, which grows by itself, up to date. To be called before a recorder
     /// is read.
     pub fn refresh(&self) {

@@ -12,6 +12,7 @@ use rustix::net::{AddressFamily, SocketType};
 use super::{metrics::address, plenty, read_on, unread};
 use crate::support::{
     events::post,
+    http::get,
     jetstream::Server,
     program::{Output, Rocketman},
     serve::Serving,
@@ -54,6 +55,7 @@ fn a_tail_and_a_server_say_how_they_are() {
         assert_eq!(output.code, Some(0), "{output:?}");
         output.stdout.contains(" live, events sent: 0, ") && output.stdout.contains("s behind")
     });
+    assert_eq!(get(live.address(), "/readyz").status, 200);
 
     let mut tail = upstream.tail("--metrics-addr 127.0.0.1:0").start();
     tail.lines(1);

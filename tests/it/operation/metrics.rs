@@ -1,6 +1,8 @@
 //! The metrics page and the health check.
 
-use std::net::TcpListener;
+use std::{net::TcpListener, sync::mpsc};
+
+use rustix::process::Signal;
 
 use super::{plenty, read_on, unread};
 use crate::support::{
@@ -206,6 +208,34 @@ fn healthz_is_false_only_at_a_standstill() {
     refusing.wait_for_requests(3);
     let answer = get(&address, "/healthz");
     assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+#[test]
+fn readyz_is_true_from_the_connection_to_the_end() {
+    let (let_in, may_come_in) = mpsc::channel::<()>();
+    let server = Server::one(move |request| {
+        may_come_in.recv().unwrap();
+        let mut connection = request.accept();
+        connection.send_all((0..40_000).map(post));
+        connection.until_closed();
+    });
+    let call = Rocketman::tail(&server.url()).with("--metrics-addr 127.0.0.1:0");
+    let (running, reader) = unread(call);
+    let address = address(&running);
+    let says = |status, word| {
+        let answer = get(&address, "/readyz");
+        answer.status == status && answer.body.starts_with(word)
+    };
+    server.wait_for_requests(1);
+    assert!(says(503, "not ready: "));
+    let_in.send(()).unwrap();
+    wait_until("it reads", || says(200, "ready: "));
+    // Nobody reads what it writes, so that the end takes its time.
+    running.signal(Signal::TERM);
+    wait_until("the end has begun", || says(503, "ending: "));
+    assert_eq!(get(&address, "/healthz").status, 200);
+    read_on(reader);
+    assert_eq!(running.finish().code, Some(0));
 }
 
 #[test]

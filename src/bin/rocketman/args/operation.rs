@@ -13,8 +13,9 @@ pub(crate) struct OperationArgs {
     /// Serve metrics and a health check over HTTP at this address
     ///
     /// /metrics is for Prometheus. /healthz answers 200 while events or pings arrive, tries are under way, or the output takes
-    /// something, and 503 otherwise. Anybody who can reach the address can read both: 127.0.0.1:9090 is for this machine
-    /// only. With port 0 any free one is taken, and named on stderr.
+    /// something, and 503 otherwise. /readyz answers 200 from the first connection to the beginning of the end. Anybody who can
+    /// reach the address can read them all: 127.0.0.1:9090 is for this machine only. With port 0 any free one is taken, and
+    /// named on stderr.
     #[arg(
         long,
         value_name = "ADDRESS",

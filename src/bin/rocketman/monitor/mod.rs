@@ -37,8 +37,11 @@ impl Monitor {
         }
     }
 
-    /// Lets the service manager know that the end has begun.
+    /// Lets those who ask know that the end has begun.
     pub(crate) fn notify_stopping(&self) {
+        if let Some(exporter) = &self.exporter {
+            exporter.set_ending();
+        }
         if let Some(service) = &self.service {
             service.notify_stopping();
         }

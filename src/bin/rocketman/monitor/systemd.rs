@@ -63,7 +63,7 @@ impl Service {
         let mut message = format!("STATUS={status}\n");
         let extension = format!("EXTEND_TIMEOUT_USEC={}\n", START_EXTENSION.as_micros());
         if !self.is_ready {
-            if stats.connects() > 0 {
+            if stats.has_begun() {
                 self.is_ready = true;
                 message.push_str("READY=1\n");
             } else if stats.is_alive() {
