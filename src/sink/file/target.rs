@@ -285,6 +285,20 @@ impl FileTarget {
         text
     }
 
+    /// Says which tables cannot be read before a later run has completed them.
+    fn tell_open_tables(&self) {
+        let mut outputs = self.outputs.iter();
+        let (true, Some(first)) = (self.settings.is_parquet(), outputs.next()) else {
+            return;
+        };
+        let (file, others) = (first.mark.path.display(), outputs.count());
+        let more = match others {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
+        info!(target: STATE, %file, "'{file}'{more} cannot be read before a later run with this cursor completes it: when its time is over, or at SIGHUP");
+    }
+
     /// Closes the one file, which may have been moved away, and opens what has its name now.
     fn reopen_fixed(&mut self) -> Result<(), MemberError> {
         let Some(output) = self.outputs.get_mut(0) else {
@@ -366,6 +380,8 @@ impl Target for FileTarget {
         if let (true, Some(output)) = (self.is_fixed(), self.outputs.get_mut(0)) {
             output.end(&mut self.encoder, &self.disk)?;
         }
-        self.checkpoint(context)
+        self.checkpoint(context)?;
+        self.tell_open_tables();
+        Ok(())
     }
 }

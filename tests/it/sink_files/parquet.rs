@@ -159,6 +159,24 @@ fn one_table_is_complete_after_each_run_and_gone_on_with() {
 }
 
 #[test]
+fn a_table_that_is_not_complete_at_the_end_is_named() {
+    let server = sending(30);
+    let folder = tempfile::tempdir().unwrap();
+    let cursor = "--cursor-file cursor -o";
+    let told = |flags: &str| tail(&server, folder.path(), 10, flags).run().stderr;
+    let open = told(&format!("{cursor} out/{{collection}}.parquet"));
+    assert!(open.contains(".parquet.partial'"), "{open}");
+    assert!(open.contains("cannot be read before a later run"), "{open}");
+    for complete in [
+        "--cursor-file other -o x.parquet",
+        "-o all/{collection}.parquet",
+    ] {
+        let complete = told(complete);
+        assert!(!complete.contains("cannot be read"), "{complete}");
+    }
+}
+
+#[test]
 fn what_a_run_without_a_cursor_left_is_kept() {
     let server = sending(1000);
     let folder = tempfile::tempdir().unwrap();
