@@ -94,7 +94,8 @@ fn stream(args: TailArgs, global: &GlobalArgs, line: &StatusLine) -> Result<Exit
     let environment = &Environment::of_process();
     let settings = TailSettings::resolve(args, environment, SystemTime::now())?;
     if let SourceSettings::Price(source) = settings.source {
-        return with_runtime(tail::price::run(*source, &settings.cursor, line));
+        let (cursor, database) = (&settings.cursor, settings.output.database());
+        return with_runtime(tail::price::run(*source, cursor, database, line));
     }
     if let SourceSettings::Download(source, folder) = settings.source {
         return with_runtime(tail::download::run(*source, &folder, line));

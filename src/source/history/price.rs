@@ -155,14 +155,18 @@ impl History {
 
     /// All pages of a plan, and the last number of it.
     pub(super) async fn plan_all(
-        &self,
+        &mut self,
         client: &Client,
         from: u64,
     ) -> Result<(Vec<PlannedFile>, u64), MemberError> {
         let mut asked = self.asked(from.saturating_sub(1));
         let mut files = Vec::new();
-        if let Some(end) = self.end.filter(|end| from > *end) {
-            return Ok((files, end));
+        let sealed = self.listing.files(client).await?.iter();
+        let sealed = sealed.map(|file| file.max_seq).max().unwrap_or(0);
+        let last = self.end.map_or(sealed, |end| end.min(sealed));
+        if from > last {
+            // A server refuses to plan what is no range.
+            return Ok((files, last));
         }
         loop {
             let page = client.plan(&asked).await?;

@@ -36,7 +36,10 @@ pub use self::accounts::SqliteAccounts;
 pub use self::{cursor::SqliteCursor, deletions::Deletions, sink::SqliteSink};
 use self::{error::TableError, lock::Lock, thread::Worker, worker::Database};
 use super::Column;
-use crate::{cursor::Glimpse, error::MemberError};
+use crate::{
+    cursor::{Glimpse, Saved},
+    error::MemberError,
+};
 
 /// What a database holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -139,10 +142,7 @@ impl SqliteSettings {
 ///
 /// Blocks on the disk.
 pub fn look(path: &Path) -> Result<Vec<Glimpse>, MemberError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags);
-    let connection = connection.map_err(TableError::of("open", path))?;
-    schema::check_ours(&connection, path)?;
+    let connection = open_to_read(path)?;
     let in_use = lock::is_held(path);
     let places = places::all(&connection, path)?.into_iter();
     let glimpse = |saved| Glimpse {
@@ -150,6 +150,26 @@ pub fn look(path: &Path) -> Result<Vec<Glimpse>, MemberError> {
         in_use,
     };
     Ok(places.map(glimpse).collect())
+}
+
+/// Where a run with these settings would go on; `None` where none has written there yet. Nothing is
+/// made or changed, and a process that writes to it does not notice.
+///
+/// Blocks on the disk.
+pub fn place_of(settings: &SqliteSettings) -> Result<Option<Saved>, MemberError> {
+    if !settings.path.exists() {
+        return Ok(None);
+    }
+    let found = places::find(&open_to_read(&settings.path)?, settings)?;
+    Ok(Saved::newest(found.saved, found.reached))
+}
+
+fn open_to_read(path: &Path) -> Result<Connection, MemberError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags);
+    let connection = connection.map_err(TableError::of("open", path))?;
+    schema::check_ours(&connection, path)?;
+    Ok(connection)
 }
 
 /// Opens the database, and starts the thread that writes to it; a second process is kept out.

@@ -66,6 +66,25 @@ fn a_plan_tells_the_price_and_reads_nothing() {
 }
 
 #[test]
+fn a_plan_begins_where_a_database_comes_to() {
+    let archive = Archive::of(20_000);
+    let plan = |words| {
+        let flags = "--plan -c app.bsky.feed.like -o sqlite:x.db";
+        let plan = archive.replay(flags).succeed().stdout;
+        assert!(plan.contains(words), "{plan}");
+    };
+    plan("numbers 1 to 20,000");
+    assert!(!archive.path().join("x.db").exists());
+    let flags = "-c app.bsky.feed.like -o sqlite:x.db";
+    archive.replay(flags).succeed();
+    // What it holds is asked for no more; another filter has another place.
+    plan("numbers 20,001 to 20,000");
+    let other = "--plan -c app.bsky.feed.post -o sqlite:x.db";
+    let other = archive.replay(other).succeed().stdout;
+    assert!(other.contains("numbers 1 to 20,000"), "{other}");
+}
+
+#[test]
 fn as_many_bytes_as_may_be_are_read_and_no_more() {
     let archive = Archive::of(40_000);
     let run = |flags: &str| {

@@ -197,6 +197,14 @@ impl Output {
         }
     }
 
+    /// The database that it is, which keeps the place as well.
+    pub(crate) fn database(&self) -> Option<&SqliteSettings> {
+        match self {
+            Self::Sqlite(settings) => Some(settings),
+            _ => None,
+        }
+    }
+
     /// Says what is read, and through which filter.
     pub(super) fn of_stream(mut self, source: String, filter: &Filter) -> Self {
         if let Self::Sqlite(settings) = &mut self {

@@ -15,22 +15,25 @@ use rocketman::{
     cursor::FileCursor,
     event::Kind,
     source::history::{Amount, Choice, History, HistorySettings, Price},
+    table::sqlite::{self, SqliteSettings},
 };
 
 /// How often each request is made again, unless that is said.
 const MAX_RETRIES: u32 = 4;
 
-/// Prints what a replay would cost, from where a saved cursor is. Nothing else is read or written.
+/// Prints what a replay would cost, from where a saved cursor is, or a database. Nothing else is read or written.
 pub(crate) async fn run(
     settings: HistorySettings,
     cursor: &Cursor,
+    database: Option<&SqliteSettings>,
     line: &StatusLine,
 ) -> Result<ExitCode, Failure> {
-    let saved = match cursor {
-        Cursor::File(path) => FileCursor::look(path).map_err(Error::Cursor)?.saved,
+    let saved = match (cursor, database) {
+        (_, Some(database)) => sqlite::place_of(database).map_err(Error::Sink)?,
+        (Cursor::File(path), None) => FileCursor::look(path).map_err(Error::Cursor)?.saved,
         #[cfg(feature = "nats")]
-        Cursor::Kv(_) => None,
-        Cursor::Nowhere => None,
+        (Cursor::Kv(_), None) => None,
+        (Cursor::Nowhere, None) => None,
     };
     let mut settings = settings;
     // Somebody waits for it.
