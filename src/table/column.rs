@@ -16,13 +16,14 @@ use crate::{
 const MAX_NAME: usize = 63;
 
 /// The names of what a table has by itself, in any of its forms.
-const TAKEN: [&str; 16] = [
+const TAKEN: [&str; 17] = [
     "cid",
     "collection",
     "detail",
     "did",
     "hidden",
     "id",
+    "identity",
     "kind",
     "numbering",
     "operation",

@@ -31,7 +31,7 @@ pub use self::{
 };
 
 /// The columns that every table of events has, in their order.
-#[cfg(any(feature = "parquet", feature = "sqlite"))]
+#[cfg(any(feature = "parquet", feature = "sqlite", feature = "http"))]
 pub(crate) const COLUMNS: [&str; 11] = [
     "did",
     "time",

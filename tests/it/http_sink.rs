@@ -2,6 +2,7 @@
 
 mod announced;
 mod bodies;
+mod clickhouse;
 mod endpoint;
 mod failing;
 mod killed;

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::{error::ParseError, log::address::without_secrets, wire::dial::Address};
@@ -19,9 +20,25 @@ enum AddressError {
         "the address '{0}' carries a fragment, which is never sent: leave off all from the '#' on"
     )]
     Fragment(String),
+    #[error(
+        "'{0}' is no address of a table: write clickhouse://HOST/DATABASE/TABLE, or clickhouses:// for TLS"
+    )]
+    NoTable(String),
 }
 
-/// `https://HOST[:PORT]/PATH?QUERY`, or the same with `http://`, which anybody can listen in on.
+/// The port of ClickHouse for HTTP, and for HTTPS.
+const CLICKHOUSE_PORT: u16 = 8123;
+const CLICKHOUSES_PORT: u16 = 8443;
+
+/// A table of ClickHouse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TableName {
+    pub(super) database: String,
+    pub(super) name: String,
+}
+
+/// `https://HOST[:PORT]/PATH?QUERY`, or the same with `http://`, which anybody can listen in on; or
+/// a table of ClickHouse: `clickhouse://HOST[:PORT]/DATABASE/TABLE`, and `clickhouses://` for TLS.
 ///
 /// `Display` leaves the query out: some services have a token there.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,6 +46,7 @@ pub struct HttpAddress {
     address: Address,
     path: String,
     query: Option<String>,
+    table: Option<TableName>,
 }
 
 impl HttpAddress {
@@ -39,6 +57,7 @@ impl HttpAddress {
         let secure = match url.scheme() {
             "https" => true,
             "http" => false,
+            "clickhouse" | "clickhouses" => return Self::parse_table(text, &url),
             _ => return Err(refused()),
         };
         let host = url.host().ok_or_else(refused)?.to_owned();
@@ -54,7 +73,50 @@ impl HttpAddress {
             address: Address::new(secure, host, url.port()),
             path: url.path().to_owned(),
             query: url.query().map(str::to_owned),
+            table: None,
         })
+    }
+
+    /// Reads the address of a table: what is no path of two parts is none.
+    fn parse_table(text: &str, url: &Url) -> Result<Self, ParseError> {
+        let refused = || ParseError::new(AddressError::NoTable(without_secrets(text)));
+        if !url.username().is_empty() || url.password().is_some() {
+            let host = url.host_str().unwrap_or_default().to_owned();
+            return Err(ParseError::new(AddressError::Secret(host)));
+        }
+        let (secure, http, port) = match url.scheme() {
+            "clickhouses" => (true, "https", CLICKHOUSES_PORT),
+            _ => (false, "http", CLICKHOUSE_PORT),
+        };
+        let is_bare = url.query().is_none() && url.fragment().is_none();
+        let host = url.host_str().filter(|host| !host.is_empty() && is_bare);
+        // Of this scheme hosts are not normalised.
+        let of_http = host.and_then(|host| Url::parse(&format!("{http}://{host}/")).ok());
+        let host = of_http.as_ref().and_then(Url::host).ok_or_else(refused)?;
+        let mut parts = url.path_segments().ok_or_else(refused)?.map(|part| {
+            let part = percent_decode_str(part).decode_utf8().ok();
+            part.filter(|part| !part.is_empty()).map(String::from)
+        });
+        let (Some(Some(database)), Some(Some(name)), None) =
+            (parts.next(), parts.next(), parts.next())
+        else {
+            return Err(refused());
+        };
+        Ok(Self {
+            address: Address::new(secure, host.to_owned(), Some(url.port().unwrap_or(port))),
+            path: url.path().to_owned(),
+            query: None,
+            table: Some(TableName { database, name }),
+        })
+    }
+
+    /// Whether it is a table of ClickHouse.
+    pub fn is_clickhouse(&self) -> bool {
+        self.table.is_some()
+    }
+
+    pub(super) fn table(&self) -> Option<&TableName> {
+        self.table.as_ref()
     }
 
     /// Whether nobody can listen in on the way: it is secure, or on this machine.
@@ -86,7 +148,11 @@ impl FromStr for HttpAddress {
 impl fmt::Display for HttpAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let query = if self.query.is_some() { "?…" } else { "" };
-        write!(f, "{}{}{query}", self.address, self.path)
+        let address = self.address.to_string();
+        match (&self.table, address.strip_prefix("http")) {
+            (Some(_), Some(rest)) => write!(f, "clickhouse{rest}{}", self.path),
+            _ => write!(f, "{address}{}{query}", self.path),
+        }
     }
 }
 
@@ -122,12 +188,54 @@ mod tests {
     }
 
     #[test]
+    fn a_table_of_clickhouse_has_its_own_port() {
+        for (text, shown, is_private) in [
+            (
+                "clickhouse://localhost/d/t",
+                "clickhouse://localhost:8123/d/t",
+                true,
+            ),
+            (
+                "clickhouse://h.example:9/d/t",
+                "clickhouse://h.example:9/d/t",
+                false,
+            ),
+            (
+                "clickhouses://h.example/d/t",
+                "clickhouses://h.example:8443/d/t",
+                true,
+            ),
+        ] {
+            let address = HttpAddress::parse(text).unwrap();
+            assert!(address.is_clickhouse());
+            let found = (address.to_string(), address.is_private());
+            assert_eq!(found, (shown.to_owned(), is_private));
+        }
+        for text in [
+            "clickhouse://h",
+            "clickhouse://h/d",
+            "clickhouse://h/d/",
+            "clickhouse:///d/t",
+            "clickhouse://h/d/t/x",
+            "clickhouse://h/d/t?password=s3cret",
+        ] {
+            let error = HttpAddress::parse(text).unwrap_err().to_string();
+            assert!(
+                error.contains("clickhouse://HOST/DATABASE/TABLE"),
+                "{error}"
+            );
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_sent_to_is_refused_without_its_secrets() {
         for (text, why) in [
             ("ftp://h/x", "no address of HTTP"),
             ("https://", "no address of HTTP"),
             ("https://me:s3cret@h.example/x", "user name or password"),
             ("https://s3cret@h.example/x", "user name or password"),
+            ("clickhouse://me:s3cret@h/d/t", "user name or password"),
             ("https://h.example/x?s3cret#s3cret", "fragment"),
         ] {
             let error = HttpAddress::parse(text).unwrap_err().to_string();

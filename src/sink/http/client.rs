@@ -48,6 +48,8 @@ pub(super) struct Client {
     settings: HttpSettings,
     connections: Connections,
     of_files: Mutex<OfFiles>,
+    /// Nobody asked for it, or it was.
+    is_table_made: tokio::sync::Mutex<bool>,
 }
 
 /// What is read of files, and again when the endpoint refuses.
@@ -76,6 +78,7 @@ impl Client {
         }
         Ok(Self {
             connections: Connections::new(connector, settings.connect_timeout, jobs),
+            is_table_made: tokio::sync::Mutex::new(!settings.rows.create_table),
             settings,
             of_files: Mutex::new(of_files),
         })
@@ -116,7 +119,33 @@ impl Client {
 
     async fn send(&self, parcel: &Parcel) -> Result<Verdict, CallError> {
         let settings = &self.settings;
-        let mut body = settings.form.body_of(&parcel.items);
+        let Some(table) = settings.address.table() else {
+            let body = settings.form.body_of(&parcel.items);
+            return self.call(settings.address.target(), body, parcel).await;
+        };
+        let mut is_made = self.is_table_made.lock().await;
+        if !*is_made {
+            let create = settings.rows.create(table);
+            match self.call(create, Vec::new(), parcel).await? {
+                Verdict::Accepted => *is_made = true,
+                // It is about no event.
+                Verdict::Content { why, .. } => return Ok(Verdict::Endpoint { why }),
+                verdict => return Ok(verdict),
+            }
+        }
+        drop(is_made);
+        let body = settings.rows.body_of(&parcel.items);
+        let insert = settings.rows.insert(table, parcel.id());
+        self.call(insert, body, parcel).await
+    }
+
+    async fn call(
+        &self,
+        target: String,
+        mut body: Vec<u8>,
+        parcel: &Parcel,
+    ) -> Result<Verdict, CallError> {
+        let settings = &self.settings;
         let mut headers = self.headers();
         if let Some(compression) = settings.compression {
             let compressed = spawn_blocking(move || compression.compress(&body)).await;
@@ -133,7 +162,7 @@ impl Client {
                 HttpMethod::Put => Method::PUT,
                 HttpMethod::Patch => Method::PATCH,
             },
-            target: settings.address.target(),
+            target,
             headers,
             body: body.into(),
         };

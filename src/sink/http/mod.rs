@@ -23,6 +23,7 @@ mod address;
 )]
 mod body;
 mod bounds;
+mod clickhouse;
 mod client;
 mod error;
 mod flow;
@@ -41,6 +42,7 @@ use tracing::info;
 
 pub use self::{
     address::HttpAddress,
+    clickhouse::ClickHouseRows,
     headers::HttpHeaders,
     settings::{BodyCompression, BodyForm, HttpBatch, HttpMethod, HttpSettings, OnRefusal},
     signature::SigningSecrets,

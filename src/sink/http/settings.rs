@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
-use super::{BodyTemplate, HttpAddress, HttpHeaders, SigningSecrets};
+use super::{BodyTemplate, ClickHouseRows, HttpAddress, HttpHeaders, SigningSecrets};
 use crate::{
     sink::{LineFormat, OnFailure},
     wire::dial::{proxy::Proxies, user_agent},
@@ -62,6 +62,17 @@ pub struct HttpBatch {
     pub wait: Duration,
 }
 
+impl HttpBatch {
+    /// As a table wants it: few inserts, and large ones.
+    fn of_rows() -> Self {
+        Self {
+            events: NonZeroUsize::new(10_000).expect("it is not zero"),
+            bytes: NonZeroUsize::new(8 * 1024 * 1024).expect("it is not zero"),
+            wait: Duration::from_secs(1),
+        }
+    }
+}
+
 impl Default for HttpBatch {
     fn default() -> Self {
         Self {
@@ -101,6 +112,8 @@ pub struct HttpSettings {
     pub signing_file: Option<PathBuf>,
     /// What the body of a request is made of.
     pub form: BodyForm,
+    /// What it is made of in place of that where the address is a table of ClickHouse.
+    pub rows: ClickHouseRows,
     /// How it is compressed.
     pub compression: Option<BodyCompression>,
     /// When events are sent.
@@ -128,6 +141,12 @@ pub struct HttpSettings {
 impl HttpSettings {
     /// The usual settings for this address.
     pub fn new(address: HttpAddress) -> Self {
+        let (batch, jobs) = if address.is_clickhouse() {
+            (HttpBatch::of_rows(), 2)
+        } else {
+            (HttpBatch::default(), 4)
+        };
+        let jobs = NonZeroUsize::new(jobs).expect("it is not zero");
         Self {
             address,
             method: HttpMethod::default(),
@@ -136,9 +155,10 @@ impl HttpSettings {
             signing: None,
             signing_file: None,
             form: BodyForm::default(),
+            rows: ClickHouseRows::default(),
             compression: None,
-            batch: HttpBatch::default(),
-            jobs: NonZeroUsize::new(4).expect("it is not zero"),
+            batch,
+            jobs,
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             retries: 5,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hyper::{HeaderMap, header::LOCATION};
 
+use super::clickhouse::{Sort, sort};
 use crate::{
     log::{chain, printable},
     wire::dial::http::{CallError, retry_after},
@@ -11,6 +12,9 @@ use crate::{
 
 /// The longest part of what an endpoint says that is shown.
 const MAX_SHOWN: usize = 300;
+
+/// Where ClickHouse says which error it is.
+const EXCEPTION_CODE: &str = "x-clickhouse-exception-code";
 
 /// What became of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +40,21 @@ impl Verdict {
     /// What the status of an answer means; `said` is the beginning of its body.
     pub(super) fn of_answer(status: u16, headers: &HeaderMap, said: &[u8]) -> Self {
         let why = || describe(status, headers, said);
+        let code = headers.get(EXCEPTION_CODE);
+        let code = code.and_then(|code| code.to_str().ok()?.parse().ok());
+        if let Some(sorted) = code.map(|code| sort(code, status)) {
+            let why = why();
+            return match sorted {
+                Sort::Content => Self::Content { why, status },
+                Sort::Endpoint => Self::Endpoint { why },
+                Sort::Passing => Self::Later {
+                    why,
+                    status: Some(status),
+                    wait: retry_after(headers),
+                    is_general: true,
+                },
+            };
+        }
         match status {
             200..=299 => Self::Accepted,
             408 | 425 | 429 | 500..=599 => {
@@ -130,6 +149,20 @@ mod tests {
                 matches!(verdict(status), Verdict::Endpoint { .. }),
                 "{status}"
             );
+        }
+    }
+
+    #[test]
+    fn a_number_of_clickhouse_says_more_than_a_status() {
+        for (code, status) in [("27", 400), ("27", 500), ("60", 404), ("241", 500)] {
+            let mut headers = HeaderMap::new();
+            headers.insert(EXCEPTION_CODE, HeaderValue::from_static(code));
+            let found = Verdict::of_answer(status, &headers, b"");
+            match code {
+                "27" => assert!(matches!(found, Verdict::Content { .. })),
+                "60" => assert!(matches!(found, Verdict::Endpoint { .. })),
+                _ => assert!(matches!(found, Verdict::Later { .. })),
+            }
         }
     }
 

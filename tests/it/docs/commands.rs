@@ -206,6 +206,11 @@ fn the_commands_about_endpoints_work_as_printed() {
 }
 
 #[test]
+fn the_command_about_clickhouse_works_as_printed() {
+    commands_work("docs/clickhouse.md");
+}
+
+#[test]
 fn the_commands_about_serving_work_as_printed() {
     commands_work("docs/serve.md");
 }

@@ -121,6 +121,7 @@ fn a_flag_of_endpoints_is_refused_without_one() {
         "--on-http-error skip",
         "--on-http-refusal stop",
         "--max-unanswered 1M",
+        "--create-table",
     ] {
         let flag = flags.split(' ').next().unwrap();
         refused("-", flags, &[flag, "is for an endpoint of HTTP"]);

@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 
-use super::units::{duration, interval, size};
+use super::units::{duration, interval, size, yes_or_no};
 use rocketman::sink::http::{BodyCompression, HttpMethod, OnRefusal};
 
 /// How events are sent
@@ -110,6 +110,11 @@ pub(crate) struct HttpArgs {
     /// By default 16M. Events of one account wait for each other; those of others go on past what fails, up to here.
     #[arg(long, value_name = "SIZE", env = "ROCKETMAN_MAX_UNANSWERED", value_parser = size, hide_short_help = true)]
     pub(crate) max_unanswered: Option<u64>,
+    /// Make the table of ClickHouse if it is not there
+    ///
+    /// A ReplacingMergeTree ordered by account and event, which knows the last 10,000 inserts again. One that is there stays as it is.
+    #[arg(long, env = "ROCKETMAN_CREATE_TABLE", value_parser = yes_or_no, hide_short_help = true)]
+    pub(crate) create_table: bool,
 }
 
 impl HttpArgs {
@@ -128,6 +133,7 @@ impl HttpArgs {
             ("--on-http-error", self.on_http_error.is_some()),
             ("--on-http-refusal", self.on_http_refusal.is_some()),
             ("--max-unanswered", self.max_unanswered.is_some()),
+            ("--create-table", self.create_table),
         ];
         flags
             .into_iter()

@@ -66,6 +66,9 @@ pub(crate) struct OutputArgs {
     /// https://HOST/PATH, or http://, is an endpoint of HTTP: events are sent to it, many in a request (see --batch), in the order of each
     /// account. With a cursor file each arrives at least once: 2xx accepts what was sent, and nothing is passed over that was not.
     ///
+    /// clickhouse://HOST[:PORT]/DATABASE/TABLE is a table of ClickHouse, over its interface of HTTP, and clickhouses:// the same with TLS:
+    /// a row an event, each inserted once where the table knows inserts again, as one of --create-table does.
+    ///
     /// nats://HOST[:PORT]/STREAM?subject=PREFIX is a stream of NATS JetStream, or nats:STREAM one of the selected context; events are
     /// written below the subject PREFIX, or atproto. Each is in it exactly once, in order, and the stream itself says where to
     /// go on, so that no cursor file is needed. Only one process may write to a stream. Messages of another stream keep subject,

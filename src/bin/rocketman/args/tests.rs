@@ -149,6 +149,7 @@ const TESTED: &[(&str, &str, &[&str])] = &[
     ("tail", "--http-header-file", &["http_sink::endpoint::a_token_that_is_replaced_in_its_file_is_taken_up"]),
     ("tail", "--http-sign-file", &["http_sink::signed::requests_are_signed_and_their_ids_are_those_of_their_events", "http_sink::refused::flags_that_make_no_sense_are_refused"]),
     ("tail", "--http-timeout", &["http_sink::failing::no_answer_within_the_timeout_is_a_failure"]),
+    ("tail", "--create-table", &["http_sink::clickhouse::every_event_is_inserted_once_through_kills"]),
     ("tail", "--http-retries", &["http_sink::failing::an_event_that_always_fails_is_given_up_while_others_pass"]),
     ("tail", "--on-http-error", &["http_sink::failing::a_refused_event_stands_alone_in_the_dead_letters", "http_sink::failing::a_refused_event_is_skipped_or_ends_the_run"]),
     ("tail", "--on-http-refusal", &["http_sink::endpoint::with_stop_a_refusal_ends_the_run", "http_sink::endpoint::a_refusal_is_waited_out_and_nothing_is_given_up"]),

@@ -378,7 +378,7 @@ impl SettingsError {
             Self::Pattern { .. } => Some("write %% for a percent sign".to_owned()),
             Self::Suffix { .. } => Some("end it in .zst or .gz to have it compressed, in .ndjson for plain lines, or pipe stdout into the program that makes it".to_owned()),
             Self::NotCompressed { suffix, .. } => Some(format!("leave .{suffix} off")),
-            Self::Address { what: "--output", .. } => Some("events go to stdout, to files, to programs, to sqlite:FILE, to https://HOST/PATH, and to streams of NATS: nats://HOST/STREAM".to_owned()),
+            Self::Address { what: "--output", .. } => Some("events go to stdout, to files, to programs, to sqlite:FILE, to https://HOST/PATH, to clickhouse://HOST/DATABASE/TABLE, and to streams of NATS: nats://HOST/STREAM".to_owned()),
             Self::Address { what: "--cursor-file", .. } => Some("a key of NATS is nats://HOST/BUCKET/KEY, and tail is given it with --cursor-kv; a file of such a name is written ./NAME".to_owned()),
             Self::Address { .. } => Some("name a file; one of such a name is written ./NAME".to_owned()),
             Self::SameFile { .. } => Some("give each a file of its own".to_owned()),

@@ -252,8 +252,7 @@ impl Output {
         let endpoint = args.output.as_deref().and_then(http::address);
         if let Some(address) = endpoint.map(str::to_owned) {
             files::refuse(file_args)?;
-            table::refuse(&tables.args)?;
-            return Self::to_endpoint(&address, args, http, exec_args.jobs);
+            return Self::to_endpoint(&address, args, http, exec_args.jobs, tables);
         }
         http::refuse(&http.args)?;
         if args.exec.is_empty() && exec_args.jobs.is_some() {
@@ -337,6 +336,7 @@ impl Output {
         mut args: OutputArgs,
         http: HttpFlags<'_>,
         jobs: Option<NonZeroUsize>,
+        tables: TableFlags<'_>,
     ) -> Result<Self, SettingsError> {
         for (flag, is_given) in [("--print0", args.print0), ("--raw", args.raw)] {
             if is_given {
@@ -344,7 +344,7 @@ impl Output {
             }
         }
         let format = FormatFlags::take(&mut args);
-        let settings = http::resolve(address, http, &format, jobs)?;
+        let settings = http::resolve(address, http, &format, jobs, tables)?;
         Ok(Self::Http(Box::new(settings)))
     }
 }

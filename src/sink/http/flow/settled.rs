@@ -112,7 +112,7 @@ impl Flow {
         let n_accepted = self.health.n_accepted();
         let seen = parcel.seen.replace(n_accepted);
         let passed = seen.is_some_and(|seen| seen < n_accepted);
-        let is_of_one = parcel.lanes().len() == 1;
+        let is_of_one = parcel.lanes().len() == 1 || self.settings.address.is_clickhouse();
         let wait = if is_of_one && passed {
             self.policy.next_wait(&mut parcel.failed_tries, true)
         } else {
@@ -120,21 +120,34 @@ impl Flow {
             Some(short)
         };
         let Some(wait) = wait else {
-            match parcel.in_order(now) {
+            self.divide(parcel, why, status, now);
+            return;
+        };
+        self.policy
+            .log_retry(FailedTry::new(&parcel.events(), &why), wait);
+        if self.settings.address.is_clickhouse() {
+            // It may be inserted already, and is known by its token only as it is.
+            self.parcels.push(parcel.wait(now, wait));
+            return;
+        }
+        match parcel.by_account(now + wait) {
+            Ok(halves) => self.parcels.extend(self.announce_halves(halves)),
+            Err(parcel) => self.parcels.push(parcel.wait(now, wait)),
+        }
+    }
+
+    /// Halves a request, by account where there are several, or gives up the one event in it.
+    fn divide(&mut self, parcel: Parcel, why: String, status: Option<u16>, now: Instant) {
+        match parcel.by_account(now) {
+            Ok(halves) => self.parcels.extend(self.announce_halves(halves)),
+            Err(parcel) => match parcel.in_order(now) {
                 Ok(halves) => {
                     let [first, second] = self.announce_halves(halves);
                     self.queue.put_aside(second);
                     self.parcels.push(first);
                 }
                 Err(parcel) => self.give_up(parcel, why, status),
-            }
-            return;
-        };
-        self.policy
-            .log_retry(FailedTry::new(&parcel.events(), &why), wait);
-        match parcel.by_account(now + wait) {
-            Ok(halves) => self.parcels.extend(self.announce_halves(halves)),
-            Err(parcel) => self.parcels.push(parcel.wait(now, wait)),
+            },
         }
     }
 
@@ -165,17 +178,7 @@ impl Flow {
         if status == 413 {
             self.max_bytes = self.max_bytes.min(parcel.bytes() / 2).max(MIN_BYTES);
         }
-        match parcel.by_account(now) {
-            Ok(halves) => self.parcels.extend(self.announce_halves(halves)),
-            Err(parcel) => match parcel.in_order(now) {
-                Ok(halves) => {
-                    let [first, second] = self.announce_halves(halves);
-                    self.queue.put_aside(second);
-                    self.parcels.push(first);
-                }
-                Err(parcel) => self.give_up(parcel, why, Some(status)),
-            },
-        }
+        self.divide(parcel, why, Some(status), now);
         Ok(())
     }
 

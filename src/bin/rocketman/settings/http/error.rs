@@ -11,6 +11,10 @@ pub(crate) enum HttpFlagError {
     NoEndpoint(&'static str),
     #[error("{0} does not go with an endpoint of HTTP")]
     NotForEndpoints(&'static str),
+    #[error("{0} does not go with a table of ClickHouse, which gets rows")]
+    NotForClickHouse(&'static str),
+    #[error("{0} is for a table of ClickHouse")]
+    ForClickHouse(&'static str),
     #[error("--jobs is for programs and for endpoints of HTTP, and there is neither")]
     Jobs,
     #[error("--body array is JSON, and --format is another form")]
@@ -44,7 +48,8 @@ impl HttpFlagError {
         Some(match self {
             Self::Address(_, hint) => hint.text(),
             Self::NoEndpoint(_) => "name one: --output https://HOST/PATH, or leave it off",
-            Self::NotForEndpoints(_) => "leave it off",
+            Self::ForClickHouse(_) => "name one: --output clickhouse://HOST/DATABASE/TABLE",
+            Self::NotForEndpoints(_) | Self::NotForClickHouse(_) => "leave it off",
             Self::NoReceiver(_) => "receive events with --http-sink ADDRESS, or leave it off",
             Self::NotReceived(_) => "leave one of the two off",
             Self::NoKeyToExpire => "name a file with one: --key-file FILE",

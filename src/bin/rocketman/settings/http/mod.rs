@@ -6,14 +6,19 @@ use std::{num::NonZeroUsize, path::Path};
 
 use self::error::AddressHint;
 pub(crate) use self::error::HttpFlagError;
-use super::{Environment, SettingsError, format::FormatFlags, suffix};
+use super::{
+    Environment, SettingsError,
+    format::FormatFlags,
+    suffix,
+    table::{self, TableFlags},
+};
 use crate::args::{BodyArg, HttpArgs, OnExecErrorArg};
 use rocketman::{
     sink::{
         DeadLetterFile, LineFormat, OnFailure,
         http::{
-            BodyForm, BodyTemplate, HttpAddress, HttpBatch, HttpHeaders, HttpSettings,
-            SigningSecrets,
+            BodyForm, BodyTemplate, ClickHouseRows, HttpAddress, HttpBatch, HttpHeaders,
+            HttpSettings, SigningSecrets,
         },
     },
     source::jetstream::Proxies,
@@ -41,7 +46,7 @@ impl<'a> HttpFlags<'a> {
 pub(super) fn address(output: &Path) -> Option<&str> {
     let text = output.to_str()?;
     let (scheme, _) = text.split_once("://")?;
-    let is_http = ["http", "https"]
+    let is_http = ["http", "https", "clickhouse", "clickhouses"]
         .iter()
         .any(|http| scheme.eq_ignore_ascii_case(http));
     is_http.then_some(text)
@@ -61,10 +66,12 @@ pub(super) fn resolve(
     flags: HttpFlags<'_>,
     format: &FormatFlags,
     jobs: Option<NonZeroUsize>,
+    tables: TableFlags<'_>,
 ) -> Result<HttpSettings, SettingsError> {
     let HttpFlags { args, environment } = flags;
     let refused = |error| HttpFlagError::Address(error, AddressHint::of(address));
     let address = HttpAddress::parse(address).map_err(refused)?;
+    let rows = rows(&address, &args, format, tables)?;
     let form = form(args.body, format.resolve()?)?;
     let headers = headers(&args.http_header, environment)?;
     let signing = environment.get(SECRETS).map(SigningSecrets::parse);
@@ -91,6 +98,7 @@ pub(super) fn resolve(
         .and_then(Result::ok);
     Ok(HttpSettings {
         form,
+        rows,
         headers,
         header_file: args.http_header_file,
         signing,
@@ -111,6 +119,36 @@ pub(super) fn resolve(
         proxies: Proxies::from_env(environment.lookup()),
         ..usual
     })
+}
+
+/// What the rows of a table are; its flags are refused where the address is none, and those of other
+/// forms where it is.
+fn rows(
+    address: &HttpAddress,
+    args: &HttpArgs,
+    format: &FormatFlags,
+    tables: TableFlags<'_>,
+) -> Result<ClickHouseRows, SettingsError> {
+    if !address.is_clickhouse() {
+        table::refuse(&tables.args)?;
+        if args.create_table {
+            return Err(HttpFlagError::ForClickHouse("--create-table").into());
+        }
+        return Ok(ClickHouseRows::default());
+    }
+    let unfit = [
+        ("--body", args.body.is_some()),
+        ("--http-method", args.http_method.is_some()),
+    ];
+    if let Some((flag, _)) = unfit.into_iter().find(|(_, is_given)| *is_given) {
+        return Err(HttpFlagError::NotForClickHouse(flag).into());
+    }
+    if !format.resolve()?.is_json() {
+        return Err(SettingsError::FormatWith("a table of ClickHouse"));
+    }
+    let mut rows = table::resolve_rows(tables)?;
+    rows.create_table = args.create_table;
+    Ok(rows)
 }
 
 fn form(body: Option<BodyArg>, format: LineFormat) -> Result<BodyForm, HttpFlagError> {

@@ -9,7 +9,7 @@ pub(crate) use self::error::TableFlagError;
 use super::{Environment, SettingsError, address::is_nats, filter::or_variable};
 use crate::args::{OutputArgs, TableArg, TableArgs, TailArgs};
 use rocketman::{
-    sink::FileSettings,
+    sink::{FileSettings, http::ClickHouseRows},
     table::{
         Column,
         sqlite::{SqliteSettings, Synchronous, TableKind},
@@ -115,18 +115,36 @@ pub(super) fn resolve_files(
     let TableFlags {
         args, environment, ..
     } = flags;
+    refuse_of_databases(&args)?;
+    settings.columns = columns(args.column, environment)?;
+    settings.has_record = !args.no_record;
+    Ok(())
+}
+
+/// Which columns a table of ClickHouse has.
+pub(super) fn resolve_rows(flags: TableFlags<'_>) -> Result<ClickHouseRows, SettingsError> {
+    let TableFlags {
+        args, environment, ..
+    } = flags;
+    refuse_of_databases(&args)?;
+    let mut rows = ClickHouseRows::default();
+    rows.columns = columns(args.column, environment)?;
+    rows.has_record = !args.no_record;
+    Ok(rows)
+}
+
+/// Refuses what is for databases where rows are appended elsewhere.
+fn refuse_of_databases(args: &TableArgs) -> Result<(), TableFlagError> {
     let of_databases = [
         ("--table", args.table.is_some()),
         ("--tombstones", args.tombstones),
         ("--on-account-gone", args.on_account_gone.is_some()),
         ("--synchronous", args.synchronous.is_some()),
     ];
-    if let Some((flag, _)) = of_databases.into_iter().find(|(_, is_given)| *is_given) {
-        return Err(TableFlagError::ForDatabases(flag).into());
+    match of_databases.into_iter().find(|(_, is_given)| *is_given) {
+        Some((flag, _)) => Err(TableFlagError::ForDatabases(flag)),
+        None => Ok(()),
     }
-    settings.columns = columns(args.column, environment)?;
-    settings.has_record = !args.no_record;
-    Ok(())
 }
 
 /// The columns of one's own, each name once.
