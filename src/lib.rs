@@ -130,7 +130,12 @@ pub mod segment;
 pub mod serve;
 pub mod sink;
 pub mod source;
-#[cfg(any(feature = "parquet", feature = "segments", feature = "sqlite"))]
+#[cfg(any(
+    feature = "http",
+    feature = "parquet",
+    feature = "segments",
+    feature = "sqlite"
+))]
 pub mod table;
 
 mod backoff;

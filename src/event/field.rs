@@ -1,6 +1,11 @@
 //! A part of an event that is asked for by its name: a path of keys, or a pointer of JSON.
 
-#[cfg(any(feature = "parquet", feature = "segments", feature = "sqlite"))]
+#[cfg(any(
+    feature = "http",
+    feature = "parquet",
+    feature = "segments",
+    feature = "sqlite"
+))]
 use std::borrow::Cow;
 
 use super::{
@@ -69,7 +74,12 @@ pub(crate) fn record<'a>(event: &Event<'a>) -> Option<&'a [u8]> {
 
 /// What a string says whose escapes stand between its quotes; `None` where that is no text, such as
 /// half a pair of surrogates.
-#[cfg(any(feature = "parquet", feature = "segments", feature = "sqlite"))]
+#[cfg(any(
+    feature = "http",
+    feature = "parquet",
+    feature = "segments",
+    feature = "sqlite"
+))]
 pub(crate) fn text(raw: &[u8]) -> Option<Cow<'_, str>> {
     if !raw.contains(&b'\\') {
         return str::from_utf8(raw).ok().map(Cow::Borrowed);
