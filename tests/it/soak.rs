@@ -8,6 +8,7 @@ mod compare;
 mod cuts;
 mod failover;
 mod files;
+mod latency;
 mod live;
 mod memory;
 mod nats;

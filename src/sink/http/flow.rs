@@ -2,6 +2,7 @@
 
 mod ahead;
 mod settled;
+mod suspects;
 
 use std::{panic::resume_unwind, sync::Arc};
 
@@ -10,7 +11,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use self::{ahead::Announcing, settled::Ended};
+use self::{ahead::Announcing, settled::Ended, suspects::Suspects};
 use super::{
     HttpSettings,
     client::Client,
@@ -57,6 +58,9 @@ pub(super) struct Flow {
     /// What is to be sent again, or was divided.
     parcels: Vec<Parcel>,
     running: JoinSet<Ended>,
+    suspects: Suspects,
+    /// How many requests are under way of accounts that are apart.
+    n_apart: usize,
     health: Health,
     /// How many bytes a request has, as far as the endpoint has taken them.
     max_bytes: usize,
@@ -90,6 +94,8 @@ impl Flow {
             context: context.clone(),
             parcels: Vec::new(),
             running: JoinSet::new(),
+            suspects: Suspects::default(),
+            n_apart: 0,
             health: Health::new(),
             max_bytes,
             is_over: false,
@@ -198,7 +204,9 @@ impl Flow {
             return None;
         }
         let opens = self.health.opens(now).filter(|_| self.has_free_job())?;
-        let retried = self.parcels.iter().map(|parcel| parcel.due).min();
+        let parcels = self.parcels.iter();
+        let parcels = parcels.filter(|parcel| self.has_room_for(parcel));
+        let retried = parcels.map(|parcel| self.ready_at(parcel)).min();
         let first = self.fresh_due(now).into_iter().chain(retried).min()?;
         Some(first.max(opens))
     }
@@ -225,9 +233,16 @@ impl Flow {
         }
     }
 
+    /// Accounts that are apart have at most half of the requests under way, so that they hold up
+    /// nobody who is not.
+    fn has_room_for(&self, parcel: &Parcel) -> bool {
+        !parcel.is_apart || self.n_apart < self.settings.jobs.get().div_ceil(2)
+    }
+
     fn retry(&mut self, now: Instant, is_in_trouble: bool) -> Option<Parcel> {
         let due = self.parcels.iter().enumerate();
-        let due = due.filter(|(_, parcel)| parcel.due <= now);
+        let due =
+            due.filter(|(_, parcel)| self.has_room_for(parcel) && self.ready_at(parcel) <= now);
         let (at, _) = if is_in_trouble {
             due.min_by_key(|(_, parcel)| parcel.tried)?
         } else {
@@ -240,6 +255,7 @@ impl Flow {
         let is_refused = self.health.trouble() == Some(Trouble::Refusing);
         let is_probe = self.health.begin();
         parcel.tried = Some(now);
+        self.n_apart += usize::from(parcel.is_apart);
         let client = Arc::clone(&self.client);
         self.running.spawn(async move {
             if is_refused {

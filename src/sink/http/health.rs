@@ -11,9 +11,19 @@ use crate::{
 };
 
 /// So many requests that failed, and events that were refused, without one accepted in between are
-/// the endpoint's doing.
-const MAX_FAILED_IN_ROW: u32 = 3;
+/// the endpoint's doing. Parts of a request that failed are likely to fail too, and weigh less.
+const MAX_FAILED_IN_ROW: u32 = 3 * WHOLE;
+const WHOLE: u32 = 4;
+const PART: u32 = 1;
 const MAX_REFUSED_IN_ROW: u32 = 20;
+
+/// How often requests fail is taken for this before there are any, and each counts for so much.
+const USUAL_RATE: f64 = 0.2;
+const NEWS: f64 = 0.125;
+
+/// Of the parts of a request fewer than this fail by what fails anyhow: the search for what is at
+/// fault comes to an end.
+const MAX_FAILED_PARTS: f64 = 0.8;
 
 /// Why nothing is sent for now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +44,11 @@ pub(super) struct Health {
     /// When it may be tried again.
     until: Instant,
     is_probed: bool,
+    /// What they weigh.
     failed_in_row: u32,
     refused_in_row: u32,
+    /// How many of the latest requests failed, but for those of accounts that are apart.
+    rate: f64,
     /// How often requests were accepted.
     n_accepted: u64,
     outage: Outage,
@@ -50,6 +63,7 @@ impl Health {
             is_probed: false,
             failed_in_row: 0,
             refused_in_row: 0,
+            rate: USUAL_RATE,
             n_accepted: 0,
             outage: Outage::default(),
         }
@@ -78,6 +92,20 @@ impl Health {
         self.is_probed
     }
 
+    /// Notes what became of a request that is not of an account that is apart.
+    pub(super) fn note(&mut self, has_failed: bool) {
+        let now = if has_failed { 1.0 } else { 0.0 };
+        self.rate += NEWS * (now - self.rate);
+    }
+
+    /// Into how many parts a request is divided that failed: at most `most`, and two where most
+    /// fail whatever is in them.
+    pub(super) fn parts(&self, most: usize) -> usize {
+        let fits = |n: &usize| f64::from(u32::try_from(*n).unwrap_or(u32::MAX)) * self.rate;
+        let mut parts = (2..=most).rev();
+        parts.find(|n| fits(n) <= MAX_FAILED_PARTS).unwrap_or(2)
+    }
+
     /// One was accepted: returns how long nothing was, where that was said.
     pub(super) fn accepted(&mut self) -> Option<Duration> {
         self.n_accepted += 1;
@@ -97,8 +125,8 @@ impl Health {
 
     /// A request failed that may pass, and not for the endpoint's sake alone. Returns whether that
     /// is trouble of the endpoint's.
-    pub(super) fn failed(&mut self) -> bool {
-        self.failed_in_row += 1;
+    pub(super) fn failed(&mut self, is_part: bool) -> bool {
+        self.failed_in_row += if is_part { PART } else { WHOLE };
         self.trouble.is_some() || self.failed_in_row >= MAX_FAILED_IN_ROW
     }
 
@@ -142,5 +170,35 @@ impl Health {
         }
         let wait = self.until.saturating_duration_since(now);
         (wait, self.outage.mention(wait))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn parts_weigh_less_than_what_was_never_divided() {
+        let mut health = Health::new();
+        assert!(!health.failed(false) && !health.failed(false) && health.failed(false));
+        let mut health = Health::new();
+        let n_parts = (1..100).find(|_| health.failed(true));
+        assert_eq!(n_parts, Some(12));
+        health.accepted();
+        assert!(!health.failed(false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_all_fails_alike_little_is_divided() {
+        let mut health = Health::new();
+        assert_eq!(health.parts(16), 4);
+        for _ in 0..50 {
+            health.note(false);
+        }
+        assert_eq!((health.parts(16), health.parts(4)), (16, 4));
+        for n in 0..50 {
+            health.note(n % 3 == 0);
+        }
+        assert_eq!(health.parts(16), 2);
     }
 }

@@ -51,6 +51,10 @@ pub(super) struct Parcel {
     pub(super) due: Instant,
     /// When it was tried last; `None` before its first time.
     pub(super) tried: Option<Instant>,
+    /// It is a part of one that failed.
+    pub(super) is_part: bool,
+    /// It is of one account, which failed by itself.
+    pub(super) is_apart: bool,
 }
 
 impl Parcel {
@@ -62,6 +66,15 @@ impl Parcel {
             seen: None,
             due,
             tried: None,
+            is_part: false,
+            is_apart: false,
+        }
+    }
+
+    fn part(items: Vec<Item>, due: Instant) -> Self {
+        Self {
+            is_part: true,
+            ..Self::new(items, due)
         }
     }
 
@@ -99,16 +112,23 @@ impl Parcel {
         lanes
     }
 
-    /// Divides it by account: halves that need not wait for each other. Gives it back where all its
-    /// events are of one account.
-    pub(super) fn by_account(self, due: Instant) -> Result<[Self; 2], Self> {
+    /// Divides it by account, into so many parts that need not wait for each other, or fewer. Gives
+    /// it back where all its events are of one account.
+    pub(super) fn by_account(self, n_parts: usize, due: Instant) -> Result<Vec<Self>, Self> {
         let lanes = self.lanes();
-        let Some(middle) = lanes.get(lanes.len() / 2).filter(|_| lanes.len() > 1) else {
+        if lanes.len() < 2 {
             return Err(self);
-        };
-        let halves = self.items.into_iter().partition(|item| item.lane < *middle);
-        let (first, second): (Vec<_>, Vec<_>) = halves;
-        Ok([Self::new(first, due), Self::new(second, due)])
+        }
+        let lanes_of_part = lanes.len().div_ceil(n_parts);
+        let mut parts: Vec<_> = lanes.chunks(lanes_of_part).map(|_| Vec::new()).collect();
+        for item in self.items {
+            let at = lanes.partition_point(|lane| *lane < item.lane);
+            if let Some(part) = parts.get_mut(at / lanes_of_part) {
+                part.push(item);
+            }
+        }
+        let parts = parts.into_iter();
+        Ok(parts.map(|items| Self::part(items, due)).collect())
     }
 
     /// Divides events of one account: the second half has to wait for the first.
@@ -117,7 +137,10 @@ impl Parcel {
             return Err(self);
         }
         let second = self.items.split_off(self.items.len() / 2);
-        Ok([Self::new(self.items, due), Self::new(second, due)])
+        Ok([self.items, second].map(|items| Self {
+            is_apart: self.is_apart,
+            ..Self::part(items, due)
+        }))
     }
 
     /// Has it wait until its next try.

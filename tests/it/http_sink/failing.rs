@@ -7,7 +7,7 @@ use crate::support::{
     events::posts,
     jetstream::Server,
     program::Rocketman,
-    receiver::{Receiver, Reply, assert_all_in_order},
+    receiver::{Received, Receiver, Reply, assert_all_in_order},
     wait_until,
 };
 
@@ -220,6 +220,31 @@ fn all_faults_together_lose_nothing_and_keep_the_order() {
         .map(|(event, _)| *event)
         .collect();
     assert_eq!(letters, [1234]);
+}
+
+#[test]
+fn who_failed_alone_is_sent_alone_for_a_while() {
+    let server = Server::one(posts(2000));
+    let is_of_7 = |event: &u64| event % 100 == 7;
+    let receiver = Receiver::start(move |request| {
+        let events = request.events();
+        if events.contains(&7) && (events.len() > 1 || request.number % 4 > 0) {
+            Reply::status(500)
+        } else {
+            Reply::status(204).after(Duration::from_millis(1))
+        }
+    });
+    let call = into(&server, &receiver).with("-n 2000 --batch 100");
+    call.succeed();
+    assert_all_in_order(&receiver.accepted(), 2000, &[]);
+    let requests = receiver.requests();
+    let mut requests = requests.iter().map(Received::events);
+    let is_alone = |events: &Vec<u64>| events.iter().all(is_of_7);
+    requests.find(is_alone).unwrap();
+    let later: Vec<_> = requests
+        .filter(|events| events.iter().any(is_of_7))
+        .collect();
+    assert!(!later.is_empty() && later.iter().all(is_alone), "{later:?}");
 }
 
 #[test]

@@ -50,6 +50,11 @@ impl Reply {
         Self::status(0)
     }
 
+    /// Whether it accepts what was sent.
+    pub fn is_good(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
     pub fn header(mut self, header: &str) -> Self {
         self.headers += header;
         self.headers += "\r\n";

@@ -88,24 +88,22 @@ fn killed(random: &mut Rng) -> Killed {
             _ => {
                 let parcel = under_way.swap_remove(random.usize(..under_way.len()));
                 let halve = random.u8(..3);
-                let halves = match halve {
-                    0 => parcel.by_account(now),
-                    1 if parcel.lanes().len() == 1 => parcel.in_order(now),
+                let parts = match halve {
+                    0 => parcel.by_account(random.usize(2..5), now),
+                    1 if parcel.lanes().len() == 1 => parcel.in_order(now).map(Vec::from),
                     _ => Err(parcel),
                 };
-                match halves {
-                    Ok(mut halves) => {
-                        for half in &mut halves {
-                            announced.announce(half);
+                match parts {
+                    Ok(mut parts) => {
+                        for part in &mut parts {
+                            announced.announce(part);
                         }
-                        let [first, second] = halves;
                         if halve == 1 {
+                            let second = parts.pop().unwrap();
                             aside.insert(numbers(&second), second.id());
                             queue.put_aside(second);
-                        } else {
-                            under_way.push(second);
                         }
-                        under_way.push(first);
+                        under_way.extend(parts);
                     }
                     Err(parcel) => {
                         announced.end(&parcel);

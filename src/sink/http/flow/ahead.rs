@@ -98,9 +98,18 @@ impl Announcing {
     /// From when on the next request may be sent.
     fn opens(&self, now: Instant) -> Option<Instant> {
         let first = self.made.front()?;
+        Some(self.opens_for(first).max(now))
+    }
+
+    /// From when on this one may.
+    fn opens_for(&self, parcel: &Parcel) -> Instant {
         let saved = self.announced.saved();
-        let is_open = first.announcement() <= saved || self.waived == Some(saved);
-        Some(if is_open { now } else { first.due + PATIENCE })
+        let is_open = parcel.announcement() <= saved || self.waived == Some(saved);
+        if is_open {
+            parcel.due
+        } else {
+            parcel.due + PATIENCE
+        }
     }
 
     /// When a save is to be wished for, which is late enough for it to announce several.
@@ -202,11 +211,18 @@ impl Flow {
             if !due.is_some_and(|due| due <= now || mode != Mode::Usual) {
                 break;
             }
-            let Some(mut parcel) = self.queue.take(self.max_bytes, now) else {
+            let Some(parcel) = self.queue.take(self.max_bytes, now) else {
                 break;
             };
-            announcing.announced.announce(&mut parcel);
-            announcing.made.push_back(parcel);
+            let (others, mut apart) = self.suspects.part(parcel, now);
+            for parcel in &mut apart {
+                announcing.announced.announce(parcel);
+            }
+            self.parcels.extend(apart);
+            if let Some(mut parcel) = others {
+                announcing.announced.announce(&mut parcel);
+                announcing.made.push_back(parcel);
+            }
         }
         if announcing.wish(now).is_some_and(|wish| wish <= now) {
             announcing.wished = Some(now);
@@ -229,7 +245,10 @@ impl Flow {
     /// What may be sent and never was.
     pub(super) fn take_fresh(&mut self, now: Instant) -> Option<Parcel> {
         let Some(announcing) = &mut self.announcing else {
-            return self.queue.take(self.max_bytes, now);
+            let parcel = self.queue.take(self.max_bytes, now)?;
+            let (others, apart) = self.suspects.part(parcel, now);
+            self.parcels.extend(apart);
+            return others;
         };
         let parcel = announcing.made.pop_front()?;
         let saved = announcing.announced.saved();
@@ -271,13 +290,23 @@ impl Flow {
     }
 
     /// Notes what a request was divided into.
-    pub(super) fn announce_halves(&self, mut halves: [Parcel; 2]) -> [Parcel; 2] {
+    pub(super) fn announce_parts(&self, mut parts: Vec<Parcel>) -> Vec<Parcel> {
         if let Some(announcing) = &self.announcing {
-            for half in &mut halves {
-                announcing.announced.announce(half);
+            for part in &mut parts {
+                announcing.announced.announce(part);
             }
         }
-        halves
+        parts
+    }
+
+    /// From when on a request may be sent. One of an account that is apart waits for the cursor
+    /// before its first time, as all do.
+    pub(super) fn ready_at(&self, parcel: &Parcel) -> Instant {
+        let waits = parcel.is_apart && !parcel.is_part && parcel.tried.is_none();
+        match self.announcing.as_ref().filter(|_| waits) {
+            Some(announcing) => announcing.opens_for(parcel),
+            None => parcel.due,
+        }
     }
 
     /// Notes that the events of a request are answered.

@@ -21,7 +21,12 @@ use crate::{
     },
 };
 
-/// The longest wait before what was divided is tried again: the first of all waits.
+/// Into how many parts a request is divided at most that failed, and into how many one without an
+/// answer: each step of the search may cost the whole time for one.
+const PARTS: usize = 4;
+const PARTS_OF_SILENT: usize = 16;
+
+/// The longest wait before an account is tried again: the first of all waits.
 const SHORT_WAIT: Duration = Duration::from_millis(250);
 
 /// Requests are not made smaller than this because one was too large.
@@ -52,7 +57,14 @@ impl Flow {
                 parcel,
                 verdict,
                 is_probe,
-            } => self.answered(parcel, verdict, is_probe),
+            } => {
+                if parcel.is_apart {
+                    self.n_apart -= 1;
+                } else {
+                    self.health.note(matches!(verdict, Verdict::Later { .. }));
+                }
+                self.answered(parcel, verdict, is_probe)
+            }
             Ended::GivenUp {
                 parcel,
                 why,
@@ -81,7 +93,7 @@ impl Flow {
                 wait,
                 is_general,
             } => {
-                if is_general || self.health.failed() {
+                if is_general || self.health.failed(parcel.is_part || parcel.is_apart) {
                     self.policy.count_failure();
                     self.out(Trouble::Failing, &why, wait, parcel, is_probe);
                 } else {
@@ -112,12 +124,19 @@ impl Flow {
         let n_accepted = self.health.n_accepted();
         let seen = parcel.seen.replace(n_accepted);
         let passed = seen.is_some_and(|seen| seen < n_accepted);
-        let is_of_one = parcel.lanes().len() == 1 || self.settings.address.is_clickhouse();
+        // There a request may be inserted already, and is known by its token only as it is.
+        let is_whole = self.settings.address.is_clickhouse();
+        let is_of_one = parcel.lanes().len() == 1;
+        if let Some(item) = parcel.items.first().filter(|_| is_of_one && !is_whole) {
+            self.suspects.failed(item.lane, now);
+            parcel.is_apart = true;
+        }
+        let is_of_one = is_of_one || is_whole;
         let wait = if is_of_one && passed {
             self.policy.next_wait(&mut parcel.failed_tries, true)
         } else {
             self.policy.count_failure();
-            Some(short)
+            Some(if is_of_one { short } else { Duration::ZERO })
         };
         let Some(wait) = wait else {
             self.divide(parcel, why, status, now);
@@ -125,33 +144,42 @@ impl Flow {
         };
         self.policy
             .log_retry(FailedTry::new(&parcel.events(), &why), wait);
-        if self.settings.address.is_clickhouse() {
-            // It may be inserted already, and is known by its token only as it is.
+        if is_whole {
             self.parcels.push(parcel.wait(now, wait));
             return;
         }
-        match parcel.by_account(now + wait) {
-            Ok(halves) => self.parcels.extend(self.announce_halves(halves)),
+        let most = if status.is_some() {
+            PARTS
+        } else {
+            PARTS_OF_SILENT
+        };
+        match parcel.by_account(self.health.parts(most), now) {
+            Ok(parts) => self.parcels.extend(self.announce_parts(parts)),
             Err(parcel) => self.parcels.push(parcel.wait(now, wait)),
         }
     }
 
-    /// Halves a request, by account where there are several, or gives up the one event in it.
+    /// Divides a request, by account where there are several, or gives up the one event in it.
     fn divide(&mut self, parcel: Parcel, why: String, status: Option<u16>, now: Instant) {
-        match parcel.by_account(now) {
-            Ok(halves) => self.parcels.extend(self.announce_halves(halves)),
+        match parcel.by_account(PARTS, now) {
+            Ok(parts) => self.parcels.extend(self.announce_parts(parts)),
             Err(parcel) => match parcel.in_order(now) {
-                Ok(halves) => {
-                    let [first, second] = self.announce_halves(halves);
-                    self.queue.put_aside(second);
-                    self.parcels.push(first);
-                }
+                Ok(halves) => self.follow(halves),
                 Err(parcel) => self.give_up(parcel, why, status),
             },
         }
     }
 
-    /// The content of a request was refused: it is halved until what is refused stands alone.
+    /// Sends the second half once the first is done.
+    fn follow(&mut self, halves: [Parcel; 2]) {
+        let mut halves = self.announce_parts(halves.into()).into_iter();
+        if let (Some(first), Some(second)) = (halves.next(), halves.next()) {
+            self.queue.put_aside(second);
+            self.parcels.push(first);
+        }
+    }
+
+    /// The content of a request was refused: it is divided until what is refused stands alone.
     fn refused(
         &mut self,
         mut parcel: Parcel,
@@ -162,6 +190,9 @@ impl Flow {
         let now = Instant::now();
         if parcel.items.len() == 1 {
             self.policy.next_wait(&mut parcel.failed_tries, false);
+            if let Some(item) = parcel.items.first() {
+                self.suspects.refused(item.lane, now);
+            }
             let stops = matches!(self.settings.on_error, OnFailure::Stop);
             if self.health.refused() && !stops {
                 return self.refuse(why, Trouble::RefusingContent, parcel, is_probe);

@@ -86,7 +86,8 @@ async fn halves_by_account_are_free_and_in_order_they_wait() {
     let mut queue = queue(LIMITS, &["a", "b", "a", "b"]);
     let now = Instant::now();
     let parcel = take(&mut queue).unwrap();
-    let [one, two] = parcel.by_account(now).unwrap();
+    let parts = parcel.by_account(2, now).unwrap();
+    let [one, two] = <[Parcel; 2]>::try_from(parts).unwrap();
     let mut both = [numbers(&one), numbers(&two)];
     both.sort();
     assert_eq!(both, [[0, 2], [1, 3]]);
@@ -98,7 +99,7 @@ async fn halves_by_account_are_free_and_in_order_they_wait() {
     assert!(n_first < numbers(&next[0]));
     let single = next.into_iter().next().unwrap();
     let single = single.in_order(now).unwrap_err();
-    let single = single.by_account(now).unwrap_err();
+    let single = single.by_account(2, now).unwrap_err();
     assert_eq!(queue.end(&single).1.len(), 0);
     assert_eq!(queue.end(&two).1.len(), 0);
     assert_eq!((queue.n_open(), queue.n_done), (0, 4));
@@ -149,9 +150,9 @@ async fn any_course_keeps_the_order_of_each_account() {
             }
             let parcel = under_way.swap_remove(random.usize(..under_way.len()));
             let parcel = match random.u8(..3) {
-                0 => match parcel.by_account(Instant::now()) {
-                    Ok(halves) => {
-                        under_way.extend(halves);
+                0 => match parcel.by_account(random.usize(2..5), Instant::now()) {
+                    Ok(parts) => {
+                        under_way.extend(parts);
                         continue;
                     }
                     Err(parcel) => parcel,
