@@ -14,7 +14,7 @@ pub(crate) struct CallArgs {
     /// Answer archive calls only with the key in this file
     ///
     /// planSnapshot, listSegments, getSegment and getBlock then need the header Authorization: Bearer KEY, and are answered with
-    /// 401 without it. Streams of events and the dictionary need none. The file holds the key on one line.
+    /// 401 without it. Streams of events and the dictionary need none. The file holds the key on one line. With --http-sink all requests need it.
     #[arg(
         long,
         value_name = "FILE",
