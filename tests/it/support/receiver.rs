@@ -149,11 +149,6 @@ impl Receiver {
         all.iter().map(|(request, _)| request.clone()).collect()
     }
 
-    /// All requests with the status that each was answered with; 0 where it was not.
-    pub fn answers(&self) -> Vec<(Received, u16)> {
-        self.all.lock().unwrap().clone()
-    }
-
     /// Those that were answered so.
     pub fn answered(&self, status: u16) -> Vec<Received> {
         let all = self.all.lock().unwrap();
