@@ -36,9 +36,10 @@ fn both_sides_killed_nothing_is_lost_or_out_of_order() {
         all.add(&tally);
     }
     println!("{all:?}");
-    let rounds = WORLDS * rounds();
+    let rounds = all.rounds;
+    assert!(rounds > WORLDS * self::rounds() / 5, "{all:?}");
     assert!(all.got_on > rounds / 2, "{all:?}");
     assert!(all.in_the_middle > rounds / 4, "{all:?}");
     let each = [all.programs, all.receivers];
-    assert!(each.iter().all(|n| *n > rounds / 2), "{all:?}");
+    assert!(each.iter().all(|n| *n > rounds / 3), "{all:?}");
 }

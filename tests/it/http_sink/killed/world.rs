@@ -47,6 +47,8 @@ const FAULTS: [&str; 7] = [
 /// What was met.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
+    /// How many there were until all was saved.
+    pub(super) rounds: u64,
     pub(super) programs: u64,
     pub(super) receivers: u64,
     /// Rounds in which the saved position rose.
@@ -59,6 +61,7 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn add(&mut self, other: &Self) {
+        self.rounds += other.rounds;
         self.programs += other.programs;
         self.receivers += other.receivers;
         self.got_on += other.got_on;
@@ -138,7 +141,11 @@ impl World {
             // The refused one is saved and not accepted.
             tally.in_the_middle += u64::from(accepted.len() as u64 > saved);
             tally.torn += u64::from(receiver.is_none() && mend(&self.received()));
+            tally.rounds += 1;
             before = saved;
+            if saved == self.n() {
+                break;
+            }
         }
         self.start(&mut program, &mut receiver, 0);
         self.wait_for(self.n());
