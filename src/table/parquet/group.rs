@@ -1,7 +1,6 @@
 //! One row group, from rows to the bytes that are appended to a file.
 
 use std::{
-    hint::black_box,
     io::{self, Write},
     mem,
     ops::Range,
@@ -24,16 +23,12 @@ use super::{
     rows::Rows,
 };
 
-/// What the buffers of pages take together, and more.
-const PAGES_BYTES: usize = 2 * 1024 * 1024 + 64 * 1024;
-
 /// Writes the columns of rows. What is told of them has places as of a file that begins with this
 /// group.
 pub(super) fn write_group(
     rows: &mut Rows,
     out: &mut (dyn Write + Send),
 ) -> Result<RowGroupMetaData> {
-    keep_freed_pages();
     let layout = rows.layout();
     let properties = layout.properties(rows.len()).into();
     let schema = layout.schema().root_schema_ptr();
@@ -54,12 +49,6 @@ pub(super) fn write_group(
     written
         .cloned()
         .ok_or_else(|| ParquetError::General("no row group was written".to_owned()))
-}
-
-/// Has the allocator keep what each page takes and frees. That of glibc gives to the system at once
-/// what is larger than all it has ever seen freed, and has to ask for it again (mallopt(3)).
-fn keep_freed_pages() {
-    drop(black_box(Vec::<u8>::with_capacity(PAGES_BYTES)));
 }
 
 /// A file's writer begins with the magic, which is in the file already.
