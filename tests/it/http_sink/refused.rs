@@ -37,6 +37,14 @@ fn an_address_with_a_secret_or_without_a_host_is_refused() {
             ],
         ),
         (
+            "clickhouse://h.example/default",
+            &[
+                "--output",
+                "no address of a table",
+                "hint: name a database and a table",
+            ],
+        ),
+        (
             "https://h.example:99999/x",
             &[
                 "--output",

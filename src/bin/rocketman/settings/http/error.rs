@@ -72,13 +72,14 @@ pub(crate) enum AddressHint {
     Secret,
     NoHost,
     Fragment,
+    Table,
     Host,
 }
 
 impl AddressHint {
     /// Of an address that was refused.
     pub(super) fn of(address: &str) -> Self {
-        let (_, rest) = address.split_once("://").unwrap_or(("", address));
+        let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
         if host.contains('@') {
             Self::Secret
@@ -86,6 +87,8 @@ impl AddressHint {
             Self::NoHost
         } else if rest.contains('#') {
             Self::Fragment
+        } else if scheme.starts_with("clickhouse") {
+            Self::Table
         } else {
             Self::Host
         }
@@ -97,6 +100,9 @@ impl AddressHint {
                 "leave what is secret out of the address, and give it in a header: --http-header-file"
             }
             Self::NoHost => "name a host, as in https://h.example/events",
+            Self::Table => {
+                "name a database and a table in it, as in clickhouse://h.example/default/events"
+            }
             Self::Fragment => "write a '#' that is part of the path as %23",
             Self::Host => {
                 "a host is a name or an address, with a port of at most 65535: https://h.example:8443/events"
