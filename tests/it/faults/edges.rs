@@ -140,7 +140,7 @@ pub const EDGES: &[(&str, &str, &str, &[&str])] = &[
     ),
     (
         "it answers 400, 413 or 422 to one event among many",
-        "at once", "the request is halved until that one is alone; `--on-http-error` decides",
+        "at once", "the request is divided until that one is alone; `--on-http-error` decides",
         &[
             "http_sink::failing::a_refused_event_stands_alone_in_the_dead_letters",
             "http_sink::failing::a_refused_event_is_skipped_or_ends_the_run",
