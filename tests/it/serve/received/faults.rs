@@ -52,9 +52,11 @@ fn errors_and_lost_answers_lose_nothing() {
 #[test]
 fn closed_connections_and_slow_reads_are_no_failures() {
     for fault in ["sink-close=1/3", "sink-slow=1/10"] {
-        let (_, received) = sent(fault, "");
+        let (sender, received) = sent(fault, "");
+        assert!(!sender.stderr.contains("warning"), "{}", sender.stderr);
         assert_all_in_order(&numbers(&received), 300, &[]);
-        received.assert_says(0, &["300 events in 30 of "]);
+        // On a busy machine some go before they are full.
+        received.assert_says(0, &["300 events in "]);
     }
 }
 
