@@ -50,7 +50,10 @@ fn a_program_killed_five_times_leaves_each_event_once() {
     }
     let rest = total - nats.last_seq("FIREHOSE");
     writing(&serving.url, &nats, rest).succeed();
-    assert_holds(&nats, &lines(&serving.url, usize::try_from(total).unwrap()));
+    // The server may take what was on its way from a killed program after that was counted.
+    let held = nats.last_seq("FIREHOSE");
+    assert!(held >= total, "{held}");
+    assert_holds(&nats, &lines(&serving.url, usize::try_from(held).unwrap()));
 }
 
 /// As it stands in the issue: the stream that is read comes and goes with the program.
